@@ -1,0 +1,178 @@
+"""What an action is to the agent: something the model may ask for, run by code that decides what may be sent."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol, TypeAlias
+
+Json: TypeAlias = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an action may know of the conversation it runs in. The runtime fills it; the model cannot.
+
+    `contact` holds the facts by their name in agent.yaml: `id`, `phone`, `email`, `first_name`, `last_name`, `language`, `country`,
+    and `custom` (a mapping). `said` is what the customer wrote or said, oldest first (never what the agent said). `results` are the
+    outputs of earlier actions in this conversation, by action name, oldest first. `key` is the idempotency key of this step: the
+    same again after a crash.
+    """
+
+    contact: Mapping[str, Any]
+    said: Sequence[str]
+    results: Mapping[str, Sequence[Json]]
+    key: str
+    now: datetime
+    language: str = "id"
+
+
+# What an action asks the runtime to do when the turn is committed, in the same transaction as the reply.
+# A turn that is abandoned does none of it.
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """Give the conversation to a human. `summary` is for colleagues."""
+
+    reason: str
+    summary: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateContact:
+    fields: Mapping[str, str | int | float | bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeTags:
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SetLifecycle:
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseConversation:
+    category: str | None = None
+    summary: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleFollowUp:
+    """A message at a time the customer asked for; `due` is aware UTC."""
+
+    due: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendPayment:
+    """A QRIS code that the customer is to pay: the payload to render, and the facts of the caption. Amount in rupiah."""
+
+    payload: str
+    amount: int
+    reference: str
+    merchant: str
+    nmid: str | None
+    expires: datetime | None
+    provider: str  # "static" or the gateway's name
+    provider_id: str | None = None
+    resend: bool = False  # a live code is sent again: no new payment row
+
+
+@dataclass(frozen=True, slots=True)
+class SendFile:
+    """A file of the knowledge folder, as an attachment."""
+
+    path: str
+    caption: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SendQuickReplies:
+    title: str
+    replies: tuple[str, ...]
+
+
+Request: TypeAlias = (
+    HandOver
+    | UpdateContact
+    | ChangeTags
+    | SetLifecycle
+    | Comment
+    | CloseConversation
+    | ScheduleFollowUp
+    | SendPayment
+    | SendFile
+    | SendQuickReplies
+)
+
+Status = Literal["done", "failed", "refused", "unknown", "confirm"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a call ended.
+
+    - `done`: it happened; with `effect` this is the receipt that a claim needs
+    - `failed`: it did not happen, and the model is told why
+    - `refused`: nothing was called: an argument was invalid or had no provenance; the model is told to ask the customer
+    - `unknown`: it may have happened (time-out after sending, or a crash); never called again without an idempotency key
+    - `confirm`: nothing was called yet; `content` is the question that the customer must answer with yes first
+
+    `content` is what the model reads, `data` what later actions may take arguments from (`from: get_order`).
+    """
+
+    status: Status
+    content: str
+    data: Json = None
+    requests: tuple[Request, ...] = ()
+
+
+class Action(Protocol):
+    """An action as the agent sees it. `parameters` is the JSON Schema of what the model may set, and nothing else."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def description(self) -> str: ...
+
+    @property
+    def parameters(self) -> Mapping[str, Json]: ...
+
+    @property
+    def effect(self) -> bool:
+        """Whether it changes something outside; runs at most once a turn."""
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether calling again with the same `Context.key` is harmless."""
+
+    @property
+    def confirm(self) -> str | None:
+        """The question a customer must say yes to before it runs; braces hold parameters."""
+
+    @property
+    def confirm_expires(self) -> timedelta: ...
+
+    @property
+    def examples(self) -> Sequence[str]: ...
+
+    @property
+    def claims(self) -> Sequence[str]:
+        """Regular expressions of what may only be said with a receipt of this action."""
+
+    async def check(self, arguments: Mapping[str, Json], context: Context) -> Outcome | None:
+        """The refusal, or `None` when the arguments are valid and have their provenance. Calls nothing."""
+
+    async def run(self, arguments: Mapping[str, Json], context: Context) -> Outcome:
+        """Check, then act. Never raises for what the outside world does: that is an `Outcome`."""

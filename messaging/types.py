@@ -1,0 +1,226 @@
+"""What travels between a platform and the agent: contacts, inbound events, outbound messages.
+
+All values are immutable. Times are aware UTC.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ContactKey:
+    """A customer on a platform: the unit of ordering. `id` is the platform's own id as text, e.g. `"123"`."""
+
+    platform: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.platform}:{self.id}"
+
+
+FieldValue: TypeAlias = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A human colleague on the platform."""
+
+    id: str
+    name: str | None = None
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """What a platform knows of a customer. Absent facts are `None`; `custom_fields` is empty when not sent along."""
+
+    key: ContactKey
+    first_name: str | None = None
+    last_name: str | None = None
+    phone: str | None = None  # E.164, e.g. "+628123456789"
+    email: str | None = None
+    language: str | None = None  # ISO 639-1
+    country: str | None = None  # ISO 3166-1 alpha-2
+    status: str | None = None  # open, closed, blocked
+    lifecycle: str | None = None
+    assignee: Person | None = None
+    tags: tuple[str, ...] = ()
+    custom_fields: Mapping[str, FieldValue] = field(default_factory=dict)
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A connected number or account inside a platform. `source` is an open set: whatsapp_cloud, instagram, facebook …"""
+
+    id: str
+    source: str | None = None
+    name: str | None = None
+
+
+AttachmentKind = Literal["image", "video", "audio", "file"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that came with a message; nothing in it is trusted, the URL least."""
+
+    kind: AttachmentKind
+    url: str
+    name: str | None = None
+    mime_type: str | None = None
+    size: int | None = None  # bytes, as the platform claims
+
+
+# What a webhook can say. Every event names the contact it concerns.
+
+
+@dataclass(frozen=True, slots=True)
+class InboundMessage:
+    """A customer wrote. `(key.platform, message_id)` identifies it for good: a redelivery carries the same pair."""
+
+    contact: Contact
+    message_id: str
+    sent_at: datetime
+    text: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    channel: Channel | None = None
+    kind: str = "text"  # the platform's own message type: text, attachment, location, story_reply …
+
+    @property
+    def key(self) -> ContactKey:
+        return self.contact.key
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSent:
+    """A message went out on the platform: by a human (`by_human`), or by anything else (our own echo, a workflow)."""
+
+    contact: Contact
+    message_id: str
+    sent_at: datetime
+    by_human: bool
+    text: str | None = None
+    sender: Person | None = None
+    source: str | None = None  # user, api, echo, workflow, broadcast, ai_agent …
+    channel: Channel | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AssigneeChanged:
+    """The conversation was assigned to somebody, or to nobody (`contact.assignee is None`)."""
+
+    contact: Contact
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationOpened:
+    contact: Contact
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationClosed:
+    contact: Contact
+    closed_by: Person | None = None
+    source: str | None = None
+    summary: str | None = None
+    category: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContactChanged:
+    """The contact was created or updated, or its tags or lifecycle changed."""
+
+    contact: Contact
+    change: Literal["created", "updated", "tag", "lifecycle"]
+
+
+@dataclass(frozen=True, slots=True)
+class OtherEvent:
+    """Anything that needs no answer: comments, ended calls, event types that are new to us."""
+
+    name: str
+    contact: Contact | None = None
+
+
+Event: TypeAlias = (
+    InboundMessage
+    | MessageSent
+    | AssigneeChanged
+    | ConversationOpened
+    | ConversationClosed
+    | ContactChanged
+    | OtherEvent
+)
+
+
+# What can be sent.
+
+MessageTag = Literal["ACCOUNT_UPDATE", "POST_PURCHASE_UPDATE", "CONFIRMED_EVENT_UPDATE"]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    text: str
+    tag: MessageTag | None = None  # Facebook and Instagram need one outside the 24-hour window
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """An attachment by public URL. No platform of ours takes a caption with it: send a `Text` beside it."""
+
+    kind: AttachmentKind
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuickReplies:
+    title: str
+    replies: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    text: str
+    subject: str | None = None
+    cc: tuple[str, ...] = ()
+    bcc: tuple[str, ...] = ()
+    reply_to: int | None = None
+    files: tuple[tuple[AttachmentKind, str, str], ...] = ()  # (kind, url, file name)
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A WhatsApp template message; `components` as the platform documents them."""
+
+    name: str
+    language: str
+    components: tuple[Mapping[str, object], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CustomPayload:
+    """Telegram, Facebook, Viber and Line only; needs a channel."""
+
+    payload: Mapping[str, object]
+
+
+Outbound: TypeAlias = Text | File | QuickReplies | Email | Template | CustomPayload
+
+DeliveryState = Literal["pending", "sent", "delivered", "read", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformMessage:
+    """A message as the platform lists it. `at` is the time of its newest status, where there is one."""
+
+    id: str
+    direction: Literal["incoming", "outgoing"]
+    content: Outbound | None  # None for a type we cannot send
+    text: str | None
+    state: DeliveryState | None
+    at: datetime | None
+    sender_source: str | None = None

@@ -1,0 +1,6 @@
+"""The words of agent.yaml that every wing's settings share; this package imports nothing of the house."""
+
+from settings.base import Planned, Settings
+from settings.units import Duration, Rate, format_duration, parse_duration, parse_rate
+
+__all__ = ["Duration", "Planned", "Rate", "Settings", "format_duration", "parse_duration", "parse_rate"]

@@ -1,0 +1,1 @@
+"""Tests mirror the packages; `acceptance` drives the real thing."""
