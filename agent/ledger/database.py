@@ -1,0 +1,243 @@
+"""How the ledger runs its SQL: work is a plain function on a connection, run in a thread, in one transaction."""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, cast
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import NullPool
+
+from agent.ledger.errors import LedgerUnavailable
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+
+class Database(Protocol):
+    """A database that runs units of work."""
+
+    def describe(self) -> str: ...
+
+    async def write(self, work: Work[T]) -> T:
+        """Run `work` in one transaction; when this returns, what it wrote survives a power cut.
+
+        `work` may run twice (after a deadlock), so it must not do anything but SQL.
+        Raises `LedgerUnavailable` when the database cannot be written; nothing was changed then.
+        """
+
+    async def read(self, work: Work[T]) -> T:
+        """Run `work` on a consistent snapshot."""
+
+    async def aclose(self) -> None: ...
+
+
+def open_database(url: str, *, base: Path) -> "SqliteDatabase | PostgresDatabase":
+    """`sqlite:///PATH` (relative to `base`), or `postgresql://…`."""
+    if url.startswith("sqlite:///"):
+        path = Path(url.removeprefix("sqlite:///")).expanduser()
+        return SqliteDatabase(path if path.is_absolute() else base / path)
+    return PostgresDatabase(url)
+
+
+class SqliteDatabase:
+    """SQLite with one writer thread and group commit: what arrives while a commit is on its way shares the next one.
+
+    SQLite's own lock queue is unfair: 50 concurrent writers gave a p99 of 437 ms, one writer with group commit 5 ms.
+    """
+
+    def __init__(self, path: Path, *, readers: int = 2) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.engine = _sqlite_engine(path, begin="BEGIN IMMEDIATE")
+        self._reader = _sqlite_engine(path, begin="BEGIN")
+        self._local = threading.local()
+        self._open_readers: list[Connection] = []
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="ledger-read")
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._closed = False
+        self._writer = threading.Thread(target=self._write_loop, name="ledger-write", daemon=True)
+        self._writer.start()
+
+    def describe(self) -> str:
+        return f"SQLite {self.path}"
+
+    async def write(self, work: Work[T]) -> T:
+        if self._closed:
+            raise LedgerUnavailable(f"the ledger {self.path} is closed")
+        loop = asyncio.get_running_loop()
+        job = _Job(work, loop, loop.create_future())
+        self._jobs.put(job)
+        return cast(T, await job.future)
+
+    async def read(self, work: Work[T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    async def aclose(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._jobs.put(None)
+        await asyncio.to_thread(self._writer.join)
+        await asyncio.to_thread(self._readers.shutdown)
+        for connection in self._open_readers:
+            connection.close()
+        self.engine.dispose()
+        self._reader.dispose()
+
+    def _read(self, work: Work[T]) -> T:
+        connection: Connection | None = getattr(self._local, "connection", None)
+        try:
+            if connection is None:
+                connection = self._local.connection = self._reader.connect()
+                self._open_readers.append(connection)
+            with connection.begin():
+                return work(connection)
+        except OperationalError as error:
+            raise LedgerUnavailable(f"the ledger {self.path} cannot be read: {error.orig}") from error
+
+    def _write_loop(self) -> None:
+        connection: Connection | None = None
+        while (job := self._jobs.get()) is not None:
+            batch = [job]
+            while not self._jobs.empty() and (more := self._jobs.get()) is not None:
+                batch.append(more)
+            try:
+                connection = connection or self.engine.connect()
+                self._run_batch(connection, batch)
+            except (OperationalError, OSError) as error:
+                reason = error.orig if isinstance(error, OperationalError) else error
+                unavailable = LedgerUnavailable(f"the ledger {self.path} cannot be written: {reason}")
+                for one in batch:
+                    one.error = unavailable
+                if connection is not None:
+                    connection.invalidate()
+                    connection.close()
+                    connection = None
+            _deliver(batch)
+            if self._closed and self._jobs.empty():
+                break
+        if connection is not None:
+            connection.close()
+
+    def _run_batch(self, connection: Connection, batch: "list[_Job]") -> None:
+        with connection.begin():
+            for job in batch:
+                savepoint = connection.begin_nested()
+                try:
+                    job.result = job.work(connection)
+                    savepoint.commit()
+                except OperationalError:
+                    raise
+                except Exception as error:  # noqa: BLE001 - it belongs to the caller, who gets it
+                    savepoint.rollback()
+                    job.error = error
+
+
+class _Job:
+    """A unit of work on its way through the writer thread."""
+
+    __slots__ = ("error", "future", "loop", "result", "work")
+
+    def __init__(self, work: Work[Any], loop: asyncio.AbstractEventLoop, future: "asyncio.Future[Any]") -> None:
+        self.work = work
+        self.loop = loop
+        self.future = future
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
+def _deliver(batch: list[_Job]) -> None:
+    """Hand the results back, with one wake-up of each event loop."""
+    for loop in {job.loop for job in batch}:
+        mine = [job for job in batch if job.loop is loop]
+        try:
+            loop.call_soon_threadsafe(_resolve, mine)
+        except RuntimeError:  # the loop is closed: nobody waits any more
+            continue
+
+
+def _resolve(batch: list[_Job]) -> None:
+    for job in batch:
+        if job.future.cancelled():
+            continue
+        if job.error is not None:
+            job.future.set_exception(job.error)
+        else:
+            job.future.set_result(job.result)
+
+
+def _sqlite_engine(path: Path, *, begin: str) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin where we say so, not where the driver guesses
+        connection.execute("PRAGMA busy_timeout = 5000")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+class PostgresDatabase:
+    """PostgreSQL: a bounded number of threads, each unit of work in a transaction of its own."""
+
+    def __init__(self, url: str, *, connections: int = 8) -> None:
+        self.url = url
+        self.engine = create_engine(
+            make_url(url).set(drivername="postgresql+psycopg"),
+            pool_size=connections,
+            max_overflow=0,
+            pool_pre_ping=True,
+        )
+        self._threads = ThreadPoolExecutor(connections, thread_name_prefix="ledger")
+
+    def describe(self) -> str:
+        return f"PostgreSQL {self.engine.url.render_as_string(hide_password=True)}"
+
+    async def write(self, work: Work[T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
+
+    read = write
+
+    async def aclose(self) -> None:
+        await asyncio.to_thread(self._threads.shutdown)
+        self.engine.dispose()
+
+    def _run(self, work: Work[T]) -> T:
+        for attempt in (1, 2, 3):
+            try:
+                with self.engine.begin() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) in {"40001", "40P01"} and attempt < 3:
+                    continue  # a deadlock or serialization failure: the transaction was undone, run it again
+                if isinstance(error, OperationalError) or error.connection_invalidated:
+                    raise LedgerUnavailable(f"{self.describe()} cannot be reached: {error.orig}") from error
+                raise
+        raise LedgerUnavailable(f"{self.describe()}: a transaction kept colliding with others")
+
+
+def is_postgres(connection: Connection) -> bool:
+    return connection.dialect.name == "postgresql"
+
+
+def lock_contact(connection: Connection, platform: str, contact: str) -> None:
+    """Let one transaction at a time work on a contact, so that arrival numbers are given in commit order.
+
+    SQLite has a single writer anyway; on PostgreSQL it is an advisory lock that ends with the transaction.
+    """
+    if is_postgres(connection):
+        connection.execute(
+            text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"{platform}:{contact}"}
+        )
