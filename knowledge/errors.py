@@ -1,0 +1,48 @@
+"""What can go wrong with knowledge.
+
+    KnowledgeError
+    ├── SourceError          a source or document cannot be read; the others go on
+    │   ├── Unreadable       broken, scanned, password-protected, too large, or of a kind that nobody here reads
+    │   └── Unreachable      the web did not answer, refused, or robots.txt forbids it
+    ├── ChromaError         Chroma cannot be used
+    │   └── IndexLocked      another process owns the folder
+    ├── EmbeddingError       the embedding model did not answer, or answered something else
+    ├── EvaluationError      a line of an evaluation file is wrong
+    └── GapNotFound          no collected question has this number
+"""
+
+
+class KnowledgeError(Exception):
+    """Base of everything this package raises."""
+
+
+class SourceError(KnowledgeError):
+    """A source or document cannot be read. The message names it and says what would help."""
+
+
+class Unreadable(SourceError):
+    """The bytes are there but hold no text that can be used."""
+
+
+class Unreachable(SourceError):
+    """The bytes could not be fetched."""
+
+
+class ChromaError(KnowledgeError):
+    """Chroma cannot be opened or does not answer."""
+
+
+class IndexLocked(ChromaError):
+    """Another process owns the Chroma folder: two writers damage its index without any error."""
+
+
+class EmbeddingError(KnowledgeError):
+    """The embedding model failed."""
+
+
+class EvaluationError(KnowledgeError):
+    """A line of an evaluation file is not what it should be."""
+
+
+class GapNotFound(KnowledgeError):
+    """No collected question has this number."""

@@ -1,0 +1,145 @@
+"""Where knowledge is kept: the port that the agent's ledger implements, and a twin in memory."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal, Protocol
+
+from knowledge.errors import GapNotFound
+from knowledge.passage import Document, Passage, SourceState
+
+GapState = Literal["open", "accepted", "rejected"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A question that found nothing good. The same question again only raises `times`."""
+
+    id: int
+    question: str
+    confidence: float
+    times: int
+    first_at: datetime
+    last_at: datetime
+    nearest: str | None = None  # id of the best passage there was
+    state: GapState = "open"
+
+
+class KnowledgeStore(Protocol):
+    """The truth about documents; Chroma and the keyword index are rebuilt from it.
+
+    Every writing method is one durable transaction: after a crash a document has all of its old passages or all of its new ones.
+    """
+
+    async def sources(self) -> Sequence[SourceState]: ...
+
+    async def save_source(self, state: SourceState) -> None: ...
+
+    async def remove_source(self, source: str) -> None:
+        """Forget a source with its documents and passages."""
+
+    async def documents(self, source: str | None = None) -> Sequence[Document]:
+        """All documents, or those of a source. `text` is left empty: it is long and only `text` reads it."""
+
+    async def text(self, document: str) -> str | None:
+        """The extracted text that passage offsets point into."""
+
+    async def passages(self) -> Sequence[Passage]:
+        """All passages in the order of their documents."""
+
+    async def replace(self, changes: Sequence[tuple[Document, Sequence[Passage]]]) -> None:
+        """Put documents and all their passages in place of what was there under the same document ids."""
+
+    async def update(self, documents: Sequence[Document]) -> None:
+        """Save what is known about documents whose text and passages stay as they are."""
+
+    async def remove(self, documents: Sequence[str]) -> None: ...
+
+    async def vectors(self, model: str, hashes: Sequence[str]) -> Mapping[str, bytes]:
+        """Embeddings by passage hash, as little-endian float32."""
+
+    async def save_vectors(self, model: str, vectors: Mapping[str, bytes]) -> None: ...
+
+    async def keep_vectors(self, model: str, hashes: Sequence[str]) -> None:
+        """Forget every other vector, also those of other models."""
+
+    async def note_gap(self, question: str, confidence: float, nearest: str | None, at: datetime) -> None: ...
+
+    async def gaps(self, state: GapState = "open") -> Sequence[Gap]: ...
+
+    async def close_gaps(self, ids: Sequence[int], state: GapState) -> None:
+        """Raises `GapNotFound` when one of them does not exist."""
+
+
+class MemoryStore:
+    """A store that lasts as long as the process."""
+
+    def __init__(self) -> None:
+        self._sources: dict[str, SourceState] = {}
+        self._documents: dict[str, Document] = {}
+        self._passages: dict[str, tuple[Passage, ...]] = {}
+        self._vectors: dict[str, dict[str, bytes]] = {}
+        self._gaps: dict[int, Gap] = {}
+
+    async def sources(self) -> Sequence[SourceState]:
+        return list(self._sources.values())
+
+    async def save_source(self, state: SourceState) -> None:
+        self._sources[state.id] = state
+
+    async def remove_source(self, source: str) -> None:
+        self._sources.pop(source, None)
+        await self.remove([document.id for document in self._documents.values() if document.source == source])
+
+    async def documents(self, source: str | None = None) -> Sequence[Document]:
+        return [replace(d, text="") for d in self._documents.values() if source in (None, d.source)]
+
+    async def text(self, document: str) -> str | None:
+        found = self._documents.get(document)
+        return found.text if found else None
+
+    async def passages(self) -> Sequence[Passage]:
+        return [passage for document in self._documents for passage in self._passages[document]]
+
+    async def replace(self, changes: Sequence[tuple[Document, Sequence[Passage]]]) -> None:
+        for document, passages in changes:
+            self._documents[document.id] = document
+            self._passages[document.id] = tuple(passages)
+
+    async def update(self, documents: Sequence[Document]) -> None:
+        for document in documents:
+            self._documents[document.id] = replace(document, text=self._documents[document.id].text)
+
+    async def remove(self, documents: Sequence[str]) -> None:
+        for document in documents:
+            self._documents.pop(document, None)
+            self._passages.pop(document, None)
+
+    async def vectors(self, model: str, hashes: Sequence[str]) -> Mapping[str, bytes]:
+        kept = self._vectors.get(model, {})
+        return {hash_: kept[hash_] for hash_ in hashes if hash_ in kept}
+
+    async def save_vectors(self, model: str, vectors: Mapping[str, bytes]) -> None:
+        self._vectors.setdefault(model, {}).update(vectors)
+
+    async def keep_vectors(self, model: str, hashes: Sequence[str]) -> None:
+        self._vectors = {model: dict(await self.vectors(model, hashes))}
+
+    async def note_gap(self, question: str, confidence: float, nearest: str | None, at: datetime) -> None:
+        for gap in self._gaps.values():
+            if gap.question == question:
+                self._gaps[gap.id] = replace(
+                    gap, times=gap.times + 1, last_at=at, confidence=confidence, nearest=nearest
+                )
+                return
+        number = len(self._gaps) + 1
+        self._gaps[number] = Gap(number, question, confidence, 1, at, at, nearest)
+
+    async def gaps(self, state: GapState = "open") -> Sequence[Gap]:
+        return [gap for gap in self._gaps.values() if gap.state == state]
+
+    async def close_gaps(self, ids: Sequence[int], state: GapState) -> None:
+        for number in ids:
+            if number not in self._gaps:
+                raise GapNotFound(f"no collected question has the number {number}; `balas knowledge gaps` lists them")
+            self._gaps[number] = replace(self._gaps[number], state=state)
