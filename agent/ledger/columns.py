@@ -14,7 +14,7 @@ Counter = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware UTC datetime, stored as whole microseconds since 1970: exact, ordered, and the same in both databases."""
+    """An aware UTC datetime, stored as whole microseconds since 1970: exact, ordered, alike in both databases."""
 
     impl = BigInteger
     cache_ok = True

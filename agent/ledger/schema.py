@@ -111,6 +111,9 @@ outbound = Table(
     Column("id", String, nullable=False, unique=True),  # turn + position: committing twice cannot send twice
     Column("platform", String, nullable=False),
     Column("contact", String, nullable=False),
+    Column(
+        "lane", String, nullable=False
+    ),  # message: in order; desk: assignments, tags, comments, which never hold a message up
     Column("channel", String),
     Column("payload", JSON, nullable=False),
     Column("state", String, nullable=False),  # pending → sending → sent · uncertain · failed · skipped

@@ -1,0 +1,69 @@
+"""How messaging and action values are kept as JSON: `{"type": "Text", "text": "…"}`."""
+
+from dataclasses import fields
+from functools import cache
+from typing import Any, TypeAlias, get_args
+
+from pydantic import TypeAdapter
+
+from actions.action import ChangeTags, CloseConversation, Comment, SetLifecycle, UpdateContact
+from agent.delivery.tasks import Assign, OpenConversation
+from messaging.types import Contact, InboundMessage, Outbound
+
+DeskTask: TypeAlias = (
+    Assign | OpenConversation | UpdateContact | ChangeTags | SetLifecycle | Comment | CloseConversation
+)
+"""What is done on the platform beside sending messages."""
+
+Deliverable: TypeAlias = Outbound | DeskTask
+
+_DELIVERABLES: dict[str, type] = {kind.__name__: kind for kind in (*get_args(Outbound), *get_args(DeskTask))}
+
+
+@cache
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def pack(value: Deliverable) -> dict[str, Any]:
+    """A deliverable as JSON with its type's name."""
+    kind = type(value)
+    return {"type": kind.__name__, **_adapter(kind).dump_python(value, mode="json")}
+
+
+def unpack(record: dict[str, Any]) -> Deliverable:
+    """The inverse of `pack`."""
+    body = {key: value for key, value in record.items() if key != "type"}
+    result: Deliverable = _adapter(_DELIVERABLES[record["type"]]).validate_python(body)
+    return result
+
+
+def lane(value: Deliverable) -> str:
+    """`message` for what the customer sees, in order; `desk` for everything else."""
+    return "message" if isinstance(value, get_args(Outbound)) else "desk"
+
+
+def pack_contact(contact: Contact) -> dict[str, Any]:
+    """What the platform told of a contact, without absent facts: a later event that omits one does not erase it."""
+    record: dict[str, Any] = _adapter(Contact).dump_python(contact, mode="json")
+    del record["key"]
+    return {key: value for key, value in record.items() if value not in (None, [], {})}
+
+
+def unpack_contact(platform: str, contact_id: str, profile: dict[str, Any]) -> Contact:
+    known = {field.name for field in fields(Contact)}
+    facts = {key: value for key, value in profile.items() if key in known}
+    result: Contact = _adapter(Contact).validate_python({"key": {"platform": platform, "id": contact_id}, **facts})
+    return result
+
+
+def pack_inbound(message: InboundMessage) -> dict[str, Any]:
+    record: dict[str, Any] = _adapter(InboundMessage).dump_python(message, mode="json")
+    del record["contact"]
+    return record
+
+
+def unpack_inbound(contact: Contact, payload: dict[str, Any]) -> InboundMessage:
+    body = {**payload, "contact": contact}
+    result: InboundMessage = _adapter(InboundMessage).validate_python(body)
+    return result

@@ -1,0 +1,52 @@
+"""What a customer was asked to say yes to: one open question per contact, which survives a restart."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, select
+
+from agent.ledger.schema import confirmation as table
+from agent.ledger.statements import upsert
+from messaging.types import ContactKey
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """An action that runs as soon as the customer says yes, with exactly these arguments."""
+
+    action: str
+    arguments: dict[str, Any]
+    question: str
+    turn: str
+    expires_at: datetime
+
+
+def ask(connection: Connection, key: ContactKey, confirmation: Confirmation) -> None:
+    """Remember the question; an earlier one is replaced."""
+    upsert(
+        connection,
+        table,
+        platform=key.platform,
+        contact=key.id,
+        action=confirmation.action,
+        arguments=confirmation.arguments,
+        question=confirmation.question,
+        turn=confirmation.turn,
+        expires_at=confirmation.expires_at,
+    )
+
+
+def open_question(connection: Connection, key: ContactKey, now: datetime) -> Confirmation | None:
+    """The question that still waits for its answer."""
+    row = connection.execute(
+        select(table).where(table.c.platform == key.platform, table.c.contact == key.id, table.c.expires_at > now)
+    ).first()
+    if row is None:
+        return None
+    return Confirmation(row.action, row.arguments, row.question, row.turn, row.expires_at)
+
+
+def settle(connection: Connection, key: ContactKey) -> None:
+    """The question was answered, or dropped."""
+    connection.execute(delete(table).where(table.c.platform == key.platform, table.c.contact == key.id))

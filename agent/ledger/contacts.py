@@ -1,0 +1,109 @@
+"""Contacts: what is known of a customer, and whether the agent may speak."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from agent.ledger.codec import pack_contact, unpack_contact
+from agent.ledger.schema import contact as table
+from messaging.types import Channel, Contact, ContactKey
+
+
+@dataclass(frozen=True, slots=True)
+class ContactState:
+    """A contact with what the ledger remembers beside the platform's facts. All times are aware UTC."""
+
+    contact: Contact
+    language: str | None
+    channel: Channel | None
+    last_inbound_at: datetime | None
+    wake_at: datetime | None
+    paused_at: datetime | None
+    paused_until: datetime | None
+    paused_by: str | None
+    opted_out_at: datetime | None
+    notice_at: datetime | None
+
+    @property
+    def key(self) -> ContactKey:
+        return self.contact.key
+
+    def paused(self, now: datetime) -> bool:
+        """Whether a human answers at the moment."""
+        return self.paused_at is not None and (self.paused_until is None or now < self.paused_until)
+
+
+def _state(row: Row[Any]) -> ContactState:
+    return ContactState(
+        contact=unpack_contact(row.platform, row.id, row.profile),
+        language=row.language,
+        channel=Channel(row.channel_id, row.channel_source) if row.channel_id else None,
+        last_inbound_at=row.last_inbound_at,
+        wake_at=row.wake_at,
+        paused_at=row.paused_at,
+        paused_until=row.paused_until,
+        paused_by=row.paused_by,
+        opted_out_at=row.opted_out_at,
+        notice_at=row.notice_at,
+    )
+
+
+def _is(key: ContactKey) -> Any:
+    return (table.c.platform == key.platform) & (table.c.id == key.id)
+
+
+def load(connection: Connection, key: ContactKey) -> ContactState | None:
+    row = connection.execute(select(table).where(_is(key))).first()
+    return None if row is None else _state(row)
+
+
+def find(connection: Connection, needle: str) -> list[ContactState]:
+    """Contacts by id, `platform:id`, phone number or e-mail, as an owner would type it."""
+    platform, _, identifier = needle.rpartition(":")
+    by_id = select(table).where(table.c.id == identifier)
+    rows = connection.execute(by_id.where(table.c.platform == platform) if platform else by_id).all()
+    if not rows:
+        everybody = connection.execute(select(table)).all()
+        rows = [row for row in everybody if needle in (row.profile.get("phone"), row.profile.get("email"))]
+    return [_state(row) for row in rows]
+
+
+def remember(connection: Connection, contact: Contact, **columns: Any) -> None:
+    """Insert the contact, or merge what is newly known into it; set further columns of the table along."""
+    key = contact.key
+    row = connection.execute(select(table.c.profile).where(_is(key))).first()
+    if row is None:
+        connection.execute(
+            insert(table).values(platform=key.platform, id=key.id, profile=pack_contact(contact), **columns)
+        )
+        return
+    profile = {**row.profile, **pack_contact(contact)}
+    if profile != row.profile:
+        columns["profile"] = profile
+    if columns:
+        connection.execute(update(table).where(_is(key)).values(**columns))
+
+
+def set_columns(connection: Connection, key: ContactKey, **columns: Any) -> None:
+    connection.execute(update(table).where(_is(key)).values(**columns))
+
+
+def pause(connection: Connection, key: ContactKey, now: datetime, until: datetime | None, by: str) -> None:
+    """A human answers from now on. `until` is `None` when only giving it back ends that."""
+    set_columns(connection, key, paused_at=now, paused_until=until, paused_by=by)
+
+
+def resume(connection: Connection, key: ContactKey) -> None:
+    """The conversation is given back to the agent."""
+    set_columns(connection, key, paused_at=None, paused_until=None, paused_by=None)
+
+
+def due(connection: Connection, until: datetime | None = None) -> list[tuple[ContactKey, datetime]]:
+    """Contacts for whom there is something to do, by `until` when given, earliest first."""
+    statement = select(table.c.platform, table.c.id, table.c.wake_at).where(table.c.wake_at.is_not(None))
+    if until is not None:
+        statement = statement.where(table.c.wake_at <= until)
+    rows = connection.execute(statement.order_by(table.c.wake_at)).all()
+    return [(ContactKey(row.platform, row.id), row.wake_at) for row in rows]

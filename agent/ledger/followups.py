@@ -1,0 +1,96 @@
+"""Messages scheduled for later. A follow-up is a row with a due time, never a sleeping task."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+
+from agent.ledger.schema import followup as table
+from agent.ledger.statements import insert_new
+from messaging.types import ContactKey
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """`rule` names the rule of agent.yaml, or is `None` for one that the agent promised in a conversation."""
+
+    id: str
+    contact: ContactKey
+    due_at: datetime
+    text: str
+    rule: str | None
+    conditions: Mapping[str, Any]
+    created_at: datetime
+    state: str = "scheduled"
+    reason: str | None = None
+
+
+def schedule(connection: Connection, followup: FollowUp) -> None:
+    """Add it; the same id again changes nothing."""
+    insert_new(
+        connection,
+        table,
+        id=followup.id,
+        platform=followup.contact.platform,
+        contact=followup.contact.id,
+        due_at=followup.due_at,
+        rule=followup.rule,
+        text=followup.text,
+        conditions=dict(followup.conditions),
+        created_at=followup.created_at,
+        state=followup.state,
+        reason=followup.reason,
+    )
+
+
+def cancel_on_reply(connection: Connection, key: ContactKey) -> None:
+    """The contact wrote: follow-ups by rule that wait for no reply are over. What the agent promised stays."""
+    connection.execute(
+        update(table)
+        .where(
+            table.c.platform == key.platform,
+            table.c.contact == key.id,
+            table.c.state == "scheduled",
+            table.c.rule.is_not(None),
+        )
+        .values(state="cancelled", reason="the contact replied")
+    )
+
+
+def due(connection: Connection, now: datetime, limit: int = 100) -> list[FollowUp]:
+    """Scheduled ones whose time has come, earliest first."""
+    rows = connection.execute(
+        select(table).where(table.c.state == "scheduled", table.c.due_at <= now).order_by(table.c.due_at).limit(limit)
+    ).all()
+    return [
+        FollowUp(
+            row.id,
+            ContactKey(row.platform, row.contact),
+            row.due_at,
+            row.text,
+            row.rule,
+            row.conditions,
+            row.created_at,
+            row.state,
+            row.reason,
+        )
+        for row in rows
+    ]
+
+
+def next_due(connection: Connection) -> datetime | None:
+    """When the next scheduled follow-up is due."""
+    result: datetime | None = connection.execute(
+        select(func.min(table.c.due_at)).where(table.c.state == "scheduled")
+    ).scalar()
+    return result
+
+
+def end(connection: Connection, followup_id: str, state: str, reason: str | None = None) -> bool:
+    """Move a scheduled one to `sent`, `cancelled` or `skipped`; False when it was not scheduled any more."""
+    result = connection.execute(
+        update(table).where(table.c.id == followup_id, table.c.state == "scheduled").values(state=state, reason=reason)
+    )
+    return result.rowcount == 1

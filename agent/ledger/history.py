@@ -1,0 +1,64 @@
+"""The conversation as the model sees it: what the contact, the agent and human colleagues wrote, in order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, delete, func, select
+
+from agent.ledger.schema import message as table
+from agent.ledger.statements import insert_new
+from messaging.types import ContactKey
+
+Author = Literal["contact", "agent", "human"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One message of the history. `attachments` are `{"kind", "url", "name"}` or what stands in their place."""
+
+    author: Author
+    text: str
+    at: datetime
+    attachments: tuple[dict[str, Any], ...] = ()
+    turn: str | None = None
+    message_id: str | None = None
+
+
+def _is(key: ContactKey) -> Any:
+    return (table.c.platform == key.platform) & (table.c.contact == key.id)
+
+
+def append(connection: Connection, key: ContactKey, lines: Sequence[Line]) -> None:
+    """Add lines at the end. One whose platform message id is there already is not added again."""
+    for line in lines:
+        insert_new(
+            connection,
+            table,
+            platform=key.platform,
+            contact=key.id,
+            author=line.author,
+            text=line.text,
+            attachments=list(line.attachments),
+            at=line.at,
+            turn=line.turn,
+            message_id=line.message_id,
+        )
+
+
+def recent(connection: Connection, key: ContactKey, limit: int) -> list[Line]:
+    """The newest `limit` lines, oldest first."""
+    rows = connection.execute(select(table).where(_is(key)).order_by(table.c.n.desc()).limit(limit)).all()
+    return [
+        Line(row.author, row.text, row.at, tuple(row.attachments), row.turn, row.message_id) for row in reversed(rows)
+    ]
+
+
+def count(connection: Connection, key: ContactKey) -> int:
+    return connection.execute(select(func.count()).select_from(table).where(_is(key))).scalar_one()
+
+
+def forget(connection: Connection, key: ContactKey) -> None:
+    """Erase the conversation."""
+    connection.execute(delete(table).where(_is(key)))

@@ -1,0 +1,136 @@
+"""Accepting what a webhook says: one transaction, after which the platform may forget the event."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Row, exists, select
+
+from agent.ledger import contacts, followups, history
+from agent.ledger.codec import pack_inbound
+from agent.ledger.database import lock_contact
+from agent.ledger.schema import inbound as table
+from agent.ledger.schema import outbound
+from agent.ledger.statements import insert_new
+from messaging.types import AssigneeChanged, ContactKey, ConversationClosed, Event, InboundMessage, MessageSent
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A message that no turn has taken yet, as the quiet window looks at it."""
+
+    text: str | None
+    has_attachment: bool
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What accepting an event depends on.
+
+    `due` says when a contact's waiting messages are to be answered; `resume_after` how long a human's word keeps the
+    agent silent (`None`: until it is given back).
+    """
+
+    due: Callable[[Sequence[Waiting]], datetime]
+    resume_after: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of an event. `wake_at` is when the contact is due, if it now is."""
+
+    duplicate: bool = False
+    contact: ContactKey | None = None
+    wake_at: datetime | None = None
+
+
+def accept(connection: Connection, event: Event, now: datetime, rules: Rules) -> Accepted:
+    """Record one event. A redelivered message changes nothing."""
+    if isinstance(event, InboundMessage):
+        return _message(connection, event, now, rules)
+    if isinstance(event, MessageSent):
+        return _sent(connection, event, now, rules)
+    if isinstance(event, AssigneeChanged):
+        key = event.contact.key
+        lock_contact(connection, key.platform, key.id)
+        contacts.remember(connection, event.contact)
+        if event.contact.assignee is None:
+            contacts.resume(connection, key)
+        else:
+            who = event.contact.assignee.name or event.contact.assignee.id
+            contacts.pause(connection, key, now, _until(now, rules), f"assigned to {who}")
+        return Accepted(contact=key)
+    if event.contact is None:
+        return Accepted()
+    key = event.contact.key
+    lock_contact(connection, key.platform, key.id)
+    contacts.remember(connection, event.contact)
+    if isinstance(event, ConversationClosed):
+        contacts.resume(connection, key)
+    return Accepted(contact=key)
+
+
+def _until(now: datetime, rules: Rules) -> datetime | None:
+    return None if rules.resume_after is None else now + rules.resume_after
+
+
+def _message(connection: Connection, event: InboundMessage, now: datetime, rules: Rules) -> Accepted:
+    key = event.key
+    lock_contact(connection, key.platform, key.id)
+    number = insert_new(
+        connection,
+        table,
+        platform=key.platform,
+        message_id=event.message_id,
+        contact=key.id,
+        payload=pack_inbound(event),
+        received_at=now,
+        state="waiting",
+    )
+    if number is None:
+        return Accepted(duplicate=True, contact=key)
+    due = rules.due(waiting(connection, key))
+    columns = {"last_inbound_at": now, "wake_at": due}
+    if event.channel is not None:
+        columns |= {"channel_id": event.channel.id, "channel_source": event.channel.source}
+    contacts.remember(connection, event.contact, **columns)
+    followups.cancel_on_reply(connection, key)
+    return Accepted(contact=key, wake_at=due)
+
+
+def _sent(connection: Connection, event: MessageSent, now: datetime, rules: Rules) -> Accepted:
+    """A human's message silences the agent and joins the history; the echo of our own message does neither."""
+    key = event.contact.key
+    lock_contact(connection, key.platform, key.id)
+    ours = connection.execute(
+        select(exists().where(outbound.c.platform == key.platform, outbound.c.platform_message_id == event.message_id))
+    ).scalar()
+    if not event.by_human or ours:
+        return Accepted(contact=key)
+    contacts.remember(connection, event.contact)
+    who = (event.sender.name or event.sender.id) if event.sender else "a colleague"
+    contacts.pause(connection, key, now, _until(now, rules), who)
+    history.append(connection, key, [history.Line("human", event.text or "", now, message_id=event.message_id)])
+    return Accepted(contact=key)
+
+
+def waiting_rows(connection: Connection, key: ContactKey) -> Sequence[Row[tuple[object, ...]]]:
+    """Messages of a contact that no turn has taken, in the order they arrived."""
+    return connection.execute(
+        select(table)
+        .where(
+            table.c.platform == key.platform,
+            table.c.contact == key.id,
+            table.c.state == "waiting",
+            table.c.turn.is_(None),
+        )
+        .order_by(table.c.n)
+    ).all()
+
+
+def waiting(connection: Connection, key: ContactKey) -> list[Waiting]:
+    return [
+        Waiting(row.payload["text"], bool(row.payload["attachments"]), row.received_at)
+        for row in waiting_rows(connection, key)
+    ]

@@ -1,0 +1,159 @@
+"""What is to be sent: rows that are written with the reply and end as sent, skipped or failed, whatever happens."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select, update
+
+from agent.ledger.codec import Deliverable, lane, pack, unpack
+from agent.ledger.schema import outbound as table
+from agent.ledger.statements import insert_new
+from messaging.types import ContactKey
+
+OPEN = ("pending", "sending", "uncertain")
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One row of the outbox. `uncertain` and a `sending` of another owner may or may not have gone out."""
+
+    id: str
+    contact: ContactKey
+    lane: str
+    channel: str | None
+    content: Deliverable
+    state: str
+    reason: str | None
+    attempts: int
+    next_attempt_at: datetime
+    owner: str | None
+    created_at: datetime
+    platform_message_id: str | None
+    turn: str | None
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(
+        id=row.id,
+        contact=ContactKey(row.platform, row.contact),
+        lane=row.lane,
+        channel=row.channel,
+        content=unpack(row.payload),
+        state=row.state,
+        reason=row.reason,
+        attempts=row.attempts,
+        next_attempt_at=row.next_attempt_at,
+        owner=row.owner,
+        created_at=row.created_at,
+        platform_message_id=row.platform_message_id,
+        turn=row.turn,
+    )
+
+
+def add(
+    connection: Connection,
+    key: ContactKey,
+    prefix: str,
+    contents: Sequence[Deliverable],
+    *,
+    now: datetime,
+    channel: str | None = None,
+    turn: str | None = None,
+) -> None:
+    """Put deliveries at the end of the contact's queue. Their ids are `prefix/0`, `prefix/1` …: adding twice adds once."""
+    for position, content in enumerate(contents):
+        insert_new(
+            connection,
+            table,
+            id=f"{prefix}/{position}",
+            platform=key.platform,
+            contact=key.id,
+            lane=lane(content),
+            channel=channel,
+            payload=pack(content),
+            state="pending",
+            attempts=0,
+            next_attempt_at=now,
+            created_at=now,
+            turn=turn,
+        )
+
+
+def heads(connection: Connection, key: ContactKey) -> list[Delivery]:
+    """The first open delivery of each lane of a contact."""
+    first = (
+        select(func.min(table.c.n))
+        .where(table.c.platform == key.platform, table.c.contact == key.id, table.c.state.in_(OPEN))
+        .group_by(table.c.lane)
+    )
+    return [_delivery(row) for row in connection.execute(select(table).where(table.c.n.in_(first)).order_by(table.c.n))]
+
+
+def mark_sending(connection: Connection, delivery_id: str, owner: str) -> bool:
+    """Committed before the request leaves; False when somebody else has dealt with it meanwhile."""
+    result = connection.execute(
+        update(table)
+        .where(table.c.id == delivery_id, table.c.state.in_(("pending", "uncertain")))
+        .values(state="sending", owner=owner, attempts=table.c.attempts + 1)
+    )
+    return result.rowcount == 1
+
+
+def mark(
+    connection: Connection,
+    delivery_id: str,
+    state: str,
+    *,
+    now: datetime,
+    reason: str | None = None,
+    message_id: str | None = None,
+    next_attempt_at: datetime | None = None,
+) -> None:
+    """Record how an attempt ended: sent, skipped, failed, or pending and uncertain with the time of the next one."""
+    values: dict[str, Any] = {"state": state, "reason": reason}
+    if message_id is not None:
+        values["platform_message_id"] = message_id
+    if state == "sent":
+        values["sent_at"] = now
+    if next_attempt_at is not None:
+        values["next_attempt_at"] = next_attempt_at
+    connection.execute(update(table).where(table.c.id == delivery_id).values(**values))
+
+
+def known_message_ids(connection: Connection, key: ContactKey) -> set[str]:
+    """Platform ids of everything we know to have sent to a contact."""
+    rows = connection.execute(
+        select(table.c.platform_message_id).where(
+            table.c.platform == key.platform,
+            table.c.contact == key.id,
+            table.c.platform_message_id.is_not(None),
+        )
+    ).all()
+    return {row.platform_message_id for row in rows}
+
+
+def next_attempt(connection: Connection, key: ContactKey) -> datetime | None:
+    """When the first open delivery of the contact is to be tried."""
+    times = [head.next_attempt_at for head in heads(connection, key)]
+    return min(times, default=None)
+
+
+def dead(connection: Connection, limit: int = 200) -> list[Delivery]:
+    """Deliveries that were given up, newest first."""
+    rows = connection.execute(
+        select(table).where(table.c.state == "failed").order_by(table.c.n.desc()).limit(limit)
+    ).all()
+    return [_delivery(row) for row in rows]
+
+
+def retry(connection: Connection, delivery_id: str, now: datetime) -> ContactKey | None:
+    """Put one that was given up back into the queue; its contact, or `None` when there is no such one."""
+    row = connection.execute(
+        update(table)
+        .where(table.c.id == delivery_id, table.c.state == "failed")
+        .values(state="pending", reason=None, attempts=0, next_attempt_at=now)
+        .returning(table.c.platform, table.c.contact)
+    ).first()
+    return None if row is None else ContactKey(row.platform, row.contact)

@@ -1,0 +1,270 @@
+"""Turns: claimed with a lease, committed once. All functions run inside one transaction of the caller."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import Connection, select, update
+
+from agent.ledger import confirmations, contacts, followups, history, inbound, media, outbound
+from agent.ledger.codec import Deliverable, unpack_inbound
+from agent.ledger.confirmations import Confirmation
+from agent.ledger.contacts import ContactState
+from agent.ledger.database import Work, lock_contact
+from agent.ledger.errors import LeaseLost
+from agent.ledger.schema import inbound as inbound_table
+from agent.ledger.schema import turn as table
+from messaging.types import ContactKey, InboundMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A turn that is ours until `lease_until`: the contact, and the messages that it answers, in order."""
+
+    turn: str
+    contact: ContactState
+    messages: tuple[InboundMessage, ...]
+    received_at: tuple[datetime, ...]
+    started_at: datetime
+    takeovers: int
+    restarts: int
+
+    @property
+    def key(self) -> ContactKey:
+        return self.contact.key
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Somebody else works on a turn of this contact, at least until `until`."""
+
+    until: datetime
+
+
+def claim(connection: Connection, key: ContactKey, owner: str, now: datetime, lease: timedelta) -> Claim | Busy | None:
+    """Take the contact's unfinished turn over, or begin one with all waiting messages; `None` when nothing waits."""
+    lock_contact(connection, key.platform, key.id)
+    state = contacts.load(connection, key)
+    if state is None:
+        return None
+    running = connection.execute(
+        select(table).where(table.c.platform == key.platform, table.c.contact == key.id, table.c.state == "running")
+    ).first()
+    if running is not None:
+        if running.lease_owner != owner and running.lease_until > now:
+            return Busy(running.lease_until)
+        connection.execute(
+            update(table)
+            .where(table.c.id == running.id)
+            .values(lease_owner=owner, lease_until=now + lease, takeovers=running.takeovers + 1)
+        )
+        rows = connection.execute(
+            select(inbound_table).where(inbound_table.c.turn == running.id).order_by(inbound_table.c.n)
+        ).all()
+        return _claim(running.id, state, rows, running.started_at, running.takeovers + 1, running.restarts)
+    rows = list(inbound.waiting_rows(connection, key))
+    if not rows:
+        return None
+    turn_id, restarts = secrets.token_hex(8), _restarts(connection, key)
+    connection.execute(
+        table.insert().values(
+            id=turn_id,
+            platform=key.platform,
+            contact=key.id,
+            state="running",
+            lease_owner=owner,
+            lease_until=now + lease,
+            started_at=now,
+            takeovers=0,
+            restarts=restarts,
+            tokens=0,
+            cost=0.0,
+        )
+    )
+    connection.execute(update(inbound_table).where(inbound_table.c.n.in_([row.n for row in rows])).values(turn=turn_id))
+    return _claim(turn_id, state, rows, now, 0, restarts)
+
+
+def _claim(
+    turn_id: str, state: ContactState, rows: Sequence[Any], started_at: datetime, takeovers: int, restarts: int
+) -> Claim:
+    return Claim(
+        turn=turn_id,
+        contact=state,
+        messages=tuple(unpack_inbound(state.contact, row.payload) for row in rows),
+        received_at=tuple(row.received_at for row in rows),
+        started_at=started_at,
+        takeovers=takeovers,
+        restarts=restarts,
+    )
+
+
+def _restarts(connection: Connection, key: ContactKey) -> int:
+    last = connection.execute(
+        select(table.c.state, table.c.restarts)
+        .where(table.c.platform == key.platform, table.c.contact == key.id)
+        .order_by(table.c.started_at.desc())
+        .limit(1)
+    ).first()
+    return last.restarts + 1 if last is not None and last.state == "abandoned" else 0
+
+
+def renew(connection: Connection, turn_id: str, owner: str, until: datetime) -> None:
+    """Keep the lease. Raises `LeaseLost` when it is somebody else's now."""
+    result = connection.execute(
+        update(table)
+        .where(table.c.id == turn_id, table.c.state == "running", table.c.lease_owner == owner)
+        .values(lease_until=until)
+    )
+    if result.rowcount != 1:
+        raise LeaseLost(f"turn {turn_id} was taken over by another worker")
+
+
+def newer_messages(connection: Connection, key: ContactKey) -> int:
+    """How many messages arrived since the turn was claimed."""
+    return len(inbound.waiting_rows(connection, key))
+
+
+InboundEnd = Literal["answered", "held", "skipped", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Everything that a turn wants written when it ends.
+
+    `lines` join the history; `contents` are sent in order; `also` are further writes of the same transaction (payments).
+    `restart_allowed` says that nothing with an effect has run, so newer messages may start the turn afresh.
+    """
+
+    end: InboundEnd
+    reason: str | None = None
+    lines: tuple[history.Line, ...] = ()
+    contents: tuple[Deliverable, ...] = ()
+    files: tuple[media.Media, ...] = ()
+    followups: tuple[followups.FollowUp, ...] = ()
+    confirmation: Confirmation | None = None
+    confirmation_settled: bool = False
+    pause_until: tuple[datetime | None, str] | None = None  # hand over: until when (None: until given back), and why
+    contact_columns: dict[str, Any] = field(default_factory=dict)
+    also: tuple[Work[Any], ...] = ()
+    tokens: int = 0
+    cost: float = 0.0
+    restart_allowed: bool = False
+
+
+Committed = Literal["done", "abandoned", "held"]
+
+
+def commit(connection: Connection, claim: Claim, owner: str, result: Result, now: datetime) -> Committed:
+    """End a turn in one transaction.
+
+    A message that arrived meanwhile lets it be abandoned, when that is allowed; a human who took over meanwhile
+    lets its record be kept and nothing be sent. Raises `LeaseLost`.
+    """
+    key = claim.key
+    lock_contact(connection, key.platform, key.id)
+    mine = connection.execute(
+        select(table.c.id).where(table.c.id == claim.turn, table.c.state == "running", table.c.lease_owner == owner)
+    ).first()
+    if mine is None:
+        raise LeaseLost(f"turn {claim.turn} was taken over by another worker")
+    if result.restart_allowed and newer_messages(connection, key):
+        connection.execute(update(inbound_table).where(inbound_table.c.turn == claim.turn).values(turn=None))
+        _finish(connection, claim.turn, "abandoned", "a newer message arrived", now, result)
+        return "abandoned"
+    state = contacts.load(connection, key)
+    silenced = result.end == "answered" and state is not None and (state.paused(now) or state.opted_out_at is not None)
+    contents, lines, files = result.contents, result.lines, result.files
+    if silenced:
+        lines = tuple(line for line in lines if line.author != "agent")
+        contents, files = (), ()
+    end, reason = ("held", "a human took over") if silenced else (result.end, result.reason)
+    history.append(connection, key, lines)
+    for file in files:
+        media.put(connection, file)
+    channel = claim.contact.channel
+    outbound.add(
+        connection, key, claim.turn, contents, now=now, channel=channel.id if channel else None, turn=claim.turn
+    )
+    if result.confirmation_settled or silenced:
+        confirmations.settle(connection, key)
+    if not silenced:
+        if result.confirmation is not None:
+            confirmations.ask(connection, key, result.confirmation)
+        for followup in result.followups:
+            followups.schedule(connection, followup)
+        if result.pause_until is not None:
+            until, why = result.pause_until
+            contacts.pause(connection, key, now, until, why)
+    for work in result.also:
+        work(connection)
+    if result.contact_columns:
+        contacts.set_columns(connection, key, **result.contact_columns)
+    connection.execute(update(inbound_table).where(inbound_table.c.turn == claim.turn).values(state=end, reason=reason))
+    _finish(connection, claim.turn, "failed" if end == "failed" else "done", reason, now, result)
+    return "held" if silenced else "done"
+
+
+def _finish(
+    connection: Connection, turn_id: str, state: str, reason: str | None, now: datetime, result: Result
+) -> None:
+    connection.execute(
+        update(table)
+        .where(table.c.id == turn_id)
+        .values(
+            state=state,
+            reason=reason,
+            finished_at=now,
+            lease_until=None,
+            tokens=result.tokens,
+            cost=result.cost,
+        )
+    )
+
+
+def settle(connection: Connection, key: ContactKey, due: Any) -> datetime | None:
+    """Set the contact's next wake time from what is open, and return it.
+
+    `due` is the quiet window's answer for the messages that wait.
+    """
+    lock_contact(connection, key.platform, key.id)
+    times = []
+    if waiting := inbound.waiting(connection, key):
+        times.append(due(waiting))
+    if (attempt := outbound.next_attempt(connection, key)) is not None:
+        times.append(attempt)
+    running = connection.execute(
+        select(table.c.lease_until).where(
+            table.c.platform == key.platform, table.c.contact == key.id, table.c.state == "running"
+        )
+    ).scalar()
+    if running is not None:
+        times.append(running)
+    wake_at = min(times, default=None)
+    contacts.set_columns(connection, key, wake_at=wake_at)
+    return wake_at
+
+
+def release(connection: Connection, owner: str, now: datetime) -> list[ContactKey]:
+    """Let go of every lease that another owner holds: for an embedded engine, which knows that it is alone."""
+    rows = connection.execute(
+        update(table)
+        .where(table.c.state == "running", table.c.lease_owner != owner)
+        .values(lease_until=now)
+        .returning(table.c.platform, table.c.contact)
+    ).all()
+    keys = [ContactKey(row.platform, row.contact) for row in rows]
+    for key in keys:
+        contacts.set_columns(connection, key, wake_at=now)
+    return keys
+
+
+def spent(connection: Connection, since: datetime, key: ContactKey | None = None) -> tuple[int, float]:
+    """Number of turns and US dollars since a time, of one contact or of all."""
+    statement = select(table.c.cost).where(table.c.started_at >= since, table.c.state != "abandoned")
+    if key is not None:
+        statement = statement.where(table.c.platform == key.platform, table.c.contact == key.id)
+    costs = [row.cost for row in connection.execute(statement)]
+    return len(costs), sum(costs)
