@@ -21,13 +21,13 @@ _DELIVERABLES: dict[str, type] = {kind.__name__: kind for kind in (*get_args(Out
 
 
 @cache
-def _adapter(kind: type) -> TypeAdapter[Any]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
 def pack(value: Deliverable) -> dict[str, Any]:
     """A deliverable as JSON with its type's name."""
-    kind = type(value)
+    kind: Any = type(value)
     return {"type": kind.__name__, **_adapter(kind).dump_python(value, mode="json")}
 
 

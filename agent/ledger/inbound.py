@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, Row, exists, select
 
@@ -91,7 +92,7 @@ def _message(connection: Connection, event: InboundMessage, now: datetime, rules
     if number is None:
         return Accepted(duplicate=True, contact=key)
     due = rules.due(waiting(connection, key))
-    columns = {"last_inbound_at": now, "wake_at": due}
+    columns: dict[str, Any] = {"last_inbound_at": now, "wake_at": due}
     if event.channel is not None:
         columns |= {"channel_id": event.channel.id, "channel_source": event.channel.source}
     contacts.remember(connection, event.contact, **columns)

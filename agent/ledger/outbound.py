@@ -62,7 +62,7 @@ def add(
     channel: str | None = None,
     turn: str | None = None,
 ) -> None:
-    """Put deliveries at the end of the contact's queue. Their ids are `prefix/0`, `prefix/1` …: adding twice adds once."""
+    """Queue deliveries of a contact. Their ids are `prefix/0`, `prefix/1` …: adding twice adds once."""
     for position, content in enumerate(contents):
         insert_new(
             connection,

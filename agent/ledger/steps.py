@@ -30,7 +30,7 @@ class Step:
 
 
 def _step(row: Row[Any]) -> Step:
-    return Step(**row._mapping)  # noqa: SLF001 - the public name of this accessor
+    return Step(**row._mapping)
 
 
 def of_turn(connection: Connection, turn_id: str) -> list[Step]:
@@ -39,7 +39,7 @@ def of_turn(connection: Connection, turn_id: str) -> list[Step]:
 
 
 def start(
-    connection: Connection, turn_id: str, *, key: str, kind: str, name: str, input_hash: str, input: Any, at: datetime
+    connection: Connection, turn_id: str, *, key: str, kind: str, name: str, input_hash: str, given: Any, at: datetime
 ) -> None:
     """Write down that something begins; used before an effect, so that a crash leaves it visible."""
     connection.execute(
@@ -50,7 +50,7 @@ def start(
             kind=kind,
             name=name,
             input_hash=input_hash,
-            input=input,
+            input=given,
             started_at=at,
             tokens=0,
             cost=0.0,
@@ -73,7 +73,7 @@ def record(
     kind: str,
     name: str,
     input_hash: str,
-    input: Any,
+    given: Any,
     output: Any,
     started_at: datetime,
     finished_at: datetime,
@@ -89,7 +89,7 @@ def record(
             kind=kind,
             name=name,
             input_hash=input_hash,
-            input=input,
+            input=given,
             output=output,
             started_at=started_at,
             finished_at=finished_at,

@@ -63,7 +63,7 @@ def claim(connection: Connection, key: ContactKey, owner: str, now: datetime, le
         rows = connection.execute(
             select(inbound_table).where(inbound_table.c.turn == running.id).order_by(inbound_table.c.n)
         ).all()
-        return _claim(running.id, state, rows, running.started_at, running.takeovers + 1, running.restarts)
+        return _claim(state, rows, running.id, running.started_at, running.takeovers + 1, restarts=running.restarts)
     rows = list(inbound.waiting_rows(connection, key))
     if not rows:
         return None
@@ -84,11 +84,11 @@ def claim(connection: Connection, key: ContactKey, owner: str, now: datetime, le
         )
     )
     connection.execute(update(inbound_table).where(inbound_table.c.n.in_([row.n for row in rows])).values(turn=turn_id))
-    return _claim(turn_id, state, rows, now, 0, restarts)
+    return _claim(state, rows, turn_id, now, 0, restarts=restarts)
 
 
 def _claim(
-    turn_id: str, state: ContactState, rows: Sequence[Any], started_at: datetime, takeovers: int, restarts: int
+    state: ContactState, rows: Sequence[Any], turn_id: str, started_at: datetime, takeovers: int, *, restarts: int
 ) -> Claim:
     return Claim(
         turn=turn_id,
@@ -134,7 +134,7 @@ InboundEnd = Literal["answered", "held", "skipped", "failed"]
 class Result:
     """Everything that a turn wants written when it ends.
 
-    `lines` join the history; `contents` are sent in order; `also` are further writes of the same transaction (payments).
+    `lines` join the history; `contents` are sent in order; `also` are further writes in the same transaction.
     `restart_allowed` says that nothing with an effect has run, so newer messages may start the turn afresh.
     """
 
@@ -172,7 +172,7 @@ def commit(connection: Connection, claim: Claim, owner: str, result: Result, now
         raise LeaseLost(f"turn {claim.turn} was taken over by another worker")
     if result.restart_allowed and newer_messages(connection, key):
         connection.execute(update(inbound_table).where(inbound_table.c.turn == claim.turn).values(turn=None))
-        _finish(connection, claim.turn, "abandoned", "a newer message arrived", now, result)
+        _finish(connection, claim.turn, "abandoned", "a newer message arrived", now, spent=result)
         return "abandoned"
     state = contacts.load(connection, key)
     silenced = result.end == "answered" and state is not None and (state.paused(now) or state.opted_out_at is not None)
@@ -203,12 +203,12 @@ def commit(connection: Connection, claim: Claim, owner: str, result: Result, now
     if result.contact_columns:
         contacts.set_columns(connection, key, **result.contact_columns)
     connection.execute(update(inbound_table).where(inbound_table.c.turn == claim.turn).values(state=end, reason=reason))
-    _finish(connection, claim.turn, "failed" if end == "failed" else "done", reason, now, result)
+    _finish(connection, claim.turn, "failed" if end == "failed" else "done", reason, now, spent=result)
     return "held" if silenced else "done"
 
 
 def _finish(
-    connection: Connection, turn_id: str, state: str, reason: str | None, now: datetime, result: Result
+    connection: Connection, turn_id: str, state: str, reason: str | None, now: datetime, *, spent: Result
 ) -> None:
     connection.execute(
         update(table)
@@ -218,8 +218,8 @@ def _finish(
             reason=reason,
             finished_at=now,
             lease_until=None,
-            tokens=result.tokens,
-            cost=result.cost,
+            tokens=spent.tokens,
+            cost=spent.cost,
         )
     )
 

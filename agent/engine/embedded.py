@@ -1,0 +1,109 @@
+"""The engine of one process: a heap of due times in memory, rebuilt from the ledger at start. Idle, it only sleeps."""
+
+import asyncio
+import heapq
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from messaging.types import ContactKey
+
+Handle = Callable[[ContactKey], Awaitable[datetime | None]]
+
+log = structlog.get_logger()
+
+_FAR = timedelta(hours=1)
+_AFTER_A_FAULT = timedelta(seconds=5)
+
+
+class EmbeddedEngine:
+    """Wakes contacts: one task per contact at a time, at most `concurrent` in all.
+
+    `handle` does whatever the ledger says is to be done for a contact and returns when it is next due, if ever.
+    A wake is only a hint: a lost, late or double one does no harm.
+    """
+
+    def __init__(self, *, concurrent: int = 1000, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._clock = clock
+        self._heap: list[tuple[datetime, ContactKey]] = []
+        self._due: dict[ContactKey, datetime] = {}
+        self._running: dict[ContactKey, asyncio.Task[None]] = {}
+        self._again: set[ContactKey] = set()  # came due while running
+        self._slots = asyncio.Semaphore(concurrent)
+        self._changed = asyncio.Event()
+        self._stopping = False
+
+    async def wake(self, contact: ContactKey, at: datetime) -> None:
+        """See to a contact at `at`; a later call replaces an earlier one that has not come due."""
+        self._due[contact] = at
+        heapq.heappush(self._heap, (at, contact))
+        self._changed.set()
+
+    async def run(self, handle: Handle) -> None:
+        """Work until `stop`; running contacts are finished first."""
+        while not self._stopping:
+            self._changed.clear()
+            delay = self._start_due(handle)
+            try:
+                async with asyncio.timeout(delay.total_seconds()):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    async def stop(self, grace: timedelta) -> None:
+        """Take no more contacts; wait for the running ones, at most `grace`, then cancel them."""
+        self._stopping = True
+        self._changed.set()
+        if not self._running:
+            return
+        _, unfinished = await asyncio.wait(self._running.values(), timeout=grace.total_seconds())
+        for task in unfinished:
+            task.cancel()
+        if unfinished:
+            await asyncio.wait(unfinished)
+
+    def idle(self, *, within: timedelta = timedelta(0)) -> bool:
+        """Whether nothing runs and nothing is due `within` a time from now."""
+        horizon = self._clock() + within
+        return not self._running and all(at > horizon for at in self._due.values())
+
+    def load(self) -> tuple[int, int]:
+        """How many contacts are being seen to, and how many wait for their time."""
+        return len(self._running), len(self._due)
+
+    def _start_due(self, handle: Handle) -> timedelta:
+        """Start what is due; how long until the next is."""
+        now = self._clock()
+        while self._heap:
+            at, contact = self._heap[0]
+            if self._due.get(contact) != at:
+                heapq.heappop(self._heap)  # replaced by a later call
+                continue
+            if at > now:
+                return min(at - now, _FAR)
+            heapq.heappop(self._heap)
+            del self._due[contact]
+            if contact in self._running:
+                self._again.add(contact)
+                continue
+            task = asyncio.create_task(self._see_to(contact, handle), name=f"contact {contact}")
+            self._running[contact] = task
+        return _FAR
+
+    async def _see_to(self, contact: ContactKey, handle: Handle) -> None:
+        next_at: datetime | None = None
+        try:
+            async with self._slots:
+                next_at = await handle(contact)
+        except Exception:
+            log.exception("contact_failed", contact=str(contact))
+            next_at = self._clock() + _AFTER_A_FAULT
+        finally:
+            del self._running[contact]
+        if contact in self._again:
+            self._again.discard(contact)
+            next_at = self._clock()
+        if next_at is not None and not self._stopping:
+            waiting = self._due.get(contact)
+            await self.wake(contact, next_at if waiting is None else min(waiting, next_at))
