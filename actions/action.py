@@ -12,10 +12,10 @@ Json: TypeAlias = dict[str, "Json"] | list["Json"] | str | int | float | bool | 
 class Context:
     """What an action may know of the conversation it runs in. The runtime fills it; the model cannot.
 
-    `contact` holds the facts by their name in agent.yaml: `id`, `phone`, `email`, `first_name`, `last_name`, `language`, `country`,
-    and `custom` (a mapping). `said` is what the customer wrote or said, oldest first (never what the agent said). `results` are the
-    outputs of earlier actions in this conversation, by action name, oldest first. `key` is the idempotency key of this step: the
-    same again after a crash.
+    `contact` holds the facts by their name in agent.yaml: `id`, `phone`, `email`, `first_name`, `last_name`,
+    `language`, `country`, and `custom` (a mapping). `said` is what the customer wrote or said, oldest first (never what the agent
+    said). `results` are the outputs of earlier actions in this conversation, by action name, oldest first. `key` is the
+    idempotency key of this step: the same again after a crash.
     """
 
     contact: Mapping[str, Any]
@@ -75,7 +75,7 @@ class ScheduleFollowUp:
 
 @dataclass(frozen=True, slots=True)
 class SendPayment:
-    """A QRIS code that the customer is to pay: the payload to render, and the facts of the caption. Amount in rupiah."""
+    """A QRIS code that the customer is to pay: the payload to render and the facts of the caption. Amount in rupiah."""
 
     payload: str
     amount: int
@@ -125,7 +125,7 @@ class Outcome:
     - `done`: it happened; with `effect` this is the receipt that a claim needs
     - `failed`: it did not happen, and the model is told why
     - `refused`: nothing was called: an argument was invalid or had no provenance; the model is told to ask the customer
-    - `unknown`: it may have happened (time-out after sending, or a crash); never called again without an idempotency key
+    - `unknown`: it may have happened (time-out after sending, a crash); never called again without an idempotency key
     - `confirm`: nothing was called yet; `content` is the question that the customer must answer with yes first
 
     `content` is what the model reads, `data` what later actions may take arguments from (`from: get_order`).

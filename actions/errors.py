@@ -1,0 +1,59 @@
+"""What can go wrong in `actions`, as a tree.
+
+    ActionsError                     something of agent.yaml or of the operator's world; the message says what to do
+    ├── MissingAction                a built-in or a called action that nobody provides
+    ├── OpenApiError                 a document that cannot be imported
+    └── McpError                     an MCP server that cannot be reached or does not speak MCP
+
+    httpx.TransportError
+    └── GuardError                   the guard refused or cut off a request; nothing of the response was used
+        ├── ForbiddenTarget          the URL, the host or its address may not be reached
+        ├── ForbiddenHeader          a header would have changed the request around it
+        ├── ResponseTooLarge         more bytes than allowed, counted after decompression
+        ├── ResponseTooSlow          the whole exchange took longer than allowed (also an httpx.TimeoutException)
+        └── WrongContentType         an answer of another kind than was asked for
+
+A call that goes wrong is no exception but an `actions.action.Outcome`.
+"""
+
+import httpx
+
+
+class ActionsError(Exception):
+    """Something of agent.yaml or of the operator's world; the message names it and the remedy."""
+
+
+class MissingAction(ActionsError):
+    """A built-in or a called action that nobody provides."""
+
+
+class OpenApiError(ActionsError):
+    """A document that cannot be imported."""
+
+
+class McpError(ActionsError):
+    """An MCP server that cannot be reached or does not speak MCP."""
+
+
+class GuardError(httpx.TransportError):
+    """The guard refused or cut off a request."""
+
+
+class ForbiddenTarget(GuardError):
+    """The URL, the host or its address may not be reached."""
+
+
+class ForbiddenHeader(GuardError):
+    """A header would have changed the request around it."""
+
+
+class ResponseTooLarge(GuardError):
+    """More bytes than allowed, counted after decompression."""
+
+
+class ResponseTooSlow(GuardError, httpx.TimeoutException):
+    """The whole exchange took longer than allowed."""
+
+
+class WrongContentType(GuardError):
+    """An answer of another kind than was asked for."""

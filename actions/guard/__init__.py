@@ -1,0 +1,14 @@
+"""The guarded network: one httpx client that cannot be talked into reaching a private address.
+
+    client = guarded_client(allow_private=["localhost:9000"])
+    await client.get(url, extensions={"guard": {"max_bytes": 1_000_000, "content_types": ["text/html"]}})
+
+The keys of the `guard` extension are the fields of `Limits`; what is absent is as the client was made.
+"""
+
+from actions.guard.addresses import PrivateHosts, check_host, is_public
+from actions.guard.client import guarded_client
+from actions.guard.limits import Limits
+from actions.guard.transport import GuardedTransport
+
+__all__ = ["GuardedTransport", "Limits", "PrivateHosts", "check_host", "guarded_client", "is_public"]
