@@ -47,7 +47,7 @@ _COMPLETE = frozenset(
 _THANKS = re.compile(r"\b(?:terima\s*kasih|makasih|thank\s*you|thanks)\b")
 _HANGING = frozenset(
     "dan atau serta yang yg untuk utk buat dengan dgn sama kalau kalo klo jika karena krn tapi tp tetapi "
-    "terus trus lalu dari dr ke di pada kepada soalnya jadi mau adalah itu and or but because so if the a "
+    "terus trus lalu dari dr ke di pada kepada soalnya soal tentang mengenai about jadi mau adalah itu and or but because so if the a "
     "an of to for with from at in on my your is are i that which".split()
 )
 
