@@ -13,9 +13,9 @@ class Context:
     """What an action may know of the conversation it runs in. The runtime fills it; the model cannot.
 
     `contact` holds the facts by their name in agent.yaml: `id`, `phone`, `email`, `first_name`, `last_name`,
-    `language`, `country`, and `custom` (a mapping). `said` is what the customer wrote or said, oldest first (never what the agent
-    said). `results` are the outputs of earlier actions in this conversation, by action name, oldest first. `key` is the
-    idempotency key of this step: the same again after a crash.
+    `language`, `country`, and `custom` (a mapping). `said` is what the customer wrote or said, oldest first (never what
+    the agent said). `results` are the outputs of earlier actions in this conversation, by action name, oldest first.
+    `key` is the idempotency key of this step: the same again after a crash.
     """
 
     contact: Mapping[str, Any]

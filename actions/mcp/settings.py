@@ -1,0 +1,48 @@
+"""The `{mcp: …}` entries of `actions:`."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+
+from actions.http.settings import FreeHeaderName, Url
+from settings import Duration, Settings
+
+
+def _one_way(value: Any) -> Any:
+    if isinstance(value, Mapping) and ("url" in value) == ("command" in value):
+        raise ValueError("an MCP server has either a url or a command")
+    return value
+
+
+def _words(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class McpServer(Settings):
+    """An MCP server: by address (Streamable HTTP), or a program that is started and spoken to over standard input."""
+
+    url: Url | None = Field(None, description="the address of a server that speaks Streamable HTTP")
+    headers: dict[FreeHeaderName, SecretStr] = Field(
+        default_factory=dict, description="headers for it, e.g. Authorization"
+    )
+    command: Annotated[list[str] | None, BeforeValidator(_words)] = Field(
+        None, min_length=1, description="a program and its arguments: [uvx, my-server]"
+    )
+    env: dict[str, SecretStr] = Field(default_factory=dict, description="environment variables for the program")
+
+
+class McpAction(Settings):
+    """The tools of an MCP server."""
+
+    mcp: Annotated[McpServer, BeforeValidator(_one_way)] = Field(description="the server: {url: …} or {command: […]}")
+    tools: list[str] | None = Field(None, description="the tools to offer; all when left out")
+    prefix: Annotated[str, AfterValidator(str.strip)] = Field(
+        "", pattern=r"^[A-Za-z0-9_-]{0,32}$", description="a prefix of the tools' names, where they would clash"
+    )
+    effect: bool | None = Field(
+        None,
+        description="whether its tools change something; by default every tool that does not say that it only reads",
+    )
+    timeout: Duration = Field(timedelta(seconds=30), description="for starting, listing and each call")

@@ -1,0 +1,35 @@
+"""What every kind of action has in `agent.yaml`: a name, and a question asked first."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from actions.scope import check_template, list_scope
+from settings import Duration, Settings
+
+
+def _is_single(name: str) -> str:
+    scope = list_scope()
+    if scope is not None and scope.names[name] > 1:
+        raise ValueError(f"the name {name} is taken by another action of this list; names must be different")
+    return name
+
+
+ActionName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$"), AfterValidator(_is_single)]
+"""A tool name as every model server accepts it, different from all others of the list."""
+
+
+class Confirm(Settings):
+    """The question that the customer must say yes to first."""
+
+    text: Annotated[str, Field(min_length=1), AfterValidator(check_template)] = Field(
+        description="the question, with {parameters}"
+    )
+    expires: Duration = Field(timedelta(minutes=15), description="how long a yes is waited for")
+
+
+def to_confirm(value: Any) -> Any:
+    """A bare text is the question."""
+    return value if value is None or isinstance(value, Mapping | Confirm) else {"text": value}

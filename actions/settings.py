@@ -1,0 +1,162 @@
+"""The `actions:` and `network:` parts of agent.yaml."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    ModelWrapValidatorHandler,
+    Tag,
+    ValidationInfo,
+    WrapValidator,
+    field_validator,
+    model_validator,
+)
+
+from actions.builtin.settings import (
+    BUILTINS,
+    CloseConversationAction,
+    CommentAction,
+    FollowUpAction,
+    HandOverAction,
+    LifecycleAction,
+    QuickRepliesAction,
+    SendFileAction,
+    SendQrisAction,
+    TagsAction,
+    UnknownBuiltin,
+    UpdateContactAction,
+)
+from actions.guard.addresses import parse_entry
+from actions.http.settings import Request, Response
+from actions.mcp.settings import McpAction
+from actions.naming import ActionName, Confirm, to_confirm
+from actions.parameters import Parameters, Pattern
+from actions.scope import ActionScope, ListScope, within_action, within_list
+from actions.template import placeholders, texts
+from settings import Settings
+
+
+class DeclaredAction(Settings):
+    """An HTTP call that the model may ask for."""
+
+    name: ActionName = Field(description="the name by which the model and other actions know it")
+    description: str = Field(min_length=1, description="what it does and when to use it, for the model")
+    examples: list[str] = Field(default_factory=list, description="what customers say when they want it")
+    parameters: Parameters = Field(default_factory=dict, description="its parameters: JSON Schema, and from")
+    effect: bool | None = Field(
+        None,
+        description="whether it changes something: at most once a turn, with a receipt; by default as the method says",
+    )
+    confirm: Annotated[Confirm | None, BeforeValidator(to_confirm)] = Field(
+        None, description="the question that the customer must say yes to first, or {text: …, expires: 15m}"
+    )
+    request: Request = Field(description="the HTTP call")
+    response: Response = Field(default_factory=Response, description="what is made of the answer")
+    claims: list[Pattern] = Field(
+        default_factory=list, description="regular expressions of what may only be said with a receipt of this action"
+    )
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _know_the_parameters(cls, raw: Any, handler: ModelWrapValidatorHandler["DeclaredAction"]) -> "DeclaredAction":
+        if not isinstance(raw, Mapping):
+            return handler(raw)
+        parameters = raw.get("parameters")
+        used = _used(raw.get("request"))
+        with within_action(ActionScope(parameters if isinstance(parameters, Mapping) else {}, used)):
+            return handler(raw)
+
+    @field_validator("response")
+    @classmethod
+    def _only_reads_are_cached(cls, value: Response, info: ValidationInfo) -> Response:
+        request: Request | None = info.data.get("request")
+        if value.cache is not None and (info.data.get("effect") or (request is not None and not request.safe)):
+            raise ValueError("only a safe call (GET without effect) can have a cache")
+        return value
+
+    @property
+    def has_effect(self) -> bool:
+        return not self.request.safe if self.effect is None else self.effect
+
+
+def _used(request: Any) -> frozenset[str]:
+    """The parameters that a request names anywhere; braces that are wrong are reported where they stand."""
+    found: set[str] = set()
+    for text in texts(request):
+        try:
+            found.update(placeholders(text))
+        except ValueError:
+            continue
+    return frozenset(found)
+
+
+def _kind(value: Any) -> str:
+    """The tag of an entry. Tags show in error locations; parentheses keep them apart from keys."""
+    if isinstance(value, Mapping):
+        if "mcp" in value:
+            return "(mcp)"
+        if "builtin" in value:
+            name = value["builtin"]
+            return f"({name})" if isinstance(name, str) and name in BUILTINS else "(builtin)"
+    elif isinstance(value, Settings) and not isinstance(value, DeclaredAction):
+        return "(mcp)" if isinstance(value, McpAction) else f"({getattr(value, 'builtin', 'builtin')})"
+    return "(action)"
+
+
+ActionSettings: TypeAlias = Annotated[
+    Annotated[DeclaredAction, Tag("(action)")]
+    | Annotated[HandOverAction, Tag("(hand_over)")]
+    | Annotated[UpdateContactAction, Tag("(update_contact)")]
+    | Annotated[TagsAction, Tag("(tags)")]
+    | Annotated[LifecycleAction, Tag("(lifecycle)")]
+    | Annotated[CommentAction, Tag("(comment)")]
+    | Annotated[CloseConversationAction, Tag("(close_conversation)")]
+    | Annotated[FollowUpAction, Tag("(follow_up)")]
+    | Annotated[SendFileAction, Tag("(send_file)")]
+    | Annotated[QuickRepliesAction, Tag("(quick_replies)")]
+    | Annotated[SendQrisAction, Tag("(send_qris)")]
+    | Annotated[UnknownBuiltin, Tag("(builtin)")]
+    | Annotated[McpAction, Tag("(mcp)")],
+    Discriminator(_kind),
+]
+
+
+def _know_the_list(value: Any, handler: Any) -> Any:
+    entries = [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list | tuple) else []
+    names = Counter(
+        str(entry.get("name") or entry.get("builtin")) for entry in entries if entry.get("name") or entry.get("builtin")
+    )
+    facts = frozenset(
+        source.removeprefix("contact.")
+        for entry in entries
+        if isinstance(parameters := entry.get("parameters"), Mapping)
+        for parameter in parameters.values()
+        if isinstance(parameter, Mapping)
+        for source in texts(parameter.get("from"))
+        if source.startswith("contact.")
+    )
+    with within_list(ListScope(names, any("mcp" in entry for entry in entries), facts)):
+        return handler(value)
+
+
+ActionList: TypeAlias = Annotated[list[ActionSettings], WrapValidator(_know_the_list)]
+"""The type of `actions:`."""
+
+
+def _private_host(text: str) -> str:
+    parse_entry(text)
+    return text
+
+
+class NetworkSettings(Settings):
+    """`network:`"""
+
+    allow_private: list[Annotated[str, BeforeValidator(lambda value: _private_host(str(value)))]] = Field(
+        default_factory=list,
+        description="private or loopback hosts that actions, knowledge and media may reach: "
+        "a host, host:port, address or network",
+    )
