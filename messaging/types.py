@@ -65,13 +65,17 @@ AttachmentKind = Literal["image", "video", "audio", "file"]
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that came with a message; nothing in it is trusted, the URL least."""
+    """A file that came with a message; nothing in it is trusted, the URL least.
+
+    While the platform has not stored it yet (`pending`), `url` is empty: ask the platform for the message again.
+    """
 
     kind: AttachmentKind
     url: str
     name: str | None = None
     mime_type: str | None = None
     size: int | None = None  # bytes, as the platform claims
+    pending: bool = False
 
 
 # What a webhook can say. Every event names the contact it concerns.
@@ -132,10 +136,16 @@ class ConversationClosed:
 
 @dataclass(frozen=True, slots=True)
 class ContactChanged:
-    """The contact was created or updated, or its tags or lifecycle changed."""
+    """The contact was created or updated, or its tags or lifecycle changed.
+
+    A webhook carries neither all tags nor the custom fields: ask the platform for the contact where they matter. `tag` is the
+    one tag that was added or removed; the new lifecycle is in the contact.
+    """
 
     contact: Contact
     change: Literal["created", "updated", "tag", "lifecycle"]
+    tag: str | None = None
+    action: str | None = None  # add, remove, updated …, in the platform's words
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,111 @@
+"""One HTTP call to the v2 API of respond.io, which Aelyst serves too: limiter, token, errors, pages."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import httpx
+
+from messaging.aelyst.answers import read_answer
+from messaging.aelyst.records import next_cursor
+from messaging.aelyst.values import Json, items, mapping
+from messaging.errors import NotSent, OutcomeUnknown
+from messaging.limiter import Limiter
+from messaging.quota import read_quota
+
+PAGE = 99
+"""Items asked for per page. The limit is documented as "max 100" and as "< 100"."""
+
+
+class Client:
+    """Makes calls; knows no endpoint. One attempt each: whether to try again is the caller's decision.
+
+    `http` is used, not owned. `timeout` bounds a whole call, except the wait for the limiter.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        base_url: str,
+        token: str,
+        limiter: Limiter,
+        clock: Callable[[], datetime],
+        timeout: timedelta,
+    ) -> None:
+        self._http = http
+        self._base_url = base_url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        self._limiter = limiter
+        self._clock = clock
+        self._seconds = timeout.total_seconds()
+
+    async def call(
+        self, method: str, path: str, *, body: Json = None, query: Mapping[str, str] | None = None
+    ) -> Mapping[str, Json]:
+        """Make one request; the object it was answered with. `path` begins with a slash and is already escaped.
+
+        Raises:
+            PlatformError: see `messaging.errors`; `NotSent` and `OutcomeUnknown` when there was no answer.
+        """
+        call = f"{method} {path}"
+        async with self._limiter.turn((method, path)) as turn:
+            try:
+                async with asyncio.timeout(self._seconds):
+                    response = await self._request(method, path, body, query)
+            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
+                raise NotSent(f"no connection to {self._base_url}: {_cause(error)}", call=call) from error
+            except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError) as error:
+                raise NotSent(f"{self._base_url} cannot be called: {_cause(error)}", call=call) from error
+            except (httpx.TransportError, TimeoutError) as error:
+                raise OutcomeUnknown(f"no answer within {self._seconds:g} s: {_cause(error)}", call=call) from error
+            quota = read_quota(response.headers, self._clock())
+            turn.answered(response.status_code, quota)
+        return mapping(read_answer(response, quota, call))
+
+    async def _request(self, method: str, path: str, body: Json, query: Mapping[str, str] | None) -> httpx.Response:
+        return await self._http.request(
+            method,
+            f"{self._base_url}{path}",
+            params=query,
+            json=body,
+            headers=self._headers,
+            follow_redirects=False,  # the token goes to the configured address only
+            timeout=httpx.Timeout(self._seconds, connect=self._seconds / 3, pool=self._seconds / 3),
+        )
+
+    async def pages(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Json = None,
+        limit: int = PAGE,
+    ) -> AsyncIterator[Sequence[Mapping[str, Json]]]:
+        """The pages of a list, each an array of objects. Ends at a page without items, without a next cursor, or with one
+        that was there before."""
+        query = {"limit": str(limit)}
+        seen: set[str] = set()
+        while True:
+            page = await self.call(method, path, body=body, query=query)
+            found = [item for value in items(page.get("items")) if (item := mapping(value))]
+            if not found:
+                return
+            yield found
+            cursor = next_cursor(page)
+            if cursor is None or cursor in seen:
+                return
+            seen.add(cursor)
+            query["cursorId"] = cursor
+
+    async def items(
+        self, method: str, path: str, *, body: Json = None, limit: int = PAGE
+    ) -> AsyncIterator[Mapping[str, Json]]:
+        """The items of all pages, fetched as they are read."""
+        async for page in self.pages(method, path, body=body, limit=limit):
+            for item in page:
+                yield item
+
+
+def _cause(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,153 @@
+"""Contacts of a workspace: read, create, change, find."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from messaging.aelyst.addresses import Addresses
+from messaging.aelyst.client import Client
+from messaging.aelyst.fields import STANDARD, Writable, contact_body
+from messaging.aelyst.filters import Filter, filter_body
+from messaging.aelyst.identifiers import Identifier, identify
+from messaging.aelyst.records import ContactChannel, CustomField, read_contact, read_contact_channel
+from messaging.aelyst.space import Space
+from messaging.aelyst.values import Json, mapping, text
+from messaging.errors import Invalid, OutcomeUnknown
+from messaging.types import Contact, ContactKey
+
+_TAGS_PER_CALL = 10
+_LONGEST_TAG = 255
+_FIELDS_STAY = timedelta(minutes=10)
+
+
+class Contacts:
+    """The contacts behind a token, under the name of the platform they belong to.
+
+    A contact is given as its `ContactKey`, or as an `Identifier` by phone or e-mail. `fields` are the standard names
+    (`first_name`, `last_name`, `phone`, `email`, `language`, `country`, `picture`) and custom fields by name or slug; their
+    values are put into the format of the field's type before they are sent.
+    """
+
+    def __init__(
+        self, client: Client, space: Space, addresses: Addresses, *, platform: str, clock: Callable[[], datetime]
+    ) -> None:
+        self._client = client
+        self._space = space
+        self._addresses = addresses
+        self._platform = platform
+        self._clock = clock
+        self._fields: dict[str, CustomField] = {}
+        self._fields_read_at: datetime | None = None
+
+    async def get(self, contact: ContactKey | Identifier) -> Contact:
+        """Everything the platform knows, tags and custom fields included.
+
+        Raises:
+            NotFound: there is no such contact.
+        """
+        answer = await self._client.call("GET", await self._addresses.path(contact))
+        found = read_contact(answer, self._platform) or read_contact(mapping(answer.get("data")), self._platform)
+        if found is None:
+            raise OutcomeUnknown("the platform's answer is no contact")
+        return found
+
+    async def create(self, identifier: Identifier, fields: Mapping[str, Writable]) -> None:
+        """Create a contact by phone or e-mail; `first_name` is required. The platform does not answer with an id.
+
+        Raises:
+            Invalid: an id cannot be chosen, a first name is missing, or the platform knows the contact already.
+        """
+        if identifier.by == "id":
+            raise Invalid("a contact is created by phone or e-mail; its id is the platform's to choose")
+        if not fields.get("first_name"):
+            raise Invalid(f"a contact needs a first_name to be created ({identifier.by} given)")
+        await self._client.call("POST", f"/contact/{identifier.path}", body=await self._body(fields))
+        self._addresses.created(identifier)
+
+    async def update(self, contact: ContactKey | Identifier, fields: Mapping[str, Writable]) -> None:
+        """Change these fields and no others. Without a `first_name` the present one is read and sent along: the Aelyst schema
+        requires it, also of a partial update."""
+        if not fields:
+            return
+        body = await self._body(fields)
+        if not body.get("firstName") and (first_name := (await self.get(contact)).first_name) is not None:
+            body["firstName"] = first_name
+        await self._client.call("PUT", await self._addresses.path(contact), body=body)
+
+    async def create_or_update(self, identifier: Identifier, fields: Mapping[str, Writable]) -> ContactKey:
+        """Update the first contact with this phone or e-mail, or create one."""
+        body = await self._body(fields)
+        answer = await self._client.call("POST", f"/contact/create_or_update/{identifier.path}", body=body)
+        key = self._key(answer)
+        self._addresses.created(identifier, identify(key))
+        return key
+
+    async def delete(self, contact: ContactKey | Identifier) -> None:
+        await self._client.call("DELETE", await self._addresses.path(contact))
+
+    async def merge(
+        self, first: ContactKey, second: ContactKey, fields: Mapping[str, Writable] | None = None
+    ) -> ContactKey:
+        """Make one contact of two; at Aelyst the older one stays. `fields` are set on it."""
+        ids: list[Json] = [int(key.id) for key in (first, second) if key.id.isdigit()]
+        if len(ids) != 2 or ids[0] == ids[1]:
+            raise Invalid(f"two different contacts can be merged, not {first} and {second}")
+        body = {"contactIds": ids, **await self._body(fields or {})}
+        return self._key(await self._client.call("POST", "/contact/merge", body=body))
+
+    async def list(
+        self, wanted: Filter | None = None, *, search: str | None = None, timezone: str = "UTC"
+    ) -> AsyncIterator[Contact]:
+        """The contacts that match, page by page as they are read; without a filter, all of them."""
+        body = filter_body(wanted or Filter(), search, timezone)
+        async for item in self._client.items("POST", "/contact/list", body=body):
+            if (found := read_contact(item, self._platform)) is not None:
+                yield found
+
+    async def channels(self, contact: ContactKey | Identifier) -> AsyncIterator[ContactChannel]:
+        """Where this contact can be reached, and when it last wrote there."""
+        async for item in self._client.items("GET", f"{await self._addresses.path(contact)}/channels"):
+            if (found := read_contact_channel(item)) is not None:
+                yield found
+
+    async def add_tags(self, contact: ContactKey | Identifier, tags: Sequence[str]) -> None:
+        await self._tags("POST", contact, tags)
+
+    async def remove_tags(self, contact: ContactKey | Identifier, tags: Sequence[str]) -> None:
+        await self._tags("DELETE", contact, tags)
+
+    async def set_lifecycle(self, contact: ContactKey | Identifier, name: str | None) -> None:
+        """Move to the stage of that name; None removes the stage."""
+        path = f"{await self._addresses.path(contact)}/lifecycle/update"
+        await self._client.call("POST", path, body={"name": name})
+
+    async def _tags(self, method: str, contact: ContactKey | Identifier, tags: Sequence[str]) -> None:
+        """The body is a bare array, also on DELETE, of at most ten tags."""
+        unique = list(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
+        if (long := next((tag for tag in unique if len(tag) > _LONGEST_TAG), None)) is not None:
+            raise Invalid(f"the tag {long[:40]!r}… has {len(long)} characters; {_LONGEST_TAG} are allowed")
+        for start in range(0, len(unique), _TAGS_PER_CALL):
+            path = f"{await self._addresses.path(contact)}/tag"
+            await self._client.call(method, path, body=unique[start : start + _TAGS_PER_CALL])
+
+    async def _body(self, fields: Mapping[str, Writable]) -> dict[str, Json]:
+        own = {name.lower() for name in fields if name not in STANDARD}
+        if own:
+            await self._read_fields(own)
+        return contact_body(fields, self._fields)
+
+    async def _read_fields(self, wanted: set[str]) -> None:
+        """Custom fields change rarely: they are read again after ten minutes, or when one is asked for that was not there."""
+        now = self._clock()
+        fresh = self._fields_read_at is not None and now - self._fields_read_at < _FIELDS_STAY
+        if fresh and wanted <= self._fields.keys():
+            return
+        found: dict[str, CustomField] = {}
+        async for field in self._space.custom_fields():
+            found |= {name.lower(): field for name in (field.slug, field.name) if name}
+        self._fields, self._fields_read_at = found, now
+
+    def _key(self, answer: Mapping[str, Json]) -> ContactKey:
+        identity = text(answer.get("contactId"))
+        if identity is None:
+            raise OutcomeUnknown("the platform's answer names no contactId")
+        return ContactKey(self._platform, identity)

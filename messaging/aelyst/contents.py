@@ -1,0 +1,167 @@
+"""What is inside a message of respond.io or Aelyst: the same shape in webhooks and in message lists."""
+
+import mimetypes
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from messaging.aelyst.values import Json, first, integer, items, mapping, text
+from messaging.types import (
+    Attachment,
+    AttachmentKind,
+    CustomPayload,
+    Email,
+    File,
+    MessageTag,
+    Outbound,
+    QuickReplies,
+    Template,
+    Text,
+)
+
+_KINDS: Mapping[str, AttachmentKind] = {
+    "image": "image",
+    "sticker": "image",
+    "video": "video",
+    "audio": "audio",
+    "voice": "audio",
+}
+_TAGS: Mapping[str, MessageTag] = {
+    "ACCOUNT_UPDATE": "ACCOUNT_UPDATE",
+    "POST_PURCHASE_UPDATE": "POST_PURCHASE_UPDATE",
+    "CONFIRMED_EVENT_UPDATE": "CONFIRMED_EVENT_UPDATE",
+}
+_REPLIES = ("button_reply", "list_reply", "nfm_reply")
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A message as a reader sees it. `kind` is the platform's own type, `text` what can be read of it."""
+
+    kind: str
+    text: str | None
+    attachments: tuple[Attachment, ...] = ()
+
+
+def read_content(message: Mapping[str, Json]) -> Content:
+    """Any message type, also unknown ones: what can be read is read, and an attachment that cannot be fetched yet stays visible."""
+    kind = text(message.get("type")) or "unknown"
+    attachments = tuple(
+        read_attachment(item)
+        for source in ("attachment", "attachments")
+        for item in map(mapping, items(message.get(source)))
+        if item
+    )
+    readers = {"location": _location, "email": _email, "whatsapp_interactive": _interactive, "whatsapp_order": _order}
+    reader = readers.get(kind, _plain)
+    described = None if not attachments else first(mapping(message.get("attachment")), "description", "caption")
+    return Content(kind, reader(message) or described, attachments)
+
+
+def read_attachment(source: Mapping[str, Json]) -> Attachment:
+    """`url` is empty and `pending` set while the platform has not stored the file (`isPending`), or names no URL."""
+    name = first(source, "fileName", "name", "filename")
+    mime_type = first(source, "mimeType", "mime", "mimetype")
+    guessed = mime_type or mimetypes.guess_type(name or "")[0] or ""
+    kind = _KINDS.get((text(source.get("type")) or "").lower())
+    if kind is None:  # a voice note can come as a `file` with an audio type
+        kind = _KINDS.get(guessed.partition("/")[0], "file")
+    url = text(source.get("url"))
+    pending = source.get("isPending") is True or url is None
+    size = integer(source.get("size"))
+    return Attachment(
+        kind=kind,
+        url="" if pending or url is None else url.strip(),
+        name=name,
+        mime_type=mime_type,
+        size=size if size is not None and 0 <= size < 2**63 else None,
+        pending=pending,
+    )
+
+
+def read_outbound(message: Mapping[str, Json]) -> Outbound | None:
+    """The message as something we could send; None for a type that cannot be sent, or with its essentials missing."""
+    match message.get("type"):
+        case "text" if body := text(message.get("text")):
+            return Text(body, _TAGS.get(text(message.get("messageTag")) or ""))
+        case "attachment":
+            attachment = read_attachment(mapping(message.get("attachment")))
+            return File(attachment.kind, attachment.url) if attachment.url else None
+        case "quick_reply" if title := text(message.get("title")):
+            return QuickReplies(title, tuple(reply for item in items(message.get("replies")) if (reply := text(item))))
+        case "email" if body := text(message.get("text")):
+            return Email(
+                body,
+                subject=text(message.get("subject")),
+                cc=tuple(address for item in items(message.get("cc")) if (address := text(item))),
+                bcc=tuple(address for item in items(message.get("bcc")) if (address := text(item))),
+                reply_to=integer(message.get("replyToMessageId")),
+                files=tuple(
+                    (file.kind, file.url, file.name or "")
+                    for item in items(message.get("attachments"))
+                    if (file := read_attachment(mapping(item))).url
+                ),
+            )
+        case "whatsapp_template":
+            template = mapping(message.get("template"))
+            name, language = first(template, "name"), first(template, "languageCode", "language")
+            components = tuple(dict(part) for item in items(template.get("components")) if (part := mapping(item)))
+            return Template(name, language, components) if name and language else None
+        case "custom_payload":
+            return CustomPayload(dict(mapping(message.get("payload"))))
+    return None
+
+
+def _plain(message: Mapping[str, Json]) -> str | None:
+    return first(message, "text", "title", "caption", "description")
+
+
+def _location(message: Mapping[str, Json]) -> str | None:
+    """`📍 Kopi Senja, Jl. Braga 1 (-6.917, 107.609)`, from whatever is there."""
+    place = {**message, **mapping(message.get("location"))}
+    named = ", ".join(part for key in ("name", "address") if (part := text(place.get(key))))
+    latitude, longitude = (_coordinate(place, *names) for names in (("latitude", "lat"), ("longitude", "lng", "long")))
+    point = f"({latitude}, {longitude})" if latitude and longitude else ""
+    described = " ".join(part for part in (named, point) if part)
+    return f"📍 {described}" if described else None
+
+
+def _coordinate(place: Mapping[str, Json], *names: str) -> str | None:
+    for name in names:
+        value = place.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 360:
+            return f"{value:g}" if isinstance(value, int) else repr(value)
+        if found := text(value):
+            return found
+    return None
+
+
+def _email(message: Mapping[str, Json]) -> str | None:
+    parts = (first(message, "subject"), first(message, "text", "message", "body"))
+    return "\n\n".join(part for part in parts if part) or None
+
+
+def _interactive(message: Mapping[str, Json]) -> str | None:
+    """The title of the button or list row that was tapped; where it stands differs, so the known places are tried."""
+    places = [message, *(mapping(message.get(name)) for name in ("interactive", "payload", "whatsapp_interactive"))]
+    for place in places:
+        for reply in (mapping(place.get(name)) for name in _REPLIES):
+            if found := first(reply, "title", "body", "response_json"):
+                return found
+    return next((found for place in places if (found := first(place, "text", "title", "body"))), None)
+
+
+def _order(message: Mapping[str, Json]) -> str | None:
+    """A cart from a WhatsApp catalogue, a line per product: `2 × KS-LATTE (25000 IDR)`."""
+    order = {**message, **mapping(message.get("order"))}
+    lines = []
+    for item in map(mapping, items(order.get("product_items") or order.get("productItems"))):
+        product = first(item, "name", "product_retailer_id", "productRetailerId")
+        if product is None:
+            continue
+        price = " ".join(part for key in ("item_price", "currency") if (part := _amount(item.get(key))))
+        lines.append(f"{integer(item.get('quantity')) or 1} × {product}" + (f" ({price})" if price else ""))
+    return "\n".join(part for part in (_plain(order), *lines) if part) or None
+
+
+def _amount(value: Json) -> str | None:
+    return repr(value) if isinstance(value, float) else text(value)

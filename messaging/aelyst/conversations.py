@@ -1,0 +1,110 @@
+"""The conversation with a contact: send, look up, assign, open, close, comment."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+
+from messaging.aelyst.addresses import Addresses
+from messaging.aelyst.client import Client
+from messaging.aelyst.identifiers import Identifier, segment
+from messaging.aelyst.outbound import send_body
+from messaging.aelyst.records import read_message
+from messaging.aelyst.values import Json, integer, text
+from messaging.errors import OutcomeUnknown
+from messaging.splitting import shorten, split
+from messaging.types import ContactKey, Outbound, PlatformMessage
+
+COMMENT_LIMIT = 1000
+"""Characters of one comment."""
+
+_MESSAGES_PER_PAGE = 50
+_MOST_PAGES = 20
+_LONGEST_CATEGORY = 128
+_LONGEST_SUMMARY = 512
+
+
+class Conversations:
+    """What happens between the business and one contact."""
+
+    def __init__(self, client: Client, addresses: Addresses) -> None:
+        self._client = client
+        self._addresses = addresses
+
+    async def send(self, contact: ContactKey | Identifier, message: Outbound, channel: str | None = None) -> str:
+        """Send one message; its id. The platform delivers later: the id says that it took the message, not that it arrived."""
+        body = send_body(message, channel)
+        path = f"{await self._addresses.path(contact)}/message"
+        message_id = text((await self._client.call("POST", path, body=body)).get("messageId"))
+        if message_id is None:
+            raise OutcomeUnknown("the platform's answer names no messageId", call=f"POST {path}")
+        return message_id
+
+    async def message(self, contact: ContactKey | Identifier, message_id: str) -> PlatformMessage:
+        """One message with its present state."""
+        path = f"{await self._addresses.path(contact)}/message/{segment(message_id)}"
+        found = read_message(await self._client.call("GET", path))
+        if found is None:
+            raise OutcomeUnknown("the platform's answer is no message", call=f"GET {path}")
+        return found
+
+    async def messages(
+        self, contact: ContactKey | Identifier, since: datetime | None = None
+    ) -> Sequence[PlatformMessage]:
+        """The newest messages, newest first: without `since` one page (50), else as many pages (at most 20) as it takes to
+        get there. No order is documented, so the list is put in order here."""
+        found: list[PlatformMessage] = []
+        pages = 0
+        async for page in self._pages(contact):
+            pages += 1
+            found += page
+            if pages == _MOST_PAGES or (_newest_first(page) and (since is None or _reaches(page, since))):
+                break
+        if all(message.id.isdigit() for message in found):
+            found.sort(key=lambda message: int(message.id), reverse=True)
+        return found
+
+    async def assign(self, contact: ContactKey | Identifier, assignee: str | None) -> None:
+        """To a user id or an e-mail address; None unassigns."""
+        person: Json = None if assignee is None else integer(assignee) or assignee
+        path = f"{await self._addresses.path(contact)}/conversation/assignee"
+        await self._client.call("POST", path, body={"assignee": person})
+
+    async def open(self, contact: ContactKey | Identifier) -> None:
+        await self._status(contact, {"status": "open"})
+
+    async def close(
+        self, contact: ContactKey | Identifier, category: str | None = None, summary: str | None = None
+    ) -> None:
+        """`category` is the name of a closing note; the platform keeps a summary only together with one. Both are cut to the
+        lengths it allows (128 and 512 characters)."""
+        body: dict[str, Json] = {"status": "close"}
+        if category is not None:
+            body["category"] = category[:_LONGEST_CATEGORY]
+            if summary is not None:
+                body["summary"] = shorten(summary, _LONGEST_SUMMARY)
+        await self._status(contact, body)
+
+    async def comment(self, contact: ContactKey | Identifier, note: str) -> None:
+        """Leave a note for colleagues; one that is too long becomes several. `{{@user.ID}}` mentions a colleague."""
+        for part in split(note, COMMENT_LIMIT):
+            path = f"{await self._addresses.path(contact)}/comment"
+            await self._client.call("POST", path, body={"text": part})
+
+    async def _status(self, contact: ContactKey | Identifier, body: dict[str, Json]) -> None:
+        await self._client.call("POST", f"{await self._addresses.path(contact)}/conversation/status", body=body)
+
+    async def _pages(self, contact: ContactKey | Identifier) -> AsyncIterator[list[PlatformMessage]]:
+        path = f"{await self._addresses.path(contact)}/message/list"
+        async for page in self._client.pages("GET", path, limit=_MESSAGES_PER_PAGE):
+            yield [message for item in page if (message := read_message(item)) is not None]
+
+
+def _newest_first(page: Sequence[PlatformMessage]) -> bool:
+    """Whether ids fall along the page (they grow with time); a page of other ids is taken to be in order."""
+    numbers = [int(message.id) for message in page if message.id.isdigit()]
+    return len(numbers) < 2 or numbers[0] > numbers[-1]
+
+
+def _reaches(page: Sequence[PlatformMessage], since: datetime) -> bool:
+    """Whether this page ends before `since`: its last dated message is older. A status may be newer than its message, never older."""
+    dated = [message.at for message in page if message.at is not None]
+    return bool(dated) and dated[-1] < since

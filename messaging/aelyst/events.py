@@ -1,0 +1,158 @@
+"""Webhook bodies of respond.io and Aelyst → events. Pure: bytes and a time in, values out.
+
+Eleven event types are documented; any other becomes `OtherEvent`. Each may be delivered more than once and by several
+webhooks with different `event_id`s, so a message is known by `messageId` alone.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import NoReturn
+
+from messaging.aelyst.contents import read_content
+from messaging.aelyst.records import read_channel, read_contact, read_person
+from messaging.aelyst.values import Json, first, items, mapping, moment, text
+from messaging.errors import PayloadError
+from messaging.types import (
+    AssigneeChanged,
+    Contact,
+    ContactChanged,
+    ConversationClosed,
+    ConversationOpened,
+    Event,
+    InboundMessage,
+    MessageSent,
+    OtherEvent,
+)
+
+_PEOPLE = frozenset({"user", "echo"})
+"""Senders that are human. `echo` is what staff writes in the WhatsApp Business app or the Page's own inbox: respond.io shows
+those as echo messages. What goes out through the API comes back as `api`, never as `echo`."""
+
+_MACHINES = frozenset({"api", "workflow", "broadcast", "ai_agent", "bot", "zapier", "make", "n8n"})
+
+
+def parse_events(body: bytes, platform: str, received_at: datetime) -> list[Event]:
+    """The events of a webhook body; usually one. `received_at` dates a message that carries no readable time.
+
+    Raises:
+        PayloadError: not JSON, not an object with an `event_type`, or a message that names no contact or no id.
+    """
+    try:
+        document: Json = json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise PayloadError(f"the webhook body is not JSON: {type(error).__name__}") from None
+    payloads = [payload for item in items(document) if (payload := mapping(item))]
+    if not payloads:
+        raise PayloadError("the webhook body is not a JSON object with an event_type")
+    return [_parse(payload, platform, received_at) for payload in payloads]
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _parse(payload: Mapping[str, Json], platform: str, received_at: datetime) -> Event:
+    name = text(payload.get("event_type"))
+    if name is None:
+        raise PayloadError("the webhook body has no event_type")
+    contact = read_contact(mapping(payload.get("contact")), platform)
+    if name in ("message.received", "message.sent"):
+        return _message(name, payload, _known(contact, name), received_at)
+    if (read := _READERS.get(name)) is not None:
+        return read(payload, _known(contact, name))
+    return OtherEvent(name, contact)
+
+
+def _known(contact: Contact | None, name: str) -> Contact:
+    if contact is None:
+        raise PayloadError(f"the {name} webhook names no contact (contact.id)")
+    return contact
+
+
+def _message(
+    name: str, payload: Mapping[str, Json], contact: Contact, received_at: datetime
+) -> InboundMessage | MessageSent:
+    """What came in and what went out. The direction is the message's own `traffic` where it has one: a reply of ours that was
+    reported as received must not be answered."""
+    message = mapping(payload.get("message"))
+    message_id = text(message.get("messageId"))
+    if message_id is None:
+        raise PayloadError(f"the {name} webhook names no message (message.messageId)")
+    sent_at = moment(message.get("timestamp")) or moment(message_id) or received_at
+    content = read_content(mapping(message.get("message")))
+    channel = read_channel(mapping(payload.get("channel")), fallback_id=text(message.get("channelId")))
+    traffic = text(message.get("traffic"))
+    if traffic == "incoming" or (traffic != "outgoing" and name == "message.received"):
+        return InboundMessage(
+            contact=contact,
+            message_id=message_id,
+            sent_at=sent_at,
+            text=content.text,
+            attachments=content.attachments,
+            channel=channel,
+            kind=content.kind,
+        )
+    sender, user = mapping(payload.get("sender")), mapping(payload.get("user"))
+    person = read_person(user)
+    if person is None and (user_id := text(sender.get("userId"))) is not None:
+        person = read_person({"id": user_id})
+    source = text(sender.get("source"))
+    return MessageSent(
+        contact=contact,
+        message_id=message_id,
+        sent_at=sent_at,
+        by_human=_by_human(source, has_user=person is not None),
+        text=content.text,
+        sender=person,
+        source=source,
+        channel=channel,
+    )
+
+
+def _by_human(source: str | None, *, has_user: bool) -> bool:
+    """Old payloads have no sender, and sources are an open set: then whoever has a user behind it is a human."""
+    known = (source or "").lower()
+    return known in _PEOPLE or (known not in _MACHINES and has_user)
+
+
+def _opened(payload: Mapping[str, Json], contact: Contact) -> Event:
+    return ConversationOpened(contact, source=first(mapping(payload.get("conversation")), "source", "openedBySource"))
+
+
+def _closed(payload: Mapping[str, Json], contact: Contact) -> Event:
+    conversation = mapping(payload.get("conversation"))
+    return ConversationClosed(
+        contact,
+        closed_by=read_person(mapping(conversation.get("closedBy"))),
+        source=text(conversation.get("closedBySource")),
+        summary=text(conversation.get("summary")),
+        category=text(conversation.get("category")),
+    )
+
+
+def _tag(payload: Mapping[str, Json], contact: Contact) -> Event:
+    tag = payload.get("tag")
+    names = [found for item in items(tag) if (found := first(mapping(item), "name") or text(item))]
+    return ContactChanged(contact, "tag", tag=text(tag) or next(iter(names), None), action=text(payload.get("action")))
+
+
+def _lifecycle(payload: Mapping[str, Json], contact: Contact) -> Event:
+    if "lifecycle" in payload:
+        lifecycle = payload["lifecycle"]
+        contact = replace(contact, lifecycle=first(mapping(lifecycle), "name") or text(lifecycle))
+    return ContactChanged(contact, "lifecycle", action=text(payload.get("action")))
+
+
+_READERS: Mapping[str, Callable[[Mapping[str, Json], Contact], Event]] = {
+    "contact.created": lambda _, contact: ContactChanged(contact, "created"),
+    "contact.updated": lambda payload, contact: ContactChanged(contact, "updated", action=text(payload.get("action"))),
+    "contact.tag.updated": _tag,
+    "contact.assignee.updated": lambda _, contact: AssigneeChanged(contact),
+    "contact.lifecycle.updated": _lifecycle,
+    "conversation.opened": _opened,
+    "conversation.closed": _closed,
+    "comment.created": lambda _, contact: OtherEvent("comment.created", contact),
+    "call.ended": lambda _, contact: OtherEvent("call.ended", contact),
+}

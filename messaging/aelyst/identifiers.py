@@ -1,0 +1,63 @@
+"""How a contact is addressed in a path: `id:123`, `phone:+6281234567890` or `email:ani@example.com`."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote
+
+from messaging.errors import Invalid
+from messaging.types import ContactKey
+
+_PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """One contact, named by id, phone (E.164) or e-mail. A contact is created by phone or e-mail only."""
+
+    by: Literal["id", "phone", "email"]
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.by}:{self.value}"
+
+    @property
+    def path(self) -> str:
+        """For use as one path segment: nothing in it can reach another path. A `+` is escaped, as some servers read it as a space."""
+        return quote(str(self), safe=":@")
+
+
+def by_phone(phone: str) -> Identifier:
+    """Spaces, dashes and brackets are dropped.
+
+    Raises:
+        Invalid: not an international number.
+    """
+    digits = re.sub(r"[\s().-]", "", phone)
+    if not _PHONE.fullmatch(digits):
+        raise Invalid(f"{phone!r} is not an international phone number; write e.g. +6281234567890")
+    return Identifier("phone", digits)
+
+
+def by_email(email: str) -> Identifier:
+    """Raises `Invalid` for what is not an e-mail address."""
+    if not _EMAIL.fullmatch(email.strip()):
+        raise Invalid(f"{email!r} is not an e-mail address; write e.g. ani@example.com")
+    return Identifier("email", email.strip())
+
+
+def identify(contact: ContactKey | Identifier) -> Identifier:
+    """Contacts that we know are addressed by the platform's own id."""
+    return contact if isinstance(contact, Identifier) else Identifier("id", contact.id)
+
+
+def segment(value: str) -> str:
+    """Any other id as one path segment.
+
+    Raises:
+        Invalid: empty, or made of dots only, which would change the path.
+    """
+    if not value.strip("."):
+        raise Invalid(f"{value!r} cannot be part of a path")
+    return quote(value, safe="")

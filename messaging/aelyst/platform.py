@@ -1,0 +1,145 @@
+"""Aelyst and respond.io as a `Platform`: one API under two addresses."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+import httpx
+
+from messaging.aelyst.addresses import Addresses
+from messaging.aelyst.client import Client
+from messaging.aelyst.contacts import Contacts
+from messaging.aelyst.conversations import Conversations
+from messaging.aelyst.events import parse_events
+from messaging.aelyst.space import Space
+from messaging.limiter import Limiter
+from messaging.settings import MessagingSettings
+from messaging.signature import Encoding, check
+from messaging.types import Channel, Contact, ContactKey, Event, FieldValue, Outbound, PlatformMessage
+from settings import Rate
+
+SIGNATURE_HEADER = "x-webhook-signature"
+
+DEFAULT_RATE = Rate(5, timedelta(seconds=1))
+"""What Aelyst allows per method and path. respond.io states no number; its answers carry one."""
+
+SANDBOX_TOKEN = "sandbox"  # noqa: S105 - a name, not a secret: the sandbox takes any token unless it was given one
+"""What is sent as token when none is configured, which is only so towards the sandbox."""
+
+
+class Aelyst:
+    """The developer API of Aelyst, and of respond.io, of which it is a copy under another address.
+
+    ```python
+    async with httpx.AsyncClient() as http:
+        aelyst = Aelyst(http, base_url="https://api.respond.io/v2", token=token, keys=[signing_key])
+        await aelyst.send(ContactKey("aelyst", "123"), Text("Halo!"))
+    ```
+
+    `contacts`, `conversations` and `space` hold everything the API offers; the methods of this class are the part of it that
+    an agent needs (`Platform`). `http` is used for every request and not closed. `keys` are the signing keys of the
+    webhooks; without one every webhook is refused, unless `keys` is None: then they are accepted unsigned.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        base_url: str,
+        token: str,
+        keys: Sequence[bytes] | None = (),
+        encoding: Encoding = "base64",
+        name: str = "aelyst",
+        rate: Rate = DEFAULT_RATE,
+        timeout: timedelta = timedelta(seconds=30),
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        limiter: Limiter | None = None,
+        addresses: Addresses | None = None,
+    ) -> None:
+        self.name = name
+        self._keys = keys
+        self._encoding: Encoding = encoding
+        self._clock = clock
+        client = Client(
+            http,
+            base_url=base_url,
+            token=token,
+            limiter=limiter or Limiter(rate, patience=timeout),
+            clock=clock,
+            timeout=timeout,
+        )
+        addresses = addresses or Addresses()
+        self.space = Space(client)
+        self.contacts = Contacts(client, self.space, addresses, platform=name, clock=clock)
+        self.conversations = Conversations(client, addresses)
+
+    @classmethod
+    def from_settings(
+        cls, settings: MessagingSettings, http: httpx.AsyncClient, clock: Callable[[], datetime]
+    ) -> "Aelyst":
+        """As agent.yaml says. The platform must be aelyst or sandbox."""
+        base_url = settings.effective_base_url
+        if base_url is None:
+            raise ValueError(f"messaging.base_url is needed for {settings.effective_platform}")
+        return cls(
+            http,
+            base_url=base_url,
+            token=settings.token.get_secret_value().strip() or SANDBOX_TOKEN,
+            keys=None if settings.accepts_unsigned else settings.signing_keys,
+            encoding=settings.effective_encoding,
+            name=settings.effective_platform,
+            rate=settings.rate,
+            timeout=settings.timeout,
+            clock=clock,
+        )
+
+    def verify(self, headers: Mapping[str, str], body: bytes) -> None:
+        if self._keys is not None:
+            check(self._keys, body, headers.get(SIGNATURE_HEADER), self._encoding)
+
+    def parse(self, body: bytes) -> list[Event]:
+        return parse_events(body, self.name, self._clock())
+
+    async def send(self, contact: ContactKey, message: Outbound, channel: str | None = None) -> str:
+        return await self.conversations.send(contact, message, channel)
+
+    async def messages(self, contact: ContactKey, since: datetime | None = None) -> Sequence[PlatformMessage]:
+        return await self.conversations.messages(contact, since)
+
+    async def message(self, contact: ContactKey, message_id: str) -> PlatformMessage:
+        """One message with its present state; also how an attachment that was still pending is asked for again."""
+        return await self.conversations.message(contact, message_id)
+
+    async def contact(self, contact: ContactKey) -> Contact:
+        return await self.contacts.get(contact)
+
+    async def update_contact(self, contact: ContactKey, fields: Mapping[str, FieldValue]) -> None:
+        await self.contacts.update(contact, fields)
+
+    async def add_tags(self, contact: ContactKey, tags: Sequence[str]) -> None:
+        await self.contacts.add_tags(contact, tags)
+
+    async def remove_tags(self, contact: ContactKey, tags: Sequence[str]) -> None:
+        await self.contacts.remove_tags(contact, tags)
+
+    async def set_lifecycle(self, contact: ContactKey, name: str | None) -> None:
+        await self.contacts.set_lifecycle(contact, name)
+
+    async def assign(self, contact: ContactKey, assignee: str | None) -> None:
+        await self.conversations.assign(contact, assignee)
+
+    async def open_conversation(self, contact: ContactKey) -> None:
+        await self.conversations.open(contact)
+
+    async def close_conversation(
+        self, contact: ContactKey, category: str | None = None, summary: str | None = None
+    ) -> None:
+        await self.conversations.close(contact, category, summary)
+
+    async def comment(self, contact: ContactKey, text: str) -> None:
+        await self.conversations.comment(contact, text)
+
+    async def channels(self) -> Sequence[Channel]:
+        return [channel async for channel in self.space.channels()]
+
+    async def aclose(self) -> None:
+        """Nothing is held open: the HTTP client belongs to whoever made it."""

@@ -1,0 +1,84 @@
+"""Reading what a platform sends: every field may be missing, null, or a string where a number was promised.
+
+These functions never raise. Text is made storable: NUL characters and lone surrogates, which JSON can carry and databases
+refuse, are replaced.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+Json: TypeAlias = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | bool | None
+
+_MILLISECONDS_FROM = 1e11  # as seconds, that is the year 5138; as milliseconds, 1973
+_MICROSECONDS_FROM = 1e14
+
+
+def mapping(value: Json) -> Mapping[str, Json]:
+    """The object, or an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def items(value: Json) -> Sequence[Json]:
+    """The array; a lone object counts as an array of one."""
+    if isinstance(value, Mapping):
+        return (value,)
+    return value if isinstance(value, list | tuple) else ()
+
+
+def text(value: Json) -> str | None:
+    """Text that is not blank; numbers are written out, everything else is None."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return number_text(value)
+    if isinstance(value, float):
+        return number_text(int(value)) if math.isfinite(value) and value == int(value) else None
+    if not isinstance(value, str) or not value.strip():
+        return None
+    return storable(value)
+
+
+def number_text(value: int) -> str | None:
+    """Digits; None for numbers so large that no platform means them (writing those out is refused by Python)."""
+    return str(value) if abs(value) < 10**40 else None
+
+
+def storable(value: str) -> str:
+    """The same text without what UTF-8 and PostgreSQL cannot hold."""
+    return value.encode("utf-8", "replace").decode("utf-8").replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+def integer(value: Json) -> int | None:
+    """A whole number, also when it was sent as text or as `3.0`."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return int(value) if math.isfinite(value) and value == int(value) else None
+    if isinstance(value, str) and len(value) <= 20:
+        try:
+            return int(value)
+        except ValueError:
+            return None
+    return None
+
+
+def moment(value: Json) -> datetime | None:
+    """A time as aware UTC. The unit is read off the magnitude: respond.io sends seconds in old payloads and most fields,
+    milliseconds in new ones (1726740558441); its message ids are microseconds."""
+    seconds = integer(value)
+    if seconds is None or seconds <= 0:
+        return None
+    scaled = seconds / (1_000_000 if seconds > _MICROSECONDS_FROM else 1000 if seconds > _MILLISECONDS_FROM else 1)
+    try:
+        return datetime.fromtimestamp(scaled, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def first(source: Mapping[str, Json], *names: str) -> str | None:
+    """The first of these fields that holds text."""
+    return next((found for name in names if (found := text(source.get(name))) is not None), None)

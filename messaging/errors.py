@@ -1,0 +1,124 @@
+"""Everything that can go wrong between us and a messaging platform.
+
+    MessagingError
+    ├── SignatureError            a webhook was not signed by the platform → 401
+    ├── PayloadError              a webhook body is not the platform's JSON → 400
+    ├── NotActive                 the configured platform has no client yet
+    └── PlatformError             a call failed; carries `code`, `message`, `status`
+        ├── Invalid               400 and other 4xx: this request will never be accepted
+        ├── Unauthorized          401: the token is missing, wrong or revoked
+        ├── Forbidden             403: the token may not do this
+        ├── NotFound              404: no such contact, message or channel
+        ├── Conflict              409: it is there already
+        ├── RateLimited           429: too many requests; `retry_after` where the platform says
+        ├── InQueue               449: the platform is busy with this contact; minutes
+        ├── Unavailable           5xx: the platform failed, perhaps after doing what was asked
+        ├── NotSent               the request certainly never reached the platform
+        └── OutcomeUnknown        it left us, and no readable answer came back
+
+Two questions decide what a caller does. `retryable`: may the same request succeed later? `certain`: is it certain that
+nothing happened? A send that failed with `certain=False` may have gone out and must be looked up before it is repeated.
+"""
+
+from datetime import timedelta
+from typing import ClassVar
+
+
+class MessagingError(Exception):
+    """Base of all errors of this package."""
+
+
+class SignatureError(MessagingError):
+    """A webhook whose signature is missing or wrong, or for which no secret is configured."""
+
+
+class PayloadError(MessagingError):
+    """A webhook body that is not what the platform sends."""
+
+
+class NotActive(MessagingError):
+    """The platform is known to agent.yaml, but its client is not there yet."""
+
+
+class PlatformError(MessagingError):
+    """A call to the platform failed.
+
+    `code` is the platform's own code (an int, or text where it is not a number), `message` its words, `status` the HTTP
+    status, or None when there was no answer. `retry_after` is how long the platform asked us to wait.
+    """
+
+    retryable: ClassVar[bool] = False
+    certain: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: int | str | None = None,
+        status: int | None = None,
+        retry_after: timedelta | None = None,
+        call: str | None = None,
+    ) -> None:
+        self.message = message
+        self.code = status if code is None else code
+        self.status = status
+        self.retry_after = retry_after
+        self.call = call
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        """`POST /contact/id:1/message: 400 Validation error.`"""
+        text = self.message if self.code is None else f"{self.code} {self.message}"
+        return text if self.call is None else f"{self.call}: {text}"
+
+
+class Invalid(PlatformError):
+    """The platform, or our own check before it, refuses this request; it will not change by waiting."""
+
+
+class Unauthorized(PlatformError):
+    """The token is missing, wrong or revoked: see `messaging.token`."""
+
+
+class Forbidden(PlatformError):
+    """The token may not do this."""
+
+
+class NotFound(PlatformError):
+    """There is no such contact, message, channel or user."""
+
+
+class Conflict(PlatformError):
+    """What was to be created is there already."""
+
+
+class RateLimited(PlatformError):
+    """Too many requests. Nothing was done."""
+
+    retryable = True
+
+
+class InQueue(PlatformError):
+    """449: the platform still works on an earlier request for this contact. Nothing was done; come back in minutes."""
+
+    retryable = True
+
+
+class Unavailable(PlatformError):
+    """The platform failed with a 5xx, perhaps after doing what was asked."""
+
+    retryable = True
+    certain = False
+
+
+class NotSent(PlatformError):
+    """No connection: the request certainly never reached the platform."""
+
+    retryable = True
+
+
+class OutcomeUnknown(PlatformError):
+    """The request left us and no readable answer came back in time: it may have been carried out."""
+
+    retryable = True
+    certain = False
