@@ -1,0 +1,60 @@
+"""The tiny model and its notes."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from voice import Transcriber, VoiceSettings, open_transcriber
+
+DATA = Path(__file__).parent.parent / "data" / "voice"
+MODEL = DATA / "tiny-whisper"
+
+
+@dataclass(frozen=True)
+class Note:
+    """A recording of the test data, and what is said in it; `language` is `None` when nothing is."""
+
+    path: Path
+    text: str
+    language: str | None
+    segments: list[dict[str, object]]
+
+    @property
+    def audio(self) -> bytes:
+        return self.path.read_bytes()
+
+
+def _notes(folder: Path) -> list[Note]:
+    rows = json.loads((folder / "samples.json").read_text())
+    return [Note(folder / row["file"], row["text"], row["language"], row["segments"]) for row in rows]
+
+
+NOTES = _notes(DATA / "samples")
+SPOKEN = [note for note in NOTES if note.language]
+NOISE = [note for note in NOTES if not note.language]
+
+
+@pytest.fixture
+def settings() -> VoiceSettings:
+    return VoiceSettings(model=str(MODEL), allow_toy=True, threads=1)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient() as client:
+        yield client
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def transcriber(client: httpx.AsyncClient) -> AsyncIterator[Transcriber]:
+    """One worker for all tests that only want words."""
+    settings = VoiceSettings(model=str(MODEL), allow_toy=True, threads=1)
+    opened = open_transcriber(settings, client=client, languages=["id", "en"], base=DATA)
+    assert opened is not None
+    yield opened
+    await opened.aclose()

@@ -1,0 +1,100 @@
+"""Why a voice note could not be understood.
+
+VoiceError
+├── Unintelligible        the note holds no words that the agent may trust: ask the customer to write
+│   ├── Silent            silence, noise or music: no speech in it
+│   ├── LowConfidence     speech, but the words are a guess
+│   ├── TooLong           longer than `voice.longest`
+│   ├── TooLarge          more bytes than `voice.largest`
+│   ├── Unreadable        not audio, an unknown format, or broken
+│   ├── LinkExpired       the platform no longer serves the recording
+│   └── NotFetched        the recording could not be downloaded
+└── Unavailable           the note may be fine, but nothing here can hear it: ask the customer to write, tell the operator
+    ├── ModelMissing      the model is not on this machine: `balas voice pull`
+    ├── ToyModel          the tiny test model was configured for real customers
+    ├── ModelBroken       the model's files are there but do not load
+    ├── WorkerCrashed     the worker process died, twice
+    ├── DeadlinePassed    transcribing took longer than `voice.deadline`
+    └── EndpointFailed    the transcription endpoint refused, failed or sent nonsense
+"""
+
+
+class VoiceError(Exception):
+    """Base of everything this package raises; `str()` names the thing, the value and the remedy."""
+
+    reason = "voice"
+
+
+class Unintelligible(VoiceError):
+    """The customer should be asked to write instead. `reason` is a stable word for logs and metrics."""
+
+    reason = "unintelligible"
+
+
+class Silent(Unintelligible):
+    reason = "silent"
+
+
+class LowConfidence(Unintelligible):
+    reason = "low_confidence"
+
+
+class TooLong(Unintelligible):
+    reason = "too_long"
+
+
+class TooLarge(Unintelligible):
+    reason = "too_large"
+
+
+class Unreadable(Unintelligible):
+    reason = "unreadable"
+
+
+class LinkExpired(Unintelligible):
+    reason = "link_expired"
+
+
+class NotFetched(Unintelligible):
+    reason = "not_fetched"
+
+
+class Unavailable(VoiceError):
+    """Nothing on this machine can hear the note now; the operator has something to mend."""
+
+    reason = "unavailable"
+
+
+class ModelMissing(Unavailable):
+    reason = "model_missing"
+
+
+class ToyModel(Unavailable):
+    reason = "toy_model"
+
+
+class ModelBroken(Unavailable):
+    reason = "model_broken"
+
+
+class WorkerCrashed(Unavailable):
+    reason = "worker_crashed"
+
+
+class DeadlinePassed(Unavailable):
+    reason = "deadline_passed"
+
+
+class EndpointFailed(Unavailable):
+    reason = "endpoint_failed"
+
+
+def by_reason(reason: str, message: str) -> VoiceError:
+    """The error that a worker process reported by its reason; an unknown reason is a `WorkerCrashed`."""
+    pending: list[type[VoiceError]] = [Unintelligible, Unavailable]
+    while pending:
+        kind = pending.pop()
+        if kind.reason == reason:
+            return kind(message)
+        pending.extend(kind.__subclasses__())
+    return WorkerCrashed(f"the voice worker failed with {reason!r}: {message}")

@@ -1,0 +1,51 @@
+"""Which language a note is in: never any of Whisper's hundred, always one the agent speaks."""
+
+from collections.abc import Iterable, Sequence
+
+# Whisper's languages (ISO 639-1, but jw for Javanese and haw for Hawaiian).
+WHISPER = frozenset(
+    "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy id is it "
+    "ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc pa pl ps pt ro ru sa sd si sk sl sn "
+    "so sq sr su sv sw ta te tg th tk tl tr tt uk ur uz vi yi yo yue zh".split()
+)
+
+# The names that OpenAI's endpoint answers with, for the languages of our customers and their neighbours.
+_NAMES = {
+    "indonesian": "id", "malay": "ms", "javanese": "jw", "sundanese": "su", "english": "en", "chinese": "zh",
+    "cantonese": "yue", "tamil": "ta", "hindi": "hi", "arabic": "ar", "thai": "th", "vietnamese": "vi", "tagalog": "tl",
+    "japanese": "ja", "korean": "ko", "dutch": "nl", "french": "fr", "german": "de", "spanish": "es", "portuguese": "pt",
+}  # fmt: skip
+
+# On short notes Whisper takes Indonesian for its neighbours, and a wrong guess makes it translate:
+# https://github.com/ggml-org/whisper.cpp/pull/3822 and https://github.com/SYSTRAN/faster-whisper/issues/869
+NEIGHBOURS = {"ms": "id", "jw": "id", "su": "id", "id": "ms"}
+
+
+def choose(probabilities: Iterable[tuple[str, float]], languages: Sequence[str]) -> tuple[str, float]:
+    """The likeliest of `languages` and its share of their probability; a neighbour's probability counts for its language.
+
+    `languages` empty: the likeliest of all. None of them among the probabilities: the first, with 0.
+    """
+    heard = list(probabilities)
+    if not languages:
+        return max(heard, key=lambda pair: pair[1])
+    scores = dict.fromkeys(languages, 0.0)
+    for language, probability in heard:
+        target = language if language in scores else NEIGHBOURS.get(language)
+        if target in scores:
+            scores[target] += probability
+    total = sum(scores.values())
+    best = max(languages, key=lambda language: scores[language])
+    return best, scores[best] / total if total else 0.0
+
+
+def known(languages: Iterable[str]) -> tuple[str, ...]:
+    """The languages that Whisper knows, by Whisper's codes, in order and once each: `["jv", "id-ID"]` → `("jw", "id")`."""
+    codes = (language.lower().replace("_", "-").split("-")[0] for language in languages)
+    return tuple(dict.fromkeys(code for code in ("jw" if code == "jv" else code for code in codes) if code in WHISPER))
+
+
+def by_name(name: str) -> str | None:
+    """Whisper's code of a language that a server names in its own way: `"Indonesian"`, `"id"` → `"id"`."""
+    found = known([_NAMES.get(name.lower(), name)])
+    return found[0] if found else None

@@ -1,0 +1,56 @@
+"""What a transcriber may spend on a note, read off the settings and the machine."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from voice.errors import TooLarge
+from voice.languages import known
+from voice.settings import VoiceSettings
+from voice.sniff import sniff
+from voice.worker import Options
+
+_LIBRARIES = 1_500 * 2**20  # bytes of address space that Python, FFmpeg, CTranslate2 and ONNX Runtime take
+_PER_SECOND = 1_500_000  # bytes for a second of sound: samples, the voice detector's windows, the spectrogram
+_MODEL_COPIES = 3  # while loading, a model's file and its converted weights are there at once
+
+
+def check_bytes(audio: bytes, settings: VoiceSettings) -> None:
+    """Refuse what needs no decoder to be refused. Raises `TooLarge` or `Unreadable`."""
+    if len(audio) > settings.largest:
+        limit = settings.largest.human_readable()
+        raise TooLarge(f"the voice note has {len(audio):,} bytes; the limit is {limit} (voice.largest)")
+    sniff(audio)
+
+
+def spoken(settings: VoiceSettings, languages: Sequence[str]) -> tuple[str, ...]:
+    """The languages to choose among: the configured one, or those the agent speaks."""
+    return known(languages if settings.language == "auto" else [settings.language])
+
+
+def options(settings: VoiceSettings, folder: Path | None) -> Options:
+    """What a worker is started with: the configured limits, or what the model and the longest note need."""
+    longest = settings.longest.total_seconds()
+    weights = (folder / "model.bin").stat().st_size if folder else 0
+    return Options(
+        folder=None if folder is None else str(folder),
+        threads=settings.threads or spare_threads(settings.workers),
+        beam=settings.beam,
+        longest=longest,
+        memory=settings.memory or int(_LIBRARIES + _MODEL_COPIES * weights + _PER_SECOND * longest),
+    )
+
+
+def spare_threads(workers: int) -> int:
+    """Threads for each of `workers`, leaving a core to the agent; never more than 4, where Whisper stops gaining."""
+    return max(1, min(4, (_cores() - 1) // workers))
+
+
+def _cores() -> int:
+    """Cores this process may use: its affinity, and in a container its quota (a thread pool wider than that is slower)."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+    except (OSError, ValueError):
+        return cores  # no cgroup v2
+    return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))

@@ -1,0 +1,146 @@
+"""Transcribing on somebody's server: the OpenAI-compatible `POST /audio/transcriptions`.
+
+The recording is opened here first, in a worker process: silence, an hour in a megabyte or a picture are neither uploaded
+nor paid for.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from voice.counts import Counts
+from voice.errors import EndpointFailed, Silent
+from voice.gate import judge
+from voice.hearing import Heard, Hearing
+from voice.languages import by_name, choose
+from voice.limits import check_bytes, options, spoken
+from voice.pool import Workers
+from voice.settings import Endpoint, VoiceSettings
+from voice.sniff import sniff
+from voice.transcript import Stats, Transcript
+
+if TYPE_CHECKING:
+    import httpx
+
+_PATH = "/audio/transcriptions"
+_LEAST_SPEECH = 0.2  # seconds
+
+
+class RemoteTranscriber:
+    """The `Transcriber` of an OpenAI-compatible server. One request for a note; retrying is the turn's business."""
+
+    def __init__(
+        self, settings: VoiceSettings, endpoint: Endpoint, client: "httpx.AsyncClient", languages: Sequence[str]
+    ) -> None:
+        self._settings = settings
+        self._endpoint = endpoint
+        self._client = client
+        self._languages = languages
+        self._inspectors: Workers | None = None
+        self._counts = Counts()
+        self._format = "verbose_json"  # "json" once the server has refused it, as gpt-4o-transcribe does
+
+    @property
+    def stats(self) -> Stats:
+        return self._counts.stats(self._inspectors)
+
+    async def transcribe(self, audio: bytes, languages: Sequence[str] | None = None) -> Transcript:
+        with self._counts.note():
+            check_bytes(audio, self._settings)
+            choices = spoken(self._settings, self._languages if languages is None else languages)
+            seconds = await self._inspect(audio)
+            hearing = await self._hear(audio, choices, seconds)
+            self._counts.heard += hearing.duration
+            return judge(hearing, self._settings.confidence)
+
+    async def warm(self) -> None:
+        await self._workers().warm()
+
+    async def aclose(self) -> None:
+        if self._inspectors is not None:
+            await self._inspectors.aclose()
+
+    def _workers(self) -> Workers:
+        if self._inspectors is None:
+            settings = self._settings
+            self._inspectors = Workers(options(settings, None), settings.workers, settings.deadline, settings.recycle)
+        return self._inspectors
+
+    async def _inspect(self, audio: bytes) -> float:
+        """Seconds of decoded sound. Raises `Silent` when nobody speaks, and whatever the decoder refuses."""
+        answer = await self._workers().run((), audio)
+        if answer["speech"] < _LEAST_SPEECH:
+            raise Silent(f"no speech was heard in {answer['seconds']:.1f} s of sound")
+        return float(answer["seconds"])
+
+    async def _hear(self, audio: bytes, choices: Sequence[str], seconds: float) -> Hearing:
+        answer = await self._post(audio, choices[0] if len(choices) == 1 else None)
+        language = by_name(str(answer.get("language") or ""))
+        if choices and language is not None and language not in choices:
+            # what was taken for another language was translated into it: ask again, naming ours
+            language = choose([(language, 1.0)], choices)[0]
+            answer = await self._post(audio, language)
+        return parse(answer, language or (choices[0] if choices else "und"), seconds)
+
+    async def _post(self, audio: bytes, language: str | None) -> Mapping[str, Any]:
+        import httpx
+
+        container = sniff(audio)
+        url = str(self._endpoint.url).rstrip("/")
+        key = self._endpoint.api_key
+        while True:
+            form = {"model": self._endpoint.model, "response_format": self._format, "temperature": "0"}
+            try:
+                response = await self._client.post(
+                    url if url.endswith(_PATH) else url + _PATH,
+                    headers={} if key is None else {"Authorization": f"Bearer {key.get_secret_value()}"},
+                    data=form if language is None else form | {"language": language},
+                    files={"file": (f"note.{container.name}", audio, container.mime_type)},
+                    timeout=self._endpoint.timeout.total_seconds(),
+                )
+            except httpx.HTTPError as error:
+                reason = str(error) or type(error).__name__
+                raise EndpointFailed(f"the transcription server {url} cannot be reached: {reason}") from error
+            if response.status_code == 400 and self._format == "verbose_json" and "response_format" in response.text:
+                self._format = "json"
+                continue
+            return _body(response, url)
+
+
+def parse(answer: Mapping[str, Any], language: str, seconds: float) -> Hearing:
+    """A server's answer as a `Hearing`. A server that tells only the text is believed as to its confidence.
+
+    Raises:
+        EndpointFailed: there is no text in it.
+    """
+    try:
+        parts = [
+            Heard(
+                start=float(part["start"]),
+                end=float(part["end"]),
+                text=str(part["text"]),
+                no_speech=float(part.get("no_speech_prob") or 0.0),
+                log_probability=float(part.get("avg_logprob") or 0.0),
+                compression_ratio=float(part.get("compression_ratio") or 0.0),
+            )
+            for part in answer.get("segments") or []
+        ]
+        if not parts:
+            parts = [Heard(0.0, seconds, str(answer["text"]), 0.0, 0.0, 0.0)]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise EndpointFailed(
+            f"the transcription server's answer is not as OpenAI's: {error!r} in {str(answer)[:200]}"
+        ) from error
+    return Hearing(language, tuple(parts), timedelta(seconds=seconds), voiced=True)
+
+
+def _body(response: "httpx.Response", url: str) -> Mapping[str, Any]:
+    if response.status_code != 200:
+        raise EndpointFailed(f"the transcription server {url} answered {response.status_code}: {response.text[:200]}")
+    try:
+        answer = response.json()
+    except ValueError as error:
+        raise EndpointFailed(f"the transcription server {url} answered no JSON: {response.text[:200]}") from error
+    if not isinstance(answer, dict):
+        raise EndpointFailed(f"the transcription server {url} answered no JSON object: {response.text[:200]}")
+    return answer

@@ -1,0 +1,117 @@
+"""Words from samples: faster-whisper with the settings that chat voice notes need. Runs inside a worker process."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from voice.decode import SAMPLE_RATE
+from voice.hearing import Heard, Hearing
+from voice.languages import choose
+
+if TYPE_CHECKING:
+    from voice.decode import Samples
+
+# Silero VAD. 500 ms instead of 2,000 ms of silence cuts noise out of pauses; a pad under 400 ms clips first syllables:
+# https://github.com/SYSTRAN/faster-whisper/pull/179
+_VAD = {"threshold": 0.5, "min_silence_duration_ms": 500, "speech_pad_ms": 400}
+_WINDOW_FRAMES = 3_000  # Whisper's window: 30 s
+_WINDOW_TOKENS = 200  # bounds a window that loops; 30 s of fast speech is about 150
+
+# A very short note ("ya", "oke") can be too little for the voice detector. It is heard again without it when it is loud
+# enough to be speech, and judged more strictly.
+_MISSED_SPEECH = 0.3  # seconds of speech found, at most
+_MISSED_NOTE = (0.5, 4.0)  # seconds of sound, from and to
+_AUDIBLE = 0.01  # root mean square of full scale: -40 dB
+
+
+class Whisper:
+    """A loaded model. Not for use from more than one thread."""
+
+    def __init__(self, folder: Path, threads: int, beam: int) -> None:
+        from faster_whisper import WhisperModel
+
+        # A folder never goes online; `local_files_only` says so once more.
+        self._model = _one_pass(WhisperModel)(
+            str(folder), device="cpu", compute_type="int8", cpu_threads=threads, num_workers=1, local_files_only=True
+        )
+        self._beam = beam
+
+    def hear(self, samples: "Samples", languages: Sequence[str], is_dropped: Callable[[], bool]) -> Hearing:
+        """Transcribe mono samples at 16 kHz in one of `languages`; with none given, in any that the model knows.
+
+        `is_dropped` is asked between windows of 30 s; once it says so, the rest is not heard.
+        """
+        import numpy as np
+
+        hearing, speech = self._hear(samples, languages, is_dropped, vad=_VAD)
+        seconds = len(samples) / SAMPLE_RATE
+        shortest, longest = _MISSED_NOTE
+        if speech < _MISSED_SPEECH and shortest < seconds < longest and np.sqrt(np.mean(samples**2)) > _AUDIBLE:
+            hearing, _ = self._hear(samples, languages, is_dropped, vad=None)
+        return hearing
+
+    def _hear(
+        self,
+        samples: "Samples",
+        languages: Sequence[str],
+        is_dropped: Callable[[], bool],
+        vad: dict[str, Any] | None,
+    ) -> tuple[Hearing, float]:
+        self._model.choices = languages
+        segments, info = self._model.transcribe(
+            samples,
+            language=languages[0] if len(languages) == 1 else None,
+            beam_size=self._beam,
+            vad_filter=vad is not None,
+            vad_parameters=vad,
+            condition_on_previous_text=False,  # one bad window would be fed into the next
+            max_new_tokens=_WINDOW_TOKENS,
+        )
+        parts = []
+        for part in segments:  # lazily: each step of the loop may be a window of work
+            if is_dropped():
+                break
+            parts.append(
+                Heard(part.start, part.end, part.text, part.no_speech_prob, part.avg_logprob, part.compression_ratio)
+            )
+        hearing = Hearing(info.language, tuple(parts), timedelta(seconds=info.duration), voiced=vad is not None)
+        return hearing, info.duration_after_vad
+
+
+def speech_seconds(samples: "Samples") -> float:
+    """Seconds in which the voice detector hears somebody."""
+    from faster_whisper.vad import VadOptions, get_speech_timestamps
+
+    found = get_speech_timestamps(samples, VadOptions(**_VAD))
+    return sum(int(part["end"]) - int(part["start"]) for part in found) / SAMPLE_RATE
+
+
+def _one_pass(base: Any) -> Any:
+    """`WhisperModel` that chooses the language among ours and encodes a window once.
+
+    faster-whisper encodes the first window to detect the language and again to transcribe it; on a short note the
+    encoder is most of the work.
+    """
+    import numpy as np
+    from faster_whisper.audio import pad_or_trim
+
+    class OnePass(base):  # type: ignore[misc]
+        choices: Sequence[str] = ()
+        _window: Any = None
+        _encoded: Any = None
+
+        def encode(self, features: Any) -> Any:
+            if self._window is None or not np.array_equal(self._window, features):
+                self._encoded = super().encode(features)
+                self._window = features
+            return self._encoded
+
+        def detect_language(self, audio: Any = None, features: Any = None, **options: Any) -> Any:
+            frames = min(_WINDOW_FRAMES, features.shape[-1] - 1)  # the window that will be transcribed
+            found = self.model.detect_language(self.encode(pad_or_trim(features[..., :frames])))[0]
+            heard = [(token[2:-2], probability) for token, probability in found]
+            language, probability = choose(heard, self.choices)
+            return language, probability, heard
+
+    return OnePass
