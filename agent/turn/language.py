@@ -1,0 +1,98 @@
+"""Which language a customer writes: Indonesian, English or Malay, told by the small words that only one of them uses.
+
+Nothing is learned and nothing is loaded: chat messages are too short for statistics, but "nggak", "the" and "macam mana" decide
+on their own. A text that does not decide keeps the language of the conversation.
+"""
+
+import re
+import unicodedata
+
+DEFAULT = "id"
+
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+
+# Words shared by Indonesian and Malay count for both; the words below those decide between them.
+_MALAYIC = frozenset(
+    """
+    ada adakah adalah akan aku anda apa apakah atau baik baru bagaimana bahwa banyak barang bayar beli belum berapa bila bisa boleh buka
+    bukan cara cepat dan dari dengan di dia dalam hari harga harus ini itu jam jadi jangan jika juga ke kalau kami kamu karena kasih kecil
+    ketika kirim kita kopi lagi lain lama langsung lebih makan malam mana masih mau melakukan membeli mereka minta minum minggu mulai nama
+    nomor oleh orang pada pagi pakai paket perlu pesan pesanan saja sama sampai saya sebelum sekarang selamat semua sendiri siang siapa
+    sore sudah suka tanya tapi telah terima tersedia tidak toko tolong tunggu tutup untuk warna yang ya
+    """.split()
+)
+_INDONESIAN = frozenset(
+    """
+    aja apakah aplikasi bagaimana banget bgt bisa bisakah bro brp buat butuh cuma dapet deh dong doang dulu emang enggak ga gak gaes gan
+    gimana gitu gmn gratis halo ingin iya jumat kagak kak kakak kalo kamis karena kayak kenapa kok kapan kantor kemarin kirimkan koq krn
+    lewat lho loh mas mba mbak min minta mobil nanti ngga nggak nih nomor ongkir ongkos oke pak bu pengen pengiriman pesen plis rabu
+    rusak sabtu selasa senin sih siang sore sudah tanggal tau tarif terlambat terus tdk tidak toko trims tunai uang udah udh utk yaa yah yg
+    yuk ribu rb juta pulsa resi bang barangnya bukunya masuk belum dibatalkan membatalkan batalkan kembalikan
+    """.split()
+)
+_MALAY = frozenset(
+    """
+    ahad awak baki berbaloi bilakah bolehkah boleh cakap cik dah duit encik esok hantar hantarkan hendak isnin jom jumaat kat kedai kenapakah
+    kerana khabar khamis korang kot kredit lah macam mahu makanan mcm nak nombor penghantaran percuma petang puan rabu sabtu saiz
+    sahaja sebab selasa semalam sekejap sikit sini tak takde tempahan tempah tiada tolonglah tu tuan ubah wang xde xnak camne camna
+    bayaran bungkus pejabat telefon tukar resit sila nanti tengok ringgit rm belum
+    """.split()
+)
+_ENGLISH = frozenset(
+    """
+    a about after again all already also am an and any anyone anything are as at available be been before but buy by can can't cancel
+    cannot cash cost could day days deliver delivery did didn't do does doesn't don't else evening for free friday from get give goodbye
+    got had has have haven't hello help her here hey him his how i i'd i'll i'm i've if in is isn't it it's its just know like
+    long many may me monday money more morning much my myself need never new night no not now of off on one open opening or our
+    order out outside over paid pay payment people please possible price question refund return right sale saturday
+    see sell send shall she ship shipping should size so some someone something speak still sunday talk tell than thank thanks that
+    the their them then there these they thing this those thursday time to today tomorrow too tracking tuesday until up us use want was we
+    wednesday week well were what what's when where which while who why will with without won't work would yes yesterday yet you your yours
+    """.split()
+)
+_MALAY_PHRASES = ("macam mana", "boleh tak", "nak tanya", "ada tak", "apa khabar", "terima kasih ya", "pukul berapa")
+_LOAN = frozenset(
+    "order delivery refund cancel cash size payment sale tracking open in on me a to so no us up all one".split()
+)
+
+
+def detect(text: str, previous: str | None = None) -> str:
+    """`"id"`, `"en"` or `"ms"`: what `text` is written in, given the language of the conversation so far.
+
+    A text that does not decide (a number, a name, "ok") keeps `previous`; changing the language needs more than one loan word.
+    """
+    words = _words(text)
+    scores = _scores(words)
+    best = max(scores.values())
+    if best == 0:
+        return previous or DEFAULT
+    if previous is None:
+        leaders = [language for language in ("id", "ms", "en") if scores[language] == best]
+        return leaders[0]
+    lead = best - scores.get(previous, 0)
+    if lead < _needed(words, previous, scores):
+        return previous
+    return next(language for language in ("id", "ms", "en") if scores[language] == best)
+
+
+def _words(text: str) -> list[str]:
+    folded = unicodedata.normalize("NFKC", text).lower().replace("’", "'")
+    return _WORD.findall(folded)
+
+
+def _scores(words: list[str]) -> dict[str, float]:
+    lowered = " ".join(words)
+    malayic = sum(1.0 for word in words if word in _MALAYIC)
+    indonesian = malayic + sum(2.0 for word in words if word in _INDONESIAN and word not in _MALAY)
+    malay = malayic + sum(2.0 for word in words if word in _MALAY and word not in _INDONESIAN)
+    malay += sum(3.0 for phrase in _MALAY_PHRASES if phrase in lowered)
+    english = sum(0.5 if word in _LOAN else 1.5 for word in words if word in _ENGLISH)
+    return {"id": indonesian, "ms": malay, "en": english}
+
+
+def _needed(words: list[str], previous: str, scores: dict[str, float]) -> float:
+    """How far another language must lead before a conversation changes over: less for a text long enough to be sure of."""
+    between_siblings = previous != "en" and scores["en"] < max(scores["id"], scores["ms"])
+    if between_siblings:
+        return 3.0 if len(words) < 6 else 2.0
+    return 2.0 if len(words) < 4 else 1.0
