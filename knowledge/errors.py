@@ -1,14 +1,14 @@
 """What can go wrong with knowledge.
 
-    KnowledgeError
-    ├── SourceError          a source or document cannot be read; the others go on
-    │   ├── Unreadable       broken, scanned, password-protected, too large, or of a kind that nobody here reads
-    │   └── Unreachable      the web did not answer, refused, or robots.txt forbids it
-    ├── ChromaError         Chroma cannot be used
-    │   └── IndexLocked      another process owns the folder
-    ├── EmbeddingError       the embedding model did not answer, or answered something else
-    ├── EvaluationError      a line of an evaluation file is wrong
-    └── GapNotFound          no collected question has this number
+KnowledgeError
+├── SourceError          a source or document cannot be read; the others go on
+│   ├── Unreadable       broken, scanned, password-protected, too large, or of a kind that nobody here reads
+│   └── Unreachable      the web did not answer, refused, or robots.txt forbids it
+├── ChromaError         Chroma cannot be used
+│   └── IndexLocked      another process owns the folder
+├── EmbeddingError       the embedding model did not answer, or answered something else
+├── EvaluationError      a line of an evaluation file is wrong
+└── GapNotFound          no collected question has this number
 """
 
 

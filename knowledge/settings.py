@@ -15,7 +15,9 @@ WEB_REFRESH = timedelta(hours=24)
 class CrawlSettings(Settings):
     """A site followed from one page along its own links."""
 
-    url: str = Field(description="The page to start from; only pages of the same host are followed.", pattern="^https?://")
+    url: str = Field(
+        description="The page to start from; only pages of the same host are followed.", pattern="^https?://"
+    )
     depth: int = Field(default=2, ge=0, le=10, description="How many links away from the first page to go.")
     pages: int = Field(default=500, ge=1, le=100_000, description="Stop after this many pages.")
 
@@ -81,7 +83,10 @@ class EndpointSettings(Settings):
     base_url: str = Field(default="https://api.openai.com/v1", description="Base URL of the server.")
     api_key: SecretStr | None = Field(default=None, description="Sent as a bearer token.")
     weight: float = Field(
-        default=0.3, ge=0, le=1, description="Weight of the vectors beside the keywords: 0 keywords only, 1 vectors only."
+        default=0.3,
+        ge=0,
+        le=1,
+        description="Weight of the vectors beside the keywords: 0 keywords only, 1 vectors only.",
     )
 
 
@@ -90,7 +95,10 @@ class FolderSettings(Settings):
 
     path: Path = Field(description="Folder with `model.onnx` (or `onnx/model.onnx`) and `tokenizer.json`.")
     weight: float = Field(
-        default=0.3, ge=0, le=1, description="Weight of the vectors beside the keywords: 0 keywords only, 1 vectors only."
+        default=0.3,
+        ge=0,
+        le=1,
+        description="Weight of the vectors beside the keywords: 0 keywords only, 1 vectors only.",
     )
 
 
@@ -125,7 +133,9 @@ class ChromaSettings(Settings):
 class KnowledgeSettings(Settings):
     """What the agent may quote, and how it is found."""
 
-    sources: tuple[SourceSettings, ...] = Field(default=(), description="Documents, pages and sites the agent answers from.")
+    sources: tuple[SourceSettings, ...] = Field(
+        default=(), description="Documents, pages and sites the agent answers from."
+    )
     embeddings: EmbeddingSettings = Field(
         default="auto",
         description="`auto` and `none` need no model: keywords find the passages. "
@@ -135,7 +145,9 @@ class KnowledgeSettings(Settings):
     passages: int = Field(default=6, ge=1, le=50, description="At most this many passages go to the model.")
     words: int = Field(default=600, ge=50, le=10_000, description="At most about this many words go to the model.")
     largest: ByteSize = Field(
-        default=ByteSize(20_000_000), validate_default=True, description="A bigger file or page is refused, e.g. `20MB`."
+        default=ByteSize(20_000_000),
+        validate_default=True,
+        description="A bigger file or page is refused, e.g. `20MB`.",
     )
     suggestions: Path = Field(
         default=Path("knowledge/learned.md"),

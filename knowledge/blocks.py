@@ -1,0 +1,99 @@
+"""What a loader makes of a file: its text, and the headings, paragraphs and rows in it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+Kind = Literal["heading", "paragraph", "row", "entry"]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """`text[start:end]` of the loaded text, and what it is.
+
+    - `heading`: `level` 1 to 6, `shown` is its text without markup
+    - `paragraph`: prose, a list item, code
+    - `row`: a table row inside a document; `shown` repeats the head of the table, so that a row can be read alone
+    - `entry`: a passage by itself: a CSV row (`shown` is its `column: value` lines), or a FAQ entry (`question`, `answer`)
+    """
+
+    kind: Kind
+    start: int
+    end: int
+    level: int = 0
+    shown: str | None = None
+    question: str | None = None
+    answer: str | None = None
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A document as a loader read it. `aliases` are further phrasings by heading; the key `""` is for the whole document."""
+
+    text: str
+    blocks: Sequence[Block]
+    title: str | None = None
+    language: str | None = None
+    expires: date | None = None
+    volatile: bool | None = None
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    links: tuple[str, ...] = ()
+    problem: str | None = None  # something to tell the owner although there is text, e.g. scanned pages
+
+
+class Composer:
+    """Builds the text of a document that is not text itself (PDF, DOCX, XLSX), with the blocks in it."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._length = 0
+        self.blocks: list[Block] = []
+
+    @property
+    def text(self) -> str:
+        return "".join(self._parts)
+
+    def heading(self, level: int, text: str) -> None:
+        start, end = self._append(text, "\n\n")
+        self.blocks.append(Block("heading", start, end, level=level, shown=text))
+
+    def paragraph(self, text: str) -> None:
+        start, end = self._append(text, "\n\n")
+        self.blocks.append(Block("paragraph", start, end))
+
+    def table(self, rows: Sequence[Sequence[str]]) -> None:
+        """The first row is the head; the others become rows that repeat it."""
+        if not rows:
+            return
+        head, body = rows[0], rows[1:]
+        start, end = self._append(" | ".join(head), "\n")
+        if not body:
+            self.blocks.append(Block("paragraph", start, end))
+        for cells in body:
+            start, end = self._append(" | ".join(cells), "\n")
+            self.blocks.append(Block("row", start, end, shown=labelled(head, cells)))
+        self._append("", "\n")
+
+    def entry(self, line: str, block: Block) -> None:
+        """A line that is a passage by itself; the span of `block` is set here."""
+        start, end = self._append(line, "\n")
+        self.blocks.append(
+            Block("entry", start, end, 0, block.shown, block.question, block.answer, block.aliases),
+        )
+
+    def _append(self, text: str, gap: str) -> tuple[int, int]:
+        start = self._length
+        self._parts += (text, gap)
+        self._length += len(text) + len(gap)
+        return start, start + len(text)
+
+
+def labelled(head: Sequence[str], cells: Sequence[str]) -> str:
+    """`column: value` for every cell that is not empty."""
+    pairs = zip(head, cells, strict=False)
+    named = [
+        f"{name.strip()}: {cell.strip()}" if name.strip() else cell.strip() for name, cell in pairs if cell.strip()
+    ]
+    return "\n".join(named + [cell.strip() for cell in cells[len(head) :] if cell.strip()])

@@ -1,0 +1,349 @@
+"""Documents in, passages out: what the agent knows."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+
+import httpx
+import numpy as np
+import structlog
+
+from knowledge.chroma import ChromaIndex, Lock
+from knowledge.dense import CANDIDATES, DenseIndex
+from knowledge.embeddings import open_embedder
+from knowledge.errors import IndexLocked, SourceError
+from knowledge.found import Found, Mode
+from knowledge.keywords import Floats
+from knowledge.library import Library, top
+from knowledge.passage import SourceState
+from knowledge.sentences import count_words
+from knowledge.settings import KnowledgeSettings, SourceSettings
+from knowledge.store import KnowledgeStore
+from knowledge.sync import FileSync, Progress, SourceReport, SyncReport, Tally, in_order
+
+FOREIGN = 0.15  # below this, no answerable question of the test sets is lost that a reader would miss
+
+Clock = Callable[[], datetime]
+
+log = structlog.get_logger(__name__)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """A configured source and how it stands. `problems` are single documents that could not be read."""
+
+    id: str
+    documents: int
+    passages: int
+    volatile: bool
+    verified_at: datetime | None
+    error: str | None
+    failing_since: datetime | None
+    problems: tuple[str, ...] = ()
+
+
+class Knowledge:
+    """The knowledge of one agent.
+
+    Searching works at once, from the keyword index; Chroma opens in the background. A search during a sync works on what was
+    there before it.
+
+        async with await Knowledge.open(settings, base, store, client) as knowledge:
+            await knowledge.sync()
+            found = await knowledge.search(["jam buka hari minggu?"])
+    """
+
+    def __init__(
+        self,
+        settings: KnowledgeSettings,
+        base: Path,
+        store: KnowledgeStore,
+        client: httpx.AsyncClient,
+        clock: Clock,
+        dense: DenseIndex | None,
+        lock: Lock | None,
+    ) -> None:
+        """Use `open` or `open_reader`."""
+        self.settings = settings
+        self._base = base
+        self._store = store
+        self._client = client
+        self._clock = clock
+        self._dense = dense
+        self._lock = lock
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="knowledge")
+        self._library = Library.build((), (), (), settings.sources)
+        self._syncing = asyncio.Lock()
+        self._opening: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(
+        cls,
+        settings: KnowledgeSettings,
+        base: Path,
+        store: KnowledgeStore,
+        client: httpx.AsyncClient,
+        clock: Clock = _now,
+    ) -> "Knowledge":
+        """Open with Chroma; paths are relative to `base`, `client` fetches sources and embeddings.
+
+        Raises:
+            IndexLocked: another process owns the Chroma folder. `open_reader` still searches by keywords.
+            EmbeddingError: the folder of the local embedding model is not what it should be.
+        """
+        lock = None if settings.chroma.url else Lock(base / settings.chroma.path)
+        try:
+            embedder = open_embedder(settings, base, client)
+        except BaseException:
+            if lock:
+                lock.release()
+            raise
+        chroma = ChromaIndex(settings.chroma, base, embedder.name)
+        knowledge = cls(settings, base, store, client, clock, DenseIndex(chroma, embedder, store), lock)
+        await knowledge._load()
+        knowledge._opening = asyncio.create_task(knowledge._open_dense(), name="knowledge: open Chroma")
+        return knowledge
+
+    @classmethod
+    async def open_reader(
+        cls,
+        settings: KnowledgeSettings,
+        base: Path,
+        store: KnowledgeStore,
+        client: httpx.AsyncClient,
+        clock: Clock = _now,
+    ) -> "Knowledge":
+        """Keywords alone, for a second process beside the one that owns Chroma; `sync` raises `IndexLocked`."""
+        knowledge = cls(settings, base, store, client, clock, None, None)
+        await knowledge._load()
+        return knowledge
+
+    async def __aenter__(self) -> "Knowledge":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stops what runs in the background and gives Chroma free for another process."""
+        if self._opening:
+            self._opening.cancel()
+            await asyncio.gather(self._opening, return_exceptions=True)
+        async with self._syncing:
+            if self._dense:
+                await self._dense.close()
+        if self._lock:
+            self._lock.release()
+        self._pool.shutdown(wait=False)
+
+    async def settled(self) -> None:
+        """Wait until Chroma is open and checked, or known to be unusable."""
+        if self._opening:
+            await asyncio.shield(self._opening)
+
+    @property
+    def problem(self) -> str | None:
+        """Why vectors take no part, when they should."""
+        return self._dense.problem if self._dense else "another process owns Chroma: keywords only"
+
+    @property
+    def size(self) -> int:
+        """How many passages there are."""
+        return len(self._library.passages)
+
+    # Search
+
+    async def search(self, queries: Sequence[str], limit: int | None = None, language: str | None = None) -> Found:
+        """The passages for a question, best first.
+
+        `queries` are phrasings of the same question, for instance in the languages of the documents; a passage counts by the
+        one it fits best. Without `limit`, `settings.passages` and about `settings.words` words come back; with it, exactly so
+        many if there are.
+        A passage in another language than `language` counts a little less.
+        """
+        began = time.perf_counter()
+        library = self._library
+        loop = asyncio.get_running_loop()
+        scores = await loop.run_in_executor(self._pool, library.scores, queries, language)
+        mode: Mode = "keywords"
+        repaired = tuple(library.index.repair.text(query) for query in queries)
+        if self._dense and self._dense.embedder.weight and len(scores):
+            candidates = [at for at, _ in top(scores, CANDIDATES)]
+            cosines = await self._dense.cosines(library, repaired, candidates)
+            if cosines is not None:
+                mode = "blend"
+                scores = _blended(scores, cosines, self._dense.embedder.weight)
+        confidence = float(scores.max()) if len(scores) else 0.0
+        now = self._clock()
+        best = top(scores, limit or self.settings.passages)
+        hits = [library.hit(at, score, now) for at, score in best]
+        if limit is None:
+            hits = hits[: _within(self.settings.words, [hit.text for hit in hits])]
+        return Found(
+            hits=tuple(hits),
+            confidence=confidence,
+            mode=mode,
+            foreign=confidence < FOREIGN,
+            repaired=repaired,
+            milliseconds=(time.perf_counter() - began) * 1000,
+        )
+
+    # Sync
+
+    async def sync(self, progress: Callable[[Progress], None] | None = None, only: str | None = None) -> SyncReport:
+        """Look at every source (or `only` at this one) and take over what changed.
+
+        A source that fails keeps its last good copy. Raises `IndexLocked` in a reader, `SourceError` when `only` names no source.
+        """
+        if self._dense is None:
+            raise IndexLocked(
+                "this process only reads; sync in the one that owns Chroma, e.g. POST /api/v1/knowledge/sync"
+            )
+        sources = in_order(self.settings.sources)
+        if only is not None and only not in [source.id for source in sources]:
+            names = ", ".join(source.id for source in sources) or "none"
+            raise SourceError(f"{only} is not a source; the sources are: {names}")
+        began = time.perf_counter()
+        async with self._syncing:
+            reports = await self._sync(sources, only, progress or (lambda _: None))
+            report = SyncReport(tuple(reports), time.perf_counter() - began)
+            if report.is_changed:
+                await self._load()
+                if self._opening and self._opening.done():
+                    await self._dense.follow(self._library)
+            else:
+                documents, states = await self._store.documents(), await self._store.sources()
+                self._library = self._library.with_states(documents, states)
+        log.info("knowledge.synced", seconds=round(report.seconds, 3), passages=self.size)
+        return report
+
+    async def keep_fresh(self) -> None:
+        """Runs for ever: looks at each source as often as its `refresh` says."""
+        while True:
+            due = min(map(self._due, self.settings.sources), default=self._clock() + timedelta(hours=1))
+            await asyncio.sleep(max(1.0, (due - self._clock()).total_seconds()))
+            for source in self.settings.sources:
+                if self._due(source) <= self._clock():
+                    await self.sync(only=source.id)
+
+    def sources(self) -> list[SourceStatus]:
+        """Every configured source as it stands."""
+        library = self._library
+        documents: dict[str, int] = {}
+        passages: dict[str, int] = {}
+        for document in library.documents.values():
+            documents[document.source] = documents.get(document.source, 0) + 1
+        for passage in library.passages:
+            name = library.documents[passage.document].source
+            passages[name] = passages.get(name, 0) + 1
+        statuses = []
+        for source in self.settings.sources:
+            state = library.states.get(source.id) or SourceState(source.id, self._clock())
+            statuses.append(
+                SourceStatus(
+                    id=source.id,
+                    documents=documents.get(source.id, 0),
+                    passages=passages.get(source.id, 0),
+                    volatile=source.volatile,
+                    verified_at=state.verified_at,
+                    error=state.error,
+                    failing_since=state.failing_since,
+                    problems=state.problems,
+                )
+            )
+        return statuses
+
+    def _due(self, source: SourceSettings) -> datetime:
+        state = self._library.states.get(source.id)
+        return self._clock() if state is None else state.checked_at + source.refresh_after
+
+    async def _load(self) -> None:
+        """Build the next library from the store and put it in place of the present one."""
+        passages, documents, states = (
+            await self._store.passages(),
+            await self._store.documents(),
+            await self._store.sources(),
+        )
+        self._library = await asyncio.get_running_loop().run_in_executor(
+            self._pool, Library.build, passages, documents, states, self.settings.sources
+        )
+
+    async def _open_dense(self) -> None:
+        if self._dense:
+            await self._dense.start(self._library)
+            await self._dense.follow(self._library)  # a sync may have ended meanwhile
+
+    async def _sync(
+        self, sources: Sequence[SourceSettings], only: str | None, report: Callable[[Progress], None]
+    ) -> list[SourceReport]:
+        states = {state.id: state for state in await self._store.sources()}
+        before: dict[str, dict[str, str]] = {}
+        for passage in self._library.passages:
+            before.setdefault(passage.document, {})[passage.id] = passage.hash
+        if only is None:
+            for forgotten in states.keys() - {source.id for source in sources}:
+                await self._store.remove_source(forgotten)
+        files = FileSync(self.settings, self._base, self._store, self._pool, self._clock)
+        claimed: set[str] = set()
+        if only is not None:
+            claimed.update(d.id for d in self._library.documents.values() if d.source != only)
+        reports = []
+        for source in sources:
+            if only not in (None, source.id):
+                continue
+            tally = Tally(before)
+            state = states.get(source.id)
+            now = self._clock()
+            try:
+                await files.run(source, state, claimed, tally, report)
+            except SourceError as error:
+                since = (state.failing_since if state else None) or now
+                verified = state.verified_at if state else None
+                new = SourceState(source.id, now, verified, str(error), since, tuple(tally.problems))
+            else:
+                new = SourceState(source.id, now, now, problems=tuple(tally.problems))
+            await self._store.save_source(new)
+            reports.append(
+                SourceReport(
+                    source.id,
+                    tally.documents,
+                    tally.added,
+                    tally.changed,
+                    tally.unchanged,
+                    tally.removed,
+                    new.error,
+                    new.failing_since,
+                    new.problems,
+                )
+            )
+        return reports
+
+
+def _blended(scores: Floats, cosines: dict[int, float] | object, weight: float) -> Floats:
+    """Keywords and vectors on one absolute scale; a passage whose cosine is not known is as far as the farthest that is."""
+    known = dict(cosines) if isinstance(cosines, dict) else {}
+    dense = np.full(len(scores), min(known.values(), default=0.0), dtype=np.float32)
+    for at, cosine in known.items():
+        dense[at] = cosine
+    return ((1 - weight) * scores + weight * np.clip(dense, 0, 1)).astype(np.float32)
+
+
+def _within(words: int, texts: Sequence[str]) -> int:
+    """How many texts fit into so many words; the first one always does."""
+    total = 0
+    for count, text in enumerate(texts):
+        total += count_words(text)
+        if total > words and count:
+            return count
+    return len(texts)

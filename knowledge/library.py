@@ -1,0 +1,124 @@
+"""Everything that can be found, at one moment: the passages, what is known about their sources, and the keyword index over them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import blake2b
+
+import numpy as np
+
+from knowledge.chroma import Entry
+from knowledge.found import Hit
+from knowledge.freshness import is_stale, is_volatile, verified_at
+from knowledge.keywords import Floats, KeywordIndex, Record
+from knowledge.passage import Document, Passage, SourceState
+from knowledge.settings import SourceSettings
+
+OTHER_LANGUAGE = 0.85  # a passage in another language than asked for counts a little less
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """Immutable: a sync builds the next one while searches go on in this one."""
+
+    passages: Sequence[Passage]
+    documents: Mapping[str, Document]
+    states: Mapping[str, SourceState]
+    sources: Mapping[str, SourceSettings]
+    index: KeywordIndex
+    positions: Mapping[str, int]
+
+    @classmethod
+    def build(
+        cls,
+        passages: Sequence[Passage],
+        documents: Sequence[Document],
+        states: Sequence[SourceState],
+        sources: Sequence[SourceSettings],
+    ) -> "Library":
+        """Indexes the passages: seconds of CPU for tens of thousands, so call it in a worker thread."""
+        return cls(
+            passages,
+            {document.id: document for document in documents},
+            {state.id: state for state in states},
+            {source.id: source for source in sources},
+            KeywordIndex(list(_records(passages)), len(passages)),
+            {passage.id: at for at, passage in enumerate(passages)},
+        )
+
+    def with_states(self, documents: Sequence[Document], states: Sequence[SourceState]) -> "Library":
+        """The same passages with what was newly learnt about their sources."""
+        return replace(
+            self,
+            documents={document.id: document for document in documents},
+            states={state.id: state for state in states},
+        )
+
+    def scores(self, questions: Sequence[str], language: str | None) -> Floats:
+        """For every passage the best score any of the questions gives it."""
+        best = np.zeros(len(self.passages), dtype=np.float32)
+        for question in questions:
+            np.maximum(best, self.index.scores(question), out=best)
+        return self.preferring(best, language)
+
+    def preferring(self, scores: Floats, language: str | None) -> Floats:
+        if language is None or not any(document.language for document in self.documents.values()):
+            return scores
+        spoken = [self.documents[passage.document].language for passage in self.passages]
+        other = np.array([one is not None and one.split("-")[0] != language.split("-")[0] for one in spoken])
+        return np.where(other, scores * np.float32(OTHER_LANGUAGE), scores)
+
+    def hit(self, at: int, score: float, now: datetime) -> Hit:
+        passage = self.passages[at]
+        document = self.documents[passage.document]
+        state, source = self.states.get(document.source), self.sources.get(document.source)
+        return Hit(
+            id=passage.id,
+            source=document.id,
+            title=passage.title,
+            text=passage.text,
+            score=score,
+            verified_at=verified_at(document, state),
+            volatile=is_volatile(document, source),
+            stale=is_stale(document, state, source, now),
+            question=passage.question,
+            answer=passage.answer,
+            language=document.language,
+        )
+
+    def entries(self) -> list[Entry]:
+        """What Chroma is to hold: every passage under its id, every alias under `<id>~<n>`."""
+        entries: list[Entry] = []
+        for passage in self.passages:
+            body = f"{passage.title}\n{passage.text}" if passage.path else passage.text
+            entries.append(Entry(passage.id, _hash(body), passage.id, passage.document, body))
+            entries += (
+                Entry(f"{passage.id}~{n}", _hash(alias), passage.id, passage.document, alias)
+                for n, alias in enumerate(passage.aliases, start=1)
+            )
+        return entries
+
+
+def top(scores: Floats, count: int) -> list[tuple[int, float]]:
+    """Positions and scores of the best, best first, without those that score nothing; equal scores in document order."""
+    count = min(count, len(scores))
+    if not count:
+        return []
+    best = np.argpartition(-scores, count - 1)[:count]
+    best = best[np.lexsort((best, -scores[best]))]
+    return [(int(at), float(scores[at])) for at in best if scores[at] > 0]
+
+
+def _hash(text: str) -> str:
+    return blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def _records(passages: Sequence[Passage]) -> Sequence[Record]:
+    records: list[Record] = []
+    for at, passage in enumerate(passages):
+        title = passage.title
+        if passage.question and passage.question not in title:
+            title = f"{title} {passage.question}"
+        records.append(Record(at, title, passage.text))
+        records += (Record(at, "", alias) for alias in passage.aliases)
+    return records

@@ -1,0 +1,57 @@
+"""Words and character n-grams of a text, as the keyword index counts them."""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+# Scripts written without spaces between words: Thai, Lao, Burmese, Khmer, kana, Han (Hangul has spaces but short words).
+_SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
+# Vowel signs of Indic scripts are not \w, yet belong to their word.
+_TOKEN = re.compile(rf"[{_SPACELESS}]+|(?:(?![{_SPACELESS}])[\w\u0900-\u0dff])+")
+_RUN = re.compile(rf"[{_SPACELESS}]")
+_ACCENT = re.compile("[\u0300-\u036f]")
+_THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3})((?:[.,]\d{3})+)(?![\d])(?:,00?(?!\d))?")
+_MULTIPLE = re.compile(r"(?<![\w.,])(?:rp\.?\s?)?(\d{1,4})(?:[.,](\d))?\s?(rb|ribu|k|jt|juta)(?!\w)")
+_MONEY = re.compile(r"\b(?:rp|idr|rm|myr)\.?\s?(?=\d)")
+_TIMES = {"rb": 1_000, "ribu": 1_000, "k": 1_000, "jt": 1_000_000, "juta": 1_000_000}
+_APOSTROPHE = re.compile(r"(?<=\w)['’](?=\w)")
+
+GRAM = 4
+
+
+def normal(text: str) -> str:
+    """Lower case without accents; `25.000`, `Rp25rb` and `25k` all become `25000`."""
+    text = unicodedata.normalize("NFKC", text).casefold()
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", _ACCENT.sub("", unicodedata.normalize("NFD", text)))
+    text = _APOSTROPHE.sub("", text)
+    if any(map(str.isdigit, text)):
+        text = _THOUSANDS.sub(lambda m: m[1] + re.sub("[.,]", "", m[2]), text)
+        text = _MULTIPLE.sub(_multiplied, text)
+        text = _MONEY.sub("", text)
+    return text
+
+
+def _multiplied(match: re.Match[str]) -> str:
+    times = _TIMES[match[3]]
+    return str(int(match[1]) * times + int(match[2] or 0) * times // 10)
+
+
+def words(text: str) -> list[str]:
+    """Words in order; a run of a script without spaces is one long word."""
+    return _TOKEN.findall(normal(text))
+
+
+@lru_cache(maxsize=200_000)
+def grams(word: str) -> tuple[str, ...]:
+    """The character 4-grams of `" word "`; characters and bigrams for scripts without spaces, which have no word to begin or end."""
+    if _RUN.match(word):
+        return tuple(word[at : at + 2] for at in range(len(word) - 1)) or (word,)
+    padded = f" {word} "
+    if len(padded) <= GRAM:
+        return (padded,)
+    return tuple(padded[at : at + GRAM] for at in range(len(padded) - GRAM + 1))
+
+
+def is_spaceless(word: str) -> bool:
+    return bool(_RUN.match(word))
