@@ -18,7 +18,7 @@ BASE_URLS: dict[str, str | None] = {
     "aisoule": "https://app.aisoule.com/api",
     "unipile": None,  # every customer has a host of their own
     "zernio": "https://zernio.com/api",
-    "sandbox": "http://127.0.0.1:8400/v1",
+    "sandbox": "http://127.0.0.1:8099/v1",
 }
 """Where a platform lives unless `messaging.base_url` says otherwise. The sandbox answers on the port of `balas sandbox`."""
 

@@ -1,0 +1,244 @@
+"""Markdown, which models write, as the text a chat shows.
+
+WhatsApp has `*bold*`, `_italic_`, `~struck~`, `` `code` ``, fenced code, lists and quotes; Instagram, Facebook and the others get
+plain text. Neither knows headings, links with a text, or tables: a heading becomes bold, `[menu](https://…)` becomes
+`menu (https://…)`, and a table a line per row. Line breaks stay where they are.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.rules_inline import StateInline
+    from markdown_it.tree import SyntaxTreeNode
+
+Style = Literal["bold", "italic", "strike", "code"]
+Dialect = Literal["whatsapp", "plain"]
+
+_MARKS: tuple[tuple[Style, str], ...] = (("bold", "*"), ("italic", "_"), ("strike", "~"))
+_STYLES: dict[str, Style] = {"strong": "bold", "em": "italic", "s": "strike"}
+_URL = re.compile(r"https?://[^\s<>*`|]+[^\s<>*`|.,;:!?\"'”’)\]_~]")
+_LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_VARIABLE = re.compile(r"\{(?=\{\s*[$@])")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A stretch of text in one style; `styles` may be empty."""
+
+    text: str
+    styles: frozenset[Style] = frozenset()
+
+
+Line: TypeAlias = list[Run]
+
+
+def for_channel(markdown: str, source: str | None) -> str:
+    """`markdown` as a channel with this `source` shows it. A channel that is not known is taken for WhatsApp.
+
+    Variables of the platform (`{{$contact.email}}`, `{{@user.1}}`) are made inert with an invisible character: what a model writes
+    is text, and must not be filled in by the platform.
+    """
+    return render(markdown, "whatsapp" if source is None or "whatsapp" in source.lower() else "plain")
+
+
+def render(markdown: str, dialect: Dialect) -> str:
+    """The same, for a dialect by name."""
+    from markdown_it.tree import SyntaxTreeNode
+
+    source = markdown.replace("\r\n", "\n")
+    root = SyntaxTreeNode(_parser().parse(source))
+    page = _Page(source.split("\n"), dialect)
+    return _VARIABLE.sub("{\N{WORD JOINER}", "\n".join(page.blocks(root.children)).strip())
+
+
+@cache
+def _parser() -> "MarkdownIt":
+    """CommonMark with tables and ~~strike~~, without what people do not mean in a chat: HTML, indented code, underlined headings."""
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    parser.disable(["code", "lheading", "html_block", "html_inline", "reference"])
+    parser.inline.ruler.before("emphasis", "address", _address)
+    return parser
+
+
+def _address(state: "StateInline", silent: bool) -> bool:
+    """A bare web address is text as a whole: underscores in it are not emphasis."""
+    if not state.src.startswith("://", state.pos):
+        return False
+    scheme = next((name for name in ("https", "http") if state.src.endswith(name, 0, state.pos)), None)
+    match = scheme and _URL.match(state.src, state.pos - len(scheme), state.posMax)
+    if not match:
+        return False
+    if not silent:
+        state.append_pending(state.src[state.pos : match.end()])
+    state.pos = match.end()
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What rendering needs to know: the lines of the source, for the blank ones between blocks, and the dialect."""
+
+    source: Sequence[str]
+    dialect: Dialect
+
+    def blocks(self, nodes: Sequence["SyntaxTreeNode"]) -> list[str]:
+        """The lines of several blocks; a blank line between two where the author left one."""
+        lines: list[str] = []
+        for node in nodes:
+            found = self.block(node)
+            if lines and found and self._apart(node):
+                lines.append("")
+            lines += found
+        return lines
+
+    def block(self, node: "SyntaxTreeNode") -> list[str]:
+        match node.type:
+            case "paragraph":
+                return self._inline(node)
+            case "heading":
+                return self._inline(node, frozenset({"bold"}))
+            case "bullet_list" | "ordered_list":
+                return self._list(node)
+            case "blockquote":
+                return [f"> {line}".rstrip() for line in self.blocks(node.children)]
+            case "fence":
+                code = node.content.rstrip("\n")
+                return (f"```{code}```" if self.dialect == "whatsapp" else code).split("\n")
+            case "table":
+                return self._table(node)
+            case "hr":
+                return ["———"]
+        return self.blocks(node.children)
+
+    def _apart(self, node: "SyntaxTreeNode") -> bool:
+        """Whether the line above `node` is blank (or holds quote marks only)."""
+        return node.map is not None and node.map[0] > 0 and not self.source[node.map[0] - 1].strip(" \t>")
+
+    def _list(self, node: "SyntaxTreeNode") -> list[str]:
+        start = int(str(node.attrs.get("start", 1)))
+        lines: list[str] = []
+        for number, item in enumerate(node.children, start):
+            bullet = "- " if self.dialect == "whatsapp" else "• "
+            mark = f"{number}. " if node.type == "ordered_list" else bullet
+            body = self.blocks(item.children) or [""]
+            if lines and self._apart(item):
+                lines.append("")
+            lines.append((mark + body[0]).rstrip())
+            lines += [f"  {line}".rstrip() for line in body[1:]]
+        return lines
+
+    def _table(self, node: "SyntaxTreeNode") -> list[str]:
+        """A line per row: `- *Latte* – Hot: 25.000, Iced: 28.000`."""
+        rows = [cells.children for part in node.children for cells in part.children]
+        names = ["".join(run.text for line in _lines(cell) for run in line).strip() for cell in rows[0]]
+        lines = []
+        for row in rows[1:]:
+            title = ", ".join(self._inline(row[0], frozenset({"bold"})))
+            facts = [
+                f"{name}: {value}" if name else value
+                for name, cell in zip(names[1:], row[1:], strict=True)
+                if (value := ", ".join(self._inline(cell)))
+            ]
+            line = " – ".join(part for part in (title, ", ".join(facts)) if part)
+            lines.append(f"- {line}" if self.dialect == "whatsapp" else f"• {line}")
+        return lines or [", ".join(names)]
+
+    def _inline(self, node: "SyntaxTreeNode", styles: frozenset[Style] = frozenset()) -> list[str]:
+        """The lines of a paragraph, a heading or a cell."""
+        found = []
+        for line in _lines(node):
+            styled = [Run(run.text, run.styles | styles if run.text.strip() else frozenset()) for run in line]
+            shown = _whatsapp(styled) if self.dialect == "whatsapp" else "".join(run.text for run in styled)
+            found.append(shown.strip())
+        return [line for line in found if line]
+
+
+def _lines(node: "SyntaxTreeNode") -> list[Line]:
+    """The runs of a block, a list per line: no format of WhatsApp's reaches over a line break."""
+    lines: list[Line] = [[]]
+    for child in node.children:
+        for run in _runs(child, frozenset()):
+            first, *others = run.text.split("\n")
+            lines[-1].append(Run(first, run.styles))
+            lines += [[Run(other, run.styles)] for other in others]
+    return lines
+
+
+def _runs(node: "SyntaxTreeNode", styles: frozenset[Style]) -> Iterator[Run]:
+    match node.type:
+        case "text":
+            yield from _plain(_LINE_BREAK.sub("\n", node.content), styles)
+        case "softbreak" | "hardbreak":
+            yield Run("\n")
+        case "code_inline":
+            yield Run(node.content, frozenset({"code"}))
+        case "link":
+            yield from _link(
+                [run for child in node.children for run in _runs(child, styles)], str(node.attrs.get("href", ""))
+            )
+        case "image":
+            yield from _link([Run(node.content, styles)], str(node.attrs.get("src", "")))
+        case _:
+            inner = styles | {_STYLES[node.type]} if node.type in _STYLES else styles
+            for child in node.children:
+                yield from _runs(child, inner)
+
+
+def _plain(text: str, styles: frozenset[Style]) -> Iterator[Run]:
+    """Text, with the web addresses in it out of any style: a mark at its end would become part of the address."""
+    end = 0
+    for match in _URL.finditer(text):
+        yield Run(text[end : match.start()], styles)
+        yield Run(match.group())
+        end = match.end()
+    yield Run(text[end:], styles)
+
+
+def _link(label: list[Run], target: str) -> Iterator[Run]:
+    """The address in brackets after the text, unless it says the same; an address inside our own documents leads nowhere."""
+    address = target.removeprefix("mailto:").removeprefix("tel:")
+    shown = "".join(run.text for run in label).strip()
+    if shown and _bare(shown) == _bare(address):
+        yield Run(address if _URL.match(address) else shown)
+        return
+    yield from label
+    if address != target or _URL.match(target):
+        yield Run(f" ({address})" if shown else address)
+
+
+def _bare(address: str) -> str:
+    return re.sub(r"^https?://(www\.)?", "", address.strip()).rstrip("/").lower()
+
+
+def _whatsapp(line: Sequence[Run]) -> str:
+    return _marked([run for run in line if run.text], _MARKS)
+
+
+def _marked(line: Sequence[Run], marks: Sequence[tuple[Style, str]]) -> str:
+    """The text with its marks, the outermost style first. WhatsApp shows a mark as it is where a letter touches its outer side,
+    or white space its inner side: there it is left out, or the white space put outside."""
+    if not marks:
+        return "".join(f"`{run.text}`" if "code" in run.styles else run.text for run in line)
+    (style, mark), *inner = marks
+    out = ""
+    groups = [(styled, list(runs)) for styled, runs in groupby(line, key=lambda run: style in run.styles)]
+    for number, (styled, runs) in enumerate(groups):
+        text = _marked(runs, inner)
+        core = text.strip()
+        following = _raw(groups[number + 1][1]) if number + 1 < len(groups) else ""
+        lead, trail = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
+        touches = (not lead and out[-1:].isalnum()) or (not trail and following[:1].isalnum())
+        out += f"{lead}{mark}{core}{mark}{trail}" if styled and core and mark not in core and not touches else text
+    return out
+
+
+def _raw(runs: Iterable[Run]) -> str:
+    return "".join(run.text for run in runs)
