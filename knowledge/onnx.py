@@ -66,7 +66,7 @@ class OnnxModel:
 
     def _load(self) -> tuple[Any, Any]:
         if self._loaded is None:
-            import onnxruntime
+            import onnxruntime  # type: ignore[import-untyped]
             from tokenizers import Tokenizer
 
             options = onnxruntime.SessionOptions()

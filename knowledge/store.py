@@ -41,7 +41,7 @@ class KnowledgeStore(Protocol):
     async def documents(self, source: str | None = None) -> Sequence[Document]:
         """All documents, or those of a source. `text` is left empty: it is long and only `text` reads it."""
 
-    async def text(self, document: str) -> str | None:
+    async def text(self, id_: str) -> str | None:
         """The extracted text that passage offsets point into."""
 
     async def passages(self) -> Sequence[Passage]:
@@ -94,8 +94,8 @@ class MemoryStore:
     async def documents(self, source: str | None = None) -> Sequence[Document]:
         return [replace(d, text="") for d in self._documents.values() if source in (None, d.source)]
 
-    async def text(self, document: str) -> str | None:
-        found = self._documents.get(document)
+    async def text(self, id_: str) -> str | None:
+        found = self._documents.get(id_)
         return found.text if found else None
 
     async def passages(self) -> Sequence[Passage]:

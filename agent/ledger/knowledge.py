@@ -1,0 +1,199 @@
+"""The knowledge in the ledger: `knowledge.KnowledgeStore` over SQL."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from itertools import groupby
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from agent.ledger.database import Database
+from agent.ledger.knowledge_schema import alias, document, gap, passage, vector
+from agent.ledger.knowledge_schema import source as source_table
+from agent.ledger.statements import insert_new, upsert
+from knowledge.errors import GapNotFound
+from knowledge.passage import Document, Passage, SourceState
+from knowledge.store import Gap, GapState
+
+T = TypeVar("T")
+_AT_ONCE = 500  # values in one IN (…): databases limit how many parameters a statement takes
+
+_KEPT = [column for column in document.columns if column.name not in ("n", "text")]
+
+
+class SqlKnowledgeStore:
+    """Sources, documents, passages, vectors and gaps; every writing method is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def sources(self) -> Sequence[SourceState]:
+        rows = await self._database.read(lambda connection: connection.execute(select(source_table)).all())
+        return [SourceState(**{**row._mapping, "problems": tuple(row.problems)}) for row in rows]
+
+    async def save_source(self, state: SourceState) -> None:
+        values = {**asdict(state), "problems": list(state.problems)}
+        await self._database.write(lambda connection: upsert(connection, source_table, **values))
+
+    async def remove_source(self, source: str) -> None:
+        def work(connection: Connection) -> None:
+            ids = connection.scalars(select(document.c.id).where(document.c.source == source)).all()
+            _remove(connection, ids)
+            connection.execute(delete(source_table).where(source_table.c.id == source))
+
+        await self._database.write(work)
+
+    async def documents(self, source: str | None = None) -> Sequence[Document]:
+        query = select(*_KEPT).order_by(document.c.n)
+        if source is not None:
+            query = query.where(document.c.source == source)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return [Document(**{**row._mapping, "links": tuple(row.links), "text": ""}) for row in rows]
+
+    async def text(self, id_: str) -> str | None:
+        query = select(document.c.text).where(document.c.id == id_)
+        return await self._database.read(lambda connection: connection.scalar(query))
+
+    async def passages(self) -> Sequence[Passage]:
+        def work(connection: Connection) -> tuple[Any, Any]:
+            joined = passage.join(document, passage.c.document == document.c.id)
+            ordered = select(passage).select_from(joined).order_by(document.c.n, passage.c.n)
+            phrasings = select(alias.c.passage, alias.c.text).order_by(alias.c.passage, alias.c.n)
+            return connection.execute(ordered).all(), connection.execute(phrasings).all()
+
+        rows, phrasings = await self._database.read(work)
+        aliases = {
+            name: tuple(row.text for row in several) for name, several in groupby(phrasings, lambda row: row.passage)
+        }
+        return [
+            Passage(
+                row.id,
+                row.document,
+                row.text,
+                row.start,
+                row.end,
+                tuple(row.path),
+                row.question,
+                row.answer,
+                aliases.get(row.id, ()),
+            )
+            for row in rows
+        ]
+
+    async def replace(self, changes: Sequence[tuple[Document, Sequence[Passage]]]) -> None:
+        def work(connection: Connection) -> None:
+            _remove(connection, [one.id for one, _ in changes])
+            connection.execute(insert(document), [{**asdict(one), "links": list(one.links)} for one, _ in changes])
+            passages = [row for _, several in changes for row in _rows(several)]
+            if passages:
+                connection.execute(insert(passage), passages)
+            phrasings = [row for _, several in changes for row in _aliases(several)]
+            if phrasings:
+                connection.execute(insert(alias), phrasings)
+
+        if changes:
+            await self._database.write(work)
+
+    async def update(self, documents: Sequence[Document]) -> None:
+        names = [column.name for column in _KEPT if column.name != "id"]
+        statement = (
+            update(document)
+            .where(document.c.id == bindparam("key"))
+            .values({name: bindparam(f"new_{name}") for name in names})
+        )
+        rows = []
+        for one in documents:
+            values = {**asdict(one), "links": list(one.links)}
+            rows.append({"key": one.id, **{f"new_{name}": values[name] for name in names}})
+        if rows:
+            await self._database.write(lambda connection: connection.execute(statement, rows))
+
+    async def remove(self, documents: Sequence[str]) -> None:
+        await self._database.write(lambda connection: _remove(connection, documents))
+
+    async def vectors(self, model: str, hashes: Sequence[str]) -> Mapping[str, bytes]:
+        def work(connection: Connection) -> dict[str, bytes]:
+            kept: dict[str, bytes] = {}
+            for some in _parts(hashes):
+                query = select(vector.c.hash, vector.c.data).where(vector.c.model == model, vector.c.hash.in_(some))
+                kept.update((row.hash, row.data) for row in connection.execute(query))
+            return kept
+
+        return await self._database.read(work)
+
+    async def save_vectors(self, model: str, vectors: Mapping[str, bytes]) -> None:
+        def work(connection: Connection) -> None:
+            for hash_, data in vectors.items():
+                upsert(connection, vector, model=model, hash=hash_, data=data)
+
+        await self._database.write(work)
+
+    async def keep_vectors(self, model: str, hashes: Sequence[str]) -> None:
+        def work(connection: Connection) -> None:
+            connection.execute(delete(vector).where(vector.c.model != model))
+            held = set(connection.scalars(select(vector.c.hash)).all())
+            for some in _parts(sorted(held - set(hashes))):
+                connection.execute(delete(vector).where(vector.c.hash.in_(some)))
+
+        await self._database.write(work)
+
+    async def note_gap(self, question: str, confidence: float, nearest: str | None, at: datetime) -> None:
+        def work(connection: Connection) -> None:
+            new = insert_new(
+                connection,
+                gap,
+                question=question,
+                confidence=confidence,
+                times=1,
+                first_at=at,
+                last_at=at,
+                nearest=nearest,
+                state="open",
+            )
+            if new is None:
+                again = {"times": gap.c.times + 1, "last_at": at, "confidence": confidence, "nearest": nearest}
+                connection.execute(update(gap).where(gap.c.question == question).values(again))
+
+        await self._database.write(work)
+
+    async def gaps(self, state: GapState = "open") -> Sequence[Gap]:
+        query = select(gap).where(gap.c.state == state).order_by(gap.c.id)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return [Gap(**row._mapping) for row in rows]
+
+    async def close_gaps(self, ids: Sequence[int], state: GapState) -> None:
+        def work(connection: Connection) -> None:
+            for number in ids:
+                closed = connection.execute(update(gap).where(gap.c.id == number).values(state=state))
+                if not closed.rowcount:
+                    raise GapNotFound(
+                        f"no collected question has the number {number}; `balas knowledge gaps` lists them"
+                    )
+
+        await self._database.write(work)
+
+
+def _remove(connection: Connection, documents: Sequence[str]) -> None:
+    for some in _parts(documents):
+        connection.execute(delete(alias).where(alias.c.document.in_(some)))
+        connection.execute(delete(passage).where(passage.c.document.in_(some)))
+        connection.execute(delete(document).where(document.c.id.in_(some)))
+
+
+def _rows(passages: Sequence[Passage]) -> Iterator[dict[str, Any]]:
+    for n, one in enumerate(passages, start=1):
+        values = asdict(one)
+        del values["aliases"]
+        yield {**values, "n": n, "path": list(one.path)}
+
+
+def _aliases(passages: Sequence[Passage]) -> Iterator[dict[str, Any]]:
+    for one in passages:
+        for n, text in enumerate(one.aliases, start=1):
+            yield {"passage": one.id, "n": n, "document": one.document, "text": text}
+
+
+def _parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    for at in range(0, len(values), _AT_ONCE):
+        yield values[at : at + _AT_ONCE]

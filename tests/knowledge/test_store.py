@@ -1,0 +1,104 @@
+"""The same promises for every store: the one in memory, SQLite, and PostgreSQL through the same SQL."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.ledger.database import open_database
+from agent.ledger.knowledge import SqlKnowledgeStore
+from agent.ledger.knowledge_schema import metadata
+from knowledge.errors import GapNotFound
+from knowledge.passage import Document, Passage, SourceState
+from knowledge.store import KnowledgeStore, MemoryStore
+
+NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[KnowledgeStore]:
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    database = open_database("sqlite:///ledger.db", base=tmp_path)
+    await database.write(metadata.create_all)
+    yield SqlKnowledgeStore(database)
+    await database.aclose()
+
+
+def document(name: str, source: str = "docs/*.md", text: str = "isi") -> Document:
+    return Document(
+        id=name,
+        source=source,
+        hash="h",
+        text=text,
+        verified_at=NOW,
+        title="Judul",
+        language="id",
+        expires=date(2026, 12, 31),
+        volatile=True,
+        links=("https://a", "https://b"),
+    )
+
+
+def passage(document: str, n: int, text: str, *aliases: str) -> Passage:
+    return Passage(f"{document}#{n}", document, text, 0, len(text), ("Judul", "Bab"), "apa?", "itu", aliases)
+
+
+async def test_what_is_saved_comes_back_whole(store: KnowledgeStore) -> None:
+    saved = passage("a.md", 1, "satu", "uno", "eins")
+    await store.replace([(document("a.md", text="satu dua"), [saved, passage("a.md", 2, "dua")])])
+    assert await store.passages() == [saved, passage("a.md", 2, "dua")]
+    assert await store.documents() == [document("a.md", text="")]
+    assert await store.text("a.md") == "satu dua"
+    assert await store.text("b.md") is None
+
+
+async def test_replacing_a_document_leaves_nothing_of_the_old_one(store: KnowledgeStore) -> None:
+    await store.replace([(document("a.md"), [passage("a.md", n, f"lama {n}", "alias") for n in (1, 2, 3)])])
+    await store.replace([(document("a.md"), [passage("a.md", 1, "baru")])])
+    assert [one.text for one in await store.passages()] == ["baru"]
+    assert [one.aliases for one in await store.passages()] == [()]
+
+
+async def test_an_update_keeps_text_and_passages(store: KnowledgeStore) -> None:
+    await store.replace([(document("a.md", text="panjang"), [passage("a.md", 1, "panjang")])])
+    await store.update([replace(document("a.md", text=""), error="rusak", failing_since=NOW)])
+    assert [(one.error, one.failing_since) for one in await store.documents()] == [("rusak", NOW)]
+    assert await store.text("a.md") == "panjang"
+    assert len(await store.passages()) == 1
+
+
+async def test_removing_a_source_removes_its_documents_only(store: KnowledgeStore) -> None:
+    await store.replace(
+        [(document("a.md"), [passage("a.md", 1, "a")]), (document("b.md", "b"), [passage("b.md", 1, "b")])]
+    )
+    await store.save_source(SourceState("docs/*.md", NOW, NOW))
+    await store.save_source(SourceState("b", NOW, None, "hilang", NOW, ("b.md: rusak",)))
+    await store.remove_source("docs/*.md")
+    assert [one.id for one in await store.passages()] == ["b.md#1"]
+    assert await store.sources() == [SourceState("b", NOW, None, "hilang", NOW, ("b.md: rusak",))]
+    assert [one.id for one in await store.documents("docs/*.md")] == []
+
+
+async def test_vectors_are_kept_per_model_and_text(store: KnowledgeStore) -> None:
+    await store.save_vectors("m", {"x": b"1", "y": b"2"})
+    await store.save_vectors("old", {"x": b"9"})
+    assert dict(await store.vectors("m", ["x", "y", "z"])) == {"x": b"1", "y": b"2"}
+    await store.keep_vectors("m", ["x"])
+    assert dict(await store.vectors("m", ["x", "y"])) == {"x": b"1"}
+    assert dict(await store.vectors("old", ["x"])) == {}
+
+
+async def test_the_same_question_is_one_gap_that_counts(store: KnowledgeStore) -> None:
+    await store.note_gap("ada wifi?", 0.1, None, NOW)
+    await store.note_gap("ada wifi?", 0.2, "a.md#1", NOW + timedelta(hours=1))
+    [gap] = await store.gaps()
+    assert (gap.times, gap.confidence, gap.nearest, gap.first_at) == (2, 0.2, "a.md#1", NOW)
+    await store.close_gaps([gap.id], "rejected")
+    assert await store.gaps() == []
+    assert len(await store.gaps("rejected")) == 1
+    with pytest.raises(GapNotFound, match="99"):
+        await store.close_gaps([99], "accepted")
