@@ -1,7 +1,7 @@
 """Turns: claimed with a lease, committed once. All functions run inside one transaction of the caller."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from agent.ledger.confirmations import Confirmation
 from agent.ledger.contacts import ContactState
 from agent.ledger.database import Work, lock_contact
 from agent.ledger.errors import LeaseLost
+from agent.ledger.inbound import Waiting
 from agent.ledger.schema import inbound as inbound_table
 from agent.ledger.schema import turn as table
 from messaging.types import ContactKey, InboundMessage
@@ -111,6 +112,19 @@ def _restarts(connection: Connection, key: ContactKey) -> int:
     return last.restarts + 1 if last is not None and last.state == "abandoned" else 0
 
 
+def due(connection: Connection, key: ContactKey, now: datetime, quiet: Callable[[Sequence[Waiting]], datetime]) -> bool:
+    """Whether there is a turn to run: one was left unfinished, or the waiting messages have been quiet long enough."""
+    running = connection.execute(
+        select(table.c.id).where(
+            table.c.platform == key.platform, table.c.contact == key.id, table.c.state == "running"
+        )
+    ).first()
+    if running is not None:
+        return True
+    waiting = inbound.waiting(connection, key)
+    return bool(waiting) and quiet(waiting) <= now
+
+
 def renew(connection: Connection, turn_id: str, owner: str, until: datetime) -> None:
     """Keep the lease. Raises `LeaseLost` when it is somebody else's now."""
     result = connection.execute(
@@ -175,7 +189,7 @@ def commit(connection: Connection, claim: Claim, owner: str, result: Result, now
         _finish(connection, claim.turn, "abandoned", "a newer message arrived", now, spent=result)
         return "abandoned"
     state = contacts.load(connection, key)
-    silenced = result.end == "answered" and state is not None and (state.paused(now) or state.opted_out_at is not None)
+    silenced = bool(result.contents) and state is not None and (state.paused(now) or state.opted_out_at is not None)
     contents, lines, files = result.contents, result.lines, result.files
     if silenced:
         lines = tuple(line for line in lines if line.author != "agent")
@@ -224,15 +238,15 @@ def _finish(
     )
 
 
-def settle(connection: Connection, key: ContactKey, due: Any) -> datetime | None:
+def settle(connection: Connection, key: ContactKey, quiet: Callable[[Sequence[Waiting]], datetime]) -> datetime | None:
     """Set the contact's next wake time from what is open, and return it.
 
-    `due` is the quiet window's answer for the messages that wait.
+    `quiet` is the quiet window's answer for the messages that wait.
     """
     lock_contact(connection, key.platform, key.id)
     times = []
     if waiting := inbound.waiting(connection, key):
-        times.append(due(waiting))
+        times.append(quiet(waiting))
     if (attempt := outbound.next_attempt(connection, key)) is not None:
         times.append(attempt)
     running = connection.execute(

@@ -6,7 +6,7 @@
     </passage>
     </passages>
 
-Whatever a document says stays inside its element: `&`, `<`, `>` and quotes are escaped, so no text can close the block or
+Whatever a document says stays inside its element: `&`, `<` and `>` are escaped, so no text can close the block or
 open another. `volatile="yes"` marks facts that change (prices), `stale="yes"` a copy too old to be relied on.
 """
 
@@ -59,7 +59,7 @@ _ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
 
 def escape(text: str) -> str:
     """Text of unknown origin for the system prompt: it can no longer open or close an element."""
-    return html.escape(text, quote=True)
+    return html.escape(text, quote=False)
 
 
 def render(hits: Sequence[Hit]) -> str:
@@ -106,7 +106,7 @@ def _passage(hit: Hit) -> Passage:
 
 
 def _attribute(value: str) -> str:
-    return escape(value).replace("\r", "&#13;").replace("\n", "&#10;")
+    return html.escape(value, quote=True).replace("\r", "&#13;").replace("\n", "&#10;")
 
 
 def _read_passage(attributes: str, text: str) -> Passage:

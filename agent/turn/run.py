@@ -1,0 +1,56 @@
+"""One run of a turn: what it has learned and done so far. It travels through the loop as the graph's context."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+
+from actions.action import Action, Context, Json, Outcome, Request
+from agent.turn.steps import StepLog
+
+
+class TurnStopped(Exception):
+    """The loop ends without an answer of the model."""
+
+
+class Superseded(TurnStopped):
+    """A newer message arrived and nothing has been done yet: the turn starts again with both."""
+
+
+class LimitReached(TurnStopped):
+    """A limit of agent.yaml was reached; the message names it."""
+
+
+class ModelsFailed(TurnStopped):
+    """The model and all its fallbacks failed; the message says how."""
+
+
+@dataclass(slots=True)
+class TurnRun:
+    """`superseded` asks whether a newer message has arrived; `deadline` is on the event loop's clock."""
+
+    log: StepLog
+    context: Context
+    system: str
+    deadline: float
+    superseded: Callable[[], Awaitable[bool]]
+    model_calls: int = 0
+    action_calls: int = 0
+    effects: list[str] = field(default_factory=list)  # names of actions with an effect that were begun
+    receipts: list[str] = field(default_factory=list)  # names of actions that ended as done
+    unknown: list[str] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+    question: tuple[Action, dict[str, Json], str] | None = None  # to be confirmed by the customer
+    calls: dict[str, int] = field(default_factory=dict)  # how often the same call was asked for
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def take(self, action: Action, outcome: Outcome) -> None:
+        """Keep what an action brought."""
+        if outcome.status == "done":
+            self.receipts.append(action.name)
+            self.requests.extend(outcome.requests)
+            results = dict(self.context.results)
+            results[action.name] = [*results.get(action.name, ()), outcome.data]
+            self.context = replace(self.context, results=results)
+        elif outcome.status == "unknown":
+            self.unknown.append(action.name)

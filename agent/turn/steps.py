@@ -1,0 +1,119 @@
+"""The step log of a running turn: what is done is written down, and what is written down is not done again."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from agent.ledger import steps as table
+from agent.ledger.database import Database
+from agent.ledger.steps import Step
+
+log = structlog.get_logger()
+
+
+def input_hash(value: Any) -> str:
+    """A short fingerprint of a step's input: equal input, equal hash, also after a restart."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+class StepLog:
+    """The steps of one turn. It is filled with what an earlier run of the same turn left behind.
+
+    A key names the place in the turn (`model/2`, `action/1/call_x`), the hash of the input what was done there. When the
+    place is reached again with another input (the configuration changed between the crash and the restart), the old step
+    does not count.
+    """
+
+    def __init__(
+        self, database: Database, turn: str, recorded: Sequence[Step], *, clock: Callable[[], datetime], context: str
+    ) -> None:
+        self.turn = turn
+        self.tokens = sum(step.tokens for step in recorded)
+        self.cost = sum(step.cost for step in recorded)
+        self._database = database
+        self._clock = clock
+        self._context = context
+        self._steps = {step.key: step for step in recorded}
+
+    def finished(self, key: str, given: Any) -> Step | None:
+        """The finished step at this place with this input."""
+        step = self._steps.get(_full(key, given))
+        return step if step is not None and step.finished_at is not None else None
+
+    def interrupted(self, key: str, given: Any) -> bool:
+        """Whether the step was begun by a process that did not live to finish it."""
+        step = self._steps.get(_full(key, given))
+        return step is not None and step.finished_at is None
+
+    def of_kind(self, kind: str) -> list[Step]:
+        """Recorded steps of a kind, in order."""
+        return sorted((step for step in self._steps.values() if step.kind == kind), key=lambda step: step.n)
+
+    async def start(self, key: str, kind: str, name: str, given: Any) -> None:
+        """Write down an effect before it happens."""
+        full, now = _full(key, given), self._clock()
+        await self._database.write(
+            lambda connection: table.start(
+                connection, self.turn, key=full, kind=kind, name=name, input_hash=input_hash(given), given=given, at=now
+            )
+        )
+        self._keep(full, kind, name, given, None, now, None)
+
+    async def finish(self, key: str, kind: str, name: str, given: Any, output: Any) -> None:
+        """Complete what `start` began."""
+        full, now = _full(key, given), self._clock()
+        started = self._steps[full].started_at
+        await self._database.write(lambda connection: table.finish(connection, self.turn, full, output=output, at=now))
+        self._keep(full, kind, name, given, output, started, now)
+
+    async def record(
+        self,
+        key: str,
+        kind: str,
+        name: str,
+        given: Any,
+        output: Any,
+        *,
+        started_at: datetime,
+        tokens: int = 0,
+        cost: float = 0.0,
+    ) -> None:
+        """Write down something that is over."""
+        full, now = _full(key, given), self._clock()
+        await self._database.write(
+            lambda connection: table.record(
+                connection,
+                self.turn,
+                key=full,
+                kind=kind,
+                name=name,
+                input_hash=input_hash(given),
+                given=given,
+                output=output,
+                started_at=started_at,
+                finished_at=now,
+                tokens=tokens,
+                cost=cost,
+            )
+        )
+        self.tokens += tokens
+        self.cost += cost
+        self._keep(full, kind, name, given, output, started_at, now)
+
+    def _keep(
+        self, key: str, kind: str, name: str, given: Any, output: Any, started: datetime, finished: datetime | None
+    ) -> None:
+        n = self._steps[key].n if key in self._steps else len(self._steps) + 1
+        self._steps[key] = Step(self.turn, n, key, kind, name, input_hash(given), given, output, started, finished)
+        if finished is not None:
+            milliseconds = round((finished - started).total_seconds() * 1000, 1)
+            log.info("step", turn=self.turn, contact=self._context, step=kind, name=name, ms=milliseconds)
+
+
+def _full(key: str, given: Any) -> str:
+    return f"{key}#{input_hash(given)}"

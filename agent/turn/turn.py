@@ -1,0 +1,338 @@
+"""One turn, from claim to commit. A turn never sends: what it has to say is written with everything else, in one transaction."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+from sqlalchemy import Connection
+
+from actions.action import HandOver, Json
+from agent.config.conversation import ConversationSettings
+from agent.config.limits import LimitSettings
+from agent.faults import point
+from agent.ledger import confirmations, history, steps, turns
+from agent.ledger.confirmations import Confirmation
+from agent.ledger.database import Database
+from agent.ledger.errors import LeaseLost
+from agent.ledger.history import Line
+from agent.ledger.steps import Step
+from agent.ledger.turns import Busy, Claim, Result
+from agent.turn import gate, texts
+from agent.turn.answering import Answering, Draft, Question
+from agent.turn.language import detect
+from agent.turn.listen import Heard, Listener
+from agent.turn.reply import Reply, ReplyWriter
+from agent.turn.run import ModelsFailed, Superseded, TurnStopped
+from agent.turn.steps import StepLog
+from messaging.types import ContactKey, InboundMessage
+
+log = structlog.get_logger()
+
+LEASE = timedelta(seconds=30)
+"""How long a turn stays ours without a sign of life; another worker takes it over after that."""
+
+MOST_RESTARTS = 3
+"""How often newer messages may start a turn again before it is finished as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSettings:
+    """What of agent.yaml a turn goes by. `language` is `auto` or the one language to answer in."""
+
+    conversation: ConversationSettings
+    limits: LimitSettings
+    language: str
+    default_language: str
+    zone: ZoneInfo
+
+
+class Turns:
+    """Runs the turns of one process; `owner` names it in the leases."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        settings: TurnSettings,
+        answering: Answering,
+        listener: Listener,
+        writer: ReplyWriter,
+        owner: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._answering = answering
+        self._listener = listener
+        self._writer = writer
+        self._owner = owner
+        self._clock = clock
+
+    async def run(self, key: ContactKey) -> None:
+        """Answer whatever waits of this contact. Nothing happens when nothing does, or when somebody else is at it."""
+        now = self._clock()
+        claim = await self._database.write(lambda connection: turns.claim(connection, key, self._owner, now, LEASE))
+        if claim is None or isinstance(claim, Busy):
+            return
+        point("after-claim")
+        with structlog.contextvars.bound_contextvars(turn=claim.turn, contact=str(key)):
+            keeping = asyncio.create_task(self._keep_lease(claim.turn))
+            try:
+                result = await self._result(claim)
+            finally:
+                keeping.cancel()
+                with suppress(asyncio.CancelledError):
+                    await keeping
+            point("before-commit")
+            await self._commit(claim, result)
+            point("after-commit")
+
+    async def _keep_lease(self, turn: str) -> None:
+        while True:
+            await asyncio.sleep(LEASE.total_seconds() / 3)
+            try:
+                await self._database.write(
+                    lambda connection: turns.renew(connection, turn, self._owner, self._clock() + LEASE)
+                )
+            except LeaseLost:
+                log.warning("lease_lost", turn=turn)
+                return
+
+    async def _commit(self, claim: Claim, result: Result) -> None:
+        now = self._clock()
+        try:
+            ended = await self._database.write(
+                lambda connection: turns.commit(connection, claim, self._owner, result, now)
+            )
+        except LeaseLost as error:
+            log.warning("turn_lost", reason=str(error))
+            return
+        log.info(
+            "turn_ended",
+            ended=ended,
+            end=result.end,
+            reason=result.reason,
+            messages=len(claim.messages),
+            sends=len(result.contents),
+            tokens=result.tokens,
+            ms=round((now - claim.started_at).total_seconds() * 1000, 1),
+        )
+
+    async def _result(self, claim: Claim) -> Result:
+        key, turn_id = claim.key, claim.turn
+        limit = self._settings.conversation.history
+        loaded = await self._database.read(lambda connection: _load(connection, key, turn_id, limit, self._clock()))
+        log_of_steps = StepLog(self._database, turn_id, loaded.steps, clock=self._clock, context=str(key))
+        written = [message.text for message in claim.messages if message.text]
+        language = self._language(claim, written)
+        verdict = gate.decide(
+            claim.contact,
+            written,
+            now=self._clock(),
+            zone=self._settings.zone,
+            language=language,
+            conversation=self._settings.conversation,
+            limits=self._settings.limits,
+            spent=loaded.spent,
+        )
+        if isinstance(verdict, gate.Silent):
+            lines = self._lines(claim, [Heard(_plain(message), ()) for message in claim.messages])
+            return Result("held", verdict.reason, lines=lines)
+        if isinstance(verdict, gate.Say):
+            return self._fixed(claim, verdict)
+        heard = await self._listener.hear(claim.messages, log_of_steps)
+        if not written:
+            language = next((each.language for each in heard if each.language), language)
+        try:
+            async with asyncio.timeout(self._settings.limits.seconds):
+                return await self._answer(claim, heard, loaded, log_of_steps, language, returns=verdict.returns)
+        except Superseded:
+            return Result("answered", lines=self._lines(claim, heard), restart_allowed=True, tokens=log_of_steps.tokens)
+        except TimeoutError:
+            reason = f"limits.seconds: longer than {self._settings.limits.seconds:g}"
+        except Exception as error:
+            reason = str(error) or type(error).__name__
+            if not isinstance(error, TurnStopped):
+                log.exception("turn_failed")
+        return self._failed(claim, heard, log_of_steps, language, reason)
+
+    async def _answer(
+        self,
+        claim: Claim,
+        heard: Sequence[Heard],
+        loaded: "_Loaded",
+        log_of_steps: StepLog,
+        language: str,
+        *,
+        returns: bool,
+    ) -> Result:
+        may_restart = claim.restarts < MOST_RESTARTS
+        unheard = [each.unheard for each in heard if each.unheard]
+        if unheard and len(unheard) == len(heard):
+            draft = Draft(texts.voice_off(language) if unheard[0] in _DEAF else texts.voice_unclear(language))
+        else:
+            draft = await self._answering.draft(
+                Question(
+                    claim=claim,
+                    text="\n".join(each.text for each in heard),
+                    said=(*loaded.said, *(said for each in heard for said in each.said)),
+                    history=loaded.history,
+                    results=loaded.results,
+                    language=language,
+                    steps=log_of_steps,
+                    seconds=self._settings.limits.seconds,
+                    superseded=self._superseded(claim) if may_restart else _never,
+                    open_question=loaded.confirmation,
+                )
+            )
+        requests = list(draft.requests)
+        if draft.unknown and "unknown_outcome" in self._settings.conversation.handover.when:
+            requests.append(HandOver(f"the outcome of {', '.join(draft.unknown)} is unknown"))
+        channel = claim.contact.channel
+        reply = await self._writer.write(
+            claim.key, claim.turn, draft.text, requests, channel=channel, language=language
+        )
+        if not reply.contents:
+            raise ModelsFailed("the model answered with nothing")
+        now = self._clock()
+        pause: tuple[datetime | None, str] | None = None
+        if reply.handover is not None:
+            pause = self._pause(now, reply.handover.reason)
+            asked = "; ".join(each.text for each in heard)
+            done = ", ".join(draft.receipts) or "nothing"
+            self._writer.hand_over(
+                reply, f"{reply.handover.summary or reply.handover.reason}\nAsked: {asked}\nDone: {done}"
+            )
+        columns: dict[str, Any] = {"language": language}
+        if returns:
+            columns["opted_out_at"] = None
+        return Result(
+            "answered",
+            lines=self._lines(claim, heard, reply),
+            contents=tuple(reply.contents),
+            files=tuple(reply.files),
+            followups=tuple(reply.followups),
+            confirmation=draft.confirmation,
+            confirmation_settled=draft.settled,
+            pause_until=pause,
+            contact_columns=columns,
+            also=tuple(reply.also),
+            tokens=log_of_steps.tokens,
+            cost=log_of_steps.cost,
+            restart_allowed=may_restart and not draft.effects,
+        )
+
+    def _fixed(self, claim: Claim, verdict: gate.Say) -> Result:
+        now, reply = self._clock(), Reply()
+        self._writer.say(reply, verdict.text, claim.contact.channel)
+        columns: dict[str, Any] = {}
+        pause: tuple[datetime | None, str] | None = None
+        if verdict.after == "opted out":
+            columns["opted_out_at"] = now
+        elif verdict.after == "notice given":
+            columns["notice_at"] = now
+        else:
+            pause = self._pause(now, verdict.reason)
+            self._writer.hand_over(reply, verdict.reason)
+        return Result(
+            "answered",
+            verdict.reason,
+            lines=self._lines(claim, [Heard(_plain(message), ()) for message in claim.messages], reply),
+            contents=tuple(reply.contents),
+            contact_columns=columns,
+            pause_until=pause,
+        )
+
+    def _failed(
+        self, claim: Claim, heard: Sequence[Heard], log_of_steps: StepLog, language: str, reason: str
+    ) -> Result:
+        """The polite text, and a human: the model's failing is not the customer's problem."""
+        conversation, now, reply = self._settings.conversation, self._clock(), Reply()
+        log.error("turn_gave_up", reason=reason)
+        self._writer.say(reply, conversation.on_failure.in_language(language), claim.contact.channel)
+        pause: tuple[datetime | None, str] | None = None
+        if "failure" in conversation.handover.when:
+            pause = self._pause(now, reason)
+            asked = "; ".join(each.text for each in heard)
+            self._writer.hand_over(reply, f"The agent could not answer: {reason}\nAsked: {asked}")
+        return Result(
+            "failed",
+            reason,
+            lines=self._lines(claim, heard, reply),
+            contents=tuple(reply.contents),
+            pause_until=pause,
+            tokens=log_of_steps.tokens,
+            cost=log_of_steps.cost,
+        )
+
+    def _pause(self, now: datetime, why: str) -> tuple[datetime | None, str]:
+        after = self._settings.conversation.handover.resume_after
+        return (None if after is None else now + after, f"handed over: {why}")
+
+    def _superseded(self, claim: Claim) -> Callable[[], Any]:
+        async def newer() -> bool:
+            return bool(await self._database.read(lambda connection: turns.newer_messages(connection, claim.key)))
+
+        return newer
+
+    def _language(self, claim: Claim, written: Sequence[str]) -> str:
+        if self._settings.language != "auto":
+            return self._settings.language
+        previous = claim.contact.language or self._settings.default_language
+        return detect("\n".join(written), previous) if written else previous
+
+    def _lines(self, claim: Claim, heard: Sequence[Heard], reply: Reply | None = None) -> tuple[Line, ...]:
+        lines = [
+            Line("contact", each.text, at, each.attachments, claim.turn)
+            for each, at in zip(heard, claim.received_at, strict=True)
+        ]
+        if reply is not None and reply.shown:
+            lines.append(Line("agent", "\n\n".join(reply.shown), self._clock(), (), claim.turn))
+        return tuple(lines)
+
+
+_DEAF = frozenset({"off", "unavailable", "model_missing", "toy_model", "model_broken"})
+"""Reasons for which no voice note can be heard here, however clear it is."""
+
+
+async def _never() -> bool:
+    return False
+
+
+def _plain(message: InboundMessage) -> str:
+    return message.text or f"[{message.kind}]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    steps: list[Step]
+    history: tuple[Line, ...]
+    said: tuple[str, ...]
+    results: dict[str, list[Json]]
+    confirmation: Confirmation | None
+    spent: gate.Spent
+
+
+def _load(connection: Connection, key: ContactKey, turn: str, limit: int, now: datetime) -> _Loaded:
+    """Everything a turn begins with, in one look at the ledger."""
+    lines = history.recent(connection, key, limit)
+    results: dict[str, list[Json]] = {}
+    for name, output in steps.action_results(connection, key):
+        if output["status"] == "done":
+            results.setdefault(name, []).append(output["data"])
+    yesterday = now - timedelta(days=1)
+    count, _ = turns.spent(connection, yesterday, key)
+    _, usd = turns.spent(connection, yesterday)
+    return _Loaded(
+        steps=steps.of_turn(connection, turn),
+        history=tuple(lines),
+        said=tuple(line.text for line in lines if line.author == "contact"),
+        results=results,
+        confirmation=confirmations.open_question(connection, key, now),
+        spent=gate.Spent(count, usd),
+    )
