@@ -85,6 +85,8 @@ class SendPayment:
     expires: datetime | None
     provider: str  # "static" or the gateway's name
     provider_id: str | None = None
+    order: str | None = None  # our id of it at the gateway, where that is not `reference`
+    asked: int | None = None  # the amount before a unique suffix was added, where one was
     resend: bool = False  # a live code is sent again: no new payment row
 
 
