@@ -9,6 +9,9 @@ import unicodedata
 
 DEFAULT = "id"
 
+NAMES = {"id": "Indonesian", "en": "English", "ms": "Malay"}
+"""How each language is called in English, as the prompt names it."""
+
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 
 # Words shared by Indonesian and Malay count for both; the words below those decide between them.
