@@ -1,0 +1,21 @@
+"""agent.yaml: read, checked, typed.
+
+    config = load("agent.yaml")    # AgentConfig, or ConfigErrors with every error at its line and column
+"""
+
+from agent.config.config import AgentConfig
+from agent.config.errors import ConfigError, ConfigErrors, Mark
+from agent.config.load import FILE, Examination, examine, examine_text, load, loads
+
+__all__ = [
+    "FILE",
+    "AgentConfig",
+    "ConfigError",
+    "ConfigErrors",
+    "Examination",
+    "Mark",
+    "examine",
+    "examine_text",
+    "load",
+    "loads",
+]

@@ -1,0 +1,99 @@
+"""The whole of agent.yaml as one typed value."""
+
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, PrivateAttr, SecretStr
+
+from actions.qris.settings import PaymentsSettings
+from actions.settings import ActionList, NetworkSettings
+from agent.config.conversation import ConversationSettings
+from agent.config.followups import FollowUpSettings
+from agent.config.language_model import ModelSettings
+from agent.config.limits import LimitSettings
+from agent.config.server import ServerSettings, Storage
+from agent.config.timezone import known_timezone
+from knowledge.settings import KnowledgeSettings
+from messaging.settings import MessagingSettings
+from settings import Planned, Settings
+from voice.settings import VoiceSettings
+
+_SQLITE = "sqlite:///"
+
+
+class AgentConfig(Settings):
+    """One agent. Everything but `name` and `instructions` has a default that works.
+
+    Relative paths in it are relative to `folder`, where agent.yaml is; `resolve` makes them whole.
+    """
+
+    name: str = Field(min_length=1, description="What the agent is called.", examples=["Melati"])
+    instructions: str = Field(
+        min_length=1,
+        description="Who the agent is and how it answers, in your own words. Facts belong into `knowledge`.",
+        examples=["Kamu Melati, asisten Kopi Senja. Jawab singkat, ramah, dalam bahasa pelanggan.\n"],
+    )
+    language: str = Field(
+        default="auto",
+        pattern="^(auto|[a-z]{2,3}(-[A-Z]{2})?)$",
+        description="`auto` answers in the customer's language; an ISO 639-1 code such as `id`, `en` or `ms` always in that one.",
+        examples=["auto", "id"],
+    )
+    timezone: Annotated[str, AfterValidator(known_timezone)] = Field(
+        default="Asia/Jakarta",
+        description="The business's time zone, for hours, dates and reminders; a name of the IANA database.",
+        examples=["Asia/Jakarta", "Asia/Makassar"],
+    )
+    model: ModelSettings = Field(default_factory=ModelSettings, description="The chat model that thinks.")
+    messaging: MessagingSettings = Field(
+        default_factory=MessagingSettings, description="The messaging platform, where customers write."
+    )
+    conversation: ConversationSettings = Field(
+        default_factory=ConversationSettings,
+        description="When the agent speaks, when it is silent, and its fixed texts.",
+    )
+    knowledge: KnowledgeSettings = Field(
+        default_factory=KnowledgeSettings, description="What the agent may quote, and how it is found."
+    )
+    actions: ActionList = Field(default_factory=list, description="What the agent can do, beside answering.")
+    payments: PaymentsSettings = Field(default_factory=PaymentsSettings, description="How customers pay.")
+    voice: VoiceSettings = Field(default_factory=VoiceSettings, description="How voice notes are understood.")
+    followups: FollowUpSettings = Field(default_factory=FollowUpSettings, description="Messages that are sent later.")
+    limits: LimitSettings = Field(default_factory=LimitSettings, description="Where a turn, a contact and a day end.")
+    network: NetworkSettings = Field(
+        default_factory=NetworkSettings, description="Which private hosts actions, knowledge and media may reach."
+    )
+    server: ServerSettings = Field(default_factory=ServerSettings, description="How the agent is reached from outside.")
+    storage: Storage = Field(
+        default=SecretStr("sqlite:///.balas/balas.db"),
+        description="Where everything durable is kept: `sqlite:///FILE`, or `postgresql://…` for several machines.",
+        examples=["sqlite:///.balas/balas.db", "postgresql://balas:${DB_PASSWORD}@db/balas"],
+    )
+    workers: Annotated[bool, Planned("work is not shared between machines yet; one process does everything")] = Field(
+        default=False,
+        description="True with PostgreSQL: `balas worker` on as many machines as you like does the answering.",
+    )
+
+    _folder: Path = PrivateAttr(default_factory=Path)
+
+    @property
+    def folder(self) -> Path:
+        """Where agent.yaml is."""
+        return self._folder
+
+    def resolve(self, path: str | Path) -> Path:
+        """`path` as agent.yaml means it: relative to the file's folder; `~` is the home folder."""
+        return self._folder / Path(path).expanduser()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def storage_url(self) -> str:
+        """The ledger's address, with the path of a SQLite file made whole."""
+        url = self.storage.get_secret_value()
+        if not url.startswith(_SQLITE):
+            return url
+        return f"{_SQLITE}{self.resolve(url.removeprefix(_SQLITE)).absolute()}"

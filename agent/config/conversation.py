@@ -1,0 +1,103 @@
+"""The `conversation:` part of agent.yaml: when the agent speaks, when it is silent, and its fixed texts."""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from agent.config.hours import Hours
+from agent.config.texts import Text
+from settings import Duration, Planned, Settings
+
+HandoverCause = Literal["asked", "failure", "unknown_outcome", "budget"]
+
+
+class QuietWindow(Settings):
+    """How long to wait whether the customer writes on, so that three quick messages get one answer."""
+
+    finished: Duration = Field(default=timedelta(seconds=0.3), description="After a message that is a whole question.")
+    unfinished: Duration = Field(
+        default=timedelta(seconds=2), description="After one that is not: `halo`, a half sentence, a lone picture."
+    )
+    longest: Duration = Field(default=timedelta(seconds=8), description="Never longer than this in all.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "QuietWindow":
+        if not self.finished <= self.unfinished <= self.longest:
+            raise ValueError("finished must not be longer than unfinished, nor unfinished longer than longest")
+        return self
+
+
+class HandoverSettings(Settings):
+    """When and how a human takes over."""
+
+    assign_to: str | None = Field(
+        default=None,
+        description="User id or e-mail on the platform to whom the conversation is assigned; null assigns it to nobody.",
+        examples=["budi@kopisenja.example"],
+    )
+    when: tuple[HandoverCause, ...] = Field(
+        default=("asked", "failure", "unknown_outcome"),
+        description="What leads to a handover: `asked` for a human, `failure` of the model, an action of `unknown_outcome`, "
+        "an exhausted `budget`.",
+    )
+    resume_after: Duration | None = Field(
+        default=timedelta(hours=12),
+        description="When the agent answers again by itself; null: only when the conversation is given back.",
+    )
+    text: Text = Field(
+        default=Text.of(
+            id="Sebentar ya, saya sambungkan ke tim kami.",
+            en="One moment, I am connecting you with our team.",
+            ms="Sekejap ya, saya sambungkan kepada pasukan kami.",
+        ),
+        description="What the customer is told, once: a text, or one by language such as `{id: …, en: …}`.",
+    )
+
+
+class OptOut(Settings):
+    """The words with which a customer stops everything."""
+
+    words: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default=("stop", "berhenti", "unsubscribe"),
+        description="A message that is only one of these words opts the customer out.",
+    )
+    text: Text = Field(
+        default=Text.of(
+            id="Baik, kami tidak akan mengirim pesan lagi.",
+            en="All right, we will not send you any more messages.",
+            ms="Baik, kami tidak akan menghantar mesej lagi.",
+        ),
+        description="What is sent once in confirmation.",
+    )
+
+
+class ConversationSettings(Settings):
+    """When the agent speaks, when it is silent, and its fixed texts."""
+
+    quiet_window: QuietWindow = Field(
+        default_factory=QuietWindow, description="How long to wait whether more is coming."
+    )
+    history: int = Field(
+        default=40,
+        ge=1,
+        le=1000,
+        description="Messages of the conversation that the model sees; older ones are summarised.",
+    )
+    handover: HandoverSettings = Field(default_factory=HandoverSettings, description="When and how a human takes over.")
+    hours: Annotated[
+        Hours | None, Planned("opening hours are not observed yet; the agent answers around the clock")
+    ] = Field(
+        default=None,
+        description="When the business is open, in its own time zone; null: always.",
+        examples=[{"mon-fri": "08:00-21:00", "sat": "09:00-17:00", "outside": "answer"}],
+    )
+    opt_out: OptOut = Field(default_factory=OptOut, description="How customers stop all messages.")
+    on_failure: Text = Field(
+        default=Text.of(
+            id="Maaf, sedang ada kendala. Tim kami akan membalas secepatnya.",
+            en="Sorry, something is not working right now. Our team will reply as soon as possible.",
+            ms="Maaf, ada masalah sekarang. Pasukan kami akan membalas secepat mungkin.",
+        ),
+        description="What the customer reads when no model can answer.",
+    )

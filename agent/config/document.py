@@ -1,0 +1,315 @@
+"""The text of agent.yaml as plain values, with the place of each.
+
+YAML 1.2: `yes`, `on` and `08:00` are text, and so are dates. Anchors, aliases and merge keys work; a key given twice is an
+error. A `Document` is made even when single values are wrong: their errors are in `errors`, and the rest can still be checked.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from agent.config._syntax import syntax_error
+from agent.config.errors import Mark
+from agent.config.interpolation import expand, has_references
+
+Path: TypeAlias = tuple[str | int, ...]
+"""Where a value stands: `("actions", 0, "request", "url")`."""
+
+LARGEST = 2 * 1024 * 1024
+_DEEPEST = 100
+_MOST_VALUES = 100_000  # aliases of aliases multiply; an agent.yaml of a hundred actions has about 3,000
+_TAG = "tag:yaml.org,2002:"
+_MISSING = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong at a place."""
+
+    mark: Mark
+    message: str
+
+
+@dataclass(slots=True)
+class Document:
+    """`value` is what the file says. The rest says where, by path.
+
+    `marks` has the place of a value, `keys` that of its key. `written` has the text of values that came from the environment,
+    as it stands in the file; `emptied` those that were left out because they came out empty; `wrong` those already reported.
+    `secrets` are the values of the variables that were used, with their names.
+    """
+
+    value: dict[str, Any] = field(default_factory=dict)
+    marks: dict[Path, Mark] = field(default_factory=dict)
+    keys: dict[Path, Mark] = field(default_factory=dict)
+    written: dict[Path, str] = field(default_factory=dict)
+    emptied: dict[Path, tuple[str, Mark]] = field(default_factory=dict)
+    wrong: set[Path] = field(default_factory=set)
+    secrets: dict[str, str] = field(default_factory=dict)
+    blocks: set[Path] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
+
+    def mark(self, path: Path) -> Mark:
+        """Where a reader looks for `path`: a value at its start, an indented part at its key; else its nearest parent."""
+        while path:
+            if path in self.blocks and path in self.keys:
+                return self.keys[path]
+            if path in self.marks:
+                return self.marks[path]
+            path = path[:-1]
+        return Mark(1, 1)
+
+    def key(self, path: Path) -> Mark:
+        """Where the key of `path` stands; for a list's entry, the entry."""
+        return self.keys.get(path) or self.mark(path)
+
+
+def read(data: bytes, environment: Mapping[str, str]) -> Document:
+    """Parse agent.yaml. A file that is not YAML at all gives an empty document with one problem."""
+    document = Document()
+    try:
+        root = _compose(_decode(data))
+        if root is None:
+            raise _Unreadable(Mark(1, 1), "the file is empty; an agent needs at least `name` and `instructions`")
+        if not isinstance(root[1], MappingNode):
+            found = "a list" if isinstance(root[1], SequenceNode) else "a single value"
+            raise _Unreadable(
+                _mark(root[1]), f"the file holds {found}; expected keys and values at the top, e.g. `name: Melati`"
+            )
+        _Builder(document, root[0], environment).build(root[1])
+    except _Unreadable as error:
+        document.problems.append(Problem(error.mark, error.message))
+    return document
+
+
+class _Unreadable(Exception):  # noqa: N818 it never leaves this module
+    def __init__(self, mark: Mark, message: str) -> None:
+        super().__init__(message)
+        self.mark = mark
+        self.message = message
+
+
+def _decode(data: bytes) -> str:
+    if len(data) > LARGEST:
+        raise _Unreadable(
+            Mark(1, 1), f"the file has {len(data)} bytes; more than {LARGEST} is surely not an agent.yaml"
+        )
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise _Unreadable(Mark(1, 1), "the file is UTF-16; save it as UTF-8")
+    try:
+        return data.decode("utf-8").removeprefix("\ufeff")  # a byte order mark is harmless: Windows editors write it
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8").removeprefix("\ufeff")
+        line = before.count("\n") + 1
+        column = len(before) - (before.rfind("\n") + 1) + 1
+        raise _Unreadable(
+            Mark(line, column), f"the file is not UTF-8 text (byte 0x{data[error.start]:02x}); save it as UTF-8"
+        ) from None
+
+
+def _compose(text: str) -> tuple[str, Node] | None:
+    import warnings
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.max_depth = _DEEPEST
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an anchor that is used again is allowed
+            root = yaml.compose(text)
+    except YAMLError as error:
+        raise _Unreadable(*syntax_error(error, text)) from None
+    except RecursionError:
+        raise _Unreadable(Mark(1, 1), f"values are nested more than {_DEEPEST} deep") from None
+    except (ValueError, OverflowError) as error:  # e.g. the escape "\UFFFFFFFF"
+        raise _Unreadable(Mark(yaml.reader.line + 1, yaml.reader.column + 1), f"this is not YAML: {error}") from None
+    return None if root is None else (text, root)
+
+
+def _mark(node: Node) -> Mark:
+    return Mark(node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+class _Builder:
+    """Walks the nodes and fills a document."""
+
+    def __init__(self, document: Document, text: str, environment: Mapping[str, str]) -> None:
+        self._document = document
+        self._text = text
+        self._environment = environment
+        self._values = 0
+        self._open: list[Node] = []
+
+    def build(self, root: MappingNode) -> None:
+        value = self._value(root, ())
+        if isinstance(value, dict):
+            self._document.value = value
+
+    def _problem(self, mark: Mark, message: str, path: Path | None = None) -> None:
+        problem = Problem(mark, message)
+        if problem not in self._document.problems:  # an alias is read once for each place that uses it
+            self._document.problems.append(problem)
+        if path is not None:
+            self._document.wrong.add(path)
+
+    def _value(self, node: Node, path: Path) -> Any:
+        self._values += 1
+        if self._values > _MOST_VALUES:
+            raise _Unreadable(
+                _mark(node), f"the file holds more than {_MOST_VALUES} values when its aliases are filled in"
+            )
+        if any(node is parent for parent in self._open):
+            raise _Unreadable(_mark(node), "an alias stands inside the value that it repeats")
+        self._document.marks[path] = _mark(node)
+        if isinstance(node, ScalarNode):
+            return self._scalar(node, path)
+        if not node.flow_style:
+            self._document.blocks.add(path)
+        if node.tag not in (f"{_TAG}map", f"{_TAG}seq"):
+            self._problem(_mark(node), f"the tag {_shown_tag(node)} is not supported; remove it", path)
+        self._open.append(node)
+        try:
+            return self._mapping(node, path) if isinstance(node, MappingNode) else self._sequence(node, path)
+        finally:
+            self._open.pop()
+
+    def _sequence(self, node: SequenceNode, path: Path) -> list[Any]:
+        values: list[Any] = []
+        for entry in node.value:
+            value = self._value(entry, (*path, len(values)))
+            if value is not _MISSING:
+                values.append(value)
+        return values
+
+    def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        first: dict[str, Mark] = {}
+        merged: list[Node] = []
+        for key_node, value_node in node.value:
+            if key_node.tag == f"{_TAG}merge":
+                merged.append(value_node)
+                continue
+            if not isinstance(key_node, ScalarNode):
+                self._problem(_mark(key_node), "a key must be plain text, found a list or a mapping")
+                continue
+            key = str(key_node.value)
+            if key in first:
+                line = first[key].line
+                self._problem(_mark(key_node), f"the key `{key}` is given twice; it stands in line {line} already")
+                continue
+            first[key] = _mark(key_node)
+            self._document.keys[*path, key] = _mark(key_node)
+            self._put(values, key, value_node, path)
+        for source in merged:
+            self._merge(source, values, path)
+        return values
+
+    def _put(self, values: dict[str, Any], key: str, node: Node, path: Path) -> None:
+        value = self._value(node, (*path, key))
+        if value is not _MISSING:
+            values[key] = value
+
+    def _merge(self, source: Node, values: dict[str, Any], path: Path) -> None:
+        """`<<`: what stands in the mapping itself goes first, then the sources in their order."""
+        if isinstance(source, SequenceNode):
+            for each in source.value:
+                self._merge(each, values, path)
+            return
+        if not isinstance(source, MappingNode):
+            self._problem(_mark(source), "`<<` takes in another mapping, e.g. `<<: *defaults`; found a single value")
+            return
+        if any(source is parent for parent in self._open):
+            raise _Unreadable(_mark(source), "an alias stands inside the value that it repeats")
+        self._open.append(source)
+        nested = []
+        for key_node, value_node in source.value:
+            if key_node.tag == f"{_TAG}merge":
+                nested.append(value_node)
+            elif isinstance(key_node, ScalarNode) and str(key_node.value) not in values:
+                key = str(key_node.value)
+                self._document.keys[*path, key] = _mark(key_node)
+                self._put(values, key, value_node, path)
+        for each in nested:
+            self._merge(each, values, path)
+        self._open.pop()
+
+    def _scalar(self, node: ScalarNode, path: Path) -> Any:
+        text = str(node.value)
+        if has_references(text):
+            return self._expanded(node, text, path)
+        tag = str(node.tag).removeprefix(_TAG)
+        read_as = _SCALARS.get(tag)
+        if read_as is None:
+            self._problem(_mark(node), f"the tag {_shown_tag(node)} is not supported; remove it", path)
+            return text
+        try:
+            return read_as(text)
+        except ValueError:
+            self._problem(
+                _mark(node), f"{text!r} is not a number that can be read; put it in quotes if it is text", path
+            )
+            return text
+
+    def _expanded(self, node: ScalarNode, text: str, path: Path) -> Any:
+        """The text with its references replaced. Unquoted, a lone reference may stand for nothing and for null."""
+        expansion = expand(text, self._environment)
+        for unresolved in expansion.unresolved:
+            self._problem(self._reference(node, unresolved.occurrence), unresolved.message, path)
+        self._document.written[path] = text
+        self._document.secrets.update({value: name for name, value in expansion.used.items() if value})
+        if expansion.whole and node.style is None:
+            if not expansion.text:
+                self._document.emptied[path] = (text, self._reference(node, 0))
+                return _MISSING
+            if expansion.text in {"null", "~"}:
+                return None
+        return expansion.text
+
+    def _reference(self, node: ScalarNode, occurrence: int) -> Mark:
+        """The place of the `occurrence`-th `${` of a scalar, in the text as it is written."""
+        start = node.start_mark.index
+        if node.style in {"|", ">"}:
+            start = self._text.index("\n", start)  # a comment may follow the sign
+        found = list(re.finditer(r"\$\$\{|\$\{", self._text[start : node.end_mark.index]))
+        if occurrence >= len(found):  # written with an escape, e.g. "\u0024{"
+            return _mark(node)
+        position = start + found[occurrence].start()
+        breaks = self._text.count("\n", node.start_mark.index, position)
+        line = self._text.rfind("\n", 0, position) + 1
+        return Mark(node.start_mark.line + breaks + 1, position - line + 1)
+
+
+def _shown_tag(node: Node) -> str:
+    tag = str(node.tag)
+    return f"`!!{tag.removeprefix(_TAG)}`" if tag.startswith(_TAG) else f"`{tag}`"
+
+
+def _integer(text: str) -> int:
+    digits = text.replace("_", "").lower()
+    sign = -1 if digits.startswith("-") else 1
+    digits = digits.lstrip("+-")
+    for prefix, base in (("0x", 16), ("0o", 8), ("0b", 2)):
+        if digits.startswith(prefix):
+            return sign * int(digits[2:], base)
+    return sign * int(digits)
+
+
+def _float(text: str) -> float:
+    digits = text.replace("_", "").lower()
+    return float(digits.replace(".inf", "inf").replace(".nan", "nan"))
+
+
+_SCALARS: Mapping[str, Callable[[str], Any]] = {
+    "str": str,
+    "null": lambda text: None,
+    "bool": lambda text: text.lower() == "true",
+    "int": _integer,
+    "float": _float,
+    "timestamp": str,
+    "value": str,  # a lone "="
+    "merge": str,
+}

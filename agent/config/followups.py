@@ -1,0 +1,75 @@
+"""The `followups:` part of agent.yaml: messages that are sent later, when their conditions still hold."""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from agent.config.texts import Text
+from settings import Duration, Planned, Settings
+
+
+class FollowUpConditions(Settings):
+    """What must hold when a follow-up is due; it is checked then, not before."""
+
+    no_reply: bool | None = Field(default=None, description="The customer has not written since.")
+    payment: Literal["open", "expired"] | None = Field(
+        default=None, description="The customer's last payment is still in this state."
+    )
+    unanswered: bool | None = Field(default=None, description="The customer's last question got no answer.")
+
+
+class TemplateSettings(Settings):
+    """A message template of the platform; needed where free text is not allowed any more."""
+
+    name: str = Field(min_length=1, description="Name of the template on the platform.")
+    language: str = Field(default="id", description="Its language code.")
+    parameters: tuple[str, ...] = Field(
+        default=(),
+        description="The texts for its placeholders, in order; `{contact.first_name}` and the like are filled in.",
+    )
+
+
+class FollowUpRule(Settings):
+    """One kind of follow-up."""
+
+    name: str = Field(min_length=1, description="What the rule is called in lists and logs.")
+    after: Duration = Field(description="How long after the agent's last message it is due.", examples=["2h"])
+    when: FollowUpConditions = Field(
+        default_factory=FollowUpConditions, description="What must hold when it is due.", examples=[{"no_reply": True}]
+    )
+    text: Text = Field(description="What is sent; `{contact.first_name}` and other facts are filled in.")
+    template: TemplateSettings | None = Field(
+        default=None, description="Sent instead of the text outside the 24-hour window; null: nothing is sent then."
+    )
+
+    @field_validator("template", mode="before")
+    @classmethod
+    def _from_name(cls, value: object) -> object:
+        return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("after")
+    @classmethod
+    def _later(cls, value: timedelta) -> timedelta:
+        if value <= timedelta():
+            raise ValueError("a follow-up comes later; write e.g. 2h")
+        return value
+
+
+class FollowUpSettings(Settings):
+    """Messages that are sent later."""
+
+    limit: Annotated[int, Planned("follow-ups are not sent yet")] = Field(
+        default=2, ge=0, description="At most this many per contact and day."
+    )
+    rules: Annotated[tuple[FollowUpRule, ...], Planned("follow-ups are not sent yet")] = Field(
+        default=(), description="What is sent by itself, and when."
+    )
+
+    @model_validator(mode="after")
+    def _distinct_names(self) -> "FollowUpSettings":
+        names = [rule.name for rule in self.rules]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two rules are called {name!r}; give each a name of its own")
+        return self

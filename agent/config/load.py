@@ -1,0 +1,123 @@
+"""From the file to an `AgentConfig`, or to everything that is wrong with it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from agent.config.config import AgentConfig
+from agent.config.document import Document, Problem, read
+from agent.config.environment import environment_of
+from agent.config.errors import ConfigError, ConfigErrors
+from agent.config.planned import inactive_keys
+from agent.config.problems import empty_sections, problems_of
+from agent.config.semantics import cross_checks
+from agent.errors import InputError
+
+FILE = "agent.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What was found out about an agent.yaml.
+
+    `config` is there when there are no errors. `warnings` are doubtful things with which the agent still runs, `inactive` keys
+    that were set and do nothing yet. All are in the order of the file.
+    """
+
+    config: AgentConfig | None
+    errors: tuple[ConfigError, ...]
+    warnings: tuple[ConfigError, ...]
+    inactive: tuple[ConfigError, ...]
+
+
+def load(path: str | Path = FILE, *, environment: Mapping[str, str] | None = None) -> AgentConfig:
+    """Read agent.yaml (or the one in the folder `path`).
+
+    `environment` stands for the process's variables and `.env`, which are used when it is None.
+
+    Raises:
+        ConfigErrors: with every error, its line and its column.
+        InputError: the file cannot be read.
+    """
+    return _config(examine(path, environment=environment))
+
+
+def loads(text: str | bytes, *, file: str | Path = FILE, environment: Mapping[str, str] | None = None) -> AgentConfig:
+    """Read the text of an agent.yaml that would stand at `file`: paths and `.env` are relative to its folder.
+
+    Raises:
+        ConfigErrors: with every error, its line and its column.
+    """
+    return _config(examine_text(text, file=file, environment=environment))
+
+
+def _config(examination: Examination) -> AgentConfig:
+    if examination.config is None:
+        raise ConfigErrors(examination.errors)
+    return examination.config
+
+
+def examine(path: str | Path = FILE, *, environment: Mapping[str, str] | None = None) -> Examination:
+    """Everything that can be said about the file without asking anybody.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    file = Path(path)
+    if file.is_dir():
+        file /= FILE
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{file} does not exist; name your file with -c, or write a new agent with `balas init DIR`") from None
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}") from None
+    return examine_text(data, file=file, environment=environment)
+
+
+def examine_text(
+    text: str | bytes, *, file: str | Path = FILE, environment: Mapping[str, str] | None = None
+) -> Examination:
+    """As `examine`, for a text that would stand at `file`."""
+    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    folder = Path(file).parent
+    document = read(data, environment_of(folder) if environment is None else environment)
+    config, problems = _validate(document)
+    errors = [*document.problems, *problems]
+    warnings: list[Problem] = []
+    inactive: list[Problem] = []
+    if config is not None:
+        config._folder = folder  # noqa: SLF001 our own model; the folder is no key of agent.yaml
+        checks = cross_checks(config, document)
+        errors += checks.errors
+        warnings = checks.warnings
+        inactive = inactive_keys(config, document)
+
+    def listed(found: list[Problem]) -> tuple[ConfigError, ...]:
+        ordered = sorted(found, key=lambda problem: problem.mark)
+        return tuple(ConfigError(str(file), problem.mark, problem.message) for problem in ordered)
+
+    return Examination(None if errors else config, listed(errors), listed(warnings), listed(inactive))
+
+
+def _validate(document: Document) -> tuple[AgentConfig | None, list[Problem]]:
+    if not document.value and document.problems:
+        return None, []  # not YAML at all: what is missing from it says nothing
+    try:
+        return AgentConfig.model_validate(document.value), []
+    except ValidationError as error:
+        blank = empty_sections(error, document)
+        if not blank:
+            return None, problems_of(error, document, AgentConfig)
+    for *parent, key in blank:
+        holder = document.value
+        for step in parent:
+            holder = holder[step]
+        if isinstance(holder, dict):
+            holder.pop(str(key), None)
+    try:
+        return AgentConfig.model_validate(document.value), []
+    except ValidationError as error:
+        return None, problems_of(error, document, AgentConfig)

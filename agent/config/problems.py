@@ -1,0 +1,283 @@
+"""What pydantic finds wrong with agent.yaml, as sentences for the person who wrote it.
+
+pydantic reports one error for each branch of a union and names branches inside the location. Here the location is walked
+through the document: what is no key of it must be such a label. Of a union's branches only the one that was plainly meant is
+reported.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from agent.config._models import field_at, is_secret, keys_of, model_for
+from agent.config._words import expectation, found, known_words, violation
+from agent.config.document import Document, Path, Problem
+from agent.config.errors import Mark
+
+_KEY = "[key]"  # pydantic's label for an error of a mapping's key
+_SECTIONS = {"model_type", "model_attributes_type", "dict_type", "mapping_type", "list_type", "tuple_type"}
+
+
+def empty_sections(error: ValidationError, document: Document) -> list[Path]:
+    """The keys that have nothing behind them where a part or a list is expected: they count as not written."""
+    return [
+        path
+        for each in error.errors(include_url=False)
+        if each["type"] in _SECTIONS and each["input"] is None and (path := _locate(each["loc"], document.value).path)
+    ]
+
+
+def problems_of(error: ValidationError, document: Document, root: type[BaseModel]) -> list[Problem]:
+    """One problem for each thing that is wrong, none for what the document itself has reported."""
+    tree = _Branch()
+    for each in error.errors(include_url=False):
+        place = _locate(each["loc"], document.value)
+        tree.add(place.steps, _Found(place.path, place.key_is_meant, each))
+    sentences = _Sentences(document, root)
+    problems = [sentences.problem(group) for group in _groups(tree) if not _reported(group[0].path, document)]
+    return list(dict.fromkeys(problems))
+
+
+def _reported(path: Path, document: Document) -> bool:
+    return any(path[: len(wrong)] == wrong for wrong in document.wrong)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    path: Path
+    steps: tuple[tuple[str, str | int], ...]
+    key_is_meant: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One error of pydantic, with its path in the document."""
+
+    path: Path
+    key_is_meant: bool
+    error: Mapping[str, Any]
+
+    @property
+    def type(self) -> str:
+        return str(self.error["type"])
+
+
+def _locate(location: Sequence[str | int], value: Any) -> _Place:
+    """The path that a location of pydantic means; `steps` also has the labels of union branches (`as`)."""
+    path: list[str | int] = []
+    steps: list[tuple[str, str | int]] = []
+    key_is_meant = False
+    for number, token in enumerate(location):
+        if isinstance(value, dict) and str(token) in value:
+            path.append(str(token))
+            value = value[str(token)]
+        elif isinstance(value, list) and isinstance(token, int) and token < len(value):
+            path.append(token)
+            value = value[token]
+        elif token == _KEY:
+            key_is_meant = True
+            continue
+        elif number == len(location) - 1 and isinstance(value, dict) and not _is_label(token):
+            path.append(str(token))  # a key that is missing
+        else:
+            steps.append(("as", token))
+            continue
+        steps.append(("in", path[-1]))
+    return _Place(tuple(path), tuple(steps), key_is_meant)
+
+
+def _is_label(token: str | int) -> bool:
+    """Whether a location's part names a branch: a class, a function, a type such as `str`, or a tag in parentheses."""
+    return re.fullmatch(r"[a-z][a-z0-9_-]*", str(token)) is None or token in {"str", "int", "float", "bool", "date"}
+
+
+@dataclass(slots=True)
+class _Branch:
+    """A node of the tree of steps, with the errors that end here."""
+
+    here: list[_Found] = field(default_factory=list)
+    into: dict[tuple[str, str | int], "_Branch"] = field(default_factory=dict)
+
+    def add(self, steps: Sequence[tuple[str, str | int]], found: _Found) -> None:
+        node = self
+        for step in steps:
+            node = node.into.setdefault(step, _Branch())
+        node.here.append(found)
+
+    def count(self) -> int:
+        return len(self.here) + sum(branch.count() for branch in self.into.values())
+
+
+def _groups(node: _Branch) -> Iterable[list[_Found]]:
+    """The errors to report, those of alternatives for one value together."""
+    for found_here in node.here:
+        yield [found_here]
+    choices = [branch for (kind, _), branch in node.into.items() if kind == "as"]
+    for (kind, _), branch in node.into.items():
+        if kind == "in":
+            yield from _groups(branch)
+    if not choices:
+        return
+    # A branch whose errors lie inside the value accepted its kind: it is the one that was meant.
+    entered = [branch for branch in choices if not branch.here]
+    if entered:
+        yield from _groups(min(entered, key=_Branch.count))
+    elif len(choices) == 1:
+        yield from _groups(choices[0])
+    else:
+        yield [each for branch in choices for each in branch.here]
+
+
+class _Sentences:
+    def __init__(self, document: Document, root: type[BaseModel]) -> None:
+        self._document = document
+        self._root = root
+
+    def problem(self, group: list[_Found]) -> Problem:
+        mark, message = self._alternatives(group) if len(group) > 1 else self._single(group[0])
+        return Problem(mark, mask(message, self._document.secrets))
+
+    def _single(self, each: _Found) -> tuple[Mark, str]:
+        path, error = each.path, each.error
+        if each.type == "missing":
+            return self._missing(path)
+        if each.type == "extra_forbidden":
+            return self._document.key(path), self._unknown(path)
+        if each.key_is_meant:
+            return self._document.key(path), f"{dotted(path[:-1])}: the key `{path[-1]}` {self._wrong(each)}"
+        context = error.get("ctx") or {}
+        key = context.get("key")
+        if isinstance(key, str) and (*path, key) in self._document.keys:
+            return self._document.mark((*path, key)), f"{dotted((*path, key))}: {self._wrong(each)}"
+        if each.type.startswith("union_tag") and (*path, name := _discriminator(context)) in self._document.marks:
+            return self._document.mark((*path, name)), f"{dotted((*path, name))}: {self._wrong(each)}"
+        return self._document.mark(path), f"{dotted(path)}: {self._wrong(each)}"
+
+    def _wrong(self, each: _Found) -> str:
+        if each.type == "value_error":
+            return _sentence(each)
+        shown = self._found(each)
+        if each.error["input"] is None and not each.key_is_meant:
+            return f"is empty; expected {expectation(each.error) or 'a value'}{self._example(each.path)}, or remove the line"
+        if expected := expectation(each.error):
+            hint = "" if each.key_is_meant else self._hint(each) or self._example(each.path)
+            return f"must be {expected}, found {shown}{hint}"
+        return violation(each.error, shown)
+
+    def _alternatives(self, group: list[_Found]) -> tuple[Mark, str]:
+        """A value that fits none of several kinds."""
+        path = group[0].path
+        own = list(dict.fromkeys(_sentence(each) for each in group if each.type == "value_error"))
+        phrases = list(dict.fromkeys(phrase for each in group if (phrase := expectation(each.error))))
+        shown = self._found(group[0])
+        if own:
+            message = "; ".join(own) + (f"; or {' or '.join(phrases)}" if phrases else "")
+        elif phrases:
+            hints = [hint for each in group if (hint := self._hint(each))]
+            message = f"must be {' or '.join(phrases)}, found {shown}{hints[0] if hints else ''}"
+        else:
+            message = violation(group[0].error, shown)
+        return self._document.mark(path), f"{dotted(path)}: {message}"
+
+    def _missing(self, path: Path) -> tuple[Mark, str]:
+        if path in self._document.emptied:
+            text, mark = self._document.emptied[path]
+            return mark, f"{dotted(path)}: {text} comes out empty, and a value is needed here"
+        described = field_at(self._root, path)
+        about = f": {_first_sentence(described.description)}" if described and described.description else ""
+        parent = f"{dotted(path[:-1])}: " if path[:-1] else ""
+        return self._document.key(path[:-1]), f"{parent}the key `{path[-1]}` is missing{about}{self._example(path)}"
+
+    def _unknown(self, path: Path) -> str:
+        *parent, key = path
+        where = f" in {dotted(tuple(parent))}" if parent else ""
+        model = model_for(self._root, tuple(parent), self._value(tuple(parent)))
+        known = list(keys_of(model)) if model else []
+        if near := nearest(str(key), known):
+            return f"unknown key `{key}`{where}; did you mean `{near}`?"
+        if elsewhere := self._elsewhere(str(key)):
+            return f"unknown key `{key}`{where}; there is `{elsewhere}`"
+        return f"unknown key `{key}`{where}; known are {', '.join(known)}"
+
+    def _elsewhere(self, key: str) -> str | None:
+        """The part of agent.yaml that has the key, when it was written beside it."""
+        for name in keys_of(self._root):
+            for model in (model_for(self._root, (name,), None),):
+                if model is not None and key in keys_of(model):
+                    return f"{name}.{key}"
+        return None
+
+    def _hint(self, each: _Found) -> str:
+        word = each.error["input"]
+        near = nearest(word, known_words(each.error)) if isinstance(word, str) else None
+        return f"; did you mean {near}?" if near else ""
+
+    def _found(self, each: _Found) -> str:
+        if each.path in self._document.written:
+            return f"the value of {self._document.written[each.path]}"
+        if is_secret(self._root, each.path) and isinstance(each.error["input"], str | int | float):
+            return "a value that is not shown"
+        return found(each.error["input"])
+
+    def _example(self, path: Path) -> str:
+        described = field_at(self._root, path)
+        if described is None or not path:
+            return ""
+        example = described.examples[0] if described.examples else described.default
+        if isinstance(example, bool) or not isinstance(example, str | int | float) or "\n" in str(example):
+            return ""
+        return f"; e.g. {path[-1]}: {example}"
+
+    def _value(self, path: Path) -> Any:
+        value: Any = self._document.value
+        for key in path:
+            value = value[key]
+        return value
+
+
+def dotted(path: Path) -> str:
+    """`("actions", 0, "request", "url")` → `actions[0].request.url`."""
+    text = ""
+    for key in path:
+        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else str(key)
+    return text
+
+
+def nearest(word: str, known: Sequence[str]) -> str | None:
+    """The known word that was probably meant."""
+    from rapidfuzz import fuzz, process
+
+    found = process.extractOne(word.lower(), list(known), scorer=fuzz.ratio, score_cutoff=66)
+    return found[0] if found else None
+
+
+def mask(message: str, secrets: Mapping[str, str]) -> str:
+    """Put `${NAME}` in place of the values of variables: whole ones anywhere, and parts of them that stand in quotes."""
+    for value in sorted(secrets, key=len, reverse=True):
+        name = f"${{{secrets[value]}}}"
+        for form in {value, value.strip(), repr(value)[1:-1]}:
+            if len(form) > 3:
+                message = message.replace(form, name)
+
+    def unquoted(match: re.Match[str]) -> str:
+        inside = match[1] or match[2]
+        name = next((secrets[value] for value in secrets if inside in value or inside in repr(value)), None)
+        return match[0] if name is None else f"${{{name}}}"
+
+    return re.sub(r"'([^']+)'|\"([^\"]+)\"", unquoted, message) if secrets else message
+
+
+def _sentence(each: _Found) -> str:
+    raised = (each.error.get("ctx") or {}).get("error")
+    return " ".join(str(raised if raised is not None else each.error["msg"]).split())
+
+
+def _first_sentence(text: str) -> str:
+    return text.split(". ")[0].rstrip(".").replace("\n", " ")
+
+
+def _discriminator(context: Mapping[str, Any]) -> str:
+    return str(context.get("discriminator", "")).strip("'")
