@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from messaging.aelyst.contents import read_content
 from messaging.aelyst.records import read_channel, read_contact, read_person
-from messaging.aelyst.values import Json, first, items, mapping, moment, text
+from messaging.aelyst.values import Json, first, items, mapping, moment, moment_of_id, text
 from messaging.errors import PayloadError
 from messaging.types import (
     AssigneeChanged,
@@ -80,7 +80,7 @@ def _message(
     message_id = text(message.get("messageId"))
     if message_id is None:
         raise PayloadError(f"the {name} webhook names no message (message.messageId)")
-    sent_at = moment(message.get("timestamp")) or moment(message_id) or received_at
+    sent_at = moment(message.get("timestamp")) or moment_of_id(message_id) or received_at
     content = read_content(mapping(message.get("message")))
     channel = read_channel(mapping(payload.get("channel")), fallback_id=text(message.get("channelId")))
     traffic = text(message.get("traffic"))

@@ -68,7 +68,7 @@ def integer(value: Json) -> int | None:
 
 def moment(value: Json) -> datetime | None:
     """A time as aware UTC. The unit is read off the magnitude: respond.io sends seconds in old payloads and most fields,
-    milliseconds in new ones (1726740558441); its message ids are microseconds."""
+    milliseconds in new ones (1726740558441)."""
     seconds = integer(value)
     if seconds is None or seconds <= 0:
         return None
@@ -77,6 +77,12 @@ def moment(value: Json) -> datetime | None:
         return datetime.fromtimestamp(scaled, UTC)
     except (OverflowError, ValueError, OSError):
         return None
+
+
+def moment_of_id(identity: str) -> datetime | None:
+    """When a message was made, from its id: 1726740558441000 is a time in microseconds. Smaller ids say nothing."""
+    number = integer(identity)
+    return moment(number) if number is not None and number > _MICROSECONDS_FROM else None
 
 
 def first(source: Mapping[str, Json], *names: str) -> str | None:

@@ -1,0 +1,37 @@
+"""A stub platform and a client that speaks with it."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from messaging.aelyst import Aelyst
+from messaging.aelyst.addresses import Addresses
+from settings import Rate
+from tests.messaging.stub import Stub, running_stub
+
+
+@pytest.fixture
+async def stub() -> AsyncIterator[Stub]:
+    async with running_stub() as running:
+        yield running
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def aelyst(stub: Stub, http: httpx.AsyncClient) -> Aelyst:
+    return Aelyst(
+        http,
+        base_url=stub.url,
+        token="t0ken",
+        keys=[b"secret"],
+        rate=Rate(1000, timedelta(seconds=1)),
+        timeout=timedelta(seconds=5),
+        addresses=Addresses(delay=timedelta()),
+    )
