@@ -89,6 +89,10 @@ class EndpointFailed(Unavailable):
     reason = "endpoint_failed"
 
 
+class PullFailed(Unavailable):
+    reason = "pull_failed"
+
+
 def by_reason(reason: str, message: str) -> VoiceError:
     """The error that a worker process reported by its reason; an unknown reason is a `WorkerCrashed`."""
     pending: list[type[VoiceError]] = [Unintelligible, Unavailable]

@@ -39,6 +39,11 @@ def choose(probabilities: Iterable[tuple[str, float]], languages: Sequence[str])
     return best, scores[best] / total if total else 0.0
 
 
+def spoken_by(language: str) -> tuple[str, ...]:
+    """The languages of an agent whose `language` is `auto` (Indonesian and English) or one: `"ms-MY"` → `("ms",)`."""
+    return ("id", "en") if language == "auto" else known([language])
+
+
 def known(languages: Iterable[str]) -> tuple[str, ...]:
     """The languages that Whisper knows, by Whisper's codes, in order and once each: `["jv", "id-ID"]` → `("jw", "id")`."""
     codes = (language.lower().replace("_", "-").split("-")[0] for language in languages)

@@ -87,15 +87,16 @@ def _snapshot(size: str, settings: VoiceSettings, base: Path) -> Path:
 
     wanted = release(size, settings.revision)
     try:
-        return Path(
-            snapshot_download(
-                wanted.repository,
-                revision=wanted.revision,
-                cache_dir=cache_folder(settings, base),
-                local_files_only=True,
-            )
+        folder = snapshot_download(
+            wanted.repository,
+            revision=wanted.revision,
+            cache_dir=cache_folder(settings, base),
+            allow_patterns=list(FILES),
+            local_files_only=True,
         )
     except LocalEntryNotFoundError as error:
         raise ModelMissing(
-            f"the Whisper model {size} is not on this machine; fetch it once with `balas voice pull {size}`"
+            f"the Whisper model {size} (commit {wanted.revision[:12]}) is not on this machine, or not all of it; "
+            f"fetch it once with `balas voice pull {size}`"
         ) from error
+    return Path(folder)
