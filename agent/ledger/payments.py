@@ -1,0 +1,301 @@
+"""Payments: offered with a reply, settled by a notification or the operator, each exactly once.
+
+What is said about them goes out with the same transaction that changes their state: a notification that comes twice is told once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, delete, func, select, update
+
+from actions.action import Comment, Context, SendPayment
+from actions.qris.book import KnownPayment
+from actions.qris.caption import language_of
+from actions.qris.gateways.gateway import Event
+from actions.qris.states import Happened, PaymentState, Standing, Transition, happen, message
+from agent.ledger import contacts, history, outbound
+from agent.ledger.codec import Deliverable
+from agent.ledger.database import Database
+from agent.ledger.payment_schema import amount_hold
+from agent.ledger.payment_schema import payment as table
+from agent.ledger.statements import insert_new
+from messaging.types import ContactKey, Text
+
+SHOWN = 20
+"""Payments of a contact that an action looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One row, for lists and exports. Amounts in rupiah, times aware UTC."""
+
+    id: str
+    contact: ContactKey
+    reference: str
+    amount: int
+    state: PaymentState
+    provider: str
+    provider_id: str | None
+    order: str
+    merchant: str
+    nmid: str | None
+    payload: str
+    created_at: datetime
+    expires_at: datetime | None
+    paid_at: datetime | None
+    paid_amount: int
+    payer: str | None
+    marked_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What an event did: the payment after it, and whether anything changed (else it was a repetition)."""
+
+    payment: Payment
+    changed: bool
+
+
+Unmatched = Literal["unknown", "contradicted"]
+"""`unknown`: no such payment; `contradicted`: the ids belong to another charge, or the money is not rupiah."""
+
+
+def open_payment(connection: Connection, key: ContactKey, payment_id: str, offer: SendPayment, now: datetime) -> None:
+    """Keep what a reply offers. The same id, or the same charge of a gateway, again changes nothing."""
+    insert_new(
+        connection,
+        table,
+        id=payment_id,
+        platform=key.platform,
+        contact=key.id,
+        reference=offer.reference,
+        amount=offer.amount,
+        asked=offer.asked,
+        payload=offer.payload,
+        merchant=offer.merchant,
+        nmid=offer.nmid,
+        provider=offer.provider,
+        provider_id=offer.provider_id,
+        order_id=offer.order or offer.reference,
+        created_at=now,
+        expires_at=offer.expires,
+        state="open",
+        paid_amount=0,
+        receipts=[],
+    )
+
+
+def of_contact(connection: Connection, key: ContactKey, limit: int = SHOWN) -> list[Payment]:
+    """A contact's payments, newest first."""
+    rows = connection.execute(
+        select(table)
+        .where(table.c.platform == key.platform, table.c.contact == key.id)
+        .order_by(table.c.created_at.desc(), table.c.id.desc())
+        .limit(limit)
+    )
+    return [_payment(row) for row in rows]
+
+
+def state_of_last(connection: Connection, key: ContactKey, now: datetime) -> PaymentState | None:
+    """The state of a contact's newest payment; one whose time has run out counts as expired."""
+    last = next(iter(of_contact(connection, key, 1)), None)
+    if last is None:
+        return None
+    overdue = last.state == "open" and last.expires_at is not None and last.expires_at <= now
+    return "expired" if overdue else last.state
+
+
+def newest(
+    connection: Connection, *, states: Sequence[PaymentState] = (), since: datetime | None = None, limit: int = 100
+) -> list[Payment]:
+    """Payments of everybody, newest first; of some states, or since a time, when given."""
+    statement = select(table).order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit)
+    if states:
+        statement = statement.where(table.c.state.in_(states))
+    if since is not None:
+        statement = statement.where(table.c.created_at >= since)
+    return [_payment(row) for row in connection.execute(statement)]
+
+
+def find(connection: Connection, name: str) -> list[Payment]:
+    """Payments by id, reference, or the order id at the gateway, newest first."""
+    rows = connection.execute(
+        select(table)
+        .where((table.c.id == name) | (table.c.reference == name) | (table.c.order_id == name))
+        .order_by(table.c.created_at.desc())
+    )
+    return [_payment(row) for row in rows]
+
+
+def settle(connection: Connection, event: Event, now: datetime) -> Settled | Unmatched:
+    """Apply what a gateway reports. The customer and the colleagues are told what `states.MESSAGES` says, once."""
+    row = _row_of(connection, event)
+    if row is None:
+        return "unknown"
+    other_charge = event.provider_id is not None and row.provider_id not in (None, event.provider_id)
+    if other_charge or row.order_id != event.order or event.currency != "IDR":
+        return "contradicted"
+    happened = Happened(event.what, event.at, event.amount, event.receipt, event.payer)
+    return _apply(connection, row, happened, now)
+
+
+def mark_paid(connection: Connection, payment_id: str, by: str, now: datetime, amount: int | None = None) -> Settled:
+    """The operator has seen the money: for static codes, which nobody reports. `amount` when another one arrived.
+
+    Marking the same payment as paid again with the same amount changes nothing.
+    """
+    row = _lock(connection, payment_id)
+    paid = row.amount if amount is None else amount
+    happened = Happened("paid", now, paid, receipt=f"marked {paid}")
+    return _apply(connection, row, happened, now, by=by)
+
+
+def expire(connection: Connection, now: datetime, limit: int = 100) -> list[Settled]:
+    """End the open payments whose time has run out, and tell their customers, who may ask for a new code."""
+    rows = connection.execute(
+        select(table.c.id)
+        .where(table.c.state == "open", table.c.expires_at <= now)
+        .order_by(table.c.expires_at)
+        .limit(limit)
+    ).all()
+    return [_apply(connection, _lock(connection, row.id), Happened("expired", now), now) for row in rows]
+
+
+def next_expiry(connection: Connection) -> datetime | None:
+    """When the next open payment's time runs out."""
+    at: datetime | None = connection.execute(
+        select(func.min(table.c.expires_at)).where(table.c.state == "open")
+    ).scalar()
+    return at
+
+
+def _row_of(connection: Connection, event: Event) -> Row[Any] | None:
+    """By the gateway's id of the charge; by our order where it sent none, or one we never saw."""
+    mine = table.c.provider == event.gateway
+    row = None
+    if event.provider_id is not None:
+        row = connection.execute(select(table.c.id).where(mine, table.c.provider_id == event.provider_id)).first()
+    if row is None:
+        row = connection.execute(
+            select(table.c.id).where(mine, table.c.order_id == event.order).order_by(table.c.created_at.desc())
+        ).first()
+    return None if row is None else _lock(connection, row.id)
+
+
+def _lock(connection: Connection, payment_id: str) -> Row[Any]:
+    """The row, kept from others until this transaction ends (SQLite has a single writer anyway)."""
+    return connection.execute(select(table).where(table.c.id == payment_id).with_for_update()).one()
+
+
+def _apply(connection: Connection, row: Row[Any], happened: Happened, now: datetime, by: str | None = None) -> Settled:
+    standing = Standing(row.state, row.amount, row.reference, row.expires_at, row.paid_amount, tuple(row.receipts))
+    transition = happen(standing, happened)
+    if not transition.changes(standing):
+        return Settled(_payment(row), changed=False)
+    arrived = len(transition.receipts) > len(standing.receipts)
+    values: dict[str, Any] = {
+        "state": transition.state,
+        "paid_amount": transition.paid,
+        "receipts": list(transition.receipts),
+    }
+    if arrived:
+        values |= {"paid_at": happened.at, "payer": happened.payer or row.payer, "marked_by": by or row.marked_by}
+    connection.execute(update(table).where(table.c.id == row.id).values(**values))
+    _tell(connection, row, transition, now)
+    return Settled(_payment(_lock(connection, row.id)), changed=True)
+
+
+def _tell(connection: Connection, row: Row[Any], transition: Transition, now: datetime) -> None:
+    """Queue what the customer and the colleagues are told, and keep it in the history."""
+    key = ContactKey(row.platform, row.contact)
+    contact = contacts.load(connection, key)
+    if contact is None:
+        return
+    facts = {"amount": row.amount, "paid": transition.paid, "reference": row.reference}
+    contents: list[Deliverable] = []
+    if transition.customer is not None and contact.opted_out_at is None:
+        text = message(transition.customer, language_of(contact.language), **facts)
+        contents.append(Text(text))
+        history.append(connection, key, [history.Line("agent", text, now)])
+    if transition.owner is not None:
+        contents.append(Comment(message(transition.owner, "owner", **facts)))
+    prefix = f"payment/{row.id}/{transition.state}/{len(transition.receipts)}"
+    channel = contact.channel.id if contact.channel else None
+    outbound.add(connection, key, prefix, contents, now=now, channel=channel)
+    if contents and (contact.wake_at is None or contact.wake_at > now):
+        contacts.set_columns(connection, key, wake_at=now)
+
+
+def _payment(row: Row[Any]) -> Payment:
+    return Payment(
+        id=row.id,
+        contact=ContactKey(row.platform, row.contact),
+        reference=row.reference,
+        amount=row.amount,
+        state=row.state,
+        provider=row.provider,
+        provider_id=row.provider_id,
+        order=row.order_id,
+        merchant=row.merchant,
+        nmid=row.nmid,
+        payload=row.payload,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        paid_at=row.paid_at,
+        paid_amount=row.paid_amount,
+        payer=row.payer,
+        marked_by=row.marked_by,
+    )
+
+
+def hold_amount(connection: Connection, key: str, amounts: Sequence[int], until: datetime, now: datetime) -> int | None:
+    """Take the first of `amounts` that nobody else holds; the one held already for the same `key`."""
+    connection.execute(delete(amount_hold).where(amount_hold.c.until <= now))
+    held: int | None = connection.execute(select(amount_hold.c.amount).where(amount_hold.c.key == key)).scalar()
+    if held is not None:
+        return held
+    taken = set(connection.execute(select(amount_hold.c.amount).where(amount_hold.c.amount.in_(amounts))).scalars())
+    for amount in amounts:
+        if amount not in taken and insert_new(connection, amount_hold, key=key, amount=amount, until=until) is not None:
+            return amount
+    return None
+
+
+class LedgerPaymentBook:
+    """`actions.qris.book.PaymentBook` over the ledger, for the contacts of one platform."""
+
+    def __init__(self, database: Database, platform: str) -> None:
+        self._database = database
+        self._platform = platform
+
+    async def payments(self, context: Context) -> list[KnownPayment]:
+        key = self._key(context)
+        found = await self._database.read(lambda connection: of_contact(connection, key))
+        return [_known(payment) for payment in found]
+
+    async def reserve(self, context: Context, amounts: Sequence[int], until: datetime) -> int | None:
+        return await self._database.write(
+            lambda connection: hold_amount(connection, context.key, amounts, until, context.now)
+        )
+
+    def _key(self, context: Context) -> ContactKey:
+        return ContactKey(str(context.contact.get("platform") or self._platform), str(context.contact["id"]))
+
+
+def _known(payment: Payment) -> KnownPayment:
+    return KnownPayment(
+        state=payment.state,
+        payload=payment.payload,
+        amount=payment.amount,
+        reference=payment.reference,
+        merchant=payment.merchant,
+        nmid=payment.nmid,
+        provider=payment.provider,
+        provider_id=payment.provider_id,
+        created=payment.created_at,
+        expires=payment.expires_at,
+        order=payment.order,
+        paid=payment.paid_amount,
+    )
