@@ -1,0 +1,301 @@
+"""The composition root: builds an agent from its configuration and takes it down again. Everything shared is made here, once."""
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from agent.attendant import Attendant
+from agent.config import AgentConfig
+from agent.delivery.outbox import Outbox
+from agent.engine.embedded import EmbeddedEngine
+from agent.ledger import contacts, inbound, media, turns
+from agent.ledger.database import Database, SqliteDatabase, open_database
+from agent.ledger.errors import LedgerUnavailable
+from agent.ledger.inbound import Accepted, Rules, Waiting
+from agent.ledger.lockfile import LockFile
+from agent.turn import quiet
+from messaging.types import Event
+
+if TYPE_CHECKING:
+    import httpx
+
+    from actions.action import Action
+    from knowledge import Knowledge
+    from messaging.platform import Platform
+    from voice import Transcriber
+
+log = structlog.get_logger()
+
+Clock = Callable[[], datetime]
+
+SWEEP = timedelta(seconds=10)
+"""How often to look for contacts that are due although nobody in this process was told."""
+
+GRACE = timedelta(seconds=30)
+"""How long running turns may finish when the process is asked to stop."""
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def open_ledger(config: AgentConfig, url: str | None = None) -> AsyncIterator[Database]:
+    """The agent's ledger, its tables brought to the newest form."""
+    from agent.ledger import migrate
+
+    database = open_database(url or config.storage_url, base=config.folder)
+    try:
+        await asyncio.to_thread(migrate.upgrade, database.engine)
+        yield database
+    finally:
+        await database.aclose()
+
+
+@asynccontextmanager
+async def _guarded(config: AgentConfig) -> "AsyncIterator[httpx.AsyncClient]":
+    """The client for places that others name: actions, documents, voice notes."""
+    from actions.guard import guarded_client
+
+    async with guarded_client(config.network.allow_private) as client:
+        yield client
+
+
+@asynccontextmanager
+async def open_knowledge(
+    config: AgentConfig, database: Database | None = None, client: "httpx.AsyncClient | None" = None
+) -> "AsyncIterator[Knowledge]":
+    """The agent's knowledge base; without `database` and `client` it opens its own."""
+    from agent.ledger.knowledge import LedgerKnowledgeStore
+    from knowledge import IndexLocked, Knowledge
+
+    async with AsyncExitStack() as stack:
+        database = database or await stack.enter_async_context(open_ledger(config))
+        client = client or await stack.enter_async_context(_guarded(config))
+        store = LedgerKnowledgeStore(database)
+        try:
+            knowledge = await Knowledge.open(config.knowledge, config.folder, store, client, now)
+        except IndexLocked as error:
+            log.warning("chroma_locked", detail=str(error))
+            knowledge = await Knowledge.open_reader(config.knowledge, config.folder, store, client, now)
+        stack.push_async_callback(knowledge.aclose)
+        yield knowledge
+
+
+@asynccontextmanager
+async def open_actions(
+    config: AgentConfig, database: Database | None = None, client: "httpx.AsyncClient | None" = None
+) -> "AsyncIterator[Mapping[str, Action]]":
+    """The agent's actions by name; without `database` and `client` it opens its own."""
+    from actions import open_actions as open_declared
+    from agent.payments import payment_actions
+
+    async with AsyncExitStack() as stack:
+        database = database or await stack.enter_async_context(open_ledger(config))
+        client = client or await stack.enter_async_context(_guarded(config))
+        actions = await open_declared(
+            config.actions,
+            client,
+            clock=now,
+            timezone=config.zone,
+            files=config.folder,
+            extra=await payment_actions(config, database, stack),
+        )
+        stack.push_async_callback(actions.aclose)
+        yield actions
+
+
+@dataclass(slots=True)
+class Agent:
+    """A running agent. `base_url` is where the platform reaches this process; the server sets it once it listens."""
+
+    config: AgentConfig
+    database: Database
+    platform: "Platform"
+    engine: EmbeddedEngine
+    knowledge: "Knowledge"
+    actions: "Mapping[str, Action]"
+    transcriber: "Transcriber | None"
+    attendant: Attendant
+    base_url: str
+    owner: str
+    clock: Clock
+    ready: bool = False
+    _due: Callable[[Sequence[Waiting]], datetime] = field(repr=False, default=lambda _waiting: now())
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def accept(self, events: Sequence[Event]) -> list[Accepted]:
+        """Record what a webhook said; when this returns it is durable. Raises `LedgerUnavailable`."""
+        rules = Rules(self._due, self.config.conversation.handover.resume_after)
+        at = self.clock()
+        results = await self.database.write(
+            lambda connection: [inbound.accept(connection, event, at, rules) for event in events]
+        )
+        for result in results:
+            if result.contact is not None and result.wake_at is not None:
+                await self.engine.wake(result.contact, result.wake_at)
+        return results
+
+    async def start(self) -> None:
+        """Begin to work: what was left undone first."""
+        await self.database.write(lambda connection: turns.release(connection, self.owner, self.clock()))
+        for contact, at in await self.database.read(contacts.due):
+            await self.engine.wake(contact, at)
+        self._tasks = [
+            asyncio.create_task(self.engine.run(self.attendant.see_to), name="engine"),
+            asyncio.create_task(self._keep_house(), name="housekeeping"),
+        ]
+
+    async def learn(self) -> None:
+        """Bring the knowledge base up to date for the first time; the agent is ready after it."""
+        report = await self.knowledge.sync()
+        for source in report.sources:
+            if source.error:
+                log.warning("source_failed", source=source.name, error=source.error)
+        self.ready = True
+        self._tasks.append(asyncio.create_task(self.knowledge.keep_fresh(), name="knowledge"))
+
+    async def stop(self) -> None:
+        """Finish running turns, take no more. Nothing is lost: what is left undone is taken up at the next start."""
+        await self.engine.stop(GRACE)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def idle(self, within: timedelta = timedelta(0)) -> None:
+        """Wait until nothing runs and nothing is due `within` a time from now."""
+        while not self.engine.idle(within=within):
+            await asyncio.sleep(0.02)
+
+    async def _keep_house(self) -> None:
+        """Every ten seconds: see to contacts whom another process made due. Every hour: drop expired files."""
+        for seconds in count(0, int(SWEEP.total_seconds())):
+            try:
+                if seconds % 3600 == 0:
+                    await self.database.write(lambda connection: media.sweep(connection, self.clock()))
+                overdue = await self.database.read(lambda connection: contacts.due(connection, self.clock()))
+                for contact, at in overdue:
+                    await self.engine.wake(contact, at)
+            except LedgerUnavailable as error:
+                log.error("ledger_unavailable", reason=str(error))
+            await asyncio.sleep(SWEEP.total_seconds())
+
+
+@asynccontextmanager
+async def open_agent(
+    config: AgentConfig,
+    *,
+    platform: "Platform | None" = None,
+    storage: str | None = None,
+    base_url: str | None = None,
+    clock: Clock = now,
+) -> AsyncIterator[Agent]:
+    """Build an agent. `platform` and `storage` (a database URL) replace the configured ones, for the REPL and tests."""
+    import httpx
+
+    from agent.models.chat import open_models
+    from agent.turn.answering import Answering
+    from agent.turn.listen import Listener
+    from agent.turn.loop import Loop, LoopLimits
+    from agent.turn.reply import ReplyWriter
+    from agent.turn.turn import Turns, TurnSettings
+    from messaging import open_platform
+    from voice import FetchLimits, open_transcriber
+
+    owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_ledger(config, storage))
+        if isinstance(database, SqliteDatabase):
+            stack.enter_context(LockFile(database.path.with_name(database.path.name + ".lock")))
+        client = await stack.enter_async_context(httpx.AsyncClient(timeout=config.messaging.timeout.total_seconds()))
+        guarded = await stack.enter_async_context(_guarded(config))
+        if platform is None:
+            platform = open_platform(config.messaging, client, clock)
+            stack.push_async_callback(platform.aclose)
+        knowledge = await stack.enter_async_context(open_knowledge(config, database, guarded))
+        actions = await stack.enter_async_context(open_actions(config, database, guarded))
+        languages = ("id", "en", "ms") if config.language == "auto" else (config.language,)
+        transcriber = open_transcriber(config.voice, client=client, languages=languages, base=config.folder)
+        if transcriber is not None:
+            stack.push_async_callback(transcriber.aclose)
+
+        limits = config.limits
+        loop = Loop(
+            open_models(config.model, agent_name=config.name),
+            actions,
+            LoopLimits(limits.model_calls, limits.actions, limits.tokens_per_turn, config.model.retries),
+            clock=clock,
+        )
+        answering = Answering(
+            name=config.name,
+            instructions=config.instructions,
+            zone=config.zone,
+            loop=loop,
+            actions=actions,
+            knowledge=knowledge,
+            clock=clock,
+        )
+        agent: Agent
+        writer = ReplyWriter(
+            handover=config.conversation.handover,
+            zone=config.zone,
+            media_url=lambda media_id: f"{agent.base_url.rstrip('/')}/media/{media_id}",
+            read_file=partial(_read_file, config.folder),
+            clock=clock,
+        )
+        turn_settings = TurnSettings(
+            config.conversation,
+            limits,
+            config.language,
+            config.language if config.language != "auto" else "id",
+            config.zone,
+        )
+        notes = FetchLimits(config.voice.largest)
+        due = partial(quiet.due, window=config.conversation.quiet_window)
+        runner = Turns(
+            database,
+            settings=turn_settings,
+            answering=answering,
+            listener=Listener(transcriber, guarded, notes, clock=clock),
+            writer=writer,
+            owner=owner,
+            clock=clock,
+        )
+        attendant = Attendant(
+            database, runner, Outbox(database, platform, owner=owner, clock=clock), due=due, clock=clock
+        )
+        agent = Agent(
+            config=config,
+            database=database,
+            platform=platform,
+            engine=EmbeddedEngine(concurrent=limits.turns_at_once, clock=clock),
+            knowledge=knowledge,
+            actions=actions,
+            transcriber=transcriber,
+            attendant=attendant,
+            base_url=base_url or config.server.public_url or f"http://{config.server.host}:{config.server.port}",
+            owner=owner,
+            clock=clock,
+            _due=due,
+        )
+        yield agent
+
+
+def _read_file(folder: Path, path: str) -> tuple[bytes, str, str]:
+    """A file to send: content, MIME type, name. The action has checked that it lies inside the agent's folder."""
+    import mimetypes
+
+    file = folder / path
+    kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    return file.read_bytes(), kind, file.name

@@ -1,0 +1,147 @@
+"""`balas ledger`: look at what the agent has recorded, and give what failed another try."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from sqlalchemy import Connection
+
+from agent.app import now, open_ledger
+from agent.config import load
+from agent.errors import InputError
+from agent.ledger import contacts, history, outbound, status, steps
+
+app = typer.Typer(no_args_is_help=True, help="Look at what is recorded; retry what failed.")
+
+T = TypeVar("T")
+Config = Annotated[Path, typer.Option("--config", "-c", help="The agent's file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_DEFAULT = Path("agent.yaml")
+
+
+def _read(config: Path, work: Callable[[Connection], T]) -> T:
+    async def run() -> T:
+        async with open_ledger(load(config)) as database:
+            return await database.read(work)
+
+    return asyncio.run(run())
+
+
+def _write(config: Path, work: Callable[[Connection], T]) -> T:
+    async def run() -> T:
+        async with open_ledger(load(config)) as database:
+            return await database.write(work)
+
+    return asyncio.run(run())
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+@app.command("status")
+def show_status(config: Config = _DEFAULT, as_json: Json = False) -> None:
+    """How many messages, turns and deliveries there are, by state."""
+    counts = _read(config, status.counts)
+    if as_json:
+        _print_json(counts)
+        return
+    for table, states in counts.items():
+        shown = ", ".join(f"{count:g} {state}" for state, count in states.items()) or "none"
+        print(f"{table:<10} {shown}")
+
+
+@app.command("show")
+def show_contact(
+    contact: Annotated[str, typer.Argument(help="Id, platform:id, phone number or e-mail.")],
+    config: Config = _DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """One contact: the conversation, the turns with their steps, and what is still to be sent."""
+
+    def work(connection: Connection) -> list[dict[str, Any]]:
+        found = []
+        for state in contacts.find(connection, contact):
+            turns = status.turns_of(connection, state.key)
+            found.append(
+                {
+                    "contact": asdict(state),
+                    "conversation": [asdict(line) for line in history.recent(connection, state.key, 100)],
+                    "turns": [
+                        asdict(turn) | {"steps": [asdict(step) for step in steps.of_turn(connection, turn.id)]}
+                        for turn in turns
+                    ],
+                    "to_send": [asdict(delivery) for delivery in outbound.heads(connection, state.key)],
+                }
+            )
+        return found
+
+    found = _read(config, work)
+    if not found:
+        raise InputError(f"no contact {contact!r} in this ledger; give an id, platform:id, a phone number or an e-mail")
+    if as_json:
+        _print_json(found)
+        return
+    for each in found:
+        _show(each)
+
+
+def _show(record: dict[str, Any]) -> None:
+    state = record["contact"]
+    key = state["contact"]["key"]
+    paused = f", paused ({state['paused_by']})" if state["paused_at"] else ""
+    print(f"{key['platform']}:{key['id']}  {state['contact']['first_name'] or ''}{paused}")
+    for line in record["conversation"]:
+        print(f"  {_clock(line['at'])} {line['author']:<8} {line['text']}")
+    for turn in record["turns"]:
+        print(f"  turn {turn['id']} {turn['state']} {turn['reason'] or ''}".rstrip())
+        for step in turn["steps"]:
+            done = step["finished_at"]
+            took = f"{(done - step['started_at']).total_seconds() * 1000:.0f} ms" if done else "unfinished"
+            print(f"    {step['kind']} {step['name']} ({took})")
+    for delivery in record["to_send"]:
+        print(f"  to send {delivery['id']} {delivery['state']} {delivery['reason'] or ''}".rstrip())
+
+
+def _clock(at: datetime) -> str:
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+@app.command("dead")
+def show_dead(config: Config = _DEFAULT, as_json: Json = False) -> None:
+    """What was given up: deliveries that failed, and turns whose customer got the text for failures."""
+    deliveries, turns = _read(config, status.dead)
+    if as_json:
+        _print_json({"deliveries": [asdict(each) for each in deliveries], "turns": [asdict(each) for each in turns]})
+        return
+    for delivery in deliveries:
+        print(f"{delivery.id}  delivery to {delivery.contact}  {_clock(delivery.created_at)}  {delivery.reason}")
+    for turn in turns:
+        print(f"{turn.id}  turn of {turn.contact}  {_clock(turn.started_at)}  {turn.reason}")
+    if not deliveries and not turns:
+        print("nothing was given up")
+
+
+@app.command("retry")
+def retry(
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="As `balas ledger dead` shows it.")],
+    config: Config = _DEFAULT,
+) -> None:
+    """Try again what was given up; a running agent takes it up within ten seconds."""
+
+    def work(connection: Connection) -> str | None:
+        key = outbound.retry(connection, identifier, now()) or status.retry_turn(connection, identifier, now())
+        if key is None:
+            return None
+        contacts.set_columns(connection, key, wake_at=now())
+        return str(key)
+
+    contact = _write(config, work)
+    if contact is None:
+        raise InputError(f"nothing given up has the id {identifier!r}; `balas ledger dead` lists what there is")
+    print(f"{identifier} will be tried again for {contact}")

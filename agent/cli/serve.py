@@ -1,0 +1,72 @@
+"""`balas serve`: accept webhooks and answer them, in one process."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+from agent.app import Agent, open_agent
+from agent.config import AgentConfig, load
+from agent.web.listening import listening
+from agent.web.server import create_app
+
+log = structlog.get_logger()
+
+
+def serve(
+    config: Annotated[Path, typer.Option("--config", "-c", help="The agent's file.")] = Path("agent.yaml"),
+    host: Annotated[str | None, typer.Option(help="Address to listen on; by default server.host.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; by default server.port.")] = None,
+) -> None:
+    """Accept webhooks and answer them, until SIGTERM or Ctrl-C."""
+    settings = load(config)
+    asyncio.run(_serve(settings, host, port))
+
+
+async def _serve(config: AgentConfig, host: str | None, port: int | None) -> None:
+    stopping = stop_signal()
+    async with running(config, host=host, port=port) as (agent, address):
+        log.info(
+            "serving",
+            agent=config.name,
+            address=address,
+            platform=agent.platform.name,
+            storage=agent.database.describe(),
+        )
+        await stopping.wait()
+        log.info("stopping")
+
+
+def stop_signal() -> asyncio.Event:
+    """Set when the process is asked to stop."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    return stopping
+
+
+@asynccontextmanager
+async def running(
+    config: AgentConfig, *, host: str | None = None, port: int | None = None
+) -> AsyncIterator[tuple[Agent, str]]:
+    """An agent that listens and works; its address. On leaving it stops accepting, then finishes running turns."""
+    async with open_agent(config) as agent:
+        app = create_app(agent)
+        asked = config.server.port if port is None else port
+        async with listening(app, host or config.server.host, asked) as address:
+            if config.server.public_url is None:
+                agent.base_url = address
+            await agent.start()
+            learning = asyncio.create_task(agent.learn(), name="first sync")
+            try:
+                yield agent, address
+            finally:
+                learning.cancel()
+                await asyncio.gather(learning, return_exceptions=True)
+                await agent.stop()

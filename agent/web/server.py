@@ -1,0 +1,164 @@
+"""The web server: webhooks in, media out, health and metrics. It accepts; it never thinks."""
+
+from typing import Any
+
+import structlog
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from agent.app import Agent
+from agent.faults import point
+from agent.ledger import media
+from agent.ledger.errors import LedgerUnavailable
+from agent.web.metrics import exposition
+from messaging.errors import PayloadError, SignatureError
+
+log = structlog.get_logger()
+
+LARGEST_WEBHOOK = 1024 * 1024
+"""Bytes of a webhook body; more is answered with 413."""
+
+_RETRY_AFTER = {"Retry-After": "5"}
+
+
+class TooLarge(Exception):
+    """A body over the limit."""
+
+
+def create_app(agent: Agent) -> Starlette:
+    """The application of one agent."""
+    routes = [
+        Route("/webhooks/{platform}", _webhook, methods=["POST"]),
+        Route("/payments/{gateway}", _payment, methods=["POST"]),
+        Route("/media/{id}", _media, methods=["GET"]),
+        Route("/healthz", _healthz, methods=["GET"]),
+        Route("/readyz", _readyz, methods=["GET"]),
+        Route("/metrics", _metrics, methods=["GET"]),
+    ]
+    app = Starlette(routes=routes, middleware=[Middleware(_NeverFail)])
+    app.state.agent = agent
+    return app
+
+
+class _NeverFail:
+    """Whatever breaks inside, the platform is told to come back later: a webhook answered 500 may not be."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def watch(message: Any) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        except ClientDisconnect:
+            return
+        except Exception:
+            log.exception("request_failed", path=scope["path"])
+            if not begun:
+                response = JSONResponse({"error": "try again later"}, 503, headers=_RETRY_AFTER)
+                await response(scope, receive, send)
+
+
+def _agent(request: Request) -> Agent:
+    agent: Agent = request.app.state.agent
+    return agent
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The raw body, read no further than `limit` bytes. Raises `TooLarge`."""
+    if int(request.headers.get("content-length") or 0) > limit:
+        raise TooLarge
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise TooLarge
+    return bytes(body)
+
+
+async def _webhook(request: Request) -> Response:
+    agent = _agent(request)
+    name = request.path_params["platform"]
+    if name != agent.platform.name:
+        return JSONResponse({"error": f"the platform {name!r} is not configured here"}, 404)
+    try:
+        body = await read_body(request, LARGEST_WEBHOOK)
+        agent.platform.verify(dict(request.headers), body)
+        events = agent.platform.parse(body)
+    except TooLarge:
+        return JSONResponse({"error": f"larger than {LARGEST_WEBHOOK} bytes"}, 413)
+    except ValueError:
+        return JSONResponse({"error": "the Content-Length is not a number"}, 400)
+    except SignatureError as error:
+        log.warning("webhook_refused", reason=str(error))
+        return JSONResponse({"error": str(error)}, 401)
+    except PayloadError as error:
+        log.warning("webhook_unreadable", reason=str(error))
+        return JSONResponse({"error": str(error)}, 400)
+    point("before-accept")
+    try:
+        results = await agent.accept(events)
+    except LedgerUnavailable as error:
+        log.error("webhook_not_recorded", reason=str(error))
+        return JSONResponse({"error": "the ledger cannot be written now"}, 503, headers=_RETRY_AFTER)
+    point("accepted")
+    answer: dict[str, bool] = {"accepted": True}
+    if results and all(result.duplicate for result in results):
+        answer["duplicate"] = True
+    return JSONResponse(answer)
+
+
+async def _payment(request: Request) -> Response:
+    from agent.payments import receive_notification
+
+    try:
+        body = await read_body(request, LARGEST_WEBHOOK)
+    except (TooLarge, ValueError):
+        return JSONResponse({"error": f"larger than {LARGEST_WEBHOOK} bytes"}, 413)
+    try:
+        return await receive_notification(_agent(request), request.path_params["gateway"], request, body)
+    except LedgerUnavailable as error:
+        log.error("payment_not_recorded", reason=str(error))
+        return JSONResponse({"error": "the ledger cannot be written now"}, 503, headers=_RETRY_AFTER)
+
+
+async def _media(request: Request) -> Response:
+    agent = _agent(request)
+    media_id = request.path_params["id"]
+    file = await agent.database.read(lambda connection: media.get(connection, media_id, agent.clock()))
+    if file is None:
+        return Response("there is no such file, or it has expired\n", 404, media_type="text/plain")
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=3600"}
+    return Response(file.content, media_type=file.type, headers=headers)
+
+
+async def _healthz(_request: Request) -> Response:
+    return JSONResponse({"alive": True})
+
+
+async def _readyz(request: Request) -> Response:
+    agent = _agent(request)
+    try:
+        await agent.database.write(lambda _connection: None)
+    except LedgerUnavailable as error:
+        return JSONResponse({"ready": False, "ledger": str(error)}, 503, headers=_RETRY_AFTER)
+    if not agent.ready:
+        return JSONResponse({"ready": False, "knowledge": "still reading the documents"}, 503, headers=_RETRY_AFTER)
+    return JSONResponse({"ready": True})
+
+
+async def _metrics(request: Request) -> Response:
+    text, kind = await exposition(_agent(request))
+    return Response(text, media_type=kind)
