@@ -1,6 +1,6 @@
 """agent.yaml: read, checked, typed.
 
-    config = load("agent.yaml")    # AgentConfig, or ConfigErrors with every error at its line and column
+config = load("agent.yaml")    # AgentConfig, or ConfigErrors with every error at its line and column
 """
 
 from agent.config.config import AgentConfig

@@ -78,5 +78,3 @@ def field_at(root: type[BaseModel], path: Path) -> FieldInfo | None:
 def is_secret(root: type[BaseModel], path: Path) -> bool:
     """Whether a secret may stand at `path`."""
     return SecretStr in at(root, path)
-
-

@@ -77,7 +77,11 @@ def violation(error: Mapping[str, Any], shown: str) -> str:
             return f"must have at most {context['max_length']} characters, found {len(str(error['input']))}"
         case "too_short":
             least = context["min_length"]
-            return "must not be empty" if least == 1 else f"needs at least {least} entries, found {context['actual_length']}"
+            return (
+                "must not be empty"
+                if least == 1
+                else f"needs at least {least} entries, found {context['actual_length']}"
+            )
         case "too_long":
             return f"may have at most {context['max_length']} entries, found {context['actual_length']}"
         case "string_pattern_mismatch":

@@ -71,7 +71,9 @@ def examine(path: str | Path = FILE, *, environment: Mapping[str, str] | None = 
     try:
         data = file.read_bytes()
     except FileNotFoundError:
-        raise InputError(f"{file} does not exist; name your file with -c, or write a new agent with `balas init DIR`") from None
+        raise InputError(
+            f"{file} does not exist; name your file with -c, or write a new agent with `balas init DIR`"
+        ) from None
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror}") from None
     return examine_text(data, file=file, environment=environment)

@@ -43,7 +43,8 @@ def _workers(config: AgentConfig, checks: Checks) -> None:
         return
     if config.storage_url.startswith("sqlite"):
         checks.error(
-            ("workers",), "workers share their work through PostgreSQL, found SQLite; set storage: postgresql://…, or workers: false"
+            ("workers",),
+            "workers share their work through PostgreSQL, found SQLite; set storage: postgresql://…, or workers: false",
         )
     if config.knowledge.chroma.url is None and config.knowledge.sources:
         checks.error(

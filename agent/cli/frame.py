@@ -1,0 +1,172 @@
+"""From the words of the command line to a command, and from its end to an exit code.
+
+The frame itself imports next to nothing, so that `balas --help` is instant; Typer, the configuration and everything behind
+them come with the command that needs them.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.cli.commands import Command, available, find
+
+if TYPE_CHECKING:
+    from typer import Typer
+
+LEVELS = ("debug", "info", "warning", "error")
+_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+_HELP = """\
+Usage: balas [OPTIONS] COMMAND …
+
+  balas answers a business's customers in the chat they already use.
+
+{commands}
+Options
+  --debug             Show the traceback of an error.
+  --log-level LEVEL   debug, info, warning or error; also BALAS_LOG.
+  --version           Show the version.
+  -h, --help          Show this help; `balas COMMAND --help` shows a command's.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What the command line asks for; options of the frame may stand before or after the command."""
+
+    command: str | None = None
+    arguments: tuple[str, ...] = ()
+    debug: bool = False
+    log_level: str | None = None
+
+
+def run(words: Sequence[str]) -> int:
+    """Run one command; its exit code (0 fine, 1 the input is wrong, 2 wrong usage, 3 something outside failed)."""
+    call = _split(words)
+    if isinstance(call, str):
+        return _usage_error(call)
+    if call.command in {None, "--help", "-h"}:
+        sys.stdout.write(help_text())
+        return 0 if call.command else 2
+    if call.command == "--version":
+        sys.stdout.write(f"balas {_version()}\n")
+        return 0
+    if call.command.startswith("-"):
+        return _usage_error(f"no such option: {call.command}")
+    command = find(call.command)
+    if command is None:
+        return _usage_error(_unknown(call.command))
+    return _run(command, call)
+
+
+def help_text() -> str:
+    """What `balas --help` prints."""
+    groups = available()
+    width = max(len(command.name) for commands in groups.values() for command in commands)
+    blocks = []
+    for group, commands in groups.items():
+        lines = [f"  {command.name:<{width}}  {command.help}" for command in commands]
+        blocks.append("\n".join([group, *lines, ""]))
+    return _HELP.format(commands="\n".join(blocks))
+
+
+def _split(words: Sequence[str]) -> _Call | str:
+    """Take the frame's own options out of the command line; a sentence when that fails."""
+    rest: list[str] = []
+    debug = os.environ.get("BALAS_DEBUG", "") not in {"", "0"}
+    level = os.environ.get("BALAS_LOG") or None
+    queue = list(words)
+    while queue:
+        word = queue.pop(0)
+        if word == "--":
+            rest += [word, *queue]
+            break
+        if word == "--debug":
+            debug = True
+        elif word == "--log-level":
+            if not queue:
+                return "--log-level needs a level: " + ", ".join(LEVELS)
+            level = queue.pop(0)
+        elif word.startswith("--log-level="):
+            level = word.partition("=")[2]
+        else:
+            rest.append(word)
+    if level is not None and level.lower() not in LEVELS:
+        return f"{level!r} is not a log level; use {', '.join(LEVELS)}"
+    command = rest[0] if rest else None
+    return _Call(command, tuple(rest[1:]), debug, level.lower() if level else None)
+
+
+def _run(command: Command, call: _Call) -> int:
+    try:
+        from agent.logging import configure
+
+        configure(call.log_level or command.log_level)
+        return _invoke(command, call.arguments)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone, e.g. `balas … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 the last one who can tell the user
+        if call.debug:
+            raise
+        from agent.cli.failures import explain
+
+        message, code = explain(error)
+        sys.stderr.write(f"{message}\n")
+        return code
+
+
+def _invoke(command: Command, arguments: Sequence[str]) -> int:
+    import typer
+    from typer._click.exceptions import UsageError
+
+    try:
+        code = typer.main.get_command(_app(command))(
+            args=list(arguments), prog_name=f"balas {command.name}", standalone_mode=False
+        )
+    except UsageError as error:
+        where = error.ctx.command_path if error.ctx is not None else f"balas {command.name}"
+        if not error.format_message():  # no arguments at all: the help was asked for in another way
+            return error.exit_code
+        return _usage_error(error.format_message(), where)
+    except typer.Abort:
+        return _INTERRUPTED
+    except typer.Exit as error:
+        return error.exit_code
+    return code if isinstance(code, int) and not isinstance(code, bool) else 0
+
+
+def _app(command: Command) -> "Typer":
+    import typer
+
+    module, _, attribute = command.target.partition(":")
+    found = getattr(importlib.import_module(module), attribute)
+    if isinstance(found, typer.Typer):
+        return found
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command(name=command.name)(found)
+    return app
+
+
+def _unknown(name: str) -> str:
+    import difflib
+
+    names = [command.name for commands in available().values() for command in commands]
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"no such command: {name}" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _usage_error(message: str, where: str = "balas") -> int:
+    sys.stderr.write(f"{where}: {message} (`{where} --help` shows how)\n")
+    return 2
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("balas")

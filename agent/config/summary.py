@@ -1,0 +1,73 @@
+"""What a valid agent.yaml comes to, in a few lines."""
+
+from collections.abc import Iterator
+
+from sqlalchemy.engine import make_url
+
+from agent.config.config import AgentConfig
+from agent.config.language_model import OFFLINE
+from knowledge.settings import EndpointSettings, FolderSettings
+
+
+def summarise(config: AgentConfig) -> str:
+    """Who answers, where, from what: one line for each part. Holds no secret."""
+    rows = list(_rows(config))
+    width = max(len(name) for name, _ in rows)
+    return "\n".join([f"{config.name}: agent.yaml is fine", *(f"  {name:<{width}}  {what}" for name, what in rows)])
+
+
+def _rows(config: AgentConfig) -> Iterator[tuple[str, str]]:
+    yield "model", _model(config)
+    yield "messaging", _messaging(config)
+    yield "knowledge", _knowledge(config)
+    yield "actions", ", ".join(_action_name(action) for action in config.actions) or "none"
+    qris = config.payments.qris
+    yield "payments", f"QRIS: {qris.describe()}" if qris else "none"
+    voice = config.voice.model
+    spoken = f"Whisper {voice}" if isinstance(voice, str) else f"{voice.model} at {voice.url}"
+    yield "voice", "voice notes go to humans" if voice == "none" else spoken
+    yield "storage", _storage(config)
+
+
+def _model(config: AgentConfig) -> str:
+    model = config.model
+    if model.name == OFFLINE:
+        return "offline: answers without a language model"
+    if model.offline:
+        return f"offline: answers without a language model, because {model.name} has no api_key and no base_url"
+    fallbacks = [each if isinstance(each, str) else each.name for each in model.fallbacks]
+    return f"{model.name} at {model.base_url or 'OpenAI'}" + (f", then {', '.join(fallbacks)}" if fallbacks else "")
+
+
+def _messaging(config: AgentConfig) -> str:
+    messaging = config.messaging
+    address = messaging.effective_base_url
+    if messaging.effective_platform == messaging.platform:
+        return f"{messaging.platform} at {address}"
+    return f"sandbox at {address}, because messaging.token is empty; {messaging.platform} is not used"
+
+
+def _knowledge(config: AgentConfig) -> str:
+    knowledge = config.knowledge
+    if not knowledge.sources:
+        return "no sources; the agent knows its instructions only"
+    embeddings = knowledge.embeddings
+    if isinstance(embeddings, EndpointSettings):
+        meaning = f"keywords and {embeddings.model}"
+    elif isinstance(embeddings, FolderSettings):
+        meaning = f"keywords and {embeddings.path}"
+    else:
+        meaning = "keywords"
+    return f"{', '.join(source.id for source in knowledge.sources)}; found by {meaning}"
+
+
+def _action_name(action: object) -> str:
+    for attribute in ("name", "builtin"):
+        if name := getattr(action, attribute, None):
+            return str(name)
+    return "MCP server"
+
+
+def _storage(config: AgentConfig) -> str:
+    url = make_url(config.storage_url)
+    return url.render_as_string(hide_password=True) if url.host else f"SQLite {url.database}"
