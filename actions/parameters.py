@@ -24,7 +24,7 @@ from settings import Settings
 
 CONTACT_FACTS = ("id", "phone", "email", "first_name", "last_name", "language", "country")
 SourceKind = Literal["model", "conversation", "contact", "secret", "const", "action"]
-JsonType = Literal["string", "integer", "number", "boolean", "array", "object", "null"]
+JSON_TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,10 @@ def parse_source(text: str) -> Source:
 
 
 def _parse_sources(value: object) -> tuple[Source, ...]:
-    items = value if isinstance(value, list | tuple) else [value]
-    if not items or not all(isinstance(item, str) for item in items):
+    items: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
+    if not items or not all(isinstance(item, str | Source) for item in items):
         raise ValueError("write one source or a list of them, e.g. conversation or [conversation, get_order]")
-    sources = tuple(map(parse_source, items))
+    sources = tuple(item if isinstance(item, Source) else parse_source(item) for item in items)
     kinds = {source.kind for source in sources}
     if len(sources) > 1 and kinds & {"secret", "const", "model"}:
         raise ValueError(
@@ -86,6 +86,19 @@ def _regular_expression(text: str) -> str:
     return text
 
 
+def _json_type(value: object) -> object:
+    for kind in value if isinstance(value, list) and value else [value]:
+        if kind not in JSON_TYPES:
+            raise ValueError(f"{kind!r} is not a type of JSON{suggest(str(kind), JSON_TYPES)}")
+    return value
+
+
+JsonType = Annotated[
+    Any,
+    AfterValidator(_json_type),
+    WithJsonSchema({"anyOf": [{"enum": list(JSON_TYPES)}, {"type": "array", "items": {"enum": list(JSON_TYPES)}}]}),
+]
+
 Pattern = Annotated[str, AfterValidator(_regular_expression)]
 """A regular expression of Python's `re`."""
 
@@ -103,8 +116,8 @@ class Schema(Settings):
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    type: JsonType | list[JsonType] | None = Field(
-        None, description="string (when nothing else is said), integer, number, boolean, array or object"
+    type: JsonType = Field(
+        "string", description="string (when nothing else is said), integer, number, boolean, array or object"
     )
     title: str | None = Field(None, description="a short name")
     description: str | None = Field(None, description="what the model must put here, in words")

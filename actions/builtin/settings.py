@@ -11,7 +11,7 @@ from actions.scope import list_scope, suggest
 from settings import Duration, Settings
 
 
-class _Builtin(Settings):
+class BuiltinSettings(Settings):
     """What every built-in action has."""
 
     name: ActionName | None = Field(None, description="the name by which the model knows it, when not its own")
@@ -25,7 +25,7 @@ class _Builtin(Settings):
     )
 
 
-class HandOverAction(_Builtin):
+class HandOverAction(BuiltinSettings):
     """Give the conversation to a human."""
 
     builtin: Literal["hand_over"] = Field(description="hand_over")
@@ -43,7 +43,7 @@ def _binds_nothing(field: str) -> str:
     return field
 
 
-class UpdateContactAction(_Builtin):
+class UpdateContactAction(BuiltinSettings):
     """Write a fact about the customer into the platform's contact."""
 
     builtin: Literal["update_contact"] = Field(description="update_contact")
@@ -52,41 +52,41 @@ class UpdateContactAction(_Builtin):
     )
 
 
-class TagsAction(_Builtin):
+class TagsAction(BuiltinSettings):
     """Add tags to the contact or remove them."""
 
     builtin: Literal["tags"] = Field(description="tags")
     tags: list[str] = Field(min_length=1, description="the tags that may be added and removed")
 
 
-class LifecycleAction(_Builtin):
+class LifecycleAction(BuiltinSettings):
     """Move the contact to another stage."""
 
     builtin: Literal["lifecycle"] = Field(description="lifecycle")
     stages: list[str] = Field(min_length=1, description="the stages that may be set")
 
 
-class CommentAction(_Builtin):
+class CommentAction(BuiltinSettings):
     """Leave a note that colleagues see and the customer does not."""
 
     builtin: Literal["comment"] = Field(description="comment")
 
 
-class CloseConversationAction(_Builtin):
+class CloseConversationAction(BuiltinSettings):
     """Close the conversation on the platform."""
 
     builtin: Literal["close_conversation"] = Field(description="close_conversation")
     categories: list[str] = Field(default_factory=list, description="the categories to choose from, if any")
 
 
-class FollowUpAction(_Builtin):
+class FollowUpAction(BuiltinSettings):
     """Write again at a time that the customer asked for."""
 
     builtin: Literal["follow_up"] = Field(description="follow_up")
     longest: Duration = Field(timedelta(days=30), description="how far ahead at most")
 
 
-class SendFileAction(_Builtin):
+class SendFileAction(BuiltinSettings):
     """Send a file of the knowledge folder."""
 
     builtin: Literal["send_file"] = Field(description="send_file")
@@ -97,13 +97,13 @@ class SendFileAction(_Builtin):
     )
 
 
-class QuickRepliesAction(_Builtin):
+class QuickRepliesAction(BuiltinSettings):
     """Offer the customer a few answers to tap."""
 
     builtin: Literal["quick_replies"] = Field(description="quick_replies")
 
 
-class SendQrisAction(_Builtin):
+class SendQrisAction(BuiltinSettings):
     """Send a QRIS payment code; needs `payments.qris`."""
 
     builtin: Literal["send_qris"] = Field(description="send_qris")

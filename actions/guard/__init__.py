@@ -6,9 +6,22 @@
 The keys of the `guard` extension are the fields of `Limits`; what is absent is as the client was made.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from actions.guard.addresses import PrivateHosts, check_host, is_public
-from actions.guard.client import guarded_client
-from actions.guard.limits import Limits
-from actions.guard.transport import GuardedTransport
+
+if TYPE_CHECKING:
+    from actions.guard.client import guarded_client
+    from actions.guard.limits import Limits
+    from actions.guard.transport import GuardedTransport
 
 __all__ = ["GuardedTransport", "Limits", "PrivateHosts", "check_host", "guarded_client", "is_public"]
+
+_LAZY = {"guarded_client": "client", "Limits": "limits", "GuardedTransport": "transport"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(f"actions.guard.{_LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,7 +12,7 @@ class Limits:
     """What a request may reach and what its answer may be.
 
     `origins`: the only `scheme://host:port` that the request and its redirects may go to; None is any.
-    `ports`: the only ports; None is any. `content_types`: media types of a successful answer (`image/*` is understood);
+    `ports`: the only ports; None is any. `content_types`: media types of a successful answer (also `image/*`, `*+json`);
     None is any. `max_bytes` counts the body after decompression, `seconds` the time from connecting to the last byte;
     None is no limit.
     """
@@ -40,13 +40,15 @@ class Limits:
         return replace(self, **changes)
 
     def accepts(self, content_type: str) -> bool:
-        """Whether an answer of this `Content-Type` is wanted. One without a type is taken as bytes."""
-        if self.content_types is None:
-            return True
-        kind = content_type.partition(";")[0].strip().lower() or "application/octet-stream"
-        return any(
-            kind.startswith(wanted[:-1]) if wanted.endswith("/*") else kind == wanted for wanted in self.content_types
-        )
+        """Whether an answer of this `Content-Type` is wanted. One without a type may be anything, so it is."""
+        kind = content_type.partition(";")[0].strip().lower()
+        return self.content_types is None or not kind or any(_matches(kind, wanted) for wanted in self.content_types)
+
+
+def _matches(kind: str, wanted: str) -> bool:
+    if wanted.endswith("/*"):
+        return kind.startswith(wanted[:-1])
+    return kind.endswith(wanted[1:]) if wanted.startswith("*+") else kind == wanted
 
 
 def origin(url: httpx.URL) -> str:

@@ -17,7 +17,7 @@ from pydantic import (
     field_validator,
 )
 
-from actions.guard import check_host
+from actions.guard.addresses import check_host
 from actions.scope import action_scope, check_template
 from actions.template import placeholders, texts
 from settings import Duration, Settings

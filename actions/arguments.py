@@ -1,0 +1,149 @@
+"""From what a model sends to the values of a call: checked against the schema, bound, and with provenance."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from functools import cached_property
+from typing import Any
+
+from actions.action import Context, Json, Outcome
+from actions.parameters import Parameter, Schema, model_schema
+from actions.provenance import bound_values, unsupported
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The values of a call. `all` goes into the request; `visible` lacks what is secret and may be told."""
+
+    all: Mapping[str, Json]
+    visible: Mapping[str, Json]
+
+
+class Arguments:
+    """The parameters of one action, ready to take arguments."""
+
+    def __init__(self, parameters: Mapping[str, Parameter]) -> None:
+        self._parameters = parameters
+        self.schema = model_schema(parameters)
+
+    @cached_property
+    def _validators(self) -> dict[str, Any]:
+        return {name: validator(parameter.json_schema()) for name, parameter in self._parameters.items()}
+
+    def take(self, arguments: Mapping[str, Json], context: Context) -> Values | Outcome:
+        """The values of a call, or the outcome that says why there is none."""
+        bound, missing = bound_values(self._parameters, context)
+        if missing:
+            return Outcome(
+                "failed",
+                f"Nothing was called: the contact has no {' and no '.join(map(self._fact, missing))} on record. "
+                "A colleague has to add it.",
+            )
+        given: dict[str, Json] = {}
+        problems = [
+            f"there is no parameter {name}"
+            for name in arguments
+            if name not in self._parameters or self._parameters[name].bound
+        ]
+        for name, parameter in self._parameters.items():
+            if parameter.bound:
+                problems += (
+                    self._invalid(name, bound[name]) if name in bound and parameter.source[0].kind == "contact" else []
+                )
+                continue
+            value = coerced(arguments.get(name), parameter)
+            if value is not None:
+                given[name] = value
+                problems += self._invalid(name, value)
+            elif "default" in parameter.model_fields_set:
+                given[name] = parameter.default
+            elif parameter.needed:
+                problems.append(f"{name} is missing ({parameter.description or 'required'})")
+        if problems:
+            return Outcome(
+                "refused",
+                f"Nothing was called: {'; '.join(problems)}. Ask the customer for what is missing or wrong; do not guess.",
+            )
+        if refusal := self._provenance(given, arguments, context):
+            return refusal
+        secret = {name for name, parameter in self._parameters.items() if parameter.source[0].kind == "secret"}
+        values = {**given, **bound}
+        return Values(values, {name: value for name, value in values.items() if name not in secret})
+
+    def _fact(self, name: str) -> str:
+        return " or ".join(source.name.removeprefix("custom.") for source in self._parameters[name].source) or name
+
+    def _invalid(self, name: str, value: Json) -> list[str]:
+        error = next(iter(self._validators[name].iter_errors(value)), None)
+        if error is None:
+            return []
+        where = ".".join([name, *map(str, error.absolute_path)])
+        return [f"{where} is not valid: {error.message[:300]}"]
+
+    def _provenance(self, given: Mapping[str, Json], arguments: Mapping[str, Json], context: Context) -> Outcome | None:
+        for name, value in given.items():
+            if name not in arguments:
+                continue  # a default is the operator's word
+            parameter = self._parameters[name]
+            leaf = unsupported(value, parameter, parameter.source, context)
+            if leaf is None:
+                continue
+            earlier = [source.name for source in parameter.source if source.kind == "action"]
+            if any(source.kind == "conversation" for source in parameter.source):
+                reason = f"the customer never mentioned {leaf!r}"
+                remedy = f"Ask the customer for {parameter.description or name}; never guess it."
+            else:
+                reason = f"{leaf!r} is in no result of {' or '.join(earlier)}"
+                remedy = f"Call {' or '.join(earlier)} first and take {name} from its result."
+            return Outcome("refused", f"Nothing was called: {reason}, so it cannot be {name}. {remedy}")
+        return None
+
+
+def coerced(value: Json, schema: Schema) -> Json:
+    """A value in the type its schema asks for, where nothing is lost: `"3"` for an integer, `10345` for a text."""
+    kind = schema.type
+    if isinstance(value, str):
+        text = value.strip()
+        if kind == "integer" and re.fullmatch(r"-?\d{1,15}", text):
+            return int(text)
+        if kind == "number" and re.fullmatch(r"-?\d{1,15}(\.\d{1,10})?", text):
+            return float(text)
+        if kind == "boolean" and text.lower() in ("true", "false"):
+            return text.lower() == "true"
+        if kind in ("array", "object") and text[:1] in ("[", "{"):
+            try:
+                return coerced(json.loads(text), schema)
+            except ValueError:
+                return value
+        return text
+    if kind == "string" and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if kind == "integer" and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list) and schema.items is not None:
+        return [coerced(item, schema.items) for item in value]
+    if isinstance(value, dict) and schema.properties is not None:
+        return {
+            key: coerced(item, schema.properties[key]) if key in schema.properties else item
+            for key, item in value.items()
+        }
+    return value
+
+
+def validator(schema: Mapping[str, Json]) -> Any:
+    """A JSON Schema 2020-12 validator that also checks the formats a call depends on."""
+    from jsonschema import Draft202012Validator, FormatChecker
+
+    checker = FormatChecker(formats=("date", "email", "ipv4", "ipv6", "uuid", "regex"))
+    for name, kind in (("date-time", datetime), ("time", time), ("date", date)):
+        checker.checks(name, raises=ValueError)(_readable_by(kind))
+    return Draft202012Validator(schema, format_checker=checker)
+
+
+def _readable_by(kind: type[date] | type[time]) -> Any:
+    def check(value: object) -> bool:
+        return not isinstance(value, str) or bool(kind.fromisoformat(value) or True)
+
+    return check

@@ -1,0 +1,307 @@
+"""The built-in actions: each turns arguments into what the runtime does when the turn is committed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+
+from actions.action import (
+    ChangeTags,
+    CloseConversation,
+    Comment,
+    Context,
+    HandOver,
+    Json,
+    Outcome,
+    ScheduleFollowUp,
+    SendFile,
+    SendQuickReplies,
+    SetLifecycle,
+    UpdateContact,
+)
+from actions.arguments import Arguments, Values
+from actions.builtin.files import is_inside, sendable
+from actions.builtin.settings import (
+    BuiltinSettings,
+    CloseConversationAction,
+    CommentAction,
+    FollowUpAction,
+    HandOverAction,
+    LifecycleAction,
+    QuickRepliesAction,
+    SendFileAction,
+    TagsAction,
+    UpdateContactAction,
+)
+from actions.dates import parse_when
+from actions.parameters import Parameter
+
+Work = Callable[[Mapping[str, Json], Context], Outcome]
+
+
+class BuiltinAction:
+    """An action that needs no HTTP call. `effect` ones leave a receipt; repeating any is harmless before the commit."""
+
+    def __init__(
+        self,
+        settings: BuiltinSettings,
+        name: str,
+        description: str,
+        schema: Mapping[str, object],
+        work: Work,
+        effect: bool,
+    ) -> None:
+        self._settings = settings
+        self._name = name
+        self._description = description
+        self._arguments = Arguments({key: Parameter.model_validate(value) for key, value in schema.items()})
+        self._work = work
+        self._effect = effect
+
+    @property
+    def name(self) -> str:
+        return self._settings.name or self._name
+
+    @property
+    def description(self) -> str:
+        return self._settings.description or self._description
+
+    @property
+    def parameters(self) -> Mapping[str, Json]:
+        return self._arguments.schema
+
+    @property
+    def effect(self) -> bool:
+        return self._effect
+
+    @property
+    def idempotent(self) -> bool:
+        return True
+
+    @property
+    def confirm(self) -> str | None:
+        return self._settings.confirm.text if self._settings.confirm else None
+
+    @property
+    def confirm_expires(self) -> timedelta:
+        return self._settings.confirm.expires if self._settings.confirm else timedelta(minutes=15)
+
+    @property
+    def examples(self) -> Sequence[str]:
+        return self._settings.examples
+
+    @property
+    def claims(self) -> Sequence[str]:
+        return self._settings.claims
+
+    def visible(self, arguments: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
+        """The values that a question may name."""
+        values = self._arguments.take(arguments, context)
+        return values.visible if isinstance(values, Values) else arguments
+
+    async def check(self, arguments: Mapping[str, Json], context: Context) -> Outcome | None:
+        outcome = self._outcome(arguments, context)
+        return outcome if outcome.status != "done" else None
+
+    async def run(self, arguments: Mapping[str, Json], context: Context) -> Outcome:
+        return self._outcome(arguments, context)
+
+    def _outcome(self, arguments: Mapping[str, Json], context: Context) -> Outcome:
+        values = self._arguments.take(arguments, context)
+        return values if isinstance(values, Outcome) else self._work(values.all, context)
+
+
+def builtin_action(
+    settings: BuiltinSettings, *, clock: Callable[[], datetime], timezone: tzinfo, files: Path
+) -> BuiltinAction:
+    """The action of one `{builtin: …}` entry.
+
+    Raises:
+        TypeError: `send_qris`, which the composition root provides.
+    """
+    match settings:
+        case HandOverAction():
+            return _hand_over(settings)
+        case UpdateContactAction():
+            return _update_contact(settings)
+        case TagsAction():
+            return _tags(settings)
+        case LifecycleAction():
+            return _lifecycle(settings)
+        case CommentAction():
+            return _comment(settings)
+        case CloseConversationAction():
+            return _close(settings)
+        case FollowUpAction():
+            return _follow_up(settings, clock, timezone)
+        case SendFileAction():
+            return _send_file(settings, files)
+        case QuickRepliesAction():
+            return _quick_replies(settings)
+    raise TypeError(f"no built-in action is made from {type(settings).__name__}")
+
+
+_TEXT = {"type": "string", "minLength": 1, "maxLength": 2000}
+
+
+def _optional_text(arguments: Mapping[str, Json], name: str) -> str | None:
+    value = arguments.get(name)
+    return str(value) if value else None
+
+
+def _hand_over(settings: HandOverAction) -> BuiltinAction:
+    def work(arguments: Mapping[str, Json], _context: Context) -> Outcome:
+        request = HandOver(str(arguments["reason"]), _optional_text(arguments, "summary"))
+        return Outcome("done", "A colleague takes over when this turn ends. Tell the customer so.", requests=(request,))
+
+    schema = {
+        "reason": {**_TEXT, "description": "why a human is needed"},
+        "summary": {**_TEXT, "optional": True, "description": "what the colleague should know"},
+    }
+    text = "Hand the conversation to a human colleague: when the customer asks for one, complains, or needs what you cannot do."
+    return BuiltinAction(settings, "hand_over", text, schema, work, effect=True)
+
+
+def _update_contact(settings: UpdateContactAction) -> BuiltinAction:
+    def work(arguments: Mapping[str, Json], _context: Context) -> Outcome:
+        changes = arguments["changes"]
+        fields = {
+            str(change["field"]): change["value"]
+            for change in (changes if isinstance(changes, list) else [])
+            if isinstance(change, dict)
+        }
+        request = UpdateContact(fields)  # type: ignore[arg-type]  # the schema admits only scalars
+        return Outcome("done", f"Will be saved: {', '.join(fields)}.", {"saved": list(fields)}, (request,))
+
+    schema = {
+        "changes": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 20,
+            "from": "conversation",
+            "description": "the fields and their new values, as the customer said them",
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["field", "value"],
+                "properties": {
+                    "field": {"type": "string", "enum": list(settings.fields)},
+                    "value": {"type": ["string", "number", "boolean"], "maxLength": 500},
+                },
+            },
+        }
+    }
+    text = f"Save what the customer told about themselves: {', '.join(settings.fields)}."
+    return BuiltinAction(settings, "update_contact", text, schema, work, effect=True)
+
+
+def _tags(settings: TagsAction) -> BuiltinAction:
+    def work(arguments: Mapping[str, Json], _context: Context) -> Outcome:
+        add, remove = (tuple(map(str, arguments.get(key) or ())) for key in ("add", "remove"))  # type: ignore[arg-type]
+        if not add and not remove:
+            return Outcome("refused", "Nothing was done: name at least one tag to add or to remove.")
+        return Outcome("done", "The tags will be changed.", requests=(ChangeTags(add, remove),))
+
+    tags = {
+        "type": "array",
+        "items": {"type": "string", "enum": list(settings.tags)},
+        "uniqueItems": True,
+        "optional": True,
+    }
+    schema = {"add": {**tags, "description": "tags to add"}, "remove": {**tags, "description": "tags to remove"}}
+    text = "Mark the contact for colleagues, by adding or removing tags."
+    return BuiltinAction(settings, "tags", text, schema, work, effect=True)
+
+
+def _lifecycle(settings: LifecycleAction) -> BuiltinAction:
+    def work(arguments: Mapping[str, Json], _context: Context) -> Outcome:
+        stage = str(arguments["stage"])
+        return Outcome("done", f"The contact will be in the stage {stage}.", requests=(SetLifecycle(stage),))
+
+    schema = {"stage": {"type": "string", "enum": list(settings.stages), "description": "the stage"}}
+    text = "Move the contact to another stage of the customer lifecycle."
+    return BuiltinAction(settings, "lifecycle", text, schema, work, effect=True)
+
+
+def _comment(settings: CommentAction) -> BuiltinAction:
+    def work(arguments: Mapping[str, Json], _context: Context) -> Outcome:
+        return Outcome("done", "The note will be left for colleagues.", requests=(Comment(str(arguments["text"])),))
+
+    schema = {"text": {**_TEXT, "description": "the note"}}
+    text = "Leave a note for colleagues that the customer does not see."
+    return BuiltinAction(settings, "comment", text, schema, work, effect=False)
+
+
+def _close(settings: CloseConversationAction) -> BuiltinAction:
+    def work(arguments: Mapping[str, Json], _context: Context) -> Outcome:
+        request = CloseConversation(_optional_text(arguments, "category"), _optional_text(arguments, "summary"))
+        return Outcome("done", "The conversation will be closed after your reply.", requests=(request,))
+
+    schema: dict[str, object] = {"summary": {**_TEXT, "optional": True, "description": "what it was about"}}
+    if settings.categories:
+        schema["category"] = {"type": "string", "enum": list(settings.categories), "description": "the category"}
+    text = "Close the conversation once the customer needs nothing more."
+    return BuiltinAction(settings, "close_conversation", text, schema, work, effect=True)
+
+
+def _follow_up(settings: FollowUpAction, clock: Callable[[], datetime], timezone: tzinfo) -> BuiltinAction:
+    def work(arguments: Mapping[str, Json], _context: Context) -> Outcome:
+        when, now = str(arguments["when"]), clock()
+        due = parse_when(when, now, timezone)
+        if due is None:
+            return Outcome(
+                "refused", f"Nothing was scheduled: {when!r} names no time to come. Ask the customer for day and hour."
+            )
+        if due - now > settings.longest:
+            return Outcome(
+                "refused", f"Nothing was scheduled: at most {settings.longest.days} days ahead are possible."
+            )
+        local = due.astimezone(timezone)
+        request = ScheduleFollowUp(due, str(arguments["text"]))
+        content = f"Scheduled for {local:%A, %d %B %Y at %H:%M}. Tell the customer this time."
+        return Outcome("done", content, {"due": local.isoformat()}, (request,))
+
+    schema = {
+        "when": {**_TEXT, "description": "day and hour in the customer's own words (besok jam 9), or ISO 8601"},
+        "text": {**_TEXT, "description": "the message that will be sent then"},
+    }
+    text = "Write to the customer again at a time that they asked for."
+    return BuiltinAction(settings, "follow_up", text, schema, work, effect=True)
+
+
+def _send_file(settings: SendFileAction, root: Path) -> BuiltinAction:
+    names = sendable(root, settings.files)
+
+    def work(arguments: Mapping[str, Json], _context: Context) -> Outcome:
+        name = str(arguments["file"])
+        if not is_inside(root, name):
+            return Outcome("failed", f"Nothing was sent: {name} is no longer there.")
+        request = SendFile(name, _optional_text(arguments, "caption"))
+        return Outcome("done", f"{name} will be sent with your reply.", requests=(request,))
+
+    schema = {
+        "file": {"type": "string", "enum": names or [""], "description": "which file"},
+        "caption": {**_TEXT, "maxLength": 1000, "optional": True, "description": "a text beside it"},
+    }
+    return BuiltinAction(settings, "send_file", "Send the customer a picture or document.", schema, work, effect=False)
+
+
+def _quick_replies(settings: QuickRepliesAction) -> BuiltinAction:
+    def work(arguments: Mapping[str, Json], _context: Context) -> Outcome:
+        replies = arguments["replies"]
+        texts = tuple(map(str, replies if isinstance(replies, list) else ()))
+        request = SendQuickReplies(str(arguments["title"]), texts)
+        return Outcome("done", "The choices will be shown. Do not list them again in your reply.", requests=(request,))
+
+    schema = {
+        "title": {**_TEXT, "maxLength": 1000, "description": "the question above the choices"},
+        "replies": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 10,
+            "uniqueItems": True,
+            "items": {"type": "string", "minLength": 1, "maxLength": 20},
+            "description": "the choices, at most 20 characters each",
+        },
+    }
+    text = "Offer the customer a few answers to tap instead of writing."
+    return BuiltinAction(settings, "quick_replies", text, schema, work, effect=False)

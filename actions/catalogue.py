@@ -1,0 +1,103 @@
+"""All actions of an agent, opened from its settings."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from datetime import datetime, tzinfo
+from pathlib import Path
+
+import httpx
+from pydantic import SecretStr
+
+from actions.action import Action
+from actions.builtin.actions import builtin_action
+from actions.builtin.settings import BuiltinSettings, SendQrisAction
+from actions.errors import MissingAction
+from actions.http.action import HttpAction
+from actions.mcp.settings import McpAction
+from actions.redaction import Redactor
+from actions.settings import ActionSettings, DeclaredAction
+from settings import Settings
+
+
+class Actions(Mapping[str, Action]):
+    """The actions by name. Close it when the agent stops."""
+
+    def __init__(self, actions: Mapping[str, Action], stack: AsyncExitStack) -> None:
+        self._actions = dict(actions)
+        self._stack = stack
+
+    def __getitem__(self, name: str) -> Action:
+        return self._actions[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._actions)
+
+    def __len__(self) -> int:
+        return len(self._actions)
+
+    async def aclose(self) -> None:
+        """Stop the MCP servers that were started."""
+        await self._stack.aclose()
+
+
+async def open_actions(
+    settings: Sequence[ActionSettings],
+    client: httpx.AsyncClient,
+    *,
+    redactor: Redactor,
+    clock: Callable[[], datetime],
+    timezone: tzinfo,
+    files: Path,
+    extra: Sequence[Action] = (),
+) -> Actions:
+    """Every action of `settings`, and `extra` ones that the composition root made itself.
+
+    Args:
+        client: the guarded client of the process.
+        redactor: knows the agent's secrets; those of the actions are added.
+        timezone: the agent's own, in which a customer's "tomorrow at nine" is meant.
+        files: the folder of agent.yaml, out of which nothing is ever sent.
+        extra: e.g. `send_qris`, which `{builtin: send_qris}` switches on.
+
+    Raises:
+        MissingAction: a built-in is switched on that nobody provides.
+        McpError: an MCP server cannot be reached; the servers already started are stopped.
+    """
+    redactor = redactor.also(secrets_of(settings))
+    provided = {action.name: action for action in extra}
+    found: dict[str, Action] = {}
+    stack = AsyncExitStack()
+    try:
+        for entry in settings:
+            if isinstance(entry, DeclaredAction):
+                found[entry.name] = HttpAction(entry, client, redactor, clock)
+            elif isinstance(entry, McpAction):
+                from actions.mcp.server import open_server
+
+                for action in await open_server(entry, client, redactor, stack):
+                    if action.name in found:
+                        raise MissingAction(f"two actions are called {action.name}; give the MCP server a prefix")
+                    found[action.name] = action
+            elif isinstance(entry, SendQrisAction):
+                if "send_qris" not in provided:
+                    raise MissingAction("the built-in action send_qris needs payments.qris in agent.yaml")
+            elif isinstance(entry, BuiltinSettings):
+                action = builtin_action(entry, clock=clock, timezone=timezone, files=files)
+                found[action.name] = action
+    except BaseException:
+        await stack.aclose()
+        raise
+    return Actions(found | provided, stack)
+
+
+def secrets_of(settings: object) -> set[str]:
+    """Every secret in a structure of settings."""
+    if isinstance(settings, SecretStr):
+        return {settings.get_secret_value()}
+    if isinstance(settings, Settings):
+        return {secret for name in type(settings).model_fields for secret in secrets_of(getattr(settings, name))}
+    if isinstance(settings, Mapping):
+        return {secret for item in settings.values() for secret in secrets_of(item)}
+    if isinstance(settings, Sequence) and not isinstance(settings, str | bytes):
+        return {secret for item in settings for secret in secrets_of(item)}
+    return set()

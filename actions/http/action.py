@@ -1,0 +1,210 @@
+"""An action that is one HTTP call."""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+
+from actions.action import Context, Json, Outcome
+from actions.arguments import Arguments, Values
+from actions.errors import GuardError, ResponseTooLarge, WrongContentType
+from actions.guard.limits import origin
+from actions.http.auth import auth_flow
+from actions.http.build import BadValueError, Call, build
+from actions.http.cache import Cache
+from actions.http.response import CONTENT_TYPES, interpret
+from actions.http.retry import wait_before, worth_repeating
+from actions.redaction import Redactor
+from actions.settings import DeclaredAction
+
+IDEMPOTENCY_HEADER = "Idempotency-Key"  # draft-ietf-httpapi-idempotency-key-header
+
+
+class _Flight:
+    """Whether any byte of a request has left: before that, trying again is always safe."""
+
+    def __init__(self) -> None:
+        self.sent = False
+
+    async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
+        if event.endswith("send_request_headers.started"):
+            self.sent = True
+
+
+class HttpAction:
+    """A declared action. Safe to share between turns; keeps only its cache and its access token."""
+
+    def __init__(
+        self,
+        settings: DeclaredAction,
+        client: httpx.AsyncClient,
+        redactor: Redactor,
+        clock: Callable[[], datetime],
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._settings = settings
+        self._client = client
+        self._redactor = redactor
+        self._clock = clock
+        self._chance = chance
+        self._arguments = Arguments(settings.parameters)
+        self._auth = auth_flow(settings.request.auth, clock)
+        self._cache = Cache(settings.response.cache, clock) if settings.response.cache else None
+        url = httpx.URL(settings.request.url.partition("{")[0])
+        self._origins = {origin(url)} | ({origin(url.copy_with(scheme="https"))} if url.scheme == "http" else set())
+
+    @property
+    def name(self) -> str:
+        return self._settings.name
+
+    @property
+    def description(self) -> str:
+        return self._settings.description
+
+    @property
+    def parameters(self) -> Mapping[str, Json]:
+        return self._arguments.schema
+
+    @property
+    def effect(self) -> bool:
+        return self._settings.has_effect
+
+    @property
+    def idempotent(self) -> bool:
+        return self._settings.request.repeatable
+
+    @property
+    def confirm(self) -> str | None:
+        return self._settings.confirm.text if self._settings.confirm else None
+
+    @property
+    def confirm_expires(self) -> timedelta:
+        return self._settings.confirm.expires if self._settings.confirm else timedelta(minutes=15)
+
+    @property
+    def examples(self) -> Sequence[str]:
+        return self._settings.examples
+
+    @property
+    def claims(self) -> Sequence[str]:
+        return self._settings.claims
+
+    @property
+    def origin(self) -> str:
+        """`scheme://host:port` of the declared host, for `balas check --online`."""
+        return origin(httpx.URL(self._settings.request.url.partition("{")[0]))
+
+    def visible(self, arguments: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
+        """The values that a question or a log line may name: the model's and the bound ones, without secrets."""
+        values = self._arguments.take(arguments, context)
+        return values.visible if isinstance(values, Values) else arguments
+
+    async def check(self, arguments: Mapping[str, Json], context: Context) -> Outcome | None:
+        prepared = self._prepare(arguments, context)
+        return prepared if isinstance(prepared, Outcome) else None
+
+    async def run(self, arguments: Mapping[str, Json], context: Context) -> Outcome:
+        prepared = self._prepare(arguments, context)
+        if isinstance(prepared, Outcome):
+            return prepared
+        call, values = prepared
+        key = repr(call)
+        if self._cache and (kept := self._cache.get(key)):
+            return kept
+        outcome = self._redacted(await self._attempts(call, values, context.key))
+        if self._cache and outcome.status == "done":
+            self._cache.put(key, outcome)
+        return outcome
+
+    def _prepare(self, arguments: Mapping[str, Json], context: Context) -> tuple[Call, Values] | Outcome:
+        values = self._arguments.take(arguments, context)
+        if isinstance(values, Outcome):
+            return self._redacted(values)
+        try:
+            return build(self._settings.request, values.all), values
+        except BadValueError as error:
+            return Outcome("refused", f"Nothing was called: {error}. Ask the customer for the right value.")
+
+    def _redacted(self, outcome: Outcome) -> Outcome:
+        return Outcome(outcome.status, self._redactor.text(outcome.content), self._redactor(outcome.data))
+
+    async def _attempts(self, call: Call, values: Values, key: str) -> Outcome:
+        request = self._settings.request
+        seconds = request.timeout.total_seconds()
+        deadline = asyncio.get_running_loop().time() + seconds
+        flight = _Flight()
+        headers: Mapping[str, str] = {}
+        last = Outcome("failed", "It was not done: the server could not be reached.")
+        attempts = request.retries + 1
+        for attempt in range(1, attempts + 1):
+            if attempt > 1:
+                wait = wait_before(attempt, headers, self._clock(), self._chance())
+                if asyncio.get_running_loop().time() + wait >= deadline:
+                    return last
+                await asyncio.sleep(wait)
+            try:
+                async with asyncio.timeout_at(deadline):
+                    status, headers, body = await self._send(call, key, flight)
+            except (ResponseTooLarge, WrongContentType) as error:
+                return self._unread(error)
+            except GuardError as error:
+                return self._lost(f"It was not done: {error}.", flight)
+            except (TimeoutError, httpx.TimeoutException):
+                last, headers = self._lost(f"It was not done: no answer within {seconds:g} s.", flight), {}
+            except httpx.InvalidURL as error:
+                return Outcome("failed", f"It was not done: the address is not valid ({error}).")
+            except (httpx.TransportError, httpx.TooManyRedirects, httpx.DecodingError) as error:
+                last, headers = self._lost(f"It was not done: {_reason(error)}.", flight), {}
+            else:
+                last = interpret(
+                    self._settings.response,
+                    status,
+                    headers.get("content-type", ""),
+                    body,
+                    values.visible,
+                    effect=self.effect,
+                )
+                if not worth_repeating(status, repeatable=request.repeatable):
+                    return last
+                flight.sent = request.repeatable and flight.sent  # a 429 was refused before anything was done
+                continue
+            if flight.sent and not request.repeatable:
+                return last
+        return last
+
+    async def _send(self, call: Call, key: str, flight: _Flight) -> tuple[int, Mapping[str, str], bytes]:
+        request = self._client.build_request(
+            **call.arguments(),
+            timeout=self._settings.request.timeout.total_seconds(),
+            extensions={
+                "trace": flight.trace,
+                "guard": {
+                    "origins": self._origins,
+                    "max_bytes": int(self._settings.response.limit),
+                    "content_types": CONTENT_TYPES,
+                },
+            },
+        )
+        request.headers.setdefault("Accept", "application/json, */*;q=0.5")
+        if not self._settings.request.safe:
+            request.headers.setdefault(IDEMPOTENCY_HEADER, key)
+        response = await self._client.send(request, auth=self._auth, follow_redirects=True)
+        return response.status_code, response.headers, response.content
+
+    def _lost(self, text: str, flight: _Flight) -> Outcome:
+        """No answer came. Once an effect was sent, nobody knows whether it happened."""
+        if self.effect and flight.sent:
+            return Outcome("unknown", "The request was sent, but no answer came: nobody knows whether it was done.")
+        return Outcome("failed", text)
+
+    def _unread(self, error: GuardError) -> Outcome:
+        if self.effect:
+            return Outcome("unknown", f"The request was sent, but the answer could not be read: {error}.")
+        return Outcome("failed", f"The answer could not be read: {error}.")
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().rstrip(".") or type(error).__name__

@@ -1,0 +1,81 @@
+"""From the answer to what the model is told: plain functions over status, headers and body."""
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import jsonpath
+
+from actions.action import Json, Outcome
+from actions.http.settings import Response
+from actions.template import fill, plain
+
+SHOWN = 6000  # characters of an answer that the model reads; the rest would push the conversation out of its memory
+UNCLEAR = frozenset({500, 502, 504})
+"""Statuses after which nobody knows whether an effect happened: the server or a gateway failed on the way."""
+
+CONTENT_TYPES = ("application/json", "*+json", "text/*", "application/xml", "*+xml", "application/x-ndjson")
+"""The kinds of answer that can be read out to a model."""
+
+
+def interpret(
+    settings: Response, status: int, content_type: str, body: bytes, values: Mapping[str, Json], *, effect: bool
+) -> Outcome:
+    """The outcome of a call that was answered. `values` may stand in the texts of `errors`."""
+    if told := settings.errors.get(str(status)) or settings.errors.get(f"{status // 100}xx"):
+        return Outcome("failed", fill(told, lambda name: plain(values.get(name))))
+    if 200 <= status < 300:
+        data = picked(settings.pick, parsed(content_type, body))
+        return Outcome("done", shown(data) if data not in (None, "") else "Done; the answer is empty.", data)
+    detail = shown(parsed(content_type, body))[:500]
+    if effect and status in UNCLEAR:
+        return Outcome(
+            "unknown", f"The server failed with {status}; nobody knows whether it was done. {detail}".strip()
+        )
+    return Outcome("failed", f"It was not done: the server answered {status}. {detail}".strip())
+
+
+def parsed(content_type: str, body: bytes) -> Json:
+    """JSON where the body is JSON, whatever it is called; else its text."""
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = body.decode("latin-1")
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind.startswith("text/") and kind != "text/json" and text.lstrip()[:1] not in ("{", "["):
+        return text.strip()
+    try:
+        value: Json = json.loads(text)
+    except (ValueError, RecursionError):
+        return text.strip()
+    return value
+
+
+def picked(paths: Mapping[str, str] | None, value: Json) -> Json:
+    """The parts that agent.yaml asks for. A path that can match several yields a list, one that matches nothing null."""
+    if paths is None:
+        return value
+    if isinstance(value, str):
+        return None
+    found: dict[str, Json] = {name: _pick(path, value) for name, path in paths.items()}
+    return found.get("", found)
+
+
+@lru_cache(maxsize=512)
+def _compiled(path: str) -> Any:
+    return jsonpath.compile(path)
+
+
+def _pick(path: str, value: Json) -> Json:
+    compiled = _compiled(path)
+    matches = compiled.findall(value)
+    if getattr(compiled, "singular_query", lambda: False)():
+        return matches[0] if matches else None
+    return list(matches)
+
+
+def shown(value: Json) -> str:
+    """A value as the model reads it, cut where it is too long."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) if value is not None else ""
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]} … (cut; {len(text):,} characters in all)"

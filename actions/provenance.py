@@ -1,0 +1,120 @@
+"""Where the values of a call come from: bound by the runtime, said by the customer, or found by an earlier action.
+
+An order number that the model made up looks like any other. What tells them apart is that nobody ever said it.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from pydantic import SecretStr
+
+from actions.action import Context, Json
+from actions.parameters import Parameter, Schema, Source
+from actions.spoken import contains, numbers, squash
+
+
+def bound_values(parameters: Mapping[str, Parameter], context: Context) -> tuple[dict[str, Json], list[str]]:
+    """The values that the runtime sets, and the names of needed parameters for which the contact holds nothing."""
+    values: dict[str, Json] = {}
+    missing: list[str] = []
+    for name, parameter in parameters.items():
+        if not parameter.bound:
+            continue
+        value = next(
+            (found for source in parameter.source if (found := _bound(source, parameter, context)) is not None), None
+        )
+        if value is not None:
+            values[name] = value
+        elif parameter.needed:
+            missing.append(name)
+        elif "default" in parameter.model_fields_set:
+            values[name] = parameter.default
+    return values, missing
+
+
+def _bound(source: Source, parameter: Parameter, context: Context) -> Any:
+    if source.kind == "contact":
+        fact, _, custom = source.name.partition(".")
+        value = (context.contact.get("custom") or {}).get(custom) if custom else context.contact.get(fact)
+        return value if value != "" else None
+    value = parameter.value
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+def unsupported(value: Json, schema: Schema, sources: Sequence[Source], context: Context) -> str | int | float | None:
+    """The first part of `value` that none of the sources produced; None when all of it has its provenance.
+
+    Enumerations, constants and booleans need none: the model can only choose among what agent.yaml lists.
+    """
+    if any(source.kind == "model" for source in sources):
+        return None
+    for leaf, leaf_schema in _leaves(value, schema):
+        if not any(_supports(source, leaf, leaf_schema, context) for source in sources):
+            return leaf
+    return None
+
+
+def _leaves(value: Json, schema: Schema | None) -> Iterator[tuple[str | int | float, Schema | None]]:
+    if schema is not None and (schema.enum is not None or "const" in schema.model_fields_set):
+        return
+    if isinstance(value, bool) or value is None or value == "":
+        return
+    if isinstance(value, list):
+        for item in value:
+            yield from _leaves(item, schema.items if schema else None)
+    elif isinstance(value, dict):
+        properties = (schema.properties if schema else None) or {}
+        for key, item in value.items():
+            yield from _leaves(item, properties.get(key))
+            if key not in properties:
+                yield key, None  # a name that agent.yaml does not list is the model's own word
+    else:
+        yield value, schema
+
+
+def _supports(source: Source, leaf: str | int | float, schema: Schema | None, context: Context) -> bool:
+    if source.kind == "conversation":
+        return said(leaf, context.said, schema)
+    if source.kind == "action":
+        return any(found(leaf, result) for result in context.results.get(source.name, ()))
+    return False
+
+
+def said(leaf: str | int | float, texts: Sequence[str], schema: Schema | None = None) -> bool:
+    """Whether the customer wrote or said a value, in one message or across neighbouring ones."""
+    if isinstance(leaf, int | float):
+        return any(Decimal(str(leaf)) in numbers(text) for text in texts)
+    wanted = [leaf]
+    if schema is not None and schema.pattern and (rest := _without_prefix(leaf, schema.pattern)):
+        wanted.append(rest)
+    joined = "\n".join(texts)
+    if any(contains(joined, text) for text in wanted):
+        return True
+    if re.fullmatch(r"\d+([.,]\d+)?", leaf):
+        return any(Decimal(leaf.replace(",", ".")) in numbers(text) for text in texts)
+    return False
+
+
+def _without_prefix(value: str, pattern: str) -> str | None:
+    """`KS-10345` without the letters that its pattern fixes (`^KS-[0-9]{5}$`): customers leave them out."""
+    match = re.match(r"\^((?:[A-Za-z0-9 /_:#-]|\\[-./])+)(?=[\[\\(])", pattern)
+    if not match:
+        return None
+    prefix = match[1].replace("\\", "")
+    rest = value[len(prefix) :]
+    return rest if value.startswith(prefix) and len(squash(rest)) >= 3 else None
+
+
+def found(leaf: str | int | float, result: Json) -> bool:
+    """Whether a value stands in the result of an action, as a value or as words within a text."""
+    if isinstance(result, dict):
+        return any(found(leaf, item) for item in result.values())
+    if isinstance(result, list):
+        return any(found(leaf, item) for item in result)
+    if isinstance(result, bool) or result is None:
+        return False
+    if isinstance(result, int | float):
+        return str(leaf) == str(result) or (isinstance(leaf, int | float) and leaf == result)
+    return contains(result, str(leaf))
