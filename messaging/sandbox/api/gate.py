@@ -1,0 +1,111 @@
+"""What every API request passes before it reaches its endpoint: token, rate limit, faults."""
+
+import asyncio
+import hmac
+import math
+import re
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from messaging.sandbox.errors import ApiError, Queued, RateLimited, Unauthorized, Unexpected
+from messaging.sandbox.faults import Fault
+from messaging.sandbox.ratelimit import Verdict
+from messaging.sandbox.state import Sandbox
+
+_SEND = re.compile(r"/contact/[^/]+/message")
+_QUEUED = re.compile(
+    r"/contact/[^/]+/(message|tag|conversation/assignee|conversation/status)"
+)  # 449 is documented here
+
+
+class Gate:
+    """Middleware around the routes of the API."""
+
+    def __init__(self, app: ASGIApp, sandbox: Sandbox) -> None:
+        self._app = app
+        self._sandbox = sandbox
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        verdict: Verdict | None = None
+        method, path = scope["method"], scope["path"].removeprefix(scope.get("root_path", ""))
+        sending = method == "POST" and _SEND.fullmatch(path) is not None
+        faults = self._sandbox.faults
+        try:
+            self._check_token(Headers(scope=scope))
+            if self._sandbox.limiter is not None:
+                verdict = self._sandbox.limiter.ask(method, path)
+                if verdict.retry_after:
+                    raise RateLimited(verdict.retry_after)
+            if fault := faults.strike("rate_limited", sending=sending):
+                raise RateLimited(fault.seconds)
+            if faults.strike("queued", sending=method == "POST" and _QUEUED.fullmatch(path) is not None):
+                raise Queued()
+            if fault := faults.strike("server_error", sending=sending):
+                raise Unexpected(fault.status)
+        except ApiError as error:
+            await _refusal(error, verdict)(scope, receive, send)
+            return
+        answer = _with_headers(send, verdict)
+        if fault := faults.strike("slow", sending=sending):
+            answer = _late(answer, fault)
+        if fault := faults.strike("drop_answer", sending=sending):
+            await self._drop(fault, scope, receive, answer)
+        else:
+            await self._app(scope, receive, answer)
+
+    def _check_token(self, headers: Headers) -> None:
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        expected = self._sandbox.options.token
+        if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), expected.encode()):
+            raise Unauthorized()
+
+    async def _drop(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+        """Do what was asked, hold the line, and cut it without an answer. An error is still answered."""
+        kept: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            kept.append(message)
+
+        await self._app(scope, receive, keep)
+        if kept[0]["status"] >= 400:
+            for message in kept:
+                await send(message)
+            return
+        await asyncio.sleep(fault.seconds)
+        # A head that promises a body which never comes: the server closes the connection under it.
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
+
+
+def _refusal(error: ApiError, verdict: Verdict | None) -> JSONResponse:
+    response = JSONResponse({"code": error.status, "message": error.message}, error.status)
+    if isinstance(error, RateLimited):
+        response.headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
+    _add_limits(response.headers, verdict)
+    return response
+
+
+def _add_limits(headers: MutableHeaders, verdict: Verdict | None) -> None:
+    if verdict is not None:
+        headers["X-RateLimit-Limit"] = str(verdict.limit)
+        headers["X-RateLimit-Remaining"] = str(verdict.remaining)
+
+
+def _with_headers(send: Send, verdict: Verdict | None) -> Send:
+    async def answer(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message.setdefault("headers", [])
+            _add_limits(MutableHeaders(scope=message), verdict)
+        await send(message)
+
+    return answer
+
+
+def _late(send: Send, fault: Fault) -> Send:
+    async def answer(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await asyncio.sleep(fault.seconds)
+        await send(message)
+
+    return answer

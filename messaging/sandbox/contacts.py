@@ -1,0 +1,211 @@
+"""The address book: finding, creating, changing, merging and deleting contacts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from messaging.sandbox import events
+from messaging.sandbox.errors import Conflict, Invalid, NotFound
+from messaging.sandbox.feed import Feed
+from messaging.sandbox.fields import PHONE, ContactFields, check_value, normal_phone
+from messaging.sandbox.options import Clock
+from messaging.sandbox.records import Contact, FieldValue
+from messaging.sandbox.webhooks import Webhooks
+from messaging.sandbox.workspace import Workspace
+
+TagNames = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=255)], ...], Field(min_length=1, max_length=10)
+]
+
+
+def parse_identifier(text: str) -> tuple[str, str]:
+    """`phone:+62 812` → `("phone", "+62812")`; the kinds are id, email and phone.
+
+    Raises:
+        Invalid: it is none of them.
+    """
+    kind, colon, value = text.partition(":")
+    match kind if colon else "":
+        case "id" if value.isascii() and value.isdigit():
+            return kind, str(int(value))
+        case "email" if "@" in value:
+            return kind, value.strip().casefold()
+        case "phone" if PHONE.fullmatch(normal_phone(value)):
+            return kind, normal_phone(value)
+    raise Invalid(f"identifier: {text!r} is not id:123, email:name@example.com or phone:+60121233112")
+
+
+class ContactBook:
+    """All contacts by id, in the order of their creation."""
+
+    def __init__(self, workspace: Workspace, webhooks: Webhooks, feed: Feed, clock: Clock) -> None:
+        self._workspace = workspace
+        self._webhooks = webhooks
+        self._feed = feed
+        self._clock = clock
+        self._contacts: dict[int, Contact] = {}
+        self._number = 0
+
+    def all(self) -> tuple[Contact, ...]:
+        return tuple(self._contacts.values())
+
+    def peek(self, number: int) -> Contact | None:
+        return self._contacts.get(number)
+
+    def get(self, number: int) -> Contact:
+        """Raises: `NotFound`."""
+        try:
+            return self._contacts[number]
+        except KeyError:
+            raise NotFound("Contact not found") from None
+
+    def look_up(self, identifier: str) -> Contact | None:
+        """The first contact with this identifier. Raises: `Invalid` for a malformed one."""
+        kind, value = parse_identifier(identifier)
+        if kind == "id":
+            return self._contacts.get(int(value))
+        for contact in self._contacts.values():
+            if (kind == "phone" and contact.phone == value) or (
+                kind == "email" and (contact.email or "").casefold() == value
+            ):
+                return contact
+        return None
+
+    def find(self, identifier: str) -> Contact:
+        """Raises: `NotFound`, `Invalid`."""
+        contact = self.look_up(identifier)
+        if contact is None:
+            raise NotFound("Contact not found")
+        return contact
+
+    def keep(self, contact: Contact) -> Contact:
+        """Store a new version of a contact; no event is sent."""
+        self._number = max(self._number, contact.id)
+        self._contacts[contact.id] = contact
+        self._feed.touch("contact", contact.id)
+        return contact
+
+    def create(self, identifier: str, fields: ContactFields) -> Contact:
+        """Raises: `Conflict` when phone or e-mail belong to somebody, `Invalid`."""
+        kind, value = parse_identifier(identifier)
+        if kind == "id":
+            raise Invalid("identifier: a contact is created by email: or phone:, the platform gives the id")
+        changes = self._changes(fields) | {kind: value}
+        if not changes.get("first_name"):
+            raise Invalid("Validation error: firstName: Field required")
+        self._refuse_taken(changes, None)
+        contact = self.keep(Contact(id=self._number + 1, created_at=self._clock(), **changes))
+        self._webhooks.emit(contact.id, events.contact_created(contact, self._workspace))
+        return contact
+
+    def update(self, contact: Contact, fields: ContactFields) -> Contact:
+        """Write the fields that are given; the others stay."""
+        changes = self._changes(fields)
+        self._refuse_taken(changes, contact.id)
+        custom = {**contact.custom_fields, **changes.pop("custom_fields", {})}
+        changed = replace(contact, custom_fields=custom, **changes)
+        if changed != contact:
+            self.keep(changed)
+            self._webhooks.emit(changed.id, events.contact_updated(changed, self._workspace))
+        return changed
+
+    def delete(self, contact: Contact) -> None:
+        del self._contacts[contact.id]
+        self._feed.touch("contact", contact.id)
+
+    def merge(self, first: Contact, second: Contact, fields: ContactFields) -> tuple[Contact, Contact]:
+        """Join two contacts: the older stays and takes over what it lacks. Returns the one that stays and the one that goes."""
+        older, newer = sorted((first, second), key=lambda contact: contact.id)
+        gained = {
+            name: getattr(newer, name)
+            for name in (
+                "last_name",
+                "phone",
+                "email",
+                "language",
+                "profile_pic",
+                "country_code",
+                "assignee",
+                "lifecycle",
+            )
+            if getattr(older, name) is None
+        }
+        newest = max(older, newer, key=lambda contact: contact.last_incoming_at or contact.created_at)
+        joined = replace(
+            older,
+            **gained,
+            tags=tuple(dict.fromkeys((*older.tags, *newer.tags))),
+            custom_fields={**newer.custom_fields, **older.custom_fields},
+            channel=newest.channel or older.channel or newer.channel,
+            last_incoming_at=newest.last_incoming_at,
+            last_message_at=newest.last_message_at,
+            conversation=older.conversation or newer.conversation,
+        )
+        self.delete(newer)
+        changed = self.update(self.keep(joined), fields)
+        if changed == joined:
+            self._webhooks.emit(joined.id, events.contact_updated(joined, self._workspace))
+        return changed, newer
+
+    def add_tags(self, contact: Contact, names: Sequence[str]) -> Contact:
+        self._workspace.meet_tags(names)
+        for name in dict.fromkeys(names):
+            if name not in contact.tags:
+                contact = self.keep(replace(contact, tags=(*contact.tags, name)))
+                self._webhooks.emit(contact.id, events.tag_updated(contact, name, "add", self._workspace))
+        return contact
+
+    def remove_tags(self, contact: Contact, names: Sequence[str]) -> Contact:
+        for name in dict.fromkeys(names):
+            if name in contact.tags:
+                contact = self.keep(replace(contact, tags=tuple(tag for tag in contact.tags if tag != name)))
+                self._webhooks.emit(contact.id, events.tag_updated(contact, name, "remove", self._workspace))
+        return contact
+
+    def set_lifecycle(self, contact: Contact, stage: str | None) -> Contact:
+        """Raises: `NotFound` when the workspace has no such stage."""
+        if stage is not None and stage not in self._workspace.lifecycles:
+            known = ", ".join(self._workspace.lifecycles)
+            raise NotFound(f"Lifecycle stage not found: {stage!r}; the workspace has {known}")
+        before = contact.lifecycle
+        if stage != before:
+            contact = self.keep(replace(contact, lifecycle=stage))
+            self._webhooks.emit(contact.id, events.lifecycle_updated(contact, before, self._workspace))
+        return contact
+
+    def clear(self) -> None:
+        self._contacts.clear()
+        self._number = 0
+
+    def _changes(self, fields: ContactFields) -> dict[str, Any]:
+        """The attributes of `Contact` that the body writes."""
+        given: dict[str, Any] = {
+            name: getattr(fields, name)
+            for name in fields.model_fields_set
+            if name not in {"custom_fields", "contact_ids"}
+        }
+        if given.get("first_name", "x") is None:
+            del given["first_name"]
+        if given.get("phone"):
+            given["phone"] = normal_phone(given["phone"])
+        if given.get("country_code"):
+            given["country_code"] = given["country_code"].upper()
+        if fields.custom_fields is not None:
+            given["custom_fields"] = self._custom(fields)
+        return given
+
+    def _custom(self, fields: ContactFields) -> Mapping[str, FieldValue]:
+        values: dict[str, FieldValue] = {}
+        for item in fields.custom_fields or ():
+            field = self._workspace.field_named(item.name)
+            values[field.name] = check_value(field, item.value)
+        return values
+
+    def _refuse_taken(self, changes: Mapping[str, Any], but: int | None) -> None:
+        for kind in ("phone", "email"):
+            if changes.get(kind):
+                other = self.look_up(f"{kind}:{changes[kind]}")
+                if other is not None and other.id != but:
+                    raise Conflict(f"Contact already exists: {kind} {changes[kind]} belongs to contact {other.id}")

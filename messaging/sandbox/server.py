@@ -1,0 +1,208 @@
+"""Running a sandbox: as the `balas sandbox` command does, or inside a test or demo."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+
+from messaging.sandbox.app import create_app
+from messaging.sandbox.faults import Fault, FaultName
+from messaging.sandbox.options import SandboxOptions
+from messaging.sandbox.records import EVENT_TYPES, Contact, Message, WebhookTarget
+from messaging.sandbox.state import Sandbox
+
+
+class _Server(uvicorn.Server):
+    """Sends waiting readers home before it waits for their connections, and leaves signals to the program around it."""
+
+    def __init__(self, config: uvicorn.Config, sandbox: Sandbox) -> None:
+        super().__init__(config)
+        self._sandbox = sandbox
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._sandbox.feed.close()
+        await super().shutdown(sockets)
+
+
+class _EmbeddedServer(_Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _listen(options: SandboxOptions) -> tuple[SandboxOptions, socket.socket]:
+    """A bound socket, and the options with the port that it got.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((options.host, options.port))
+        listener.listen(1024)
+    except OSError:
+        listener.close()
+        raise
+    return replace(options, port=listener.getsockname()[1]), listener
+
+
+def _config(sandbox: Sandbox) -> uvicorn.Config:
+    return uvicorn.Config(
+        create_app(sandbox=sandbox),
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        ws="none",
+        lifespan="on",
+        timeout_graceful_shutdown=3,
+    )
+
+
+async def serve(options: SandboxOptions, ready: Callable[[str], None] | None = None) -> None:
+    """Serve until SIGINT or SIGTERM; `ready` is called with the address of the phone page when it can be opened.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    bound, listener = _listen(options)
+    sandbox = Sandbox(bound)
+    server = _Server(_config(sandbox), sandbox)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    await _started(server, task)
+    if ready is not None and not task.done():
+        ready(sandbox.base_url)
+    await task
+
+
+async def _started(server: _Server, task: "asyncio.Task[None]") -> None:
+    """Wait until the server listens; a failure to start is raised."""
+    listening = asyncio.create_task(server.listening.wait())
+    await asyncio.wait({listening, task}, return_when=asyncio.FIRST_COMPLETED)
+    listening.cancel()
+    if task.done():
+        await task
+
+
+class RunningSandbox:
+    """A sandbox on a free port of loopback, for tests and demos.
+
+        async with RunningSandbox(SandboxOptions(port=0, webhook_url=…)) as sandbox:
+            budi = sandbox.phone("+6281234567802")
+            asked = sandbox.say(budi, "halo")
+            (reply,) = await sandbox.replies(budi, after=asked)
+
+    Attributes:
+        url: the phone page, e.g. `http://127.0.0.1:40123`.
+        api_url: the base URL for a client, `url` with `/v1`.
+        state: everything the sandbox knows; its methods act as the customer and as the colleague.
+    """
+
+    def __init__(self, options: SandboxOptions | None = None) -> None:
+        self._options = options or SandboxOptions(port=0)
+        self._server: _Server | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.state = Sandbox(self._options)
+
+    async def __aenter__(self) -> Self:
+        options, listener = _listen(self._options)
+        self.state = Sandbox(options)
+        self._server = _EmbeddedServer(_config(self.state), self.state)
+        self._task = asyncio.create_task(self._server.serve(sockets=[listener]))
+        await _started(self._server, self._task)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._server is not None and self._task is not None:
+            self._server.should_exit = True
+            await self._task
+
+    @property
+    def url(self) -> str:
+        return self.state.base_url
+
+    @property
+    def api_url(self) -> str:
+        return f"{self.url}/v1"
+
+    @property
+    def token(self) -> str:
+        return self.state.options.token
+
+    def send_webhooks_to(self, url: str, secret: str, events: tuple[str, ...] = EVENT_TYPES) -> WebhookTarget:
+        """Add a webhook target, e.g. once the agent's port is known."""
+        return self.state.webhooks.add(url, secret, events)
+
+    def phone(self, phone: str, first_name: str = "Pelanggan", language: str | None = None) -> Contact:
+        """The contact with this number, new or known."""
+        return self.state.phone(phone, first_name, None, language)
+
+    def say(self, contact: Contact | int, *texts: str) -> Message:
+        """The customer writes; several texts are a burst. Returns the last message."""
+        return [self.state.say(contact, text) for text in texts][-1]
+
+    def attach(self, contact: Contact | int, data: bytes, name: str, caption: str | None = None) -> Message:
+        """The customer sends a file, e.g. an Ogg voice note."""
+        return self.state.attach(contact, data, name, None, caption)
+
+    def reply_as_human(self, contact: Contact | int, text: str, user: int | str | None = None) -> Message:
+        return self.state.reply_as_human(contact, text, user)
+
+    def assign(self, contact: Contact | int, user: int | str | None = None) -> Contact:
+        return self.state.assign(contact, user)
+
+    def unassign(self, contact: Contact | int) -> Contact:
+        return self.state.unassign(contact)
+
+    def close(self, contact: Contact | int, user: int | str | None = None) -> Contact:
+        return self.state.close(contact, user)
+
+    def reopen(self, contact: Contact | int) -> Contact:
+        return self.state.reopen(contact)
+
+    def fault(self, name: FaultName, **settings: object) -> Fault:
+        """Switch a fault on; see `messaging.sandbox.faults.Fault` for the settings."""
+        return self.state.faults.switch_on(name, **settings)
+
+    def heal(self) -> None:
+        """Switch all faults off."""
+        self.state.faults.switch_off()
+
+    def sent(self, contact: Contact | int | None = None, after: Message | int = 0) -> list[Message]:
+        """What the agent has sent through the API so far (a colleague's replies not included), oldest first."""
+        number = contact.id if isinstance(contact, Contact) else contact
+        first = after.id if isinstance(after, Message) else after
+        found = self.state.messages.of(number, first, "outgoing")
+        return [message for message in found if message.sender.source == "api"]
+
+    async def replies(
+        self, contact: Contact | int | None = None, *, after: Message | int = 0, count: int = 1, within: float = 10
+    ) -> list[Message]:
+        """Wait until the agent has sent at least `count` messages later than `after`, and return them all.
+
+        Raises:
+            TimeoutError: with what did arrive, after `within` seconds.
+        """
+        end = asyncio.get_running_loop().time() + within
+        while True:
+            seq = self.state.feed.seq
+            found = self.sent(contact, after)
+            if len(found) >= count:
+                return found
+            rest = end - asyncio.get_running_loop().time()
+            if rest <= 0 or not await self.state.feed.wait(seq, rest):
+                texts = [message.content for message in found]
+                raise TimeoutError(f"{len(found)} of {count} messages arrived within {within:g} s: {texts}")

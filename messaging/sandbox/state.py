@@ -1,0 +1,295 @@
+"""The whole sandbox in one value: what it keeps, and what a customer or a colleague can do in it."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from messaging.sandbox import events
+from messaging.sandbox.contacts import ContactBook
+from messaging.sandbox.content import SendBody
+from messaging.sandbox.conversations import Conversations
+from messaging.sandbox.errors import Invalid
+from messaging.sandbox.faults import Faults
+from messaging.sandbox.feed import Feed
+from messaging.sandbox.fields import ContactFields
+from messaging.sandbox.media import MediaStore, kind_of
+from messaging.sandbox.messages import MessageLog
+from messaging.sandbox.options import SandboxOptions
+from messaging.sandbox.ratelimit import RateLimiter
+from messaging.sandbox.records import (
+    Comment,
+    Contact,
+    Content,
+    Delivery,
+    Media,
+    Message,
+    Sender,
+    User,
+    WebhookTarget,
+    WorkspaceSettings,
+)
+from messaging.sandbox.storage import Storage
+from messaging.sandbox.webhooks import RetryRule, Webhooks
+from messaging.sandbox.workspace import Workspace
+
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {
+    "workspace": TypeAdapter(WorkspaceSettings),
+    "webhooks": TypeAdapter(tuple[WebhookTarget, ...]),
+    "contact": TypeAdapter(Contact),
+    "message": TypeAdapter(Message),
+    "comment": TypeAdapter(Comment),
+    "delivery": TypeAdapter(Delivery),
+    "media": TypeAdapter(Media),
+}
+
+
+class Sandbox:
+    """The state of a sandbox. Everything but starting and stopping happens at once, inside one event loop.
+
+    Attributes:
+        base_url: where the sandbox is reached, e.g. `http://127.0.0.1:8099`; media addresses begin with it.
+    """
+
+    def __init__(self, options: SandboxOptions) -> None:
+        self.options = options
+        self.base_url = f"http://{options.host}:{options.port}"
+        self.feed = Feed()
+        self.faults = Faults(self.feed)
+        self.limiter = None if options.rate is None else RateLimiter(options.rate)
+        self.media = MediaStore(self.feed)
+        self.workspace = Workspace(self.feed, options.clock)
+        rule = RetryRule(options.webhook_tries, options.webhook_backoff, options.webhook_timeout)
+        self.webhooks = Webhooks(self.feed, self.faults, options.clock, rule)
+        self.contacts = ContactBook(self.workspace, self.webhooks, self.feed, options.clock)
+        self.conversations = Conversations(self.contacts, self.workspace, self.webhooks, self.feed, options.clock)
+        pace = (options.sent_after, options.delivered_after)
+        self.messages = MessageLog(
+            self.contacts,
+            self.conversations,
+            self.workspace,
+            self.media,
+            self.webhooks,
+            self.feed,
+            options.clock,
+            pace,
+        )
+        self._storage = (
+            None if options.storage is None else Storage(options.storage, self.feed, self._keys, self._record)
+        )
+
+    async def start(self) -> None:
+        """Read the file, or begin with the seed contacts; then deliver and send on what was under way."""
+        loaded = [] if self._storage is None else self._storage.load()
+        for kind, data in loaded:
+            self._restore(kind, _ADAPTERS[kind].validate_json(data))
+        if self._storage is not None:
+            self._storage.start()
+        if not loaded:
+            self._seed()
+        for target in self.options.targets():
+            self.webhooks.restore_target(target)
+        await self.webhooks.start()
+        self.messages.resume()
+
+    async def stop(self) -> None:
+        """Send waiting readers home, stop deliveries and write the file."""
+        self.feed.close()
+        await self.messages.stop()
+        await self.webhooks.stop()
+        if self._storage is not None:
+            await self._storage.stop()
+
+    def reset(self) -> None:
+        """Back to the beginning: seed contacts only, faults off; webhook targets stay."""
+        self.faults.switch_off()
+        self.messages.clear()
+        self.webhooks.clear()
+        self.conversations.comments.clear()
+        self.contacts.clear()
+        self.media.clear()
+        self.workspace.fill()
+        self.feed.touch("reset")
+        self._seed()
+
+    # The customer.
+
+    def phone(
+        self, phone: str, first_name: str = "Pelanggan", email: str | None = None, language: str | None = None
+    ) -> Contact:
+        """The contact with this number; a new one gets a phone, i.e. may write. Raises: `Invalid`."""
+        known = self.contacts.look_up(f"phone:{phone}")
+        if known is not None:
+            return known
+        fields = {"firstName": first_name, "email": email, "language": language}
+        given = {name: value for name, value in fields.items() if value is not None}
+        return self.contacts.create(f"phone:{phone}", ContactFields.model_validate(given))
+
+    def say(self, contact: Contact | int, text: str, channel: int | None = None) -> Message:
+        """The customer writes `text`."""
+        return self.receive(contact, {"type": "text", "text": text}, channel)
+
+    def receive(self, contact: Contact | int, content: Content, channel: int | None = None) -> Message:
+        """The customer sends any message type, e.g. `{"type": "location", "latitude": …}`."""
+        return self.messages.receive(self._current(contact), content, channel)
+
+    def attach(
+        self,
+        contact: Contact | int,
+        data: bytes,
+        name: str = "file",
+        mime_type: str | None = None,
+        caption: str | None = None,
+        channel: int | None = None,
+    ) -> Message:
+        """The customer sends a file; an audio file is a voice note."""
+        media = self.media.add(name, data, mime_type)
+        attachment = {
+            "type": kind_of(media.mime_type),
+            "url": self.media_url(media),
+            "fileName": media.name,
+            "mimeType": media.mime_type,
+            "ext": media.name.rpartition(".")[2],
+            "size": str(len(data)),
+            "isPending": False,
+        }
+        content: dict[str, Any] = {"type": "attachment", "attachment": attachment}
+        if caption:
+            content["description"] = caption
+        return self.receive(contact, content, channel)
+
+    def media_url(self, media: Media) -> str:
+        return f"{self.base_url}/sandbox/media/{media.token}/{media.name}"
+
+    # The colleague.
+
+    def reply_as_human(self, contact: Contact | int, text: str, user: User | int | str | None = None) -> Message:
+        """A colleague writes to the customer; the conversation opens if it was closed."""
+        current, by = self._current(contact), self._colleague(user)
+        current = self.conversations.open(current, "user")
+        if not text.strip():
+            raise Invalid("text: it is empty")
+        channel = current.channel or self.workspace.channels[0].id
+        body = SendBody.model_validate({"channelId": channel, "message": {"type": "text", "text": text}})
+        return self.messages.send(current, body, Sender("user", by.id))
+
+    def assign(self, contact: Contact | int, user: User | int | str | None = None) -> Contact:
+        return self.conversations.assign(self._current(contact), self._colleague(user))
+
+    def unassign(self, contact: Contact | int) -> Contact:
+        return self.conversations.assign(self._current(contact), None)
+
+    def close(
+        self,
+        contact: Contact | int,
+        user: User | int | str | None = None,
+        category: str | None = None,
+        summary: str | None = None,
+    ) -> Contact:
+        return self.conversations.close(self._current(contact), "user", self._colleague(user), category, summary)
+
+    def reopen(self, contact: Contact | int) -> Contact:
+        return self.conversations.open(self._current(contact), "user")
+
+    def comment(self, contact: Contact | int, text: str, user: User | int | str | None = None) -> Comment:
+        return self.conversations.comment(self._current(contact), text, Sender("user", self._colleague(user).id))
+
+    def end_call(self, contact: Contact | int, seconds: int, user: User | int | str | None = None) -> None:
+        """A telephone call of `seconds` with a colleague has just ended."""
+        current, ended = self._current(contact), self.options.clock()
+        channel = self.workspace.channel(current.channel or self.workspace.channels[0].id)
+        began = ended - timedelta(seconds=seconds)
+        number = int(ended.timestamp() * 1000)
+        body = events.call_ended(current, channel, self._colleague(user), began, ended, number, self.workspace)
+        self.webhooks.emit(current.id, body)
+
+    def age(self, contact: Contact | int, since: timedelta) -> Contact:
+        """Pretend that the customer last wrote `since` ago, e.g. to leave the 24-hour window."""
+        return self.contacts.keep(replace(self._current(contact), last_incoming_at=self.options.clock() - since))
+
+    # What several parts must do together.
+
+    def delete_contact(self, contact: Contact) -> None:
+        self.messages.forget(contact.id)
+        self.conversations.forget(contact.id)
+        self.contacts.delete(contact)
+
+    def merge_contacts(self, first: Contact, second: Contact, fields: ContactFields) -> Contact:
+        kept, gone = self.contacts.merge(first, second, fields)
+        self.messages.move(gone.id, kept.id)
+        self.conversations.move(gone.id, kept.id)
+        return kept
+
+    def _current(self, contact: Contact | int) -> Contact:
+        return self.contacts.get(contact if isinstance(contact, int) else contact.id)
+
+    def _colleague(self, user: User | int | str | None) -> User:
+        if isinstance(user, User):
+            return user
+        return self.workspace.users[-1] if user is None else self.workspace.find_user(user)
+
+    def _seed(self) -> None:
+        for seed in self.options.seed:
+            values = {
+                "firstName": seed.first_name,
+                "lastName": seed.last_name,
+                "email": seed.email,
+                "language": seed.language,
+                "countryCode": seed.country_code,
+            }
+            given = {name: value for name, value in values.items() if value is not None}
+            self.contacts.create(f"phone:{seed.phone}", ContactFields.model_validate(given))
+
+    def _keys(self) -> Iterable[tuple[str, int | str]]:
+        yield "workspace", 0
+        yield "webhooks", 0
+        yield from (("media", media.token) for media in self.media.all())
+        yield from (("contact", contact.id) for contact in self.contacts.all())
+        yield from (("message", message.id) for message in self.messages.all())
+        yield from (("comment", number) for number in self.conversations.comments)
+        yield from (("delivery", number) for number in self.webhooks.deliveries)
+
+    def _record(self, kind: str, number: int | str) -> bytes | None:
+        record = self.look_up(kind, number)
+        return None if record is None else _ADAPTERS[kind].dump_json(record)
+
+    def look_up(self, kind: str, number: int | str) -> object:
+        """The record that a change of the feed speaks of; `None` when it is gone."""
+        match kind, number:
+            case "contact", int():
+                return self.contacts.peek(number)
+            case "message", int():
+                return self.messages.peek(number)
+            case "comment", int():
+                return self.conversations.comments.get(number)
+            case "delivery", int():
+                return self.webhooks.deliveries.get(number)
+            case "media", str():
+                return self.media.peek(number)
+            case "workspace", _:
+                return self.workspace.settings()
+            case "webhooks", _:
+                return tuple(self.webhooks.targets.values())
+        return None
+
+    def _restore(self, kind: str, record: Any) -> None:
+        match kind:
+            case "workspace":
+                self.workspace.restore(record)
+            case "webhooks":
+                for target in record:
+                    self.webhooks.restore_target(target)
+            case "contact":
+                self.contacts.keep(record)
+            case "message":
+                self.messages.keep(record)
+            case "comment":
+                self.conversations.keep_comment(record)
+            case "delivery":
+                self.webhooks.restore(record)
+            case "media":
+                self.media.keep(record)
+            case _:
+                raise Invalid(f"storage: {self.options.storage} holds an unknown record kind {kind!r}")

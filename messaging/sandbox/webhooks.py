@@ -1,0 +1,243 @@
+"""Events on their way out: signed, in order per contact, tried again until they are taken or given up."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import time
+import uuid
+from collections import deque
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import httpx
+
+from messaging.sandbox.errors import Invalid, NotFound
+from messaging.sandbox.faults import Faults
+from messaging.sandbox.feed import Feed
+from messaging.sandbox.options import Clock
+from messaging.sandbox.records import EVENT_TYPES, Attempt, Delivery, WebhookTarget
+from messaging.sandbox.wire import Json
+
+MOST_TARGETS = 35
+_LONGEST_WAIT = 60.0
+_KEPT = 2000
+
+
+def sign(secret: str, body: bytes) -> str:
+    """The value of `X-Webhook-Signature`: base64 of HMAC-SHA256 over the raw body."""
+    return base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest()).decode()
+
+
+def parse_events(names: object) -> tuple[str, ...]:
+    """Raises: `Invalid` for an event type that the platform does not have."""
+    if not isinstance(names, list | tuple) or not names:
+        raise Invalid("events: give a list of event types")
+    unknown = [name for name in names if name not in EVENT_TYPES]
+    if unknown:
+        raise Invalid(f"events: there is no event type {unknown[0]!r}; choose from {', '.join(EVENT_TYPES)}")
+    return tuple(names)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRule:
+    """`tries` deliveries in all; the first wait is `backoff`, each further one twice as long, at most a minute."""
+
+    tries: int
+    backoff: timedelta
+    timeout: timedelta
+
+    def wait(self, tried: int) -> float:
+        return min(_LONGEST_WAIT, float(self.backoff.total_seconds() * 2 ** (tried - 1)))
+
+
+@dataclass(slots=True)
+class _Line:
+    """The deliveries of one contact to one target, first come first served."""
+
+    waiting: deque[int] = field(default_factory=deque)
+    worker: asyncio.Task[None] | None = None
+
+
+class Webhooks:
+    """The targets, the log of deliveries, and the workers that carry them out."""
+
+    def __init__(self, feed: Feed, faults: Faults, clock: Clock, rule: RetryRule) -> None:
+        self._feed = feed
+        self._faults = faults
+        self._clock = clock
+        self.rule = rule
+        self.targets: dict[int, WebhookTarget] = {}
+        self.deliveries: dict[int, Delivery] = {}
+        self._lines: dict[tuple[int, int], _Line] = {}
+        self._number = 0
+        self._http: httpx.AsyncClient | None = None
+        self._slots = asyncio.Semaphore(64)
+
+    async def start(self) -> None:
+        """Open the client and go on with what was waiting."""
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=16)
+        self._http = httpx.AsyncClient(limits=limits, timeout=None, trust_env=False)  # noqa: S113 (timed per attempt)
+        for key in self._lines:
+            self._work(key)
+
+    async def stop(self) -> None:
+        """Stop at once; what is waiting stays waiting."""
+        await self._halt()
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
+
+    async def _halt(self) -> None:
+        workers = [line.worker for line in self._lines.values() if line.worker is not None]
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+        for line in self._lines.values():
+            line.worker = None
+
+    def clear(self) -> None:
+        """Forget every delivery; targets stay."""
+        for line in self._lines.values():
+            if line.worker is not None:
+                line.worker.cancel()
+        self._lines.clear()
+        self.deliveries.clear()
+
+    def add(self, url: str, secret: str, events: tuple[str, ...] = EVENT_TYPES) -> WebhookTarget:
+        """Raises: `Invalid` for what is no http(s) address, or the 36th target."""
+        if not url.startswith(("http://", "https://")):
+            raise Invalid(f"url: {url!r} is not an http or https address")
+        if len(self.targets) >= MOST_TARGETS:
+            raise Invalid(f"webhooks: a workspace has at most {MOST_TARGETS}")
+        target = WebhookTarget(1 + max(self.targets, default=0), url, secret, events)
+        self.restore_target(target)
+        return target
+
+    def remove(self, number: int) -> None:
+        if self.targets.pop(number, None) is None:
+            raise NotFound("Webhook not found")
+        self._feed.touch("webhooks")
+
+    def restore_target(self, target: WebhookTarget) -> None:
+        self.targets[target.id] = target
+        self._feed.touch("webhooks")
+
+    def restore(self, delivery: Delivery) -> None:
+        """Take back a delivery from a file; a waiting one is queued again."""
+        self._number = max(self._number, delivery.id)
+        self.deliveries[delivery.id] = delivery
+        if delivery.state == "waiting":
+            self._lines.setdefault((delivery.target, delivery.contact), _Line()).waiting.append(delivery.id)
+
+    def emit(self, contact: int, body: Json) -> None:
+        """Queue an event for every target that wants its type. One event has one `event_id` for all targets."""
+        event_type = str(body["event_type"])
+        event_id = str(uuid.uuid4())
+        rest = {key: value for key, value in body.items() if key != "event_type"}
+        text = json.dumps({"event_type": event_type, "event_id": event_id} | rest, ensure_ascii=False)
+        for target in self.targets.values():
+            if event_type in target.events:
+                self._number += 1
+                self._keep(Delivery(self._number, target.id, event_id, event_type, contact, text, self._clock()))
+                key = (target.id, contact)
+                self._lines.setdefault(key, _Line()).waiting.append(self._number)
+                self._work(key)
+        self._forget_old()
+
+    async def settled(self) -> None:
+        """Wait until nothing is waiting."""
+        while any(line.worker for line in self._lines.values()):
+            await asyncio.gather(*(line.worker for line in self._lines.values() if line.worker), return_exceptions=True)
+
+    def redeliver(self, number: int) -> Delivery:
+        """Deliver once more what was delivered or given up, with the same bytes."""
+        delivery = self.deliveries.get(number)
+        if delivery is None:
+            raise NotFound("Delivery not found")
+        if delivery.state != "waiting":
+            delivery = replace(delivery, state="waiting")
+            self._keep(delivery)
+            key = (delivery.target, delivery.contact)
+            self._lines.setdefault(key, _Line()).waiting.append(number)
+            self._work(key)
+        return delivery
+
+    def _keep(self, delivery: Delivery) -> None:
+        self.deliveries[delivery.id] = delivery
+        self._feed.touch("delivery", delivery.id)
+
+    def _forget_old(self) -> None:
+        if len(self.deliveries) > _KEPT:
+            for number in list(self.deliveries)[: len(self.deliveries) - _KEPT]:
+                if self.deliveries[number].state != "waiting":
+                    del self.deliveries[number]
+                    self._feed.touch("delivery", number)
+
+    def _work(self, key: tuple[int, int]) -> None:
+        line = self._lines[key]
+        if line.worker is None and line.waiting and self._http is not None:
+            line.worker = asyncio.create_task(self._run(key, line, self._http))
+
+    async def _run(self, key: tuple[int, int], line: _Line, http: httpx.AsyncClient) -> None:
+        try:
+            while line.waiting:
+                while self._faults.peek("hold_webhooks"):
+                    await self._feed.wait(self._feed.seq, 60)
+                    if self._feed.closed:
+                        return
+                if len(line.waiting) == 1 and (fault := self._faults.peek("reorder_webhooks")):
+                    await asyncio.sleep(fault.seconds)
+                newest_first = len(line.waiting) > 1 and self._faults.strike("reorder_webhooks")
+                number = line.waiting.pop() if newest_first else line.waiting.popleft()
+                try:
+                    await self._deliver(number, http)
+                except asyncio.CancelledError:
+                    line.waiting.appendleft(number)
+                    raise
+        finally:
+            line.worker = None
+            if not line.waiting and self._lines.get(key) is line:
+                del self._lines[key]
+
+    async def _deliver(self, number: int, http: httpx.AsyncClient) -> None:
+        tried = 0
+        while (target := self.targets.get(self.deliveries[number].target)) is not None:
+            first = self._attempt(number, target, http)
+            fault = self._faults.strike("duplicate_webhooks")
+            if fault is None:
+                taken = await first
+            else:
+                taken, _ = await asyncio.gather(first, self._attempt(number, target, http, fault.seconds))
+            tried += 1
+            if taken or tried >= self.rule.tries:
+                break
+            await asyncio.sleep(self.rule.wait(tried))
+        else:
+            taken = False
+        self._keep(replace(self.deliveries[number], state="delivered" if taken else "failed"))
+
+    async def _attempt(self, number: int, target: WebhookTarget, http: httpx.AsyncClient, delay: float = 0) -> bool:
+        await asyncio.sleep(delay)
+        body = self.deliveries[number].body.encode()
+        headers = {"content-type": "application/json", "user-agent": "balas-sandbox"}
+        if target.secret:
+            headers["x-webhook-signature"] = sign(target.secret, body)
+        status: int | None = None
+        error: str | None = None
+        at = self._clock()
+        async with self._slots:
+            began = time.monotonic()
+            try:
+                async with asyncio.timeout(self.rule.timeout.total_seconds()):
+                    status = (await http.post(target.url, content=body, headers=headers)).status_code
+            except TimeoutError:
+                error = f"no answer within {self.rule.timeout.total_seconds():g} s"
+            except (httpx.HTTPError, httpx.InvalidURL) as reason:
+                error = str(reason) or type(reason).__name__
+            spent = round((time.monotonic() - began) * 1000)
+        delivery = self.deliveries[number]
+        attempts = (*delivery.attempts, Attempt(at, status, error, spent))
+        self._keep(replace(delivery, attempts=attempts))
+        return status is not None and 200 <= status < 300

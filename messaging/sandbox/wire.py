@@ -1,0 +1,134 @@
+"""Every object as the REST API spells it."""
+
+import json
+from datetime import datetime
+
+from pydantic import JsonValue
+
+from messaging.sandbox.records import Channel, Contact, CustomField, Message, Sender, Tag, Template, User
+from messaging.sandbox.workspace import Workspace
+
+Json = dict[str, JsonValue]
+
+
+def seconds(at: datetime | None) -> int | None:
+    return None if at is None else int(at.timestamp())
+
+
+def person(user: User) -> Json:
+    return {"id": user.id, "firstName": user.first_name, "lastName": user.last_name, "email": user.email}
+
+
+def user(user: User) -> Json:
+    team: JsonValue = None if user.team is None else {"id": user.team[0], "name": user.team[1]}
+    return person(user) | {"role": user.role, "team": team, "restrictions": list(user.restrictions)}
+
+
+def bare_contact(contact: Contact, workspace: Workspace) -> Json:
+    """A contact as message webhooks carry it: neither tags nor custom fields."""
+    return {
+        "id": contact.id,
+        "firstName": contact.first_name,
+        "lastName": contact.last_name,
+        "phone": contact.phone,
+        "email": contact.email,
+        "language": contact.language,
+        "profilePic": contact.profile_pic,
+        "countryCode": contact.country_code,
+        "status": contact.status,
+        "assignee": None if contact.assignee is None else person(workspace.user(contact.assignee)),
+        "created_at": seconds(contact.created_at),
+        "lifecycle": contact.lifecycle,
+    }
+
+
+def contact(contact: Contact, workspace: Workspace) -> Json:
+    fields: list[JsonValue] = [
+        {"name": field.name, "value": contact.custom_fields.get(field.name)} for field in workspace.custom_fields
+    ]
+    return bare_contact(contact, workspace) | {
+        "custom_fields": fields or None,
+        "tags": list(contact.tags),
+        "isBlocked": contact.blocked,
+    }
+
+
+def sender(sender: Sender) -> Json:
+    return {"source": sender.source, "userId": sender.user, "teamId": None}
+
+
+def statuses(message: Message) -> list[JsonValue]:
+    return [
+        {"value": status.value, "timestamp": seconds(status.at)} | ({"message": status.reason} if status.reason else {})
+        for status in message.statuses
+    ]
+
+
+def message(message: Message) -> Json:
+    return {
+        "messageId": message.id,
+        "channelMessageId": message.channel_message_id,
+        "contactId": message.contact,
+        "channelId": message.channel,
+        "traffic": message.traffic,
+        "message": dict(message.content),
+        "status": statuses(message),
+        "sender": sender(message.sender),
+    }
+
+
+def channel(channel: Channel) -> Json:
+    return {
+        "id": channel.id,
+        "name": channel.name,
+        "source": channel.source,
+        "created_at": seconds(channel.created_at),
+    }
+
+
+def contact_channel(contact: Contact, of: Channel) -> Json:
+    return channel(of) | {
+        "contactChannelId": contact.id * 100 + of.id,
+        "meta": {},
+        "lastMessageTime": seconds(contact.last_message_at),
+        "lastIncomingMessageTime": seconds(contact.last_incoming_at),
+    }
+
+
+def template(template: Template) -> Json:
+    return {
+        "id": template.id,
+        "name": template.name,
+        "components": json.dumps([dict(part) for part in template.components], ensure_ascii=False),
+        "bundle": None,
+        "channelId": template.channel_id,
+        "botId": 1,
+        "languageCode": template.language,
+        "namespace": None,
+        "category": template.category,
+        "status": template.status,
+        "statusDetail": None,
+        "templateId": str(100_000 + template.id),
+    }
+
+
+def custom_field(field: CustomField) -> Json:
+    return {
+        "id": field.id,
+        "name": field.name,
+        "slug": field.slug,
+        "description": field.description,
+        "dataType": field.data_type,
+        "allowedValues": list(field.allowed_values) or None,
+    }
+
+
+def tag(tag: Tag) -> Json:
+    return {
+        "id": tag.id,
+        "name": tag.name,
+        "createdAt": tag.created_at.isoformat(),
+        "colorCode": tag.color,
+        "emoji": tag.emoji,
+        "description": tag.description,
+    }
