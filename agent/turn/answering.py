@@ -132,6 +132,7 @@ class Answering:
         context = Context(
             contact={
                 "id": contact.key.id,
+                "platform": contact.key.platform,
                 "first_name": contact.first_name,
                 "last_name": contact.last_name,
                 "phone": contact.phone,
