@@ -1,5 +1,6 @@
 """All actions of an agent, opened from its settings."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, tzinfo
@@ -11,7 +12,7 @@ from pydantic import SecretStr
 from actions.action import Action
 from actions.builtin.actions import builtin_action
 from actions.builtin.settings import BuiltinSettings, SendQrisAction
-from actions.errors import MissingAction
+from actions.errors import MissingAction, NameTaken
 from actions.http.action import HttpAction
 from actions.mcp.settings import McpAction
 from actions.redaction import Redactor
@@ -44,7 +45,7 @@ async def open_actions(
     settings: Sequence[ActionSettings],
     client: httpx.AsyncClient,
     *,
-    redactor: Redactor,
+    redactor: Redactor | None = None,
     clock: Callable[[], datetime],
     timezone: tzinfo,
     files: Path,
@@ -54,40 +55,45 @@ async def open_actions(
 
     Args:
         client: the guarded client of the process.
-        redactor: knows the agent's secrets; those of the actions are added.
+        redactor: knows the agent's secrets; those of the actions are added in any case.
         timezone: the agent's own, in which a customer's "tomorrow at nine" is meant.
         files: the folder of agent.yaml, out of which nothing is ever sent.
         extra: e.g. `send_qris`, which `{builtin: send_qris}` switches on.
 
     Raises:
         MissingAction: a built-in is switched on that nobody provides.
+        NameTaken: two actions have one name.
         McpError: an MCP server cannot be reached; the servers already started are stopped.
     """
-    redactor = redactor.also(secrets_of(settings))
-    provided = {action.name: action for action in extra}
+    redactor = (redactor or Redactor()).also(secrets_of(settings))
     found: dict[str, Action] = {}
+
+    def add(action: Action) -> None:
+        if action.name in found:
+            raise NameTaken(f"two actions are called {action.name}; rename one, or give the MCP server a prefix")
+        found[action.name] = action
+
     stack = AsyncExitStack()
     try:
         for entry in settings:
             if isinstance(entry, DeclaredAction):
-                found[entry.name] = HttpAction(entry, client, redactor, clock)
+                add(HttpAction(entry, client, redactor, clock))
             elif isinstance(entry, McpAction):
                 from actions.mcp.server import open_server
 
                 for action in await open_server(entry, client, redactor, stack):
-                    if action.name in found:
-                        raise MissingAction(f"two actions are called {action.name}; give the MCP server a prefix")
-                    found[action.name] = action
+                    add(action)
             elif isinstance(entry, SendQrisAction):
-                if "send_qris" not in provided:
+                if all(action.name != "send_qris" for action in extra):
                     raise MissingAction("the built-in action send_qris needs payments.qris in agent.yaml")
             elif isinstance(entry, BuiltinSettings):
-                action = builtin_action(entry, clock=clock, timezone=timezone, files=files)
-                found[action.name] = action
+                add(await asyncio.to_thread(builtin_action, entry, clock=clock, timezone=timezone, files=files))
+        for action in extra:
+            add(action)
     except BaseException:
         await stack.aclose()
         raise
-    return Actions(found | provided, stack)
+    return Actions(found, stack)
 
 
 def secrets_of(settings: object) -> set[str]:

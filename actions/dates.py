@@ -74,6 +74,7 @@ _AHEAD = re.compile(
 )
 _DAY = re.compile(rf"\b({_any(_DAYS)})\b")
 _NEXT_WEEK = re.compile(r"\b(?:minggu|pekan) depan\b|\bnext week\b")
+_NEXT_MONTH = re.compile(r"\bbulan depan\b|\bnext month\b")
 _WEEKDAY = re.compile(rf"\b(next |hari )?({_any(_WEEKDAYS)})\b( depan| next week)?")
 _ISO_DATE = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b")
 _NUMBER_DATE = re.compile(r"\b(\d{1,2})[/-](\d{1,2})(?:[/-](\d{4}|\d{2}))?\b")
@@ -83,7 +84,7 @@ _NAMED_DATE = re.compile(
 _DAY_OF_MONTH = re.compile(r"\b(?:tanggal|tgl|the)\s+(\d{1,2})\b")
 _TIME = re.compile(
     r"\b(?P<word>jam|pukul|pkl|at|@)?\s*(?P<half>setengah\s+)?(?P<hour>\d{1,2})(?:[.:](?P<minute>\d{2}))?"
-    rf"\s*(?P<half_day>am|pm|a\.m\.|p\.m\.)?(?:\s+(?P<less>kurang|lewat|lebih)\s+(?P<by>\d{{1,2}}))?"
+    r"(?:\s*(?P<half_day>am|pm|a\.m\.|p\.m\.))?(?:\s+(?P<less>kurang|lewat|lebih)\s+(?P<by>\d{1,2}))?"
     rf"(?:\s*(?P<part>{_any(_PARTS)})\b)?"
 )
 _PART = re.compile(rf"\b({_any(_PARTS)})\b")
@@ -195,6 +196,9 @@ def _day(phrase: str, today: date) -> tuple[date | None, str]:
             return today + timedelta(days=7), rest
         monday = today - timedelta(days=today.weekday()) + timedelta(days=7)
         return monday + timedelta(days=_WEEKDAYS[weekday[2]]), _without(rest, weekday)
+    if match := _NEXT_MONTH.search(phrase):
+        following = today.replace(day=1) + timedelta(days=32)
+        return _date(following.year, following.month, min(today.day, 28)), _without(phrase, match)
     if match := _DAY.search(phrase):
         kept = " malam " if "malam" in match[0] or match[0] == "tonight" else " sore " if "sore" in match[0] else " "
         return today + timedelta(days=_DAYS[match[1]]), phrase[: match.start()] + kept + phrase[match.end() :]
@@ -256,19 +260,19 @@ def _clock(phrase: str) -> _Clock | None:
     for match in _TIME.finditer(phrase):
         if not (match["word"] or match["minute"] or match["half_day"] or match["part"]):
             continue  # a bare number is no time
-        if (clock := _read_time(match)) is not None:
+        elsewhere = _PART.search(_without(phrase, match))
+        if (clock := _read_time(match, match["part"] or (elsewhere[1] if elsewhere else None))) is not None:
             return clock
     if part := _PART.search(phrase):
         return _Clock(_PARTS[part[1]], fixed=True)
     return None
 
 
-def _read_time(match: re.Match[str]) -> _Clock | None:
+def _read_time(match: re.Match[str], part: str | None) -> _Clock | None:
     hour, minute = int(match["hour"]), int(match["minute"] or 0)
     if hour > 24 or minute > 59:
         return None
     half_day = (match["half_day"] or "").replace(".", "")
-    part = match["part"]
     fixed = bool(half_day or part) or hour > 12 or hour == 0 or bool(match["minute"] and match["hour"].startswith("0"))
     minutes = hour % 24 * 60 + minute
     if half_day == "pm" or (

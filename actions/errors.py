@@ -2,6 +2,7 @@
 
     ActionsError                     something of agent.yaml or of the operator's world; the message says what to do
     ├── MissingAction                a built-in or a called action that nobody provides
+    ├── NameTaken                    two actions of one name
     ├── OpenApiError                 a document that cannot be imported
     └── McpError                     an MCP server that cannot be reached or does not speak MCP
 
@@ -25,6 +26,10 @@ class ActionsError(Exception):
 
 class MissingAction(ActionsError):
     """A built-in or a called action that nobody provides."""
+
+
+class NameTaken(ActionsError):
+    """Two actions of one name."""
 
 
 class OpenApiError(ActionsError):

@@ -63,7 +63,7 @@ def parse_source(text: str) -> Source:
     return Source("action", text)
 
 
-def _parse_sources(value: object) -> tuple[Source, ...]:
+def parse_sources(value: object) -> tuple[Source, ...]:
     items: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
     if not items or not all(isinstance(item, str | Source) for item in items):
         raise ValueError("write one source or a list of them, e.g. conversation or [conversation, get_order]")
@@ -104,7 +104,7 @@ Pattern = Annotated[str, AfterValidator(_regular_expression)]
 
 Sources = Annotated[
     tuple[Source, ...],
-    BeforeValidator(_parse_sources),
+    BeforeValidator(parse_sources),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
 ]
 

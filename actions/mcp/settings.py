@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from actions.http.settings import FreeHeaderName, Url
+from actions.parameters import Source, Sources
 from settings import Duration, Settings
 
 
@@ -18,6 +19,14 @@ def _one_way(value: Any) -> Any:
 
 def _words(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
+
+
+def _not_a_value(sources: tuple[Source, ...]) -> tuple[Source, ...]:
+    if sources[0].kind in ("secret", "const"):
+        raise ValueError(
+            "a tool's parameter comes from the contact, the conversation or an action; found a fixed value"
+        )
+    return sources
 
 
 class McpServer(Settings):
@@ -40,6 +49,10 @@ class McpAction(Settings):
     tools: list[str] | None = Field(None, description="the tools to offer; all when left out")
     prefix: Annotated[str, AfterValidator(str.strip)] = Field(
         "", pattern=r"^[A-Za-z0-9_-]{0,32}$", description="a prefix of the tools' names, where they would clash"
+    )
+    bind: dict[str, Annotated[Sources, AfterValidator(_not_a_value)]] = Field(
+        default_factory=dict,
+        description="where parameters come from, by name, in every tool that has them: {phone: contact.phone}",
     )
     effect: bool | None = Field(
         None,

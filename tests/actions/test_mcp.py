@@ -1,0 +1,100 @@
+"""The tools of real MCP servers, over standard input and over HTTP."""
+
+import asyncio
+import socket
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from pydantic import TypeAdapter
+
+from actions import Actions, open_actions
+from actions.errors import ActionsError, McpError
+from actions.settings import ActionList
+from tests.actions.conftest import context
+from tests.actions.mcp_server import server
+
+PROGRAM = [sys.executable, str(Path(__file__).with_name("mcp_server.py"))]
+
+
+async def opened(client: httpx.AsyncClient, entry: dict[str, Any], *more: dict[str, Any]) -> Actions:
+    settings = TypeAdapter(ActionList).validate_python([{"timeout": "20s", **entry}, *more])
+    return await open_actions(
+        settings, client, clock=lambda: datetime(2026, 11, 21, tzinfo=UTC), timezone=UTC, files=Path.cwd()
+    )
+
+
+@pytest.fixture
+async def address() -> AsyncIterator[str]:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    app = uvicorn.Server(uvicorn.Config(server().streamable_http_app(), log_level="error", lifespan="on"))
+    task = asyncio.create_task(app.serve(sockets=[listener]))
+    while not app.started:
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
+    app.should_exit = True
+    await task
+
+
+async def test_the_tools_of_a_program_are_actions_under_binding_and_provenance(client: httpx.AsyncClient) -> None:
+    bind = {"phone": "contact.phone", "item": "conversation"}
+    actions = await opened(client, {"mcp": {"command": PROGRAM}, "prefix": "gudang", "bind": bind})
+    try:
+        assert sorted(actions) == ["gudang_broken", "gudang_die", "gudang_reserve", "gudang_stock"]
+        assert not actions["gudang_stock"].effect
+        assert actions["gudang_reserve"].effect
+        assert set(actions["gudang_reserve"].parameters["properties"]) == {"item", "count"}  # type: ignore[arg-type]
+
+        told = context(said=["ada kopi?"])
+        outcome = await actions["gudang_stock"].run({"item": "kopi"}, told)
+        assert (outcome.status, outcome.data) == ("done", {"item": "kopi", "left": 7})
+        outcome = await actions["gudang_reserve"].run({"item": "kopi", "count": 2}, told)
+        assert outcome.content == "2 kopi for +6281234567890"
+        assert (await actions["gudang_reserve"].run({"item": "teh", "count": 2}, told)).status == "refused"
+        refused = await actions["gudang_reserve"].run({"item": "kopi", "count": 2, "phone": "+62800"}, told)
+        assert refused.status == "refused"
+        assert (await actions["gudang_stock"].run({"item": 3}, told)).status == "refused"
+        failed = await actions["gudang_broken"].run({"item": "kopi"}, told)
+        assert failed.status == "failed"
+        assert "no shelf for kopi" in failed.content
+
+        assert (await actions["gudang_die"].run({}, told)).status == "unknown"
+        assert (await actions["gudang_stock"].run({"item": "kopi"}, told)).status == "done", "it is started again"
+    finally:
+        await actions.aclose()
+
+
+async def test_a_server_is_reached_over_http_through_the_guard(client: httpx.AsyncClient, address: str) -> None:
+    actions = await opened(client, {"mcp": {"url": address}, "tools": ["stock"]})
+    try:
+        assert list(actions) == ["stock"]
+        assert (await actions["stock"].run({"item": "teh"}, context())).data == {"item": "teh", "left": 7}
+    finally:
+        await actions.aclose()
+
+
+async def test_a_server_on_a_private_address_is_refused_unless_allowed(address: str) -> None:
+    from actions.guard import guarded_client
+
+    async with guarded_client() as strict:
+        with pytest.raises(McpError, match="allow_private"):
+            await opened(strict, {"mcp": {"url": address}})
+
+
+async def test_a_program_that_is_no_mcp_server_is_an_error_that_names_it(client: httpx.AsyncClient) -> None:
+    with pytest.raises(McpError, match="definitely-not-there cannot be reached"):
+        await opened(client, {"mcp": {"command": "definitely-not-there"}})
+
+
+async def test_a_tool_that_the_server_lacks_and_a_name_that_is_taken_are_errors(client: httpx.AsyncClient) -> None:
+    with pytest.raises(McpError, match="no tool stok; it has broken, die, reserve, stock"):
+        await opened(client, {"mcp": {"command": PROGRAM}, "tools": ["stok"]})
+    taken = {"name": "stock", "description": "x", "request": {"url": "https://x.example/"}}
+    with pytest.raises(ActionsError, match="prefix"):
+        await opened(client, {"mcp": {"command": PROGRAM}}, taken)
