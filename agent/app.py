@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import httpx
 
     from actions.action import Action
+    from actions.qris.gateways.gateway import Gateway
+    from actions.settings import ActionSettings
     from knowledge import Knowledge
     from messaging.platform import Platform
     from voice import Transcriber
@@ -77,13 +79,16 @@ async def open_knowledge(
     config: AgentConfig, database: Database | None = None, client: "httpx.AsyncClient | None" = None
 ) -> "AsyncIterator[Knowledge]":
     """The agent's knowledge base; without `database` and `client` it opens its own."""
-    from agent.ledger.knowledge import LedgerKnowledgeStore
-    from knowledge import IndexLocked, Knowledge
+    from agent.ledger.knowledge import SqlKnowledgeStore
+    from knowledge import Knowledge
+    from knowledge.errors import IndexLocked
 
     async with AsyncExitStack() as stack:
-        database = database or await stack.enter_async_context(open_ledger(config))
-        client = client or await stack.enter_async_context(_guarded(config))
-        store = LedgerKnowledgeStore(database)
+        if database is None:
+            database = await stack.enter_async_context(open_ledger(config))
+        if client is None:
+            client = await stack.enter_async_context(_guarded(config))
+        store = SqlKnowledgeStore(database)
         try:
             knowledge = await Knowledge.open(config.knowledge, config.folder, store, client, now)
         except IndexLocked as error:
@@ -95,25 +100,43 @@ async def open_knowledge(
 
 @asynccontextmanager
 async def open_actions(
-    config: AgentConfig, database: Database | None = None, client: "httpx.AsyncClient | None" = None
+    config: AgentConfig,
+    database: Database | None = None,
+    client: "httpx.AsyncClient | None" = None,
+    gateway: "Gateway | None" = None,
 ) -> "AsyncIterator[Mapping[str, Action]]":
     """The agent's actions by name; without `database` and `client` it opens its own."""
-    from actions import open_actions as open_declared
+    from actions import Redactor
+    from actions import open_actions as open_listed
+    from actions.catalogue import secrets_of
     from agent.payments import payment_actions
 
     async with AsyncExitStack() as stack:
-        database = database or await stack.enter_async_context(open_ledger(config))
-        client = client or await stack.enter_async_context(_guarded(config))
-        actions = await open_declared(
-            config.actions,
+        if database is None:
+            database = await stack.enter_async_context(open_ledger(config))
+        if client is None:
+            client = await stack.enter_async_context(_guarded(config))
+        actions = await open_listed(
+            [*config.actions, *_implied(config)],
             client,
+            redactor=Redactor(secrets_of(config)),
             clock=now,
             timezone=config.zone,
             files=config.folder,
-            extra=await payment_actions(config, database, stack),
+            extra=payment_actions(config.payments, database, config.messaging.effective_platform, gateway),
         )
         stack.push_async_callback(actions.aclose)
         yield actions
+
+
+def _implied(config: AgentConfig) -> "list[ActionSettings]":
+    """Built-in actions that are on without being listed: a customer may ask for a human unless agent.yaml says otherwise."""
+    from actions.builtin.settings import HandOverAction
+
+    listed = any(isinstance(action, HandOverAction) for action in config.actions)
+    if listed or "asked" not in config.conversation.handover.when:
+        return []
+    return [HandOverAction(builtin="hand_over")]
 
 
 @dataclass(slots=True)
@@ -127,6 +150,7 @@ class Agent:
     knowledge: "Knowledge"
     actions: "Mapping[str, Action]"
     transcriber: "Transcriber | None"
+    gateway: "Gateway | None"
     attendant: Attendant
     base_url: str
     owner: str
@@ -162,7 +186,7 @@ class Agent:
         report = await self.knowledge.sync()
         for source in report.sources:
             if source.error:
-                log.warning("source_failed", source=source.name, error=source.error)
+                log.warning("source_failed", source=source.source, error=source.error)
         self.ready = True
         self._tasks.append(asyncio.create_task(self.knowledge.keep_fresh(), name="knowledge"))
 
@@ -205,6 +229,7 @@ async def open_agent(
     import httpx
 
     from agent.models.chat import open_models
+    from agent.payments import open_gateway
     from agent.turn.answering import Answering
     from agent.turn.listen import Listener
     from agent.turn.loop import Loop, LoopLimits
@@ -224,7 +249,8 @@ async def open_agent(
             platform = open_platform(config.messaging, client, clock)
             stack.push_async_callback(platform.aclose)
         knowledge = await stack.enter_async_context(open_knowledge(config, database, guarded))
-        actions = await stack.enter_async_context(open_actions(config, database, guarded))
+        gateway = open_gateway(config.payments, client, clock)
+        actions = await stack.enter_async_context(open_actions(config, database, guarded, gateway))
         languages = ("id", "en", "ms") if config.language == "auto" else (config.language,)
         transcriber = open_transcriber(config.voice, client=client, languages=languages, base=config.folder)
         if transcriber is not None:
@@ -283,6 +309,7 @@ async def open_agent(
             knowledge=knowledge,
             actions=actions,
             transcriber=transcriber,
+            gateway=gateway,
             attendant=attendant,
             base_url=base_url or config.server.public_url or f"http://{config.server.host}:{config.server.port}",
             owner=owner,

@@ -121,17 +121,35 @@ async def _webhook(request: Request) -> Response:
 
 
 async def _payment(request: Request) -> Response:
-    from agent.payments import receive_notification
+    from actions.qris.errors import NotificationForged, NotificationUnreadable
+    from agent.payments import receive
 
+    agent = _agent(request)
+    name = request.path_params["gateway"]
+    if agent.gateway is None or agent.gateway.name != name:
+        return JSONResponse({"error": f"the gateway {name!r} is not configured here"}, 404)
     try:
         body = await read_body(request, LARGEST_WEBHOOK)
+        settled, order = await receive(
+            agent.gateway, agent.database, dict(request.headers), body, request.url.path, agent.clock()
+        )
     except (TooLarge, ValueError):
         return JSONResponse({"error": f"larger than {LARGEST_WEBHOOK} bytes"}, 413)
-    try:
-        return await receive_notification(_agent(request), request.path_params["gateway"], request, body)
+    except NotificationForged as error:
+        log.warning("payment_refused", gateway=name, reason=str(error))
+        return JSONResponse({"error": str(error)}, 401)
+    except NotificationUnreadable as error:
+        log.warning("payment_unreadable", gateway=name, reason=str(error))
+        return JSONResponse({"error": str(error)}, 400)
     except LedgerUnavailable as error:
         log.error("payment_not_recorded", reason=str(error))
         return JSONResponse({"error": "the ledger cannot be written now"}, 503, headers=_RETRY_AFTER)
+    if isinstance(settled, str):
+        log.warning("payment_unmatched", gateway=name, order=order, reason=settled)
+        return JSONResponse({"accepted": True, "matched": False})
+    await agent.engine.wake(settled.payment.contact, agent.clock())
+    log.info("payment_settled", gateway=name, order=order, state=settled.payment.state, changed=settled.changed)
+    return JSONResponse({"accepted": True})
 
 
 async def _media(request: Request) -> Response:

@@ -1,0 +1,146 @@
+"""A small world for one test: a platform, a model, and the agent as a process that can be killed and started again."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from ruamel.yaml import YAML
+
+from messaging.sandbox import RunningSandbox, SandboxOptions
+from messaging.sandbox.records import Contact, Message
+from tests.acceptance.stub_model import StubModel, stub_model
+
+SECRET = "acceptance-secret"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@dataclass
+class World:
+    """`agent` is the process, once `start` was called. `log` holds what it wrote."""
+
+    folder: Path
+    sandbox: RunningSandbox
+    model: StubModel
+    port: int
+    config: dict[str, Any]
+    agent: asyncio.subprocess.Process | None = None
+    log: list[str] = field(default_factory=list)
+    _reading: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def write(self) -> None:
+        with (self.folder / "agent.yaml").open("w") as file:
+            YAML().dump(self.config, file)
+
+    async def start(
+        self, *, environment: Mapping[str, str] | None = None, command: tuple[str, ...] = ("serve",)
+    ) -> None:
+        """Start the agent and wait until it is ready (or has died)."""
+        self.write()
+        self.agent = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "agent",
+            "--log-level",
+            "info",
+            *command,
+            "-c",
+            str(self.folder / "agent.yaml"),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, **(environment or {})},
+        )
+        self._reading = asyncio.create_task(self._read(self.agent))
+        async with httpx.AsyncClient() as client:
+            for _ in range(1200):
+                if self.agent.returncode is not None:
+                    return
+                with suppress(httpx.HTTPError):
+                    if (await client.get(f"{self.url}/readyz")).status_code == 200:
+                        return
+                await asyncio.sleep(0.05)
+        raise AssertionError("the agent did not get ready:\n" + "\n".join(self.log[-30:]))
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        async for line in process.stdout:
+            self.log.append(line.decode(errors="replace").rstrip())
+
+    async def kill(self) -> None:
+        """`kill -9`."""
+        assert self.agent is not None
+        with suppress(ProcessLookupError):
+            self.agent.kill()
+        await self.agent.wait()
+
+    async def died(self, within: float = 30) -> None:
+        """Wait until the process is dead by its own doing."""
+        assert self.agent is not None
+        async with asyncio.timeout(within):
+            await self.agent.wait()
+
+    async def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        assert self.agent is not None
+        if self.agent.returncode is None:
+            self.agent.terminate()
+        async with asyncio.timeout(40):
+            code = await self.agent.wait()
+        if self._reading is not None:
+            await self._reading
+        return code
+
+    async def texts(
+        self, contact: Contact, *, count: int = 1, after: Message | int = 0, within: float = 20
+    ) -> list[str]:
+        """The texts that the customer got, once there are `count` messages."""
+        found = await self.sandbox.replies(contact, after=after, count=count, within=within)
+        return [str(message.content.get("text") or message.content.get("attachment")) for message in found]
+
+    async def settled(self, seconds: float = 1.5) -> None:
+        """Let whatever might still happen happen."""
+        await asyncio.sleep(seconds)
+
+
+@asynccontextmanager
+async def world(folder: Path, **changes: Any) -> AsyncIterator[World]:
+    """A world whose agent is configured by defaults and `changes` (top-level keys of agent.yaml)."""
+    port = free_port()
+    options = SandboxOptions(port=0, webhook_url=f"http://127.0.0.1:{port}/webhooks/aelyst", webhook_secret=SECRET)
+    async with RunningSandbox(options) as sandbox, stub_model() as model:
+        config: dict[str, Any] = {
+            "name": "Melati",
+            "instructions": "Kamu Melati, asisten Kopi Senja.",
+            "model": {"name": "stub", "base_url": model.url, "fallbacks": []},
+            "messaging": {
+                "platform": "aelyst",
+                "base_url": sandbox.api_url,
+                "token": sandbox.token,
+                "webhook_secret": SECRET,
+            },
+            "voice": {"model": "none"},
+            "server": {"port": port},
+        }
+        config.update(changes)
+        one = World(folder, sandbox, model, port, config)
+        try:
+            yield one
+        finally:
+            if one.agent is not None and one.agent.returncode is None:
+                await one.kill()
+            if one._reading is not None:
+                await one._reading

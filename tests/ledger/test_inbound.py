@@ -1,0 +1,77 @@
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+from agent.ledger import contacts, history, inbound
+from agent.ledger.database import Database
+from messaging.types import AssigneeChanged, ContactKey, ConversationClosed, Event, Person
+from tests.ledger.messages import BUDI, NOW, RULES, contact, message, sent
+
+
+async def _accept(database: Database, event: Event) -> inbound.Accepted:
+    return await database.write(lambda connection: inbound.accept(connection, event, NOW, RULES))
+
+
+async def test_a_message_is_recorded_once_however_often_it_is_delivered(database: Database) -> None:
+    results = await asyncio.gather(*(_accept(database, message(1)) for _ in range(10)))
+    assert sorted(result.duplicate for result in results) == [False] + [True] * 9
+    waiting = await database.read(lambda connection: inbound.waiting(connection, BUDI))
+    assert [each.text for each in waiting] == ["halo"]
+
+
+async def test_accepting_says_when_the_contact_is_due_and_writes_it_down(database: Database) -> None:
+    result = await _accept(database, message(1))
+    assert result.wake_at == NOW + timedelta(seconds=1)
+    assert await database.read(contacts.due) == [(BUDI, NOW + timedelta(seconds=1))]
+
+
+async def test_messages_of_a_contact_keep_the_order_in_which_they_were_accepted(database: Database) -> None:
+    await asyncio.gather(*(_accept(database, message(n, key=ContactKey("aelyst", str(n % 3)))) for n in range(60)))
+    for n in range(3):
+        key = ContactKey("aelyst", str(n))
+        rows = await database.read(lambda connection, key=key: inbound.waiting_rows(connection, key))
+        numbers = [row.n for row in rows]
+        assert len(numbers) == 20
+        assert numbers == sorted(numbers)
+
+
+async def test_what_a_later_event_does_not_know_is_not_forgotten(database: Database) -> None:
+    await _accept(database, message(1))
+    await _accept(database, AssigneeChanged(replace(contact(), phone=None, email="budi@example.com")))
+    state = await database.read(lambda connection: contacts.load(connection, BUDI))
+    assert state is not None
+    assert (state.contact.phone, state.contact.email) == ("+6281234567802", "budi@example.com")
+    assert state.channel is not None
+    assert state.channel.source == "whatsapp_cloud"
+
+
+async def test_a_human_who_writes_silences_the_agent_and_joins_the_history(database: Database) -> None:
+    await _accept(database, sent(1, by_human=True, text="Saya bantu ya"))
+    await _accept(database, sent(1, by_human=True, text="Saya bantu ya"))
+    state = await database.read(lambda connection: contacts.load(connection, BUDI))
+    assert state is not None
+    assert state.paused(NOW)
+    assert not state.paused(NOW + timedelta(hours=12))
+    lines = await database.read(lambda connection: history.recent(connection, BUDI, 10))
+    assert [(line.author, line.text) for line in lines] == [("human", "Saya bantu ya")]
+
+
+async def test_the_echo_of_our_own_message_silences_nobody(database: Database) -> None:
+    await _accept(database, message(1))
+    await _accept(database, sent(1, by_human=False))
+    state = await database.read(lambda connection: contacts.load(connection, BUDI))
+    assert state is not None
+    assert not state.paused(NOW)
+
+
+async def test_assigning_pauses_and_unassigning_or_closing_gives_back(database: Database) -> None:
+    async def paused_after(event: Event) -> bool:
+        await _accept(database, event)
+        state = await database.read(lambda connection: contacts.load(connection, BUDI))
+        assert state is not None
+        return state.paused(NOW)
+
+    assert await paused_after(AssigneeChanged(contact(assignee=Person("2", "Rina"))))
+    assert not await paused_after(AssigneeChanged(contact()))
+    assert await paused_after(sent(1, by_human=True))
+    assert not await paused_after(ConversationClosed(contact()))
