@@ -77,13 +77,13 @@ class SendQris:
         confirm_expires: timedelta = timedelta(minutes=15),
         claims: Sequence[str] = (),
     ) -> None:
-        """`gateway` is what `settings.gateway` describes (see `actions.qris.gateways.connect`); the rest overrides texts."""
-        source = gateway or settings.payload
-        if source is None:
-            raise ValueError(f"payments.qris has no payload, and its gateway was not handed in: {settings.describe()}")
+        """`gateway` is what `settings.gateway` describes (see `actions.qris.gateways.connect`); the rest overrides texts.
+
+        Without the gateway that `settings` asks for, the action can be looked at and checked, but sends nothing.
+        """
         self._settings = settings
         self._book = book
-        self._source: Gateway | str = source
+        self._source: Gateway | str | None = gateway or settings.payload
         self.name = name or NAME
         self.description = description or DESCRIPTION
         self.parameters: Mapping[str, Json] = PARAMETERS
@@ -180,6 +180,8 @@ class SendQris:
     async def _new(self, wanted: _Wanted, context: Context) -> Outcome:
         expires = context.now + self._settings.expires
         reference = wanted.reference or _reference(context.key)
+        if self._source is None:
+            return Outcome("failed", f"No code was sent: {self._settings.describe()} are not connected here.")
         if not isinstance(self._source, str):
             return await self._charge(self._source, wanted.amount, reference, expires, context)
         amount = await self._unique(wanted.amount, expires, context)

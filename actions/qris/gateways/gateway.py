@@ -55,5 +55,5 @@ class Gateway(Protocol):
     def verify(self, headers: Mapping[str, str], body: bytes, path: str) -> Event:
         """The event of a notification. `headers` has lower-case names; `path` is that of our own URL, as it was called.
 
-        Raises `NotificationForged` or `NotificationUnreadable`. The signature is compared in constant time.
+        Raises `NotificationForged` or `NotificationUnreadable`. Secrets are compared in constant time.
         """
