@@ -11,6 +11,7 @@ from voice.sniff import sniff
 from voice.worker import Options
 
 _LIBRARIES = 1_500 * 2**20  # bytes of address space that Python, FFmpeg, CTranslate2 and ONNX Runtime take
+_PER_THREAD = 128 * 2**20  # bytes: its stack and its malloc arena
 _PER_SECOND = 1_500_000  # bytes for a second of sound: samples, the voice detector's windows, the spectrogram
 _MODEL_COPIES = 3  # while loading, a model's file and its converted weights are there at once
 
@@ -31,13 +32,15 @@ def spoken(settings: VoiceSettings, languages: Sequence[str]) -> tuple[str, ...]
 def options(settings: VoiceSettings, folder: Path | None) -> Options:
     """What a worker is started with: the configured limits, or what the model and the longest note need."""
     longest = settings.longest.total_seconds()
+    threads = settings.threads or spare_threads(settings.workers)
     weights = (folder / "model.bin").stat().st_size if folder else 0
+    needed = _LIBRARIES + _MODEL_COPIES * weights + _PER_THREAD * threads + _PER_SECOND * longest
     return Options(
         folder=None if folder is None else str(folder),
-        threads=settings.threads or spare_threads(settings.workers),
+        threads=threads,
         beam=settings.beam,
         longest=longest,
-        memory=settings.memory or int(_LIBRARIES + _MODEL_COPIES * weights + _PER_SECOND * longest),
+        memory=settings.memory or int(needed),
     )
 
 

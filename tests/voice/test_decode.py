@@ -1,0 +1,112 @@
+"""The bounded decoder."""
+
+import struct
+from contextlib import suppress
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.voice.conftest import NOTES, Note
+from tests.voice.recordings import RATE, bomb, encode, samples, silence
+from tests.voice.test_sniff import IMPOSTORS
+from voice.decode import decode
+from voice.errors import TooLong, Unintelligible, Unreadable
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("note", NOTES, ids=lambda note: note.path.stem)
+def test_a_note_decodes_to_the_samples_that_faster_whisper_would_hear(note: Note) -> None:
+    assert np.array_equal(decode(note.audio, MINUTE), samples(note.audio))
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "rate"),
+    [
+        ("mp3", "libmp3lame", 44_100),
+        ("ipod", "aac", 44_100),
+        ("3gp", "libopencore_amrnb", 8_000),
+        ("adts", "aac", 44_100),
+        ("amr", "libopencore_amrnb", 8_000),
+        ("wav", "pcm_s16le", 16_000),
+        ("webm", "libopus", 48_000),
+    ],
+)
+def test_other_containers_decode_to_the_same_length(container: str, codec: str, rate: int) -> None:
+    sound = samples(NOTES[1].audio)
+
+    assert abs(len(decode(encode(sound, container, codec, rate), MINUTE)) - len(sound)) < RATE * 0.1
+
+
+def test_an_hour_in_less_than_a_megabyte_is_refused() -> None:
+    recording = bomb(3600)
+    assert len(recording) < 0.95 * 2**20
+
+    with pytest.raises(TooLong, match=r"longer than 300 s .*voice\.longest"):
+        decode(recording, timedelta(minutes=5))
+
+
+def test_the_limit_is_counted_in_samples_to_the_one() -> None:
+    exactly = encode(silence(2), "wav", "pcm_s16le")
+    more = encode(np.append(silence(2), np.float32(0)), "wav", "pcm_s16le")
+
+    assert len(decode(exactly, timedelta(seconds=2))) == 2 * RATE
+    with pytest.raises(TooLong):
+        decode(more, timedelta(seconds=2))
+
+
+def test_a_header_that_hides_its_length_is_not_asked() -> None:
+    wav = bytearray(encode(silence(3), "wav", "pcm_s16le"))
+    at = wav.index(b"data") + 4
+    wav[at : at + 4] = b"\xff\xff\xff\xff"  # as a stream writes it that does not know its end
+
+    with pytest.raises(TooLong):
+        decode(bytes(wav), timedelta(seconds=2))
+
+
+@pytest.mark.parametrize("rate", [1, 100, 3_999, 192_001, 4_000_000_000])
+def test_a_forged_sample_rate_is_refused_before_it_multiplies_anything(rate: int) -> None:
+    wav = bytearray(encode(silence(1), "wav", "pcm_s16le"))
+    wav[24:28] = struct.pack("<I", rate)
+
+    with pytest.raises(Unintelligible):
+        decode(bytes(wav), MINUTE)
+
+
+@pytest.mark.parametrize("name", IMPOSTORS)
+def test_what_only_begins_like_ogg_is_unreadable(name: str) -> None:
+    page = NOTES[0].audio[:47]  # a true first page, naming Opus
+    with pytest.raises(Unreadable):
+        decode(page + IMPOSTORS[name] * 50, MINUTE)
+
+
+def test_a_picture_in_an_audio_container_is_unreadable() -> None:
+    with pytest.raises(Unreadable):
+        decode(b"ID3\x04\x00\x00\x00\x00\x00\x00" + IMPOSTORS["png"] * 20, MINUTE)
+
+
+def test_a_codec_that_no_voice_note_uses_is_refused() -> None:
+    with pytest.raises(Unreadable, match="coded as adpcm_ima_wav"):
+        decode(encode(silence(1), "wav", "adpcm_ima_wav"), MINUTE)
+
+
+def test_a_note_cut_off_at_every_tenth_byte_is_shorter_or_unreadable() -> None:
+    note = min((note.audio for note in NOTES), key=len)
+    whole = len(decode(note, MINUTE))
+
+    for end in range(0, len(note), 10):
+        with suppress(Unreadable):
+            assert 0 < len(decode(note[:end], MINUTE)) <= whole
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_damaged_note_never_raises_anything_else(data: st.DataObject) -> None:
+    note = bytearray(NOTES[data.draw(st.integers(0, len(NOTES) - 1))].audio)
+    for _ in range(data.draw(st.integers(1, 20))):
+        note[data.draw(st.integers(0, len(note) - 1))] = data.draw(st.integers(0, 255))
+    with suppress(Unintelligible):
+        assert 0 < len(decode(bytes(note), MINUTE)) <= 60 * RATE
