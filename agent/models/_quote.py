@@ -1,0 +1,215 @@
+"""The part of a passage that answers a question, short enough for a chat; or nothing, when none does.
+
+A short passage is quoted whole: cutting it risks cutting off the fact. A long one is quoted around the lines that share most
+words with the question. Sentences that give orders to the reader are never quoted: a document informs, it does not command.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.models import _words
+from agent.turn.language import detect
+from agent.turn.passages import Passage
+
+_RELEVANT = 0.45
+"""The share of a question's subject that a passage must hold to count as an answer."""
+
+_WHOLE = 60
+"""Words up to which a passage is quoted whole, and the size of the window into a longer one."""
+
+_MOST_ROWS = 5
+
+_ORDERS = re.compile(
+    r"\b(ignore|disregard|forget|abaikan|lupakan|acuhkan)\b.{0,40}\b(rules?|instructions?|prompts?|previous|above|aturan|instruksi|"
+    r"perintah|sebelumnya)\b|\b(system prompt|you are now|kamu sekarang adalah|call the (tool|action|function))\b",
+    re.IGNORECASE,
+)
+_HEADING = re.compile(r"^#{1,6}\s+(?P<text>.+)$")
+_CELL = re.compile(r"^(?P<name>[^:|\n]{1,40}): (?P<value>\S.*)$")
+_RULER = re.compile(r"^\|?[\s:|-]+\|?$")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9À-Þ\"'(])")
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What to say of `passages`. `cover` is the share of the question's subject that they hold, 0 to 1."""
+
+    text: str
+    passages: tuple[Passage, ...]
+    cover: float
+
+    @property
+    def stale(self) -> bool:
+        return any(passage.stale for passage in self.passages)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rated:
+    passage: Passage
+    cover: float
+    score: float
+    held: frozenset[str]
+
+
+def find(question: str, passages: Sequence[Passage], language: str, context: str = "") -> Quote | None:
+    """The best quote for a question. `context` is what was talked about before; it helps a short question, and only that.
+
+    `None`: no passage is about it.
+    """
+    asked = {word: _words.weight(word) for word in _words.content(question)}
+    if not asked:
+        asked = dict.fromkeys(sorted(_words.hints(question)), 1.0)
+    if context and sum(asked.values()) <= 1.5:
+        asked = {word: 0.5 * _words.weight(word) for word in _words.content(context)} | asked
+    total = sum(asked.values())
+    if total < 0.5:
+        return None
+    hints = _words.hints(question)
+    rated = [_rate(n, passage, asked, hints, language) for n, passage in enumerate(passages)]
+    best = max(rated, key=lambda each: each.score, default=None)
+    if best is None or best.cover < _RELEVANT:
+        return None
+    if _cells(best.passage.text) is not None:
+        chosen = [each for each in rated if _same_table(each, best) and each.cover >= best.cover - 0.01][:_MOST_ROWS]
+    else:
+        chosen = [best]
+    held = frozenset().union(*(each.held for each in chosen))
+    rest = {word: weight for word, weight in asked.items() if word not in held}
+    other = _complement(rest, total, [each for each in rated if each not in chosen])
+    if other is not None:
+        chosen.append(other)
+        held |= other.held
+    text = "\n".join(part for each in chosen if (part := excerpt(each.passage, asked)))
+    if not text:
+        return None
+    cover = sum(weight for word, weight in asked.items() if word in held) / total
+    return Quote(text, tuple(each.passage for each in chosen), cover)
+
+
+def _rate(n: int, passage: Passage, asked: dict[str, float], hints: set[str], language: str) -> _Rated:
+    total = sum(asked.values())
+    head = _words.Vocabulary([passage.title, passage.question])
+    body = _words.Vocabulary([passage.title, passage.question, passage.text])
+    held = frozenset(word for word in asked if body.has(word))
+    cover = sum(asked[word] for word in held) / total
+    in_head = sum(weight for word, weight in asked.items() if head.has(word)) / total
+    hinted = bool(hints) and not hints.isdisjoint(body.forms)
+    same_language = detect(passage.text, language) == language
+    extra = 0.06 / (n + 1) + 0.06 * hinted + 0.05 * same_language
+    if passage.question:  # an entry that asks exactly this beats one that mentions it
+        subject = [word for word in _words.content(passage.question) if _words.weight(word) == 1.0]
+        said = _words.Vocabulary(asked)
+        extra += 0.12 * (sum(said.has(word) for word in subject) / len(subject) if subject else 0.0)
+    return _Rated(passage, cover, 0.7 * cover + 0.2 * in_head + extra, held)
+
+
+def _complement(rest: dict[str, float], total: float, others: Sequence[_Rated]) -> _Rated | None:
+    """The passage that holds what the chosen ones lack of the question, when that is a subject of its own."""
+    if sum(rest.values()) < 0.34 * total:
+        return None
+    strong = {word for word, weight in rest.items() if weight == 1.0}
+    able = [each for each in others if strong & each.held and strong <= each.held and not each.passage.stale]
+    return max(able, key=lambda each: each.score, default=None)
+
+
+def _same_table(one: _Rated, other: _Rated) -> bool:
+    return one.passage.source == other.passage.source and _cells(one.passage.text) is not None
+
+
+def excerpt(passage: Passage, asked: dict[str, float]) -> str:
+    """The part of a passage to quote for a question's words."""
+    cells = _cells(passage.text)
+    if cells is not None:
+        return _row(cells)
+    units = _units(_section(passage, asked))
+    if sum(len(unit.split()) for unit in units) > _WHOLE:
+        units = _window(units, asked)
+    return _joined(units)
+
+
+def _cells(text: str) -> list[tuple[str, str]] | None:
+    """The cells of a table row written as `column: value` lines."""
+    matches = [_CELL.match(line.strip()) for line in text.strip().splitlines() if line.strip()]
+    if len(matches) < 2 or not all(matches):
+        return None
+    cells = [(match["name"], match["value"]) for match in matches if match]
+    return None if any(name.lstrip().startswith(("-", "*")) for name, _ in cells) else cells
+
+
+def _row(cells: Sequence[tuple[str, str]]) -> str:
+    (_, first), *others = cells
+    return f"{first}: {', '.join(f'{name} {value}' for name, value in others)}"
+
+
+def _section(passage: Passage, asked: dict[str, float]) -> str:
+    """The part under one heading, when a passage has several and is too long to be quoted whole."""
+    if len(passage.text.split()) <= _WHOLE or not _HEADING.search(passage.text):
+        sections = [passage.text]
+    else:
+        sections = [part for part in re.split(r"(?m)^(?=#{1,6}\s)", passage.text) if part.strip()]
+    return max(sections, key=lambda part: _overlap(part, asked))
+
+
+def _overlap(text: str, asked: dict[str, float]) -> float:
+    vocabulary = _words.Vocabulary([text])
+    return sum(weight for word, weight in asked.items() if vocabulary.has(word))
+
+
+def _units(text: str) -> list[str]:
+    """Lines of lists and tables, sentences of prose; headings and orders left out."""
+    units: list[str] = []
+    columns: list[str] = []
+    paragraph: list[str] = []
+
+    def close() -> None:
+        if paragraph:
+            units.extend(_SENTENCE.split(" ".join(paragraph)))
+            paragraph.clear()
+
+    for raw in text.splitlines():
+        line = raw.strip()
+        if line.startswith("|"):
+            close()
+            values = [cell.strip() for cell in line.strip("|").split("|")]
+            if _RULER.match(line):
+                continue
+            if not columns:
+                columns = values
+            else:
+                units.append("- " + ", ".join(f"{name}: {value}" for name, value in zip(columns, values, strict=False)))
+            continue
+        columns = []
+        if not line or _HEADING.match(line):
+            close()
+        elif line.startswith(("- ", "* ", "• ")) or re.match(r"\d+[.)]\s", line):
+            close()
+            units.append(f"- {line[2:].strip()}" if line[0] in "-*•" else line)
+        else:
+            paragraph.append(line)
+    close()
+    return [unit for unit in units if not _ORDERS.search(unit)]
+
+
+def _window(units: Sequence[str], asked: dict[str, float]) -> list[str]:
+    """The units around the one that shares most with the question, in order, up to the size of a chat message."""
+    scores = [_overlap(unit, asked) for unit in units]
+    first = last = max(range(len(units)), key=lambda n: (scores[n], -n))
+    size = len(units[first].split())
+    while True:
+        ahead = last + 1 if last + 1 < len(units) else None
+        behind = first - 1 if first else None
+        options = [n for n in (ahead, behind) if n is not None and size + len(units[n].split()) <= _WHOLE]
+        if not options:
+            return list(units[first : last + 1])
+        chosen = max(options, key=lambda n: (scores[n], units[n].endswith(":"), n == ahead))
+        size += len(units[chosen].split())
+        first, last = min(first, chosen), max(last, chosen)
+
+
+def _joined(units: Sequence[str]) -> str:
+    text = ""
+    for unit in units:
+        listed = unit.startswith("- ") or re.match(r"\d+[.)]\s", unit) is not None
+        text += ("\n" if listed or text.rsplit("\n", 1)[-1].startswith("- ") else " ") + unit if text else unit
+    return text.strip()

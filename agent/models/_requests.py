@@ -1,0 +1,342 @@
+"""Which tool a customer plainly asks for, and with which arguments.
+
+A tool is asked for when a sentence shares enough of its subject with one of the tool's examples or its description. A tool
+that changes something must be asked for by its own verb: a word that other tools share is not enough. Only what the
+customer wrote counts; passages, results and replies ask for nothing.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from agent.models import _arguments, _phrases, _words
+from agent.models._dialogue import Dialogue, Exchange, Tool
+
+_LOOKS = frozenset(
+    "get list find search check track show read look fetch cek lihat cari lacak query status info".split()
+)
+"""First words of the names of tools that change nothing."""
+
+_PLAIN = 0.62
+_ARGUMENT = 0.25
+"""What it adds to a sentence's likeness when it brings the very value that the tool requires."""
+
+_SAME = 0.95
+"""Likeness from which a sentence is as good as one of the examples."""
+
+_MOST_CALLS = 3
+
+_HANDOVER = re.compile(r"hand_?over|hand_?off|human|escalat|transfer_to|operator|live_agent", re.IGNORECASE)
+_WANTS_HUMAN = re.compile(
+    r"\b(?:bicara|ngomong|ngobrol|chat|hubung\w*|sambung\w*|terhubung|berbicara|cakap|bercakap|talk|speak|connect|transfer|reach|get)\b"
+    r".{0,40}\b(?:admin\w*|cs|manusia|orang|operator|staf\w*|petugas|tim|team|human|person|someone|agent|representative|staff|manager|"
+    r"manajer|customer service)\b|"
+    r"\b(?:mau|minta|nak|tolong|panggil\w*|perlu|butuh|want|need)\b.{0,12}\b(?:admin\w*|cs|manusia|operator|human|real person|customer service)\b|"
+    r"^\W*(?:admin|cs|operator|human|agent|manusia|customer service)\W*$"
+)
+_HOW = re.compile(
+    r"\b(?:bagaimana|gimana|gmn|cara|caranya|how (?:do|can|to)|^(?:(?:apa|kak|min|hai|halo) )*(?:bisa|boleh|terima|menerima)\b.*\?|apakah|kenapa|mengapa|why|syarat|boleh(?:kah)?|bisakah|bisa (?:ga|gak|nggak|tidak|tak)|"
+    r"can (?:i|we|you)|is it possible|could i|may i|apa bisa|bisa di|what if|kalau|berapa lama|how long|kapan)\b"
+)
+_DONT = re.compile(
+    r"\b(?:jangan|tidak (?:usah|mau|jadi|ingin|perlu)|ga(?:k)? (?:usah|mau|jadi|perlu)|nggak (?:usah|mau|jadi)|tak (?:nak|payah|jadi)|don'?t|do not|"
+    r"not going to|never|bukan mau|ga(?:k)? pengen)\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A tool that is asked for. `missing` are the required parameters that nobody has named; `unclear` those named ambiguously."""
+
+    tool: Tool
+    arguments: Mapping[str, Any]
+    missing: tuple[str, ...] = ()
+    unclear: tuple[str, ...] = ()
+
+
+def requests(dialogue: Dialogue) -> list[Request]:
+    """What the customer asks for now, in order. A reply to a question of ours continues what was asked for before it."""
+    found = _of(dialogue.said, dialogue.earlier, dialogue.tools, dialogue.now)
+    if found:
+        return found
+    if not dialogue.earlier or dialogue.results:
+        return []
+    agreed = _phrases.yes_or_no(dialogue.text) == "yes"
+    if agreed and any(offer in dialogue.earlier[-1].reply for offer in _phrases.in_every_language("offer")):
+        tool = handover(dialogue.tools)
+        return [] if tool is None else [_request(tool, (*dialogue.earlier[-1].said, dialogue.text), (), dialogue.now)]
+    pending = _pending(dialogue.earlier, dialogue.tools, dialogue.now)
+    if pending is None:
+        return []
+    if agreed:
+        return [pending]
+    continued = _continued(pending, dialogue.said, dialogue.now)
+    return [] if continued is None else [continued]
+
+
+def handover(tools: Sequence[Tool]) -> Tool | None:
+    """The tool that brings a human into the conversation."""
+    return next((tool for tool in tools if is_handover(tool.name)), None)
+
+
+def is_handover(name: str) -> bool:
+    """Whether a tool of this name brings a human into the conversation."""
+    return _HANDOVER.search(name) is not None
+
+
+def handover_arguments(tool: Tool, dialogue: Dialogue) -> Mapping[str, Any]:
+    """What a colleague is told: the customer's own words."""
+    return _request(tool, dialogue.said, (), dialogue.now).arguments
+
+
+def wanted_in(segment: str, dialogue: Dialogue, requested: Sequence[Request]) -> bool:
+    """Whether a sentence is (part of) what was requested of a tool."""
+    asked = _of((segment,), dialogue.earlier, dialogue.tools, dialogue.now)
+    return any(one.tool.name == other.tool.name for one in asked for other in requested)
+
+
+def _of(said: Sequence[str], earlier: Sequence[Exchange], tools: Sequence[Tool], now: datetime | None) -> list[Request]:
+    if not tools or not said:
+        return []
+    found: list[Request] = []
+    human = handover(tools)
+    if human is not None and any(
+        _WANTS_HUMAN.search(_words.fold(line)) and not _DONT.search(_words.fold(line)) for line in said
+    ):
+        found.append(_request(human, said, earlier, now))
+    cards = _cards([tool for tool in tools if tool is not human])
+    whole = "\n".join(said)
+    for segment in segments(said):
+        tool = _asked(segment, whole, cards)
+        if tool is None:
+            continue
+        for request in _all(tool, segment, said, earlier, now):
+            if all((request.tool.name, request.arguments) != (other.tool.name, other.arguments) for other in found):
+                found.append(request)
+    complete = [request for request in found if not request.missing and not request.unclear]
+    return (complete or found)[:_MOST_CALLS]
+
+
+def segments(said: Sequence[str]) -> list[str]:
+    """The sentences of a burst of messages."""
+    return [
+        part.strip() for line in said for part in re.split(r"(?<=[?!])\s+|(?<=[a-z0-9])\.\s+", line) if part.strip()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """A tool with the words that tell it from others. `verbs` are the forms of its own verb, empty for one that only looks."""
+
+    tool: Tool
+    examples: tuple[frozenset[str], ...]
+    description: tuple[str, ...]
+    verbs: frozenset[str]
+
+
+def _cards(tools: Sequence[Tool]) -> list[_Card]:
+    return [
+        _Card(
+            tool,
+            tuple(frozenset(_subject(example, tool)) for example in tool.examples),
+            tuple(dict.fromkeys([*_subject(tool.name.replace("_", " "), tool), *_subject(tool.description, tool)])),
+            _verbs(tool),
+        )
+        for tool in tools
+    ]
+
+
+def _verbs(tool: Tool) -> frozenset[str]:
+    named = _words.words(tool.name.replace("_", " "))
+    if not named or named[0] in _LOOKS:
+        return frozenset()
+    described = _words.words(tool.description)
+    return _words.forms(named[0]) | (_words.forms(described[0]) if described else frozenset())
+
+
+def _subject(text: str, tool: Tool) -> list[str]:
+    """The words of a text that say what is wanted: no numbers, no values of the tool's parameters."""
+    for name, schema in tool.properties.items():
+        if schema.get("pattern"):
+            for value in _arguments.values(name, schema, text):
+                text = text.replace(str(value), " ")
+    return [word for word in _words.content(text) if not any(char.isdigit() for char in word)]
+
+
+def _asked(segment: str, whole: str, cards: Sequence[_Card]) -> Tool | None:
+    """The tool that a sentence asks for."""
+    folded = _words.fold(segment)
+    if _DONT.search(folded):
+        return None
+    rated = [(_likeness(segment, card, cards), card) for card in cards]
+    rated = [(score, card) for score, card in rated if score > 0]
+    best = max(rated, key=lambda pair: pair[0], default=None)
+    if best is None:
+        return None
+    score, card = best
+    named = _names_value(card.tool, whole)
+    if score < _SAME and _HOW.search(folded) and not named:
+        return None  # a question about how it works, not a request to do it
+    equals = [other for other_score, other in rated if other is not card and other_score > score - 0.02]
+    if any(bool(other.verbs) == bool(card.verbs) for other in equals):
+        return None  # two tools fit equally well: better answer than act
+    if equals and card.verbs:
+        card = equals[0]  # the words they share ask for neither verb: look, don't change
+    return card.tool if score >= _PLAIN else None
+
+
+def _likeness(segment: str, card: _Card, cards: Sequence[_Card]) -> float:
+    """How much a sentence asks for a tool, 0 to about 1.3."""
+    said = _subject(segment, card.tool)
+    bonus = _ARGUMENT if _names_value(card.tool, segment) else 0.0
+    if not said:
+        alone = bonus and not card.verbs and len(segment.split()) <= 3
+        return _PLAIN if alone else 0.0
+    spoken = frozenset().union(*(_words.forms(word) for word in said))
+    by_example = max((_both_ways(said, spoken, example, cards) for example in card.examples), default=0.0)
+    shared = [word for word in said if not _words.forms(word).isdisjoint(_all_forms(card.description))]
+    has_verb = not card.verbs or not card.verbs.isdisjoint(spoken)
+    by_description = 0.0
+    if shared and has_verb:
+        by_description = 0.8 * _weight(shared, cards) / _weight(said, cards) + (0.1 if card.verbs else 0.0)
+    exemplary = by_example >= 0.75
+    if card.verbs and not has_verb and not exemplary:
+        return 0.0
+    best = max(by_example, by_description)
+    return best + bonus if best >= 0.3 else 0.0
+
+
+def _both_ways(said: Sequence[str], spoken: frozenset[str], example: frozenset[str], cards: Sequence[_Card]) -> float:
+    """How much of an example a sentence holds, and how much of the sentence the example explains."""
+    if not example:
+        return 0.0
+    known = _all_forms(tuple(sorted(example)))
+    held = [word for word in example if not _words.forms(word).isdisjoint(spoken)]
+    explained = [word for word in said if not _words.forms(word).isdisjoint(known)]
+    return 0.65 * _weight(held, cards) / _weight(example, cards) + 0.35 * _weight(explained, cards) / _weight(
+        said, cards
+    )
+
+
+def _all_forms(words: Sequence[str]) -> frozenset[str]:
+    return frozenset().union(*(_words.forms(word) for word in words)) if words else frozenset()
+
+
+def _weight(words: Any, cards: Sequence[_Card]) -> float:
+    """Words that several tools share tell less about each of them."""
+    total = 0.0
+    for word in words:
+        own = _words.forms(word)
+        sharing = sum(1 for card in cards if not own.isdisjoint(_all_forms(card.description)))
+        total += _words.weight(word) / max(1, sharing)
+    return total
+
+
+def _names_value(tool: Tool, text: str) -> bool:
+    """Whether a text brings a value that only this kind of tool has a use for: an order number, an amount of money."""
+    return any(
+        (schema.get("pattern") or _arguments.is_money(name, schema)) and _arguments.values(name, schema, text)
+        for name, schema in tool.properties.items()
+        if name in tool.required
+    )
+
+
+def _all(
+    tool: Tool, segment: str, said: Sequence[str], earlier: Sequence[Exchange], now: datetime | None
+) -> list[Request]:
+    """A call for each value, when a sentence names several of the only thing a tool requires: `cek KS-1 dan KS-2`."""
+    one = _request(tool, (segment,), (), now)
+    if one.missing or one.unclear:
+        one = _request(tool, said, earlier, now)
+    required = list(tool.required)
+    if len(required) == 1 and tool.properties.get(required[0], {}).get("pattern"):
+        named = _arguments.values(required[0], tool.properties[required[0]], segment, now)
+        if len(named) > 1:
+            return [Request(tool, {**one.arguments, required[0]: value}) for value in named]
+    return [one]
+
+
+def _request(tool: Tool, said: Sequence[str], earlier: Sequence[Exchange], now: datetime | None) -> Request:
+    arguments: dict[str, Any] = {}
+    missing, unclear = [], []
+    text = "\n".join(said)
+    for name, schema in tool.properties.items():
+        required = name in tool.required
+        found = [] if _arguments.is_free(name, schema) else _arguments.values(name, schema, text, now)
+        if found:
+            arguments[name] = found[0] if len(found) == 1 or not schema.get("pattern") else found[-1]
+        elif required and _arguments.is_ambiguous(name, schema, text):
+            unclear.append(name)
+        elif required and (before := _said_before(name, schema, earlier, now)) is not None:
+            arguments[name] = before
+        elif required and _arguments.is_free(name, schema):
+            arguments[name] = text[: schema.get("maxLength", 500)]
+        elif required and "default" not in schema:
+            missing.append(name)
+    return Request(tool, arguments, tuple(missing), tuple(unclear))
+
+
+def _said_before(name: str, schema: Mapping[str, Any], earlier: Sequence[Exchange], now: datetime | None) -> Any:
+    """The value from earlier in the conversation, when the newest exchange that names any names exactly one.
+
+    Only for what identifies something (a pattern): an amount or a date that was said about something else is not reused.
+    """
+    if not schema.get("pattern"):
+        return None
+    for exchange in reversed(earlier):
+        for text in ("\n".join(exchange.said), exchange.reply):
+            found = _arguments.values(name, schema, text, now)
+            if found:
+                return found[0] if len(found) == 1 else None
+    return None
+
+
+def _pending(earlier: Sequence[Exchange], tools: Sequence[Tool], now: datetime | None) -> Request | None:
+    """The request that our last reply asked back about. Found by reading the conversation again: nothing is remembered."""
+    if not earlier or "?" not in earlier[-1].reply:
+        return None
+    *before, last = earlier
+    found = _of(last.said, before, tools, now)
+    if found:
+        return found[0]
+    outer = _pending(before, tools, now)
+    return _continued(outer, last.said, now) if outer is not None else None
+
+
+def _continued(pending: Request, said: Sequence[str], now: datetime | None) -> Request | None:
+    """A pending request with what the customer says now, or `None` when that is about something else."""
+    text = "\n".join(said)
+    tool, arguments = pending.tool, dict(pending.arguments)
+    wanted = [*pending.unclear, *pending.missing] or [name for name in tool.properties if name not in tool.required]
+    answered = False
+    for name in wanted:
+        schema = tool.properties[name]
+        paying = f"bayar {text}" if _arguments.is_money(name, schema) else text
+        found = _arguments.values(name, schema, paying, now)
+        if found:
+            arguments[name] = found[0]
+        elif name in pending.missing and len(wanted) == 1 and _arguments.is_plain(schema) and _is_answer(text):
+            arguments[name] = text.strip()
+        answered = answered or bool(found) or name in arguments or _arguments.is_ambiguous(name, schema, paying)
+    if not answered:
+        return None
+    rest = [name for name in (*pending.unclear, *pending.missing) if name not in arguments]
+    unclear = tuple(name for name in rest if name in pending.unclear)
+    return Request(tool, arguments, tuple(name for name in rest if name not in unclear), unclear)
+
+
+def _is_answer(text: str) -> bool:
+    return "?" not in text and _phrases.small_talk(text) is None and _phrases.yes_or_no(text) is None
+
+
+def question_for(request: Request, language: str) -> str:
+    """What to ask the customer, so that a request becomes complete."""
+    if request.unclear:
+        return _phrases.say("ask_amount", language)
+    said = [
+        (request.tool.properties[name].get("description") or name.replace("_", " ")).rstrip(".?! ")
+        for name in request.missing
+    ]
+    return _phrases.say("ask", language, what=_phrases.say("and", language).join(said))
