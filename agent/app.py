@@ -19,7 +19,8 @@ from agent.attendant import Attendant
 from agent.config import AgentConfig
 from agent.delivery.outbox import Outbox
 from agent.engine.embedded import EmbeddedEngine
-from agent.ledger import contacts, inbound, media, turns
+from agent.engine.engine import Engine
+from agent.ledger import contacts, inbound, media, payments, turns
 from agent.ledger.database import Database, SqliteDatabase, open_database
 from agent.ledger.errors import LedgerUnavailable
 from agent.ledger.inbound import Accepted, Rules, Waiting
@@ -146,7 +147,7 @@ class Agent:
     config: AgentConfig
     database: Database
     platform: "Platform"
-    engine: EmbeddedEngine
+    engine: Engine
     knowledge: "Knowledge"
     actions: "Mapping[str, Action]"
     transcriber: "Transcriber | None"
@@ -171,15 +172,15 @@ class Agent:
                 await self.engine.wake(result.contact, result.wake_at)
         return results
 
-    async def start(self) -> None:
-        """Begin to work: what was left undone first."""
-        await self.database.write(lambda connection: turns.release(connection, self.owner, self.clock()))
+    async def start(self, *, working: bool = True) -> None:
+        """Begin to work: what was left undone first. Without `working` this process only accepts."""
+        if isinstance(self.engine, EmbeddedEngine):  # it is alone, so every lease is that of a process that is gone
+            await self.database.write(lambda connection: turns.release(connection, self.owner, self.clock()))
         for contact, at in await self.database.read(contacts.due):
             await self.engine.wake(contact, at)
-        self._tasks = [
-            asyncio.create_task(self.engine.run(self.attendant.see_to), name="engine"),
-            asyncio.create_task(self._keep_house(), name="housekeeping"),
-        ]
+        self._tasks = [asyncio.create_task(self._keep_house(), name="housekeeping")]
+        if working:
+            self._tasks.append(asyncio.create_task(self.engine.run(self.attendant.see_to), name="engine"))
 
     async def learn(self) -> None:
         """Bring the knowledge base up to date for the first time; the agent is ready after it."""
@@ -204,10 +205,14 @@ class Agent:
 
     async def _keep_house(self) -> None:
         """Every ten seconds: see to contacts whom another process made due. Every hour: drop expired files."""
+        from agent.payments import end_overdue
+
         for seconds in count(0, int(SWEEP.total_seconds())):
             try:
                 if seconds % 3600 == 0:
                     await self.database.write(lambda connection: media.sweep(connection, self.clock()))
+                await end_overdue(self.database, self.clock())
+                await self.database.write(lambda connection: payments.expire(connection, self.clock()))
                 overdue = await self.database.read(lambda connection: contacts.due(connection, self.clock()))
                 for contact, at in overdue:
                     await self.engine.wake(contact, at)
@@ -249,7 +254,7 @@ async def open_agent(
             platform = open_platform(config.messaging, client, clock)
             stack.push_async_callback(platform.aclose)
         knowledge = await stack.enter_async_context(open_knowledge(config, database, guarded))
-        gateway = open_gateway(config.payments, client, clock)
+        gateway = open_gateway(config.payments, client, clock, config.server.public_url)
         actions = await stack.enter_async_context(open_actions(config, database, guarded, gateway))
         languages = ("id", "en", "ms") if config.language == "auto" else (config.language,)
         transcriber = open_transcriber(config.voice, client=client, languages=languages, base=config.folder)
@@ -305,7 +310,7 @@ async def open_agent(
             config=config,
             database=database,
             platform=platform,
-            engine=EmbeddedEngine(concurrent=limits.turns_at_once, clock=clock),
+            engine=await _open_engine(config, storage, stack, clock),
             knowledge=knowledge,
             actions=actions,
             transcriber=transcriber,
@@ -317,6 +322,18 @@ async def open_agent(
             _due=due,
         )
         yield agent
+
+
+async def _open_engine(config: AgentConfig, storage: str | None, stack: AsyncExitStack, clock: Clock) -> Engine:
+    """One process by itself, or one of many."""
+    if not config.workers or storage is not None:
+        return EmbeddedEngine(concurrent=config.limits.turns_at_once, clock=clock)
+    from agent.engine.procrastinate import ProcrastinateEngine
+
+    engine = ProcrastinateEngine(config.storage_url, concurrent=config.limits.turns_at_once, clock=clock)
+    await engine.open()
+    stack.push_async_callback(engine.aclose)
+    return engine
 
 
 def _read_file(folder: Path, path: str) -> tuple[bytes, str, str]:

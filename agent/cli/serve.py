@@ -12,6 +12,7 @@ import typer
 
 from agent.app import Agent, open_agent
 from agent.config import AgentConfig, load
+from agent.errors import InputError
 from agent.web.listening import listening
 from agent.web.server import create_app
 
@@ -22,15 +23,24 @@ def serve(
     config: Annotated[Path, typer.Option("--config", "-c", help="The agent's file.")] = Path("agent.yaml"),
     host: Annotated[str | None, typer.Option(help="Address to listen on; by default server.host.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; by default server.port.")] = None,
+    accept_only: Annotated[bool, typer.Option("--accept-only", help="Leave the answering to `balas worker`.")] = False,
 ) -> None:
     """Accept webhooks and answer them, until SIGTERM or Ctrl-C."""
     settings = load(config)
-    asyncio.run(_serve(settings, host, port))
+    if accept_only:
+        require_workers(settings)
+    asyncio.run(_serve(settings, host, port, working=not accept_only))
 
 
-async def _serve(config: AgentConfig, host: str | None, port: int | None) -> None:
+def require_workers(config: AgentConfig) -> None:
+    """Raise unless the agent is set up for several processes."""
+    if not config.workers:
+        raise InputError("this needs `workers: true` and `storage: postgresql://…` in agent.yaml")
+
+
+async def _serve(config: AgentConfig, host: str | None, port: int | None, *, working: bool) -> None:
     stopping = stop_signal()
-    async with running(config, host=host, port=port) as (agent, address):
+    async with running(config, host=host, port=port, working=working) as (agent, address):
         log.info(
             "serving",
             agent=config.name,
@@ -53,16 +63,16 @@ def stop_signal() -> asyncio.Event:
 
 @asynccontextmanager
 async def running(
-    config: AgentConfig, *, host: str | None = None, port: int | None = None
+    config: AgentConfig, *, host: str | None = None, port: int | None = None, working: bool = True
 ) -> AsyncIterator[tuple[Agent, str]]:
-    """An agent that listens and works; its address. On leaving it stops accepting, then finishes running turns."""
+    """An agent that listens and, if `working`, answers; its address. On leaving, running turns are finished."""
     async with open_agent(config) as agent:
         app = create_app(agent)
         asked = config.server.port if port is None else port
         async with listening(app, host or config.server.host, asked) as address:
             if config.server.public_url is None:
                 agent.base_url = address
-            await agent.start()
+            await agent.start(working=working)
             learning = asyncio.create_task(agent.learn(), name="first sync")
             try:
                 yield agent, address

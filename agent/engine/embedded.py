@@ -2,14 +2,13 @@
 
 import asyncio
 import heapq
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from agent.engine.engine import Handle
 from messaging.types import ContactKey
-
-Handle = Callable[[ContactKey], Awaitable[datetime | None]]
 
 log = structlog.get_logger()
 

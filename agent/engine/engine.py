@@ -1,0 +1,29 @@
+"""The seam between what is to be done and who wakes up for it."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from messaging.types import ContactKey
+
+Handle = Callable[[ContactKey], Awaitable[datetime | None]]
+"""See to a contact; when it is next due, or `None`."""
+
+
+class Engine(Protocol):
+    """Wakes contacts. A wake carries no data and is at least once: a lost, late or double one does no harm."""
+
+    async def wake(self, contact: ContactKey, at: datetime) -> None:
+        """See to a contact at `at`."""
+
+    async def run(self, handle: Handle) -> None:
+        """Work until `stop`."""
+
+    async def stop(self, grace: timedelta) -> None:
+        """Take no more contacts; let the running ones finish, at most `grace`."""
+
+    def idle(self, *, within: timedelta = timedelta(0)) -> bool:
+        """Whether nothing runs in this process and nothing is due `within` a time from now, as far as it knows."""
+
+    def load(self) -> tuple[int, int]:
+        """How many contacts this process sees to, and how many wait for their time."""
