@@ -10,6 +10,8 @@ from voice.errors import LinkExpired, NotFetched, TooLarge
 if TYPE_CHECKING:
     import httpx
 
+_SLACK = 2**20  # bytes
+_TYPES = ("audio/", "video/", "application/ogg", "application/octet-stream", "binary/octet-stream")
 _GONE = {401, 403, 404, 410}  # what a media link answers when its signature or its time is over
 
 
@@ -22,19 +24,23 @@ class FetchLimits:
 async def fetch_note(client: "httpx.AsyncClient", url: str, limits: FetchLimits | None = None) -> bytes:
     """The recording at `url`, through the guarded client, which decides what hosts may be reached.
 
-    The content type is not asked: platforms send recordings as octet streams, and what it is the bytes tell.
+    `Content-Type` must be sound, video (browsers record WebM), or bytes of no kind, as media stores often say. What it
+    truly is, the bytes tell later.
 
     Raises:
         LinkExpired: the server no longer gives it.
         TooLarge: more bytes than the limit; nothing beyond it was read.
-        NotFetched: anything else: refused by the guard, no answer in time, an error.
+        NotFetched: anything else: refused by the guard, no answer in time, a page instead of a recording, an error.
     """
     import httpx
 
     limits = limits or FetchLimits()
     try:
         async with asyncio.timeout(limits.time.total_seconds()):
-            async with client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as response:
+            # The guarded client's own limits are for documents and actions; here ours are to be met first.
+            guard = {"max_bytes": limits.size + _SLACK, "seconds": limits.time.total_seconds() + 1}
+            headers = {"Accept-Encoding": "identity"}
+            async with client.stream("GET", url, headers=headers, extensions={"guard": guard}) as response:
                 return await _read(response, limits.size)
     except TimeoutError as error:
         raise NotFetched(f"the recording did not arrive within {limits.time.total_seconds():g} s") from error
@@ -51,6 +57,9 @@ async def _read(response: "httpx.Response", limit: int) -> bytes:
         raise NotFetched(
             f"the recording came packed as {response.headers['Content-Encoding']}, which was not asked for"
         )
+    kind = response.headers.get("Content-Type", "").lower()
+    if kind and not kind.startswith(_TYPES):
+        raise NotFetched(f"the link leads to {kind!r}, which is no recording")
     data = bytearray()
     async for chunk in response.aiter_raw():
         data += chunk

@@ -18,13 +18,15 @@ _NAMES = {
 
 # On short notes Whisper takes Indonesian for its neighbours, and a wrong guess makes it translate:
 # https://github.com/ggml-org/whisper.cpp/pull/3822 and https://github.com/SYSTRAN/faster-whisper/issues/869
+_CLEARLY = 3
 NEIGHBOURS = {"ms": "id", "jw": "id", "su": "id", "id": "ms"}
 
 
 def choose(probabilities: Iterable[tuple[str, float]], languages: Sequence[str]) -> tuple[str, float]:
     """The likeliest of `languages` and its share of their probability; a neighbour's probability counts for its language.
 
-    `languages` empty: the likeliest of all. None of them among the probabilities: the first, with 0.
+    Of two neighbours among `languages` the later one must be three times as likely. `languages` empty: the likeliest of
+    all. None of them among the probabilities: the first, with 0.
     """
     heard = list(probabilities)
     if not languages:
@@ -36,12 +38,15 @@ def choose(probabilities: Iterable[tuple[str, float]], languages: Sequence[str])
             scores[target] += probability
     total = sum(scores.values())
     best = max(languages, key=lambda language: scores[language])
+    neighbour = NEIGHBOURS.get(best)
+    if neighbour in scores and languages.index(neighbour) < languages.index(best):
+        best = best if scores[best] >= _CLEARLY * scores[neighbour] else neighbour
     return best, scores[best] / total if total else 0.0
 
 
 def spoken_by(language: str) -> tuple[str, ...]:
-    """The languages of an agent whose `language` is `auto` (Indonesian and English) or one: `"ms-MY"` → `("ms",)`."""
-    return ("id", "en") if language == "auto" else known([language])
+    """The languages of an agent whose `language` is `auto` (Indonesian, English, Malay) or one: `"ms-MY"` → `("ms",)`."""
+    return ("id", "en", "ms") if language == "auto" else known([language])
 
 
 def known(languages: Iterable[str]) -> tuple[str, ...]:

@@ -44,17 +44,18 @@ def settings() -> VoiceSettings:
     return VoiceSettings(model=str(MODEL), allow_toy=True, threads=1)
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient() as client:
         yield client
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def transcriber(client: httpx.AsyncClient) -> AsyncIterator[Transcriber]:
+async def transcriber() -> AsyncIterator[Transcriber]:
     """One worker for all tests that only want words."""
     settings = VoiceSettings(model=str(MODEL), allow_toy=True, threads=1)
-    opened = open_transcriber(settings, client=client, languages=["id", "en"], base=DATA)
-    assert opened is not None
-    yield opened
-    await opened.aclose()
+    async with httpx.AsyncClient() as client:
+        opened = open_transcriber(settings, client=client, languages=["id", "en"], base=DATA)
+        assert opened is not None
+        yield opened
+        await opened.aclose()
