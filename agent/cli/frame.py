@@ -111,7 +111,7 @@ def _run(command: Command, call: _Call) -> int:
     except BrokenPipeError:  # the reader of our output has gone, e.g. `balas … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:  # noqa: BLE001 the last one who can tell the user
+    except Exception as error:
         if call.debug:
             raise
         from agent.cli.failures import explain

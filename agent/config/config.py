@@ -57,7 +57,7 @@ class AgentConfig(Settings):
         default_factory=KnowledgeSettings, description="What the agent may quote, and how it is found."
     )
     actions: ActionList = Field(default_factory=list, description="What the agent can do, beside answering.")
-    payments: PaymentsSettings = Field(default_factory=PaymentsSettings, description="How customers pay.")
+    payments: PaymentsSettings = Field(default=PaymentsSettings(qris=None), description="How customers pay.")
     voice: VoiceSettings = Field(default_factory=VoiceSettings, description="How voice notes are understood.")
     followups: FollowUpSettings = Field(default_factory=FollowUpSettings, description="Messages that are sent later.")
     limits: LimitSettings = Field(default_factory=LimitSettings, description="Where a turn, a contact and a day end.")

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from agent.config.hours import Hours
 from agent.config.texts import Text
-from settings import Duration, Planned, Settings
+from settings import Duration, Settings
 
 HandoverCause = Literal["asked", "failure", "unknown_outcome", "budget"]
 
@@ -85,9 +85,7 @@ class ConversationSettings(Settings):
         description="Messages of the conversation that the model sees; older ones are summarised.",
     )
     handover: HandoverSettings = Field(default_factory=HandoverSettings, description="When and how a human takes over.")
-    hours: Annotated[
-        Hours | None, Planned("opening hours are not observed yet; the agent answers around the clock")
-    ] = Field(
+    hours: Hours | None = Field(
         default=None,
         description="When the business is open, in its own time zone; null: always.",
         examples=[{"mon-fri": "08:00-21:00", "sat": "09:00-17:00", "outside": "answer"}],

@@ -87,7 +87,7 @@ def read(data: bytes, environment: Mapping[str, str]) -> Document:
     return document
 
 
-class _Unreadable(Exception):  # noqa: N818 it never leaves this module
+class _Unreadable(Exception):
     def __init__(self, mark: Mark, message: str) -> None:
         super().__init__(message)
         self.mark = mark
@@ -167,17 +167,20 @@ class _Builder:
         self._document.marks[path] = _mark(node)
         if isinstance(node, ScalarNode):
             return self._scalar(node, path)
-        if not node.flow_style:
-            self._document.blocks.add(path)
         if node.tag not in (f"{_TAG}map", f"{_TAG}seq"):
             self._problem(_mark(node), f"the tag {_shown_tag(node)} is not supported; remove it", path)
         self._open.append(node)
         try:
-            return self._mapping(node, path) if isinstance(node, MappingNode) else self._sequence(node, path)
+            if isinstance(node, MappingNode):
+                return self._mapping(node, path)
+            assert isinstance(node, SequenceNode)  # noqa: S101 there are three kinds of nodes
+            return self._sequence(node, path)
         finally:
             self._open.pop()
 
     def _sequence(self, node: SequenceNode, path: Path) -> list[Any]:
+        if not node.flow_style:
+            self._document.blocks.add(path)
         values: list[Any] = []
         for entry in node.value:
             value = self._value(entry, (*path, len(values)))
@@ -186,6 +189,8 @@ class _Builder:
         return values
 
     def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
+        if not node.flow_style:
+            self._document.blocks.add(path)
         values: dict[str, Any] = {}
         first: dict[str, Mark] = {}
         merged: list[Node] = []

@@ -4,15 +4,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from agent.config.texts import Text
 from settings import Settings
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_LONG = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_NAMES = dict(zip(DAYS, DAYS, strict=True)) | dict(zip(_LONG, DAYS, strict=True))
 _SPAN = re.compile(r"([a-z]+)(?:\s*-\s*([a-z]+))?")
 _RANGE = re.compile(r"(\d{1,2})[:.](\d{2})\s*[-–]\s*(\d{1,2})[:.](\d{2})")
 _DAY = timedelta(days=1)
@@ -46,7 +50,7 @@ def parse_ranges(value: object) -> tuple[OpenRange, ...]:
             f'{value!r} is not a range of hours; write e.g. "08:00-21:00", "08:00-12:00, 13:00-17:00" or closed'
         )
     ranges = sorted((_range(str(part)) for part in parts), key=lambda each: each.start)
-    for earlier, later in zip(ranges, ranges[1:], strict=False):
+    for earlier, later in pairwise(ranges):
         if later.start < earlier.end:
             raise ValueError(f"{earlier} and {later} overlap")
     return tuple(ranges)
@@ -57,7 +61,7 @@ def _range(text: str) -> OpenRange:
     if found is None:
         raise ValueError(f'{text.strip()!r} is not a range of hours; write e.g. "08:00-21:00" or closed')
     start, end = (_moment(text, int(found[i]), int(found[i + 1])) for i in (1, 3))
-    if start == end or start == _DAY:
+    if start in {end, _DAY}:
         raise ValueError(f'{text.strip()!r} is an empty range; for the whole day write "00:00-24:00"')
     return OpenRange(start, end if end > start else end + _DAY)
 
@@ -82,8 +86,8 @@ def parse_days(text: str) -> tuple[int, ...]:
     days: list[int] = []
     for part in text.split(","):
         found = _SPAN.fullmatch(part.strip().lower())
-        names = [name[:3] for name in found.groups() if name] if found else []
-        if not names or any(name not in DAYS for name in names):
+        names = [_NAMES.get(name, "") for name in found.groups() if name] if found else []
+        if not names or not all(names):
             raise ValueError(f"{text!r} is not a day; write {', '.join(DAYS)}, or a span such as mon-fri")
         first, last = DAYS.index(names[0]), DAYS.index(names[-1])
         days.extend((first + n) % 7 for n in range((last - first) % 7 + 1))
@@ -105,11 +109,20 @@ Ranges: TypeAlias = Annotated[
 _DAY_FIELD = "Hours of {}, e.g. `08:00-21:00`, several separated by commas, or `closed`."
 
 
-class Hours(Settings):
-    """When the business is open. Days may be written as spans: `mon-fri`. A day that is not named is closed.
+def _with_spans(schema: JsonDict) -> None:
+    """Days may be spans and lists of days; the schema of one day holds for them too."""
+    properties = schema["properties"]
+    assert isinstance(properties, dict)  # noqa: S101 pydantic has just made it
+    monday = properties["mon"]
+    assert isinstance(monday, dict)  # noqa: S101
+    ranges: JsonDict = {key: value for key, value in monday.items() if key in {"anyOf", "examples"}}
+    schema["patternProperties"] = {rf"^({'|'.join(DAYS)})[a-z]*(\s*[-,].*)?$": ranges}
 
-    `week` is what the day keys come to: for each weekday from Monday on, its ranges.
-    """
+
+class Hours(Settings):
+    """When the business is open. Days may be written as spans: `mon-fri`. A day that is not named is closed."""
+
+    model_config = ConfigDict(json_schema_extra=_with_spans)
 
     mon: Ranges = Field(default=(), description=_DAY_FIELD.format("Monday; `mon-fri` and the like name several days"))
     tue: Ranges = Field(default=(), description=_DAY_FIELD.format("Tuesday"))
@@ -154,6 +167,7 @@ class Hours(Settings):
 
     @property
     def week(self) -> tuple[tuple[OpenRange, ...], ...]:
+        """For each weekday, from Monday on, its ranges."""
         return (self.mon, self.tue, self.wed, self.thu, self.fri, self.sat, self.sun)
 
     def on(self, day: date) -> tuple[OpenRange, ...]:

@@ -1,8 +1,9 @@
 """From the file to an `AgentConfig`, or to everything that is wrong with it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -12,7 +13,7 @@ from agent.config.environment import environment_of
 from agent.config.errors import ConfigError, ConfigErrors
 from agent.config.planned import inactive_keys
 from agent.config.problems import empty_sections, problems_of
-from agent.config.semantics import cross_checks
+from agent.config.semantics import contradictions, doubts
 from agent.errors import InputError
 
 FILE = "agent.yaml"
@@ -41,7 +42,8 @@ def load(path: str | Path = FILE, *, environment: Mapping[str, str] | None = Non
         ConfigErrors: with every error, its line and its column.
         InputError: the file cannot be read.
     """
-    return _config(examine(path, environment=environment))
+    file, data = _read_file(path)
+    return loads(data, file=file, environment=environment)
 
 
 def loads(text: str | bytes, *, file: str | Path = FILE, environment: Mapping[str, str] | None = None) -> AgentConfig:
@@ -50,13 +52,10 @@ def loads(text: str | bytes, *, file: str | Path = FILE, environment: Mapping[st
     Raises:
         ConfigErrors: with every error, its line and its column.
     """
-    return _config(examine_text(text, file=file, environment=environment))
-
-
-def _config(examination: Examination) -> AgentConfig:
-    if examination.config is None:
-        raise ConfigErrors(examination.errors)
-    return examination.config
+    _, config, problems = _understand(text, file, environment)
+    if problems or config is None:
+        raise ConfigErrors(_listed(problems, file))
+    return config
 
 
 def examine(path: str | Path = FILE, *, environment: Mapping[str, str] | None = None) -> Examination:
@@ -65,17 +64,7 @@ def examine(path: str | Path = FILE, *, environment: Mapping[str, str] | None = 
     Raises:
         InputError: the file cannot be read.
     """
-    file = Path(path)
-    if file.is_dir():
-        file /= FILE
-    try:
-        data = file.read_bytes()
-    except FileNotFoundError:
-        raise InputError(
-            f"{file} does not exist; name your file with -c, or write a new agent with `balas init DIR`"
-        ) from None
-    except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}") from None
+    file, data = _read_file(path)
     return examine_text(data, file=file, environment=environment)
 
 
@@ -83,25 +72,46 @@ def examine_text(
     text: str | bytes, *, file: str | Path = FILE, environment: Mapping[str, str] | None = None
 ) -> Examination:
     """As `examine`, for a text that would stand at `file`."""
+    document, config, problems = _understand(text, file, environment)
+    return Examination(
+        config=None if problems else config,
+        errors=_listed(problems, file),
+        warnings=_listed(doubts(config, document) if config else [], file),
+        inactive=_listed(inactive_keys(config, document) if config else [], file),
+    )
+
+
+def _read_file(path: str | Path) -> tuple[Path, bytes]:
+    file = Path(path)
+    if file.is_dir():
+        file /= FILE
+    try:
+        return file, file.read_bytes()
+    except FileNotFoundError:
+        raise InputError(
+            f"{file} does not exist; name your file with -c, or write a new agent with `balas init DIR`"
+        ) from None
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}") from None
+
+
+def _understand(
+    text: str | bytes, file: str | Path, environment: Mapping[str, str] | None
+) -> tuple[Document, AgentConfig | None, list[Problem]]:
+    """The text as a document, as a configuration where it is one, and everything that is wrong with it."""
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     folder = Path(file).parent
     document = read(data, environment_of(folder) if environment is None else environment)
     config, problems = _validate(document)
-    errors = [*document.problems, *problems]
-    warnings: list[Problem] = []
-    inactive: list[Problem] = []
     if config is not None:
-        config._folder = folder  # noqa: SLF001 our own model; the folder is no key of agent.yaml
-        checks = cross_checks(config, document)
-        errors += checks.errors
-        warnings = checks.warnings
-        inactive = inactive_keys(config, document)
+        config._folder = folder
+        problems = contradictions(config, document)
+    return document, config, [*document.problems, *problems]
 
-    def listed(found: list[Problem]) -> tuple[ConfigError, ...]:
-        ordered = sorted(found, key=lambda problem: problem.mark)
-        return tuple(ConfigError(str(file), problem.mark, problem.message) for problem in ordered)
 
-    return Examination(None if errors else config, listed(errors), listed(warnings), listed(inactive))
+def _listed(problems: Iterable[Problem], file: str | Path) -> tuple[ConfigError, ...]:
+    ordered = sorted(problems, key=lambda problem: problem.mark)
+    return tuple(ConfigError(str(file), problem.mark, problem.message) for problem in ordered)
 
 
 def _validate(document: Document) -> tuple[AgentConfig | None, list[Problem]]:
@@ -114,7 +124,7 @@ def _validate(document: Document) -> tuple[AgentConfig | None, list[Problem]]:
         if not blank:
             return None, problems_of(error, document, AgentConfig)
     for *parent, key in blank:
-        holder = document.value
+        holder: Any = document.value
         for step in parent:
             holder = holder[step]
         if isinstance(holder, dict):

@@ -276,7 +276,7 @@ def _sentence(each: _Found) -> str:
 
 
 def _first_sentence(text: str) -> str:
-    return text.split(". ")[0].rstrip(".").replace("\n", " ")
+    return text.split(". ", maxsplit=1)[0].rstrip(".").replace("\n", " ")
 
 
 def _discriminator(context: Mapping[str, Any]) -> str:
