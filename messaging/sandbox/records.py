@@ -240,5 +240,6 @@ class Delivery:
     contact: int
     body: str
     at: datetime
+    message: int | None = None  # the message that the event is about
     state: Literal["waiting", "delivered", "failed"] = "waiting"
     attempts: tuple[Attempt, ...] = ()

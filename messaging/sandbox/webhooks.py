@@ -137,10 +137,14 @@ class Webhooks:
         event_id = str(uuid.uuid4())
         rest = {key: value for key, value in body.items() if key != "event_type"}
         text = json.dumps({"event_type": event_type, "event_id": event_id} | rest, ensure_ascii=False)
+        at = self._clock()
+        message = body.get("message")
+        about = message.get("messageId") if isinstance(message, dict) else None
+        message_id = about if isinstance(about, int) else None
         for target in self.targets.values():
             if event_type in target.events:
                 self._number += 1
-                self._keep(Delivery(self._number, target.id, event_id, event_type, contact, text, self._clock()))
+                self._keep(Delivery(self._number, target.id, event_id, event_type, contact, text, at, message_id))
                 key = (target.id, contact)
                 self._lines.setdefault(key, _Line()).waiting.append(self._number)
                 self._work(key)

@@ -84,6 +84,7 @@ def delivery(delivery: Delivery) -> Json:
         "eventId": delivery.event_id,
         "eventType": delivery.event_type,
         "contact": delivery.contact,
+        "message": delivery.message,
         "at": milliseconds(delivery.at),
         "state": delivery.state,
         "attempts": [

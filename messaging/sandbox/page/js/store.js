@@ -1,0 +1,126 @@
+// What the page knows, kept up to date by the stream of changes; and how it asks for things.
+
+import { el, $ } from "./dom.js";
+
+export const store = {
+  contacts: new Map(), messages: new Map(), comments: new Map(), deliveries: new Map(),
+  webhooks: [], faults: {}, workspace: { users: [], channels: [] }, samples: [], apiUrl: "",
+  current: Number(sessionStorage.getItem("phone")) || null, seen: JSON.parse(localStorage.getItem("seen") || "{}"),
+  user: Number(localStorage.getItem("colleague")) || null, connected: true,
+};
+
+const listeners = new Set();
+const dirty = new Set();
+
+export const listen = (listener) => listeners.add(listener);
+
+/** Tell the listeners, once a frame, what has changed. */
+export function changed(...kinds) {
+  if (dirty.size === 0) queueMicrotask(() => setTimeout(() => {
+    const now = new Set(dirty);
+    dirty.clear();
+    for (const listener of listeners) listener(now);
+  }));
+  for (const kind of kinds) dirty.add(kind);
+}
+
+const TABLES = { contact: "contacts", message: "messages", comment: "comments", delivery: "deliveries" };
+
+function take({ kind, id, data }) {
+  if (kind === "reset") return load();
+  if (kind in TABLES) {
+    if (data === null) store[TABLES[kind]].delete(id);
+    else store[TABLES[kind]].set(id, data);
+    if (kind === "delivery" && store.deliveries.size > 400) store.deliveries.delete(store.deliveries.keys().next().value);
+  } else store[kind] = data;
+  settle();
+  changed(kind);
+}
+
+function settle() {
+  if (!store.contacts.has(store.current)) store.current = store.contacts.keys().next().value ?? null;
+  if (!store.workspace.users.some((user) => user.id === store.user)) store.user = store.workspace.users.at(-1)?.id ?? null;
+}
+
+let source = null;
+
+/** Read everything, then follow the changes. */
+export async function load() {
+  source?.close();
+  let state;
+  try {
+    state = await ask("GET", "/sandbox/state");
+  } catch {
+    store.connected = false;
+    changed("connection");
+    setTimeout(load, 1500);
+    return;
+  }
+  for (const table of Object.values(TABLES)) store[table] = new Map(state[table].map((item) => [item.id, item]));
+  for (const key of ["webhooks", "faults", "workspace", "samples", "apiUrl"]) store[key] = state[key];
+  store.connected = true;
+  settle();
+  changed("everything");
+  source = new EventSource(`/sandbox/stream?after=${state.seq}`);
+  source.onmessage = (event) => take(JSON.parse(event.data));
+  source.onopen = () => { store.connected = true; changed("connection"); };
+  source.onerror = () => {
+    store.connected = false;
+    changed("connection");
+    if (source.readyState === EventSource.CLOSED) setTimeout(load, 1500);
+  };
+}
+
+export async function ask(method, path, body, type = "application/json") {
+  const raw = body instanceof Blob;
+  const answer = await fetch(path, {
+    method,
+    headers: body === undefined ? {} : { "content-type": raw ? body.type || "application/octet-stream" : type },
+    body: body === undefined ? undefined : raw ? body : JSON.stringify(body),
+  });
+  const json = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Error(json.message || `HTTP ${answer.status}`);
+  return json;
+}
+
+/** Ask, and show what went wrong. */
+export async function act(method, path, body) {
+  try {
+    return await ask(method, path, body);
+  } catch (error) {
+    complain(error.message);
+    return null;
+  }
+}
+
+let hush = 0;
+export function complain(text) {
+  const toast = $("toast");
+  toast.replaceChildren(el("span", {}, text));
+  toast.hidden = false;
+  clearTimeout(hush);
+  hush = setTimeout(() => { toast.hidden = true; }, 5000);
+}
+
+export const contact = () => store.contacts.get(store.current) ?? null;
+export const messagesOf = (id) => [...store.messages.values()].filter((message) => message.contact === id).sort((a, b) => a.id - b.id);
+
+export function choose(id) {
+  store.current = id;
+  sessionStorage.setItem("phone", id);
+  changed("everything");
+}
+
+export function saw(id, message) {
+  if ((store.seen[id] || 0) >= message) return;
+  store.seen[id] = message;
+  localStorage.setItem("seen", JSON.stringify(store.seen));
+  changed("contact");
+}
+
+/** The ticks of a customer's message: has the agent taken its webhook? */
+export function reached(message) {
+  const found = [...store.deliveries.values()].filter((item) => item.message === message.id && item.eventType === "message.received");
+  if (found.some((item) => item.state === "delivered")) return "delivered";
+  return found.some((item) => item.state === "failed") ? "failed" : "sent";
+}
