@@ -62,6 +62,11 @@ class BuiltinAction:
         return self._settings.name or self._name
 
     @property
+    def builtin(self) -> str:
+        """Which of the built-in actions this is, whatever agent.yaml calls it."""
+        return self._name
+
+    @property
     def description(self) -> str:
         return self._settings.description or self._description
 

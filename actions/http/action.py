@@ -73,6 +73,11 @@ class HttpAction:
         return self._settings.has_effect
 
     @property
+    def reads(self) -> bool:
+        """Whether it only looks something up: its receipt is no proof that anything was changed."""
+        return not self.effect
+
+    @property
     def idempotent(self) -> bool:
         return self._settings.request.repeatable
 

@@ -62,6 +62,11 @@ class McpToolAction:
         return not self._reads if self._settings.effect is None else self._settings.effect
 
     @property
+    def reads(self) -> bool:
+        """Whether it only looks something up: its receipt is no proof that anything was changed."""
+        return not self.effect
+
+    @property
     def idempotent(self) -> bool:
         hints = self._tool.annotations
         return self._reads or bool(hints and hints.idempotentHint)

@@ -1,0 +1,165 @@
+"""What a reply says was done, and whether anything did it: plain functions over text.
+
+Models say "sudah saya batalkan" without having called anything. A receipt, the outcome `done` of an action, is what makes such a
+sentence true; without one it is not sent.
+"""
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from actions.action import Action
+
+Kind = Literal["declared", "act", "report", "payment", "handover"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A statement without a receipt.
+
+    - `declared`: a `claims` pattern of agent.yaml; `action` is the one whose receipt is missing
+    - `act`: the agent says that it did something itself
+    - `report`: something of the customer's is said to be done, and nothing was even looked up
+    - `payment`: money is said to have arrived
+    - `handover`: a colleague is said to be coming
+    """
+
+    text: str
+    kind: Kind
+    action: str | None = None
+
+
+# Roots of the verbs that change something, as they follow "saya" and "di-"; their active forms after "saya sudah".
+_ROOTS = (
+    r"batal(?:kan|in)|ubah|ganti(?:kan)?|perbarui|update|buat(?:kan|in)?|pesan(?:kan)?|booking(?:kan)?|jadwal(?:kan|in)|"
+    r"kirim(?:kan|in)?|proses|kembalikan|refund|daftar(?:kan|in)|tambah(?:kan|in)?|hapus|simpan|aktifkan|ajukan|"
+    r"laporkan|reservasi(?:kan)?|konfirmasi(?:kan)?|hantar|tempah|tukar|kemas ?kini"
+)
+_ACTIVE = (
+    r"membatalkan|mengubah|mengganti(?:kan)?|memperbarui|mengupdate|membuat(?:kan)?|memesan(?:kan)?|membooking|menjadwalkan|"
+    r"mengirim(?:kan)?|memproses|mengembalikan|merefund|mendaftarkan|menambah(?:kan)?|menghapus|menyimpan|mengaktifkan|"
+    r"mengajukan|melaporkan|mengonfirmasi|mengkonfirmasi|menghantar|menempah|menukar"
+)
+_DONE = (
+    r"cancell?ed|updated|changed|booked|scheduled|rescheduled|refunded|sent|placed|created|added|removed|deleted|processed|"
+    r"submitted|registered|reserved|ordered|saved|issued|arranged|confirmed|activated|reported|shipped|filed"
+)
+_DONE_ALREADY = r"(?:sudah|telah|udah|udh|dah|berhasil)"
+_THINGS = (
+    r"pesanan|order(?:an)?|paket|transaksi|alamat|jadwal|reservasi|booking|tempahan|akun|data|refund|dana|langganan|keluhan|komplain|"
+    r"laporan|permintaan|invoice|tagihan|janji|barang|orders?|package|parcel|address|appointment|reservation|account|"
+    r"subscription|complaint|request|shipment|bayaran"
+)
+
+_ACT = (
+    rf"{_DONE_ALREADY}\s+(?:saya|aku|gue)\s+(?:{_ROOTS})\b",
+    rf"\b(?:saya|aku)\s+{_DONE_ALREADY}\s+(?:{_ACTIVE}|{_ROOTS})\b",
+    rf"\b{_DONE_ALREADY}\s+(?:saya|aku)?\s*catat\w*\b.{{0,20}}\b(?:{_THINGS})|\b(?:{_THINGS})\w*\b.{{0,30}}{_DONE_ALREADY}\s+(?:saya|aku)\s+catat",
+    rf"\bI(?:'ve| have)?(?: already| just| now| also| successfully)*\s+(?:{_DONE})\b",
+)
+_REPORT = (
+    rf"\b(?:{_THINGS})\w*\b.{{0,40}}\b{_DONE_ALREADY}\s+(?:di|kami )(?:{_ROOTS})\b",
+    rf"\b{_DONE_ALREADY}\s+(?:di|kami )(?:{_ROOTS})\b.{{0,20}}\b(?:{_THINGS})",
+    rf"\bkami\s+{_DONE_ALREADY}\s+(?:{_ACTIVE})\b",
+    rf"\b(?:{_THINGS})\b.{{0,40}}\b(?:has|have) (?:now |already |successfully |just )*been (?:successfully )?(?:{_DONE})\b",
+    rf"\b(?:{_THINGS})\b.{{0,30}}\b(?:is|are|was|were) (?:now |already |successfully )+(?:{_DONE})\b",
+    rf"\bwe(?:'ve| have)(?: already| just| now| also| successfully)*\s+(?:{_DONE})\b",
+)
+_PAYMENT = (
+    rf"\b(?:pembayaran|transfer|uang|dana|bayaran)\w*\b.{{0,30}}\b{_DONE_ALREADY}\s+(?:kami |saya )?(?:di)?(?:terima|masuk|lunas)\b",
+    rf"\b{_DONE_ALREADY}\s+(?:kami |saya )?(?:di)?terima\b.{{0,20}}\b(?:pembayaran|transfer|uang|bayaran)",
+    rf"\b(?:pesanan|tagihan|invoice|order)\w*\b.{{0,20}}\b{_DONE_ALREADY} (?:lunas|dibayar)\b",
+    r"\b(?:payment|transfer|money)\b.{0,30}\b(?:has been|was|is|we(?:'ve| have))\s*(?:now |already |successfully )*"
+    r"(?:received|confirmed|paid)\b",
+    r"\b(?:we|I)(?:'ve| have)? (?:already |just )?received (?:your|the) (?:payment|transfer|money)\b",
+)
+_COLLEAGUES = (
+    r"(?:tim|team|cs|admin|agen|agent|staf|staff|rekan|petugas|customer service|manusia|human|manajer|manager|colleague|"
+    r"support|specialist|representative|supervisor|operator|pegawai)"
+)
+_HANDOVER = (
+    rf"\b(?:sambungkan|hubungkan|teruskan|alihkan|oper|serahkan|eskalasi(?:kan)?|sampaikan|sambungin|hubungin)\b.{{0,40}}\b{_COLLEAGUES}\b",
+    rf"\b{_COLLEAGUES}\b.{{0,25}}\b(?:akan|segera)\s+(?:segera\s+)?(?:menghubungi|membalas|membantu|menindaklanjuti|hubungi)\b",
+    rf"\b(?:I'll|I will|I'm|I am|I have|I've|let me|we'll|we will)\b.{{0,20}}\b(?:connect|connecting|transfer|transferring|transferred|"
+    rf"hand|handing|handed|pass|passing|passed|forward|forwarding|forwarded|escalat(?:e|ed|ing)|refer|referred)\b.{{0,40}}\b{_COLLEAGUES}\b",
+    rf"\b{_COLLEAGUES}\b.{{0,20}}\bwill\s+(?:shortly |soon )?"
+    r"(?:contact|reply|get back|reach out|follow up|be with you|call|take over|assist)\b",
+)
+
+
+def _compiled(patterns: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
+
+
+_GENERAL: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    ("handover", _compiled(_HANDOVER)),
+    ("payment", _compiled(_PAYMENT)),
+    ("act", _compiled(_ACT)),
+    ("report", _compiled(_REPORT)),
+)
+
+# A clause with one of these says what is not, may be, or would be.
+_OPEN = re.compile(
+    r"\b(?:belum|tidak|tdk|nggak|ngga|enggak|gak|ga|tak|bukan|bisa|dapat|boleh|mau|ingin|perlu|apakah|apa|jika|kalau|kalo|bila|"
+    r"apabila|setelah|sesudah|sebelum|sampai|selama|saat|ketika|begitu|agar|supaya|yang (?:sudah|telah)|"
+    r"not|n't|never|cannot|can|could|may|might|should|would|if|once|when|after|before|until|unless|whether|"
+    r"(?:that|which) (?:has|have|was|were|is|are))\b|n't\b",
+    re.IGNORECASE,
+)
+_CLAUSES = re.compile(r"[^,;.!?\n:()–—]+[,;.!?\n:()–—]*")
+_AND = re.compile(r"\s+(?:jadi|tapi|tetapi|namun|karena|sehingga|but|so|because|however)\s+", re.IGNORECASE)
+
+
+def unproven(text: str, actions: Iterable[Action], receipts: Collection[str]) -> list[Claim]:
+    """The claims of a reply that no receipt bears out, in the order of the text.
+
+    Args:
+        text: the reply as the customer would read it.
+        actions: all actions of the agent.
+        receipts: names of the actions that ended as `done` in this conversation; those of earlier turns count.
+    """
+    known = list(actions)
+    done = [action for action in known if action.name in receipts]
+    found: list[Claim] = []
+    for clause in _clauses(text):
+        if _OPEN.search(clause) or clause.rstrip().endswith("?"):
+            continue
+        claim = _declared(clause, known, receipts) or _general(clause, known, done)
+        if claim is not None:
+            found.append(claim)
+    return found
+
+
+def _clauses(text: str) -> Iterable[str]:
+    for match in _CLAUSES.finditer(text.replace("*", "").replace("_", " ")):
+        yield from _AND.split(match[0])
+
+
+def _declared(clause: str, actions: Iterable[Action], receipts: Collection[str]) -> Claim | None:
+    missing: Claim | None = None
+    for action in actions:
+        for pattern in action.claims:
+            if match := re.search(pattern, clause, re.IGNORECASE):
+                if action.name in receipts:
+                    return None  # several actions may be declared with one claim; any of them bears it out
+                missing = missing or Claim(match[0], "declared", action.name)
+    return missing
+
+
+def _general(clause: str, actions: Iterable[Action], done: Iterable[Action]) -> Claim | None:
+    if any(re.search(pattern, clause, re.IGNORECASE) for action in done for pattern in action.claims):
+        return None
+    for kind, pattern in _GENERAL:
+        if match := pattern.search(clause):
+            return None if any(_bears_out(kind, action) for action in done) else Claim(match[0].strip(), kind)
+    return None
+
+
+def _bears_out(kind: Kind, action: Action) -> bool:
+    builtin = getattr(action, "builtin", None)
+    if kind == "handover":
+        return builtin in ("hand_over", "comment")
+    if kind == "payment":
+        return action.name != "send_qris" and builtin is None  # sending a code is no payment
+    return kind == "report" or not getattr(action, "reads", False)

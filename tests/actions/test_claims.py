@@ -1,0 +1,148 @@
+"""Which sentences need a receipt, and which do not."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from actions.claims import unproven
+
+
+@dataclass
+class Known:
+    """The face of an action that claims are checked against."""
+
+    name: str
+    claims: list[str] = field(default_factory=list)
+    builtin: str | None = None
+    reads: bool = False
+
+
+ACTIONS = [
+    Known("get_order", reads=True),
+    Known("cancel_order", claims=["sudah (saya )?batalkan", "cancelled"]),
+    Known("change_address"),
+    Known("panggil_tim", builtin="hand_over"),
+    Known("comment", builtin="comment"),
+    Known("send_qris"),
+]
+
+
+def kinds(text: str, *receipts: str) -> list[str]:
+    return [claim.kind for claim in unproven(text, ACTIONS, receipts)]  # type: ignore[arg-type]
+
+
+CLAIMS = [
+    ("Baik Kak, pesanan KS-10345 sudah saya batalkan ya.", "declared"),
+    ("Your order has been cancelled.", "declared"),
+    ("Sudah saya ubah alamatnya.", "act"),
+    ("Saya sudah mengubah alamat pengiriman Kakak.", "act"),
+    ("Saya telah membuat pesanan baru untuk Kakak", "act"),
+    ("Berhasil saya jadwalkan untuk besok.", "act"),
+    ("I've updated your address.", "act"),
+    ("I have already booked a table for you.", "act"),
+    ("I sent the invoice to your email.", "act"),
+    ("Pesanan Kakak sudah saya catat.", "act"),
+    ("Pesanan sudah saya proses, ada lagi yang bisa dibantu?", "act"),
+    ("Telah saya hantar invois.", "act"),
+    ("Alamat pengiriman sudah diubah ke Jl. Melati 5.", "report"),
+    ("Pesanan Kakak telah dikirim kemarin.", "report"),
+    ("Reservasi berhasil dibuat untuk 4 orang.", "report"),
+    ("Pesanannya sudah kami kirim", "report"),
+    ("Your address has been updated.", "report"),
+    ("We've refunded your order.", "report"),
+    ("Tempahan anda telah ditukar.", "report"),
+    ("Pembayaran sudah kami terima, terima kasih!", "payment"),
+    ("Pesanannya sudah lunas ya Kak", "payment"),
+    ("We have received your payment.", "payment"),
+    ("Your payment has been confirmed.", "payment"),
+    ("Sebentar ya, saya sambungkan ke tim kami.", "handover"),
+    ("Saya teruskan ke admin ya Kak.", "handover"),
+    ("Tim kami akan segera menghubungi Kakak.", "handover"),
+    ("I'll connect you with a colleague.", "handover"),
+    ("Let me transfer you to our support team.", "handover"),
+    ("A specialist will get back to you shortly.", "handover"),
+    ("**Sudah saya batalkan** pesanannya", "declared"),
+]
+
+
+@pytest.mark.parametrize(("text", "kind"), CLAIMS)
+def test_a_claim_without_a_receipt_is_found(text: str, kind: str) -> None:
+    assert kinds(text) == [kind]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Baik Kak, sudah saya catat ya.",
+        "Harga sudah termasuk pajak.",
+        "Menu sudah diperbarui per 1 November.",
+        "Pesanan belum saya batalkan.",
+        "Pesanan tidak bisa dibatalkan setelah dikirim.",
+        "Pesanan yang sudah dikirim tidak dapat diubah.",
+        "Jika pesanan sudah dikirim, Kakak akan menerima resi.",
+        "Setelah pembayaran kami terima, pesanan diproses.",
+        "Mau saya batalkan pesanannya?",
+        "Apakah pesanan sudah dikirim?",
+        "Boleh saya sambungkan ke tim kami?",
+        "Kalau perlu, saya bisa sambungkan ke admin.",
+        "Saya tidak bisa mengubah alamat.",
+        "Saya bantu cek dulu ya.",
+        "Would you like me to connect you to a colleague?",
+        "I can cancel it for you.",
+        "I haven't cancelled your order.",
+        "Orders that have been shipped cannot be changed.",
+        "Once your payment has been received, we ship.",
+        "You can ask our team at any time.",
+        "Biji kopinya sudah kami sangrai tadi pagi.",
+        "Toko kami sudah buka sejak jam 8.",
+        "Silakan kirim bukti transfer.",
+        "Terima kasih sudah memesan!",
+        "Kami mengirim ke seluruh Depok.",
+        "Tim kami buka jam 8 sampai 21.",
+        "Pesanan diproses setiap hari kerja.",
+        "The order is cancelled if it is not paid, so please pay in time.",
+    ],
+)
+def test_policies_offers_questions_and_negations_are_no_claims(text: str) -> None:
+    assert kinds(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "receipt"),
+    [
+        ("Pesanan KS-10345 sudah saya batalkan.", "cancel_order"),
+        ("Your order has been cancelled.", "cancel_order"),
+        ("Pesanan Kakak sudah dikirim kemarin.", "get_order"),
+        ("Pesanannya sudah kami kirim, resinya JNE1.", "get_order"),
+        ("Pembayaran sudah kami terima.", "get_order"),
+        ("Alamatnya sudah saya ubah.", "change_address"),
+        ("Sebentar ya, saya sambungkan ke tim kami.", "panggil_tim"),
+        ("Keluhannya saya teruskan ke tim ya.", "comment"),
+        ("Kode QRIS sudah saya kirim.", "send_qris"),
+    ],
+)
+def test_a_receipt_bears_a_claim_out(text: str, receipt: str) -> None:
+    assert kinds(text, receipt) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "receipt", "kind"),
+    [
+        ("Pesanan sudah saya batalkan.", "get_order", "declared"),
+        ("Alamatnya sudah saya ubah.", "get_order", "act"),
+        ("Pembayaran sudah kami terima.", "send_qris", "payment"),
+        ("Saya sambungkan ke tim kami.", "cancel_order", "handover"),
+    ],
+)
+def test_looking_up_is_no_receipt_for_doing_and_a_code_is_none_for_a_payment(
+    text: str, receipt: str, kind: str
+) -> None:
+    assert kinds(text, receipt) == [kind]
+
+
+def test_every_claim_of_a_reply_is_told_in_order() -> None:
+    claims = unproven("Sudah saya batalkan. Tim kami akan menghubungi Kakak.", ACTIONS, ())  # type: ignore[arg-type]
+    assert [(claim.text, claim.action) for claim in claims] == [
+        ("Sudah saya batalkan", "cancel_order"),
+        ("Tim kami akan menghubungi", None),
+    ]
