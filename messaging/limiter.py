@@ -1,12 +1,14 @@
 """The limiter: keeps us under a platform's rate for each key, e.g. one (method, path).
 
-A platform counts a request when it arrives there, which is some time between our sending it and its answer. So a slot is
-given back one span after the *answer*; but no later than one span plus `SLACK` after the sending, which keeps the rate at
-96 % or more however slow the platform is. A sliding window counted this way also satisfies platforms that count in fixed
-windows or with a token bucket.
+A platform counts a request when it arrives: after it has left us, and before its answer is here. A slot that is given back one
+span after the answer is therefore always right, but wastes the time the answer took. So of that time only `SLACK` is waited,
+which keeps the rate above 95 %, plus what is unusual: an answer that took much longer than they do means that the request
+may have been late as well. Each 429 doubles the slack for its key, so that a platform whose arrivals scatter more soon has
+none to send. A sliding window counted this way also satisfies platforms that count in fixed windows or with a token bucket.
 """
 
 import asyncio
+import math
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
@@ -18,48 +20,83 @@ from messaging.errors import RateLimited
 from messaging.quota import Quota
 from settings import Rate
 
-SLACK = 0.04
-"""The share of a span that is waited at most for answers: a request may be this much later on its way than the next one."""
+SLACK = 0.045
+"""The share of a span that one request may be later on its way than the next one."""
+
+_MOST_SLACK = 0.5
+_CALMER = 0.98
+
+
+@dataclass(slots=True, eq=False)
+class _Delay:
+    """How long answers usually take, as TCP estimates it (RFC 6298): a running average and twice the deviation from it."""
+
+    average: float | None = None
+    deviation: float = 0.0
+
+    def excess(self, seconds: float) -> float:
+        """How much of a delay is unusual: all of it as long as nothing is known. Learns from it."""
+        if self.average is None:
+            self.average, self.deviation = seconds, seconds / 2
+            return seconds
+        excess = max(0.0, seconds - self.average - 2 * self.deviation)
+        self.deviation += (abs(seconds - self.average) - self.deviation) / 4
+        self.average += (seconds - self.average) / 8
+        return excess
 
 
 @dataclass(slots=True, eq=False)
 class _Slot:
-    """One request that counts for a span; `earliest` and `latest` end are the same once its answer has come (monotonic seconds)."""
+    """One request that counts until `latest`, and in any case until `earliest` (monotonic seconds).
+
+    Before it is sent nobody can say when it will arrive, so it has no latest end.
+    """
 
     earliest: float
-    latest: float
-
-    def frees_at(self, now: float) -> float:
-        """When to look again: an answer that came meanwhile may have fixed the end."""
-        return self.earliest if now < self.earliest else self.latest
+    latest: float = math.inf
+    sent_at: float | None = None
 
 
 @dataclass(slots=True, eq=False)
 class _Key:
-    """What is known of one key. `lock` is the queue: asyncio locks are handed on in the order of asking."""
+    """What is known of one key. `queue` hands turns on in the order of asking, as asyncio locks do."""
 
     limit: int
+    span: float
     slots: list[_Slot] = field(default_factory=list)
-    blocked_until: float = 0.0
+    slack: float = SLACK
+    closed_until: float = 0.0
     users: int = 0
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    queue: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def wait(self, now: float) -> float:
-        """Seconds until one more request is allowed; 0 when it is now."""
+        """Seconds until it is worth asking again; 0 when one more request is allowed now."""
         self.slots = [slot for slot in self.slots if slot.latest > now]
         excess = len(self.slots) - self.limit
-        free_at = now if excess < 0 else sorted(slot.frees_at(now) for slot in self.slots)[excess]
-        return max(free_at, self.blocked_until) - now
+        free_at = now if excess < 0 else sorted(self._frees_at(slot, now) for slot in self.slots)[excess]
+        return max(free_at, self.closed_until) - now
+
+    def _frees_at(self, slot: _Slot, now: float) -> float:
+        """When to look again: what happened to the request meanwhile may have fixed its end."""
+        if now < slot.earliest:
+            return slot.earliest
+        return min(slot.latest, now + self.span * SLACK)
 
     def idle(self, now: float) -> bool:
-        return self.users == 0 and self.blocked_until <= now and all(slot.latest <= now for slot in self.slots)
+        return self.users == 0 and self.closed_until <= now and all(slot.latest <= now for slot in self.slots)
 
 
-class Pass:
-    """Leave to make one request. `answered` tells the limiter what the platform said."""
+class Turn:
+    """Leave to make one request. Say when it was `sent` and what was `answered`; the limiter is exact to that degree."""
 
-    def __init__(self, key: _Key, slot: _Slot, span: float, clock: Callable[[], float]) -> None:
-        self._key, self._slot, self._span, self._clock = key, slot, span, clock
+    def __init__(self, key: _Key, slot: _Slot, delay: _Delay, clock: Callable[[], float]) -> None:
+        self._key, self._slot, self._delay, self._clock = key, slot, delay, clock
+
+    def sent(self) -> None:
+        """The request has left us: opening a connection, which may take long, is over."""
+        span = self._key.span
+        self._slot.sent_at = now = self._clock()
+        self._slot.earliest, self._slot.latest = now + span, now + 2 * span
 
     def answered(self, status: int, quota: Quota) -> None:
         """Learn from an answer; call it as soon as the answer is there.
@@ -67,18 +104,28 @@ class Pass:
         The platform's limit replaces ours. If it counts more requests than we made (another process shares the token),
         the difference is taken as used for one span. A 429 closes the key for `Retry-After`, or for one span.
         """
-        now = self._clock()
-        key = self._key
-        self._slot.earliest = self._slot.latest = min(self._slot.latest, now + self._span)
+        now, key, slot = self._clock(), self._key, self._slot
+        sent_at = now if slot.sent_at is None else slot.sent_at
+        took = now - sent_at
+        late = min(took, key.span * key.slack + self._delay.excess(took), key.span)
+        slot.earliest = slot.latest = sent_at + late + key.span
         if quota.limit is not None:
             key.limit = quota.limit
         if quota.remaining is not None:
             ours = sum(slot.latest > now for slot in key.slots)
             foreign = key.limit - quota.remaining - ours
-            key.slots.extend(_Slot(now + self._span, now + self._span) for _ in range(min(foreign, key.limit)))
+            key.slots += [_Slot(now + key.span, now + key.span) for _ in range(min(foreign, key.limit))]
         if status == 429:
-            wait = self._span if quota.retry_after is None else quota.retry_after.total_seconds()
-            key.blocked_until = max(key.blocked_until, now + wait)
+            wait = key.span if quota.retry_after is None else quota.retry_after.total_seconds()
+            key.closed_until = max(key.closed_until, now + wait)
+            key.slack = min(key.slack * 2, _MOST_SLACK)
+        else:
+            key.slack = max(key.slack * _CALMER, SLACK)
+
+    def ended(self) -> None:
+        """The request is over, perhaps without an answer; one that never left us does not count."""
+        if self._slot.latest == math.inf:
+            self._slot.latest = self._clock()
 
 
 class Limiter:
@@ -86,6 +133,7 @@ class Limiter:
 
     ```python
     async with limiter.turn(("POST", "/contact/id:1/message")) as turn:
+        turn.sent()
         response = await client.post(...)
         turn.answered(response.status_code, read_quota(response.headers, now))
     ```
@@ -102,9 +150,9 @@ class Limiter:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         patience: timedelta = timedelta(seconds=30),
     ) -> None:
-        self._rate = rate
-        self._span = rate.per.total_seconds()
         self._clock = clock
+        self._delay = _Delay()
+        self._rate = rate
         self._sleep = sleep
         self._patience = patience.total_seconds()
         self._keys: OrderedDict[Hashable, _Key] = OrderedDict()
@@ -114,7 +162,7 @@ class Limiter:
         return len(self._keys)
 
     @asynccontextmanager
-    async def turn(self, key: Hashable) -> AsyncIterator[Pass]:
+    async def turn(self, key: Hashable) -> AsyncIterator[Turn]:
         """Wait for leave to make one request.
 
         Raises:
@@ -123,23 +171,25 @@ class Limiter:
         self._sweep()
         state = self._keys.get(key)
         if state is None:
-            state = self._keys[key] = _Key(self._rate.count)
+            state = self._keys[key] = _Key(self._rate.count, self._rate.per.total_seconds())
         state.users += 1
         try:
-            slot = await self._take(state)
-            yield Pass(state, slot, self._span, self._clock)
+            turn = Turn(state, await self._take(state), self._delay, self._clock)
+            try:
+                yield turn
+            finally:
+                turn.ended()
         finally:
             state.users -= 1
 
     async def _take(self, key: _Key) -> _Slot:
-        async with key.lock:
+        async with key.queue:
             while (wait := key.wait(now := self._clock())) > 0:
-                if key.blocked_until - now > self._patience:
-                    raise RateLimited(
-                        "the platform asked for a longer pause than we wait for", retry_after=timedelta(seconds=wait)
-                    )
+                if key.closed_until - now > self._patience:
+                    pause = timedelta(seconds=key.closed_until - now)
+                    raise RateLimited("the platform asked for a longer pause than we wait for", retry_after=pause)
                 await self._sleep(wait)
-            slot = _Slot(now + self._span, now + self._span * (1 + SLACK))
+            slot = _Slot(now + key.span)
             key.slots.append(slot)
             return slot
 

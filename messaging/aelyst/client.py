@@ -10,7 +10,7 @@ from messaging.aelyst.answers import read_answer
 from messaging.aelyst.records import next_cursor
 from messaging.aelyst.values import Json, items, mapping
 from messaging.errors import NotSent, OutcomeUnknown
-from messaging.limiter import Limiter
+from messaging.limiter import Limiter, Turn
 from messaging.quota import read_quota
 
 PAGE = 99
@@ -52,7 +52,7 @@ class Client:
         async with self._limiter.turn((method, path)) as turn:
             try:
                 async with asyncio.timeout(self._seconds):
-                    response = await self._request(method, path, body, query)
+                    response = await self._request(turn, method, path, body, query)
             except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
                 raise NotSent(f"no connection to {self._base_url}: {_cause(error)}", call=call) from error
             except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError) as error:
@@ -63,7 +63,13 @@ class Client:
             turn.answered(response.status_code, quota)
         return mapping(read_answer(response, quota, call))
 
-    async def _request(self, method: str, path: str, body: Json, query: Mapping[str, str] | None) -> httpx.Response:
+    async def _request(
+        self, turn: Turn, method: str, path: str, body: Json, query: Mapping[str, str] | None
+    ) -> httpx.Response:
+        async def trace(event: str, _: object) -> None:
+            if event.endswith("send_request_body.complete"):
+                turn.sent()
+
         return await self._http.request(
             method,
             f"{self._base_url}{path}",
@@ -72,6 +78,7 @@ class Client:
             headers=self._headers,
             follow_redirects=False,  # the token goes to the configured address only
             timeout=httpx.Timeout(self._seconds, connect=self._seconds / 3, pool=self._seconds / 3),
+            extensions={"trace": trace},
         )
 
     async def pages(

@@ -1,6 +1,6 @@
 """A stub platform and a client that speaks with it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 
 import httpx
@@ -12,10 +12,16 @@ from settings import Rate
 from tests.messaging.stub import Stub, running_stub
 
 
-@pytest.fixture
-async def stub() -> AsyncIterator[Stub]:
-    async with running_stub() as running:
+@pytest.fixture(scope="session")
+def stub_server() -> Iterator[Stub]:
+    with running_stub() as running:
         yield running
+
+
+@pytest.fixture
+def stub(stub_server: Stub) -> Stub:
+    stub_server.forget()
+    return stub_server
 
 
 @pytest.fixture

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import socket
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from threading import Thread
 from typing import Any
 
 import uvicorn
@@ -43,6 +45,11 @@ class Stub:
     answers: deque[Answer] = field(default_factory=deque)
     decide: Callable[[Call], Answer] | None = None
 
+    def forget(self) -> None:
+        self.calls.clear()
+        self.answers.clear()
+        self.decide = None
+
     def will(self, *answers: object) -> None:
         self.answers.extend(answer if isinstance(answer, Answer) else Answer(answer) for answer in answers)
 
@@ -68,21 +75,23 @@ class Stub:
         return Response(content, answer.status, {"content-type": "application/json"} | answer.headers)
 
 
-@asynccontextmanager
-async def running_stub() -> AsyncIterator[Stub]:
+@contextmanager
+def running_stub() -> Iterator[Stub]:
+    """A stub in a thread of its own, so that one serves many tests, each with its own event loop."""
     stub = Stub()
     methods = ["GET", "POST", "PUT", "DELETE"]
     app = Starlette(routes=[Route("/{path:path}", stub.handle, methods=methods)])
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off", ws="none"))
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.005)
-    stub.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/v1"
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="none"))
+    listening = socket.create_server(("127.0.0.1", 0))
+    stub.url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+    thread = Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
     try:
         yield stub
     finally:
         server.should_exit = True
-        await task
+        thread.join()
+        listening.close()
 
 
 @asynccontextmanager
