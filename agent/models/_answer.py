@@ -15,13 +15,15 @@ from agent.turn.passages import Passage
 
 _TALK_ORDER = ("identity", "ability", "wellbeing", "thanks", "goodbye", "greeting")
 _ASKS = re.compile(
-    r"\?|\b(?:apa|apakah|berapa|kapan|siapa|di ?mana|mana|bagaimana|gimana|kenapa|bisa|boleh|ada|what|when|where|who|how|why|which|do|does|can|is|are)\b"
+    r"\?|\b(?:apa|apakah|berapa|kapan|siapa|di ?mana|mana|bagaimana|gimana|kenapa|bisa|boleh|ada)\b"
+    r"|\b(?:what|when|where|who|how|why|which|do|does|can|is|are)\b"
 )
 _FOR_THE_MODEL = re.compile(
     r"\b(?:the customer|do not|don't call|tell |ask |never say|you(?:r)? reply|colleague)\b", re.IGNORECASE
 )
 _NOT_FOUND = re.compile(r"\b404\b|not found|tidak (?:di)?temukan|tidak ada|does not exist|no such", re.IGNORECASE)
 _SERVER_SAYS = re.compile(r'"(?:error|message|detail|pesan)"\s*:\s*"((?:[^"\\]|\\.)*)"')
+_SENT_BESIDE = re.compile(r"\bis sent\b.*\bas a picture with a caption\b")
 _SCHEDULED = re.compile(r"\bScheduled for ([^.]+)\.")
 _REFUSED_BY_CUSTOMER = re.compile(r"\bsaid no\b")
 _RUPIAH = re.compile(
@@ -96,7 +98,7 @@ def _told(result: Result, dialogue: Dialogue) -> str:
 def _done(result: Result, dialogue: Dialogue) -> str:
     """A result in a sentence. Empty when the runtime itself says it: a colleague comes, a payment code is sent."""
     language = dialogue.language
-    if _requests.is_handover(result.name) or "is sent" in result.content and "as a picture" in result.content:
+    if _requests.is_handover(result.name) or _SENT_BESIDE.search(result.content):
         return ""
     data = _data(result.content)
     if isinstance(data, str):

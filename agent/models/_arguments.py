@@ -16,6 +16,12 @@ from agent.models import _words
 Value: TypeAlias = str | int | float | bool | list[Any]
 Schema: TypeAlias = Mapping[str, Any]
 
+NUMERALS = frozenset(DIGITS) | frozenset(
+    "puluh belas ratus ribu rebu juta seratus seribu sejuta sepuluh sebelas setengah rupiah rb jt hundred thousand million ten "
+    "eleven twelve twenty thirty forty fifty sixty seventy eighty ninety".split()
+)
+"""Words of numbers: they are values, not subjects."""
+
 _MONEY = frozenset("amount rupiah nominal price harga total idr uang bayar pembayaran payment biaya".split())
 _FREE = frozenset(
     "reason alasan summary ringkasan message pesan note catatan text teks question pertanyaan topic topik query keluhan complaint comment "
@@ -29,6 +35,7 @@ _QUOTED = re.compile(r"[\"“”'‘’«]([^\"“”'‘’«»]{1,200})[\"“�
 _NUMBER = re.compile(r"(?<![\w.,-])\d+(?:[.,]\d+)?(?![\w-])")
 _NUMBERED = re.compile(r"\b(?:id|number|nomor|kode|code|reference|invoice|resi)\b", re.IGNORECASE)
 _CODE = re.compile(r"(?<![\w-])[A-Z]{1,8}[-/]?(?:[A-Z0-9]+[-/])*\d{3,}(?![\w-])")
+_DIGITS = re.compile(r"\\d|0-9")
 _SEPARATORS = ("", "-", "_", "/", " ", ".")
 _CLOCK = re.compile(
     r"(?:\b(?:jam|pukul|pkl|at)\s*|\b(?=\d{1,2}[:.]\d{2}\b)|\b(?=\d{1,2}\s*(?:am|pm)\b))(\d{1,2})(?:[:.](\d{2}))?\s*"
@@ -130,29 +137,26 @@ def _kind(schema: Schema) -> str:
 
 def _in_range(value: Value, schema: Schema) -> bool:
     number = float(value)  # type: ignore[arg-type]
-    return schema.get("minimum", number) <= number <= schema.get("maximum", number)
+    return bool(schema.get("minimum", number) <= number <= schema.get("maximum", number))
 
 
 def _fits(value: str, schema: Schema) -> bool:
     pattern = schema.get("pattern")
     if pattern and re.search(pattern, value) is None:
         return False
-    return schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value))
+    return bool(schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)))
 
 
 def _enumerated(options: Sequence[Any], text: str) -> list[Value]:
     """Options that are named in full; of options that contain each other the longest."""
     said = f" {' '.join(_words.words(text))} "
-    vocabulary = _words.Vocabulary([text])
+    vocabulary = _words.vocabulary(text)
     named = []
     for option in options:
         spelled = " ".join(_words.words(str(option).replace("_", " ")))
         if spelled and (f" {spelled} " in said or _all_named(spelled, vocabulary)):
             named.append((option, spelled))
-    longest = [
-        option for option, spelled in named if not any(spelled != other and spelled in other for _, other in named)
-    ]
-    return list(longest)
+    return [option for option, spelled in named if not any(spelled != other and spelled in other for _, other in named)]
 
 
 def _all_named(spelled: str, vocabulary: _words.Vocabulary) -> bool:
@@ -201,6 +205,8 @@ def _patterned(pattern: str, text: str) -> list[str]:
     if exact:
         return list(dict.fromkeys(exact))
     said = as_digits(tokens(plain))
+    if _DIGITS.search(pattern) and not any(token.isdigit() for token in said):
+        return []
     found = _joined(pattern, said)
     if not found and (head := _LITERAL_HEAD.match(pattern)) is not None:
         found = [head[1] + number for number in said if number.isdigit() and re.search(pattern, head[1] + number)]
@@ -243,9 +249,7 @@ def _spelling(pattern: str, run: Sequence[str]) -> str | None:
 
 def _labelled(name: str, schema: Schema, text: str) -> list[str]:
     """`nama saya Rina` → `Rina`, for a parameter that is called or described by `nama`."""
-    labels = [
-        word for word in (*_words.words(name.replace("_", " ")), *_words.content(schema.get("description") or ""))
-    ]
+    labels = [*_words.words(name.replace("_", " ")), *_words.content(schema.get("description") or "")]
     known = sorted({label for word in labels for label in _words.forms(word) if len(label) >= 4})
     if not known:
         return []

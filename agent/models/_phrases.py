@@ -74,29 +74,48 @@ _SAYINGS: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 
-_TALK: Final[Mapping[str, str]] = {
-    "identity": r"siapa (ini|kamu|anda|nama(mu|nya)?|namanya kamu|awak)|(kamu|anda|awak|ini) siapa|who are you|who is this|"
-    r"what('| i)?s your name|(kamu|ini|anda) (robot|bot|ai|manusia|orang)( atau .+)?|are you (a )?(human|robot|bot|real|an? ai).*|"
-    r"(apa|apakah) (ini|kamu|anda) (robot|bot|ai|manusia|orang( asli| beneran)?)|am i talking to .*|ini dengan siapa|"
-    r"(dengan )?siapa saya (bicara|chat)|namamu siapa|nama (kamu|anda) siapa",
-    "ability": r"(kamu |anda |awak )?(bisa|boleh) (bantu |buat )?apa( saja| aja)?|what can you do|help|bantuan|menu bantuan|how can you help( me)?",
-    "wellbeing": r"apa kabar|apa khabar|how are you( doing)?|gimana kabar(nya)?|how('| i)?s it going",
-    "thanks": r"(ok(e|ay)?|sip|baik|siap|mantap|wah|great|cool|perfect)?[ ,!]*(terima ?kasih|makasih|mksh|makasi|trims|thanks?|thank you|thx|"
-    r"tq|ty|tengkyu|tenkyu|matur nuwun|hatur nuhun|nuhun)( you)?( so much| very much| a lot| banyak| sekali| infonya| atas .+| for .+)?",
-    "goodbye": r"(bye|dadah?|da+h|goodbye|good bye|see you( later| soon)?|sampai (jumpa|ketemu)( lagi)?|selamat tinggal|good night|cukup( sekian)?|"
-    r"(sudah|udah|itu) (itu )?(saja|aja|cukup)|that('| i)?s all|no,? that('| i)?s all)",
-    "greeting": r"(halo+|hal+o|helo+|hai+|hi+|hey+|hello+|hola|hei|p|permisi|punten|assalamu ?'?alaikum( wr\.? ?wb\.?)?|salam|tes|test|ping|min|"
-    r"(selamat )?(pagi|siang|sore|malam|petang)|good (morning|afternoon|evening|day)|morning|"
-    r"(mau|nak|boleh|ingin|izin|numpang) (tanya|nanya|bertanya)( dong| nih| sesuatu| sebentar)?|i have a question|question|(boleh )?tanya( dong)?)",
+_TALK: Final[Mapping[str, tuple[str, ...]]] = {
+    "identity": (
+        r"siapa (ini|kamu|anda|awak|nama(mu|nya)?|namanya kamu)",
+        r"(kamu|anda|awak|ini) siapa",
+        r"namamu siapa|nama (kamu|anda) siapa|ini dengan siapa|(dengan )?siapa saya (bicara|chat)",
+        r"(apa |apakah )?(ini|kamu|anda) (robot|bot|ai|manusia|orang)( .+)?",
+        r"who are you|who is this|what('| i)?s your name|am i talking to .+",
+        r"are you (a )?(human|robot|bot|real|an? ai).*",
+    ),
+    "ability": (
+        r"(kamu |anda |awak )?(bisa|boleh) (bantu |buat )?apa( saja| aja)?|bantuan|menu bantuan",
+        r"what can you do|help|how can you help( me)?",
+    ),
+    "wellbeing": (r"apa k(ab|hab)ar|gimana kabar(nya)?|how are you( doing)?|how('| i)?s it going",),
+    "thanks": (
+        r"((ok(e|ay)?|sip|baik|siap|mantap|wah|great|cool|perfect)[ ,!]+)?"
+        r"(terima ?kasih|makasih|mksh|makasi|trims|tengkyu|matur nuwun|hatur nuhun|nuhun|thanks?|thank you|thx|tq|ty)"
+        r"( so much| very much| a lot| banyak| sekali| infonya| atas .+| for .+)?",
+    ),
+    "goodbye": (
+        r"bye( bye)?|dadah?|da+h|good ?bye|good night|see you( later| soon)?|sampai (jumpa|ketemu)( lagi)?|selamat tinggal",
+        r"cukup( sekian)?|(sudah|udah|itu) (itu )?(saja|aja|cukup)|(no,? )?that('| i)?s all",
+    ),
+    "greeting": (
+        r"halo+|hal+o|helo+|hai+|hi+|hey+|hello+|hola|hei|p|permisi|punten|tes|test|ping|min|salam",
+        r"assalamu ?'?alaikum( wr\.? ?wb\.?)?",
+        r"((hal+o+|hai|hi|hello),? )?(selamat )?(pagi|siang|sore|malam|petang)",
+        r"((hello|hi|hey),? )?(good )?(morning|afternoon|evening)",
+        r"((hal+o+|hai|hi|permisi),? )?(saya |aku )?(mau|nak|boleh|ingin|izin|numpang) (tanya|nanya|bertanya)( sesuatu| sebentar)?|tanya",
+        r"i have a question|question",
+    ),
 }
-_FILLER = r"(?:[\s,.!?~]|\b(?:kak|kakak|min|mas|mbak|mba|bang|pak|bu|gan|sis|bro|admin|ya|yah|dong|nih|dear|there|team|all|semua|everyone|guys|deh|loh)\b|[^\w\s])*"
-_TALKS: Final = {kind: re.compile(rf"{_FILLER}(?:{pattern}){_FILLER}") for kind, pattern in _TALK.items()}
+_ADDRESS = "kak|kakak|min|mas|mbak|mba|bang|pak|bu|gan|sis|bro|admin|ya|yah|dong|nih|dear|there|team|all|semua|everyone|guys|deh|loh"
+_FILLER = rf"(?:[\W_]|\b(?:{_ADDRESS})\b)*"
+_TALKS: Final = {kind: re.compile(rf"{_FILLER}(?:{'|'.join(patterns)}){_FILLER}") for kind, patterns in _TALK.items()}
 _YES = frozenset(
     "ya iya yes ok oke okay boleh betul benar yup yep sip lanjut silakan silahkan mau please sure y yoi setuju correct baik".split()
 )
 _NO = frozenset("tidak nggak gak ga enggak no nope jangan batal tak engga ngga tdk nah".split())
 _POLITE = frozenset(
-    "kak kakak min mas mbak pak bu dong deh aja saja tolong please thanks terima kasih makasih ya usah perlu jadi not thank you dulu".split()
+    "kak kakak min mas mbak pak bu dong deh aja saja tolong please thanks terima kasih makasih ya usah perlu jadi not thank you "
+    "dulu".split()
 )
 
 

@@ -19,6 +19,11 @@ _WHOLE = 60
 """Words up to which a passage is quoted whole, and the size of the window into a longer one."""
 
 _MOST_ROWS = 5
+_TIE = 0.08
+"""How near the best row of a table another one must come to be shown beside it."""
+
+_FEW = 4
+"""Passages from which on it means something that all of them hold a word."""
 
 _ORDERS = re.compile(
     r"\b(ignore|disregard|forget|abaikan|lupakan|acuhkan)\b.{0,40}\b(rules?|instructions?|prompts?|previous|above|aturan|instruksi|"
@@ -28,6 +33,7 @@ _ORDERS = re.compile(
 _HEADING = re.compile(r"^#{1,6}\s+(?P<text>.+)$")
 _CELL = re.compile(r"^(?P<name>[^:|\n]{1,40}): (?P<value>\S.*)$")
 _RULER = re.compile(r"^\|?[\s:|-]+\|?$")
+_TABLE_ROW = re.compile(r"^[^:;|]{1,40}: [^;]+(?:; [^:;|]{1,40}: [^;]+)+$")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9À-Þ\"'(])")
 
 
@@ -57,24 +63,19 @@ def find(question: str, passages: Sequence[Passage], language: str, context: str
 
     `None`: no passage is about it.
     """
-    asked = {word: _words.weight(word) for word in _words.content(question)}
-    if not asked:
-        asked = dict.fromkeys(sorted(_words.hints(question)), 1.0)
-    if context and sum(asked.values()) <= 1.5:
-        asked = {word: 0.5 * _words.weight(word) for word in _words.content(context)} | asked
+    asked = _asked(question, context, passages)
     total = sum(asked.values())
-    if total < 0.5:
+    if total < 0.3:
         return None
     hints = _words.hints(question)
     rated = [_rate(n, passage, asked, hints, language) for n, passage in enumerate(passages)]
     best = max(rated, key=lambda each: each.score, default=None)
     if best is None or best.cover < _RELEVANT:
         return None
+    chosen = [best]
     if _cells(best.passage.text) is not None:
-        chosen = [each for each in rated if _same_table(each, best) and each.cover >= best.cover - 0.01][:_MOST_ROWS]
-    else:
-        chosen = [best]
-    held = frozenset().union(*(each.held for each in chosen))
+        chosen = [each for each in rated if _same_table(each, best) and each.score > best.score - _TIE][:_MOST_ROWS]
+    held = frozenset[str]().union(*(each.held for each in chosen))
     rest = {word: weight for word, weight in asked.items() if word not in held}
     other = _complement(rest, total, [each for each in rated if each not in chosen])
     if other is not None:
@@ -87,19 +88,43 @@ def find(question: str, passages: Sequence[Passage], language: str, context: str
     return Quote(text, tuple(each.passage for each in chosen), cover)
 
 
+def _asked(question: str, context: str, passages: Sequence[Passage]) -> dict[str, float]:
+    """What a question is about, each word with its weight: words that nearly all passages hold (the shop's name) weigh little."""
+    asked = {word: _words.weight(word) for word in _words.content(question)}
+    if not asked:
+        asked = dict.fromkeys(sorted(_words.hints(question)), 1.0)
+    if context and sum(asked.values()) <= 1.5:
+        asked = {word: 0.5 * _words.weight(word) for word in _words.content(context)} | asked
+    if len(passages) >= _FEW:
+        vocabularies = [_words.vocabulary(_whole(passage)) for passage in passages]
+        for word in asked:
+            if sum(vocabulary.has(word) for vocabulary in vocabularies) >= 0.8 * len(passages):
+                asked[word] *= 0.4
+    return asked
+
+
+def _whole(passage: Passage) -> str:
+    return f"{_heading(passage)}\n{passage.question}\n{passage.text}"
+
+
+def _heading(passage: Passage) -> str:
+    """The innermost heading; the title of a document says too little about each of its passages."""
+    return passage.title.rpartition(" > ")[2]
+
+
 def _rate(n: int, passage: Passage, asked: dict[str, float], hints: set[str], language: str) -> _Rated:
     total = sum(asked.values())
-    head = _words.Vocabulary([passage.title, passage.question])
-    body = _words.Vocabulary([passage.title, passage.question, passage.text])
-    held = frozenset(word for word in asked if body.has(word))
-    cover = sum(asked[word] for word in held) / total
+    cells = _cells(passage.text)
+    head = _words.vocabulary(passage.question or (cells[0][1] if cells else _heading(passage)))
+    body, path = _words.vocabulary(_whole(passage)), _words.vocabulary(passage.title)
+    held = frozenset(word for word in asked if body.has(word) or path.has(word))
+    cover = sum(asked[word] * (1.0 if body.has(word) else 0.5) for word in held) / total
     in_head = sum(weight for word, weight in asked.items() if head.has(word)) / total
     hinted = bool(hints) and not hints.isdisjoint(body.forms)
-    same_language = detect(passage.text, language) == language
-    extra = 0.06 / (n + 1) + 0.06 * hinted + 0.05 * same_language
+    extra = 0.06 / (n + 1) + 0.06 * hinted + 0.2 * (detect(passage.text, language) == language)
     if passage.question:  # an entry that asks exactly this beats one that mentions it
-        subject = [word for word in _words.content(passage.question) if _words.weight(word) == 1.0]
-        said = _words.Vocabulary(asked)
+        subject = [word for word in _words.content(passage.question) if _words.weight(word) > 0.5]
+        said = _words.vocabulary(" ".join(asked))
         extra += 0.12 * (sum(said.has(word) for word in subject) / len(subject) if subject else 0.0)
     return _Rated(passage, cover, 0.7 * cover + 0.2 * in_head + extra, held)
 
@@ -109,7 +134,7 @@ def _complement(rest: dict[str, float], total: float, others: Sequence[_Rated]) 
     if sum(rest.values()) < 0.34 * total:
         return None
     strong = {word for word, weight in rest.items() if weight == 1.0}
-    able = [each for each in others if strong & each.held and strong <= each.held and not each.passage.stale]
+    able = [each for each in others if strong and strong <= each.held and not each.passage.stale]
     return max(able, key=lambda each: each.score, default=None)
 
 
@@ -152,7 +177,7 @@ def _section(passage: Passage, asked: dict[str, float]) -> str:
 
 
 def _overlap(text: str, asked: dict[str, float]) -> float:
-    vocabulary = _words.Vocabulary([text])
+    vocabulary = _words.vocabulary(text)
     return sum(weight for word, weight in asked.items() if vocabulary.has(word))
 
 
@@ -177,9 +202,13 @@ def _units(text: str) -> list[str]:
             if not columns:
                 columns = values
             else:
-                units.append("- " + ", ".join(f"{name}: {value}" for name, value in zip(columns, values, strict=False)))
+                units.append("- " + "; ".join(f"{name}: {value}" for name, value in zip(columns, values, strict=False)))
             continue
         columns = []
+        if _TABLE_ROW.match(line):
+            close()
+            units.append(f"- {line}")
+            continue
         if not line or _HEADING.match(line):
             close()
         elif line.startswith(("- ", "* ", "• ")) or re.match(r"\d+[.)]\s", line):
@@ -194,6 +223,11 @@ def _units(text: str) -> list[str]:
 def _window(units: Sequence[str], asked: dict[str, float]) -> list[str]:
     """The units around the one that shares most with the question, in order, up to the size of a chat message."""
     scores = [_overlap(unit, asked) for unit in units]
+    rows = [n for n, unit in enumerate(units) if _TABLE_ROW.match(unit.removeprefix("- "))]
+    if rows and max(scores[n] for n in rows) == max(
+        scores
+    ):  # of a table the rows that were asked for, not their neighbours
+        return [units[n] for n in rows if scores[n] == max(scores)][:_MOST_ROWS]
     first = last = max(range(len(units)), key=lambda n: (scores[n], -n))
     size = len(units[first].split())
     while True:

@@ -6,9 +6,10 @@ customer wrote counts; passages, results and replies ask for nothing.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from agent.models import _arguments, _phrases, _words
@@ -29,20 +30,23 @@ _SAME = 0.95
 _MOST_CALLS = 3
 
 _HANDOVER = re.compile(r"hand_?over|hand_?off|human|escalat|transfer_to|operator|live_agent", re.IGNORECASE)
+_SOMEBODY = r"admin\w*|cs|manusia|operator|human|customer service"
+_COLLEAGUE = rf"{_SOMEBODY}|orang|staf\w*|petugas|tim|team|person|someone|agent|representative|staff|manager|manajer"
 _WANTS_HUMAN = re.compile(
-    r"\b(?:bicara|ngomong|ngobrol|chat|hubung\w*|sambung\w*|terhubung|berbicara|cakap|bercakap|talk|speak|connect|transfer|reach|get)\b"
-    r".{0,40}\b(?:admin\w*|cs|manusia|orang|operator|staf\w*|petugas|tim|team|human|person|someone|agent|representative|staff|manager|"
-    r"manajer|customer service)\b|"
-    r"\b(?:mau|minta|nak|tolong|panggil\w*|perlu|butuh|want|need)\b.{0,12}\b(?:admin\w*|cs|manusia|operator|human|real person|customer service)\b|"
-    r"^\W*(?:admin|cs|operator|human|agent|manusia|customer service)\W*$"
+    r"\b(?:bicara|ngomong|ngobrol|chat|hubung\w*|sambung\w*|terhubung|berbicara|cakap|bercakap|talk|speak|connect|transfer|reach)\b"
+    rf".{{0,40}}\b(?:{_COLLEAGUE})\b"
+    rf"|\b(?:mau|minta|nak|tolong|panggil\w*|perlu|butuh|want|need|get)\b.{{0,12}}\b(?:{_SOMEBODY}|real person)\b"
+    rf"|^\W*(?:{_SOMEBODY}|agent)\W*$"
 )
 _HOW = re.compile(
-    r"\b(?:bagaimana|gimana|gmn|cara|caranya|how (?:do|can|to)|^(?:(?:apa|kak|min|hai|halo) )*(?:bisa|boleh|terima|menerima)\b.*\?|apakah|kenapa|mengapa|why|syarat|boleh(?:kah)?|bisakah|bisa (?:ga|gak|nggak|tidak|tak)|"
-    r"can (?:i|we|you)|is it possible|could i|may i|apa bisa|bisa di|what if|kalau|berapa lama|how long|kapan)\b"
+    r"\b(?:bagaimana|gimana|gmn|cara|caranya|how (?:do|can|to)|apakah|kenapa|mengapa|why|syarat|boleh(?:kah)?|bisakah)\b"
+    r"|\b(?:bisa (?:ga|gak|nggak|tidak|tak|di)|apa bisa|can (?:i|we|you)|could i|may i|is it possible|what if|kalau)\b"
+    r"|\b(?:berapa lama|how long|kapan)\b"
+    r"|^(?:(?:apa|kak|min|hai|halo) )*(?:bisa|boleh|terima|menerima)\b.*\?"
 )
 _DONT = re.compile(
-    r"\b(?:jangan|tidak (?:usah|mau|jadi|ingin|perlu)|ga(?:k)? (?:usah|mau|jadi|perlu)|nggak (?:usah|mau|jadi)|tak (?:nak|payah|jadi)|don'?t|do not|"
-    r"not going to|never|bukan mau|ga(?:k)? pengen)\b"
+    r"\b(?:jangan|tidak (?:usah|mau|jadi|ingin|perlu)|gak? (?:usah|mau|jadi|perlu|pengen)|nggak (?:usah|mau|jadi))\b"
+    r"|\b(?:tak (?:nak|payah|jadi)|don'?t|do not|not going to|never|bukan mau)\b"
 )
 
 
@@ -131,8 +135,8 @@ class _Card:
     """A tool with the words that tell it from others. `verbs` are the forms of its own verb, empty for one that only looks."""
 
     tool: Tool
-    examples: tuple[frozenset[str], ...]
-    description: tuple[str, ...]
+    examples: tuple[tuple[frozenset[str], frozenset[str]], ...]  # each its words, and all their forms
+    description: frozenset[str]  # the forms of its words
     verbs: frozenset[str]
 
 
@@ -140,8 +144,10 @@ def _cards(tools: Sequence[Tool]) -> list[_Card]:
     return [
         _Card(
             tool,
-            tuple(frozenset(_subject(example, tool)) for example in tool.examples),
-            tuple(dict.fromkeys([*_subject(tool.name.replace("_", " "), tool), *_subject(tool.description, tool)])),
+            tuple(
+                (frozenset(words), _all_forms(words)) for example in tool.examples if (words := _subject(example, tool))
+            ),
+            _all_forms([*_subject(tool.name.replace("_", " "), tool), *_subject(tool.description, tool)]),
             _verbs(tool),
         )
         for tool in tools
@@ -156,13 +162,22 @@ def _verbs(tool: Tool) -> frozenset[str]:
     return _words.forms(named[0]) | (_words.forms(described[0]) if described else frozenset())
 
 
-def _subject(text: str, tool: Tool) -> list[str]:
+def _subject(text: str, tool: Tool) -> tuple[str, ...]:
     """The words of a text that say what is wanted: no numbers, no values of the tool's parameters."""
-    for name, schema in tool.properties.items():
-        if schema.get("pattern"):
-            for value in _arguments.values(name, schema, text):
-                text = text.replace(str(value), " ")
-    return [word for word in _words.content(text) if not any(char.isdigit() for char in word)]
+    patterns = tuple(str(schema["pattern"]) for schema in tool.properties.values() if schema.get("pattern"))
+    return _subject_without(text, patterns)
+
+
+@lru_cache(maxsize=2_000)
+def _subject_without(text: str, patterns: tuple[str, ...]) -> tuple[str, ...]:
+    for pattern in patterns:
+        for value in _arguments.values("", {"pattern": pattern}, text):
+            text = text.replace(str(value), " ")
+    return tuple(
+        word
+        for word in _words.content(text)
+        if word not in _arguments.NUMERALS and not any(char.isdigit() for char in word)
+    )
 
 
 def _asked(segment: str, whole: str, cards: Sequence[_Card]) -> Tool | None:
@@ -194,9 +209,9 @@ def _likeness(segment: str, card: _Card, cards: Sequence[_Card]) -> float:
     if not said:
         alone = bonus and not card.verbs and len(segment.split()) <= 3
         return _PLAIN if alone else 0.0
-    spoken = frozenset().union(*(_words.forms(word) for word in said))
+    spoken = _all_forms(said)
     by_example = max((_both_ways(said, spoken, example, cards) for example in card.examples), default=0.0)
-    shared = [word for word in said if not _words.forms(word).isdisjoint(_all_forms(card.description))]
+    shared = [word for word in said if not _words.forms(word).isdisjoint(card.description)]
     has_verb = not card.verbs or not card.verbs.isdisjoint(spoken)
     by_description = 0.0
     if shared and has_verb:
@@ -208,28 +223,28 @@ def _likeness(segment: str, card: _Card, cards: Sequence[_Card]) -> float:
     return best + bonus if best >= 0.3 else 0.0
 
 
-def _both_ways(said: Sequence[str], spoken: frozenset[str], example: frozenset[str], cards: Sequence[_Card]) -> float:
+def _both_ways(
+    said: Sequence[str], spoken: frozenset[str], example: tuple[frozenset[str], frozenset[str]], cards: Sequence[_Card]
+) -> float:
     """How much of an example a sentence holds, and how much of the sentence the example explains."""
-    if not example:
+    words, forms = example
+    held = [word for word in words if not _words.forms(word).isdisjoint(spoken)]
+    if not held:
         return 0.0
-    known = _all_forms(tuple(sorted(example)))
-    held = [word for word in example if not _words.forms(word).isdisjoint(spoken)]
-    explained = [word for word in said if not _words.forms(word).isdisjoint(known)]
-    return 0.65 * _weight(held, cards) / _weight(example, cards) + 0.35 * _weight(explained, cards) / _weight(
-        said, cards
-    )
+    explained = [word for word in said if not _words.forms(word).isdisjoint(forms)]
+    return 0.65 * _weight(held, cards) / _weight(words, cards) + 0.35 * _weight(explained, cards) / _weight(said, cards)
 
 
-def _all_forms(words: Sequence[str]) -> frozenset[str]:
-    return frozenset().union(*(_words.forms(word) for word in words)) if words else frozenset()
+def _all_forms(words: Iterable[str]) -> frozenset[str]:
+    return frozenset[str]().union(*(_words.forms(word) for word in words))
 
 
-def _weight(words: Any, cards: Sequence[_Card]) -> float:
+def _weight(words: Iterable[str], cards: Sequence[_Card]) -> float:
     """Words that several tools share tell less about each of them."""
     total = 0.0
     for word in words:
         own = _words.forms(word)
-        sharing = sum(1 for card in cards if not own.isdisjoint(_all_forms(card.description)))
+        sharing = sum(1 for card in cards if not own.isdisjoint(card.description))
         total += _words.weight(word) / max(1, sharing)
     return total
 

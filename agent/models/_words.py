@@ -5,7 +5,7 @@ Two words are the same when one of their forms is: `membatalkan`, `dibatalkan`, 
 
 import re
 import unicodedata
-from collections.abc import Iterable, Set
+from collections.abc import Set
 from functools import lru_cache
 
 from rapidfuzz.distance import OSA
@@ -41,10 +41,13 @@ _STOP = frozenset(
 _WEAK = frozenset(
     """
     jual toko produk barang layanan beli cari pakai hari orang harga jenis macam nama tempat info informasi nomor
-    jadwal warung usaha customer pelanggan item thing people day nomer tanggal sekarang now masih still
+    jadwal warung policy usaha customer pelanggan item thing people day nomer tanggal sekarang now masih still
     """.split()
 )
 """Words that many passages hold: on their own they do not make one relevant."""
+
+_COMMON = frozenset("kirim bayar pesan pesanan jam ongkos uang".split())
+"""Words of every shop's business: they need another one beside them."""
 
 _GROUPS = """
     buka open opening
@@ -106,7 +109,10 @@ _GROUPS = """
     nama name
     telepon phone telefon telp whatsapp wa
     pendiri didirikan founder founded owner pemilik dirikan
-    menu makanan food
+    makanan food meal
+    kepala head chief leader ketua pimpinan
+    operasional operating operation buka
+    policy kebijakan aturan rule
     minuman drink drinks beverage
     roti bread toast
     roastery sangrai roast roasting roaster penyangrai
@@ -198,9 +204,9 @@ _WHOLE = frozenset(
 
 def fold(text: str) -> str:
     """Lower case, without accents, compatibility forms made plain."""
-    decomposed = unicodedata.normalize("NFKD", text).casefold()
-    plain = "".join(char for char in decomposed if not unicodedata.combining(char))
-    return _WIFI.sub("wifi", plain)
+    if not text.isascii():
+        text = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
+    return _WIFI.sub("wifi", text.casefold())
 
 
 def words(text: str) -> list[str]:
@@ -267,17 +273,19 @@ def hints(text: str) -> set[str]:
 
 
 def weight(word: str) -> float:
-    """How much a word of a question tells about its subject, from 0.3 to 1."""
+    """How much a word of a question tells about its subject, from 0.35 to 1."""
     if word.isdigit():
         return 0.4
-    return 0.35 if forms(word) & _WEAK else 1.0
+    if forms(word) & _WEAK:
+        return 0.35
+    return 0.6 if forms(word) & _COMMON else 1.0
 
 
 class Vocabulary:
     """The words of a text, to look others up in, spelling mistakes forgiven."""
 
-    def __init__(self, texts: Iterable[str]) -> None:
-        self._words = {word for text in texts for word in words(text)}
+    def __init__(self, text: str) -> None:
+        self._words = set(words(text))
         self.forms: Set[str] = frozenset().union(*(forms(word) for word in self._words)) if self._words else frozenset()
 
     def has(self, word: str) -> bool:
@@ -292,3 +300,9 @@ class Vocabulary:
             and OSA.distance(word, other, score_cutoff=allowed) <= allowed
             for other in self._words
         )  # fmt: skip
+
+
+@lru_cache(maxsize=4_000)
+def vocabulary(text: str) -> Vocabulary:
+    """The vocabulary of a text; passages come again and again."""
+    return Vocabulary(text)

@@ -17,40 +17,45 @@ _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 # Words shared by Indonesian and Malay count for both; the words below those decide between them.
 _MALAYIC = frozenset(
     """
-    ada adakah adalah akan aku anda apa apakah atau baik baru bagaimana bahwa banyak barang bayar beli belum berapa bila bisa boleh buka
-    bukan cara cepat dan dari dengan di dia dalam hari harga harus ini itu jam jadi jangan jika juga ke kalau kami kamu karena kasih kecil
-    ketika kirim kita kopi lagi lain lama langsung lebih makan malam mana masih mau melakukan membeli mereka minta minum minggu mulai nama
-    nomor oleh orang pada pagi pakai paket perlu pesan pesanan saja sama sampai saya sebelum sekarang selamat semua sendiri siang siapa
-    sore sudah suka tanya tapi telah terima tersedia tidak toko tolong tunggu tutup untuk warna yang ya
+    ada adakah adalah akan aku anda apa apakah atau bagaimana bahwa baik banyak barang baru bayar beli belum berapa
+    bila bisa boleh buka bukan cara cepat dalam dan dari dengan di dia harga hari harus ini itu jadi jam jangan jika
+    juga kalau kami kamu karena kasih ke kecil ketika kirim kita kopi lagi lain lama langsung lebih makan malam mana
+    masih mau melakukan membeli mereka minggu minta minum mulai nama nomor oleh orang pada pagi pakai paket perlu
+    pesan pesanan saja sama sampai saya sebelum sekarang selamat semua sendiri siang siapa sore sudah suka tanya tapi
+    telah terima tersedia tidak toko tolong tunggu tutup untuk warna ya yang
     """.split()
 )
 _INDONESIAN = frozenset(
     """
-    aja apakah aplikasi bagaimana banget bgt bisa bisakah bro brp buat butuh cuma dapet deh dong doang dulu emang enggak ga gak gaes gan
-    gimana gitu gmn gratis halo ingin iya jumat kagak kak kakak kalo kamis karena kayak kenapa kok kapan kantor kemarin kirimkan koq krn
-    lewat lho loh mas mba mbak min minta mobil nanti ngga nggak nih nomor ongkir ongkos oke pak bu pengen pengiriman pesen plis rabu
-    rusak sabtu selasa senin sih siang sore sudah tanggal tau tarif terlambat terus tdk tidak toko trims tunai uang udah udh utk yaa yah yg
-    yuk ribu rb juta pulsa resi bang barangnya bukunya masuk belum dibatalkan membatalkan batalkan kembalikan
+    aja apakah aplikasi bagaimana bang banget barangnya batalkan belum bgt bisa bisakah bro brp bu buat bukunya butuh
+    cuma dapet deh dibatalkan doang dong dulu emang enggak ga gaes gak gan gimana gitu gmn gratis halo ingin iya jumat
+    juta kagak kak kakak kalo kamis kantor kapan karena kayak kemarin kembalikan kenapa kirimkan kok koq krn lewat lho
+    loh mas masuk mba mbak membatalkan min minta mobil nanti ngga nggak nih nomor oke ongkir ongkos pak pengen
+    pengiriman pesen plis pulsa rabu rb resi ribu rusak sabtu selasa senin siang sih sore sudah tanggal tarif tau tdk
+    terlambat terus tidak toko trims tunai uang udah udh utk yaa yah yg yuk
     """.split()
 )
 _MALAY = frozenset(
     """
-    ahad awak baki berbaloi bilakah bolehkah boleh cakap cik dah duit encik esok hantar hantarkan hendak isnin jom jumaat kat kedai kenapakah
-    kerana khabar khamis korang kot kredit lah macam mahu makanan mcm nak nombor penghantaran percuma petang puan rabu sabtu saiz
-    sahaja sebab selasa semalam sekejap sikit sini tak takde tempahan tempah tiada tolonglah tu tuan ubah wang xde xnak camne camna
-    bayaran bungkus pejabat telefon tukar resit sila nanti tengok ringgit rm belum
+    ahad awak baki bayaran belum berbaloi bilakah boleh bolehkah bungkus cakap camna camne cik dah duit encik esok
+    hantar hantarkan hendak isnin jom jumaat kat kedai kenapakah kerana khabar khamis korang kot kredit lah macam mahu
+    makanan mcm nak nanti nombor pejabat penghantaran percuma petang puan rabu resit ringgit rm sabtu sahaja saiz
+    sebab sekejap selasa semalam sikit sila sini tak takde telefon tempah tempahan tengok tiada tolonglah tu tuan
+    tukar ubah wang xde xnak
     """.split()
 )
 _ENGLISH = frozenset(
     """
-    a about after again all already also am an and any anyone anything are as at available be been before but buy by can can't cancel
-    cannot cash cost could day days deliver delivery did didn't do does doesn't don't else evening for free friday from get give goodbye
-    got had has have haven't hello help her here hey him his how i i'd i'll i'm i've if in is isn't it it's its just know like
-    long many may me monday money more morning much my myself need never new night no not now of off on one open opening or our
-    order out outside over paid pay payment people please possible price question refund return right sale saturday
-    see sell send shall she ship shipping should size so some someone something speak still sunday talk tell than thank thanks that
-    the their them then there these they thing this those thursday time to today tomorrow too tracking tuesday until up us use want was we
-    wednesday week well were what what's when where which while who why will with without won't work would yes yesterday yet you your yours
+    a about address after again all already also am an and any anyone anything are as at available be beans been
+    before but buy by can can't cancel cannot cash coffee cost could day days deliver delivery did didn't do does
+    doesn't don't else evening for free friday from get give goodbye got had has have haven't hello help her here hey
+    him his hours how i i'd i'll i'm i've if in is isn't it it's its just know like location long many may me milk
+    monday money more morning much my myself need never new night no not now of off on one open opening or order our
+    out outside over paid pay payment people please policy possible price prices question refund return returns right
+    sale saturday see sell send shall she ship shipping shop should size so some someone something speak still store
+    sunday talk tea tell than thank thanks that the their them then there these they thing this those thursday time to
+    today tomorrow too tracking tuesday until up us use want was we wednesday week well were what what's when where
+    which while who why will with without won't work would yes yesterday yet you your yours
     """.split()
 )
 _MALAY_PHRASES = ("macam mana", "boleh tak", "nak tanya", "ada tak", "apa khabar", "terima kasih ya", "pukul berapa")

@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 DEMO_TOKEN = "kopi-senja-demo"  # noqa: S105 -- the sample's public token; a real shop sets SHOP_TOKEN
-DEMO_PHONE = "+6281234567890"
+DEMO_PHONE = "+6281234567801"  # the first contact of the sandbox
 
 PRICES = {  # rupiah
     "Kopi Susu Senja": 25_000,
@@ -67,7 +67,7 @@ def demo_orders() -> list[Order]:
         Order("KS-10234", DEMO_PHONE, (("Biji Gayo 200 g", 2),), "dikirim", "JNE", "JP1234567890"),
         Order("KS-10235", DEMO_PHONE, (("Biji Senja Blend 500 g", 1), ("Dripper V60", 1))),
         Order("KS-10198", DEMO_PHONE, (("Kopi Susu Senja", 3),), "selesai", "Kurir Senja", "SENJA-0198"),
-        Order("KS-10301", "+6281298765432", (("Biji Toraja 200 g", 1),)),
+        Order("KS-10301", "+6281234567802", (("Biji Toraja 200 g", 1),)),
     ]
 
 
