@@ -22,7 +22,7 @@ Dialect = Literal["whatsapp", "plain"]
 
 _MARKS: tuple[tuple[Style, str], ...] = (("bold", "*"), ("italic", "_"), ("strike", "~"))
 _STYLES: dict[str, Style] = {"strong": "bold", "em": "italic", "s": "strike"}
-_URL = re.compile(r"https?://[^\s<>*`|]+[^\s<>*`|.,;:!?\"'”’)\]_~]")
+_URL = re.compile(r"https?://[^\s<>*`|\[\]]+[^\s<>*`|\[\].,;:!?\"'”’)_~]")
 _LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _VARIABLE = re.compile(r"\{(?=\{\s*[$@])")
 

@@ -1,0 +1,126 @@
+"""Markdown as chats show it."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from messaging.formatting import for_channel, render
+
+
+@pytest.mark.parametrize(
+    ("markdown", "shown"),
+    [
+        ("Halo kak", "Halo kak"),
+        ("**tebal** dan __tebal__", "*tebal* dan *tebal*"),
+        ("*miring* dan _miring_", "_miring_ dan _miring_"),
+        ("***keduanya***", "*_keduanya_*"),
+        ("~~lama~~ baru", "~lama~ baru"),
+        ("`kode` saja", "`kode` saja"),
+        ("```python\na = 1\nb = 2\n```", "```a = 1\nb = 2```"),
+        ("# Judul\nisi", "*Judul*\nisi"),
+        ("## Menu **Kopi**\n\nisi", "*Menu Kopi*\n\nisi"),
+        ("satu\ndua\n\n\n\ntiga", "satu\ndua\n\ntiga"),
+        ("- a\n- b", "- a\n- b"),
+        ("* a\n* b\n  * c", "- a\n- b\n  - c"),
+        ("3. tiga\n4. empat", "3. tiga\n4. empat"),
+        ("1. satu\n1. dua", "1. satu\n2. dua"),
+        ("> kutipan\n> dua", "> kutipan\n> dua"),
+        ("[menu](https://a.example/m)", "menu (https://a.example/m)"),
+        ("[https://a.example](https://a.example/)", "https://a.example/"),
+        ("[a.example](https://www.a.example/)", "https://www.a.example/"),
+        ("<https://a.example/x_y_z>", "https://a.example/x_y_z"),
+        ("[di sini](docs/menu.md)", "di sini"),
+        ("[WA](tel:+62812)", "WA (+62812)"),
+        ("<ani@example.com>", "ani@example.com"),
+        ("![foto](https://a.example/f.png)", "foto (https://a.example/f.png)"),
+        ("baris<br>baru", "baris\nbaru"),
+        ("AT&amp;T \\*bintang\\*", "AT&T *bintang*"),
+        ("<b>x</b>", "<b>x</b>"),
+        ("**https://a.example/b**", "https://a.example/b"),
+        ("https://a.example/_x_/y_z dan *itu*", "https://a.example/_x_/y_z dan _itu_"),
+        ("un**frigg**ing", "unfrigging"),
+        ("**tebal\nsekali**", "*tebal*\n*sekali*"),
+        ("** bukan **", "** bukan **"),
+        ("5 * 3 * 2 = 30, kode_pesanan_kamu", "5 * 3 * 2 = 30, kode_pesanan_kamu"),
+        ("Total: **Rp 25.000**.", "Total: *Rp 25.000*."),
+        ("    empat spasi", "empat spasi"),
+        ("Judul\n---\nisi", "Judul\n———\nisi"),
+        ("#1 promo", "#1 promo"),
+        ("", ""),
+    ],
+)
+def test_markdown_becomes_what_whatsapp_shows(markdown: str, shown: str) -> None:
+    assert render(markdown, "whatsapp") == shown
+
+
+def test_a_table_becomes_a_line_per_row() -> None:
+    table = "| Menu | Panas | Es |\n|---|---:|---:|\n| Latte | 25.000 | **28.000** |\n| Teh | | 8.000 |"
+    assert render(table, "whatsapp") == "- *Latte* – Panas: 25.000, Es: *28.000*\n- *Teh* – Es: 8.000"
+    assert render(table, "plain") == "• Latte – Panas: 25.000, Es: 28.000\n• Teh – Es: 8.000"
+
+
+@pytest.mark.parametrize("source", ["instagram", "facebook", "telegram", "something_new"])
+def test_other_channels_get_plain_text(source: str) -> None:
+    assert for_channel("# Menu\n- **Kopi** `K1` ~~x~~\n- [Teh](https://a.example)", source) == (
+        "Menu\n• Kopi K1 x\n• Teh (https://a.example)"
+    )
+
+
+@pytest.mark.parametrize("source", ["whatsapp_cloud", "360dialog_whatsapp", "whatsapp", "WhatsApp_Business", None])
+def test_whatsapp_is_known_under_all_its_names(source: str | None) -> None:
+    assert for_channel("**Kopi**", source) == "*Kopi*"
+
+
+@pytest.mark.parametrize("text", ["{{$contact.email}}", "{{ $assignee.email }}", "{{@user.1}}"])
+def test_the_platforms_variables_are_not_filled_in_from_what_a_model_wrote(text: str) -> None:
+    shown = for_channel(text, "whatsapp_cloud")
+    assert not re.search(r"\{\{\s*[$@]", shown)
+    assert shown.replace("\N{WORD JOINER}", "") == text
+
+
+_PIECES = st.sampled_from(
+    [
+        *(
+            "kopi",
+            " ",
+            "\n",
+            "\n\n",
+            "**",
+            "*",
+            "_",
+            "~~",
+            "`",
+            "```",
+            "- ",
+            "1. ",
+            "> ",
+            "# ",
+            "|",
+            "|---|",
+            "[",
+            "](",
+            ")",
+        ),
+        *("https://a.b/c_d", "é", "😀", "<br>", "\\"),
+    ]
+)
+
+
+@given(st.lists(_PIECES, max_size=30).map("".join) | st.text(max_size=60))
+@settings(max_examples=300)
+def test_no_text_breaks_it_and_no_word_is_lost(markdown: str) -> None:
+    for dialect in ("whatsapp", "plain"):
+        shown = render(markdown, dialect)
+        assert shown.count("kopi") == markdown.count("kopi") or "|" in markdown or "```" in markdown or "[" in markdown
+        assert not shown.startswith((" ", "\n"))
+
+
+@given(
+    st.lists(st.sampled_from(["Kopi susu", "Rp 20.000", "-5%", "buka 08:00–21:00", "jl. Braga no. 1"]), min_size=1).map(
+        "\n".join
+    )
+)
+def test_plain_text_stays_as_it_is(text: str) -> None:
+    assert render(text, "whatsapp") == text
