@@ -4,6 +4,7 @@ The recording is opened here first, in a worker process: silence, an hour in a m
 nor paid for.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
 
 _PATH = "/audio/transcriptions"
 _LEAST_SPEECH = 0.2  # seconds
+_BUSY = {429, 502, 503, 504}
+_PAUSE = (1.0, 10.0)  # seconds before asking a busy server again: unless it says, and at most
 
 
 class RemoteTranscriber:
-    """The `Transcriber` of an OpenAI-compatible server. One request for a note; retrying is the turn's business."""
+    """The `Transcriber` of an OpenAI-compatible server. A busy server is asked once more, any other failure raises."""
 
     def __init__(
         self, settings: VoiceSettings, endpoint: Endpoint, client: "httpx.AsyncClient", languages: Sequence[str]
@@ -35,6 +38,8 @@ class RemoteTranscriber:
         self._settings = settings
         self._endpoint = endpoint
         self._client = client
+        url = str(endpoint.url).rstrip("/")
+        self._url = url if url.endswith(_PATH) else url + _PATH
         self._languages = languages
         self._inspectors: Workers | None = None
         self._counts = Counts()
@@ -83,28 +88,32 @@ class RemoteTranscriber:
         return parse(answer, language or (choices[0] if choices else "und"), seconds)
 
     async def _post(self, audio: bytes, language: str | None) -> Mapping[str, Any]:
+        response = await self._request(audio, language)
+        if response.status_code == 400 and self._format == "verbose_json" and "response_format" in response.text:
+            self._format = "json"
+            response = await self._request(audio, language)
+        elif response.status_code in _BUSY:
+            await asyncio.sleep(_pause(response))
+            response = await self._request(audio, language)
+        return _body(response, self._url)
+
+    async def _request(self, audio: bytes, language: str | None) -> "httpx.Response":
         import httpx
 
         container = sniff(audio)
-        url = str(self._endpoint.url).rstrip("/")
         key = self._endpoint.api_key
-        while True:
-            form = {"model": self._endpoint.model, "response_format": self._format, "temperature": "0"}
-            try:
-                response = await self._client.post(
-                    url if url.endswith(_PATH) else url + _PATH,
-                    headers={} if key is None else {"Authorization": f"Bearer {key.get_secret_value()}"},
-                    data=form if language is None else form | {"language": language},
-                    files={"file": (f"note.{container.name}", audio, container.mime_type)},
-                    timeout=self._endpoint.timeout.total_seconds(),
-                )
-            except httpx.HTTPError as error:
-                reason = str(error) or type(error).__name__
-                raise EndpointFailed(f"the transcription server {url} cannot be reached: {reason}") from error
-            if response.status_code == 400 and self._format == "verbose_json" and "response_format" in response.text:
-                self._format = "json"
-                continue
-            return _body(response, url)
+        form = {"model": self._endpoint.model, "response_format": self._format, "temperature": "0"}
+        try:
+            return await self._client.post(
+                self._url,
+                headers={} if key is None else {"Authorization": f"Bearer {key.get_secret_value()}"},
+                data=form if language is None else form | {"language": language},
+                files={"file": (f"note.{container.name}", audio, container.mime_type)},
+                timeout=self._endpoint.timeout.total_seconds(),
+            )
+        except httpx.HTTPError as error:
+            reason = str(error) or type(error).__name__
+            raise EndpointFailed(f"the transcription server {self._url} cannot be reached: {reason}") from error
 
 
 def parse(answer: Mapping[str, Any], language: str, seconds: float) -> Hearing:
@@ -132,6 +141,15 @@ def parse(answer: Mapping[str, Any], language: str, seconds: float) -> Hearing:
             f"the transcription server's answer is not as OpenAI's: {error!r} in {str(answer)[:200]}"
         ) from error
     return Hearing(language, tuple(parts), timedelta(seconds=seconds), voiced=True)
+
+
+def _pause(response: "httpx.Response") -> float:
+    """Seconds to wait, as the server's `Retry-After` says. A date instead of a number counts as not said."""
+    usual, longest = _PAUSE
+    try:
+        return min(longest, max(0.0, float(response.headers["Retry-After"])))
+    except (KeyError, ValueError):
+        return usual
 
 
 def _body(response: "httpx.Response", url: str) -> Mapping[str, Any]:
