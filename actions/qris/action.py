@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from actions.action import Context, Json, Outcome, SendPayment
-from actions.qris.amounts import Ambiguous, Amount, NotAnAmount, format_rupiah
+from actions.qris.amounts import Ambiguous, Amount, format_rupiah
 from actions.qris.book import KnownPayment, PaymentBook
 from actions.qris.caption import language_of
 from actions.qris.dynamic import with_amount
@@ -138,7 +138,8 @@ class SendQris:
         if found is None and is_yes(last) and len(context.said) > 1:
             found = spoken_amount(context.said[-2])
         if isinstance(found, Ambiguous):
-            return _ask_which(context, found)
+            agreed = is_yes(last) and len(found.readings) == 1
+            return _Wanted(found.readings[0], reference) if agreed else _ask_which(context, found)
         if isinstance(found, Amount):
             return self._trace(int(found), context, known, reference)
         if known and known[0].state in ("open", "expired") and reference in (None, known[0].reference):
@@ -166,8 +167,8 @@ class SendQris:
         mention = mentioned(amount, context.said)
         if mention is None:
             return _refuse(context, "unknown", amount=format_rupiah(amount))
-        if isinstance(mention, Ambiguous | NotAnAmount):
-            agreed = is_yes(context.said[-1])
+        if isinstance(mention, Ambiguous):
+            agreed = is_yes(context.said[-1]) and len(mention.readings) == 1
             return _Wanted(amount, reference) if agreed else _ask_which(context, mention)
         if (mention.confirm or amount < self._settings.minimum) and not is_yes(context.said[-1]):
             question = "small" if amount < self._settings.minimum else "sure"
@@ -286,12 +287,11 @@ def _refuse(context: Context, name: str, **values: str) -> Outcome:
     return Outcome("refused", say(name, language_of(context.language), **values))
 
 
-def _ask_which(context: Context, found: "Ambiguous | NotAnAmount") -> Outcome:
-    readings = found.readings if isinstance(found, Ambiguous) else ()
-    choices = [format_rupiah(reading) for reading in readings]
+def _ask_which(context: Context, found: Ambiguous) -> Outcome:
+    choices = [format_rupiah(reading) for reading in found.readings]
     language = language_of(context.language)
     if len(choices) < 2:
-        return Outcome("refused", say("unclear", language, reading=choices[0] if choices else "Rp50.000"))
+        return Outcome("refused", say("unclear", language, reading=choices[0]))
     joint = " atau " if language == "id" else " or "
     return Outcome("refused", say("which", language, choices=joint.join([", ".join(choices[:-1]), choices[-1]])))
 

@@ -56,7 +56,7 @@ def _check_reference(reference: str) -> None:
 
 def _check_editable(code: Payload) -> None:
     if code.errors:
-        raise EditRefused(f"the code is damaged: {'; '.join(code.errors)}")
+        raise EditRefused(f"the code is damaged: {'; '.join(code.errors)}", code.error_at or 0)
     if code.scheme != "qris":
         raise EditRefused(f"this is a {code.scheme} code, not QRIS; no amount in rupiah can be put into it")
     if code.currency != "360":

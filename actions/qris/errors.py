@@ -34,6 +34,9 @@ class PayloadError(QrisError, ValueError):
 class EditRefused(PayloadError):
     """The code can be read, but putting an amount into it would be wrong: not ours, single-use, or damaged."""
 
+    def __str__(self) -> str:
+        return self.reason
+
 
 class ImageError(QrisError):
     """No QR code could be read from an image, or what was read is not what was drawn."""

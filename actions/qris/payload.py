@@ -16,6 +16,7 @@ from actions.qris.profiles import Account, Kind, Scheme
 from actions.qris.tlv import Item, checksum, walk
 
 _AMOUNT = re.compile(r"[0-9]+(\.[0-9]*)?")
+_AT = re.compile("at character ([0-9]+)")
 _WRAPPING = " \t\r\n\v\f\ufeff\u200b\u200e\u2060\u00a0"
 
 
@@ -47,6 +48,7 @@ class Payload:
     accounts: tuple[Account, ...]
     amount: Decimal | None  # in the currency's main unit: rupiah
     additional_items: tuple[Item, ...]  # the objects of 62, in order
+    error_at: int | None = None  # where the first error is, in characters
 
     def __str__(self) -> str:
         return self.text
@@ -122,6 +124,7 @@ def parse(text: "str | Payload") -> Payload:
         accounts=tuple(accounts),
         amount=amount,
         additional_items=additional,
+        error_at=min((int(found[1]) for error in errors if (found := _AT.search(error))), default=None),
     )
 
 

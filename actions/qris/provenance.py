@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from actions.action import Json
-from actions.qris.amounts import Ambiguous, Amount, Reading, parse_amount
+from actions.qris.amounts import Ambiguous, Amount, parse_amount
 from actions.qris.sentences import find_amount, find_amounts
 from actions.qris.words import amount_in_words
 
@@ -26,12 +26,12 @@ def spoken_amount(text: str) -> Amount | Ambiguous | None:
     return amount_in_words(text) if found is None else found
 
 
-def mentioned(amount: int, said: Sequence[str]) -> Reading | None:
+def mentioned(amount: int, said: Sequence[str]) -> Amount | Ambiguous | None:
     """How the customer spoke of `amount`: surely (an `Amount` without `confirm`), or less than that; `None`: never.
 
     The surest mention counts.
     """
-    best: Reading | None = None
+    best: Amount | Ambiguous | None = None
     for text in said:
         found: list[Amount | Ambiguous] = find_amounts(text)
         if (words := amount_in_words(text)) is not None:

@@ -112,7 +112,7 @@ def verify(settings: DuitkuSettings, headers: Mapping[str, str], body: bytes, no
         amount=rupiah(amount),
         currency="IDR",
         at=now,  # the callback carries no time of payment
-        receipt=reference,
+        receipt=values.get("publisherOrderId") or reference,
         payer=values.get("issuerCode") or None,
     )
 
