@@ -49,6 +49,7 @@ class SandboxOptions:
         rate: requests per method and path; `None` switches the limit off.
         sent_after, delivered_after: how long an outgoing message takes to earn its first and second tick.
         samples: a folder of voice notes that the phone page offers.
+        business: the name at the top of the chat, e.g. `Kopi Senja`.
         storage: a file (SQLite) that keeps the conversations over a restart; `None` keeps them in memory.
         allowed_hosts: host names, beside loopback and plain IP addresses, under which page and control API answer.
         clock: the present time, aware UTC.
@@ -67,6 +68,7 @@ class SandboxOptions:
     sent_after: timedelta = timedelta(milliseconds=80)
     delivered_after: timedelta = timedelta(milliseconds=400)
     samples: Path | None = None
+    business: str | None = None
     seed: tuple[SeedContact, ...] = SEED_CONTACTS
     storage: Path | None = None
     allowed_hosts: tuple[str, ...] = ()

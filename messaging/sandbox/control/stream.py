@@ -29,6 +29,7 @@ async def state(request: Request) -> JSONResponse:
         {
             "seq": sandbox.feed.seq,
             "apiUrl": f"{sandbox.base_url}/v1",
+            "business": sandbox.options.business,
             "workspace": views.workspace(sandbox),
             "contacts": [views.contact(contact, sandbox) for contact in contacts],
             "messages": [views.message(message, sandbox) for message in messages],

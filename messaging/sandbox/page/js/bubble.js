@@ -13,11 +13,11 @@ export function bubble(message, first, answer) {
   const mine = message.traffic === "incoming";
   const human = message.sender.source === "user";
   const body = content(message, answer);
-  const plain = !body.some((node) => node instanceof Element && node.matches(".words"));
-  const classes = ["bubble", mine && "mine", human && "human", first && "first", plain && "plain"].filter(Boolean).join(" ");
+  const floating = body.some((node) => node instanceof Element && node.matches(".words, .voice"));
+  const classes = ["bubble", mine && "mine", human && "human", first && "first", !floating && "plain"].filter(Boolean).join(" ");
   const node = el("div", { class: classes, data: { id: message.id } },
     human && first && el("span", { class: "author" }, message.sender.name ?? say("colleague")),
-    body, el("span", { class: "meta" }));
+    el("div", { class: "inner" }, body, el("span", { class: "meta" })));
   node.append(...choices(message, answer));
   refresh(node, message);
   return node;
@@ -30,7 +30,7 @@ export function refresh(node, message) {
   if (node.dataset.state === state) return;
   node.dataset.state = state;
   const tick = el("span", { class: `tick ${state}`, role: "img", "aria-label": say(state), title: say(state) }, icon(TICKS[state] ?? "pending"));
-  node.querySelector(":scope > .meta").replaceChildren(el("time", {}, clockTime(message.at)), tick);
+  node.querySelector(".inner > .meta").replaceChildren(el("time", {}, clockTime(message.at)), tick);
   node.querySelector(":scope > .failure")?.remove();
   if (!mine && message.reason) node.append(el("div", { class: "failure" }, message.reason));
 }
@@ -57,7 +57,7 @@ function attached(message, attachment) {
   }
   if (attachment.type === "image") {
     return el("button", { type: "button", class: "picture", "aria-label": say("openImage"), onclick: () => view(file) },
-      el("img", { src: file.url, alt: file.name ?? say("image"), loading: "lazy" }));
+      el("img", { src: file.url, alt: file.name ?? say("image") }));
   }
   if (attachment.type === "audio") return voicePlayer(file);
   if (attachment.type === "video") return el("video", { src: file.url, controls: true, preload: "metadata" });

@@ -72,7 +72,9 @@ export function setUpChat() {
     if (event.key === "Escape") { showMenu(false); $("attach").focus(); }
   });
 
-  $("chat").addEventListener("scroll", () => { $("to-end").hidden = isAtEnd(); });
+  $("chat").addEventListener("scroll", scrolled);
+  $("chat").addEventListener("load", () => { if (following) toEnd(); }, true);
+  new ResizeObserver(() => { if (following) toEnd(); }).observe($("chat"));
   $("to-end").addEventListener("click", toEnd);
   document.addEventListener("visibilitychange", markRead);
 }
@@ -103,7 +105,21 @@ function burst() {
 }
 
 const isAtEnd = () => $("chat").scrollHeight - $("chat").scrollTop - $("chat").clientHeight < 80;
-const toEnd = () => { $("chat").scrollTop = $("chat").scrollHeight; };
+const toEnd = () => {
+  following = true;
+  $("chat").scrollTop = $("chat").scrollHeight;
+};
+
+let following = true; // the newest message stays in sight until the reader scrolls up
+let height = 0;
+
+function scrolled() {
+  const top = $("chat").scrollTop;
+  if (isAtEnd()) following = true;
+  else if (top < height) following = false;
+  height = top;
+  $("to-end").hidden = following;
+}
 
 let shown = { contact: null, tongue: null };
 
@@ -112,7 +128,6 @@ export function drawChat(tongue) {
   const who = contact();
   const chat = $("chat");
   const fresh = shown.contact !== store.current || shown.tongue !== tongue;
-  const follow = fresh || isAtEnd();
   if (fresh) chat.replaceChildren();
   shown = { contact: store.current, tongue };
   const old = new Map([...chat.children].map((node) => [node.dataset.key, node]));
@@ -135,9 +150,11 @@ export function drawChat(tongue) {
     at = node;
   }
   for (const node of old.values()) node.remove();
-  if (follow) { if (fresh) chat.style.scrollBehavior = "auto"; toEnd(); chat.style.scrollBehavior = ""; }
-  $("to-end").hidden = isAtEnd();
-  drawChips(who);
+  if (fresh || following) {
+    if (fresh) chat.style.scrollBehavior = "auto";
+    toEnd();
+    chat.style.scrollBehavior = "";
+  }
   markRead();
 }
 
@@ -165,12 +182,6 @@ function rows(id) {
     lastDay = today;
   }
   return out;
-}
-
-function drawChips(who) {
-  const last = who && messagesOf(who.id).at(-1);
-  const replies = last?.traffic === "outgoing" && last.message.type === "quick_reply" ? last.message.replies : [];
-  $("chips").replaceChildren(...replies.map((reply) => el("button", { type: "button", onclick: () => write(reply) }, reply)));
 }
 
 let reading = false;

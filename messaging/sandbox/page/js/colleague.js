@@ -29,7 +29,7 @@ function state(who) {
     store.workspace.users.map((item) => el("option", { value: String(item.id), selected: item.id === store.user }, `${item.firstName} ${item.lastName} · ${item.role}`)));
   return el("div", { class: "block" },
     el("div", { class: "status" }, el("span", { class: `badge ${who.status}` }, say(who.status)),
-      user ? el("span", { class: "badge person" }, `${user.firstName} ${say("assigned")}`) : el("span", { class: "hint" }, say("nobody"))),
+      user ? el("span", { class: "badge person" }, say("assigned")(user.firstName)) : el("span", { class: "hint" }, say("nobody"))),
     el("label", { class: "who" }, el("span", {}, say("as")), choose),
     el("div", { class: "row" },
       el("button", { type: "button", class: "soft", id: "colleague-assign", disabled: user?.id === store.user, onclick: () => act("POST", path("assign"), as()) }, say("assign")),

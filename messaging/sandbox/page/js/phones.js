@@ -33,11 +33,13 @@ export function setUpPhones() {
 }
 
 function summary(message) {
-  if (!message) return "";
+  if (!message) return null;
   const kind = message.message.attachment?.type;
-  const names = { image: "🖼 " + say("image"), audio: "🎤 " + say("voiceNote"), video: "🎬 " + say("video"), file: "📄 " + say("document") };
-  const text = message.text ?? names[kind] ?? (message.message.type === "location" ? "📍 " + say("locationSent") : message.message.type);
-  return (message.traffic === "incoming" ? `${say("you")}: ` : "") + text.replace(/\s+/g, " ");
+  const place = message.message.type === "location";
+  const names = { image: say("image"), audio: say("voiceNote"), video: say("video"), file: say("document") };
+  const symbol = { image: "image", audio: "mic", video: "play", file: "file" }[kind] ?? (place ? "pin" : null);
+  const text = message.text ?? names[kind] ?? (place ? say("locationSent") : message.message.type);
+  return [message.traffic === "incoming" ? `${say("you")}: ` : "", symbol ? icon(symbol, 14) : "", ` ${text.replace(/\s+/g, " ")}`];
 }
 
 export function drawPhones() {
@@ -61,7 +63,7 @@ export function drawPhones() {
 export function drawHead() {
   const who = contact();
   const channel = store.workspace.channels.find((item) => item.id === who?.channel) ?? store.workspace.channels[0];
-  $("chat-name").textContent = say("business");
+  $("chat-name").textContent = store.business ?? say("business");
   $("chat-under").textContent = who ? `${who.name} · ${who.phone ?? who.email ?? ""} · ${channel?.name ?? ""}` : "";
   document.title = who ? `${who.name} · balas sandbox` : "balas sandbox";
 }

@@ -4,7 +4,7 @@ import { el, $ } from "./dom.js";
 
 export const store = {
   contacts: new Map(), messages: new Map(), comments: new Map(), deliveries: new Map(),
-  webhooks: [], faults: {}, workspace: { users: [], channels: [] }, samples: [], apiUrl: "",
+  webhooks: [], faults: {}, workspace: { users: [], channels: [] }, samples: [], apiUrl: "", business: null,
   current: Number(sessionStorage.getItem("phone")) || null, seen: JSON.parse(localStorage.getItem("seen") || "{}"),
   user: Number(localStorage.getItem("colleague")) || null, connected: true,
 };
@@ -57,7 +57,7 @@ export async function load() {
     return;
   }
   for (const table of Object.values(TABLES)) store[table] = new Map(state[table].map((item) => [item.id, item]));
-  for (const key of ["webhooks", "faults", "workspace", "samples", "apiUrl"]) store[key] = state[key];
+  for (const key of ["webhooks", "faults", "workspace", "samples", "apiUrl", "business"]) store[key] = state[key];
   store.connected = true;
   settle();
   changed("everything");
