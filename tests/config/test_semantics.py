@@ -1,0 +1,98 @@
+from pathlib import Path
+
+import pytest
+
+from agent.config import examine, examine_text
+
+MINIMAL = "name: Melati\ninstructions: Jawab singkat.\nvoice: {model: none}\n"
+
+
+def warnings(text: str) -> list[str]:
+    return [str(warning) for warning in examine_text(MINIMAL + text, environment={}).warnings]
+
+
+def test_a_glob_that_matches_nothing_is_a_warning_at_its_line(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.md").write_text("# A\n\nIsi.\n")
+    file = tmp_path / "agent.yaml"
+    file.write_text(MINIMAL + "knowledge:\n  sources:\n    - path: docs/*.md\n    - path: doc/*.md\n    - daftar.csv\n")
+
+    found = examine(file, environment={}).warnings
+
+    assert [(warning.mark.line, warning.mark.column) for warning in found] == [(7, 13), (8, 7)]
+    assert "no file matches doc/*.md" in found[0].message
+    assert "daftar.csv" in found[1].message
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "model: {name: gpt-x, fallbacks: [gpt-x]}\n",
+            "agent.yaml:4:34: model.fallbacks[0]: gpt-x is the model itself; it does not help when that fails",
+        ),
+        (
+            "model: {fallbacks: [ofline]}\n",
+            "agent.yaml:4:21: model.fallbacks[0]: 'ofline' is asked of the server by that name; did you mean offline?",
+        ),
+        (
+            "model: {fallbacks: [offline, other]}\n",
+            "agent.yaml:4:21: model.fallbacks[0]: offline always answers; the fallbacks after it are never asked",
+        ),
+        (
+            "model: {timeout: 2m}\n",
+            "agent.yaml:4:18: model.timeout: a model call may take longer than limits.seconds (90) leaves to the turn",
+        ),
+        (
+            "messaging: {token: t}\n",
+            "agent.yaml:4:12: messaging: without webhook_secret every webhook of aelyst is refused; copy it from the platform",
+        ),
+        (
+            "messaging: {token: t, webhook_secret: none}\n",
+            "agent.yaml:4:39: messaging.webhook_secret: webhooks are accepted without a signature; anybody can send them",
+        ),
+    ],
+)
+def test_what_is_probably_not_meant_is_a_warning(text: str, expected: str) -> None:
+    assert warnings(text) == [expected]
+
+
+def test_qris_pictures_need_an_address_that_a_real_platform_reaches() -> None:
+    payment = "payments: {qris: {gateway: {name: midtrans, server_key: k}}}\n"
+    platform = "messaging: {token: t, webhook_secret: s}\n"
+
+    assert warnings(payment) == []
+    (missing,) = warnings(payment + platform)
+    (local,) = warnings(payment + platform + "server: {public_url: 'http://localhost:8080'}\n")
+    assert warnings(payment + platform + "server: {public_url: 'https://agent.example'}\n") == []
+    assert missing.startswith("agent.yaml:4:18: payments.qris: aelyst must be able to fetch the QR images")
+    assert local.startswith("agent.yaml:6:22: server.public_url: aelyst must be able to fetch the QR images")
+
+
+def test_a_whisper_model_that_is_not_on_this_machine_is_a_warning(tmp_path: Path) -> None:
+    file = tmp_path / "agent.yaml"
+    file.write_text("name: A\ninstructions: B\nvoice: {model: ./whisper}\n")
+
+    (warning,) = examine(file, environment={}).warnings
+
+    assert (warning.mark.line, warning.mark.column) == (3, 16)
+    assert "there is no folder" in warning.message
+
+
+def test_several_workers_need_postgresql_and_a_chroma_server() -> None:
+    text = MINIMAL + "workers: true\nknowledge: {sources: [docs/*.md]}\n"
+
+    found = examine_text(text, environment={})
+
+    assert found.config is None
+    assert [str(error) for error in found.errors] == [
+        "agent.yaml:4:10: workers: several workers need PostgreSQL, found SQLite; "
+        "set storage: postgresql://…, or workers: false",
+        "agent.yaml:4:10: workers: the embedded Chroma belongs to one process; "
+        "set knowledge.chroma.url to a Chroma server, or workers: false",
+    ]
+    assert examine_text(
+        MINIMAL + "workers: true\nstorage: postgresql://db/balas\n"
+        "knowledge: {sources: [docs/*.md], chroma: {url: 'http://chroma:8000'}}\n",
+        environment={},
+    ).errors == ()  # fmt: skip
