@@ -3,6 +3,7 @@
 import mimetypes
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 from messaging.aelyst.values import Json, first, integer, items, mapping, text
 from messaging.types import (
@@ -84,8 +85,7 @@ def read_outbound(message: Mapping[str, Json]) -> Outbound | None:
         case "text" if body := text(message.get("text")):
             return Text(body, _TAGS.get(text(message.get("messageTag")) or ""))
         case "attachment":
-            attachment = read_attachment(mapping(message.get("attachment")))
-            return File(attachment.kind, attachment.url) if attachment.url else None
+            return _file(mapping(message.get("attachment")))
         case "quick_reply" if title := text(message.get("title")):
             return QuickReplies(title, tuple(reply for item in items(message.get("replies")) if (reply := text(item))))
         case "email" if body := text(message.get("text")):
@@ -96,9 +96,9 @@ def read_outbound(message: Mapping[str, Json]) -> Outbound | None:
                 bcc=tuple(address for item in items(message.get("bcc")) if (address := text(item))),
                 reply_to=integer(message.get("replyToMessageId")),
                 files=tuple(
-                    (file.kind, file.url, file.name or "")
+                    (file.kind, file.url, first(mapping(item), "fileName", "name") or "")
                     for item in items(message.get("attachments"))
-                    if (file := read_attachment(mapping(item))).url
+                    if (file := _file(mapping(item))) is not None
                 ),
             )
         case "whatsapp_template":
@@ -109,6 +109,13 @@ def read_outbound(message: Mapping[str, Json]) -> Outbound | None:
         case "custom_payload":
             return CustomPayload(dict(mapping(message.get("payload"))))
     return None
+
+
+def _file(source: Mapping[str, Json]) -> File | None:
+    """An attachment as it was sent: by the type it was given, whatever the file turned out to be."""
+    attachment = read_attachment(source)
+    declared = next((kind for kind in get_args(AttachmentKind) if kind == source.get("type")), attachment.kind)
+    return File(declared, attachment.url) if attachment.url else None
 
 
 def _plain(message: Mapping[str, Json]) -> str | None:

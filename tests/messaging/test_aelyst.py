@@ -469,6 +469,27 @@ async def test_one_message_is_looked_up(aelyst: Aelyst, stub: Stub) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        Text("Halo *Sari*", tag="ACCOUNT_UPDATE"),
+        File("file", "https://a.example/lagu.mp3"),
+        QuickReplies("Pilih", ("Ya", "Tidak")),
+        Email("Isi", "Judul", ("a@b.id",), ("c@d.id",), 7, (("file", "https://a.example/f.mp3", "f.mp3"),)),
+        Template("x", "id", ({"type": "body", "text": "Halo {{1}}", "parameters": [{"type": "text", "text": "Ani"}]},)),
+        CustomPayload({"a": [1]}),
+    ],
+)
+async def test_what_was_sent_is_recognised_in_the_list(aelyst: Aelyst, stub: Stub, message: Outbound) -> None:
+    await aelyst.send(SARI, message, "9")
+    sent = stub.last.body["message"]
+    if "attachment" in sent:  # the platform adds what it found out about the file
+        sent["attachment"] |= {"fileName": "lagu.mp3", "mimeType": "audio/mpeg"}
+    stub.will(page([{**listed(7, 1_700_000_000), "message": sent}]))
+    (found,) = await aelyst.messages(SARI)
+    assert found.content == message
+
+
 async def test_the_workspace_is_read(aelyst: Aelyst, stub: Stub) -> None:
     stub.will(
         page(

@@ -113,7 +113,8 @@ _PIECES = st.sampled_from(
 def test_no_text_breaks_it_and_no_word_is_lost(markdown: str) -> None:
     for dialect in ("whatsapp", "plain"):
         shown = render(markdown, dialect)
-        assert shown.count("kopi") == markdown.count("kopi") or "|" in markdown or "```" in markdown or "[" in markdown
+        if not any(mark in markdown for mark in ("|", "```", "~~~", "[")):  # cells, languages of code, addresses may go
+            assert shown.count("kopi") == markdown.count("kopi")
         assert not shown.startswith((" ", "\n"))
 
 
