@@ -1,0 +1,241 @@
+"""A chat with the agent in this process: the real road from accept to delivery, on a ledger of its own."""
+
+import asyncio
+import mimetypes
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from agent.app import Agent, now, open_agent
+from agent.cli.terminal import TerminalPlatform, as_text
+from agent.config import AgentConfig
+from agent.config.conversation import QuietWindow
+from agent.errors import InputError
+from agent.ledger import media, status, steps
+from agent.ledger.errors import LedgerLocked
+from agent.ledger.lockfile import LockFile
+from agent.ledger.media import Media
+from agent.ledger.steps import Step
+from agent.web.listening import listening
+from agent.web.server import create_app
+from messaging.types import Attachment, AttachmentKind, Contact, ContactKey, File, InboundMessage, Outbound
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+FOLDER = Path(".balas/chat")
+"""Where a chat keeps its ledger, its index and what was typed, beside agent.yaml."""
+
+FIRST_CUSTOMER = "+6281234567801"
+"""Who writes when nobody else is named: the sandbox's first customer, whose orders the sample's API knows."""
+
+_KEPT = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An attachment of a reply. `qris` is the payload when it shows a payment code; `content` its bytes when they are ours."""
+
+    kind: AttachmentKind
+    url: str
+    type: str | None = None
+    content: bytes | None = None
+    qris: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of one message. `state` and `reason` are the turn's; `seconds` from accept until everything was sent."""
+
+    messages: tuple[Outbound, ...]
+    pictures: tuple[Picture, ...]
+    steps: tuple[Step, ...]
+    notes: tuple[str, ...]
+    state: str
+    reason: str | None
+    tokens: int
+    seconds: float
+
+    @property
+    def text(self) -> str:
+        """The texts of the reply, one below the other."""
+        return "\n\n".join(as_text(message) for message in self.messages if not isinstance(message, File))
+
+
+class ChatSession:
+    """One customer talking to one agent. `base_url` is where this process serves files."""
+
+    def __init__(self, agent: Agent, platform: TerminalPlatform, base_url: str, phone: str) -> None:
+        self._agent = agent
+        self._platform = platform
+        self._base_url = base_url
+        self._phone = phone
+        self._key = ContactKey(platform.name, "")
+        self.begin_anew()
+
+    @property
+    def phone(self) -> str:
+        return self._phone
+
+    def begin_anew(self, phone: str | None = None) -> None:
+        """Forget the conversation, and be somebody else if a phone number is given (E.164, e.g. `+6281234567801`).
+
+        Raises `InputError` for what is no phone number.
+        """
+        self._phone = phone_number(phone) if phone is not None else self._phone
+        self._key = ContactKey(self._platform.name, f"{self._phone.removeprefix('+')}-{secrets.token_hex(4)}")
+        self._platform.greet(self._contact())
+
+    async def say(self, text: str) -> Answer:
+        """Write one message and wait for everything that comes of it."""
+        return await self._accept(text, ())
+
+    async def send_file(self, path: Path, kind: AttachmentKind) -> Answer:
+        """Send a file as a message: a voice note (`audio`) or a picture. Raises `InputError` when it cannot be read."""
+        try:
+            content = await asyncio.to_thread(path.expanduser().read_bytes)
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror}") from error
+        mime_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        at = now()
+        file = Media(media.new_id(path.suffix.lstrip(".") or "bin"), content, mime_type, path.name, at, at + _KEPT)
+        await self._agent.database.write(lambda connection: media.put(connection, file))
+        attachment = Attachment(kind, f"{self._base_url}/media/{file.id}", path.name, mime_type, len(content))
+        return await self._accept(None, (attachment,))
+
+    async def _accept(self, text: str | None, attachments: Sequence[Attachment]) -> Answer:
+        began = asyncio.get_running_loop().time()
+        message = InboundMessage(
+            contact=self._contact(),
+            message_id=secrets.token_hex(12),
+            sent_at=now(),
+            text=text,
+            attachments=tuple(attachments),
+            kind="attachment" if attachments else "text",
+        )
+        await self._agent.accept([message])
+        await self._agent.idle()
+        seconds = asyncio.get_running_loop().time() - began
+        summaries, recorded = await self._agent.database.read(self._last_turn)
+        sent = self._platform.take(self._key)
+        return Answer(
+            messages=tuple(sent),
+            pictures=tuple([await self._picture(file) for file in sent if isinstance(file, File)]),
+            steps=tuple(recorded),
+            notes=tuple(self._platform.take_notes()),
+            state=summaries[-1].state if summaries else "waiting",
+            reason=summaries[-1].reason if summaries else None,
+            tokens=sum(step.tokens for step in recorded),
+            seconds=seconds,
+        )
+
+    def _last_turn(self, connection: "Connection") -> tuple[list[status.TurnSummary], list[Step]]:
+        summaries = status.turns_of(connection, self._key, limit=1)
+        return summaries, steps.of_turn(connection, summaries[-1].id) if summaries else []
+
+    async def _picture(self, file: File) -> Picture:
+        """A file of a reply with what it shows; ours are read from the ledger, others stay what they are."""
+        prefix = f"{self._base_url}/media/"
+        if not file.url.startswith(prefix):
+            return Picture(file.kind, file.url)
+        media_id = file.url.removeprefix(prefix)
+        stored = await self._agent.database.read(lambda connection: media.get(connection, media_id, now()))
+        if stored is None:
+            return Picture(file.kind, file.url)
+        payload = await asyncio.to_thread(_payload_in, stored) if stored.type.startswith("image/") else None
+        return Picture(file.kind, file.url, stored.type, stored.content, payload)
+
+    def _contact(self) -> Contact:
+        return Contact(self._key, phone=self._phone)
+
+
+def _payload_in(stored: Media) -> str | None:
+    from actions.qris.image import read_image
+
+    found = read_image(stored.content)
+    return found[0] if found else None
+
+
+def phone_number(text: str) -> str:
+    """`0812-3456-7801` or `+62 812 3456 7801` as E.164; a number without a country is Indonesian.
+
+    Raises `InputError` when it is no phone number.
+    """
+    import phonenumbers
+
+    try:
+        number = phonenumbers.parse(text, "ID")
+    except phonenumbers.NumberParseException as error:
+        raise InputError(f"{text!r} is no phone number; write it with its country, e.g. {FIRST_CUSTOMER}") from error
+    if not phonenumbers.is_possible_number(number):
+        raise InputError(f"{text!r} is no phone number; write it with its country, e.g. {FIRST_CUSTOMER}")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+@asynccontextmanager
+async def open_session(config: AgentConfig, phone: str = FIRST_CUSTOMER) -> AsyncIterator[ChatSession]:
+    """A chat with the agent of `config`. Its real ledger, platform and index are left alone; its model and actions are real."""
+    customer = phone_number(phone)
+    platform, files = TerminalPlatform(), _Later()
+    with _folder(config) as folder:
+        async with listening(Starlette(routes=[Mount("/", files)]), "127.0.0.1", 0) as address:
+            local = _for_terminal(config, folder, address.removeprefix("http://"))
+            storage = f"sqlite:///{folder / 'chat.db'}"
+            async with open_agent(local, platform=platform, storage=storage, base_url=address) as agent:
+                files.app = create_app(agent)
+                await agent.start()
+                try:
+                    await agent.learn()
+                    yield ChatSession(agent, platform, address, customer)
+                finally:
+                    await agent.stop()
+
+
+class _Later:
+    """An application that listens before the agent is there: the agent must know the address under which files are fetched."""
+
+    def __init__(self) -> None:
+        self.app: ASGIApp = PlainTextResponse("not ready", 503)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+def _for_terminal(config: AgentConfig, folder: Path, files: str) -> AgentConfig:
+    """The configuration with an index of its own, files served at `files`, and no quiet window: a line is a turn."""
+    from knowledge.settings import ChromaSettings
+
+    quiet = QuietWindow(finished=_NO_TIME, unfinished=_NO_TIME, longest=_NO_TIME)
+    return config.model_copy(
+        update={
+            "conversation": config.conversation.model_copy(update={"quiet_window": quiet}),
+            "knowledge": config.knowledge.model_copy(update={"chroma": ChromaSettings(path=folder / "chroma")}),
+            "network": config.network.model_copy(update={"allow_private": [*config.network.allow_private, files]}),
+            "workers": False,
+        }
+    )
+
+
+_NO_TIME = timedelta(0)
+
+
+@contextmanager
+def _folder(config: AgentConfig) -> Iterator[Path]:
+    """The chat's folder, or a temporary one when another chat is in it or nothing can be written there."""
+    with ExitStack() as stack:
+        folder = config.resolve(FOLDER).absolute()
+        try:
+            stack.enter_context(LockFile(folder / "session.lock"))
+        except (LedgerLocked, OSError):
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="balas-chat-")))
+        yield folder
