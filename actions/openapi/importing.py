@@ -1,0 +1,129 @@
+"""The whole import: which operations, in what text."""
+
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from actions.errors import OpenApiError
+from actions.openapi.document import Document
+from actions.openapi.operations import METHODS, Declaration, declaration, unique
+from actions.settings import ActionList
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """`text` is YAML to put under `actions:`; `left_out` says, by operation, what could not be carried over."""
+
+    text: str
+    names: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+def import_openapi(document: Document, *, only: Sequence[str] = (), server: str | None = None) -> Imported:
+    """The operations of a document as declarations.
+
+    Args:
+        only: names, operation ids, tags or paths (`*` allowed) to take; everything that is not deprecated when empty.
+        server: the address of the API, instead of the document's own.
+
+    Raises:
+        OpenApiError: the document names no address, or `only` matches nothing.
+    """
+    found: list[Declaration] = []
+    lost: list[str] = []
+    names: dict[str, Any] = {}
+    for path, method, shared, operation in _operations(document):
+        if operation.get("deprecated") and not only:
+            lost.append(f"{method.upper()} {path}: deprecated")
+            continue
+        if only and not _may_match(path, method, operation, only):
+            continue
+        drafted = declaration(document, path, method, shared, operation, server)
+        drafted.entry["name"] = unique(drafted.entry["name"], names)
+        if only and not any(_matches(drafted, wanted) for wanted in only):
+            continue
+        if reason := _invalid(drafted.entry):
+            lost.append(f"{method.upper()} {path}: {reason}")
+            continue
+        names[drafted.entry["name"]] = True
+        found.append(drafted)
+    if only and not found:
+        raise OpenApiError(f"no operation of {document.where} matches {', '.join(only)}")
+    notes = [f"{each.entry['name']}: {note}" for each in found for note in each.left_out]
+    return Imported(_text(document, found, lost), tuple(names), (*lost, *notes))
+
+
+def _operations(document: Document) -> Iterator[tuple[str, str, Any, Mapping[str, Any]]]:
+    for path, raw in (document.root.get("paths") or {}).items():
+        item = document.resolve(raw)
+        if not isinstance(item, Mapping):
+            continue
+        for method in METHODS:
+            if isinstance(operation := item.get(method), Mapping):
+                yield str(path), method, item.get("parameters"), operation
+
+
+def _may_match(path: str, method: str, operation: Mapping[str, Any], only: Iterable[str]) -> bool:
+    """A quick look before the work: large documents have thousands of operations."""
+    given = [path, str(operation.get("operationId") or ""), *map(str, operation.get("tags") or ())]
+    if not operation.get("operationId"):
+        return True
+    plain = re.sub(r"[^a-z0-9]", "", given[1].lower())
+    return any(
+        any(fnmatchcase(name, wanted) for name in given)
+        or fnmatchcase(plain, re.sub(r"[^a-z0-9*]", "", wanted.lower()))
+        for wanted in only
+    )
+
+
+def _matches(drafted: Declaration, wanted: str) -> bool:
+    names = (drafted.entry["name"], drafted.operation, drafted.path, *drafted.tags)
+    return any(fnmatchcase(name, wanted) for name in names if name)
+
+
+def _invalid(entry: dict[str, Any]) -> str | None:
+    try:
+        TypeAdapter(ActionList).validate_python([entry])
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"] if str(part) not in ("0", "(action)"))
+        return f"{place}: {first['msg'].removeprefix('Value error, ')}"
+    return None
+
+
+_HEAD = """\
+# Imported from {where} ({title}).
+# Before you use it: keep what customers need, and check every `from:`. What identifies the customer belongs to the runtime
+# (from: contact.phone), numbers must have been said (from: conversation) or found by an earlier action (from: <its name>).
+"""
+
+
+def _text(document: Document, found: Sequence[Declaration], lost: Sequence[str]) -> str:
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.default_flow_style = False
+    yaml.width = 120
+    yaml.allow_unicode = True
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    out = io.StringIO()
+    out.write(_HEAD.format(where=document.where, title=" ".join(document.title.split())))
+    for line in lost:
+        out.write(f"# Left out: {_comment(line)}\n")
+    out.write("actions:\n" if found else "actions: []\n")
+    for each in found:
+        for note in each.left_out:
+            out.write(f"  # {each.entry['name']}, left out: {_comment(note)}\n")
+        block = io.StringIO()
+        yaml.dump([each.entry], block)
+        out.write(block.getvalue())
+    return out.getvalue()
+
+
+def _comment(text: str) -> str:
+    return " ".join(text.split())[:200]

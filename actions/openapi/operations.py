@@ -1,0 +1,248 @@
+"""From one operation of an OpenAPI document to one declaration."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from actions.errors import OpenApiError
+from actions.openapi.document import Document
+from actions.openapi.schemas import SchemaReader, shortened
+
+METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
+MOST_PARAMETERS = 25  # a model loses sight of more
+
+_SET_BY_OTHERS = frozenset({"accept", "content-type", "authorization"})  # OpenAPI: "shall be ignored"
+_IDENTITY = (
+    (re.compile(r"(^|_)(phone|phone_number|msisdn|mobile|whatsapp|telepon|no_hp)$"), "contact.phone"),
+    (re.compile(r"(^|_)(email|e_mail|email_address)$"), "contact.email"),
+)
+_REFERENCE = re.compile(r"(^|_)(id|ids|uuid|number|no|code|ref|reference|sku|slug|key|token|username|name)$")
+
+
+@dataclass(slots=True)
+class Declaration:
+    """One entry of `actions:` and what was left out of it."""
+
+    entry: dict[str, Any]
+    left_out: list[str] = field(default_factory=list)
+    tags: tuple[str, ...] = ()
+    path: str = ""
+    operation: str = ""
+
+
+@dataclass(slots=True)
+class _Draft:
+    reader: SchemaReader
+    parameters: dict[str, Any] = field(default_factory=dict)
+    request: dict[str, Any] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+    surplus: list[str] = field(default_factory=list)
+
+    def add(self, name: str, schema: dict[str, Any], *, required: bool) -> str | None:
+        """Declare a parameter; its name in templates, or None when it is left out."""
+        if len(self.parameters) >= MOST_PARAMETERS and not required:
+            self.surplus.append(name)
+            return None
+        key = unique(identifier(name), self.parameters)
+        if source := _source(identifier(name), schema):
+            schema["from"] = source
+        if not required and "default" not in schema:
+            schema["optional"] = True
+        self.parameters[key] = schema
+        return key
+
+
+def declaration(
+    document: Document, path: str, method: str, shared: Any, operation: Mapping[str, Any], server: str | None
+) -> Declaration:
+    """The declaration of one operation. `server` replaces the document's own.
+
+    Raises:
+        OpenApiError: the document names no address and `server` is not given.
+    """
+    draft = _Draft(SchemaReader(document))
+    address = server or _server(document, operation)
+    draft.request = {"method": method.upper(), "url": address.rstrip("/") + path}
+    for raw in _parameters(document, shared, operation):
+        _parameter(draft, raw)
+    _body(document, draft, operation)
+    _auth(document, draft, operation)
+    if draft.surplus:
+        few = ", ".join(draft.surplus[:8]) + (" …" if len(draft.surplus) > 8 else "")
+        draft.left_out.append(f"{len(draft.surplus)} optional parameters beyond {MOST_PARAMETERS}: {few}")
+    entry: dict[str, Any] = {
+        "name": unique(identifier(str(operation.get("operationId") or f"{method}_{path}")), {}),
+        "description": shortened(
+            str(operation.get("summary") or operation.get("description") or f"{method} {path}"), 300
+        ),
+    }
+    if draft.parameters:
+        entry["parameters"] = draft.parameters
+    if method not in ("get", "head", "options"):
+        entry["effect"] = True
+    entry["request"] = draft.request
+    return Declaration(
+        entry,
+        [*draft.left_out, *dict.fromkeys(draft.reader.left_out)],
+        tuple(map(str, operation.get("tags") or ())),
+        path,
+        str(operation.get("operationId") or ""),
+    )
+
+
+def identifier(text: str) -> str:
+    """A name for a parameter or an action: `getPetById` → `get_pet_by_id`, `X-Trace` → `x_trace`."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text)
+    name = re.sub(r"[^A-Za-z0-9]+", "_", words).strip("_").lower() or "value"
+    return (name if not name[0].isdigit() else f"n_{name}")[:60]
+
+
+def unique(name: str, taken: Mapping[str, Any]) -> str:
+    number = 2
+    found = name
+    while found in taken:
+        found, number = f"{name}_{number}", number + 1
+    return found
+
+
+def _source(name: str, schema: Mapping[str, Any]) -> str | None:
+    """Where a value should come from: who the customer is, the runtime knows; numbers and names must have been said."""
+    if schema.get("type") not in ("string", "integer", None) or "enum" in schema:
+        return None
+    for pattern, source in _IDENTITY:
+        if pattern.search(name):
+            return source
+    return "conversation" if _REFERENCE.search(name) else None
+
+
+def _server(document: Document, operation: Mapping[str, Any]) -> str:
+    servers = operation.get("servers") or document.root.get("servers") or [{"url": "/"}]
+    server = servers[0]
+    variables = server.get("variables") or {}
+    url = re.sub(
+        r"\{([^}]+)\}",
+        lambda match: str((variables.get(match[1]) or {}).get("default", "")),
+        str(server.get("url") or "/"),
+    )
+    if document.where.startswith(("http://", "https://")):
+        url = urljoin(document.where, url)
+    if not urlsplit(url).hostname:
+        raise OpenApiError(
+            f"{document.where} does not say where its server is ({url}); give it with --server https://…"
+        )
+    return url
+
+
+def _parameters(document: Document, shared: Any, operation: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Those of the path and of the operation; the operation's win."""
+    found: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for raw in [*(shared or ()), *(operation.get("parameters") or ())]:
+        parameter = document.resolve(raw)
+        if isinstance(parameter, Mapping) and "name" in parameter:
+            found[str(parameter.get("in")), str(parameter["name"])] = parameter
+    return list(found.values())
+
+
+def _parameter(draft: _Draft, raw: Mapping[str, Any]) -> None:
+    name, place, required = str(raw["name"]), raw.get("in"), bool(raw.get("required"))
+    if place == "header" and name.lower() in _SET_BY_OTHERS:
+        return
+    if (
+        place not in ("path", "query", "header")
+        or "schema" not in raw
+        or raw.get("style") in ("deepObject", "matrix", "label")
+    ):
+        draft.left_out.append(f"{place} parameter {name}" + (" (required!)" if required else ""))
+        return
+    schema = draft.reader.read(raw["schema"], name)
+    if isinstance(raw.get("description"), str):
+        schema["description"] = shortened(raw["description"], 200)
+    if schema.get("type") == "object":
+        draft.left_out.append(f"{place} parameter {name}: an object" + (" (required!)" if required else ""))
+        return
+    key = draft.add(name, schema, required=required or place == "path")
+    if key is None:
+        return
+    if place == "path":
+        schema.pop("optional", None)
+        draft.request["url"] = draft.request["url"].replace(f"{{{name}}}", f"{{{key}}}")
+    else:
+        draft.request.setdefault("query" if place == "query" else "headers", {})[name] = f"{{{key}}}"
+
+
+def _body(document: Document, draft: _Draft, operation: Mapping[str, Any]) -> None:
+    body = document.resolve(operation.get("requestBody"))
+    content = body.get("content") if isinstance(body, Mapping) else None
+    if not content:
+        return
+    kind, place = _body_kind(content)
+    if kind is None or draft.request["method"] in ("GET", "HEAD"):
+        draft.left_out.append(f"the body ({', '.join(content)})")
+        return
+    schema = draft.reader.read((content[kind] or {}).get("schema") or {}, "body")
+    properties = schema.get("properties")
+    if not properties:
+        if place != "json":
+            draft.left_out.append(f"the body ({kind}), whose fields are not described")
+        elif key := draft.add("body", schema or {"type": "object"}, required=bool(body.get("required"))):
+            draft.request["json"] = f"{{{key}}}"
+        return
+    needed = set(schema.get("required") or ())
+    fields: dict[str, str] = {}
+    for name, member in sorted(properties.items(), key=lambda item: item[0] not in needed):
+        if place == "multipart" and member.get("format") in ("binary", "base64"):
+            draft.left_out.append(f"the file {name}" + (" (required!)" if name in needed else ""))
+        elif (key := draft.add(name, member, required=name in needed)) is not None:
+            fields[name] = f"{{{key}}}"
+    if fields:
+        draft.request[place] = fields
+
+
+def _body_kind(content: Mapping[str, Any]) -> tuple[str | None, str]:
+    for kind in content:
+        if kind.partition(";")[0].strip() in ("application/json", "*/*") or kind.endswith("+json"):
+            return kind, "json"
+    for kind, place in (("application/x-www-form-urlencoded", "form"), ("multipart/form-data", "multipart")):
+        if kind in content:
+            return kind, place
+    return None, ""
+
+
+def _auth(document: Document, draft: _Draft, operation: Mapping[str, Any]) -> None:
+    wanted = operation.get("security", document.root.get("security")) or []
+    schemes = (document.root.get("components") or {}).get("securitySchemes") or {}
+    prefix = re.sub(r"[^A-Z0-9]+", "_", document.title.upper()).strip("_")[:30] or "API"
+    if not wanted or {} in wanted:
+        return
+    unusable: list[str] = []
+    for choice in wanted:
+        found = [(name, document.resolve(schemes.get(name) or {}), scopes) for name, scopes in choice.items()]
+        auths = [_auth_of(scheme, scopes, prefix) for _, scheme, scopes in found]
+        if len(auths) == 1 and auths[0] is not None:
+            draft.request["auth"] = auths[0]
+            return
+        unusable.append(" + ".join(f"{name} ({scheme.get('type', 'unknown')})" for name, scheme, _ in found))
+    draft.left_out.append(f"the authentication: {', or '.join(unusable)}")
+
+
+def _auth_of(scheme: Mapping[str, Any], scopes: list[str], prefix: str) -> dict[str, Any] | None:
+    kind = scheme.get("type")
+    if kind == "http" and str(scheme.get("scheme")).lower() == "bearer":
+        return {"bearer": f"${{{prefix}_TOKEN}}"}
+    if kind == "http" and str(scheme.get("scheme")).lower() == "basic":
+        return {"basic": {"username": f"${{{prefix}_USER}}", "password": f"${{{prefix}_PASSWORD}}"}}
+    if kind == "apiKey" and scheme.get("in") in ("header", "query"):
+        return {"api_key": {"name": scheme.get("name"), "in": scheme["in"], "value": f"${{{prefix}_KEY}}"}}
+    flow = (scheme.get("flows") or {}).get("clientCredentials") if kind == "oauth2" else None
+    if flow and flow.get("tokenUrl"):
+        return {
+            "oauth2": {
+                "token_url": flow["tokenUrl"],
+                "client_id": f"${{{prefix}_CLIENT_ID}}",
+                "client_secret": f"${{{prefix}_CLIENT_SECRET}}",
+                "scopes": list(scopes),
+            }
+        }
+    return {"bearer": f"${{{prefix}_TOKEN}}"} if kind in ("oauth2", "openIdConnect") else None
