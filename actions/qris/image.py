@@ -126,16 +126,20 @@ def svg(payload: str, module: int = SMALLEST_MODULE) -> str:
     )
 
 
-def terminal(payload: str) -> str:
-    """The code for a terminal, two modules a character; white is drawn too, so any background will do."""
+def blocks(payload: str) -> str:
+    """The code in half-block characters, two modules a character, for dark ink on a light ground."""
     matrix = modules(payload)
     if len(matrix) % 2:
         matrix.append([False] * len(matrix))
-    lines = []
-    for upper, lower in zip(matrix[::2], matrix[1::2], strict=True):
-        pairs = zip(upper, lower, strict=True)
-        lines.append("\x1b[30;107m" + "".join(_HALF[pair] for pair in pairs) + "\x1b[0m")
-    return "\n".join(lines) + "\n"
+    return "\n".join(
+        "".join(_HALF[pair] for pair in zip(upper, lower, strict=True))
+        for upper, lower in zip(matrix[::2], matrix[1::2], strict=True)
+    )
+
+
+def terminal(payload: str) -> str:
+    """`blocks` in black on white by escape sequences, so that it reads on any background."""
+    return "\n".join(f"\x1b[30;107m{line}\x1b[0m" for line in blocks(payload).split("\n"))
 
 
 _HALF = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}

@@ -1,6 +1,7 @@
 """Codes that the tests use. The merchant does not exist: nobody can be paid with them."""
 
 import json
+import ssl
 from pathlib import Path
 
 STATIC = (
@@ -12,5 +13,7 @@ DYNAMIC_50000 = (
     "0215ID10990000000170303UMI5204581253033605405500005802ID5918WARUNG CONTOH JAYA6013JAKARTA PUSAT61051031062070703A01"
     "6304A221"
 )
+TLS = ssl.create_default_context()
+"""Shared: making one takes longer than most tests."""
 VECTORS = json.loads((Path(__file__).parent.parent / "data" / "qris" / "vectors.json").read_text())
 GOOD = [vector["payload"] for vector in VECTORS if vector["valid"]]

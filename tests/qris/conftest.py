@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
+from tests.qris.codes import TLS
+
 
 @pytest.fixture
 def serve():
@@ -31,7 +33,7 @@ def serve():
 
 @pytest.fixture
 async def client():
-    async with httpx.AsyncClient(timeout=5) as made:
+    async with httpx.AsyncClient(timeout=5, verify=TLS) as made:
         yield made
 
 

@@ -19,6 +19,7 @@ from actions.qris import parse
 from actions.qris.errors import GatewayRefused, GatewayUnavailable, NotificationForged, NotificationUnreadable
 from actions.qris.gateways import GatewaySettings, connect
 from actions.qris.gateways.simulator import Keys, simulator
+from tests.qris.codes import TLS
 
 VARIANTS = ["midtrans", "xendit", "xendit-v3", "duitku", "doku"]
 EXPIRES = timedelta(minutes=15)
@@ -67,7 +68,7 @@ def play(serve, client, rsa_keys):
         agent = Starlette(routes=[Route("/payments/{gateway}", notified, methods=["POST"])])
         mounts = {"http://agent": httpx.ASGITransport(agent)}
         async with (
-            httpx.AsyncClient(mounts=mounts) as to_agent,
+            httpx.AsyncClient(mounts=mounts, verify=TLS) as to_agent,
             serve(simulator("http://agent", to_agent, keys)) as url,
         ):
             settings = settings_for(variant, url, keys, private)
@@ -199,7 +200,7 @@ async def test_a_gateway_that_is_down_or_busy_is_unavailable_and_one_that_says_n
 
 def gateway_of(**fields):
     settings = TypeAdapter(GatewaySettings).validate_python(fields)
-    return connect(settings, httpx.AsyncClient(), now, None)
+    return connect(settings, httpx.AsyncClient(verify=TLS), now, None)
 
 
 MIDTRANS = {

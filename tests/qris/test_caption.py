@@ -1,0 +1,43 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from actions.action import SendPayment
+from actions.qris import with_amount
+from actions.qris.caption import LONGEST, caption, language_of, picture
+from actions.qris.image import read_image
+from tests.qris.codes import STATIC
+
+JAKARTA = ZoneInfo("Asia/Jakarta")
+PAYMENT = SendPayment(
+    payload=with_amount(STATIC, 50000).text,
+    amount=50000,
+    reference="INV-1",
+    merchant="WARUNG CONTOH JAYA",
+    nmid="ID1099000000017",
+    expires=datetime(2026, 11, 21, 8, 45, tzinfo=UTC),
+    provider="static",
+)
+
+
+def test_the_caption_says_everything_that_is_on_the_card():
+    text = caption(PAYMENT, JAKARTA)
+    for fact in ("Rp50.000", "INV-1", "WARUNG CONTOH JAYA", "ID1099000000017", "21 Nov, 15:45 WIB"):
+        assert fact in text
+    assert [line[:2] for line in text.splitlines() if line[:1].isdigit()] == ["1.", "2.", "3."]
+    assert len(text) <= LONGEST
+
+
+def test_the_caption_speaks_the_customers_language():
+    assert "Payment of Rp50.000" in caption(PAYMENT, JAKARTA, "en")
+    assert "WITA" in caption(PAYMENT, ZoneInfo("Asia/Makassar"), "id")
+    assert [language_of(code) for code in ("id", "ms", "en", "fr", None)] == ["id", "id", "en", "en", "id"]
+
+
+def test_a_unique_amount_is_explained():
+    assert "kode unik" in caption(replace(PAYMENT, asked=49_900), JAKARTA)
+    assert "kode unik" not in caption(replace(PAYMENT, asked=50_000), JAKARTA)
+
+
+def test_the_picture_of_a_payment_holds_its_code():
+    assert read_image(picture(PAYMENT, JAKARTA, "id")) == [PAYMENT.payload]
