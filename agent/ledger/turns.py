@@ -14,6 +14,7 @@ from agent.ledger.confirmations import Confirmation
 from agent.ledger.contacts import ContactState
 from agent.ledger.database import Work, lock_contact
 from agent.ledger.errors import LeaseLost
+from agent.ledger.followups import FollowUp
 from agent.ledger.inbound import Waiting
 from agent.ledger.schema import inbound as inbound_table
 from agent.ledger.schema import turn as table
@@ -157,7 +158,7 @@ class Result:
     lines: tuple[history.Line, ...] = ()
     contents: tuple[Deliverable, ...] = ()
     files: tuple[media.Media, ...] = ()
-    followups: tuple[followups.FollowUp, ...] = ()
+    followups: tuple[FollowUp, ...] = ()
     confirmation: Confirmation | None = None
     confirmation_settled: bool = False
     pause_until: tuple[datetime | None, str] | None = None  # hand over: until when (None: until given back), and why

@@ -178,13 +178,14 @@ class Answering:
 
     async def _answer_to_question(self, run: TurnRun, question: Question) -> _Answered:
         """Run or drop the action that waits for the customer's yes, before the model speaks."""
-        from actions.confirmation import answer
         from langchain_core.messages import AIMessage, ToolMessage
+
+        from actions.confirmation import answer
 
         waiting = question.open_question
         if waiting is None:
             return _Answered()
-        verdict = answer(question.text)
+        verdict = answer(question.text, waiting.question)
         action = self._actions.get(waiting.action)
         if verdict is None or action is None:
             return _Answered(settled=action is None)

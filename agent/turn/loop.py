@@ -23,6 +23,7 @@ from langchain_core.messages import (
 from langchain_core.tools import BaseTool, StructuredTool
 
 from actions.action import Action, Context, Outcome
+from actions.confirmation import question as ask
 from agent.faults import point
 from agent.models.chat import ChatModel
 from agent.models.failures import classify
@@ -266,16 +267,9 @@ async def _ask_first(run: TurnRun, action: Action, arguments: dict[str, Any], co
         return refusal
     if run.question is not None:
         return Outcome("refused", "Another action waits for the customer's yes; one at a time.")
-    question = _question(action, arguments)
+    question = ask(action, arguments, context)
     run.question = (action, arguments, question)
     return Outcome("confirm", f"Nothing was done yet. The customer is asked: {question}")
-
-
-def _question(action: Action, arguments: Mapping[str, Any]) -> str:
-    text = action.confirm or ""
-    for name, value in arguments.items():
-        text = text.replace("{" + name + "}", str(value))
-    return text
 
 
 def _told(outcome: Outcome) -> str:

@@ -61,7 +61,7 @@ class StubModel:
     url: str = ""
     busy: int = 0
 
-    async def __call__(self, request: Request) -> Response:
+    async def complete(self, request: Request) -> Response:
         body = await request.json()
         asked = Asked(body["messages"], [tool["function"]["name"] for tool in body.get("tools", [])])
         self.asked.append(asked)
@@ -99,7 +99,7 @@ def _completion(answer: Answer, number: int) -> dict[str, Any]:
 async def stub_model() -> AsyncIterator[StubModel]:
     """A running stub; `url` is its base URL for a client."""
     stub = StubModel()
-    app = Starlette(routes=[Route("/v1/chat/completions", stub, methods=["POST"])])
+    app = Starlette(routes=[Route("/v1/chat/completions", stub.complete, methods=["POST"])])
     async with listening(app, "127.0.0.1", 0) as address:
         stub.url = f"{address}/v1"
         yield stub

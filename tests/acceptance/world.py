@@ -108,7 +108,10 @@ class World:
         self, contact: Contact, *, count: int = 1, after: Message | int = 0, within: float = 20
     ) -> list[str]:
         """The texts that the customer got, once there are `count` messages."""
-        found = await self.sandbox.replies(contact, after=after, count=count, within=within)
+        try:
+            found = await self.sandbox.replies(contact, after=after, count=count, within=within)
+        except TimeoutError as error:
+            raise AssertionError(f"{error}\n" + "\n".join(self.log[-40:])) from None
         return [str(message.content.get("text") or message.content.get("attachment")) for message in found]
 
     async def settled(self, seconds: float = 1.5) -> None:
