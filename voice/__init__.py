@@ -29,9 +29,10 @@ def open_transcriber(
     if settings.model == NONE:
         return None
     if isinstance(settings.model, Endpoint):
+        from voice.limits import open_workers
         from voice.remote import RemoteTranscriber
 
-        return RemoteTranscriber(settings, settings.model, client, languages)
+        return RemoteTranscriber(settings, settings.model, client, languages, open_workers(settings, None))
     from voice.local import LocalTranscriber
 
     return LocalTranscriber(settings, languages, base)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from voice.errors import TooLarge
 from voice.languages import known
+from voice.pool import Workers
 from voice.settings import VoiceSettings
 from voice.sniff import sniff
 from voice.worker import Options
@@ -27,6 +28,11 @@ def check_bytes(audio: bytes, settings: VoiceSettings) -> None:
 def spoken(settings: VoiceSettings, languages: Sequence[str]) -> tuple[str, ...]:
     """The languages to choose among: the configured one, or those the agent speaks."""
     return known(languages if settings.language == "auto" else [settings.language])
+
+
+def open_workers(settings: VoiceSettings, folder: Path | None) -> Workers:
+    """Worker processes with the model in `folder`, or without one, to measure notes. None is started yet."""
+    return Workers(options(settings, folder), settings.workers, settings.deadline, settings.recycle)
 
 
 def options(settings: VoiceSettings, folder: Path | None) -> Options:

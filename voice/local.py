@@ -7,7 +7,7 @@ from pathlib import Path
 from voice.counts import Counts
 from voice.gate import judge
 from voice.hearing import Hearing
-from voice.limits import check_bytes, options, spoken
+from voice.limits import check_bytes, open_workers, spoken
 from voice.models import find
 from voice.pool import Workers
 from voice.settings import VoiceSettings
@@ -50,10 +50,5 @@ class LocalTranscriber:
         if self._workers is None:
             folder = await asyncio.to_thread(find, self._settings, self._base)
             if self._workers is None:  # another note may have been quicker
-                self._workers = Workers(
-                    options(self._settings, folder),
-                    self._settings.workers,
-                    self._settings.deadline,
-                    self._settings.recycle,
-                )
+                self._workers = open_workers(self._settings, folder)
         return self._workers

@@ -220,7 +220,7 @@ class Workers:
         try:
             await self._attempt(note)
         except WorkerCrashed:
-            if not note.answer.cancelled():
+            if not note.answer.done():
                 await self._attempt(note)
 
     async def _attempt(self, note: _Note) -> None:
@@ -257,7 +257,6 @@ class Workers:
             await worker.kill()
         elif worker.notes >= self._recycle:
             await worker.retire()
-            self._idle.append(await Worker.start(self._options, self._deadline))
         else:
             self._idle.append(worker)
 

@@ -14,7 +14,7 @@ from voice.errors import EndpointFailed, Silent
 from voice.gate import judge
 from voice.hearing import Heard, Hearing
 from voice.languages import by_name, choose
-from voice.limits import check_bytes, options, spoken
+from voice.limits import check_bytes, spoken
 from voice.pool import Workers
 from voice.settings import Endpoint, VoiceSettings
 from voice.sniff import sniff
@@ -33,7 +33,12 @@ class RemoteTranscriber:
     """The `Transcriber` of an OpenAI-compatible server. A busy server is asked once more, any other failure raises."""
 
     def __init__(
-        self, settings: VoiceSettings, endpoint: Endpoint, client: "httpx.AsyncClient", languages: Sequence[str]
+        self,
+        settings: VoiceSettings,
+        endpoint: Endpoint,
+        client: "httpx.AsyncClient",
+        languages: Sequence[str],
+        inspectors: Workers,
     ) -> None:
         self._settings = settings
         self._endpoint = endpoint
@@ -41,7 +46,7 @@ class RemoteTranscriber:
         url = str(endpoint.url).rstrip("/")
         self._url = url if url.endswith(_PATH) else url + _PATH
         self._languages = languages
-        self._inspectors: Workers | None = None
+        self._inspectors = inspectors
         self._counts = Counts()
         self._format = "verbose_json"  # "json" once the server has refused it, as gpt-4o-transcribe does
 
@@ -59,21 +64,14 @@ class RemoteTranscriber:
             return judge(hearing, self._settings.confidence)
 
     async def warm(self) -> None:
-        await self._workers().warm()
+        await self._inspectors.warm()
 
     async def aclose(self) -> None:
-        if self._inspectors is not None:
-            await self._inspectors.aclose()
-
-    def _workers(self) -> Workers:
-        if self._inspectors is None:
-            settings = self._settings
-            self._inspectors = Workers(options(settings, None), settings.workers, settings.deadline, settings.recycle)
-        return self._inspectors
+        await self._inspectors.aclose()
 
     async def _inspect(self, audio: bytes) -> float:
         """Seconds of decoded sound. Raises `Silent` when nobody speaks, and whatever the decoder refuses."""
-        answer = await self._workers().run((), audio)
+        answer = await self._inspectors.run((), audio)
         if answer["speech"] < _LEAST_SPEECH:
             raise Silent(f"no speech was heard in {answer['seconds']:.1f} s of sound")
         return float(answer["seconds"])

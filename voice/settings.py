@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, ByteSize, Field, HttpUrl, SecretStr
+from pydantic import AfterValidator, ByteSize, Discriminator, Field, HttpUrl, SecretStr, Tag
 
 from settings import Duration, Settings
 from voice.languages import known
@@ -55,10 +55,18 @@ class Endpoint(Settings):
     timeout: PositiveDuration = Field(default=timedelta(seconds=60), description="For one request")
 
 
+def _kind(model: object) -> str:
+    """Which of the two ways to name a model was meant: the errors of the other would only confuse."""
+    return "endpoint" if isinstance(model, (dict, Endpoint)) else "name"
+
+
 class VoiceSettings(Settings):
     """How voice notes are understood."""
 
-    model: Annotated[str, AfterValidator(_known_model)] | Endpoint = Field(
+    model: Annotated[
+        Annotated[str, AfterValidator(_known_model), Tag("name")] | Annotated[Endpoint, Tag("endpoint")],
+        Discriminator(_kind),
+    ] = Field(
         default="small",
         description="A Whisper size (fetch it once with `balas voice pull`), a folder with a CTranslate2 Whisper model, "
         "`none` to leave voice notes to humans, or {url, model, api_key} of a transcription server",

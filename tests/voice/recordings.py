@@ -43,7 +43,7 @@ def bomb(seconds: float) -> bytes:
     with av.open(file, "w", format="ogg") as output:
         stream: Any = output.add_stream("libopus", rate=48_000, layout="mono")
         stream.bit_rate = 500
-        stream.options = {"frame_duration": "60", "dtx": "1", "application": "voip", "vbr": "on"}
+        stream.options = {"frame_duration": "60", "dtx": "1", "application": "voip", "compression_level": "0"}
         block = av.AudioFrame.from_ndarray(np.zeros((1, 48_000 * 60), np.int16), format="s16", layout="mono")
         block.sample_rate = 48_000
         for minute in range(int(seconds / 60)):
