@@ -1,5 +1,6 @@
 """A stub platform and a client that speaks with it."""
 
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 
@@ -24,9 +25,15 @@ def stub(stub_server: Stub) -> Stub:
     return stub_server
 
 
+@pytest.fixture(scope="session")
+def tls() -> ssl.SSLContext:
+    """Reading the certificates of the system takes longer than most tests: once is enough."""
+    return ssl.create_default_context()
+
+
 @pytest.fixture
-async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(trust_env=False) as client:
+async def http(tls: ssl.SSLContext) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(trust_env=False, verify=tls) as client:
         yield client
 
 

@@ -26,6 +26,7 @@ class Call:
     query: dict[str, str]
     headers: dict[str, str]
     body: Any
+    raw: bytes
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Stub:
             dict(request.query_params),
             dict(request.headers),
             json.loads(raw) if raw else None,
+            raw,
         )
         self.calls.append(call)
         answer = (
