@@ -1,25 +1,34 @@
-"""The keyword index: BM25 over character 4-grams, in memory.
+"""The keyword index, in memory: BM25 over character 4-grams and over words, and how well one sentence covers the question.
 
-Scores are on an absolute scale: 1 would be a passage that holds every gram of the question at saturation, and grams that no passage
-holds count as the rarest. So a score can be compared between questions, and used as confidence.
+Every part is on an absolute scale: 1 would be a passage that holds everything the question asks for, and what no passage holds counts as
+the rarest. So scores can be added up, compared between questions, and used as confidence.
+
+Measured against words alone (recall at 1, idk set, clean and as chat): words 71/56, 4-grams 73/71, with words beside them 75/73, with the
+best sentence 76/74.
 """
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from knowledge.coverage import Coverage
+from knowledge.postings import Floats, Ints, Postings
 from knowledge.repair import Repair, Term
-from knowledge.words import grams, words
+from knowledge.stopwords import STOPWORDS
+from knowledge.words import grams, normal, tokens, words
 
-K1 = 1.2
-B = 0.75
 TITLE = 2  # how often the words of the title count
+GRAMS, WORDS, SENTENCE, PAIRS = 0.5, 0.35, 0.12, 0.03  # shares of the score
+CANDIDATES = 50  # records whose sentences are looked at
+LOOKED_AT = 12_000  # words of candidates; passages are short, but nothing forbids a long one
 
-Ints = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float32]
+_SENTENCE_END = re.compile(
+    r"(?<=[.!?])\s+|[。！？\n]+"
+)  # good enough to compare sentences, which quotes are not cut by
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,87 +46,111 @@ class KeywordIndex:
     def __init__(self, records: Sequence[Record], entries: int) -> None:
         self.entries = entries
         self._entry = np.array([record.entry for record in records], dtype=np.int32)
-        vocabulary: dict[str, int] = {}
-        counts = [_counted(record, vocabulary) for record in records]
-        self.frequencies = _frequencies(vocabulary, counts)
-        self._gram_ids, self._offsets, self._records, self._impacts, self._idf = _postings(vocabulary, counts)
-        self._rarest = float(np.log(1 + len(records) / 0.5)) if records else 1.0
-        self.repair = Repair(self.frequencies)
+        vocabulary = _Vocabulary({"": 0})  # 0 stands where a record has no word at all
+        read = [_read(record, vocabulary) for record in records]
+        counts = [(ids, times) for ids, times, _, _ in read]
+        self._vocabulary = vocabulary
+        self._grams: dict[str, int] = {}
+        of_word = [[self._grams.setdefault(gram, len(self._grams)) for gram in grams(word)] for word in vocabulary]
+        lengths = np.fromiter(map(len, of_word), np.int64, len(of_word))
+        flat = np.fromiter((gram for several in of_word for gram in several), np.int64, int(lengths.sum()))
+        self._by_gram = Postings(counts, flat, lengths, len(self._grams))
+        one_each = np.ones(len(vocabulary), dtype=np.int64)
+        self._by_word = Postings(counts, np.arange(len(vocabulary)), one_each, len(vocabulary))
+        self._coverage = Coverage([tokens for _, _, tokens, _ in read], [starts for *_, starts in read], flat, lengths)
+        frequencies = self._by_word.frequencies.tolist()
+        self.repair = Repair({word: frequencies[at] for word, at in vocabulary.items() if word})
 
     def scores(self, question: str) -> Floats:
         """A score of 0 to 1 for every entry."""
-        found = np.zeros(len(self._entry), dtype=np.float32)
-        weights = self._weighed(self.repair(question))
-        total = 0.0
-        for gram, weight in weights.items():
-            at = self._gram_ids.get(gram)
-            if at is None:
-                total += weight * self._rarest
-                continue
-            start, end = self._offsets[at], self._offsets[at + 1]
-            idf = float(self._idf[at])
-            total += weight * idf
-            found[self._records[start:end]] += self._impacts[start:end] * (weight * idf)
         best = np.zeros(self.entries, dtype=np.float32)
-        if total:
-            np.maximum.at(best, self._entry, found / ((K1 + 1) * total))
+        terms = self.repair(question)
+        if not terms or not len(self._entry):
+            return best
+        by_gram = self._by_gram.scores(self._features(terms, self._grams, grams))
+        by_word = self._by_word.scores(self._features(terms, self._vocabulary, lambda word: (word,)))
+        found = GRAMS * by_gram + WORDS * by_word
+        candidates = self._candidates(found)
+        sentence, pairs = self._covered(terms, candidates)
+        found[candidates] += SENTENCE * sentence + PAIRS * pairs
+        np.maximum.at(best, self._entry, found)
         return best
 
-    def _weighed(self, terms: Iterable[Term]) -> Mapping[str, float]:
+    def _candidates(self, found: Floats) -> npt.NDArray[np.intp]:
+        count = min(CANDIDATES, len(found))
+        best = np.argpartition(-found, count - 1)[:count]
+        best = best[np.argsort(-found[best], kind="stable")]
+        read = np.cumsum(self._coverage.lengths[best])
+        return np.sort(best[: max(3, int(np.searchsorted(read, LOOKED_AT)))])
+
+    def _features(
+        self, terms: Iterable[Term], known: Mapping[str, int], features: Callable[[str], Sequence[str]]
+    ) -> tuple[dict[int, float], float]:
+        """Weights by feature, and the weight of those that no record has."""
         weights: dict[str, float] = {}
         for term in terms:
-            for gram in grams(term.word):
-                weights[gram] = max(weights.get(gram, 0.0), term.weight)
-        return weights
+            weight = term.weight * STOPWORDS.get(term.word, 1.0)
+            for feature in features(term.word):
+                weights[feature] = max(weights.get(feature, 0.0), weight)
+        unknown = sum(weight for feature, weight in weights.items() if feature not in known)
+        return {known[feature]: weight for feature, weight in weights.items() if feature in known}, unknown
+
+    def _covered(self, terms: Sequence[Term], candidates: npt.NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """How much of the question the best sentence of each candidate covers, and how many of its pairs of neighbours."""
+        places = sorted({term.stands_for for term in terms})
+        of_place: list[list[Term]] = [[term for term in terms if term.stands_for == place] for place in places]
+        importance = np.array([self._importance(several) for several in of_place], dtype=np.float32)
+        close = [
+            [
+                (np.array([self._grams.get(gram, -1) for gram in grams(term.word)]), term.weight)
+                for term in several
+                if term.weight >= 0.5
+            ]
+            for several in of_place
+        ]
+        related = [
+            [(self._vocabulary[term.word], term.weight) for term in several if term.weight < 0.5]
+            for several in of_place
+        ]
+        return self._coverage.of(candidates, close, related, importance)
+
+    def _importance(self, terms: Sequence[Term]) -> float:
+        """A place in the question is as rare as its most common reading."""
+        known = [
+            float(self._by_word.idf[self._vocabulary[term.word]])
+            for term in terms
+            if term.weight >= 0.5 and term.word in self._vocabulary
+        ]
+        rarity = min(known) if known else 0.7 * self._by_word.rarest
+        return rarity * STOPWORDS.get(terms[0].word, 1.0)
 
 
-def _counted(record: Record, vocabulary: dict[str, int]) -> tuple[Ints, Ints]:
-    counted = Counter(words(record.text))
-    for word in words(record.title):
-        counted[word] += TITLE
-    ids = np.fromiter((vocabulary.setdefault(word, len(vocabulary)) for word in counted), np.int32, len(counted))
-    return ids, np.fromiter(counted.values(), np.int32, len(counted))
+class _Vocabulary(dict[str, int]):
+    """Numbers words in the order of their first appearance."""
+
+    def __missing__(self, word: str) -> int:
+        number = self[word] = len(self)
+        return number
 
 
-def _frequencies(vocabulary: Mapping[str, int], counts: Sequence[tuple[Ints, Ints]]) -> dict[str, int]:
-    if not vocabulary:
-        return {}
-    totals = np.bincount(np.concatenate([ids for ids, _ in counts]), minlength=len(vocabulary))
-    return dict(zip(vocabulary, totals.tolist(), strict=True))
-
-
-def _postings(
-    vocabulary: Mapping[str, int], counts: Sequence[tuple[Ints, Ints]]
-) -> tuple[dict[str, int], npt.NDArray[np.int64], Ints, Floats, Floats]:
-    """Grams as postings: which records hold them, with their BM25 weight without idf."""
-    gram_ids: dict[str, int] = {}
-    of_word = [[gram_ids.setdefault(gram, len(gram_ids)) for gram in grams(word)] for word in vocabulary]
-    if not gram_ids:
-        empty = np.zeros(0, dtype=np.float32)
-        return {}, np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int32), empty, empty
-    lengths = np.fromiter(map(len, of_word), np.int64, len(of_word))
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    flat = np.fromiter((gram for several in of_word for gram in several), np.int64, int(starts[-1]))
-    ids = np.concatenate([ids for ids, _ in counts])
-    times = np.concatenate([times for _, times in counts]).astype(np.int64)
-    record = np.repeat(np.arange(len(counts), dtype=np.int64), [len(ids) for ids, _ in counts])
-    spread = lengths[ids]
-    first = np.cumsum(spread) - spread
-    within = np.arange(int(spread.sum()), dtype=np.int64) - np.repeat(first, spread)
-    gram = flat[np.repeat(starts[ids], spread) + within]
-    # gram, record and count in one integer: one fast sort instead of three
-    size = len(counts)
-    packed = (gram * size + np.repeat(record, spread)) << 12 | np.minimum(np.repeat(times, spread), 4095)
-    packed.sort()
-    keys = packed >> 12
-    begins = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
-    tf = np.add.reduceat(packed & 4095, begins).astype(np.float32)
-    keys = keys[begins]
-    records = (keys % size).astype(np.int32)
-    frequency = np.bincount(keys // size, minlength=len(gram_ids))
-    offsets = np.concatenate([[0], np.cumsum(frequency)])
-    length = np.bincount(records, weights=tf, minlength=size).astype(np.float32)
-    norm = K1 * (1 - B + B * length / max(float(length.mean()), 1.0))
-    impacts = (tf * (K1 + 1) / (tf + norm[records])).astype(np.float32)
-    idf = np.log(1 + (size - frequency + 0.5) / (frequency + 0.5)).astype(np.float32)
-    return gram_ids, offsets, records, impacts, idf
+def _read(record: Record, vocabulary: _Vocabulary) -> tuple[Ints, Ints, Ints, Ints]:
+    """Distinct words and how often they count; then all words in order, and where sentences start among them."""
+    title = [vocabulary[word] for word in words(record.title)]
+    read = list(title)
+    starts = [0] if title else []
+    for sentence in _SENTENCE_END.split(normal(record.text)):
+        if found := tokens(sentence):
+            starts.append(len(read))
+            read += map(vocabulary.__getitem__, found)
+    counted = Counter(read)
+    for number in title:
+        counted[number] += TITLE - 1
+    if not read:
+        read, starts = [0], [0]
+        counted[0] = 1
+    return (
+        np.fromiter(counted, np.int32, len(counted)),
+        np.fromiter(counted.values(), np.int32, len(counted)),
+        np.array(read, dtype=np.int32),
+        np.array(starts, dtype=np.int32),
+    )

@@ -18,9 +18,9 @@ from knowledge.dense import CANDIDATES, DenseIndex
 from knowledge.embeddings import open_embedder
 from knowledge.errors import IndexLocked, SourceError
 from knowledge.found import Found, Mode
-from knowledge.keywords import Floats
 from knowledge.library import Library, top
 from knowledge.passage import SourceState
+from knowledge.postings import Floats
 from knowledge.sentences import count_words
 from knowledge.settings import KnowledgeSettings, SourceSettings
 from knowledge.store import KnowledgeStore

@@ -10,8 +10,9 @@ import numpy as np
 from knowledge.chroma import Entry
 from knowledge.found import Hit
 from knowledge.freshness import is_stale, is_volatile, verified_at
-from knowledge.keywords import Floats, KeywordIndex, Record
+from knowledge.keywords import KeywordIndex, Record
 from knowledge.passage import Document, Passage, SourceState
+from knowledge.postings import Floats
 from knowledge.settings import SourceSettings
 
 OTHER_LANGUAGE = 0.85  # a passage in another language than asked for counts a little less

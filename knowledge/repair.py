@@ -9,10 +9,13 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from knowledge.slang import SLANG
+from knowledge.stopwords import STOPWORDS
 from knowledge.thesaurus import RELATED
 from knowledge.words import is_spaceless, words
 
 RELATED_WEIGHT = 0.3
+# Words of the language are what they are, even when no document has them: "siapa" is not a typo of "sama".
+_KNOWN = frozenset(STOPWORDS) | frozenset(RELATED) | {meant for several in SLANG.values() for meant in several}
 _VOWELS = re.compile("[aeiou]")
 _REPEATED = re.compile(r"(\w)\1{2,}")
 
@@ -64,7 +67,7 @@ class Repair:
         readings = {word: 1.0}
         for meant in SLANG.get(word, ()):
             readings[meant] = 1.0
-        if word not in self._frequencies and len(readings) == 1:
+        if word not in self._frequencies and word not in _KNOWN and len(readings) == 1:
             readings.update(self._guesses(word))
         return list(readings.items())
 

@@ -5,14 +5,14 @@ Each line is `word: short forms`. A short form is read as the word in addition t
 
 _TABLE = """
 ada: ad
-adalah: adlh adl
+adalah: adlh
 admin: mimin mmin
 agak: agk
 akan: akn
 alamat: almt almat
 anda: nda
 apa: ap pa
-apakah: apkh apakh
+apakah: apkh
 atau: ato atw ataw
 bagaimana: gmn gimana gmna bgmn bgmna gmana camne camna camno macamana
 bagus: bgs
@@ -121,7 +121,6 @@ pengiriman: pngiriman pngrmn
 perempuan: prmpuan cewek
 perlu: prlu
 pernah: prnh
-pertama: prtama prtma pertma
 pesan: psn psen
 pesanan: psnan pesenan orderan
 produk: prdk
@@ -206,10 +205,10 @@ cancel: cncl cxl
 confirm: cnfrm
 could: cud cld
 credit: crdt
-customer: cust custmr
+customer: cust
 date: dt
 day: dy
-delivery: dlvry delivry delvry
+delivery: dlvry
 department: dept
 did: dd
 discount: disc
@@ -239,12 +238,12 @@ maximum: max
 message: msg
 minimum: min
 minute: mnt
-money: mny mony
+money: mny
 month: mth mnth
 need: nd nid
 number: no num nbr nr
 okay: ok okey oke
-order: ordr odr
+order: odr
 package: pkg
 password: pw pwd pass
 payment: pymt pmt paymnt

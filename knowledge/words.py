@@ -6,9 +6,11 @@ from functools import lru_cache
 
 # Scripts written without spaces between words: Thai, Lao, Burmese, Khmer, kana, Han (Hangul has spaces but short words).
 _SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
-# Vowel signs of Indic scripts are not \w, yet belong to their word.
-_TOKEN = re.compile(rf"[{_SPACELESS}]+|(?:(?![{_SPACELESS}])[\w\u0900-\u0dff])+")
+# Vowel signs of Indic scripts are not \\w, yet belong to their word.
+_TOKEN = re.compile(r"[\w\u0900-\u0dff]+")
+_MIXED = re.compile(rf"[{_SPACELESS}]+|(?:(?![{_SPACELESS}])[\w\u0900-\u0dff])+")
 _RUN = re.compile(rf"[{_SPACELESS}]")
+_DIGIT = re.compile("[0-9]")
 _ACCENT = re.compile("[\u0300-\u036f]")
 _THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3})((?:[.,]\d{3})+)(?![\d])(?:,00?(?!\d))?")
 _MULTIPLE = re.compile(r"(?<![\w.,])(?:rp\.?\s?)?(\d{1,4})(?:[.,](\d))?\s?(rb|ribu|k|jt|juta)(?!\w)")
@@ -21,11 +23,14 @@ GRAM = 4
 
 def normal(text: str) -> str:
     """Lower case without accents; `25.000`, `Rp25rb` and `25k` all become `25000`."""
-    text = unicodedata.normalize("NFKC", text).casefold()
-    if not text.isascii():
+    if text.isascii():
+        text = text.lower()
+    else:
+        text = unicodedata.normalize("NFKC", text).casefold()
         text = unicodedata.normalize("NFC", _ACCENT.sub("", unicodedata.normalize("NFD", text)))
-    text = _APOSTROPHE.sub("", text)
-    if any(map(str.isdigit, text)):
+    if "'" in text or "’" in text:
+        text = _APOSTROPHE.sub("", text)
+    if _DIGIT.search(text):
         text = _THOUSANDS.sub(lambda m: m[1] + re.sub("[.,]", "", m[2]), text)
         text = _MULTIPLE.sub(_multiplied, text)
         text = _MONEY.sub("", text)
@@ -39,13 +44,18 @@ def _multiplied(match: re.Match[str]) -> str:
 
 def words(text: str) -> list[str]:
     """Words in order; a run of a script without spaces is one long word."""
-    return _TOKEN.findall(normal(text))
+    return tokens(normal(text))
+
+
+def tokens(text: str) -> list[str]:
+    """The words of a text that is normal already."""
+    return (_MIXED if _RUN.search(text) else _TOKEN).findall(text)
 
 
 @lru_cache(maxsize=200_000)
 def grams(word: str) -> tuple[str, ...]:
-    """The character 4-grams of `" word "`; characters and bigrams for scripts without spaces, which have no word to begin or end."""
-    if _RUN.match(word):
+    """The character 4-grams of `" word "`; the bigrams of a script without spaces, where words have no visible beginning."""
+    if is_spaceless(word):
         return tuple(word[at : at + 2] for at in range(len(word) - 1)) or (word,)
     padded = f" {word} "
     if len(padded) <= GRAM:
