@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from actions.action import ChangeTags, CloseConversation, Comment, SetLifecycle, UpdateContact
 from agent.delivery import retry, window
 from agent.delivery.tasks import Assign, OpenConversation
+from agent.faults import point
 from agent.ledger import contacts, outbound
 from agent.ledger.database import Database
 from agent.ledger.outbound import Delivery
@@ -65,12 +66,14 @@ class Outbox:
         if time.monotonic() - marked > _STALE_MARK:
             await self._mark(delivery, "uncertain", reason="the process was stopped just before sending")
             return
+        point("before-send")
         started = time.perf_counter()
         try:
             message_id = await self._perform(delivery)
         except PlatformError as error:
             await self._failed(delivery, error)
             return
+        point("sent")
         await self._mark(delivery, "sent", message_id=message_id)
         log.info(
             "delivery_sent",

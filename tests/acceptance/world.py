@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -88,10 +89,11 @@ class World:
         await self.agent.wait()
 
     async def died(self, within: float = 30) -> None:
-        """Wait until the process is dead by its own doing."""
+        """Wait until the process has killed itself at the point it was told to."""
         assert self.agent is not None
         async with asyncio.timeout(within):
-            await self.agent.wait()
+            code = await self.agent.wait()
+        assert code == -signal.SIGKILL, f"it ended with {code} instead:\n" + "\n".join(self.log[-30:])
 
     async def stop(self) -> int:
         """SIGTERM; the exit code."""
