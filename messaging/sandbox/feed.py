@@ -1,6 +1,7 @@
 """Every change in order, for those who wait: the phone page, the long poll and the storage."""
 
 import asyncio
+import contextlib
 from collections import deque
 from dataclasses import dataclass
 from itertools import islice
@@ -23,7 +24,7 @@ class Feed:
 
     def __init__(self, kept: int = 5000) -> None:
         self.seq = 0
-        self.closed = False
+        self._closing = asyncio.Event()
         self._log: deque[Change] = deque(maxlen=kept)
         self._bell = asyncio.Event()
 
@@ -56,9 +57,19 @@ class Feed:
                 return False
         return not self.closed
 
+    @property
+    def closed(self) -> bool:
+        return self._closing.is_set()
+
+    async def pause(self, seconds: float) -> None:
+        """Do nothing for so long, or until the feed is closed."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+
     def close(self) -> None:
         """Send every reader home."""
-        self.closed = True
+        self._closing.set()
         self._ring()
 
     def _ring(self) -> None:

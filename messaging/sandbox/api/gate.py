@@ -1,11 +1,11 @@
 """What every API request passes before it reaches its endpoint: token, rate limit, faults."""
 
-import asyncio
 import hmac
 import math
 import re
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -49,17 +49,35 @@ class Gate:
             return
         answer = _with_headers(send, verdict)
         if fault := faults.strike("slow", sending=sending):
-            answer = _late(answer, fault)
+            answer = self._late(answer, fault)
         if fault := faults.strike("drop_answer", sending=sending):
             await self._drop(fault, scope, receive, answer)
         else:
-            await self._app(scope, receive, answer)
+            await self._handle(scope, receive, answer)
+
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the endpoint; a refusal is answered here, so that it passes `send` as every answer does."""
+        try:
+            await self._app(scope, receive, send)
+        except ApiError as error:
+            await JSONResponse({"code": error.status, "message": error.message}, error.status)(scope, receive, send)
+        except HTTPException as error:
+            body = {"code": error.status_code, "message": error.detail}
+            await JSONResponse(body, error.status_code, error.headers)(scope, receive, send)
 
     def _check_token(self, headers: Headers) -> None:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         expected = self._sandbox.options.token
         if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), expected.encode()):
             raise Unauthorized()
+
+    def _late(self, send: Send, fault: Fault) -> Send:
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await self._sandbox.feed.pause(fault.seconds)
+            await send(message)
+
+        return answer
 
     async def _drop(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         """Do what was asked, hold the line, and cut it without an answer. An error is still answered."""
@@ -68,12 +86,12 @@ class Gate:
         async def keep(message: Message) -> None:
             kept.append(message)
 
-        await self._app(scope, receive, keep)
+        await self._handle(scope, receive, keep)
         if kept[0]["status"] >= 400:
             for message in kept:
                 await send(message)
             return
-        await asyncio.sleep(fault.seconds)
+        await self._sandbox.feed.pause(fault.seconds)
         # A head that promises a body which never comes: the server closes the connection under it.
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
 
@@ -97,15 +115,6 @@ def _with_headers(send: Send, verdict: Verdict | None) -> Send:
         if message["type"] == "http.response.start":
             message.setdefault("headers", [])
             _add_limits(MutableHeaders(scope=message), verdict)
-        await send(message)
-
-    return answer
-
-
-def _late(send: Send, fault: Fault) -> Send:
-    async def answer(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            await asyncio.sleep(fault.seconds)
         await send(message)
 
     return answer
