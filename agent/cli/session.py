@@ -103,7 +103,7 @@ class ChatSession:
     async def send_file(self, path: Path, kind: AttachmentKind) -> Answer:
         """Send a file as a message: a voice note (`audio`) or a picture. Raises `InputError` when it cannot be read."""
         try:
-            content = await asyncio.to_thread(path.expanduser().read_bytes)
+            content = await asyncio.to_thread(_read, path)
         except OSError as error:
             raise InputError(f"{path}: {error.strerror}") from error
         mime_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
@@ -157,6 +157,10 @@ class ChatSession:
 
     def _contact(self) -> Contact:
         return Contact(self._key, phone=self._phone)
+
+
+def _read(path: Path) -> bytes:
+    return path.expanduser().read_bytes()
 
 
 def _payload_in(stored: Media) -> str | None:

@@ -198,7 +198,7 @@ def _strings(name: str, schema: Schema, text: str, now: datetime | None) -> Iter
 
 
 def _patterned(pattern: str, text: str) -> list[str]:
-    """Values that match, written exactly, in other case or spacing, spoken digit by digit, or without their letters."""
+    """Values that match, written exactly, in other case or spacing, or spoken digit by digit."""
     plain = unicodedata.normalize("NFKC", text)
     core = pattern.removeprefix("^").removesuffix("$")
     exact = [match[0] for match in re.finditer(rf"(?<![A-Za-z0-9])(?:{core})(?![A-Za-z0-9])", plain) if match[0]]
@@ -207,13 +207,21 @@ def _patterned(pattern: str, text: str) -> list[str]:
     said = as_digits(tokens(plain))
     if _DIGITS.search(pattern) and not any(token.isdigit() for token in said):
         return []
-    found = _joined(pattern, said)
-    if not found and (head := _LITERAL_HEAD.match(pattern)) is not None:
-        found = [head[1] + number for number in said if number.isdigit() and re.search(pattern, head[1] + number)]
-        digits = "".join(number for number in said if number.isdigit())
-        if not found and re.search(pattern, head[1] + digits):
-            found = [head[1] + digits]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(_joined(pattern, said)))
+
+
+def bare(schema: Schema, text: str) -> str | None:
+    """A number without the letters that belong to it: `10234` for `KS-10234`. Only in answer to a question, or beside its verb."""
+    pattern = schema.get("pattern")
+    head = _LITERAL_HEAD.match(pattern) if pattern else None
+    if head is None or find_amount(text) is not None:
+        return None
+    said = as_digits(tokens(text))
+    numbers = [token for token in said if token.isdigit()]
+    whole = "".join(numbers)
+    candidates = [*numbers, whole] if len(numbers) == len(said) else numbers
+    fitting = [head[1] + number for number in candidates if re.search(pattern, head[1] + number)]
+    return fitting[0] if len(set(fitting)) == 1 else None
 
 
 def _joined(pattern: str, said: Sequence[str]) -> list[str]:

@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from actions.spoken import tokens
 from agent.models import _arguments, _phrases, _words
 from agent.models._dialogue import Dialogue, Exchange, Tool
 
@@ -63,21 +64,33 @@ class Request:
 def requests(dialogue: Dialogue) -> list[Request]:
     """What the customer asks for now, in order. A reply to a question of ours continues what was asked for before it."""
     found = _of(dialogue.said, dialogue.earlier, dialogue.tools, dialogue.now)
-    if found:
+    if dialogue.results or not dialogue.earlier:
         return found
-    if not dialogue.earlier or dialogue.results:
-        return []
-    agreed = _phrases.yes_or_no(dialogue.text) == "yes"
-    if agreed and any(offer in dialogue.earlier[-1].reply for offer in _phrases.in_every_language("offer")):
-        tool = handover(dialogue.tools)
-        return [] if tool is None else [_request(tool, (*dialogue.earlier[-1].said, dialogue.text), (), dialogue.now)]
+    asked_back = "?" in dialogue.earlier[-1].reply
     pending = _pending(dialogue.earlier, dialogue.tools, dialogue.now)
-    if pending is None:
-        return []
-    if agreed:
-        return [pending]
-    continued = _continued(pending, dialogue.said, dialogue.now)
+    continued = _continued(pending, dialogue.said, dialogue.now) if pending is not None else None
+    if pending is not None and not asked_back and _subject(dialogue.text, pending.tool):
+        continued = None  # nothing was asked: only a bare amount still belongs to it
+    if found:
+        incomplete = (
+            pending is not None and (pending.missing or pending.unclear) and _only_names(pending, dialogue.text)
+        )
+        return [continued] if incomplete and continued is not None else found
+    if _phrases.yes_or_no(dialogue.text) == "yes":
+        if any(offer in dialogue.earlier[-1].reply for offer in _phrases.in_every_language("offer")):
+            tool = handover(dialogue.tools)
+            return (
+                [] if tool is None else [_request(tool, (*dialogue.earlier[-1].said, dialogue.text), (), dialogue.now)]
+            )
+        return [pending] if pending is not None and asked_back else []
     return [] if continued is None else [continued]
+
+
+def _only_names(pending: Request, text: str) -> bool:
+    """Whether a text says nothing but the value that was asked for: `KS-10234`, `nomor pesanannya KS-10234`."""
+    asked = " ".join(str(pending.tool.properties[name].get("description", "")) for name in pending.missing)
+    known = _all_forms(_words.words(f"{asked} {' '.join(pending.missing).replace('_', ' ')}"))
+    return all(not _words.forms(word).isdisjoint(known) for word in _subject(text, pending.tool))
 
 
 def handover(tools: Sequence[Tool]) -> Tool | None:
@@ -170,13 +183,12 @@ def _subject(text: str, tool: Tool) -> tuple[str, ...]:
 
 @lru_cache(maxsize=2_000)
 def _subject_without(text: str, patterns: tuple[str, ...]) -> tuple[str, ...]:
-    for pattern in patterns:
-        for value in _arguments.values("", {"pattern": pattern}, text):
-            text = text.replace(str(value), " ")
+    named = [value for pattern in patterns for value in _arguments.values("", {"pattern": pattern}, text)]
+    values = {token for value in named for token in tokens(str(value))} | _arguments.NUMERALS
+    for value in named:
+        text = text.replace(str(value), " ")
     return tuple(
-        word
-        for word in _words.content(text)
-        if word not in _arguments.NUMERALS and not any(char.isdigit() for char in word)
+        word for word in _words.content(text) if word not in values and not any(char.isdigit() for char in word)
     )
 
 
@@ -284,6 +296,8 @@ def _request(tool: Tool, said: Sequence[str], earlier: Sequence[Exchange], now: 
             arguments[name] = found[0] if len(found) == 1 or not schema.get("pattern") else found[-1]
         elif required and _arguments.is_ambiguous(name, schema, text):
             unclear.append(name)
+        elif required and (number := _arguments.bare(schema, text)) is not None:
+            arguments[name] = number
         elif required and (before := _said_before(name, schema, earlier, now)) is not None:
             arguments[name] = before
         elif required and _arguments.is_free(name, schema):
@@ -309,15 +323,21 @@ def _said_before(name: str, schema: Mapping[str, Any], earlier: Sequence[Exchang
 
 
 def _pending(earlier: Sequence[Exchange], tools: Sequence[Tool], now: datetime | None) -> Request | None:
-    """The request that our last reply asked back about. Found by reading the conversation again: nothing is remembered."""
-    if not earlier or "?" not in earlier[-1].reply:
+    """The request that we asked back about, or that an amount may still be named for. Found by reading the conversation again."""
+    if not earlier:
         return None
     *before, last = earlier
     found = _of(last.said, before, tools, now)
-    if found:
+    if found and ("?" in last.reply or _takes_money(found[0].tool)):
         return found[0]
+    if "?" not in last.reply:
+        return None
     outer = _pending(before, tools, now)
     return _continued(outer, last.said, now) if outer is not None else None
+
+
+def _takes_money(tool: Tool) -> bool:
+    return any(_arguments.is_money(name, schema) for name, schema in tool.properties.items())
 
 
 def _continued(pending: Request, said: Sequence[str], now: datetime | None) -> Request | None:
@@ -329,12 +349,19 @@ def _continued(pending: Request, said: Sequence[str], now: datetime | None) -> R
     for name in wanted:
         schema = tool.properties[name]
         paying = f"bayar {text}" if _arguments.is_money(name, schema) else text
-        found = _arguments.values(name, schema, paying, now)
+        found = _arguments.values(name, schema, paying, now) or (
+            [number] if (number := _arguments.bare(schema, text)) else []
+        )
         if found:
             arguments[name] = found[0]
         elif name in pending.missing and len(wanted) == 1 and _arguments.is_plain(schema) and _is_answer(text):
             arguments[name] = text.strip()
-        answered = answered or bool(found) or name in arguments or _arguments.is_ambiguous(name, schema, paying)
+        answered = (
+            answered
+            or bool(found)
+            or (name in pending.missing and name in arguments)
+            or _arguments.is_ambiguous(name, schema, paying)
+        )
     if not answered:
         return None
     rest = [name for name in (*pending.unclear, *pending.missing) if name not in arguments]
