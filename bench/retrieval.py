@@ -3,10 +3,11 @@
     python -m bench.retrieval FOLDER                       every question set in a folder
     python -m bench.retrieval --docs FILE --queries FILE   one set of your own, as JSON Lines
 
-A question set is a JSON file `{"lang", "docs": [{"id", "title", "text"}], "queries": [{"id", "text", "rel": [id]}], "far": [text]}`; `far` are
-questions that no document answers. Of your own set, a document is a line `{"id", "text", "title"?}`, a question `{"query", "relevant": [id]}`.
+A question set is a JSON file `{"lang", "docs": [{"id", "title", "text"}], "queries": [{"id", "text", "rel": [id]}], "far": [text]}`;
+`far` are questions that no document answers. Of your own set, a document is a line `{"id", "text", "title"?}`, a question
+`{"query", "relevant": [id]}`.
 
-`build(docs)` returns `search(query, k) -> [(id, score)]` over the search that the agent uses, without any network; other scorers may call it.
+`build(docs)` returns `search(query, k) -> [(id, score)]` over the search that the agent uses, with no network.
 """
 
 import argparse

@@ -25,6 +25,8 @@ from knowledge.sentences import count_words
 from knowledge.settings import KnowledgeSettings, SourceSettings
 from knowledge.store import KnowledgeStore
 from knowledge.sync import FileSync, Progress, SourceReport, SyncReport, Tally, in_order
+from knowledge.web import Web
+from knowledge.websync import WebSync
 
 FOREIGN = 0.15  # below this, no answerable question of the test sets is lost that a reader would miss
 
@@ -295,6 +297,7 @@ class Knowledge:
             for forgotten in states.keys() - {source.id for source in sources}:
                 await self._store.remove_source(forgotten)
         files = FileSync(self.settings, self._base, self._store, self._pool, self._clock)
+        pages = WebSync(Web(self._client, self.settings.largest), self._store, self._pool, self._clock)
         claimed: set[str] = set()
         if only is not None:
             claimed.update(d.id for d in self._library.documents.values() if d.source != only)
@@ -306,7 +309,10 @@ class Knowledge:
             state = states.get(source.id)
             now = self._clock()
             try:
-                await files.run(source, state, claimed, tally, report)
+                if source.path:
+                    await files.run(source, state, claimed, tally, report)
+                else:
+                    await pages.run(source, claimed, tally, report)
             except SourceError as error:
                 since = (state.failing_since if state else None) or now
                 verified = state.verified_at if state else None
