@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, tzinfo
 from functools import cached_property
 from typing import Any
 
@@ -24,8 +24,9 @@ class Values:
 class Arguments:
     """The parameters of one action, ready to take arguments."""
 
-    def __init__(self, parameters: Mapping[str, Parameter]) -> None:
+    def __init__(self, parameters: Mapping[str, Parameter], timezone: tzinfo = UTC) -> None:
         self._parameters = parameters
+        self._timezone = timezone
         self.schema = model_schema(parameters)
 
     @cached_property
@@ -35,12 +36,6 @@ class Arguments:
     def take(self, arguments: Mapping[str, Json], context: Context) -> Values | Outcome:
         """The values of a call, or the outcome that says why there is none."""
         bound, missing = bound_values(self._parameters, context)
-        if missing:
-            return Outcome(
-                "failed",
-                f"Nothing was called: the contact has no {' and no '.join(map(self._fact, missing))} on record. "
-                "A colleague has to add it.",
-            )
         given: dict[str, Json] = {}
         problems = [
             f"there is no parameter {name}"
@@ -68,6 +63,11 @@ class Arguments:
             )
         if refusal := self._provenance(given, arguments, context):
             return refusal
+        if missing:
+            facts = " and no ".join(map(self._fact, missing))
+            return Outcome(
+                "failed", f"Nothing was called: the contact has no {facts} on record. A colleague has to add it."
+            )
         secret = {name for name, parameter in self._parameters.items() if parameter.source[0].kind == "secret"}
         values = {**given, **bound}
         return Values(values, {name: value for name, value in values.items() if name not in secret})
@@ -87,7 +87,7 @@ class Arguments:
             if name not in arguments:
                 continue  # a default is the operator's word
             parameter = self._parameters[name]
-            leaf = unsupported(value, parameter, parameter.source, context)
+            leaf = unsupported(value, parameter, parameter.source, context, self._timezone)
             if leaf is None:
                 continue
             earlier = [source.name for source in parameter.source if source.kind == "action"]

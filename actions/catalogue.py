@@ -77,7 +77,7 @@ async def open_actions(
     try:
         for entry in settings:
             if isinstance(entry, DeclaredAction):
-                add(HttpAction(entry, client, redactor, clock))
+                add(HttpAction(entry, client, redactor, clock, timezone))
             elif isinstance(entry, McpAction):
                 from actions.mcp.server import open_server
 

@@ -4,12 +4,13 @@ Models say "sudah saya batalkan" without having called anything. A receipt, the 
 sentence true; without one it is not sent.
 """
 
+import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from actions.action import Action
+from actions.action import Action, Json
 
 Kind = Literal["declared", "act", "report", "payment", "handover"]
 
@@ -99,6 +100,18 @@ _GENERAL: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("report", _compiled(_REPORT)),
 )
 
+_MYSELF = re.compile(r"\b(?:saya|aku|gue|kami|kita|I|we|I've|we've|my|me)\b", re.IGNORECASE)
+# The word of the reply and the word of the API for one state; both are looked for as parts of words.
+_SAME_STATE = (
+    ("batal", "cancel"),
+    ("kirim", "ship", "sent", "hantar"),
+    ("proses", "process"),
+    ("bayar", "paid", "lunas"),
+    ("refund", "kembali", "return"),
+    ("terima", "deliver", "receive", "sampai"),
+    ("selesai", "complet", "finish", "done"),
+)
+
 # A clause with one of these says what is not, may be, or would be.
 _OPEN = re.compile(
     r"\b(?:belum|tidak|tdk|nggak|ngga|enggak|gak|ga|tak|bukan|bisa|dapat|boleh|mau|ingin|perlu|apakah|apa|jika|kalau|kalo|bila|"
@@ -111,13 +124,16 @@ _CLAUSES = re.compile(r"[^,;.!?\n:()–—]+[,;.!?\n:()–—]*")
 _AND = re.compile(r"\s+(?:jadi|tapi|tetapi|namun|karena|sehingga|but|so|because|however)\s+", re.IGNORECASE)
 
 
-def unproven(text: str, actions: Iterable[Action], receipts: Collection[str]) -> list[Claim]:
+def unproven(
+    text: str, actions: Iterable[Action], receipts: Collection[str], results: Mapping[str, Sequence[Json]] | None = None
+) -> list[Claim]:
     """The claims of a reply that no receipt bears out, in the order of the text.
 
     Args:
         text: the reply as the customer would read it.
         actions: all actions of the agent.
         receipts: names of the actions that ended as `done` in this conversation; those of earlier turns count.
+        results: what they returned, by name: a status that was looked up may be told though nobody acted.
     """
     known = list(actions)
     done = [action for action in known if action.name in receipts]
@@ -126,6 +142,8 @@ def unproven(text: str, actions: Iterable[Action], receipts: Collection[str]) ->
         if _OPEN.search(clause) or clause.rstrip().endswith("?"):
             continue
         claim = _declared(clause, known, receipts) or _general(clause, known, done)
+        if claim is not None and claim.kind == "declared" and _is_told(claim.text, clause, results or {}):
+            continue
         if claim is not None:
             found.append(claim)
     return found
@@ -145,6 +163,16 @@ def _declared(clause: str, actions: Iterable[Action], receipts: Collection[str])
                     return None  # several actions may be declared with one claim; any of them bears it out
                 missing = missing or Claim(match[0], "declared", action.name)
     return missing
+
+
+def _is_told(claim: str, clause: str, results: Mapping[str, Sequence[Json]]) -> bool:
+    """Whether a state that a result names is passed on, nobody claiming to have brought it about."""
+    if _MYSELF.search(clause):
+        return False
+    told = json.dumps(list(results.values()), ensure_ascii=False).lower()
+    return any(
+        any(stem in claim.lower() for stem in stems) and any(stem in told for stem in stems) for stems in _SAME_STATE
+    )
 
 
 def _general(clause: str, actions: Iterable[Action], done: Iterable[Action]) -> Claim | None:

@@ -115,6 +115,30 @@ def parse_when(text: str, now: datetime, timezone: tzinfo) -> datetime | None:
     return moment.astimezone(UTC) if moment is not None and moment > local else None
 
 
+_BETWEEN = re.compile(r"\s+(?:sampai|hingga|s/d|sd|ke|dan|atau|to|until|till|and|or|then|lalu)\s+|[,;\n]")
+
+
+def moments_in(text: str, now: datetime, timezone: tzinfo) -> set[datetime]:
+    """Every point in time that a text may mean, as aware UTC."""
+    pieces = [text, *_BETWEEN.split(text)]
+    return {moment for piece in pieces if (moment := parse_when(piece, now, timezone)) is not None}
+
+
+def days_in(text: str, now: datetime, timezone: tzinfo) -> set[date]:
+    """Every day that a text may mean, past ones included: a date of birth is written like any other."""
+    today = now.astimezone(timezone).date()
+    found = {moment.astimezone(timezone).date() for moment in moments_in(text, now, timezone)}
+    phrase = _figures(" ".join(text.casefold().split()))
+    for pattern, reader in ((_ISO_DATE, _ymd), (_NAMED_DATE, _named), (_NUMBER_DATE, _dmy), (_DAY_OF_MONTH, _of_month)):
+        for match in pattern.finditer(phrase):
+            if (day := reader(match, today)) is not None:
+                found |= {day, day.replace(year=today.year)} if day.year == today.year + 1 and day.day < 29 else {day}
+    for piece in _BETWEEN.split(phrase):
+        day, _ = _day(piece, today)
+        found |= {day} if day is not None else set()
+    return found
+
+
 def _iso(text: str, timezone: tzinfo) -> datetime | None:
     if not re.match(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}", text):
         return None

@@ -5,14 +5,16 @@ An order number that the model made up looks like any other. What tells them apa
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, tzinfo
 from decimal import Decimal
 from typing import Any
 
 from pydantic import SecretStr
 
 from actions.action import Context, Json
+from actions.dates import days_in, moments_in
 from actions.parameters import Parameter, Schema, Source
-from actions.spoken import contains, numbers, squash
+from actions.spoken import as_phone, contains, numbers, phones, squash
 
 
 def bound_values(parameters: Mapping[str, Parameter], context: Context) -> tuple[dict[str, Json], list[str]]:
@@ -43,7 +45,9 @@ def _bound(source: Source, parameter: Parameter, context: Context) -> Any:
     return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
-def unsupported(value: Json, schema: Schema, sources: Sequence[Source], context: Context) -> str | int | float | None:
+def unsupported(
+    value: Json, schema: Schema, sources: Sequence[Source], context: Context, timezone: tzinfo = UTC
+) -> str | int | float | None:
     """The first part of `value` that none of the sources produced; None when all of it has its provenance.
 
     Enumerations, constants and booleans need none: the model can only choose among what agent.yaml lists.
@@ -51,7 +55,7 @@ def unsupported(value: Json, schema: Schema, sources: Sequence[Source], context:
     if any(source.kind == "model" for source in sources):
         return None
     for leaf, leaf_schema in _leaves(value, schema):
-        if not any(_supports(source, leaf, leaf_schema, context) for source in sources):
+        if not any(_supports(source, leaf, leaf_schema, context, timezone) for source in sources):
             return leaf
     return None
 
@@ -74,27 +78,54 @@ def _leaves(value: Json, schema: Schema | None) -> Iterator[tuple[str | int | fl
         yield value, schema
 
 
-def _supports(source: Source, leaf: str | int | float, schema: Schema | None, context: Context) -> bool:
+def _supports(
+    source: Source, leaf: str | int | float, schema: Schema | None, context: Context, timezone: tzinfo
+) -> bool:
     if source.kind == "conversation":
-        return said(leaf, context.said, schema)
+        return said(leaf, context, schema, timezone)
     if source.kind == "action":
         return any(found(leaf, result) for result in context.results.get(source.name, ()))
     return False
 
 
-def said(leaf: str | int | float, texts: Sequence[str], schema: Schema | None = None) -> bool:
+def said(leaf: str | int | float, context: Context, schema: Schema | None = None, timezone: tzinfo = UTC) -> bool:
     """Whether the customer wrote or said a value, in one message or across neighbouring ones."""
     if isinstance(leaf, int | float):
-        return any(Decimal(str(leaf)) in numbers(text) for text in texts)
-    wanted = [leaf]
-    if schema is not None and schema.pattern and (rest := _without_prefix(leaf, schema.pattern)):
-        wanted.append(rest)
-    joined = "\n".join(texts)
-    if any(contains(joined, text) for text in wanted):
+        return any(Decimal(str(leaf)) in numbers(text) for text in context.said)
+    joined = "\n".join(context.said)
+    rest = _without_prefix(leaf, schema.pattern) if schema is not None and schema.pattern else None
+    if contains(joined, leaf) or (rest is not None and contains(joined, rest)):
+        return True
+    kind = schema.format if schema is not None else None
+    if kind in ("date", "date-time", "time"):
+        return _names_the_time(leaf, kind, context, timezone)
+    if (number := as_phone(leaf, _region(context))) is not None and number in phones(joined, _region(context)):
         return True
     if re.fullmatch(r"\d+([.,]\d+)?", leaf):
-        return any(Decimal(leaf.replace(",", ".")) in numbers(text) for text in texts)
+        return any(Decimal(leaf.replace(",", ".")) in numbers(text) for text in context.said)
     return False
+
+
+def _names_the_time(leaf: str, kind: str, context: Context, timezone: tzinfo) -> bool:
+    """Whether a phrase such as "besok jam 9" means the time that the model wrote as ISO 8601."""
+    try:
+        if kind == "date":
+            day = date.fromisoformat(leaf)
+            return any(day in days_in(text, context.now, timezone) for text in context.said)
+        moments = {moment for text in context.said for moment in moments_in(text, context.now, timezone)}
+        if kind == "time":
+            at = time.fromisoformat(leaf).replace(tzinfo=None)
+            return any(moment.astimezone(timezone).time() == at for moment in moments)
+        wanted = datetime.fromisoformat(leaf)
+    except ValueError:
+        return False
+    return (wanted if wanted.tzinfo else wanted.replace(tzinfo=timezone)) in moments
+
+
+def _region(context: Context) -> str:
+    """The country whose numbers are written without its code."""
+    country = context.contact.get("country")
+    return str(country).upper() if country else {"ms": "MY"}.get(context.language, "ID")
 
 
 def _without_prefix(value: str, pattern: str) -> str | None:

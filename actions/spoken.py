@@ -193,3 +193,26 @@ def _numeral(text: str, thousands: str, decimal: str) -> Decimal | None:
     ):
         return None
     return Decimal(whole.replace(thousands, "") + (f".{fraction}" if fraction else ""))
+
+
+def as_phone(text: str, region: str) -> str | None:
+    """A telephone number as E.164, where a text is nothing but one: `0812-3456-7890` → `+6281234567890` in Indonesia."""
+    if not re.fullmatch(r"\s*\+?[\d\s().-]{7,20}", text):
+        return None
+    import phonenumbers
+
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def phones(text: str, region: str) -> set[str]:
+    """The telephone numbers in a text, as E.164; spoken digits count."""
+    plain = unicodedata.normalize("NFKC", text)
+    spoken = " ".join(as_digits(re.findall(r"\+|[^\W\d_]+|\d+", plain.casefold())))
+    runs = [run for variant in (plain, spoken) for run in re.findall(r"\+?\d[\d\s().-]{5,24}\d", variant)]
+    return {number for run in runs if (number := as_phone(re.sub(r"\s+", "", run), region)) is not None}

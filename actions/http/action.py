@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import httpx
@@ -43,6 +43,7 @@ class HttpAction:
         client: httpx.AsyncClient,
         redactor: Redactor,
         clock: Callable[[], datetime],
+        timezone: tzinfo = UTC,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._settings = settings
@@ -50,7 +51,7 @@ class HttpAction:
         self._redactor = redactor
         self._clock = clock
         self._chance = chance
-        self._arguments = Arguments(settings.parameters)
+        self._arguments = Arguments(settings.parameters, timezone)
         self._auth = auth_flow(settings.request.auth, clock)
         self._cache = Cache(settings.response.cache, clock) if settings.response.cache else None
         url = httpx.URL(settings.request.url.partition("{")[0])
