@@ -306,7 +306,7 @@ async def test_the_certificate_is_checked_for_the_name_and_not_for_the_address(t
     port = server.sockets[0].getsockname()[1]
     trusted = ssl.create_default_context(cafile=str(certificate))
     allow = ["shop.example", "other.example"]
-    async with guarded_client(allow, resolver=answering("127.0.0.1"), ssl_context=trusted, ssl_context=TLS) as client:
+    async with guarded_client(allow, resolver=answering("127.0.0.1"), ssl_context=trusted) as client:
         assert (await client.get(f"https://shop.example:{port}/")).text == "hi"
         with pytest.raises(httpx.ConnectError, match=r"(?i)hostname mismatch|certificate"):
             await client.get(f"https://other.example:{port}/")
