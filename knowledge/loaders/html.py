@@ -1,7 +1,9 @@
 """Web pages: the main text without menus, cookie bars and footers, as Markdown."""
 
 import re
+from configparser import ConfigParser
 from dataclasses import replace
+from functools import cache
 from html.parser import HTMLParser
 
 from knowledge.blocks import Loaded
@@ -25,7 +27,7 @@ def load(data: bytes) -> Loaded:
         include_tables=True,
         include_comments=False,
         include_links=False,
-        favor_recall=True,
+        config=_config(),
     )
     if not text or not text.strip():
         raise Unreadable("the page holds no text of its own (is it built by scripts in the browser?)")
@@ -33,6 +35,16 @@ def load(data: bytes) -> Loaded:
     return replace(
         loaded, title=loaded.title or facts.title, language=loaded.language or facts.language, links=tuple(facts.links)
     )
+
+
+@cache
+def _config() -> ConfigParser:
+    """A page of 200 characters keeps its headings too; trafilatura would fall back to bare text."""
+    from trafilatura.settings import use_config
+
+    config: ConfigParser = use_config()
+    config.set("DEFAULT", "MIN_EXTRACTED_SIZE", "1")
+    return config
 
 
 def decode(data: bytes) -> str:
