@@ -20,7 +20,7 @@ from agent.config import AgentConfig
 from agent.delivery.outbox import Outbox
 from agent.engine.embedded import EmbeddedEngine
 from agent.engine.engine import Engine
-from agent.ledger import contacts, inbound, media, payments, turns
+from agent.ledger import contacts, inbound, media, turns
 from agent.ledger.database import Database, SqliteDatabase, open_database
 from agent.ledger.errors import LedgerUnavailable
 from agent.ledger.inbound import Accepted, Rules, Waiting
@@ -181,6 +181,11 @@ class Agent:
         self._tasks = [asyncio.create_task(self._keep_house(), name="housekeeping")]
         if working:
             self._tasks.append(asyncio.create_task(self.engine.run(self.attendant.see_to), name="engine"))
+            if self.config.payments.qris is not None:
+                from agent.payments import watch
+
+                watching = watch(self.database, self.clock, self.gateway)
+                self._tasks.append(asyncio.create_task(watching, name="payments"))
 
     async def learn(self) -> None:
         """Bring the knowledge base up to date for the first time; the agent is ready after it."""
@@ -205,14 +210,10 @@ class Agent:
 
     async def _keep_house(self) -> None:
         """Every ten seconds: see to contacts whom another process made due. Every hour: drop expired files."""
-        from agent.payments import end_overdue
-
         for seconds in count(0, int(SWEEP.total_seconds())):
             try:
                 if seconds % 3600 == 0:
                     await self.database.write(lambda connection: media.sweep(connection, self.clock()))
-                await end_overdue(self.database, self.clock())
-                await self.database.write(lambda connection: payments.expire(connection, self.clock()))
                 overdue = await self.database.read(lambda connection: contacts.due(connection, self.clock()))
                 for contact, at in overdue:
                     await self.engine.wake(contact, at)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from actions.action import Context
+from actions.qris.gateways.gateway import Event
 from actions.qris.states import PaymentState
 
 
@@ -42,3 +43,6 @@ class PaymentBook(Protocol):
 
         The same again for the same `Context.key`; `None` when all are taken.
         """
+
+    async def report(self, event: Event, now: datetime) -> None:
+        """Enter what a gateway answered about a charge; the same again changes nothing."""

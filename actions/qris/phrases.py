@@ -1,4 +1,4 @@
-"""What the customer is asked when an amount is missing, unclear, unknown or too large."""
+"""What the customer is told about amounts that are missing, unclear or too large, and about payments looked up."""
 
 from actions.qris.card import Language
 
@@ -8,8 +8,8 @@ _PHRASES: dict[str, dict[Language, str]] = {
         "en": "How much would you like to pay? Write for example 50,000 or 50k.",
     },
     "unknown": {
-        "id": "{amount} belum pernah disebut. Tanyakan dulu kepada pelanggan: berapa nominal yang mau dibayar?",
-        "en": "Nobody has mentioned {amount}. Ask the customer first: how much would you like to pay?",
+        "id": "{amount} belum disebut dalam percakapan ini. Berapa nominal yang mau dibayar?",
+        "en": "{amount} has not been mentioned in this conversation. How much would you like to pay?",
     },
     "which": {
         "id": "Maksudnya {choices}? Tolong tulis nominalnya lengkap, misalnya 50.000.",
@@ -30,6 +30,26 @@ _PHRASES: dict[str, dict[Language, str]] = {
     "limit": {
         "id": "{amount} melebihi batas QRIS {limit} per transaksi. Bisa dibayar dalam beberapa kali, atau tanyakan cara lain.",
         "en": "{amount} is above the QRIS limit of {limit} a payment. It can be paid in several parts, or ask for another way.",
+    },
+    "no_payment": {
+        "id": "Belum ada kode pembayaran yang kami kirim di percakapan ini.",
+        "en": "We have not sent a payment code in this conversation yet.",
+    },
+    "arrived": {
+        "id": "Pembayaran {amount} untuk {reference} sudah kami terima.",
+        "en": "We have received the payment of {amount} for {reference}.",
+    },
+    "partly": {
+        "id": "Yang masuk baru {paid} dari {amount} untuk {reference}. Tim kami sedang memeriksanya.",
+        "en": "Only {paid} of {amount} for {reference} has arrived. Our team is looking into it.",
+    },
+    "by_hand": {
+        "id": "Pembayaran {amount} untuk {reference} dicek manual; kami kabari begitu terlihat. Bukti transfer tidak diperlukan.",
+        "en": "The payment of {amount} for {reference} is checked by hand; we will write as soon as it is seen. No proof is needed.",
+    },
+    "not_yet": {
+        "id": "Pembayaran {amount} untuk {reference} belum masuk. Konfirmasinya terkirim otomatis begitu masuk.",
+        "en": "The payment of {amount} for {reference} has not arrived. A confirmation comes by itself when it does.",
     },
 }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 
 from actions.action import Comment, Context, SendPayment
 from actions.qris.book import KnownPayment
@@ -152,23 +152,17 @@ def mark_paid(connection: Connection, payment_id: str, by: str, now: datetime, a
     return _apply(connection, row, happened, now, by=by)
 
 
-def expire(connection: Connection, now: datetime, limit: int = 100) -> list[Settled]:
-    """End the open payments whose time has run out, and tell their customers, who may ask for a new code."""
-    rows = connection.execute(
-        select(table.c.id)
-        .where(table.c.state == "open", table.c.expires_at <= now)
-        .order_by(table.c.expires_at)
-        .limit(limit)
-    ).all()
-    return [_apply(connection, _lock(connection, row.id), Happened("expired", now), now) for row in rows]
+def overdue(connection: Connection, now: datetime, limit: int = 100) -> list[Payment]:
+    """Open payments whose time has run out, the oldest first."""
+    statement = select(table).where(table.c.state == "open", table.c.expires_at <= now)
+    return [_payment(row) for row in connection.execute(statement.order_by(table.c.expires_at).limit(limit))]
 
 
-def next_expiry(connection: Connection) -> datetime | None:
-    """When the next open payment's time runs out."""
-    at: datetime | None = connection.execute(
-        select(func.min(table.c.expires_at)).where(table.c.state == "open")
-    ).scalar()
-    return at
+def expire(connection: Connection, payment_ids: Sequence[str], now: datetime) -> list[Settled]:
+    """End payments whose time has run out, and tell their customers, who may ask for a new code."""
+    return [
+        _apply(connection, _lock(connection, payment_id), Happened("expired", now), now) for payment_id in payment_ids
+    ]
 
 
 def _row_of(connection: Connection, event: Event) -> Row[Any] | None:
@@ -279,6 +273,9 @@ class LedgerPaymentBook:
         return await self._database.write(
             lambda connection: hold_amount(connection, context.key, amounts, until, context.now)
         )
+
+    async def report(self, event: Event, now: datetime) -> None:
+        await self._database.write(lambda connection: settle(connection, event, now))
 
     def _key(self, context: Context) -> ContactKey:
         return ContactKey(str(context.contact.get("platform") or self._platform), str(context.contact["id"]))

@@ -1,6 +1,7 @@
 """Payments in the ledger: offered once, settled once, told once."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -9,7 +10,8 @@ from sqlalchemy import select
 
 from actions.action import Comment, Context, SendPayment
 from actions.qris import with_amount
-from actions.qris.errors import NotificationForged
+from actions.qris.check import CLAIMS, CheckPayment
+from actions.qris.errors import GatewayRefused, GatewayUnavailable, NotificationForged
 from actions.qris.gateways.gateway import Event
 from agent.ledger import contacts, history, migrate, payments
 from agent.ledger.codec import unpack
@@ -128,9 +130,10 @@ async def test_a_second_payment_is_recorded_beside_the_first(ledger):
 
 
 async def test_the_end_of_a_code_is_told_once_and_money_after_it_is_late(ledger):
-    assert await end_overdue(ledger, NOW + timedelta(minutes=14)) == []
-    assert await end_overdue(ledger, NOW + timedelta(minutes=15)) == [KEY]
-    assert await end_overdue(ledger, NOW + timedelta(minutes=16)) == []
+    await end_overdue(ledger, NOW + timedelta(minutes=14), None)
+    assert not await sent(ledger)
+    await end_overdue(ledger, NOW + timedelta(minutes=15), None)
+    await end_overdue(ledger, NOW + timedelta(minutes=16), None)
     (message,) = await sent(ledger)
     assert "kirim ulang" in message.text
     assert (await settle(ledger, event(at=NOW + timedelta(minutes=17)))).payment.state == "paid_late"
@@ -214,3 +217,94 @@ async def test_a_notification_is_verified_before_the_ledger_is_touched(ledger):
         await receive(gateway, ledger, {}, b"{}", "/", NOW)
     settled, order = await receive(gateway, ledger, {"token": "right"}, b'{"amount": 50000}', "/", NOW)
     assert (settled.payment.state, order) == ("paid", "INV-1-ABC")
+
+
+class Asked:
+    """A gateway that answers one thing about every charge."""
+
+    name = "midtrans"
+
+    def __init__(self, answer):
+        self.answer, self.cancelled = answer, []
+
+    async def status(self, order, provider_id):
+        assert (order, provider_id) == ("INV-1-ABC", "T1")
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return event(what=self.answer)
+
+    async def cancel(self, order, provider_id):
+        self.cancelled.append(order)
+        raise GatewayRefused("it cannot")
+
+
+async def state(ledger):
+    return (await ledger.read(lambda c: payments.find(c, "p1")))[0].state
+
+
+async def test_a_lost_notification_is_found_when_the_time_runs_out(ledger):
+    await end_overdue(ledger, NOW + timedelta(minutes=16), Asked("paid"))
+    assert await state(ledger) == "paid"
+    assert len(await sent(ledger)) == 1
+
+
+async def test_an_unpaid_charge_is_called_off_at_the_gateway_when_its_time_runs_out(ledger):
+    gateway = Asked("pending")
+    await end_overdue(ledger, NOW + timedelta(minutes=16), gateway)
+    assert await state(ledger) == "expired"
+    assert gateway.cancelled == ["INV-1-ABC"]
+
+
+async def test_a_payment_stays_open_while_its_gateway_is_silent_but_not_for_ever(ledger):
+    silent = Asked(GatewayUnavailable("silence"))
+    await end_overdue(ledger, NOW + timedelta(minutes=16), silent)
+    assert await state(ledger) == "open"
+    await end_overdue(ledger, NOW + timedelta(minutes=80), silent)
+    assert await state(ledger) == "expired"
+
+
+def asking():
+    return Context({"id": "7", "platform": "sandbox"}, ("sudah saya bayar",), {}, "k", NOW + timedelta(minutes=5))
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"), [("paid", "done"), ("pending", "refused"), (GatewayRefused("?"), "refused")]
+)
+async def test_a_customer_who_says_paid_is_believed_only_with_the_gateways_word(ledger, answer, status):
+    action = CheckPayment(LedgerPaymentBook(ledger, "sandbox"), Asked(answer))
+    outcome = await action.run({}, asking())
+    assert outcome.status == status
+    assert await state(ledger) == ("paid" if status == "done" else "open")
+
+
+async def test_a_payment_on_the_merchants_own_code_waits_for_the_operator(ledger):
+    static = offer(provider="static", provider_id=None, reference="QR-1", order=None)
+    await ledger.write(lambda c: payments.open_payment(c, OTHER, "s1", static, NOW))
+    action = CheckPayment(LedgerPaymentBook(ledger, "sandbox"))
+    context = Context({"id": "8"}, ("sudah saya bayar",), {}, "k", NOW)
+    assert "manual" in (await action.run({}, context)).content
+    await ledger.write(lambda c: payments.mark_paid(c, "s1", "ani", NOW))
+    assert (await action.run({}, context)).status == "done"
+
+
+async def test_somebody_elses_payment_is_not_found(ledger):
+    action = CheckPayment(LedgerPaymentBook(ledger, "sandbox"))
+    outcome = await action.run({"reference": "INV-1"}, Context({"id": "8"}, (), {}, "k", NOW))
+    assert (outcome.status, outcome.data) == ("refused", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "claims"),
+    [
+        ("Pembayaran Rp50.000 sudah kami terima, terima kasih!", True),
+        ("Pembayarannya sudah masuk ya Kak", True),
+        ("Pesanan Kakak sudah lunas", True),
+        ("Your payment has been received.", True),
+        ("We have received your payment", True),
+        ("Silakan scan QRIS ini untuk pembayaran.", False),
+        ("Kalau pembayaran berhasil, konfirmasi otomatis dikirim.", False),
+        ("Your payment code is ready.", False),
+    ],
+)
+def test_what_may_only_be_said_with_the_money(text, claims):
+    assert any(re.search(pattern, text, re.IGNORECASE) for pattern in CLAIMS) is claims
