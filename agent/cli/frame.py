@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.cli.commands import Command, available, find
+from agent.errors import UsageError
 
 if TYPE_CHECKING:
     from typer import Typer
@@ -123,17 +124,20 @@ def _run(command: Command, call: _Call) -> int:
 
 def _invoke(command: Command, arguments: Sequence[str]) -> int:
     import typer
-    from typer._click.exceptions import UsageError
 
+    app, name, words = _app(command, arguments)
     try:
-        code = typer.main.get_command(_app(command))(
-            args=list(arguments), prog_name=f"balas {command.name}", standalone_mode=False
-        )
-    except UsageError as error:
-        where = error.ctx.command_path if error.ctx is not None else f"balas {command.name}"
-        if not error.format_message():  # no arguments at all: the help was asked for in another way
-            return error.exit_code
-        return _usage_error(error.format_message(), where)
+        code = typer.main.get_command(app)(args=words, prog_name=name, standalone_mode=False)
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        message = error.format_message()
+        if message.lstrip().startswith("Usage:"):  # a group without a command of its own
+            sys.stderr.write(f"{message}\n")
+        elif error.exit_code == UsageError.exit_code:
+            return _usage_error(message, context.command_path if context else f"balas {command.name}")
+        else:
+            sys.stderr.write(f"{message}\n")
+        return error.exit_code
     except typer.Abort:
         return _INTERRUPTED
     except typer.Exit as error:
@@ -141,16 +145,23 @@ def _invoke(command: Command, arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) and not isinstance(code, bool) else 0
 
 
-def _app(command: Command) -> "Typer":
+def _app(command: Command, arguments: Sequence[str]) -> "tuple[Typer, str, list[str]]":
+    """The application of a command, the name it goes by, and its words."""
     import typer
 
     module, _, attribute = command.target.partition(":")
     found = getattr(importlib.import_module(module), attribute)
+    app = typer.Typer(
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
     if isinstance(found, typer.Typer):
-        return found
-    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+        app.add_typer(found, name=command.name)
+        return app, "balas", [command.name, *arguments]
     app.command(name=command.name)(found)
-    return app
+    return app, f"balas {command.name}", list(arguments)
 
 
 def _unknown(name: str) -> str:

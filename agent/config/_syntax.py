@@ -38,6 +38,9 @@ def _explain(problem: str, context: str, mark: Mark, opened: Mark, text: str) ->
             mark,
             f"{problem.removeprefix('found ')} in double quotes; use single quotes, or write \\\\ for a backslash",
         )
+    if "flow" in context and line[mark.column - 2 : mark.column] == "${":
+        before = Mark(mark.line, mark.column - 1)
+        return before, 'inside brackets a reference needs quotes, because of its own braces: "${NAME}"'
     if "flow sequence" in context:
         return opened, _bracket("[", "]", problem, mark)
     if "flow mapping" in context:

@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
+
+from pydantic_core.core_schema import ErrorType
 
 _LONGEST = 60
+_PYDANTIC = set(get_args(ErrorType))
 
 _EXPECTED = {
     "string": "text",
+    "text_by_language": "text, or a text for each language such as {id: …, en: …}",
     "int": "a whole number",
     "float": "a number",
     "decimal": "a number",
@@ -90,6 +94,8 @@ def violation(error: Mapping[str, Any], shown: str) -> str:
             return f"must be {_one_of(known_words(error))}, found {shown_tag(context)}"
         case "union_tag_not_found":
             return f"needs the key {context.get('discriminator', '')}"
+        case _ if kind not in _PYDANTIC:  # raised by a validator of ours, in words that are complete
+            return str(error["msg"])
         case _:
             return f"{_lower(str(error['msg']))}; found {shown}"
 

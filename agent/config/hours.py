@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
 from pydantic.config import JsonDict
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from agent.config.texts import Text
 from settings import Settings
@@ -147,6 +147,7 @@ class Hours(Settings):
             return value
         spread: dict[str, Any] = {}
         named_by: dict[str, str] = {}
+        wrong: list[InitErrorDetails] = []
         for key, ranges in value.items():
             if key in {"exceptions", "outside"}:
                 spread[key] = ranges
@@ -155,14 +156,15 @@ class Hours(Settings):
                 days = [DAYS[day] for day in parse_days(str(key))]
                 parsed = parse_ranges(ranges)
             except ValueError as error:
-                raise PydanticCustomError("hours", "{problem}", {"problem": str(error), "key": key}) from None
+                wrong.append(_problem(str(key), str(error)))
+                continue
             for day in days:
                 if day in named_by:
-                    raise PydanticCustomError(
-                        "hours", "{problem}", {"problem": f"{day} is named by `{named_by[day]}` already", "key": key}
-                    )
+                    wrong.append(_problem(str(key), f"{day} is named by `{named_by[day]}` already"))
                 named_by[day] = str(key)
                 spread[day] = parsed
+        if wrong:  # pydantic takes these over, each at its own key
+            raise ValidationError.from_exception_data(cls.__name__, wrong)
         return spread
 
     @property
@@ -195,6 +197,10 @@ class Hours(Settings):
             for day in (moment.date() - _DAY, moment.date())
             for each in self.on(day)
         ]
+
+
+def _problem(key: str, message: str) -> InitErrorDetails:
+    return InitErrorDetails(type=PydanticCustomError("hours", "{message}", {"message": message}), loc=(key,), input=key)
 
 
 def _at(day: date, time: timedelta, moment: datetime) -> datetime:

@@ -111,7 +111,12 @@ def _understand(
 
 def _listed(problems: Iterable[Problem], file: str | Path) -> tuple[ConfigError, ...]:
     ordered = sorted(problems, key=lambda problem: problem.mark)
-    return tuple(ConfigError(str(file), problem.mark, problem.message) for problem in ordered)
+    return tuple(ConfigError(str(file), problem.mark, _one_line(problem.message)) for problem in ordered)
+
+
+def _one_line(text: str) -> str:
+    """Keys and values in a message may hold anything: line breaks and control characters are shown as escapes."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def _validate(document: Document) -> tuple[AgentConfig | None, list[Problem]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ByteSize, ValidationError
 
 from agent.config._models import field_at, is_secret, keys_of, model_for
 from agent.config._words import expectation, found, known_words, violation
@@ -26,7 +26,7 @@ def empty_sections(error: ValidationError, document: Document) -> list[Path]:
     return [
         path
         for each in error.errors(include_url=False)
-        if each["type"] in _SECTIONS and each["input"] is None and (path := _locate(each["loc"], document.value).path)
+        if each["type"] in _SECTIONS and each["input"] is None and (path := _locate(each, document.value).path)
     ]
 
 
@@ -34,7 +34,7 @@ def problems_of(error: ValidationError, document: Document, root: type[BaseModel
     """One problem for each thing that is wrong, none for what the document itself has reported."""
     tree = _Branch()
     for each in error.errors(include_url=False):
-        place = _locate(each["loc"], document.value)
+        place = _locate(each, document.value)
         tree.add(place.steps, _Found(place.path, place.key_is_meant, each))
     sentences = _Sentences(document, root)
     problems = [sentences.problem(group) for group in _groups(tree) if not _reported(group[0].path, document)]
@@ -65,8 +65,9 @@ class _Found:
         return str(self.error["type"])
 
 
-def _locate(location: Sequence[str | int], value: Any) -> _Place:
-    """The path that a location of pydantic means; `steps` also has the labels of union branches (`as`)."""
+def _locate(error: Mapping[str, Any], value: Any) -> _Place:
+    """The path that an error's location means; `steps` also has the labels of union branches (`as`)."""
+    location: Sequence[str | int] = error["loc"]
     path: list[str | int] = []
     steps: list[tuple[str, str | int]] = []
     key_is_meant = False
@@ -80,18 +81,13 @@ def _locate(location: Sequence[str | int], value: Any) -> _Place:
         elif token == _KEY:
             key_is_meant = True
             continue
-        elif number == len(location) - 1 and isinstance(value, dict) and not _is_label(token):
-            path.append(str(token))  # a key that is missing
+        elif number == len(location) - 1 and error["type"] == "missing":
+            path.append(str(token))
         else:
             steps.append(("as", token))
             continue
         steps.append(("in", path[-1]))
     return _Place(tuple(path), tuple(steps), key_is_meant)
-
-
-def _is_label(token: str | int) -> bool:
-    """Whether a location's part names a branch: a class, a function, a type such as `str`, or a tag in parentheses."""
-    return re.fullmatch(r"[a-z][a-z0-9_-]*", str(token)) is None or token in {"str", "int", "float", "bool", "date"}
 
 
 @dataclass(slots=True)
@@ -147,24 +143,29 @@ class _Sentences:
         if each.type == "extra_forbidden":
             return self._document.key(path), self._unknown(path)
         if each.key_is_meant:
-            return self._document.key(path), f"{dotted(path[:-1])}: the key `{path[-1]}` {self._wrong(each)}"
+            return self._document.key(path), f"{dotted(path[:-1])}: the key `{path[-1]}` {self._wrong_key(each)}"
         context = error.get("ctx") or {}
-        key = context.get("key")
-        if isinstance(key, str) and (*path, key) in self._document.keys:
-            return self._document.mark((*path, key)), f"{dotted((*path, key))}: {self._wrong(each)}"
         if each.type.startswith("union_tag") and (*path, name := _discriminator(context)) in self._document.marks:
             return self._document.mark((*path, name)), f"{dotted((*path, name))}: {self._wrong(each)}"
         return self._document.mark(path), f"{dotted(path)}: {self._wrong(each)}"
 
+    def _wrong_key(self, each: _Found) -> str:
+        if each.type == "value_error":
+            return f"is wrong: {_sentence(each)}"
+        return (
+            f"must be {expected}"
+            if (expected := expectation(each.error))
+            else violation(each.error, "it").removesuffix(", found it")
+        )
+
     def _wrong(self, each: _Found) -> str:
         if each.type == "value_error":
-            return _sentence(each)
+            return f"{_sentence(each)}{self._empty_inside(each.path)}"
         shown = self._found(each)
-        if each.error["input"] is None and not each.key_is_meant:
+        if each.error["input"] is None:
             return f"is empty; expected {expectation(each.error) or 'a value'}{self._example(each.path)}, or remove the line"
         if expected := expectation(each.error):
-            hint = "" if each.key_is_meant else self._hint(each) or self._example(each.path)
-            return f"must be {expected}, found {shown}{hint}"
+            return f"must be {expected}, found {shown}{self._hint(each) or self._example(each.path)}"
         return violation(each.error, shown)
 
     def _alternatives(self, group: list[_Found]) -> tuple[Mark, str]:
@@ -187,7 +188,7 @@ class _Sentences:
             text, mark = self._document.emptied[path]
             return mark, f"{dotted(path)}: {text} comes out empty, and a value is needed here"
         described = field_at(self._root, path)
-        about = f": {_first_sentence(described.description)}" if described and described.description else ""
+        about = f" ({_first_sentence(described.description)})" if described and described.description else ""
         parent = f"{dotted(path[:-1])}: " if path[:-1] else ""
         return self._document.key(path[:-1]), f"{parent}the key `{path[-1]}` is missing{about}{self._example(path)}"
 
@@ -210,6 +211,11 @@ class _Sentences:
                     return f"{name}.{key}"
         return None
 
+    def _empty_inside(self, path: Path) -> str:
+        """The keys of a part that were left out because they came out empty."""
+        emptied = [(each[-1], text) for each, (text, _) in self._document.emptied.items() if each[:-1] == path]
+        return "".join(f"; `{key}` counts as left out: {text} comes out empty" for key, text in emptied)
+
     def _hint(self, each: _Found) -> str:
         word = each.error["input"]
         near = nearest(word, known_words(each.error)) if isinstance(word, str) else None
@@ -227,7 +233,7 @@ class _Sentences:
         if described is None or not path:
             return ""
         example = described.examples[0] if described.examples else described.default
-        if isinstance(example, bool) or not isinstance(example, str | int | float) or "\n" in str(example):
+        if isinstance(example, bool | ByteSize) or not isinstance(example, str | int | float) or "\n" in str(example):
             return ""
         return f"; e.g. {path[-1]}: {example}"
 
@@ -276,7 +282,8 @@ def _sentence(each: _Found) -> str:
 
 
 def _first_sentence(text: str) -> str:
-    return text.split(". ", maxsplit=1)[0].rstrip(".").replace("\n", " ")
+    first = re.split(r"(?<!e\.g)\. ", text.replace("\n", " "))[0].rstrip(".")
+    return first[0].lower() + first[1:] if first[:2].isalpha() and first[1].islower() else first
 
 
 def _discriminator(context: Mapping[str, Any]) -> str:

@@ -49,7 +49,7 @@ def _workers(config: AgentConfig, problems: _Problems) -> None:
     if config.storage_url.startswith("sqlite"):
         problems.add(
             ("workers",),
-            "workers share their work through PostgreSQL, found SQLite; set storage: postgresql://…, or workers: false",
+            "several workers need PostgreSQL, found SQLite; set storage: postgresql://…, or workers: false",
         )
     if config.knowledge.chroma.url is None and config.knowledge.sources:
         problems.add(
@@ -72,7 +72,7 @@ def _model(config: AgentConfig, problems: _Problems) -> None:
     if model.timeout.total_seconds() > config.limits.seconds:
         problems.add(
             ("model", "timeout"),
-            f"a model call may take longer than limits.seconds ({config.limits.seconds:g}) leaves to the whole turn",
+            f"a model call may take longer than limits.seconds ({config.limits.seconds:g}) leaves to the turn",
         )
 
 

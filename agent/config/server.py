@@ -32,7 +32,7 @@ def _known_storage(value: SecretStr) -> SecretStr:
         return value
     scheme, separator, _ = text.partition("://")
     found = f"found the scheme {scheme!r}" if separator else "found no scheme"
-    raise ValueError(f"storage must begin with sqlite:/// or postgresql://, {found}; e.g. sqlite:///.balas/balas.db")
+    raise ValueError(f"must begin with sqlite:/// or postgresql://, {found}; e.g. sqlite:///.balas/balas.db")
 
 
 Storage = Annotated[SecretStr, AfterValidator(_known_storage)]

@@ -69,7 +69,7 @@ class Text:
 def _kind(value: Any) -> Any:
     if isinstance(value, str | Mapping | Text):
         return value
-    raise PydanticCustomError("text_type", "must be a text, or a text by language such as {{id: …, en: …}}")
+    raise PydanticCustomError("text_by_language_type", "must be a text, or one for each language")
 
 
 def _tag(value: Any) -> str:

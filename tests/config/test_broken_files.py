@@ -80,7 +80,7 @@ def test_errors_name_the_file_as_it_was_given(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="agent.yaml does not exist; name your file with -c, or write a new agent"):
+    with pytest.raises(InputError, match=r"agent\.yaml does not exist; name your file with -c, or write a new agent"):
         load(tmp_path)
 
 
