@@ -9,6 +9,7 @@ import httpx
 
 from messaging.sandbox.errors import Invalid, NotFound
 from messaging.sandbox.feed import Feed
+from messaging.sandbox.outgoing import open_client
 from messaging.sandbox.records import Media
 
 LARGEST = 25 * 1024 * 1024  # bytes
@@ -139,8 +140,8 @@ class MediaStore:
         try:
             async with (
                 asyncio.timeout(_PATIENCE),
-                httpx.AsyncClient(follow_redirects=True, trust_env=False) as http,
-                http.stream("GET", url) as answer,
+                open_client() as http,
+                http.stream("GET", url, follow_redirects=True) as answer,
             ):
                 answer.raise_for_status()
                 data = bytearray()

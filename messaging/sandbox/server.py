@@ -18,7 +18,7 @@ from messaging.sandbox.state import Sandbox
 
 
 class _Server(uvicorn.Server):
-    """Sends waiting readers home before it waits for their connections, and leaves signals to the program around it."""
+    """Sends waiting readers home before it waits for their connections."""
 
     def __init__(self, config: uvicorn.Config, sandbox: Sandbox) -> None:
         super().__init__(config)
@@ -35,6 +35,16 @@ class _Server(uvicorn.Server):
 
 
 class _EmbeddedServer(_Server):
+    """Leaves signals to the program around it, and needs no clock tick to notice that it should stop."""
+
+    def __init__(self, config: uvicorn.Config, sandbox: Sandbox) -> None:
+        super().__init__(config, sandbox)
+        self.leaving = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self.leaving.wait()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
@@ -111,7 +121,7 @@ class RunningSandbox:
 
     def __init__(self, options: SandboxOptions | None = None) -> None:
         self._options = options or SandboxOptions(port=0)
-        self._server: _Server | None = None
+        self._server: _EmbeddedServer | None = None
         self._task: asyncio.Task[None] | None = None
         self.state = Sandbox(self._options)
 
@@ -127,7 +137,7 @@ class RunningSandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._server is not None and self._task is not None:
-            self._server.should_exit = True
+            self._server.leaving.set()
             await self._task
 
     @property

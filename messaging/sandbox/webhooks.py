@@ -17,6 +17,7 @@ from messaging.sandbox.errors import Invalid, NotFound
 from messaging.sandbox.faults import Faults
 from messaging.sandbox.feed import Feed
 from messaging.sandbox.options import Clock
+from messaging.sandbox.outgoing import open_client
 from messaging.sandbox.records import EVENT_TYPES, Attempt, Delivery, WebhookTarget
 from messaging.sandbox.wire import Json
 
@@ -77,8 +78,7 @@ class Webhooks:
 
     async def start(self) -> None:
         """Open the client and go on with what was waiting."""
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=16)
-        self._http = httpx.AsyncClient(limits=limits, timeout=None, trust_env=False)  # noqa: S113 (timed per attempt)
+        self._http = open_client()
         for key in self._lines:
             self._work(key)
 

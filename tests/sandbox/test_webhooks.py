@@ -196,10 +196,11 @@ async def test_a_delivery_can_be_repeated_by_hand(
     sandbox.say(1, "halo")
     await listening.wait_until(2)
     await sandbox.state.webhooks.settled()
-    await control.post("/deliveries/1/redeliver")
+    first = min(sandbox.state.webhooks.deliveries)
+    await control.post(f"/deliveries/{first}/redeliver")
     await listening.wait_until(3)
     assert listening.taken[2][1] == listening.taken[0][1]
-    assert (await control.post("/deliveries/99/redeliver")).status_code == 404
+    assert (await control.post("/deliveries/999999/redeliver")).status_code == 404
 
 
 def test_the_wait_doubles_up_to_a_minute() -> None:
