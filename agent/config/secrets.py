@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, SecretStr
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 
 def secret_values(config: BaseModel) -> frozenset[str]:
@@ -32,9 +31,9 @@ def _parts(value: str) -> Iterator[str]:
         yield value
         return
     try:
-        password = make_url(value).password
-    except ArgumentError:
+        password = urlsplit(value).password
+    except ValueError:  # not an address after all
         yield value
         return
     if password:
-        yield str(password)
+        yield from {password, unquote(password)}

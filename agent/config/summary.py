@@ -1,8 +1,7 @@
 """What a valid agent.yaml comes to, in a few lines."""
 
 from collections.abc import Iterator
-
-from sqlalchemy.engine import make_url
+from urllib.parse import urlsplit
 
 from agent.config.config import AgentConfig
 from agent.config.language_model import OFFLINE
@@ -69,5 +68,9 @@ def _action_name(action: object) -> str:
 
 
 def _storage(config: AgentConfig) -> str:
-    url = make_url(config.storage_url)
-    return url.render_as_string(hide_password=True) if url.host else f"SQLite {url.database}"
+    url = config.storage_url
+    if url.startswith("sqlite"):
+        return f"SQLite {url.removeprefix('sqlite:///')}"
+    parts = urlsplit(url)
+    user = f"{parts.username}:***@" if parts.password else f"{parts.username}@" if parts.username else ""
+    return f"{parts.scheme}://{user}{parts.hostname or ''}{parts.path}"
