@@ -5,11 +5,10 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic import TypeAdapter
 
 from actions.http.action import HttpAction
 from actions.redaction import Redactor
-from actions.settings import ActionList, DeclaredAction
+from actions.settings import DeclaredAction
 from tests.actions.conftest import NOW, Reply, Shop, context
 
 ORDER = {"type": "string", "pattern": "^KS-[0-9]{5}$", "description": "nomor pesanan", "from": "conversation"}
@@ -17,9 +16,7 @@ ORDER = {"type": "string", "pattern": "^KS-[0-9]{5}$", "description": "nomor pes
 
 def declared(**entry: Any) -> DeclaredAction:
     action = {"name": "get_order", "description": "Status of an order.", **entry}
-    parsed = TypeAdapter(ActionList).validate_python([action])[0]
-    assert isinstance(parsed, DeclaredAction)
-    return parsed
+    return DeclaredAction.model_validate(action)
 
 
 def opened(client: httpx.AsyncClient, *, secrets: tuple[str, ...] = (), clock: Any = None, **entry: Any) -> HttpAction:
