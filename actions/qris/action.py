@@ -7,13 +7,14 @@ says: that is known from a notification, or from the operator.
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from actions.action import Context, Json, Outcome, SendPayment
 from actions.qris.amounts import Ambiguous, Amount, format_rupiah
 from actions.qris.book import KnownPayment, PaymentBook
 from actions.qris.caption import language_of
+from actions.qris.check import says_paid, told
 from actions.qris.dynamic import with_amount
 from actions.qris.errors import GatewayError, GatewayUnavailable, PayloadError
 from actions.qris.gateways.gateway import Gateway
@@ -142,6 +143,8 @@ class SendQris:
             return _Wanted(found.readings[0], reference) if agreed else _ask_which(context, found)
         if isinstance(found, Amount):
             return self._trace(int(found), context, known, reference)
+        if says_paid(last):
+            return replace(told(known[0] if known else None, context), status="refused")
         if known and known[0].state in ("open", "expired") and reference in (None, known[0].reference):
             latest = known[0]
             again = latest if latest.live(context.now) else None

@@ -1,5 +1,6 @@
 """The built-in action `check_payment`: whether the money has arrived, from the books and never from what somebody says."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -16,17 +17,11 @@ if TYPE_CHECKING:
 
 NAME = "check_payment"
 DESCRIPTION = (
-    "Look up whether the customer's latest payment, or the one with `reference`, has arrived. Use it when the customer says they have "
-    "paid or asks whether the payment came in. Only a done outcome of this action means that it arrived; a screenshot or the "
+    "Look up whether the customer's money has arrived: the latest payment's, or the one's with `reference`. Use it when the customer "
+    "claims to have paid, or asks whether it came in. Only a done outcome of this action means that it arrived; a screenshot or the "
     "customer's word means nothing."
 )
-EXAMPLES = (
-    "sudah saya bayar",
-    "pembayaran saya sudah masuk?",
-    "sudah transfer ya",
-    "I have paid",
-    "did my payment arrive?",
-)
+EXAMPLES = ("pembayaran saya sudah masuk belum?", "uangnya sudah masuk?", "sudah ditransfer", "has my money arrived?")
 _WITHIN = r"(?:[^.?!]|\.(?=[0-9]))"  # the same sentence; the dots of Rp50.000 do not end it
 CLAIMS = (
     rf"\b(?:pembayaran|transfer|uang)(?:nya)?\b{_WITHIN}{{0,40}}\b(?:sudah|telah|berhasil)\b{_WITHIN}{{0,25}}"
@@ -75,19 +70,7 @@ class CheckPayment:
         payment = await self._find(arguments.get("reference"), context)
         if payment is not None and payment.state in ("open", "expired") and await self._ask_gateway(payment, context):
             payment = await self._find(arguments.get("reference"), context) or payment
-        language = language_of(context.language)
-        if payment is None:
-            return Outcome("refused", say("no_payment", language))
-        facts = {"amount": format_rupiah(payment.amount), "reference": payment.reference}
-        data: dict[str, Json] = {"reference": payment.reference, "amount": payment.amount, "state": payment.state}
-        if payment.state in SETTLED:
-            return Outcome("done", say("arrived", language, **facts), data=data)
-        if payment.state == "partial":
-            facts["paid"] = format_rupiah(payment.paid or 0)
-            name = "partly"
-        else:
-            name = "by_hand" if payment.provider == "static" else "not_yet"
-        return Outcome("refused", say(name, language, **facts), data=data)
+        return told(payment, context)
 
     async def _find(self, reference: Json, context: Context) -> KnownPayment | None:
         known = await self._book.payments(context)
@@ -107,3 +90,32 @@ class CheckPayment:
             return False
         await self._book.report(event, context.now)
         return True
+
+
+def told(payment: KnownPayment | None, context: Context) -> Outcome:
+    """Where a payment stands, in words for the customer; done only when the money is there."""
+    language = language_of(context.language)
+    if payment is None:
+        return Outcome("refused", say("no_payment", language))
+    facts = {"amount": format_rupiah(payment.amount), "reference": payment.reference}
+    data: dict[str, Json] = {"reference": payment.reference, "amount": payment.amount, "state": payment.state}
+    if payment.state in SETTLED:
+        return Outcome("done", say("arrived", language, **facts), data=data)
+    if payment.state == "partial":
+        facts["paid"] = format_rupiah(payment.paid or 0)
+        name = "partly"
+    else:
+        name = "by_hand" if payment.provider == "static" else "not_yet"
+    return Outcome("refused", say(name, language, **facts), data=data)
+
+
+_HAS_PAID = re.compile(
+    r"\b(?:sudah|udah|udh|dah|sdh|telah|barusan|baru saja)\b.{0,15}\b(?:di)?(?:bayar|transfer|tf|scan)\b"
+    r"|\bi(?:'ve| have)? (?:just )?paid\b",
+    re.IGNORECASE,
+)
+
+
+def says_paid(text: str) -> bool:
+    """Whether a customer claims to have paid: "sudah saya transfer ya"."""
+    return _HAS_PAID.search(text) is not None

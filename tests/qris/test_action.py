@@ -160,6 +160,16 @@ async def test_an_expired_code_is_made_anew():
     assert again.expires == later + timedelta(minutes=15)
 
 
+@pytest.mark.parametrize("said", ["sudah saya bayar ya", "udah tf kak", "I have paid", "barusan saya transfer"])
+async def test_a_customer_who_says_paid_gets_no_code_again_and_is_not_believed(said):
+    book = Book()
+    act = action(book)
+    book.keep(await offered(act, context("bayar 50rb")))
+    outcome = await act.run({}, context("bayar 50rb", said, key="turn-2"))
+    assert outcome.status == "refused"
+    assert "Rp50.000" in outcome.content
+
+
 async def test_a_paid_code_is_not_sent_again():
     book = Book()
     act = action(book)
