@@ -212,8 +212,8 @@ def _patterned(pattern: str, text: str) -> list[str]:
 
 def bare(schema: Schema, text: str) -> str | None:
     """A number without the letters that belong to it: `10234` for `KS-10234`. Only in answer to a question, or beside its verb."""
-    pattern = schema.get("pattern")
-    head = _LITERAL_HEAD.match(pattern) if pattern else None
+    pattern = str(schema.get("pattern", ""))
+    head = _LITERAL_HEAD.match(pattern)
     if head is None or find_amount(text) is not None:
         return None
     said = as_digits(tokens(text))

@@ -12,7 +12,7 @@ from agent.models import _words
 from agent.turn.language import detect
 from agent.turn.passages import Passage
 
-_RELEVANT = 0.45
+_RELEVANT = 0.5
 """The share of a question's subject that a passage must hold to count as an answer."""
 
 _WHOLE = 60
@@ -21,6 +21,9 @@ _WHOLE = 60
 _MOST_ROWS = 5
 _TIE = 0.08
 """How near the best row of a table another one must come to be shown beside it."""
+
+_NAME = 2.0
+"""What a name counts for: a passage about another one does not answer."""
 
 _FEW = 4
 """Passages from which on it means something that all of them hold a word."""
@@ -89,8 +92,9 @@ def find(question: str, passages: Sequence[Passage], language: str, context: str
 
 
 def _asked(question: str, context: str, passages: Sequence[Passage]) -> dict[str, float]:
-    """What a question is about, each word with its weight: words that nearly all passages hold (the shop's name) weigh little."""
-    asked = {word: _words.weight(word) for word in _words.content(question)}
+    """What a question is about, each word with its weight: names weigh double, words that nearly all passages hold little."""
+    names = _words.names(question)
+    asked = {word: _words.weight(word) * (_NAME if word in names else 1.0) for word in _words.content(question)}
     if not asked:
         asked = dict.fromkeys(sorted(_words.hints(question)), 1.0)
     if context and sum(asked.values()) <= 1.5:
@@ -121,7 +125,7 @@ def _rate(n: int, passage: Passage, asked: dict[str, float], hints: set[str], la
     cover = sum(asked[word] * (1.0 if body.has(word) else 0.5) for word in held) / total
     in_head = sum(weight for word, weight in asked.items() if head.has(word)) / total
     hinted = bool(hints) and not hints.isdisjoint(body.forms)
-    extra = 0.06 / (n + 1) + 0.06 * hinted + 0.2 * (detect(passage.text, language) == language)
+    extra = 0.12 / (n + 1) + 0.06 * hinted + 0.2 * (detect(passage.text, language) == language)
     if passage.question:  # an entry that asks exactly this beats one that mentions it
         subject = [word for word in _words.content(passage.question) if _words.weight(word) > 0.5]
         said = _words.vocabulary(" ".join(asked))
@@ -133,7 +137,7 @@ def _complement(rest: dict[str, float], total: float, others: Sequence[_Rated]) 
     """The passage that holds what the chosen ones lack of the question, when that is a subject of its own."""
     if sum(rest.values()) < 0.34 * total:
         return None
-    strong = {word for word, weight in rest.items() if weight == 1.0}
+    strong = {word for word, weight in rest.items() if weight >= 1.0}
     able = [each for each in others if strong and strong <= each.held and not each.passage.stale]
     return max(able, key=lambda each: each.score, default=None)
 

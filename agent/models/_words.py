@@ -11,6 +11,7 @@ from functools import lru_cache
 from rapidfuzz.distance import OSA
 
 _WORD = re.compile(r"[^\W_]+")
+_STARTS = re.compile(r"(?:^|[.!?\n])\W*$")
 _WIFI = re.compile(r"\bwi[ -]fi\b")
 
 _SLANG = {
@@ -42,6 +43,8 @@ _WEAK = frozenset(
     """
     jual toko produk barang layanan beli cari pakai hari orang harga jenis macam nama tempat info informasi nomor
     jadwal warung policy usaha customer pelanggan item thing people day nomer tanggal sekarang now masih still
+    pertama utama jumlah fungsi arti pengertian maksud dimaksud terletak letak disebut kepanjangan first main name called mean meaning type
+    kind number
     """.split()
 )
 """Words that many passages hold: on their own they do not make one relevant."""
@@ -265,6 +268,14 @@ def content(text: str) -> list[str]:
     """The words that say what a text is about, in order, each once."""
     kept = [word for word in words(text) if word not in _STOP and (len(word) > 1 or word.isdigit())]
     return list(dict.fromkeys(kept))
+
+
+def names(text: str) -> set[str]:
+    """Folded words that are written with a capital inside a sentence: `Cape`, `Town`. None in a text that shouts."""
+    if text.isupper():
+        return set()
+    inside = [match[0] for match in _WORD.finditer(text) if not _STARTS.search(text[: match.start()])]
+    return {word for part in inside if part[0].isupper() for word in words(part)}
 
 
 def hints(text: str) -> set[str]:
