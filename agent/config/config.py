@@ -16,7 +16,7 @@ from agent.config.server import ServerSettings, Storage
 from agent.config.timezone import known_timezone
 from knowledge.settings import KnowledgeSettings
 from messaging.settings import MessagingSettings
-from settings import Planned, Settings
+from settings import Settings
 from voice.settings import VoiceSettings
 
 _SQLITE = "sqlite:///"
@@ -70,7 +70,7 @@ class AgentConfig(Settings):
         description="Where everything durable is kept: `sqlite:///FILE`, or `postgresql://…` for several machines.",
         examples=["sqlite:///.balas/balas.db", "postgresql://balas:${DB_PASSWORD}@db/balas"],
     )
-    workers: Annotated[bool, Planned("work is not shared between machines yet; one process does everything")] = Field(
+    workers: bool = Field(
         default=False,
         description="True with PostgreSQL: `balas worker` on as many machines as you like does the answering.",
     )

@@ -1,7 +1,6 @@
 """The JSON Schema of agent.yaml, for editors: `# yaml-language-server: $schema=…` in the file's first line."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from pydantic import ByteSize, SecretStr
@@ -9,9 +8,6 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from agent.config.config import AgentConfig
 from settings import Rate, format_duration
-
-FILE = Path(__file__).with_name("agent.schema.json")
-"""The schema as it is kept in the package."""
 
 REFERENCE = {"type": "string", "pattern": r"\$\{"}
 """What stands beside every number, choice and form: `${NAME}`."""

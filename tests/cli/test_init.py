@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +26,25 @@ def test_the_written_agent_is_valid_and_nothing_in_it_is_doubtful(tmp_path: Path
     assert examination.config.actions
     for name in PROMISED:
         assert (tmp_path / "toko" / name).is_file()
+
+
+def test_the_written_agent_answers_in_the_chat_with_no_account_and_no_network(tmp_path: Path) -> None:
+    run(["init", str(tmp_path)])
+    root = str(Path(__file__).parents[2])
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "agent", "chat"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": root},
+        input="jam berapa toko buka?\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert "08.00 sampai 20.00" in ended.stdout
 
 
 def test_it_tells_what_it_wrote_and_what_comes_next(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
