@@ -32,26 +32,28 @@ class Coverage:
         close: Sequence[Sequence[tuple[Longs, float]]],
         related: Sequence[Sequence[tuple[int, float]]],
         importance: Floats,
-    ) -> tuple[Floats, Floats]:
-        """For each record what its best sentence covers, and the share of neighbouring words that stand together in it; both 0 to 1.
+    ) -> tuple[Floats, Floats, Floats]:
+        """For each record what its best sentence covers, and the share of neighbouring words that stand together in it; then for
+        each place how well any word of the records matches it. All are 0 to 1.
 
         For every place in the question: `close` are grams and weight of its readings (-1 for a gram that no record has), `related` words
         that mean nearly the same, `importance` how much the place counts.
         """
         tokens, bounds, sentences, of_sentence = self._gathered(records)
         distinct, inverse = np.unique(tokens, return_inverse=True)
-        match = self._matches(distinct, close, related)[inverse]
+        by_word = self._matches(distinct, close, related)
+        matched, match = by_word.max(axis=0), by_word[inverse]
         total = float(importance.sum()) or 1.0
         covered = np.maximum.reduceat(match, sentences, axis=0) @ importance / total
         best = np.maximum.reduceat(covered, of_sentence)
         if match.shape[1] < 2:
-            return best.astype(np.float32), np.zeros(len(records), dtype=np.float32)
+            return best.astype(np.float32), np.zeros(len(records), dtype=np.float32), matched
         pairs = np.zeros((len(tokens), match.shape[1] - 1), dtype=np.float32)
         pairs[:-1] = np.minimum(match[:-1, :-1], match[1:, 1:])
         pairs[bounds[1:] - 1] = 0  # the last word of a record has no neighbour
         worth = importance[:-1] + importance[1:]
         together = np.maximum.reduceat(pairs, bounds[:-1], axis=0) @ worth / (float(worth.sum()) or 1.0)
-        return best.astype(np.float32), together.astype(np.float32)
+        return best.astype(np.float32), together.astype(np.float32), matched
 
     def _gathered(self, records: npt.NDArray[np.intp]) -> tuple[Ints, Longs, Longs, Longs]:
         """Words of the records, where each record and each sentence begins among them, and the first sentence of each record."""

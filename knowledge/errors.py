@@ -3,8 +3,9 @@
 KnowledgeError
 ├── SourceError          a source or document cannot be read; the others go on
 │   ├── Unreadable       broken, scanned, password-protected, too large, or of a kind that nobody here reads
-│   └── Unreachable      the web did not answer, refused, or robots.txt forbids it
-├── ChromaError         Chroma cannot be used
+│   └── Unreachable      the web did not answer or refused
+│       └── Gone         the page does not exist any more
+├── ChromaError          Chroma cannot be used
 │   └── IndexLocked      another process owns the folder
 ├── EmbeddingError       the embedding model did not answer, or answered something else
 ├── EvaluationError      a line of an evaluation file is wrong
@@ -26,6 +27,10 @@ class Unreadable(SourceError):
 
 class Unreachable(SourceError):
     """The bytes could not be fetched."""
+
+
+class Gone(Unreachable):
+    """The server says that the page does not exist (404 or 410)."""
 
 
 class ChromaError(KnowledgeError):

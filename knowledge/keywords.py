@@ -18,12 +18,14 @@ import numpy.typing as npt
 from knowledge.coverage import Coverage
 from knowledge.postings import Floats, Ints, Postings
 from knowledge.repair import Repair, Term
-from knowledge.stopwords import STOPWORDS
+from knowledge.stopwords import PARTICLE, STOPWORDS
 from knowledge.words import grams, normal, tokens, words
 
 TITLE = 2  # how often the words of the title count
 GRAMS, WORDS, SENTENCE, PAIRS = 0.5, 0.35, 0.12, 0.03  # shares of the score
+MEANT = 0.5  # readings below this weight are related words, not what was meant
 CANDIDATES = 50  # records whose sentences are looked at
+BESIDE = 0.25  # of the score remains when passages share nothing with the question but function words
 LOOKED_AT = 12_000  # words of candidates; passages are short, but nothing forbids a long one
 
 _SENTENCE_END = re.compile(
@@ -67,13 +69,15 @@ class KeywordIndex:
         terms = self.repair(question)
         if not terms or not len(self._entry):
             return best
-        by_gram = self._by_gram.scores(self._features(terms, self._grams, grams))
-        by_word = self._by_word.scores(self._features(terms, self._vocabulary, lambda word: (word,)))
+        by_gram = self._by_gram.scores(*self._asked(terms, self._by_gram, self._grams, grams))
+        by_word = self._by_word.scores(*self._asked(terms, self._by_word, self._vocabulary, lambda word: (word,)))
         found = GRAMS * by_gram + WORDS * by_word
         candidates = self._candidates(found)
-        sentence, pairs = self._covered(terms, candidates)
+        sentence, pairs, is_touched = self._covered(terms, candidates)
         found[candidates] += SENTENCE * sentence + PAIRS * pairs
-        np.maximum.at(best, self._entry, found)
+        if not is_touched:
+            found *= np.float32(BESIDE)
+        np.maximum.at(best, self._entry, np.minimum(found, 1))
         return best
 
     def _candidates(self, found: Floats) -> npt.NDArray[np.intp]:
@@ -83,46 +87,70 @@ class KeywordIndex:
         read = np.cumsum(self._coverage.lengths[best])
         return np.sort(best[: max(3, int(np.searchsorted(read, LOOKED_AT)))])
 
-    def _features(
-        self, terms: Iterable[Term], known: Mapping[str, int], features: Callable[[str], Sequence[str]]
+    def _asked(
+        self,
+        terms: Iterable[Term],
+        postings: Postings,
+        known: Mapping[str, int],
+        features: Callable[[str], Sequence[str]],
     ) -> tuple[dict[int, float], float]:
-        """Weights by feature, and the weight of those that no record has."""
-        weights: dict[str, float] = {}
+        """Weights by feature, and what a passage would be worth that held one reading of every word of the question."""
+        weights: dict[int, float] = {}
+        worth: dict[int, float] = {}
         for term in terms:
             weight = term.weight * STOPWORDS.get(term.word, 1.0)
+            total = 0.0
             for feature in features(term.word):
-                weights[feature] = max(weights.get(feature, 0.0), weight)
-        unknown = sum(weight for feature, weight in weights.items() if feature not in known)
-        return {known[feature]: weight for feature, weight in weights.items() if feature in known}, unknown
+                at = known.get(feature)
+                total += weight * (postings.rarest if at is None else float(postings.idf[at]))
+                if at is not None:
+                    weights[at] = max(weights.get(at, 0.0), weight)
+            worth[term.stands_for] = max(worth.get(term.stands_for, 0.0), total)
+        return weights, sum(worth.values())
 
-    def _covered(self, terms: Sequence[Term], candidates: npt.NDArray[np.intp]) -> tuple[Floats, Floats]:
-        """How much of the question the best sentence of each candidate covers, and how many of its pairs of neighbours."""
+    def _covered(self, terms: Sequence[Term], candidates: npt.NDArray[np.intp]) -> tuple[Floats, Floats, bool]:
+        """How much of the question the best sentence of each candidate covers, how many of its pairs of neighbours, and whether any
+        candidate has a content word of it (or it has none itself, but is more than a greeting).
+        """
         places = sorted({term.stands_for for term in terms})
         of_place: list[list[Term]] = [[term for term in terms if term.stands_for == place] for place in places]
-        importance = np.array([self._importance(several) for several in of_place], dtype=np.float32)
+        content = [_content(several) for several in of_place]
+        importance = np.array(
+            [self._rarity(several) * weight for several, weight in zip(of_place, content, strict=True)],
+            dtype=np.float32,
+        )
         close = [
             [
                 (np.array([self._grams.get(gram, -1) for gram in grams(term.word)]), term.weight)
                 for term in several
-                if term.weight >= 0.5
+                if term.weight >= MEANT
             ]
             for several in of_place
         ]
         related = [
-            [(self._vocabulary[term.word], term.weight) for term in several if term.weight < 0.5]
+            [(self._vocabulary[term.word], term.weight) for term in several if term.weight < MEANT]
             for several in of_place
         ]
-        return self._coverage.of(candidates, close, related, importance)
+        sentence, pairs, matched = self._coverage.of(candidates, close, related, importance)
+        asks = max(content)
+        is_touched = asks > PARTICLE and (
+            asks < 1 or any(matched[at] for at, weight in enumerate(content) if weight == 1)
+        )
+        return sentence, pairs, is_touched
 
-    def _importance(self, terms: Sequence[Term]) -> float:
+    def _rarity(self, terms: Sequence[Term]) -> float:
         """A place in the question is as rare as its most common reading."""
         known = [
             float(self._by_word.idf[self._vocabulary[term.word]])
             for term in terms
-            if term.weight >= 0.5 and term.word in self._vocabulary
+            if term.weight >= MEANT and term.word in self._vocabulary
         ]
-        rarity = min(known) if known else 0.7 * self._by_word.rarest
-        return rarity * STOPWORDS.get(terms[0].word, 1.0)
+        return min(known) if known else 0.7 * self._by_word.rarest
+
+
+def _content(terms: Sequence[Term]) -> float:
+    """1 for a content word; a word that may stand for a function word is taken for one."""
+    return min((STOPWORDS.get(term.word, 1.0) for term in terms if term.weight >= MEANT), default=1.0)
 
 
 class _Vocabulary(dict[str, int]):

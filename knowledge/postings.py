@@ -11,6 +11,7 @@ Floats = npt.NDArray[np.float32]
 
 K1 = 1.2
 B = 0.75
+RARER = 1.1  # what no record has counts this much more than what one record has
 
 
 class Postings:
@@ -27,20 +28,16 @@ class Postings:
             self.records, self.impacts, self.frequencies = _built(counts, flat, lengths, features)
         self.offsets = np.concatenate([[0], np.cumsum(self.frequencies)])
         self.idf = np.log(1 + (size - self.frequencies + 0.5) / (self.frequencies + 0.5)).astype(np.float32)
-        self.rarest = float(np.log(1 + (size + 0.5) / 0.5))
+        self.rarest = RARER * float(np.log(1 + max(size - 0.5, 0.5) / 1.5))
 
-    def scores(self, asked: tuple[Mapping[int, float], float]) -> Floats:
-        """0 to 1 for every record; `asked` are weights by feature, and the weight of what no record has."""
-        weights, unknown = asked
+    def scores(self, weights: Mapping[int, float], worth: float) -> Floats:
+        """For every record the share of `worth` that it holds; `weights` are by feature."""
         found = np.zeros(self.size, dtype=np.float32)
-        total = unknown * self.rarest
         for feature, weight in weights.items():
             start, end = self.offsets[feature], self.offsets[feature + 1]
-            worth = weight * float(self.idf[feature])
-            total += worth
             # a record stands once among the postings of a feature
-            found[self.records[start:end]] += self.impacts[start:end] * np.float32(worth)
-        return found / np.float32((K1 + 1) * total) if total else found
+            found[self.records[start:end]] += self.impacts[start:end] * np.float32(weight * float(self.idf[feature]))
+        return found / np.float32((K1 + 1) * worth) if worth else found
 
 
 def _built(

@@ -14,6 +14,7 @@ from knowledge.thesaurus import RELATED
 from knowledge.words import is_spaceless, words
 
 RELATED_WEIGHT = 0.3
+TRANSLATED_WEIGHT = 0.6  # of a related word, when no document has the word itself
 # Words of the language are what they are, even when no document has them: "siapa" is not a typo of "sama".
 _KNOWN = frozenset(STOPWORDS) | frozenset(RELATED) | {meant for several in SLANG.values() for meant in several}
 _VOWELS = re.compile("[aeiou]")
@@ -50,10 +51,10 @@ class Repair:
             readings = self._readings(word)
             terms += (Term(reading, weight, at) for reading, weight in readings)
             known = {reading for reading, _ in readings}
+            is_read = any(reading in self._frequencies for reading in known)
+            weight = RELATED_WEIGHT if is_read else TRANSLATED_WEIGHT
             related = {other for reading, _ in readings for other in RELATED.get(reading, ())}
-            terms += (
-                Term(other, RELATED_WEIGHT, at) for other in sorted(related - known) if other in self._frequencies
-            )
+            terms += (Term(other, weight, at) for other in sorted(related - known) if other in self._frequencies)
         return terms
 
     def text(self, question: str) -> str:
@@ -64,10 +65,10 @@ class Repair:
         """The word itself, then its repairs, best last."""
         if is_spaceless(word) or word.isdigit():
             return [(word, 1.0)]
-        readings = {word: 1.0}
-        for meant in SLANG.get(word, ()):
-            readings[meant] = 1.0
-        if word not in self._frequencies and word not in _KNOWN and len(readings) == 1:
+        meanings = SLANG.get(word, ())
+        readings = {} if meanings and word not in self._frequencies else {word: 1.0}
+        readings.update((meant, 1.0) for meant in meanings)
+        if word not in self._frequencies and word not in _KNOWN and not meanings:
             readings.update(self._guesses(word))
         return list(readings.items())
 

@@ -1,7 +1,7 @@
 """Words that say little about what a question is about: how much they count beside a content word."""
 
-_FUNCTION = 0.6  # they do matter where entries are questions themselves ("how" against "when")
-_PARTICLE = 0.1  # greetings and forms of address
+FUNCTION = 0.6  # they do matter where entries are questions themselves ("how" against "when")
+PARTICLE = 0.1  # greetings and forms of address
 
 _FUNCTION_WORDS = """
 ada adakah adalah akan anda apa apabila apakah atas atau bagaimana bagaimanakah bahwa banyak belum berapa berapakah bila bilakah bisa
@@ -21,5 +21,5 @@ bro sir madam ya yah iya dong deh sih nih tuh kok lah loh lho nah oh eh hmm yuk 
 makasih thanks thank thx tq tanya nanya bertanya question abang cik encik puan boss bos om tante guys dear oke ok okay
 """
 
-STOPWORDS = dict.fromkeys(_FUNCTION_WORDS.split(), _FUNCTION) | dict.fromkeys(_PARTICLES.split(), _PARTICLE)
+STOPWORDS = dict.fromkeys(_FUNCTION_WORDS.split(), FUNCTION) | dict.fromkeys(_PARTICLES.split(), PARTICLE)
 """Word → weight; every other word counts 1."""

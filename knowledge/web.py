@@ -12,7 +12,7 @@ from urllib.robotparser import RobotFileParser
 
 import httpx
 
-from knowledge.errors import Unreachable, Unreadable
+from knowledge.errors import Gone, Unreachable, Unreadable
 from knowledge.passage import Document
 
 AGENT = "balas"
@@ -71,6 +71,8 @@ class Web:
             ):
                 if response.status_code == httpx.codes.NOT_MODIFIED:
                     return Page(url, None)
+                if response.status_code in (httpx.codes.NOT_FOUND, httpx.codes.GONE):
+                    raise Gone(f"{url} does not exist (the server answered {response.status_code})")
                 if response.status_code != httpx.codes.OK:
                     raise Unreachable(f"{url} answered {response.status_code} {response.reason_phrase}".strip())
                 return Page(

@@ -6,7 +6,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from knowledge.errors import SourceError, Unreachable
+from knowledge.errors import Gone, SourceError, Unreachable
 from knowledge.passage import Document
 from knowledge.settings import CrawlSettings, SourceSettings
 from knowledge.store import KnowledgeStore
@@ -22,6 +22,7 @@ class _Looked:
 
     change: Change
     links: Sequence[str] = ()
+    is_gone: bool = False
 
 
 class WebSync:
@@ -41,7 +42,7 @@ class WebSync:
         async for looked, total in self._pages(source, known, claimed):
             if source.url and looked[0].change.problem:
                 raise Unreachable(looked[0].change.problem)
-            changes = [one.change for one in looked]
+            changes = [one.change for one in looked if not one.is_gone]  # a dead link is no failure of ours
             await save(changes, known, self._store, tally, self._clock())
             seen.update(change.document for change in changes)
             claimed.update(seen)
@@ -108,7 +109,7 @@ class WebSync:
                 self._pool, make, ref.url, page.data, page.content_type, source, self._clock()
             )
         except SourceError as error:
-            return _Looked(Change(ref.url, problem=str(error)), before.links if before else ())
+            return _Looked(Change(ref.url, problem=str(error)), before.links if before else (), isinstance(error, Gone))
         links = tuple(same_site(document.links, page.url))
         document = replace(document, stamp=ref.stamp, etag=page.etag, last_modified=page.last_modified, links=links)
         return _Looked(Change(ref.url, new=(document, passages)), links)
