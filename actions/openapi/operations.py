@@ -202,7 +202,8 @@ def _body(document: Document, draft: _Draft, operation: Mapping[str, Any]) -> No
 
 def _body_kind(content: Mapping[str, Any]) -> tuple[str | None, str]:
     for kind in content:
-        if kind.partition(";")[0].strip() in ("application/json", "*/*") or kind.endswith("+json"):
+        plain = kind.partition(";")[0].strip()
+        if plain in ("application/json", "*/*") or plain.endswith("+json"):
             return kind, "json"
     for kind, place in (("application/x-www-form-urlencoded", "form"), ("multipart/form-data", "multipart")):
         if kind in content:

@@ -73,7 +73,11 @@ class SchemaReader:
             other = self._merged(self._document.resolve(part), where)
             for key, value in other.items():
                 if key == "properties":
-                    found["properties"] = {**value, **(found.get("properties") or {})}
+                    earlier = found.get("properties") or {}
+                    found["properties"] = {
+                        **earlier,
+                        **{name: raw for name, raw in value.items() if name not in earlier},
+                    }
                 elif key == "required":
                     found["required"] = [*(found.get("required") or []), *value]
                 else:
