@@ -13,13 +13,14 @@ from actions.qris.amounts import format_rupiah
 from actions.qris.image import draw, verified
 
 if TYPE_CHECKING:
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageFont
 
 Language = Literal["id", "en"]
 
 WIDTH = 1080
 """Pixels; chat platforms shrink anything wider."""
 _MARGIN = 72
+_FINE = 4
 _TOP = 372  # where the code begins, its own quiet zone included
 _FONT = Path(__file__).parent / "fonts" / "PlusJakartaSans.ttf"
 _GREY, _LINE = "#5b6472", "#e3e7ed"
@@ -90,24 +91,24 @@ def _paint(card: Card) -> "Image.Image":
     brush = ImageDraw.Draw(image)
     left, right, middle = _MARGIN, WIDTH - _MARGIN, WIDTH // 2
     brush.rectangle((0, 0, WIDTH, 14), fill="#c8102e")
-    _write(brush, (left, 96), "QRIS", _Type(46, 800))
+    _write(image, (left, 96), "QRIS", _Type(46, 800))
     if card.expires is not None:
-        _write(brush, (right, 70), words["expires"], _Type(26, 500, _GREY), "rs")
-        _write(brush, (right, 108), local_time(card.expires, card.language), _Type(30, 700), "rs")
+        _write(image, (right, 70), words["expires"], _Type(26, 500, _GREY), "rs")
+        _write(image, (right, 108), local_time(card.expires, card.language), _Type(30, 700), "rs")
     brush.line((left, 138, right, 138), fill=_LINE, width=2)
-    _write(brush, (left, 192), words["pay"], _Type(30, 500, _GREY))
-    _write(brush, (left - 4, 290), format_rupiah(card.amount), _Type(104, 800))
+    _write(image, (left, 192), words["pay"], _Type(30, 500, _GREY))
+    _write(image, (left - 4, 290), format_rupiah(card.amount), _Type(104, 800))
     if card.reference:
-        end = _write(brush, (left, 346), f"{words['reference']}  ", _Type(30, 500, _GREY))
-        _write(brush, (end, 346), card.reference, _Type(30, 700))
+        end = _write(image, (left, 346), f"{words['reference']}  ", _Type(30, 500, _GREY))
+        _write(image, (end, 346), card.reference, _Type(30, 700))
     image.paste(code, ((WIDTH - code.width) // 2, _TOP))
     brush.line((left, below + 12, right, below + 12), fill=_LINE, width=2)
-    _write(brush, (middle, below + 60), words["check"], _Type(28, 500, _GREY), "ms")
-    _write(brush, (middle, below + 122), card.merchant, _Type(52, 800), "ms")
+    _write(image, (middle, below + 60), words["check"], _Type(28, 500, _GREY), "ms")
+    _write(image, (middle, below + 122), card.merchant, _Type(52, 800), "ms")
     place = "   ·   ".join(part for part in (f"NMID {card.nmid}" if card.nmid else None, card.city) if part)
-    _write(brush, (middle, below + 172), place, _Type(30, 500, _GREY), "ms")
+    _write(image, (middle, below + 172), place, _Type(30, 500, _GREY), "ms")
     brush.rounded_rectangle((left, below + 208, right, below + 284), 38, fill="#f2f4f7")
-    _write(brush, (middle, below + 257), words["scan"], _Type(29, 600), "ms")
+    _write(image, (middle, below + 257), words["scan"], _Type(29, 600), "ms")
     return image
 
 
@@ -118,16 +119,30 @@ class _Type(NamedTuple):
 
 
 def _write(
-    brush: "ImageDraw.ImageDraw", at: tuple[int, int], text: str, kind: _Type, anchor: Literal["ls", "ms", "rs"] = "ls"
+    image: "Image.Image", at: tuple[int, int], text: str, kind: _Type, anchor: Literal["ls", "ms", "rs"] = "ls"
 ) -> int:
-    """Write one line, smaller where it would not fit; where it ends."""
+    """Write one line on the baseline, smaller where it would not fit; where it ends.
+
+    It is drawn four times as large and shrunk: letters keep their places, which hinting would round to whole pixels.
+    """
+    from PIL import Image, ImageDraw
+
+    if not text:
+        return at[0]
     room = WIDTH - _MARGIN - at[0] if anchor == "ls" else WIDTH - 2 * _MARGIN
-    font = _font(kind.size, kind.weight)
-    width = brush.textlength(text, font=font)
-    if width > room:
-        font = _font(max(14, int(kind.size * room / width)), kind.weight)
-    brush.text(at, text, font=font, fill=kind.fill, anchor=anchor)
-    return at[0] + int(brush.textlength(text, font=font))
+    font = _font(kind.size * _FINE, kind.weight)
+    if font.getlength(text) > room * _FINE:
+        font = _font(max(14 * _FINE, int(kind.size * room * _FINE**2 / font.getlength(text))), kind.weight)
+    left, top, right, bottom = (int(edge) for edge in font.getbbox(text, anchor="ls"))
+    left, top = left - left % _FINE, top - top % _FINE
+    width, height = -(-(right - left) // _FINE), -(-(bottom - top) // _FINE)
+    mask = Image.new("L", (width * _FINE, height * _FINE))
+    ImageDraw.Draw(mask).text((-left, -top), text, font=font, fill=255, anchor="ls")
+    length = round(font.getlength(text) / _FINE)
+    start = at[0] - {"ls": 0, "ms": length // 2, "rs": length}[anchor]
+    place = (start + left // _FINE, at[1] + top // _FINE)
+    image.paste(kind.fill, (*place, place[0] + width, place[1] + height), mask.reduce(_FINE))
+    return start + length
 
 
 def _font(size: int, weight: int) -> "ImageFont.FreeTypeFont":

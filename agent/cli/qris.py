@@ -147,6 +147,26 @@ def mark_paid(
     print(f"{one.reference} {word} {one.state}: {format_rupiah(one.paid_amount)} of {format_rupiah(one.amount)}")
 
 
+@app.command("simulate")
+def simulate(
+    agent: Annotated[
+        str, typer.Option(help="Where the agent listens; notifications go there.")
+    ] = "http://127.0.0.1:8080",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8795,
+) -> None:
+    """Play the payment gateways on this machine: try payments without an account. Stops on Ctrl-C."""
+    import httpx
+    import uvicorn
+
+    from actions.qris.gateways.simulator import Keys, examples, simulator
+
+    address = f"http://127.0.0.1:{port}"
+    print(f"charges and a button that pays them: {address}/\nIn agent.yaml, instead of payments.qris.payload, one of:")
+    print("\n".join(f"  gateway: {example}" for example in examples(Keys(), address)))
+    client = httpx.AsyncClient(timeout=10)
+    uvicorn.run(simulator(agent, client), host="127.0.0.1", port=port, log_level="warning")
+
+
 def _read_code(text: str) -> str:
     """The code itself, or the one in an image file."""
     from actions.qris.errors import ImageError, PayloadError

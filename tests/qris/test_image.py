@@ -42,7 +42,10 @@ def test_the_code_is_in_byte_mode_at_level_m_with_a_quiet_zone():
     assert not any(row[n] for row in matrix for n in (0, 1, 2, 3, -1, -2, -3, -4))
 
 
-@pytest.mark.parametrize("data", [png(CODE), card()])
+CARD = card()
+
+
+@pytest.mark.parametrize("data", [png(CODE), CARD])
 def test_pictures_are_8_bit_rgb_with_at_least_8_pixels_a_module(data):
     image = Image.open(io.BytesIO(data))
     assert (image.mode, image.format) == ("RGB", "PNG")
@@ -54,7 +57,7 @@ def test_pictures_are_8_bit_rgb_with_at_least_8_pixels_a_module(data):
 @pytest.mark.parametrize("width", [1080, 800, 640, 480])
 @pytest.mark.parametrize("quality", [35, 70])
 def test_a_card_survives_what_a_chat_platform_does_to_it(width, quality):
-    image = Image.open(io.BytesIO(card()))
+    image = Image.open(io.BytesIO(CARD))
     smaller = image.resize((width, image.height * width // image.width), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     smaller.save(buffer, "JPEG", quality=quality)

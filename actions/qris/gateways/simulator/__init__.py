@@ -4,6 +4,6 @@ No account is needed and no money moves. Point a gateway's `base_url` to `…/mi
 """
 
 from actions.qris.gateways.simulator.app import simulator
-from actions.qris.gateways.simulator.charges import GATEWAYS, Keys
+from actions.qris.gateways.simulator.charges import GATEWAYS, Keys, examples
 
-__all__ = ["GATEWAYS", "Keys", "simulator"]
+__all__ = ["GATEWAYS", "Keys", "examples", "simulator"]

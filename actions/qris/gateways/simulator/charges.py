@@ -24,6 +24,15 @@ class Keys:
     doku_public_key: str | None = None  # PEM; the signature of token requests is checked when it is given
 
 
+def examples(keys: Keys, address: str) -> list[str]:
+    """What `payments.qris.gateway` of agent.yaml must say to use the simulator at `address`; DOKU needs an RSA key besides."""
+    return [
+        f"{{name: midtrans, server_key: {keys.midtrans}, base_url: {address}/midtrans}}",
+        f"{{name: xendit, secret_key: {keys.xendit}, callback_token: {keys.xendit_token}, base_url: {address}/xendit}}",
+        f"{{name: duitku, merchant_code: {keys.duitku_merchant}, api_key: {keys.duitku}, base_url: {address}/duitku}}",
+    ]
+
+
 @dataclass(slots=True)
 class Charge:
     """A code that was asked for. `status` is one of pending, paid, expired, cancelled, failed."""
