@@ -37,6 +37,11 @@ def parse_identifier(text: str) -> tuple[str, str]:
     raise Invalid(f"identifier: {text!r} is not id:123, email:name@example.com or phone:+60121233112")
 
 
+def _keys(contact: Contact) -> list[tuple[str, str]]:
+    found = [("phone", contact.phone), ("email", contact.email and contact.email.casefold())]
+    return [(kind, value) for kind, value in found if value]
+
+
 class ContactBook:
     """All contacts by id, in the order of their creation."""
 
@@ -46,6 +51,7 @@ class ContactBook:
         self._feed = feed
         self._clock = clock
         self._contacts: dict[int, Contact] = {}
+        self._by: dict[tuple[str, str], int] = {}  # (phone or email, value) → id
         self._number = 0
 
     def all(self) -> tuple[Contact, ...]:
@@ -66,12 +72,8 @@ class ContactBook:
         kind, value = parse_identifier(identifier)
         if kind == "id":
             return self._contacts.get(int(value))
-        for contact in self._contacts.values():
-            if (kind == "phone" and contact.phone == value) or (
-                kind == "email" and (contact.email or "").casefold() == value
-            ):
-                return contact
-        return None
+        number = self._by.get((kind, value))
+        return None if number is None else self._contacts[number]
 
     def find(self, identifier: str) -> Contact:
         """Raises: `NotFound`, `Invalid`."""
@@ -83,7 +85,9 @@ class ContactBook:
     def keep(self, contact: Contact) -> Contact:
         """Store a new version of a contact; no event is sent."""
         self._number = max(self._number, contact.id)
+        self._forget_keys(contact.id)
         self._contacts[contact.id] = contact
+        self._by |= dict.fromkeys(_keys(contact), contact.id)
         self._feed.touch("contact", contact.id)
         return contact
 
@@ -112,6 +116,7 @@ class ContactBook:
         return changed
 
     def delete(self, contact: Contact) -> None:
+        self._forget_keys(contact.id)
         del self._contacts[contact.id]
         self._feed.touch("contact", contact.id)
 
@@ -177,7 +182,14 @@ class ContactBook:
 
     def clear(self) -> None:
         self._contacts.clear()
+        self._by.clear()
         self._number = 0
+
+    def _forget_keys(self, number: int) -> None:
+        known = self._contacts.get(number)
+        for key in () if known is None else _keys(known):
+            if self._by.get(key) == number:
+                del self._by[key]
 
     def _changes(self, fields: ContactFields) -> dict[str, Any]:
         """The attributes of `Contact` that the body writes."""

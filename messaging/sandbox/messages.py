@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from bisect import bisect_right, insort
 from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import timedelta
@@ -48,6 +49,7 @@ class MessageLog:
         self._clock = clock
         self._sent_after, self._delivered_after = (wait.total_seconds() for wait in pace)
         self._messages: dict[int, Message] = {}
+        self._order: list[int] = []
         self._of: dict[int, list[int]] = {}
         self._newest = 0
         self._journeys: set[asyncio.Task[None]] = set()
@@ -69,12 +71,14 @@ class MessageLog:
         self, contact: int | None, after: int = 0, traffic: Literal["incoming", "outgoing"] | None = None
     ) -> list[Message]:
         """Messages of one contact or of all, later than the id `after`, oldest first."""
-        numbers = self._messages if contact is None else self._of.get(contact, [])
-        return [self._messages[n] for n in numbers if n > after and traffic in {None, self._messages[n].traffic}]
+        numbers = self._order if contact is None else self._of.get(contact, [])
+        numbers = numbers[bisect_right(numbers, after) :]
+        return [self._messages[n] for n in numbers if traffic in {None, self._messages[n].traffic}]
 
     def keep(self, message: Message) -> Message:
         if message.id not in self._messages:
-            self._of.setdefault(message.contact, []).append(message.id)
+            insort(self._order, message.id)
+            insort(self._of.setdefault(message.contact, []), message.id)
             self._newest = max(self._newest, message.id)
         self._messages[message.id] = message
         self._feed.touch("message", message.id)
@@ -143,9 +147,11 @@ class MessageLog:
 
     def forget(self, contact: int) -> None:
         """Drop the messages of a deleted contact."""
-        for number in self._of.pop(contact, []):
+        gone = self._of.pop(contact, [])
+        for number in gone:
             del self._messages[number]
             self._feed.touch("message", number)
+        self._order = sorted(self._messages)
 
     def move(self, source: int, target: int) -> None:
         """Hand the messages of a merged contact to the one that stays."""
@@ -159,6 +165,7 @@ class MessageLog:
         for journey in self._journeys:
             journey.cancel()
         self._messages.clear()
+        self._order.clear()
         self._of.clear()
 
     def _new(

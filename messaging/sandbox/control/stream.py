@@ -16,7 +16,7 @@ from messaging.sandbox.state import Sandbox
 
 _LONGEST_WAIT = 120.0
 _HEARTBEAT = 15.0
-_MESSAGES, _DELIVERIES = 300, 200  # how many of each the page gets at first
+_MESSAGES, _FEWEST, _DELIVERIES = 6000, 20, 200  # what the page gets at first: in all, of each contact, of the log
 
 
 async def state(request: Request) -> JSONResponse:
@@ -24,7 +24,8 @@ async def state(request: Request) -> JSONResponse:
     sandbox = sandbox_of(request)
     names = [path.name for path in await asyncio.to_thread(sample_paths, sandbox.options.samples)]
     contacts = sandbox.contacts.all()
-    messages = [message for contact in contacts for message in sandbox.messages.of(contact.id)[-_MESSAGES:]]
+    most = max(_FEWEST, _MESSAGES // max(1, len(contacts)))
+    messages = [message for contact in contacts for message in sandbox.messages.of(contact.id)[-most:]]
     return JSONResponse(
         {
             "seq": sandbox.feed.seq,

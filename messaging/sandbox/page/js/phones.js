@@ -4,6 +4,7 @@ import { $, el, icon } from "./dom.js";
 import { ask, choose, contact, messagesOf, store } from "./store.js";
 import { clockTime, say } from "./words.js";
 
+const SHOWN = 200;
 const initials = (name) => name.split(/\s+/).map((word) => word[0]).slice(0, 2).join("").toUpperCase();
 
 export function setUpPhones() {
@@ -45,6 +46,7 @@ function summary(message) {
 export function drawPhones() {
   const rows = [...store.contacts.values()].map((who) => ({ who, all: messagesOf(who.id) }));
   rows.sort((a, b) => (b.all.at(-1)?.id ?? 0) - (a.all.at(-1)?.id ?? 0) || a.who.id - b.who.id);
+  rows.length = Math.min(rows.length, SHOWN);
   const focused = document.activeElement?.dataset?.phone;
   $("phone-list").replaceChildren(...rows.map(({ who, all }) => {
     const last = all.at(-1);

@@ -14,21 +14,43 @@ const dirty = new Set();
 
 export const listen = (listener) => listeners.add(listener);
 
-/** Tell the listeners, once a frame, what has changed. */
+/** Tell the listeners, at most once a frame, what has changed. */
 export function changed(...kinds) {
-  if (dirty.size === 0) queueMicrotask(() => setTimeout(() => {
+  if (dirty.size === 0) setTimeout(() => {
     const now = new Set(dirty);
     dirty.clear();
     for (const listener of listeners) listener(now);
-  }));
+  }, 16);
   for (const kind of kinds) dirty.add(kind);
 }
 
 const TABLES = { contact: "contacts", message: "messages", comment: "comments", delivery: "deliveries" };
 
+const threads = new Map(); // contact → its messages, oldest first
+const reaches = new Map(); // message → delivery → state
+
+function index(kind, id, data) {
+  const old = store[TABLES[kind]].get(id);
+  if (kind === "message") {
+    const contact = (data ?? old)?.contact;
+    if (!threads.has(contact)) threads.set(contact, []);
+    const thread = threads.get(contact);
+    const at = thread.findLastIndex((message) => message.id <= id);
+    const known = thread[at]?.id === id;
+    if (data) thread.splice(known ? at : at + 1, known ? 1 : 0, data);
+    else if (known) thread.splice(at, 1);
+    if (old && data && old.contact !== data.contact) threads.set(old.contact, threads.get(old.contact).filter((message) => message.id !== id));
+  }
+  if (kind === "delivery" && data?.message && data.eventType === "message.received") {
+    if (!reaches.has(data.message)) reaches.set(data.message, new Map());
+    reaches.get(data.message).set(id, data.state);
+  }
+}
+
 function take({ kind, id, data }) {
   if (kind === "reset") return load();
   if (kind in TABLES) {
+    index(kind, id, data);
     if (data === null) store[TABLES[kind]].delete(id);
     else store[TABLES[kind]].set(id, data);
     if (kind === "delivery" && store.deliveries.size > 400) store.deliveries.delete(store.deliveries.keys().next().value);
@@ -56,7 +78,12 @@ export async function load() {
     setTimeout(load, 1500);
     return;
   }
-  for (const table of Object.values(TABLES)) store[table] = new Map(state[table].map((item) => [item.id, item]));
+  threads.clear();
+  reaches.clear();
+  for (const [kind, table] of Object.entries(TABLES)) {
+    store[table] = new Map();
+    for (const item of state[table]) { index(kind, item.id, item); store[table].set(item.id, item); }
+  }
   for (const key of ["webhooks", "faults", "workspace", "samples", "apiUrl", "business"]) store[key] = state[key];
   store.connected = true;
   settle();
@@ -103,7 +130,7 @@ export function complain(text) {
 }
 
 export const contact = () => store.contacts.get(store.current) ?? null;
-export const messagesOf = (id) => [...store.messages.values()].filter((message) => message.contact === id).sort((a, b) => a.id - b.id);
+export const messagesOf = (id) => threads.get(id) ?? [];
 
 export function choose(id) {
   store.current = id;
@@ -120,7 +147,7 @@ export function saw(id, message) {
 
 /** The ticks of a customer's message: has the agent taken its webhook? */
 export function reached(message) {
-  const found = [...store.deliveries.values()].filter((item) => item.message === message.id && item.eventType === "message.received");
-  if (found.some((item) => item.state === "delivered")) return "delivered";
-  return found.some((item) => item.state === "failed") ? "failed" : "sent";
+  const states = [...(reaches.get(message.id)?.values() ?? [])];
+  if (states.includes("delivered")) return "delivered";
+  return states.includes("failed") ? "failed" : "sent";
 }
