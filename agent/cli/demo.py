@@ -1,0 +1,114 @@
+"""`balas demo`: the sample agent with a phone page; with `--once`, a scripted conversation that must go well."""
+
+import asyncio
+import logging
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from agent.cli.serve import stop_signal
+from agent.errors import OutsideError
+
+_SAMPLES = Path("tests/data/voice/samples")
+
+
+def demo(
+    config: Annotated[Path, typer.Option("--config", "-c", help="The agent's file.")] = Path("agent.yaml"),
+    port: Annotated[int, typer.Option(help="Port of the phone page; 0 takes a free one.")] = 8099,
+    once: Annotated[bool, typer.Option("--once", help="Run the scripted conversation and exit.")] = False,
+    script: Annotated[Path, typer.Option(help="The conversation of --once.")] = Path("examples/kopi_senja/script.yaml"),
+) -> None:
+    """Run the sample agent with a phone page to chat with it: no account, no key, no network."""
+    logging.getLogger().setLevel(logging.WARNING)
+    asyncio.run(_once(config, script) if once else _page(config, port))
+
+
+async def _page(config: Path, port: int) -> None:
+    from agent.demo.stage import stage
+
+    stopping = stop_signal()
+    begun = time.monotonic()
+    try:
+        async with stage(config, port=port, samples=_SAMPLES, data=Path(".balas/demo")) as running:
+            while not running.agent.ready:
+                await asyncio.sleep(0.05)
+            model = running.agent.config.model
+            print(f"\n  {running.agent.config.name} is ready after {time.monotonic() - begun:.1f} s.\n")
+            print(f"  Open the phone page   {running.url}/")
+            print(
+                f"  Answers come from     {'the offline model (set OPENAI_API_KEY for a real one)' if model.offline else model.name}"
+            )
+            print("  Try                   harga kopi susu berapa?   bayar 50rb   pesanan KS-10234 sudah sampai mana?")
+            print("  Stop with Ctrl-C\n", flush=True)
+            await stopping.wait()
+    except OSError as error:
+        raise OutsideError(f"cannot listen on port {port}: {error.strerror}; choose another with --port") from error
+
+
+async def _once(config: Path, script: Path) -> None:
+    from agent.demo.script import load_script, shortcomings
+    from agent.demo.stage import stage
+
+    scenes = load_script(script)
+    wrong = 0
+    with tempfile.TemporaryDirectory(prefix="balas-demo-") as folder:
+        async with stage(config, port=0, samples=_SAMPLES, data=Path(folder)) as running:
+            while not running.agent.ready:
+                await asyncio.sleep(0.05)
+            sandbox = running.sandbox
+            customer = sandbox.phone("+6281234567890")
+            for scene in scenes:
+                begun = time.monotonic()
+                last: Any = (
+                    sandbox.attach(customer, scene.voice.read_bytes(), scene.voice.name) if scene.voice else None
+                )
+                for position, text in enumerate(scene.texts):
+                    if position:
+                        await asyncio.sleep(0.2)
+                    last = sandbox.say(customer, text)
+                print(f"\n👤 {scene.shown()}")
+                try:
+                    await sandbox.replies(customer, after=last, count=scene.replies, within=60)
+                    await asyncio.sleep(0.2)  # a message too many would come now
+                    messages = sandbox.sent(customer, after=last)
+                except TimeoutError as error:
+                    messages = sandbox.sent(customer, after=last)
+                    print(f"   {error}")
+                texts = [str(message.content.get("text") or "[image]") for message in messages]
+                amounts = await _amounts([message.content for message in messages])
+                for text in texts:
+                    print("🤖 " + text.replace("\n", "\n   "))
+                problems = shortcomings(scene, texts, amounts)
+                wrong += bool(problems)
+                for amount in amounts:
+                    print(f"   (a QRIS code over Rp{amount:,})".replace(",", "."))
+                print(
+                    f"   {'✗ ' + '; '.join(problems) if problems else '✓'} {time.monotonic() - begun:.1f} s", flush=True
+                )
+    print(f"\n{len(scenes) - wrong} of {len(scenes)} answers as expected")
+    if wrong:
+        sys.exit(3)
+
+
+async def _amounts(contents: list[dict[str, Any]]) -> list[int]:
+    """The amounts of the payment codes in the pictures that were sent, read as a payer's app would."""
+    import httpx
+
+    from actions.qris import parse
+    from actions.qris.image import read_image
+
+    found = []
+    async with httpx.AsyncClient() as client:
+        for content in contents:
+            if content["type"] != "attachment" or content["attachment"]["type"] != "image":
+                continue
+            image = await client.get(content["attachment"]["url"])
+            for text in await asyncio.to_thread(read_image, image.content):
+                amount = parse(text).amount
+                if amount is not None:
+                    found.append(int(amount))
+    return found
