@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -80,12 +81,18 @@ def _config(sandbox: Sandbox) -> uvicorn.Config:
     )
 
 
+def _is_no_dropped_answer(record: logging.LogRecord) -> bool:
+    """uvicorn reports a connection that we cut on purpose, as the fault `drop_answer` does."""
+    return "without completing response" not in record.getMessage()
+
+
 async def serve(options: SandboxOptions, ready: Callable[[str], None] | None = None) -> None:
     """Serve until SIGINT or SIGTERM; `ready` is called with the address of the phone page when it can be opened.
 
     Raises:
         OSError: the port is taken.
     """
+    logging.getLogger("uvicorn.error").addFilter(_is_no_dropped_answer)
     bound, listener = _listen(options)
     sandbox = Sandbox(bound)
     server = _Server(_config(sandbox), sandbox)
@@ -116,14 +123,14 @@ class RunningSandbox:
     Attributes:
         url: the phone page, e.g. `http://127.0.0.1:40123`.
         api_url: the base URL for a client, `url` with `/v1`.
-        state: everything the sandbox knows; its methods act as the customer and as the colleague.
+        state: everything the sandbox knows; its methods act as the customer and as the colleague. There once it runs.
     """
 
     def __init__(self, options: SandboxOptions | None = None) -> None:
         self._options = options or SandboxOptions(port=0)
         self._server: _EmbeddedServer | None = None
         self._task: asyncio.Task[None] | None = None
-        self.state = Sandbox(self._options)
+        self.state: Sandbox
 
     async def __aenter__(self) -> Self:
         options, listener = _listen(self._options)

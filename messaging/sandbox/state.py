@@ -1,5 +1,6 @@
 """The whole sandbox in one value: what it keeps, and what a customer or a colleague can do in it."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
@@ -82,7 +83,7 @@ class Sandbox:
 
     async def start(self) -> None:
         """Read the file, or begin with the seed contacts; then deliver and send on what was under way."""
-        loaded = [] if self._storage is None else self._storage.load()
+        loaded = [] if self._storage is None else await asyncio.to_thread(self._storage.load)
         for kind, data in loaded:
             self._restore(kind, _ADAPTERS[kind].validate_json(data))
         if self._storage is not None:

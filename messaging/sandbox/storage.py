@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import logging
 import sqlite3
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from messaging.sandbox.feed import Feed
+
+_LOG = logging.getLogger(__name__)
 
 Row = tuple[str, str, bytes | None]
 """kind, id, JSON; `None` instead of JSON: the record is gone."""
@@ -51,7 +54,11 @@ class Storage:
 
     async def _follow(self) -> None:
         while await self._feed.wait(self._written, 3600) or not self._feed.closed:
-            await asyncio.shield(self._write())
+            try:
+                await asyncio.shield(self._write())
+            except sqlite3.OperationalError as error:  # a full disk, a lock: what was not written is tried again
+                _LOG.error("%s cannot be written, trying again: %s", self._path, error)
+                await self._feed.pause(1)
             await asyncio.sleep(0.02)
 
     async def _write(self) -> None:

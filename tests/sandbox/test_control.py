@@ -187,6 +187,8 @@ def test_the_own_page_and_local_programs_may_enter(host: str, origin: str | None
         ("evil.example:8099", None, None),
         ("127.0.0.1.evil.example", None, None),
         ("", None, None),
+        ("[::1:8099", None, None),
+        ("127.0.0.1:8099", "http://[", None),
         ("127.0.0.1:8099", "https://evil.example", "cross-site"),
         ("127.0.0.1:8099", "http://127.0.0.1:9000", None),
         ("127.0.0.1:8099", "null", None),

@@ -8,6 +8,7 @@ import pytest
 
 from messaging.sandbox import RunningSandbox, SandboxOptions
 
+ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import asyncio
 from messaging.sandbox import SandboxOptions, serve
@@ -17,7 +18,7 @@ asyncio.run(serve(SandboxOptions(port=0), lambda url: print(url, flush=True)))
 
 async def test_a_served_sandbox_says_where_it_is_and_stops_on_sigterm_with_a_page_open() -> None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", PROGRAM, cwd=Path(__file__).parents[2], stdout=asyncio.subprocess.PIPE
+        sys.executable, "-c", PROGRAM, cwd=ROOT, stdout=asyncio.subprocess.PIPE
     )
     try:
         assert process.stdout is not None
@@ -35,6 +36,16 @@ async def test_a_served_sandbox_says_where_it_is_and_stops_on_sigterm_with_a_pag
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def test_the_example_of_the_documentation_runs() -> None:
+    page = (ROOT / "docs" / "sandbox.md").read_text()
+    example = page.partition("```python\n")[2].partition("```")[0]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", example, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert out.decode().strip() == "Jam 8 pagi, Budi."
 
 
 async def test_a_taken_port_is_an_error() -> None:

@@ -17,13 +17,20 @@ def check(host: str, origin: str | None, fetch_site: str | None, allowed: Collec
     Raises:
         Forbidden: with the remedy.
     """
-    name = (urlsplit(f"//{host}").hostname or "").lower()
+    name = _name_of(host)
     if name != "localhost" and name not in allowed and not _is_address(name):
         raise Forbidden(f"Host {host!r} is not served here; use 127.0.0.1, or add the name to allowed_hosts")
     if fetch_site not in {None, "same-origin", "none"}:
         raise Forbidden("The control API answers only its own page")
-    if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+    if origin is not None and origin.partition("://")[2].lower() != host.lower():
         raise Forbidden(f"Origin {origin!r} is not this sandbox")
+
+
+def _name_of(host: str) -> str:
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:  # e.g. an unclosed bracket
+        return ""
 
 
 def _is_address(name: str) -> bool:

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from messaging.sandbox.api.answers import body_of, sandbox_of
 from messaging.sandbox.content import Body, Words, read_body
 from messaging.sandbox.control import views
-from messaging.sandbox.control.files import sample_path
+from messaging.sandbox.control.files import read_sample
 from messaging.sandbox.control.requests import named_contact, upload_of
 from messaging.sandbox.errors import Invalid
 from messaging.sandbox.fields import Phone
@@ -87,9 +87,9 @@ async def upload(request: Request) -> JSONResponse:
 async def send_sample(request: Request) -> JSONResponse:
     """Send one of the sample notes as if it had just been recorded."""
     sandbox, contact = sandbox_of(request), named_contact(request)
-    path = sample_path(sandbox.options.samples, request.path_params["name"])
-    data = await asyncio.to_thread(path.read_bytes)
-    return JSONResponse(views.message(sandbox.attach(contact, data, path.name), sandbox))
+    name = request.path_params["name"]
+    data = await asyncio.to_thread(read_sample, sandbox.options.samples, name)
+    return JSONResponse(views.message(sandbox.attach(contact, data, name), sandbox))
 
 
 async def read(request: Request) -> JSONResponse:

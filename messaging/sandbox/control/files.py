@@ -21,6 +21,11 @@ def sample_path(folder: Path | None, name: str) -> Path:
     raise NotFound("Sample not found")
 
 
+def read_sample(folder: Path | None, name: str) -> bytes:
+    """Raises: `NotFound` for anything but a note of the folder."""
+    return sample_path(folder, name).read_bytes()
+
+
 def sample_paths(folder: Path | None) -> list[Path]:
     if folder is None or not folder.is_dir():
         return []
