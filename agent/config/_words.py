@@ -52,6 +52,12 @@ def expectation(error: Mapping[str, Any]) -> str | None:
     return _EXPECTED.get(kind)
 
 
+def is_worded(error: Mapping[str, Any]) -> bool:
+    """Whether a validator of ours raised it: then its message is complete as it is."""
+    kind = str(error["type"])
+    return kind == "value_error" or (kind not in _PYDANTIC and expectation(error) is None)
+
+
 def known_words(error: Mapping[str, Any]) -> list[str]:
     """The words that a choice allows."""
     return _quoted(error, "expected") if error["type"] in {"literal_error", "enum"} else _quoted(error, "expected_tags")
@@ -94,8 +100,6 @@ def violation(error: Mapping[str, Any], shown: str) -> str:
             return f"must be {_one_of(known_words(error))}, found {shown_tag(context)}"
         case "union_tag_not_found":
             return f"needs the key {context.get('discriminator', '')}"
-        case _ if kind not in _PYDANTIC:  # raised by a validator of ours, in words that are complete
-            return str(error["msg"])
         case _:
             return f"{_lower(str(error['msg']))}; found {shown}"
 

@@ -8,15 +8,18 @@ reported.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from pydantic import BaseModel, ByteSize, ValidationError
 
 from agent.config._models import field_at, is_secret, keys_of, model_for
-from agent.config._words import expectation, found, known_words, violation
+from agent.config._words import expectation, found, is_worded, known_words, violation
 from agent.config.document import Document, Path, Problem
 from agent.config.errors import Mark
+from settings import Rate, format_duration
 
+_MOST_KEYS = 20
 _KEY = "[key]"  # pydantic's label for an error of a mapping's key
 _SECTIONS = {"model_type", "model_attributes_type", "dict_type", "mapping_type", "list_type", "tuple_type"}
 
@@ -134,7 +137,13 @@ class _Sentences:
 
     def problem(self, group: list[_Found]) -> Problem:
         mark, message = self._alternatives(group) if len(group) > 1 else self._single(group[0])
-        return Problem(mark, mask(message, self._document.secrets))
+        return Problem(mark, message)
+
+    def _sentence(self, each: _Found) -> str:
+        """What a validator of ours says; it may repeat the value, which may come from the environment."""
+        raised = (each.error.get("ctx") or {}).get("error")
+        sentence = " ".join(str(raised if raised is not None else each.error["msg"]).split())
+        return mask(sentence, self._document.secrets)
 
     def _single(self, each: _Found) -> tuple[Mark, str]:
         path, error = each.path, each.error
@@ -150,8 +159,8 @@ class _Sentences:
         return self._document.mark(path), f"{dotted(path)}: {self._wrong(each)}"
 
     def _wrong_key(self, each: _Found) -> str:
-        if each.type == "value_error":
-            return f"is wrong: {_sentence(each)}"
+        if is_worded(each.error):
+            return f"is wrong: {self._sentence(each)}"
         return (
             f"must be {expected}"
             if (expected := expectation(each.error))
@@ -159,19 +168,22 @@ class _Sentences:
         )
 
     def _wrong(self, each: _Found) -> str:
-        if each.type == "value_error":
-            return f"{_sentence(each)}{self._empty_inside(each.path)}"
-        shown = self._found(each)
+        expected = expectation(each.error)
         if each.error["input"] is None:
-            return f"is empty; expected {expectation(each.error) or 'a value'}{self._example(each.path)}, or remove the line"
-        if expected := expectation(each.error):
+            described = field_at(self._root, each.path)
+            remedy = "" if described is None or described.is_required() else ", or remove the line"
+            return f"is empty; expected {expected or 'a value'}{self._example(each.path)}{remedy}"
+        shown = self._found(each)
+        if expected:
             return f"must be {expected}, found {shown}{self._hint(each) or self._example(each.path)}"
+        if is_worded(each.error):
+            return f"{self._sentence(each)}{self._empty_inside(each.path)}"
         return violation(each.error, shown)
 
     def _alternatives(self, group: list[_Found]) -> tuple[Mark, str]:
         """A value that fits none of several kinds."""
         path = group[0].path
-        own = list(dict.fromkeys(_sentence(each) for each in group if each.type == "value_error"))
+        own = list(dict.fromkeys(self._sentence(each) for each in group if is_worded(each.error)))
         phrases = list(dict.fromkeys(phrase for each in group if (phrase := expectation(each.error))))
         shown = self._found(group[0])
         if own:
@@ -201,7 +213,8 @@ class _Sentences:
             return f"unknown key `{key}`{where}; did you mean `{near}`?"
         if elsewhere := self._elsewhere(str(key)):
             return f"unknown key `{key}`{where}; there is `{elsewhere}`"
-        return f"unknown key `{key}`{where}; known are {', '.join(known)}"
+        listed = known if len(known) <= _MOST_KEYS else [*known[:_MOST_KEYS], "…"]
+        return f"unknown key `{key}`{where}; known are {', '.join(listed)}"
 
     def _elsewhere(self, key: str) -> str | None:
         """The part of agent.yaml that has the key, when it was written beside it."""
@@ -233,6 +246,10 @@ class _Sentences:
         if described is None or not path:
             return ""
         example = described.examples[0] if described.examples else described.default
+        if isinstance(example, timedelta):
+            example = format_duration(example)
+        if isinstance(example, Rate):
+            example = str(example)
         if isinstance(example, bool | ByteSize) or not isinstance(example, str | int | float) or "\n" in str(example):
             return ""
         return f"; e.g. {path[-1]}: {example}"
@@ -274,11 +291,6 @@ def mask(message: str, secrets: Mapping[str, str]) -> str:
         return match[0] if name is None else f"${{{name}}}"
 
     return re.sub(r"'([^']+)'|\"([^\"]+)\"", unquoted, message) if secrets else message
-
-
-def _sentence(each: _Found) -> str:
-    raised = (each.error.get("ctx") or {}).get("error")
-    return " ".join(str(raised if raised is not None else each.error["msg"]).split())
 
 
 def _first_sentence(text: str) -> str:

@@ -1,5 +1,6 @@
 """However agent.yaml is damaged, the answer is a configuration or errors with places, never a traceback."""
 
+import re
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -11,6 +12,9 @@ EXAMPLE = (Path(__file__).parents[1] / "data" / "config" / "agent.example.yaml")
 LINES = EXAMPLE.splitlines(keepends=True)
 NAMES = ("OPENAI_API_KEY", "AELYST_TOKEN", "AELYST_WEBHOOK_SECRET", "SHOP_TOKEN", "QRIS_STATIC", "BALAS_API_TOKEN")
 ENVIRONMENT = dict.fromkeys(NAMES, "value")
+JARGON = re.compile(
+    r"Input should|pydantic|function-|Value error|NoneType|model_type|valid (string|integer|dictionary)"
+)
 VALUES = [
     "null", "~", "", "true", "-1", "0", "1e400", ".nan", "[]", "{}", "[[1]]", "{a: {b: c}}", "''", '"\\u0000"', "2026-01-01",
     "12:30", "!!int x", "!x y", "&a b", "*a", "<<", "|", "> x", "${", "${X}", "${OPENAI_API_KEY}", "${X:-}", "$${a}", "0x1F",
@@ -25,7 +29,8 @@ def assert_sane(text: str | bytes) -> Examination:
     assert (examination.config is None) == bool(examination.errors)
     for error in (*examination.errors, *examination.warnings, *examination.inactive):
         assert error.message
-        assert "\n" not in error.message
+        assert error.message.isprintable()
+        assert not JARGON.search(error.message), error.message
         assert 1 <= error.mark.line <= count
         assert error.mark.column >= 1
     return examination
