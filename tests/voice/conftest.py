@@ -36,6 +36,7 @@ def _notes(folder: Path) -> list[Note]:
 
 NOTES = _notes(DATA / "samples")
 SPOKEN = [note for note in NOTES if note.language]
+VOICES = _notes(DATA / "voices")  # more of them, by voices that the model never learnt from
 NOISE = [note for note in NOTES if not note.language]
 
 

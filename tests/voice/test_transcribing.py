@@ -7,7 +7,7 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.voice.conftest import DATA, MODEL, NOISE, SPOKEN, Note
+from tests.voice.conftest import DATA, MODEL, NOISE, SPOKEN, VOICES, Note
 from tests.voice.recordings import RATE, encode, samples, silence
 from voice import Transcriber, Transcript, VoiceSettings, open_transcriber
 from voice.errors import Silent, TooLarge, TooLong, ToyModel, Unreadable
@@ -15,7 +15,7 @@ from voice.errors import Silent, TooLarge, TooLong, ToyModel, Unreadable
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-@pytest.mark.parametrize("note", SPOKEN, ids=lambda note: note.path.stem)
+@pytest.mark.parametrize("note", SPOKEN + VOICES, ids=lambda note: note.path.stem)
 async def test_a_note_becomes_its_exact_words_in_its_language(transcriber: Transcriber, note: Note) -> None:
     transcript = await transcriber.transcribe(note.audio)
 

@@ -1,0 +1,1 @@
+"""How the tiny Whisper and its notes were made. See `__main__.py`."""
