@@ -11,6 +11,7 @@ from typing import Any
 from actions.action import Context, Json, Outcome
 from actions.parameters import Parameter, Schema, model_schema
 from actions.provenance import bound_values, unsupported
+from actions.template import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Arguments:
     def take(self, arguments: Mapping[str, Json], context: Context) -> Values | Outcome:
         """The values of a call, or the outcome that says why there is none."""
         bound, missing = bound_values(self._parameters, context)
+        bound = {name: coerced(value, self._parameters[name]) for name, value in bound.items()}
         given: dict[str, Json] = {}
         problems = [
             f"there is no parameter {name}"
@@ -44,9 +46,8 @@ class Arguments:
         ]
         for name, parameter in self._parameters.items():
             if parameter.bound:
-                problems += (
-                    self._invalid(name, bound[name]) if name in bound and parameter.source[0].kind == "contact" else []
-                )
+                if parameter.source[0].kind == "contact" and name in bound and self._invalid(name, bound[name]):
+                    missing.append(name)
                 continue
             value = coerced(arguments.get(name), parameter)
             if value is not None:
@@ -66,7 +67,7 @@ class Arguments:
         if missing:
             facts = " and no ".join(map(self._fact, missing))
             return Outcome(
-                "failed", f"Nothing was called: the contact has no {facts} on record. A colleague has to add it."
+                "failed", f"Nothing was called: the contact has no valid {facts} on record. A colleague has to add it."
             )
         secret = {name for name, parameter in self._parameters.items() if parameter.source[0].kind == "secret"}
         values = {**given, **bound}
@@ -118,8 +119,8 @@ def coerced(value: Json, schema: Schema) -> Json:
             except ValueError:
                 return value
         return text
-    if kind == "string" and isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
+    if kind == "string" and isinstance(value, int | float) and not isinstance(value, bool):
+        return plain(value)
     if kind == "integer" and isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, list) and schema.items is not None:

@@ -53,7 +53,7 @@ class BoundedBody(httpx.AsyncByteStream):
         if self._unpacker is None:
             yield chunk
             return
-        while chunk:
+        while True:
             try:
                 piece = self._unpacker.decompress(chunk, _PIECE)
             except zlib.error as error:
@@ -63,3 +63,5 @@ class BoundedBody(httpx.AsyncByteStream):
             if piece:
                 yield piece
             chunk = self._unpacker.unconsumed_tail
+            if not chunk and len(piece) < _PIECE:
+                return  # a full piece may have more behind it, although all input is taken

@@ -50,6 +50,6 @@ def guarded_client(
         follow_redirects=True,
         max_redirects=3,
         trust_env=False,
-        headers={"User-Agent": user_agent, "Accept-Encoding": "gzip, deflate"},
+        headers={"User-Agent": user_agent, "Accept-Encoding": "gzip"},
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
     )

@@ -74,7 +74,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             ssl_context=ssl_context or httpx.create_ssl_context(trust_env=False),
             max_connections=max_connections,
             max_keepalive_connections=20,
-            keepalive_expiry=30,
+            keepalive_expiry=4,  # below that of common servers: an effect sent into a closing connection is lost
             network_backend=GuardedBackend(private, resolver),
         )
 

@@ -191,6 +191,7 @@ class HttpAction:
                     "origins": self._origins,
                     "max_bytes": int(self._settings.response.limit),
                     "content_types": CONTENT_TYPES,
+                    "seconds": self._settings.request.timeout.total_seconds(),
                 },
             },
         )

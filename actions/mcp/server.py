@@ -169,7 +169,7 @@ class _Lent(httpx.AsyncBaseTransport):
         self._guard = {
             "origins": [allowed],
             "seconds": None,
-            "max_bytes": 256 * 1024 * 1024,
+            "max_bytes": 32 * 1024 * 1024,
             "content_types": _CONTENT_TYPES,
         }
 

@@ -4,17 +4,18 @@ import asyncio
 import gzip
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actions.errors import ForbiddenHeader, ForbiddenTarget, ResponseTooLarge, ResponseTooSlow, WrongContentType
 from actions.guard import PrivateHosts, check_host, guarded_client, is_public
+from actions.guard.body import BoundedBody
 from tests.actions.conftest import TLS, Reply, Shop
 
 DATA = Path(__file__).parents[1] / "data" / "actions" / "ssrf.txt"
@@ -189,6 +190,22 @@ async def test_a_packed_answer_is_counted_unpacked(
         await client.get(shop.url("/bomb"), extensions={"guard": {"max_bytes": 1_000_000}})
     shop.on("/fine", Reply(body=packed(b"halo"), headers={"Content-Encoding": encoding}))  # type: ignore[operator]
     assert (await client.get(shop.url("/fine"))).text == "halo"
+
+
+@given(st.binary(max_size=300_000), st.integers(1, 70_000))
+@settings(max_examples=30)
+def test_a_packed_answer_is_unpacked_whole_however_it_arrives(content: bytes, size: int) -> None:
+    packed = gzip.compress(content)
+
+    class Wire(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            for start in range(0, len(packed), size):
+                yield packed[start : start + size]
+
+    async def read() -> bytes:
+        return b"".join([piece async for piece in BoundedBody(Wire(), "x", "gzip", 10**9, None)])
+
+    assert asyncio.run(read()) == content
 
 
 async def test_an_answer_that_never_ends_is_given_up(shop: Shop, client: httpx.AsyncClient) -> None:

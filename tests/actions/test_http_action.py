@@ -239,6 +239,26 @@ async def test_answers_that_are_not_json_or_empty_or_too_large(client: httpx.Asy
     assert (await pay(client, shop)).status == "unknown", "it was sent, whatever came back"
 
 
+async def test_json_nested_beyond_reason_is_taken_as_text(client: httpx.AsyncClient, shop: Shop) -> None:
+    for depth in (900, 100_000):
+        shop.on("/look", Reply(body=b'{"a":' * depth + b"1" + b"}" * depth))
+        outcome = await look(client, shop, response={"pick": "$..b"})
+        assert (outcome.status, outcome.data) == ("done", None)
+
+
+async def test_a_number_in_a_custom_field_binds_a_text(client: httpx.AsyncClient, shop: Shop) -> None:
+    shop.on("/me", Reply(body=1))
+    action = opened(
+        client,
+        parameters={"no": {"from": "contact.custom.member", "pattern": "^[0-9]+$"}},
+        request={"url": shop.url("/me"), "query": {"no": "{no}"}},
+    )
+    await action.run({}, context(contact={"custom": {"member": 77}}))
+    assert shop.requests[0].query == {"no": "77"}
+    outcome = await action.run({}, context(contact={"custom": {"member": "x"}}))
+    assert (outcome.status, "no valid member on record" in outcome.content) == ("failed", True)
+
+
 async def test_a_safe_answer_is_used_again_until_its_time_is_over(client: httpx.AsyncClient, shop: Shop) -> None:
     at = [NOW]
     shop.on("/look", Reply(500), Reply(body=1), Reply(body=2))

@@ -229,7 +229,7 @@ async def test_a_contact_without_the_bound_fact_gets_nothing(client: httpx.Async
     nobody = context(contact={"id": "9", "phone": None, "custom": {}}, results={"get_order": [{"id": "KS-10001"}]})
     outcome = await cancel(client, shop).run({"order_id": "KS-10001"}, nobody)
     assert outcome.status == "failed"
-    assert "no phone on record" in outcome.content
+    assert "no valid phone on record" in outcome.content
     assert shop.requests == []
 
 
