@@ -11,7 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from agent.cli.serve import stop_signal
+from agent.demo.script import Scene, load_script, shortcomings
 from agent.errors import OutsideError
+from messaging.sandbox import RunningSandbox
+from messaging.sandbox.records import Contact
 
 _SAMPLES = Path("tests/data/voice/samples")
 
@@ -24,16 +27,23 @@ def demo(
 ) -> None:
     """Run the sample agent with a phone page to chat with it: no account, no key, no network."""
     logging.getLogger().setLevel(logging.WARNING)
-    asyncio.run(_once(config, script) if once else _page(config, port))
+    samples = _SAMPLES if _SAMPLES.is_dir() else None
+    if once:
+        with tempfile.TemporaryDirectory(prefix="balas-demo-") as folder:
+            asyncio.run(_once(config, load_script(script), samples, Path(folder)))
+        return
+    data = Path(".balas/demo").absolute()
+    data.mkdir(parents=True, exist_ok=True)
+    asyncio.run(_page(config, port, samples, data))
 
 
-async def _page(config: Path, port: int) -> None:
+async def _page(config: Path, port: int, samples: Path | None, data: Path) -> None:
     from agent.demo.stage import stage
 
     stopping = stop_signal()
     begun = time.monotonic()
     try:
-        async with stage(config, port=port, samples=_SAMPLES, data=Path(".balas/demo")) as running:
+        async with stage(config, port=port, samples=samples, data=data) as running:
             while not running.agent.ready:
                 await asyncio.sleep(0.05)
             model = running.agent.config.model
@@ -49,49 +59,46 @@ async def _page(config: Path, port: int) -> None:
         raise OutsideError(f"cannot listen on port {port}: {error.strerror}; choose another with --port") from error
 
 
-async def _once(config: Path, script: Path) -> None:
-    from agent.demo.script import load_script, shortcomings
+async def _once(config: Path, scenes: list[Scene], samples: Path | None, data: Path) -> None:
     from agent.demo.stage import stage
+    from examples.kopi_senja.orders import DEMO_PHONE
 
-    scenes = load_script(script)
     wrong = 0
-    with tempfile.TemporaryDirectory(prefix="balas-demo-") as folder:
-        async with stage(config, port=0, samples=_SAMPLES, data=Path(folder)) as running:
-            while not running.agent.ready:
-                await asyncio.sleep(0.05)
-            sandbox = running.sandbox
-            customer = sandbox.phone("+6281234567890")
-            for scene in scenes:
-                begun = time.monotonic()
-                last: Any = (
-                    sandbox.attach(customer, scene.voice.read_bytes(), scene.voice.name) if scene.voice else None
-                )
-                for position, text in enumerate(scene.texts):
-                    if position:
-                        await asyncio.sleep(0.2)
-                    last = sandbox.say(customer, text)
-                print(f"\n👤 {scene.shown()}")
-                try:
-                    await sandbox.replies(customer, after=last, count=scene.replies, within=60)
-                    await asyncio.sleep(0.2)  # a message too many would come now
-                    messages = sandbox.sent(customer, after=last)
-                except TimeoutError as error:
-                    messages = sandbox.sent(customer, after=last)
-                    print(f"   {error}")
-                texts = [str(message.content.get("text") or "[image]") for message in messages]
-                amounts = await _amounts([message.content for message in messages])
-                for text in texts:
-                    print("🤖 " + text.replace("\n", "\n   "))
-                problems = shortcomings(scene, texts, amounts)
-                wrong += bool(problems)
-                for amount in amounts:
-                    print(f"   (a QRIS code over Rp{amount:,})".replace(",", "."))
-                print(
-                    f"   {'✗ ' + '; '.join(problems) if problems else '✓'} {time.monotonic() - begun:.1f} s", flush=True
-                )
+    async with stage(config, port=0, samples=samples, data=data) as running:
+        while not running.agent.ready:
+            await asyncio.sleep(0.05)
+        for scene in scenes:
+            wrong += not await _play(running.sandbox, running.sandbox.phone(DEMO_PHONE), scene)
     print(f"\n{len(scenes) - wrong} of {len(scenes)} answers as expected")
     if wrong:
         sys.exit(3)
+
+
+async def _play(sandbox: RunningSandbox, customer: Contact, scene: Scene) -> bool:
+    """Say it, wait for the answer, print both; whether the answer is as expected."""
+    begun = time.monotonic()
+    last: Any = sandbox.attach(customer, scene.voice.read_bytes(), scene.voice.name) if scene.voice else None
+    for position, text in enumerate(scene.texts):
+        if position:
+            await asyncio.sleep(0.2)
+        last = sandbox.say(customer, text)
+    print(f"\n👤 {scene.shown()}")
+    try:
+        await sandbox.replies(customer, after=last, count=scene.replies, within=60)
+        await asyncio.sleep(0.2)  # a message too many would come now
+        messages = sandbox.sent(customer, after=last)
+    except TimeoutError as error:
+        messages = sandbox.sent(customer, after=last)
+        print(f"   {error}")
+    texts = [str(message.content.get("text") or "[image]") for message in messages]
+    amounts = await _amounts([message.content for message in messages])
+    for text in texts:
+        print("🤖 " + text.replace("\n", "\n   "))
+    problems = shortcomings(scene, texts, amounts)
+    for amount in amounts:
+        print(f"   (a QRIS code over Rp{amount:,})".replace(",", "."))
+    print(f"   {'✗ ' + '; '.join(problems) if problems else '✓'} {time.monotonic() - begun:.1f} s", flush=True)
+    return not problems
 
 
 async def _amounts(contents: list[dict[str, Any]]) -> list[int]:

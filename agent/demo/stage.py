@@ -12,17 +12,10 @@ from agent.app import Agent
 from agent.cli.serve import running
 from agent.config import load
 from agent.web.listening import listening
-from messaging.sandbox import RunningSandbox, SandboxOptions, SeedContact
+from messaging.sandbox import RunningSandbox, SandboxOptions
 from messaging.settings import MessagingSettings
 
 SECRET = "demo-secret"  # noqa: S105 - between two servers of one process on loopback
-
-PHONES = (
-    SeedContact("Rina", "+6281234567890", "Hartono", "rina@example.com", "id", "ID"),
-    SeedContact("Budi", "+6281234567802", "Santoso", None, "id", "ID"),
-    SeedContact("Emma", "+447700900123", "Clark", "emma@example.com", "en", "GB"),
-)
-"""The first has orders at the sample shop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +28,20 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(config: Path, *, port: int, samples: Path, data: Path) -> AsyncIterator[Stage]:
-    """Start the shop, the sandbox (its page on `port`, 0 for a free one) and the agent; `data` keeps their memory."""
+async def stage(config: Path, *, port: int, samples: Path | None, data: Path) -> AsyncIterator[Stage]:
+    """Start the shop, the sandbox (its page on `port`, 0 for a free one) and the agent; `data`, an absolute folder, keeps their memory."""
     from examples.kopi_senja.orders import create_app
 
-    data.mkdir(parents=True, exist_ok=True)
     async with listening(create_app(), "127.0.0.1", 0) as shop:
         options = SandboxOptions(
             port=port,
             webhook_secret=SECRET,
-            seed=PHONES,
-            samples=samples if samples.is_dir() else None,
+            samples=samples,
             storage=data / "sandbox.db",
         )
         async with RunningSandbox(options) as sandbox:
             os.environ["SHOP_URL"] = shop  # agent.yaml refers to it, as a real one refers to the real shop
-            os.environ["BALAS_STORAGE"] = f"sqlite:///{data.absolute() / 'balas.db'}"
+            os.environ["BALAS_STORAGE"] = f"sqlite:///{data / 'balas.db'}"
             agent_config = load(config)
             messaging = MessagingSettings(
                 platform="sandbox",
