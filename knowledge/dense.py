@@ -96,9 +96,11 @@ class DenseIndex:
             return None
 
     async def close(self) -> None:
+        """Waits for what Chroma is doing: nobody else may open it before."""
         async with self._busy:
-            await self._run(self._chroma.close)
-        self._pool.shutdown(wait=False)
+            await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
+            await asyncio.to_thread(self._chroma.close)
+            self._opened = False
 
     async def _cosines(self, library: Library, questions: Sequence[str], also: Sequence[int]) -> Mapping[int, float]:
         vectors = await self.embedder.embed(questions)

@@ -16,18 +16,20 @@ import structlog
 from knowledge.chroma import ChromaIndex, Lock
 from knowledge.dense import CANDIDATES, DenseIndex
 from knowledge.embeddings import open_embedder
-from knowledge.errors import IndexLocked, SourceError
+from knowledge.errors import GapNotFound, IndexLocked, SourceError
+from knowledge.evaluation import Evaluation, evaluate, read_questions
 from knowledge.found import Found, Mode
+from knowledge.gaps import Cluster, clustered, without_private, write_aliases, write_entry
 from knowledge.library import Library, top
 from knowledge.passage import SourceState
 from knowledge.postings import Floats
 from knowledge.sentences import count_words
 from knowledge.settings import KnowledgeSettings, SourceSettings
 from knowledge.store import KnowledgeStore
-from knowledge.sync import FileSync, Progress, SourceReport, SyncReport, Tally, in_order
-from knowledge.web import Web
-from knowledge.websync import WebSync
+from knowledge.sync import Progress, SyncReport, in_order
+from knowledge.synchroniser import Synchroniser
 
+RETRY = 30.0  # seconds after a sync that failed as a whole
 FOREIGN = 0.05  # fewer than 1 in 100 answerable questions of the test sets score below
 
 Clock = Callable[[], datetime]
@@ -212,13 +214,14 @@ class Knowledge:
             raise IndexLocked(
                 "this process only reads; sync in the one that owns Chroma, e.g. POST /api/v1/knowledge/sync"
             )
-        sources = in_order(self.settings.sources)
+        sources = in_order(self._sources())
         if only is not None and only not in [source.id for source in sources]:
             names = ", ".join(source.id for source in sources) or "none"
             raise SourceError(f"{only} is not a source; the sources are: {names}")
         began = time.perf_counter()
         async with self._syncing:
-            reports = await self._sync(sources, only, progress or (lambda _: None))
+            sync = Synchroniser(self.settings, self._base, self._store, self._client, self._pool, self._clock)
+            reports = await sync.run(sources, only, self._library, progress or (lambda _: None))
             report = SyncReport(tuple(reports), time.perf_counter() - began)
             if report.is_changed:
                 await self._load()
@@ -232,12 +235,76 @@ class Knowledge:
 
     async def keep_fresh(self) -> None:
         """Runs for ever: looks at each source as often as its `refresh` says."""
-        while True:
-            due = min(map(self._due, self.settings.sources), default=self._clock() + timedelta(hours=1))
+        while self._dense is not None:  # a reader has nothing to keep fresh
+            due = min(map(self._due, self._sources()), default=self._clock() + timedelta(hours=1))
             await asyncio.sleep(max(1.0, (due - self._clock()).total_seconds()))
-            for source in self.settings.sources:
+            for source in self._sources():
                 if self._due(source) <= self._clock():
-                    await self.sync(only=source.id)
+                    try:
+                        await self.sync(only=source.id)
+                    except Exception:
+                        # whatever it was, say the ledger, may be over next time; without us no source would be looked at again
+                        log.exception("knowledge.sync_failed", source=source.id)
+                        await asyncio.sleep(RETRY)
+
+    # Learning
+
+    async def note_gap(self, question: str, found: Found) -> None:
+        """Keep a question that was not answered, without addresses and numbers of people in it."""
+        if question := without_private(question):
+            nearest = found.hits[0].id if found.hits else None
+            await self._store.note_gap(question, found.confidence, nearest, self._clock())
+
+    async def gaps(self) -> list[Cluster]:
+        """The questions still open, most asked first, those that ask for the same together."""
+        return clustered(await self._store.gaps())
+
+    async def accept_as_entry(self, gap: int, answer: str) -> Path:
+        """Write the question with its answer into `settings.suggestions`; the file that was written. The next sync takes it over.
+
+        Raises `GapNotFound`.
+        """
+        cluster = await self._cluster(gap)
+        file = self._base / self.settings.suggestions
+        await asyncio.to_thread(write_entry, file, cluster.question, cluster.others, answer)
+        await self._store.close_gaps(cluster.members, "accepted")
+        return file
+
+    async def accept_as_alias(self, gap: int, passage: str) -> Path:
+        """Write the question as a further phrasing of an entry into that entry's own Markdown file; the file that was written.
+
+        Raises `GapNotFound`, or `SourceError` when the passage cannot be written to.
+        """
+        cluster = await self._cluster(gap)
+        at = self._library.positions.get(passage)
+        if at is None:
+            raise SourceError(f"there is no passage {passage}; `balas knowledge search` shows their ids")
+        entry = self._library.passages[at]
+        if not entry.path:
+            raise SourceError(f"{passage} stands under no heading; accept the question as an entry of its own")
+        file = self._base / entry.document
+        if not file.is_file():
+            raise SourceError(f"{entry.document} is no file of ours; accept the question as an entry of its own")
+        await asyncio.to_thread(write_aliases, file, entry.path[-1], [cluster.question, *cluster.others])
+        await self._store.close_gaps(cluster.members, "accepted")
+        return file
+
+    async def reject(self, gap: int) -> None:
+        """Close a question with those like it; asked again, it stays closed. Raises `GapNotFound`."""
+        cluster = await self._cluster(gap)
+        await self._store.close_gaps(cluster.members, "rejected")
+
+    async def evaluate(self, file: Path) -> Evaluation:
+        """How often the right passage is found. Raises `EvaluationError`."""
+        return await evaluate(self, await asyncio.to_thread(read_questions, file))
+
+    async def _cluster(self, gap: int) -> Cluster:
+        found = next((cluster for cluster in await self.gaps() if gap in cluster.members), None)
+        if found is None:
+            raise GapNotFound(f"no open question has the number {gap}; `balas knowledge gaps` lists them")
+        return found
+
+    # Standing
 
     def sources(self) -> list[SourceStatus]:
         """Every configured source as it stands."""
@@ -250,7 +317,7 @@ class Knowledge:
             name = library.documents[passage.document].source
             passages[name] = passages.get(name, 0) + 1
         statuses = []
-        for source in self.settings.sources:
+        for source in self._sources():
             state = library.states.get(source.id) or SourceState(source.id, self._clock())
             statuses.append(
                 SourceStatus(
@@ -266,6 +333,13 @@ class Knowledge:
             )
         return statuses
 
+    def _sources(self) -> Sequence[SourceSettings]:
+        """Those of agent.yaml, and the file of accepted suggestions once there is one."""
+        learned = self.settings.suggestions.as_posix()
+        if not (self._base / learned).is_file() or any(source.path == learned for source in self.settings.sources):
+            return self.settings.sources
+        return (*self.settings.sources, SourceSettings(path=learned))
+
     def _due(self, source: SourceSettings) -> datetime:
         state = self._library.states.get(source.id)
         return self._clock() if state is None else state.checked_at + source.refresh_after
@@ -278,62 +352,13 @@ class Knowledge:
             await self._store.sources(),
         )
         self._library = await asyncio.get_running_loop().run_in_executor(
-            self._pool, Library.build, passages, documents, states, self.settings.sources
+            self._pool, Library.build, passages, documents, states, self._sources()
         )
 
     async def _open_dense(self) -> None:
         if self._dense:
             await self._dense.start(self._library)
             await self._dense.follow(self._library)  # a sync may have ended meanwhile
-
-    async def _sync(
-        self, sources: Sequence[SourceSettings], only: str | None, report: Callable[[Progress], None]
-    ) -> list[SourceReport]:
-        states = {state.id: state for state in await self._store.sources()}
-        before: dict[str, dict[str, str]] = {}
-        for passage in self._library.passages:
-            before.setdefault(passage.document, {})[passage.id] = passage.hash
-        if only is None:
-            for forgotten in states.keys() - {source.id for source in sources}:
-                await self._store.remove_source(forgotten)
-        files = FileSync(self.settings, self._base, self._store, self._pool, self._clock)
-        pages = WebSync(Web(self._client, self.settings.largest), self._store, self._pool, self._clock)
-        claimed: set[str] = set()
-        if only is not None:
-            claimed.update(d.id for d in self._library.documents.values() if d.source != only)
-        reports = []
-        for source in sources:
-            if only not in (None, source.id):
-                continue
-            tally = Tally(before)
-            state = states.get(source.id)
-            now = self._clock()
-            try:
-                if source.path:
-                    await files.run(source, state, claimed, tally, report)
-                else:
-                    await pages.run(source, claimed, tally, report)
-            except SourceError as error:
-                since = (state.failing_since if state else None) or now
-                verified = state.verified_at if state else None
-                new = SourceState(source.id, now, verified, str(error), since, tuple(tally.problems))
-            else:
-                new = SourceState(source.id, now, now, problems=tuple(tally.problems))
-            await self._store.save_source(new)
-            reports.append(
-                SourceReport(
-                    source.id,
-                    tally.documents,
-                    tally.added,
-                    tally.changed,
-                    tally.unchanged,
-                    tally.removed,
-                    new.error,
-                    new.failing_since,
-                    new.problems,
-                )
-            )
-        return reports
 
 
 def _blended(scores: Floats, cosines: dict[int, float] | object, weight: float) -> Floats:

@@ -1,24 +1,18 @@
-"""Brings the store up to date with the sources, one after another; a source that fails keeps its last good copy."""
+"""What a sync reports, and the steps that files and web pages have in common."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from glob import has_magic
 from hashlib import blake2b
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from knowledge.blocks import Loaded
-from knowledge.errors import SourceError
-from knowledge.files import FileRef, find, read
 from knowledge.loaders import load
 from knowledge.passage import Document, Passage, SourceState
-from knowledge.settings import KnowledgeSettings, SourceSettings
+from knowledge.settings import SourceSettings
 from knowledge.splitter import split
 from knowledge.store import KnowledgeStore
-
-BATCH = 64  # documents that are read in one go and saved in one transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +78,19 @@ class Tally:
     def gone(self, document: str) -> None:
         self.removed += len(self.before.get(document, {}))
 
+    def report(self, state: SourceState) -> SourceReport:
+        return SourceReport(
+            state.id,
+            self.documents,
+            self.added,
+            self.changed,
+            self.unchanged,
+            self.removed,
+            state.error,
+            state.failing_since,
+            state.problems,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -96,75 +103,6 @@ class Change:
 
 
 Report = Callable[[Progress], None]
-
-
-class FileSync:
-    """Synchronises the sources that are files."""
-
-    def __init__(
-        self,
-        settings: KnowledgeSettings,
-        base: Path,
-        store: KnowledgeStore,
-        pool: Executor,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._settings = settings
-        self._base = base
-        self._store = store
-        self._pool = pool
-        self._clock = clock
-
-    async def run(
-        self, source: SourceSettings, state: SourceState | None, claimed: set[str], tally: Tally, report: Report
-    ) -> None:
-        """Raises `SourceError` when the source as a whole cannot be read; nothing is changed then.
-
-        `claimed` are the documents that other sources have; those found here are added to it.
-        """
-        loop = asyncio.get_running_loop()
-        now = self._clock()
-        refs = await loop.run_in_executor(self._pool, find, source.path or "", self._base)
-        refs = [ref for ref in refs if ref.id not in claimed]
-        claimed.update(ref.id for ref in refs)
-        known = {document.id: document for document in await self._store.documents(source.id)}
-        looked_at = state.verified_at if state else None
-        todo: list[FileRef] = []
-        for ref in refs:
-            before = known.get(ref.id)
-            same = before and before.stamp == ref.stamp and before.failing_since is None and looked_at
-            if same and looked_at and ref.is_settled(looked_at):
-                tally.kept(ref.id)
-            else:
-                todo.append(ref)
-        done = len(refs) - len(todo)
-        report(Progress(source.id, done, len(refs)))
-        for at in range(0, len(todo), BATCH):
-            batch = todo[at : at + BATCH]
-            changes = await loop.run_in_executor(self._pool, self._read_all, batch, source, known, now)
-            await save(changes, known, self._store, tally, now)
-            done += len(batch)
-            report(Progress(source.id, done, len(refs)))
-        gone = sorted(known.keys() - {ref.id for ref in refs})
-        for document in gone:
-            tally.gone(document)
-        if gone:
-            await self._store.remove(gone)
-
-    def _read_all(
-        self, refs: Sequence[FileRef], source: SourceSettings, known: Mapping[str, Document], now: datetime
-    ) -> list[Change]:
-        return [self._read(ref, source, known.get(ref.id), now) for ref in refs]
-
-    def _read(self, ref: FileRef, source: SourceSettings, before: Document | None, now: datetime) -> Change:
-        try:
-            data = read(ref, self._settings.largest)
-            if before and before.hash == fingerprint(data, source):
-                return Change(ref.id, touched=replace(recovered(before), stamp=ref.stamp))
-            document, passages = make(ref.id, data, None, source, now)
-        except SourceError as error:
-            return Change(ref.id, problem=str(error))
-        return Change(ref.id, new=(replace(document, stamp=ref.stamp), passages))
 
 
 def recovered(document: Document) -> Document:
