@@ -25,6 +25,7 @@ _DEEPEST = 100
 _MOST_VALUES = 100_000  # aliases of aliases multiply; an agent.yaml of a hundred actions has about 3,000
 _TAG = "tag:yaml.org,2002:"
 _MISSING = object()
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,8 @@ class _Builder:
             raise _Unreadable(_mark(node), "an alias stands inside the value that it repeats")
         self._document.marks[path] = _mark(node)
         if isinstance(node, ScalarNode):
+            if node.start_mark.index == node.end_mark.index:  # nothing is written there; the key is what one sees
+                self._document.marks[path] = self._document.keys.get(path, _mark(node))
             return self._scalar(node, path)
         if node.tag not in (f"{_TAG}map", f"{_TAG}seq"):
             self._problem(_mark(node), f"the tag {_shown_tag(node)} is not supported; remove it", path)
@@ -201,7 +204,7 @@ class _Builder:
             if not isinstance(key_node, ScalarNode):
                 self._problem(_mark(key_node), "a key must be plain text, found a list or a mapping")
                 continue
-            key = str(key_node.value)
+            key = self._text_of(key_node)
             if key in first:
                 line = first[key].line
                 self._problem(_mark(key_node), f"the key `{key}` is given twice; it stands in line {line} already")
@@ -234,16 +237,26 @@ class _Builder:
         for key_node, value_node in source.value:
             if key_node.tag == f"{_TAG}merge":
                 nested.append(value_node)
-            elif isinstance(key_node, ScalarNode) and str(key_node.value) not in values:
-                key = str(key_node.value)
+            elif isinstance(key_node, ScalarNode) and (key := self._text_of(key_node)) not in values:
                 self._document.keys[*path, key] = _mark(key_node)
                 self._put(values, key, value_node, path)
         for each in nested:
             self._merge(each, values, path)
         self._open.pop()
 
-    def _scalar(self, node: ScalarNode, path: Path) -> Any:
+    def _text_of(self, node: ScalarNode) -> str:
+        """The text of a scalar. JSON writes characters beyond U+FFFF as two escapes, which belong together."""
         text = str(node.value)
+        if _SURROGATE.search(text) is None:
+            return text
+        try:
+            return text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            self._problem(_mark(node), "an escape such as \\ud83d is half a character; write the character itself")
+            return _SURROGATE.sub("\ufffd", text)
+
+    def _scalar(self, node: ScalarNode, path: Path) -> Any:
+        text = self._text_of(node)
         if has_references(text):
             return self._expanded(node, text, path)
         tag = str(node.tag).removeprefix(_TAG)

@@ -133,7 +133,9 @@ def _validate(document: Document) -> tuple[AgentConfig | None, list[Problem]]:
         for step in parent:
             holder = holder[step]
         if isinstance(holder, dict):
-            holder.pop(str(key), None)
+            del holder[str(key)]
+            path = (*parent, str(key))
+            document.emptied[path] = ("", document.key(path))
     try:
         return AgentConfig.model_validate(document.value), []
     except ValidationError as error:

@@ -198,7 +198,8 @@ class _Sentences:
     def _missing(self, path: Path) -> tuple[Mark, str]:
         if path in self._document.emptied:
             text, mark = self._document.emptied[path]
-            return mark, f"{dotted(path)}: {text} comes out empty, and a value is needed here"
+            what = f"{text} comes out empty" if text else "is empty"
+            return mark, f"{dotted(path)}: {what}, and a value is needed here"
         described = field_at(self._root, path)
         about = f" ({_first_sentence(described.description)})" if described and described.description else ""
         parent = f"{dotted(path[:-1])}: " if path[:-1] else ""
@@ -226,7 +227,7 @@ class _Sentences:
 
     def _empty_inside(self, path: Path) -> str:
         """The keys of a part that were left out because they came out empty."""
-        emptied = [(each[-1], text) for each, (text, _) in self._document.emptied.items() if each[:-1] == path]
+        emptied = [(each[-1], text) for each, (text, _) in self._document.emptied.items() if text and each[:-1] == path]
         return "".join(f"; `{key}` counts as left out: {text} comes out empty" for key, text in emptied)
 
     def _hint(self, each: _Found) -> str:

@@ -135,3 +135,18 @@ def test_a_configuration_cannot_be_changed() -> None:
 
 def test_the_model_can_be_made_without_a_file() -> None:
     assert AgentConfig(name="A", instructions="B").resolve("x") == Path("x")
+
+
+def test_json_is_yaml_with_its_escapes_for_characters_beyond_the_first_plane() -> None:
+    config = loads(
+        '{"name": "\\ud83d\\ude00 Melati", "instructions": "B", "\\u0076oice": {"model": "none"}}', environment={}
+    )
+
+    assert config.name == "😀 Melati"
+    assert config.voice.model == "none"
+
+
+def test_half_a_character_is_an_error_with_its_place() -> None:
+    (error,) = examine_text('name: A\ninstructions: "\\ud83d"\n', environment={}).errors
+
+    assert (error.mark.line, error.mark.column) == (2, 15)
