@@ -27,7 +27,7 @@ Write as a customer would. Every line is a message; below each reply stands how 
 def chat(
     config: ConfigFile = Path("agent.yaml"),
     phone: Annotated[
-        str | None, typer.Option("--as", metavar="PHONE", help="The customer's phone number, e.g. +6281234567801.")
+        str | None, typer.Option("--as", metavar="PHONE", help="The customer's phone number, e.g. +6281234567890.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Through a pipe: one JSON object a reply.")] = False,
 ) -> None:

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 FOLDER = Path(".balas/chat")
 """Where a chat keeps its ledger, its index and what was typed, beside agent.yaml."""
 
-FIRST_CUSTOMER = "+6281234567801"
-"""Who writes when nobody else is named: the sandbox's first customer, whose orders the sample's API knows."""
+FIRST_CUSTOMER = "+6281234567890"
+"""Who writes when nobody else is named: the demo's first customer, whose orders the sample's shop knows."""
 
 _KEPT = timedelta(hours=1)
 
@@ -88,7 +88,7 @@ class ChatSession:
         return self._phone
 
     def begin_anew(self, phone: str | None = None) -> None:
-        """Forget the conversation, and be somebody else if a phone number is given (E.164, e.g. `+6281234567801`).
+        """Forget the conversation, and be somebody else if a phone number is given (E.164, e.g. `+6281234567890`).
 
         Raises `InputError` for what is no phone number.
         """
@@ -96,9 +96,9 @@ class ChatSession:
         self._key = ContactKey(self._platform.name, f"{self._phone.removeprefix('+')}-{secrets.token_hex(4)}")
         self._platform.greet(self._contact())
 
-    async def say(self, text: str) -> Answer:
-        """Write one message and wait for everything that comes of it."""
-        return await self._accept(text, ())
+    async def say(self, *texts: str) -> Answer:
+        """Write a message, or several at once, and wait for everything that comes of it."""
+        return await self._accept([self._message(text) for text in texts])
 
     async def send_file(self, path: Path, kind: AttachmentKind) -> Answer:
         """Send a file as a message: a voice note (`audio`) or a picture. Raises `InputError` when it cannot be read."""
@@ -111,19 +111,21 @@ class ChatSession:
         file = Media(media.new_id(path.suffix.lstrip(".") or "bin"), content, mime_type, path.name, at, at + _KEPT)
         await self._agent.database.write(lambda connection: media.put(connection, file))
         attachment = Attachment(kind, f"{self._base_url}/media/{file.id}", path.name, mime_type, len(content))
-        return await self._accept(None, (attachment,))
+        return await self._accept([self._message(None, attachment)])
 
-    async def _accept(self, text: str | None, attachments: Sequence[Attachment]) -> Answer:
-        began = asyncio.get_running_loop().time()
-        message = InboundMessage(
+    def _message(self, text: str | None, *attachments: Attachment) -> InboundMessage:
+        return InboundMessage(
             contact=self._contact(),
             message_id=secrets.token_hex(12),
             sent_at=now(),
             text=text,
-            attachments=tuple(attachments),
+            attachments=attachments,
             kind="attachment" if attachments else "text",
         )
-        await self._agent.accept([message])
+
+    async def _accept(self, messages: Sequence[InboundMessage]) -> Answer:
+        began = asyncio.get_running_loop().time()
+        await self._agent.accept(messages)
         await self._agent.idle()
         seconds = asyncio.get_running_loop().time() - began
         summaries, recorded = await self._agent.database.read(self._last_turn)

@@ -246,8 +246,10 @@ def _window(units: Sequence[str], asked: dict[str, float]) -> list[str]:
 
 
 def _joined(units: Sequence[str]) -> str:
-    text = ""
+    """Sentences side by side, list entries below each other, and a blank line where a list ends."""
+    text, in_list = "", False
     for unit in units:
         listed = unit.startswith("- ") or re.match(r"\d+[.)]\s", unit) is not None
-        text += ("\n" if listed or text.rsplit("\n", 1)[-1].startswith("- ") else " ") + unit if text else unit
+        gap = "\n" if listed else "\n\n" if in_list else " "
+        text, in_list = f"{text}{gap}{unit}", listed
     return text.strip()

@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 DEMO_TOKEN = "kopi-senja-demo"  # noqa: S105 -- the sample's public token; a real shop sets SHOP_TOKEN
-DEMO_PHONE = "+6281234567801"  # the first contact of the sandbox
+DEMO_PHONE = "+6281234567890"  # Rina, the first customer of the demo
 
 PRICES = {  # rupiah
     "Kopi Susu Senja": 25_000,
