@@ -1,29 +1,15 @@
 """The secrets that a configuration holds, so that logs, traces and pages can mask them."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, SecretStr
+from actions.catalogue import secrets_of
+from settings import Settings
 
 
-def secret_values(config: BaseModel) -> frozenset[str]:
+def secret_values(config: Settings) -> frozenset[str]:
     """Every secret of the configuration as text. Of an address such as `storage` the password alone is one."""
-    return frozenset(secret for value in _secrets(config) for secret in _parts(value) if secret)
-
-
-def _secrets(value: Any) -> Iterator[str]:
-    if isinstance(value, SecretStr):
-        yield value.get_secret_value()
-    elif isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            yield from _secrets(getattr(value, name))
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from _secrets(each)
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from _secrets(each)
+    return frozenset(part for secret in secrets_of(config) for part in _parts(secret) if part)
 
 
 def _parts(value: str) -> Iterator[str]:
