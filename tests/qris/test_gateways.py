@@ -20,6 +20,7 @@ from actions.qris.errors import GatewayRefused, GatewayUnavailable, Notification
 from actions.qris.gateways import GatewaySettings, connect
 from actions.qris.gateways.simulator import Keys, simulator
 from tests.qris.codes import TLS
+from tests.qris.serving import serve
 
 VARIANTS = ["midtrans", "xendit", "xendit-v3", "duitku", "doku"]
 EXPIRES = timedelta(minutes=15)
@@ -48,7 +49,7 @@ def settings_for(variant, base_url, keys, private_key):
 
 
 @pytest.fixture
-def play(serve, client, rsa_keys):
+def play(client, rsa_keys):
     """A gateway with its simulator, and an agent that keeps what it could verify."""
 
     @asynccontextmanager
@@ -178,7 +179,7 @@ async def test_the_older_notification_of_doku_is_verified_too(play):
         assert (received[0].order, received[0].what, received[0].amount) == ("INV-1", "paid", 50000)
 
 
-async def test_a_gateway_that_is_down_or_busy_is_unavailable_and_one_that_says_no_refuses(serve, client):
+async def test_a_gateway_that_is_down_or_busy_is_unavailable_and_one_that_says_no_refuses(client):
     answers = {"/v2/charge": 503}
 
     async def answer(request: Request):

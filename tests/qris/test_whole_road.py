@@ -20,6 +20,7 @@ from agent.ledger.database import open_database
 from agent.payments import open_gateway, payment_actions, receive
 from messaging.types import Contact, ContactKey
 from tests.qris.codes import TLS
+from tests.qris.serving import serve
 
 KEY = ContactKey("sandbox", "7")
 KEYS = Keys()
@@ -41,7 +42,7 @@ def settings(name, url):
 
 
 @pytest.mark.parametrize("name", ["midtrans", "xendit", "duitku"])
-async def test_a_customer_pays_through_a_gateway(name, serve, client, tmp_path):
+async def test_a_customer_pays_through_a_gateway(name, client, tmp_path):
     database = open_database("sqlite:///road.db", base=tmp_path)
     migrate.upgrade(database.engine)
     await database.write(lambda c: contacts.remember(c, Contact(KEY)))
