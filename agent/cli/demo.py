@@ -5,6 +5,7 @@ import logging
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -101,7 +102,7 @@ async def _play(sandbox: RunningSandbox, customer: Contact, scene: Scene) -> boo
     return not problems
 
 
-async def _amounts(contents: list[dict[str, Any]]) -> list[int]:
+async def _amounts(contents: Sequence[Mapping[str, Any]]) -> list[int]:
     """The amounts of the payment codes in the pictures that were sent, read as a payer's app would."""
     import httpx
 

@@ -1,23 +1,43 @@
-"""Bringing the ledger's tables to the newest form."""
+"""Bringing the ledger's tables to the newest form, with Alembic.
 
-from sqlalchemy import Connection, Engine, text
+A new migration is written from the difference between the tables and the newest form:
+`python -m agent.ledger.migrate "what changes"`.
+"""
 
-from agent.ledger import knowledge_schema, payment_schema  # noqa: F401 - they add their tables to the metadata
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, Engine, create_engine, text
+
 from agent.ledger.database import is_postgres
-from agent.ledger.schema import metadata
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _LOCK = 7226528274
 """Any number that nobody else takes: processes that start together wait for each other."""
 
 
 def upgrade(engine: Engine) -> None:
-    """Create what is missing. Safe to run at every start, also by several processes at once."""
+    """Apply what is missing. Safe to run at every start, also by several processes at once."""
+    from alembic import command
+
     with engine.begin() as connection:
         if is_postgres(connection):
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        metadata.create_all(connection)
+        command.upgrade(_config(connection), "head")
         if is_postgres(connection):
             _create_job_tables(connection)
+
+
+def _config(connection: Connection) -> "Config":
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config
 
 
 def _create_job_tables(connection: Connection) -> None:
@@ -28,3 +48,18 @@ def _create_job_tables(connection: Connection) -> None:
         cursor = connection.connection.cursor()  # beneath SQLAlchemy, for which a % in this text would be a parameter
         cursor.execute(SchemaManager.get_schema())
         cursor.close()
+
+
+def write_migration(message: str) -> None:
+    """Write a migration that brings the tables of the migrations so far to what the code says."""
+    from alembic import command
+
+    with create_engine("sqlite://").begin() as connection:
+        config = _config(connection)
+        command.upgrade(config, "head")
+        number = len(list(Path(__file__).parent.glob("migrations/versions/[0-9]*.py"))) + 1
+        command.revision(config, message, autogenerate=True, rev_id=f"{number:04}")
+
+
+if __name__ == "__main__":
+    write_migration(sys.argv[1])

@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from agent.ledger import migrate
 from agent.ledger.database import Database, PostgresDatabase, SqliteDatabase
@@ -28,13 +29,17 @@ async def sqlite(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
 
 @pytest.fixture
 async def postgres(postgres_server: str) -> AsyncIterator[PostgresDatabase]:
-    from agent.ledger.schema import metadata
-
     database = PostgresDatabase(postgres_server)
-    await asyncio.to_thread(metadata.drop_all, database.engine)
+    await asyncio.to_thread(_empty, database)
     await asyncio.to_thread(migrate.upgrade, database.engine)
     yield database
     await database.aclose()
+
+
+def _empty(database: PostgresDatabase) -> None:
+    with database.engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
