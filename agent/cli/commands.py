@@ -3,13 +3,11 @@
 A command's module is imported when the command runs, not before; one whose module is missing is not listed.
 """
 
-from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Final
+from typing import Final, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):  # a dataclass would import `inspect`, a third of what `balas --help` takes
     """`target` is `module:attribute`, a Typer app or the function of a single command; `log_level` what it logs by default."""
 
     name: str

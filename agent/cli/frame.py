@@ -8,8 +8,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from agent.cli.commands import Command, available, find
 from agent.errors import UsageError
@@ -34,8 +33,7 @@ Options
 """
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
+class _Call(NamedTuple):
     """What the command line asks for; options of the frame may stand before or after the command."""
 
     command: str | None = None
