@@ -30,6 +30,7 @@ _EXTENSIONS = {
     "application/pdf": "pdf",
     "text/plain": "txt",
 }
+_NOT_SAYING = {"application/octet-stream", "application/x-www-form-urlencoded"}  # what programs claim that do not know
 _MIME_TYPES = {extension: mime for mime, extension in _EXTENSIONS.items() if mime != "audio/webm"} | {
     "jpeg": "image/jpeg",
     "oga": "audio/ogg",
@@ -76,7 +77,7 @@ def type_of(name: str, data: bytes, claimed: str | None) -> str:
     if found == "audio/webm" and (claimed or "").startswith("video/"):
         return "video/webm"
     plain = (claimed or "").partition(";")[0].strip().lower()
-    if found is None and plain and plain != "application/octet-stream":
+    if found is None and plain and plain not in _NOT_SAYING:
         return plain
     return found or _MIME_TYPES.get(PurePosixPath(name).suffix[1:].lower(), "application/octet-stream")
 

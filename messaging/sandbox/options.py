@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from messaging.sandbox.records import EVENT_TYPES, WebhookTarget
+from messaging.sandbox.records import EVENT_TYPES
 from settings import Rate
 
 Clock = Callable[[], datetime]
@@ -73,8 +73,3 @@ class SandboxOptions:
     storage: Path | None = None
     allowed_hosts: tuple[str, ...] = ()
     clock: Clock = utc_now
-
-    def targets(self) -> tuple[WebhookTarget, ...]:
-        if self.webhook_url is None:
-            return ()
-        return (WebhookTarget(1, self.webhook_url, self.webhook_secret, self.webhook_events),)

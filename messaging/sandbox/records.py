@@ -211,12 +211,16 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class WebhookTarget:
-    """Where events go. `secret` signs them; `events` are the types it wants."""
+    """Where events go. `secret` signs them; `events` are the types it wants.
+
+    A program that names its target finds it again after a restart, with what is still waiting for it.
+    """
 
     id: int
     url: str
     secret: str
     events: tuple[str, ...] = EVENT_TYPES
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,7 @@ class RunningSandbox:
         self._options = options or SandboxOptions(port=0)
         self._server: _EmbeddedServer | None = None
         self._task: asyncio.Task[None] | None = None
+        self._targets = 0
         self.state: Sandbox
 
     async def __aenter__(self) -> Self:
@@ -160,8 +161,12 @@ class RunningSandbox:
         return self.state.options.token
 
     def send_webhooks_to(self, url: str, secret: str, events: tuple[str, ...] = EVENT_TYPES) -> WebhookTarget:
-        """Add a webhook target, e.g. once the agent's port is known."""
-        return self.state.webhooks.add(url, secret, events)
+        """Add a webhook target, e.g. once the agent's port is known.
+
+        With `storage`, the first, second … target of a later run takes the place of that of the earlier one.
+        """
+        self._targets += 1
+        return self.state.webhooks.add(url, secret, events, f"program {self._targets}")
 
     def phone(self, phone: str, first_name: str = "Pelanggan", language: str | None = None) -> Contact:
         """The contact with this number, new or known."""

@@ -90,8 +90,9 @@ class Sandbox:
             self._storage.start()
         if not loaded:
             self._seed()
-        for target in self.options.targets():
-            self.webhooks.restore_target(target)
+        options = self.options
+        if options.webhook_url is not None:
+            self.webhooks.add(options.webhook_url, options.webhook_secret, options.webhook_events, "start")
         await self.webhooks.start()
         self.messages.resume()
 

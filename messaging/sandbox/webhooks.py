@@ -105,13 +105,20 @@ class Webhooks:
         self._lines.clear()
         self.deliveries.clear()
 
-    def add(self, url: str, secret: str, events: tuple[str, ...] = EVENT_TYPES) -> WebhookTarget:
-        """Raises: `Invalid` for what is no http(s) address, or the 36th target."""
+    def add(
+        self, url: str, secret: str, events: tuple[str, ...] = EVENT_TYPES, name: str | None = None
+    ) -> WebhookTarget:
+        """A target of the same name is replaced, and what waits for it goes to the new address.
+
+        Raises:
+            Invalid: no http(s) address, or the 36th target.
+        """
         if not url.startswith(("http://", "https://")):
             raise Invalid(f"url: {url!r} is not an http or https address")
-        if len(self.targets) >= MOST_TARGETS:
+        known = next((target.id for target in self.targets.values() if name is not None and target.name == name), None)
+        if known is None and len(self.targets) >= MOST_TARGETS:
             raise Invalid(f"webhooks: a workspace has at most {MOST_TARGETS}")
-        target = WebhookTarget(1 + max(self.targets, default=0), url, secret, events)
+        target = WebhookTarget(known or 1 + max(self.targets, default=0), url, secret, events, name)
         self.restore_target(target)
         return target
 

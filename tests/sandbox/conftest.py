@@ -40,6 +40,7 @@ async def sandbox(running: RunningSandbox) -> RunningSandbox:
     """A sandbox as on its first day."""
     for number in list(running.state.webhooks.targets):
         running.state.webhooks.remove(number)
+    running._targets = 0
     running.state.reset()
     return running
 

@@ -43,6 +43,19 @@ async def test_an_event_that_was_waiting_is_delivered_after_the_restart(tmp_path
         await receiver.wait_for("message.received")
 
 
+async def test_a_program_that_comes_back_elsewhere_gets_what_was_waiting_for_it(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    options = replace(QUICK, storage=tmp_path / "sandbox.db", webhook_tries=1000)
+    async with RunningSandbox(options) as first:
+        first.send_webhooks_to("http://127.0.0.1:9/", "s")
+        first.say(1, "halo")
+    async with RunningSandbox(options) as second:
+        second.send_webhooks_to(receiver.url, "s")
+        await receiver.wait_for("message.received")
+        assert len(second.state.webhooks.targets) == 1
+
+
 async def test_a_reset_is_kept_too(tmp_path: Path) -> None:
     options = replace(QUICK, storage=tmp_path / "sandbox.db")
     async with RunningSandbox(options) as first:
