@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import pytest_asyncio
 
 from tests.voice.conftest import MODEL, SPOKEN
 from tests.voice.recordings import RATE, bomb, encode, samples
@@ -23,6 +24,7 @@ from voice.models import find
 from voice.pool import Workers
 from voice.settings import VoiceSettings
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
@@ -34,6 +36,20 @@ async def workers(folder: Path | None = MODEL, count: int = 1, **changes: Any) -
         yield pool
     finally:
         await pool.aclose()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def pool() -> AsyncIterator[Workers]:
+    """One worker that these tests share; each leaves it idle."""
+    async with workers() as shared:
+        yield shared
+
+
+async def idle_worker(pool: Workers) -> int:
+    """The process number of the one worker, which is started if it has to be."""
+    await pool.warm()
+    (pid,) = pool.pids()
+    return pid
 
 
 def text(answer: dict[str, Any]) -> str:
@@ -56,27 +72,23 @@ async def test_nothing_is_started_before_the_first_note() -> None:
         assert pool.pids() == []
 
 
-async def test_a_worker_killed_over_a_note_is_replaced_and_the_note_is_heard() -> None:
-    async with workers() as pool:
-        await pool.warm()
-        (pid,) = pool.pids()
-        os.kill(pid, signal.SIGSTOP)  # so that it is surely at work when it dies
-        note = asyncio.create_task(pool.run(["id"], SPOKEN[0].audio))
-        await until_running(pool)
-        os.kill(pid, signal.SIGKILL)
+async def test_a_worker_killed_over_a_note_is_replaced_and_the_note_is_heard(pool: Workers) -> None:
+    pid = await idle_worker(pool)
+    os.kill(pid, signal.SIGSTOP)  # so that it is surely at work when it dies
+    note = asyncio.create_task(pool.run(["id"], SPOKEN[0].audio))
+    await until_running(pool)
+    os.kill(pid, signal.SIGKILL)
 
-        assert text(await note) == SPOKEN[0].text
-        assert pool.crashes == 1
-        assert pool.pids() != [pid]
+    assert text(await note) == SPOKEN[0].text
+    assert pool.crashes == 1
+    assert pool.pids() != [pid]
 
 
-async def test_a_worker_that_died_while_idle_costs_nothing() -> None:
-    async with workers() as pool:
-        await pool.warm()
-        (pid,) = pool.pids()
-        os.kill(pid, signal.SIGKILL)
+async def test_a_worker_that_died_while_idle_costs_nothing(pool: Workers) -> None:
+    pid = await idle_worker(pool)
+    os.kill(pid, signal.SIGKILL)
 
-        assert text(await pool.run(["id"], SPOKEN[0].audio)) == SPOKEN[0].text
+    assert text(await pool.run(["id"], SPOKEN[0].audio)) == SPOKEN[0].text
 
 
 @linux
@@ -89,8 +101,7 @@ async def test_a_worker_without_enough_memory_crashes_twice_and_says_what_to_do(
 
 async def test_a_worker_past_its_deadline_is_killed_and_the_next_note_is_heard() -> None:
     async with workers(deadline="30s") as pool:
-        await pool.warm()
-        (pid,) = pool.pids()
+        pid = await idle_worker(pool)
         os.kill(pid, signal.SIGSTOP)
         pool._deadline = timedelta(seconds=0.3)
         with pytest.raises(DeadlinePassed, match=r"voice\.deadline"):
@@ -110,44 +121,40 @@ async def test_two_notes_at_once_are_heard_by_two_workers() -> None:
         assert len(pool.pids()) == 2
 
 
-async def test_no_more_workers_run_than_allowed_and_the_rest_waits_its_turn() -> None:
-    async with workers(count=1) as pool:
-        notes = [asyncio.create_task(pool.run(["id", "en"], note.audio)) for note in SPOKEN[:3]]
-        await until_running(pool)
+async def test_no_more_workers_run_than_allowed_and_the_rest_waits_its_turn(pool: Workers) -> None:
+    notes = [asyncio.create_task(pool.run(["id", "en"], note.audio)) for note in SPOKEN[:3]]
+    await until_running(pool)
 
-        assert (pool.running, pool.waiting) == (1, 2)
-        assert [text(await note) for note in notes] == [note.text for note in SPOKEN[:3]]
-        assert (pool.running, pool.waiting, len(pool.pids())) == (0, 0, 1)
+    assert (pool.running, pool.waiting) == (1, 2)
+    assert [text(await note) for note in notes] == [note.text for note in SPOKEN[:3]]
+    assert (pool.running, pool.waiting, len(pool.pids())) == (0, 0, 1)
 
 
-async def test_a_cancelled_note_frees_its_worker_between_two_windows() -> None:
+async def test_a_cancelled_note_frees_its_worker_between_two_windows(pool: Workers) -> None:
     long = encode(np.concatenate([samples(note.audio) for note in SPOKEN] * 3), "wav", "pcm_s16le")
-    async with workers() as pool:
-        await pool.warm()
-        (pid,) = pool.pids()
-        note = asyncio.create_task(pool.run(["id", "en"], long))
-        await until_running(pool)
-        await asyncio.sleep(0.1)
-        note.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await note
+    pid, crashes = await idle_worker(pool), pool.crashes
+    note = asyncio.create_task(pool.run(["id", "en"], long))
+    await until_running(pool)
+    await asyncio.sleep(0.1)
+    note.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await note
 
-        assert text(await pool.run(["id"], SPOKEN[0].audio)) == SPOKEN[0].text
-        assert pool.pids() == [pid]
-        assert pool.crashes == 0
+    assert text(await pool.run(["id"], SPOKEN[0].audio)) == SPOKEN[0].text
+    assert pool.pids() == [pid]
+    assert pool.crashes == crashes
 
 
-async def test_a_note_cancelled_in_the_queue_is_never_worked_on() -> None:
-    async with workers() as pool:
-        first = asyncio.create_task(pool.run(["id"], SPOKEN[0].audio))
-        await until_running(pool)
-        second = asyncio.create_task(pool.run(["id"], SPOKEN[1].audio))
-        await asyncio.sleep(0)
-        second.cancel()
+async def test_a_note_cancelled_in_the_queue_is_never_worked_on(pool: Workers) -> None:
+    first = asyncio.create_task(pool.run(["id"], SPOKEN[0].audio))
+    await until_running(pool)
+    second = asyncio.create_task(pool.run(["id"], SPOKEN[1].audio))
+    await asyncio.sleep(0)
+    second.cancel()
 
-        assert text(await first) == SPOKEN[0].text
-        await pool.warm()  # its turn in the queue has come and gone
-        assert (pool.waiting, pool.running) == (0, 0)
+    assert text(await first) == SPOKEN[0].text
+    await pool.warm()  # its turn in the queue has come and gone
+    assert (pool.waiting, pool.running) == (0, 0)
 
 
 async def test_a_worker_is_replaced_after_so_many_notes() -> None:
@@ -163,8 +170,7 @@ async def test_a_worker_is_replaced_after_so_many_notes() -> None:
 
 async def test_closing_ends_every_process_and_tells_who_waits() -> None:
     async with workers() as pool:
-        await pool.warm()
-        (pid,) = pool.pids()
+        pid = await idle_worker(pool)
         notes = [asyncio.create_task(pool.run(["id"], note.audio)) for note in SPOKEN[:2]]
         await until_running(pool)
         await pool.aclose()
@@ -195,24 +201,22 @@ async def test_without_a_model_a_worker_measures_sound_and_speech() -> None:
 
 
 @linux
-async def test_a_bomb_costs_a_worker_a_few_megabytes() -> None:
-    async with workers() as pool:
-        await pool.run(["id"], SPOKEN[0].audio)
-        (pid,) = pool.pids()
-        before = _peak(pid)
-        with pytest.raises(TooLong):
-            await pool.run(["id"], bomb(3600))
+async def test_a_bomb_costs_a_worker_a_few_megabytes(pool: Workers) -> None:
+    await pool.run(["id"], SPOKEN[0].audio)
+    (pid,) = pool.pids()
+    before = _peak(pid)
+    with pytest.raises(TooLong):
+        await pool.run(["id"], bomb(3600))
 
-        assert pool.pids() == [pid]
-        assert _peak(pid) - before < 40 * 2**20  # five minutes are 10 MB of samples; an hour would be 115 MB
+    assert pool.pids() == [pid]
+    assert _peak(pid) - before < 40 * 2**20  # five minutes are 10 MB of samples; an hour would be 115 MB
 
 
 @linux
 async def test_a_worker_has_no_secret_of_its_parent_and_cannot_go_online(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     async with workers() as pool:
-        await pool.warm()
-        (pid,) = pool.pids()
+        pid = await idle_worker(pool)
         environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
         limits = Path(f"/proc/{pid}/limits").read_text()
 

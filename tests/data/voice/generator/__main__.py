@@ -51,7 +51,8 @@ def main() -> None:
             make_clips(arguments.work, arguments.scale, arguments.processes)
         case "train":
             try:
-                from generator.training import Schedule, train as learn
+                from generator.training import Schedule
+                from generator.training import train as learn
             except ModuleNotFoundError as error:
                 sys.exit(f"{error.name} is needed to train: pip install torch")
             learn(arguments.work, Schedule(arguments.minutes, arguments.steps, arguments.rate), arguments.first)
