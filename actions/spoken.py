@@ -22,13 +22,18 @@ DIGITS = (
     | _counted("zero one two three four five six seven eight nine")
     | {"kosong": 0, "sifar": 0, "oh": 0, "lapan": 8}
 )
+# One of something, and so many people together.
+_COUNTED_THINGS = dict.fromkeys(
+    "sebuah secangkir segelas sebotol sekilo seliter seporsi sebungkus sekotak sepotong selembar sebiji seekor seorang".split(),
+    1,
+) | {f"ber{word}": number for word, number in DIGITS.items() if number > 1}
 _TEENS = _counted(
     "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen", first=10
 ) | _counted("sepuluh sebelas", first=10)
 _TENS = _counted("twenty thirty forty fifty sixty seventy eighty ninety", first=20, step=10)
 _SCALES = (
-    dict.fromkeys("ribu rbu rb k thousand".split(), 10**3)
-    | dict.fromkeys("juta jt million mio".split(), 10**6)
+    dict.fromkeys("ribu ribuan rbu rb rban k thousand".split(), 10**3)
+    | dict.fromkeys("juta jutaan jt million mio".split(), 10**6)
     | dict.fromkeys("miliar milyar billion".split(), 10**9)
     | dict.fromkeys("lusin dozen".split(), 12)
 )
@@ -142,6 +147,9 @@ class _Adder:
                 self._part(number, Decimal(1))
         elif item in DIGITS:
             self._part(Decimal(DIGITS[item]), Decimal(1))
+        elif item in _COUNTED_THINGS:
+            self._end()
+            self.found.add(Decimal(_COUNTED_THINGS[item]))
         elif item in _TEENS:
             self._part(Decimal(_TEENS[item]), Decimal(1))
         elif item in _TENS:

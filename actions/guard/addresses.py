@@ -132,6 +132,7 @@ class PrivateHosts:
                 and address in entry.network
                 and (single or address not in _METADATA)
             )
-        return entry.name == host.lower() and not (
-            address.is_multicast or address.is_unspecified or address in _METADATA
-        )
+        if address.is_multicast or address.is_unspecified or address in _METADATA:
+            return False
+        named = host.lower()
+        return entry.name == named or (entry.name == "localhost" and address.is_loopback and named == str(address))

@@ -51,6 +51,9 @@ def is_said(value: Any, *texts: str, **schema: Any) -> bool:
         (3, "beli tiga cup"),
         (12, "dua belas"),
         (24, "dua lusin"),
+        (1, "pesan secangkir kopi"),
+        (4, "meja untuk berempat"),
+        (50000, "sekitar 50rban"),
         (25, "meja dua lima"),
     ],
 )
