@@ -37,7 +37,8 @@ class World:
     config: dict[str, Any]
     agent: asyncio.subprocess.Process | None = None
     log: list[str] = field(default_factory=list)
-    _reading: asyncio.Task[None] | None = None
+    _reading: list[asyncio.Task[None]] = field(default_factory=list)
+    _processes: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -52,7 +53,20 @@ class World:
     ) -> None:
         """Start the agent and wait until it is ready (or has died)."""
         self.write()
-        self.agent = await asyncio.create_subprocess_exec(
+        self.agent = await self.spawn(*command, environment=environment)
+        async with httpx.AsyncClient() as client:
+            for _ in range(1200):
+                if self.agent.returncode is not None:
+                    return
+                with suppress(httpx.HTTPError):
+                    if (await client.get(f"{self.url}/readyz")).status_code == 200:
+                        return
+                await asyncio.sleep(0.05)
+        raise AssertionError("the agent did not get ready:\n" + "\n".join(self.log[-30:]))
+
+    async def spawn(self, *command: str, environment: Mapping[str, str] | None = None) -> asyncio.subprocess.Process:
+        """Start a process of the agent, e.g. another `worker`."""
+        process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "agent",
@@ -65,16 +79,9 @@ class World:
             stderr=asyncio.subprocess.STDOUT,
             env={**os.environ, **(environment or {})},
         )
-        self._reading = asyncio.create_task(self._read(self.agent))
-        async with httpx.AsyncClient() as client:
-            for _ in range(1200):
-                if self.agent.returncode is not None:
-                    return
-                with suppress(httpx.HTTPError):
-                    if (await client.get(f"{self.url}/readyz")).status_code == 200:
-                        return
-                await asyncio.sleep(0.05)
-        raise AssertionError("the agent did not get ready:\n" + "\n".join(self.log[-30:]))
+        self._reading.append(asyncio.create_task(self._read(process)))
+        self._processes.append(process)
+        return process
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
@@ -102,8 +109,7 @@ class World:
             self.agent.terminate()
         async with asyncio.timeout(40):
             code = await self.agent.wait()
-        if self._reading is not None:
-            await self._reading
+        await asyncio.gather(*self._reading)
         return code
 
     async def texts(
@@ -145,7 +151,4 @@ async def world(folder: Path, **changes: Any) -> AsyncIterator[World]:
         try:
             yield one
         finally:
-            if one.agent is not None and one.agent.returncode is None:
-                await one.kill()
-            if one._reading is not None:
-                await one._reading
+            await one.close()

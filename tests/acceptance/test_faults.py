@@ -1,0 +1,172 @@
+"""The platform misbehaves, customers write at the wrong moment: the same reply, once, in order."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from messaging.sandbox.faults import FaultName
+from tests.acceptance.shop import shop
+from tests.acceptance.stub_model import Answer, Asked
+from tests.acceptance.world import World, world
+
+LOOPBACK = {"allow_private": ["127.0.0.1"]}
+
+
+@pytest.mark.parametrize(
+    ("fault", "settings"),
+    [
+        ("rate_limited", {"times": 2, "seconds": 1, "only": "sends"}),
+        ("queued", {"times": 1}),
+        ("server_error", {"times": 2, "only": "sends"}),
+        ("drop_answer", {"times": 1, "seconds": 0.1}),
+        ("duplicate_webhooks", {}),
+        ("slow", {"seconds": 1, "only": "sends"}),
+    ],
+)
+async def test_a_platform_in_trouble_gets_the_same_reply_later_and_once(
+    tmp_path: Path, fault: FaultName, settings: dict[str, object]
+) -> None:
+    async with world(tmp_path) as here:
+        await here.start()
+        here.sandbox.fault(fault, **settings)
+        budi = here.sandbox.phone("+6281234567802")
+        here.sandbox.say(budi, "buka jam berapa?")
+        assert await here.texts(budi, within=60) == ["Jawaban untuk: buka jam berapa?"]
+        await here.settled(3)
+        assert len(here.sandbox.sent(budi)) == 1
+        assert len(here.model.asked) == 1
+
+
+async def test_a_platform_that_times_out_after_sending_is_asked_before_sending_again(tmp_path: Path) -> None:
+    messaging = {"timeout": "1s"}
+    async with world(tmp_path) as here:
+        here.config["messaging"] |= messaging
+        here.sandbox.fault("drop_answer", times=1, seconds=5)
+        await here.start()
+        budi = here.sandbox.phone("+6281234567802")
+        here.sandbox.say(budi, "buka jam berapa?")
+        await here.texts(budi)
+        await here.settled(6)
+        assert len(here.sandbox.sent(budi)) == 1
+        assert any("delivery_found" in line for line in here.log)
+
+
+async def test_a_question_that_lands_while_the_model_thinks_is_answered_with_the_first(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        here.model.delay = 1.0
+        await here.start()
+        budi = here.sandbox.phone("+6281234567802")
+        here.sandbox.say(budi, "buka jam berapa?")
+        await _thinking(here)
+        here.sandbox.say(budi, "dan di mana lokasinya?")
+        (reply,) = await here.texts(budi)
+        await here.settled(2.5)
+        assert len(here.sandbox.sent(budi)) == 1
+        assert "buka jam berapa?" in reply
+        assert "dan di mana lokasinya?" in reply
+
+
+async def test_what_lands_after_an_effect_is_answered_by_the_next_turn(tmp_path: Path) -> None:
+    def answer(asked: Asked) -> Answer:
+        if "KS-10234" in asked.question and not asked.results:
+            return {"call": "cancel_order", "arguments": {"order_id": "KS-10234"}}
+        return f"[{asked.question}] {' '.join(asked.results)}"
+
+    async with shop() as store, world(tmp_path, actions=store.actions(), network=LOOPBACK) as here:
+        store.delay = 1.0
+        here.model.answer = answer
+        await here.start()
+        budi = here.sandbox.phone("+6281234567802")
+        here.sandbox.say(budi, "batalkan KS-10234")
+        while not store.calls:
+            await asyncio.sleep(0.02)
+        here.sandbox.say(budi, "buka jam berapa?")
+        first, second = await here.texts(budi, count=2)
+        assert "dibatalkan" in first
+        assert "buka jam berapa?" in second
+        assert store.cancelled == {"KS-10234": 1}
+
+
+async def test_an_effect_that_needs_a_yes_waits_for_it_even_over_a_restart(tmp_path: Path) -> None:
+    def answer(asked: Asked) -> Answer:
+        if not asked.results and "KS-10234" in asked.question:
+            return {"call": "cancel_order", "arguments": {"order_id": "KS-10234"}}
+        return f"Hasil: {' '.join(asked.results)}"
+
+    actions_with_question = {"confirm": "Batalkan pesanan {order_id}?"}
+    async with (
+        shop() as store,
+        world(tmp_path, actions=store.actions(**actions_with_question), network=LOOPBACK) as here,
+    ):
+        here.model.answer = answer
+        await here.start()
+        budi = here.sandbox.phone("+6281234567802")
+        asked = here.sandbox.say(budi, "batalkan KS-10234")
+        assert await here.texts(budi) == ["Batalkan pesanan KS-10234?"]
+        assert store.cancelled == {}
+        await here.kill()
+        await here.start()
+        asked = here.sandbox.say(budi, "iya")
+        (reply,) = await here.texts(budi, after=asked)
+        assert "dibatalkan" in reply
+        assert store.cancelled == {"KS-10234": 1}
+        again = here.sandbox.say(budi, "iya")
+        await here.texts(budi, after=again)
+        assert store.cancelled == {"KS-10234": 1}
+
+
+async def test_an_id_that_nobody_mentioned_is_not_sent_to_the_shop(tmp_path: Path) -> None:
+    def answer(asked: Asked) -> Answer:
+        if not asked.results:
+            return {"call": "get_order", "arguments": {"order_id": "KS-99999"}}
+        return "Boleh minta nomor pesanannya?"
+
+    async with shop() as store, world(tmp_path, actions=store.actions(), network=LOOPBACK) as here:
+        here.model.answer = answer
+        await here.start()
+        budi = here.sandbox.phone("+6281234567802")
+        here.sandbox.say(budi, "pesanan saya sudah sampai mana?")
+        assert await here.texts(budi) == ["Boleh minta nomor pesanannya?"]
+        assert store.calls == []
+
+
+async def test_a_claim_without_a_receipt_is_never_sent(tmp_path: Path) -> None:
+    async with shop() as store, world(tmp_path, actions=store.actions(), network=LOOPBACK) as here:
+        here.model.answer = lambda _asked: "Baik Kak, pesanan KS-10234 sudah saya batalkan."
+        await here.start()
+        budi = here.sandbox.phone("+6281234567802")
+        here.sandbox.say(budi, "batalkan KS-10234")
+        (reply,) = await here.texts(budi)
+        assert "batalkan" not in reply
+        assert store.cancelled == {}
+        assert len(here.model.asked) == 2, "it was given one chance to put it right"
+
+
+async def test_a_model_that_repeats_the_same_call_is_broken_off(tmp_path: Path) -> None:
+    async with shop() as store, world(tmp_path, actions=store.actions(), network=LOOPBACK) as here:
+        here.model.answer = lambda _asked: {"call": "get_order", "arguments": {"order_id": "KS-10234"}}
+        await here.start()
+        budi = here.sandbox.phone("+6281234567802")
+        here.sandbox.say(budi, "pesanan KS-10234 di mana?")
+        await here.texts(budi)
+        assert len(store.calls) == 1
+        assert len(here.model.asked) <= 5
+
+
+async def test_five_hundred_webhooks_at_once_are_all_answered_once(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        await here.start()
+        people = [here.sandbox.phone(f"+628120000{n:04d}") for n in range(500)]
+        for person in people:
+            here.sandbox.say(person, f"pertanyaan {person.id} berapa?")
+        async with asyncio.timeout(120):
+            while len(here.sandbox.sent()) < 500:
+                await asyncio.sleep(0.2)
+        await here.settled(1)
+        assert sorted(message.contact for message in here.sandbox.sent()) == sorted(person.id for person in people)
+
+
+async def _thinking(here: World) -> None:
+    while not here.model.busy:
+        await asyncio.sleep(0.02)
