@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from actions.action import Context, Json, Outcome, SendPayment
+from actions.provenance import found
 from actions.qris.amounts import Ambiguous, Amount, format_rupiah
 from actions.qris.book import KnownPayment, PaymentBook
 from actions.qris.caption import language_of
@@ -20,8 +21,9 @@ from actions.qris.errors import GatewayError, GatewayUnavailable, PayloadError
 from actions.qris.gateways.gateway import Gateway
 from actions.qris.payload import parse
 from actions.qris.phrases import say
-from actions.qris.provenance import amounts_in, is_yes, mentioned, spoken_amount, texts_in
+from actions.qris.provenance import amounts_in, is_yes, mentioned, spoken_amount
 from actions.qris.settings import QrisSettings
+from actions.spoken import contains
 
 NAME = "send_qris"
 DESCRIPTION = (
@@ -122,27 +124,27 @@ class SendQris:
         wanted_reference = str(reference) if reference is not None else None
         amount = arguments.get("amount")
         if amount is None:
-            found = self._read_off(context, known, wanted_reference)
+            settled = self._read_off(context, known, wanted_reference)
         elif isinstance(amount, bool) or not isinstance(amount, int) or amount < 1:
             return Outcome("refused", f"amount is {amount!r}; it must be a whole number of rupiah, e.g. 50000.")
         else:
-            found = self._trace(amount, context, known, wanted_reference)
-        if isinstance(found, _Wanted) and found.amount > self._settings.limit:
+            settled = self._trace(amount, context, known, wanted_reference)
+        if isinstance(settled, _Wanted) and settled.amount > self._settings.limit:
             limit = format_rupiah(self._settings.limit)
-            return _refuse(context, "limit", amount=format_rupiah(found.amount), limit=limit)
-        return found
+            return _refuse(context, "limit", amount=format_rupiah(settled.amount), limit=limit)
+        return settled
 
     def _read_off(self, context: Context, known: Sequence[KnownPayment], reference: str | None) -> "_Wanted | Outcome":
         """No amount was passed: the customer's last message names one, or the last code is meant."""
         last = context.said[-1] if context.said else ""
-        found = spoken_amount(last)
-        if found is None and is_yes(last) and len(context.said) > 1:
-            found = spoken_amount(context.said[-2])
-        if isinstance(found, Ambiguous):
-            agreed = is_yes(last) and len(found.readings) == 1
-            return _Wanted(found.readings[0], reference) if agreed else _ask_which(context, found)
-        if isinstance(found, Amount):
-            return self._trace(int(found), context, known, reference)
+        named = spoken_amount(last)
+        if named is None and is_yes(last) and len(context.said) > 1:
+            named = spoken_amount(context.said[-2])
+        if isinstance(named, Ambiguous):
+            agreed = is_yes(last) and len(named.readings) == 1
+            return _Wanted(named.readings[0], reference) if agreed else _ask_which(context, named)
+        if isinstance(named, Amount):
+            return self._trace(int(named), context, known, reference)
         if says_paid(last):
             return replace(told(known[0] if known else None, context), status="refused")
         if known and known[0].state in ("open", "expired") and reference in (None, known[0].reference):
@@ -246,8 +248,8 @@ def _check_reference(reference: Json, context: Context) -> Outcome | None:
         or not (reference.isascii() and reference.isprintable())
     ):
         return Outcome("refused", f"reference is {reference!r}; it must be 1 to 25 plain characters.")
-    known = texts_in(context.results)
-    if reference in known or any(reference.lower() in text.lower() for text in context.said):
+    results = (result for outputs in context.results.values() for result in outputs)
+    if contains("\n".join(context.said), reference) or any(found(reference, result) for result in results):
         return None
     return Outcome(
         "refused", f"Nobody mentioned the reference {reference!r}. Leave it out, or ask for the order number."
@@ -290,8 +292,8 @@ def _refuse(context: Context, name: str, **values: str) -> Outcome:
     return Outcome("refused", say(name, language_of(context.language), **values))
 
 
-def _ask_which(context: Context, found: Ambiguous) -> Outcome:
-    choices = [format_rupiah(reading) for reading in found.readings]
+def _ask_which(context: Context, unclear: Ambiguous) -> Outcome:
+    choices = [format_rupiah(reading) for reading in unclear.readings]
     language = language_of(context.language)
     if len(choices) < 2:
         return Outcome("refused", say("unclear", language, reading=choices[0]))

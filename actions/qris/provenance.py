@@ -59,11 +59,6 @@ def amounts_in(results: Mapping[str, Sequence[Json]], *, without: str) -> set[in
     }
 
 
-def texts_in(results: Mapping[str, Sequence[Json]]) -> set[str]:
-    """Every text and number in the results of earlier actions, as text."""
-    return {str(leaf) for outputs in results.values() for output in outputs for leaf in _leaves(output)}
-
-
 def _amounts(output: Json) -> Iterator[int]:
     for leaf in _leaves(output):
         if isinstance(leaf, bool):

@@ -92,6 +92,8 @@ async def test_a_reference_that_nobody_named_is_refused():
     outcome = await action().run({"amount": 50000, "reference": "KS-99999"}, context("bayar 50rb"))
     assert outcome.status == "refused"
     assert "KS-99999" in outcome.content
+    assert (await action().run({"amount": 50000, "reference": "r"}, context("bayar 50rb"))).status == "refused"
+    assert (await offered(action(), context("bayar 50rb, ks 10234"), reference="KS-10234")).reference == "KS-10234"
 
 
 @pytest.mark.parametrize("said", ["bayar 1.500rb", "bayar 5m", "18.000 atau 20.000 ya"])
