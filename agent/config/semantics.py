@@ -39,22 +39,25 @@ def doubts(config: AgentConfig, document: Document) -> list[Problem]:
     _model(config, problems)
     _messaging(config, problems)
     _knowledge(config, problems)
+    _chroma(config, problems)
     _voice(config, problems)
     return problems.found
 
 
 def _workers(config: AgentConfig, problems: _Problems) -> None:
-    if not config.workers:
-        return
-    if config.storage_url.startswith("sqlite"):
+    if config.workers and config.storage_url.startswith("sqlite"):
         problems.add(
             ("workers",),
             "several workers need PostgreSQL, found SQLite; set storage: postgresql://…, or workers: false",
         )
-    if config.knowledge.chroma.url is None and config.knowledge.sources:
+
+
+def _chroma(config: AgentConfig, problems: _Problems) -> None:
+    if config.workers and config.knowledge.sources and config.knowledge.chroma.url is None:
         problems.add(
             ("workers",),
-            "the embedded Chroma belongs to one process; set knowledge.chroma.url to a Chroma server, or workers: false",
+            "the embedded Chroma belongs to one process of a machine, the others search by keywords only; "
+            "set knowledge.chroma.url to a Chroma server",
         )
 
 

@@ -79,20 +79,20 @@ def test_a_whisper_model_that_is_not_on_this_machine_is_a_warning(tmp_path: Path
     assert "there is no folder" in warning.message
 
 
-def test_several_workers_need_postgresql_and_a_chroma_server() -> None:
-    text = MINIMAL + "workers: true\nknowledge: {sources: [docs/*.md]}\n"
-
-    found = examine_text(text, environment={})
+def test_several_workers_need_postgresql() -> None:
+    found = examine_text(MINIMAL + "workers: true\n", environment={})
 
     assert found.config is None
     assert [str(error) for error in found.errors] == [
         "agent.yaml:4:10: workers: several workers need PostgreSQL, found SQLite; "
         "set storage: postgresql://…, or workers: false",
-        "agent.yaml:4:10: workers: the embedded Chroma belongs to one process; "
-        "set knowledge.chroma.url to a Chroma server, or workers: false",
     ]
-    assert examine_text(
-        MINIMAL + "workers: true\nstorage: postgresql://db/balas\n"
-        "knowledge: {sources: [docs/*.md], chroma: {url: 'http://chroma:8000'}}\n",
-        environment={},
-    ).errors == ()  # fmt: skip
+
+
+def test_several_workers_should_have_a_chroma_server() -> None:
+    text = "workers: true\nstorage: postgresql://db/balas\nknowledge: {sources: ['https://a.example']%s}\n"
+
+    (warning,) = warnings(text % "")
+
+    assert warning.startswith("agent.yaml:4:10: workers: the embedded Chroma belongs to one process")
+    assert warnings(text % ", chroma: {url: 'http://chroma:8000'}") == []
