@@ -12,6 +12,9 @@ from actions.action import Context, Json, Outcome
 from actions.parameters import Parameter, Schema, model_schema
 from actions.provenance import bound_values, unsupported
 from actions.template import plain
+from actions.trees import deeper_than, encodable
+
+DEEPEST = 20  # levels of arguments; no declaration needs more
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,9 @@ class Arguments:
 
     def take(self, arguments: Mapping[str, Json], context: Context) -> Values | Outcome:
         """The values of a call, or the outcome that says why there is none."""
+        if deeper_than(dict(arguments), DEEPEST):
+            return Outcome("refused", "Nothing was called: the arguments are nested too deeply.")
+        arguments = {str(encodable(name)): encodable(value) for name, value in arguments.items()}
         bound, missing = bound_values(self._parameters, context)
         bound = {name: coerced(value, self._parameters[name]) for name, value in bound.items()}
         given: dict[str, Json] = {}

@@ -86,6 +86,9 @@ async def open_actions(
             elif isinstance(entry, SendQrisAction):
                 if all(action.name != "send_qris" for action in extra):
                     raise MissingAction("the built-in action send_qris needs payments.qris in agent.yaml")
+                from actions.qris.action import SendQris
+
+                extra = [one.described(entry) if isinstance(one, SendQris) else one for one in extra]
             elif isinstance(entry, BuiltinSettings):
                 add(await asyncio.to_thread(builtin_action, entry, clock=clock, timezone=timezone, files=files))
         for action in extra:

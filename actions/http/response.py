@@ -10,6 +10,7 @@ import jsonpath
 from actions.action import Json, Outcome
 from actions.http.settings import Response
 from actions.template import fill, plain
+from actions.trees import deeper_than
 
 SHOWN = 6000  # characters of an answer that the model reads; the rest would push the conversation out of its memory
 DEEPEST = 60  # levels of JSON; nested further it is an attack on whoever walks through it, and is taken as text
@@ -50,20 +51,7 @@ def parsed(content_type: str, body: bytes) -> Json:
         value: Json = json.loads(text)
     except (ValueError, RecursionError):
         return text.strip()
-    return value if _depth(value) <= DEEPEST else text.strip()
-
-
-def _depth(value: Json) -> int:
-    deepest, level = 0, [value]
-    while level and deepest <= DEEPEST:
-        deepest += 1
-        level = [
-            item
-            for each in level
-            if isinstance(each, dict | list)
-            for item in (each.values() if isinstance(each, dict) else each)
-        ]
-    return deepest
+    return text.strip() if deeper_than(value, DEEPEST) else value
 
 
 def picked(paths: Mapping[str, str] | None, value: Json) -> Json:

@@ -140,6 +140,22 @@ def test_looking_up_is_no_receipt_for_doing_and_a_code_is_none_for_a_payment(
     assert kinds(text, receipt) == [kind]
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Your order was cancelled on Monday.", True),
+        ("Order KS-1 has been cancelled.", True),
+        ("Pesanan sudah batalkan", True),
+        ("Pesanan KS-1 sudah saya batalkan.", False),
+        ("We cancelled it, your order is cancelled.", False),
+    ],
+)
+def test_a_state_that_was_looked_up_may_be_told_but_not_claimed(text: str, *, told: bool) -> None:
+    results = {"get_order": [{"id": "KS-1", "status": "dibatalkan"}]}
+    assert (unproven(text, ACTIONS, ["get_order"], results) == []) == told  # type: ignore[arg-type]
+    assert unproven(text, ACTIONS, ["get_order"], {"get_order": [{"status": "dikirim"}]})  # type: ignore[arg-type]
+
+
 def test_every_claim_of_a_reply_is_told_in_order() -> None:
     claims = unproven("Sudah saya batalkan. Tim kami akan menghubungi Kakak.", ACTIONS, ())  # type: ignore[arg-type]
     assert [(claim.text, claim.action) for claim in claims] == [

@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import json
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -12,10 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actions.action import Outcome
+from actions.arguments import Arguments, Values
 from actions.http.action import HttpAction
 from actions.http.build import BadValueError, build
 from actions.http.retry import wait_before
 from actions.http.settings import Request
+from actions.parameters import Parameter
 from actions.redaction import Redactor
 from actions.settings import DeclaredAction
 from tests.actions.conftest import NOW, Reply, Shop, context
@@ -244,6 +247,57 @@ async def test_json_nested_beyond_reason_is_taken_as_text(client: httpx.AsyncCli
         shop.on("/look", Reply(body=b'{"a":' * depth + b"1" + b"}" * depth))
         outcome = await look(client, shop, response={"pick": "$..b"})
         assert (outcome.status, outcome.data) == ("done", None)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+)
+_FUZZED = {
+    "text": {"from": "conversation"},
+    "pattern": {"pattern": "^KS-[0-9]+$", "from": "conversation"},
+    "at": {"format": "date-time", "from": "conversation"},
+    "n": {"type": "integer", "from": ["conversation", "get_order"]},
+    "list": {"type": "array", "items": {"type": "number"}},
+    "tree": {"type": "object", "properties": {"a": {}}},
+    "any": {"anyOf": [{"type": "string"}, {"type": "object"}]},
+}
+
+
+@given(
+    st.dictionaries(st.sampled_from(list(_FUZZED)) | st.text(max_size=3), _JSON),
+    st.lists(st.text(max_size=20), max_size=2),
+)
+def test_whatever_a_model_sends_is_answered_and_can_be_sent(arguments: dict[str, Any], said: list[str]) -> None:
+    parameters = {name: Parameter.model_validate({**schema, "optional": True}) for name, schema in _FUZZED.items()}
+    values = Arguments(parameters).take(arguments, context(said=[*said, json.dumps(arguments)]))
+    if isinstance(values, Outcome):
+        assert values.status == "refused"
+        return
+    body = {name: f"{{{name}}}" for name in _FUZZED}
+    request = Request.model_validate({"method": "POST", "url": "https://x.example/?q={text}&a={any}", "json": body})
+    call = build(request, values.all)
+    httpx.Request(**call.arguments())
+
+
+def test_what_no_request_can_carry_is_taken_out() -> None:
+    odd = {"text": "kopi \ud800 susu", "tree": {"a": "x", "\udfff": float("nan")}, "any": {"n": float("inf")}}
+    parameters = {name: Parameter.model_validate(_FUZZED[name] | {"from": "model"}) for name in odd}
+    values = Arguments(parameters).take(odd, context())  # type: ignore[arg-type]
+    assert isinstance(values, Values)
+    assert values.all == {"text": "kopi  susu", "tree": {"a": "x", "": None}, "any": {"n": None}}
+
+
+async def test_arguments_nested_beyond_reason_are_refused(client: httpx.AsyncClient, shop: Shop) -> None:
+    tree: Any = 1
+    for _ in range(5000):
+        tree = [tree]
+    action = opened(
+        client,
+        parameters={"tree": {"type": "array"}},
+        request={"method": "POST", "url": shop.url("/"), "json": {"t": "{tree}"}},
+    )
+    assert (await action.run({"tree": tree}, context())).status == "refused"
 
 
 async def test_a_number_in_a_custom_field_binds_a_text(client: httpx.AsyncClient, shop: Shop) -> None:
