@@ -1,10 +1,11 @@
 """The limiter: keeps us under a platform's rate for each key, e.g. one (method, path).
 
 A platform counts a request when it arrives: after it has left us, and before its answer is here. A slot that is given back one
-span after the answer is therefore always right, but wastes the time the answer took. So of that time only `SLACK` is waited,
-which keeps the rate above 95 %, plus what is unusual: an answer that took much longer than they do means that the request
-may have been late as well. Each 429 doubles the slack for its key, so that a platform whose arrivals scatter more soon has
-none to send. A sliding window counted this way also satisfies platforms that count in fixed windows or with a token bucket.
+span after the answer is therefore always right, but wastes the time the answer took. So that time is waited only as far as an
+allowance goes, which grows by `SHARE` of a span with each answer: quick answers save up for a slow one, and on average the rate
+stays above 95 %. Each 429 doubles the share for its key, so that a platform whose arrivals scatter more soon has none to send.
+What had to wait goes out spread over the span: bursts would make delays of their own. A sliding window counted this way also
+satisfies platforms that count in fixed windows or with a token bucket.
 """
 
 import asyncio
@@ -20,29 +21,13 @@ from messaging.errors import RateLimited
 from messaging.quota import Quota
 from settings import Rate
 
-SLACK = 0.045
-"""The share of a span that one request may be later on its way than the next one."""
+SHARE = 0.04
+"""How much of a span is waited for an answer, on average: the rest of the rate is 1 / 1.04, 96 %."""
 
-_MOST_SLACK = 0.5
+_MOST_SHARE = 0.5
+_SAVED = 0.2  # of a span: what quick answers can save up for a slow one
 _CALMER = 0.98
-
-
-@dataclass(slots=True, eq=False)
-class _Delay:
-    """How long answers usually take, as TCP estimates it (RFC 6298): a running average and twice the deviation from it."""
-
-    average: float | None = None
-    deviation: float = 0.0
-
-    def excess(self, seconds: float) -> float:
-        """How much of a delay is unusual: all of it as long as nothing is known. Learns from it."""
-        if self.average is None:
-            self.average, self.deviation = seconds, seconds / 2
-            return seconds
-        excess = max(0.0, seconds - self.average - 2 * self.deviation)
-        self.deviation += (abs(seconds - self.average) - self.deviation) / 4
-        self.average += (seconds - self.average) / 8
-        return excess
+_SPREAD = 0.5  # of an even pace: the other half is there to catch up after a slow answer
 
 
 @dataclass(slots=True, eq=False)
@@ -55,6 +40,7 @@ class _Slot:
     earliest: float
     latest: float = math.inf
     sent_at: float | None = None
+    before: int = 0  # slots in use when it was sent, less all turns given until then
 
 
 @dataclass(slots=True, eq=False)
@@ -64,8 +50,12 @@ class _Key:
     limit: int
     span: float
     slots: list[_Slot] = field(default_factory=list)
-    slack: float = SLACK
+    share: float = SHARE
+    allowance: float = 0.0
+    answers: int = 0
+    turns: int = 0
     closed_until: float = 0.0
+    spread_until: float = 0.0
     users: int = 0
     queue: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -74,13 +64,22 @@ class _Key:
         self.slots = [slot for slot in self.slots if slot.latest > now]
         excess = len(self.slots) - self.limit
         free_at = now if excess < 0 else sorted(self._frees_at(slot, now) for slot in self.slots)[excess]
-        return max(free_at, self.closed_until) - now
+        return max(free_at, self.closed_until, self.spread_until) - now
 
     def _frees_at(self, slot: _Slot, now: float) -> float:
         """When to look again: what happened to the request meanwhile may have fixed its end."""
         if now < slot.earliest:
             return slot.earliest
-        return min(slot.latest, now + self.span * SLACK)
+        return min(slot.latest, now + self.span * SHARE)
+
+    def lateness(self, took: float) -> float:
+        """How much later than its sending a request may have arrived, as far as we wait for that; `took` until its answer.
+        All of it for the first ones, which open their connections."""
+        self.answers += 1
+        late = min(took, self.span if self.answers <= self.limit else self.allowance)
+        saved = self.allowance - late + self.share * self.span
+        self.allowance = min(max(saved, self.share * self.span), max(self.share, _SAVED) * self.span)
+        return late
 
     def idle(self, now: float) -> bool:
         return self.users == 0 and self.closed_until <= now and all(slot.latest <= now for slot in self.slots)
@@ -89,14 +88,15 @@ class _Key:
 class Turn:
     """Leave to make one request. Say when it was `sent` and what was `answered`; the limiter is exact to that degree."""
 
-    def __init__(self, key: _Key, slot: _Slot, delay: _Delay, clock: Callable[[], float]) -> None:
-        self._key, self._slot, self._delay, self._clock = key, slot, delay, clock
+    def __init__(self, key: _Key, slot: _Slot, clock: Callable[[], float]) -> None:
+        self._key, self._slot, self._clock = key, slot, clock
 
     def sent(self) -> None:
         """The request has left us: opening a connection, which may take long, is over."""
         span = self._key.span
         self._slot.sent_at = now = self._clock()
         self._slot.earliest, self._slot.latest = now + span, now + 2 * span
+        self._slot.before = sum(slot.latest > now for slot in self._key.slots) - self._key.turns
 
     def answered(self, status: int, quota: Quota) -> None:
         """Learn from an answer; call it as soon as the answer is there.
@@ -106,21 +106,19 @@ class Turn:
         """
         now, key, slot = self._clock(), self._key, self._slot
         sent_at = now if slot.sent_at is None else slot.sent_at
-        took = now - sent_at
-        late = min(took, key.span * key.slack + self._delay.excess(took), key.span)
-        slot.earliest = slot.latest = sent_at + late + key.span
+        slot.earliest = slot.latest = sent_at + key.lateness(now - sent_at) + key.span
         if quota.limit is not None:
             key.limit = quota.limit
         if quota.remaining is not None:
-            ours = sum(slot.latest > now for slot in key.slots)
+            ours = max(1, slot.before + key.turns)  # all of ours that the platform can have counted by then
             foreign = key.limit - quota.remaining - ours
             key.slots += [_Slot(now + key.span, now + key.span) for _ in range(min(foreign, key.limit))]
         if status == 429:
             wait = key.span if quota.retry_after is None else quota.retry_after.total_seconds()
             key.closed_until = max(key.closed_until, now + wait)
-            key.slack = min(key.slack * 2, _MOST_SLACK)
+            key.share = min(key.share * 2, _MOST_SHARE)
         else:
-            key.slack = max(key.slack * _CALMER, SLACK)
+            key.share = max(key.share * _CALMER, SHARE)
 
     def ended(self) -> None:
         """The request is over, perhaps without an answer; one that never left us does not count."""
@@ -151,7 +149,6 @@ class Limiter:
         patience: timedelta = timedelta(seconds=30),
     ) -> None:
         self._clock = clock
-        self._delay = _Delay()
         self._rate = rate
         self._sleep = sleep
         self._patience = patience.total_seconds()
@@ -174,7 +171,7 @@ class Limiter:
             state = self._keys[key] = _Key(self._rate.count, self._rate.per.total_seconds())
         state.users += 1
         try:
-            turn = Turn(state, await self._take(state), self._delay, self._clock)
+            turn = Turn(state, await self._take(state), self._clock)
             try:
                 yield turn
             finally:
@@ -184,13 +181,17 @@ class Limiter:
 
     async def _take(self, key: _Key) -> _Slot:
         async with key.queue:
+            asked_at = self._clock()
             while (wait := key.wait(now := self._clock())) > 0:
                 if key.closed_until - now > self._patience:
                     pause = timedelta(seconds=key.closed_until - now)
                     raise RateLimited("the platform asked for a longer pause than we wait for", retry_after=pause)
                 await self._sleep(wait)
+            if now > asked_at:
+                key.spread_until = now + key.span / key.limit * _SPREAD
             slot = _Slot(now + key.span)
             key.slots.append(slot)
+            key.turns += 1
             return slot
 
     def _sweep(self) -> None:

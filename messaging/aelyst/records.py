@@ -114,7 +114,7 @@ def read_contact(source: Mapping[str, Json], platform: str) -> Contact | None:
         email=text(source.get("email")),
         language=text(source.get("language")),
         country=text(source.get("countryCode")),
-        status=text(source.get("status")),
+        status="blocked" if source.get("isBlocked") is True else text(source.get("status")),
         lifecycle=first(mapping(source.get("lifecycle")), "name") or text(source.get("lifecycle")),
         assignee=read_person(mapping(source.get("assignee"))),
         tags=tuple(
@@ -168,7 +168,8 @@ def read_message(source: Mapping[str, Json]) -> PlatformMessage | None:
             for item in items(source.get("status"))
             if (at := moment((status := mapping(item)).get("timestamp"))) and (state := _state(status.get("value")))
         ),
-        key=lambda pair: pair[0],
+        # times are whole seconds: of several in one second the furthest wins
+        key=lambda pair: (pair[0], get_args(DeliveryState).index(pair[1])),
         default=None,
     )
     undated = next(

@@ -242,6 +242,9 @@ async def test_a_contact_is_read_whole(aelyst: Aelyst, stub: Stub) -> None:
     assert contact.key == ContactKey("aelyst", "1")
     assert contact.tags == ("vip",)
     assert contact.custom_fields == {"Ulang Tahun": "1990-01-02", "Poin": 12, "Anggota": True}
+    assert contact.status == "open"
+    stub.will({**CONTACT, "isBlocked": True})
+    assert (await aelyst.contact(SARI)).status == "blocked"
 
 
 async def test_contacts_belong_to_the_configured_platform(stub: Stub, http: httpx.AsyncClient) -> None:
