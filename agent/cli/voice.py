@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.errors import InputError, OutsideError, UsageError
+from agent.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from voice import Transcript, VoiceSettings
@@ -33,7 +33,6 @@ def pull(
     cache: Annotated[Path | None, typer.Option(help="Where to keep it; by default voice.cache.")] = None,
 ) -> None:
     """Download a Whisper model once, at a pinned commit. Serving never downloads anything."""
-    from voice.errors import PullFailed
     from voice.models import RELEASES, cache_folder, release
     from voice.pull import pull as download
 
@@ -43,10 +42,7 @@ def pull(
         raise InputError(f"{size!r} is no Whisper size that can be fetched; choose one of {', '.join(RELEASES)}")
     wanted = release(size, revision or settings.revision)
     typer.echo(f"Fetching {wanted.repository} at {wanted.revision} …", err=True)
-    try:
-        path = download(wanted, cache or cache_folder(settings, folder))
-    except PullFailed as error:
-        raise OutsideError(str(error)) from error
+    path = download(wanted, cache or cache_folder(settings, folder))
     typer.echo(path)
     if path.name != release(size, settings.revision).revision:
         typer.echo(f"To serve with this commit, write `voice: {{revision: {path.name}}}` in agent.yaml.", err=True)
@@ -67,7 +63,6 @@ def transcribe(
     from pydantic import ValidationError
 
     from voice import VoiceSettings
-    from voice.errors import DeadlinePassed, EndpointFailed, VoiceError, WorkerCrashed
 
     settings, languages, folder = _settings(config)
     changes: dict[str, Any] = {"language": language, "allow_toy": allow_toy or None}
@@ -83,12 +78,7 @@ def transcribe(
         audio = file.read_bytes()
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror}") from error
-    try:
-        transcript, seconds = asyncio.run(_transcribe(audio, settings, languages, folder))
-    except (DeadlinePassed, EndpointFailed, WorkerCrashed) as error:
-        raise OutsideError(str(error)) from error
-    except VoiceError as error:
-        raise InputError(str(error)) from error
+    transcript, seconds = asyncio.run(_transcribe(audio, settings, languages, folder))
     if as_json:
         typer.echo(json.dumps(transcript.as_json() | {"seconds": round(seconds, 3)}, ensure_ascii=False))
     else:

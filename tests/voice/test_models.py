@@ -91,7 +91,7 @@ def test_a_hub_without_the_model_is_said_to_lack_it(tmp_path: Path) -> None:
         refused = balas_voice("pull", "base", hub_url=server.url, home=tmp_path)
 
     assert refused.returncode != 0
-    assert "OutsideError" in refused.stderr
+    assert "PullFailed" in refused.stderr
     assert RELEASES["base"].repository in refused.stderr
 
 

@@ -1,6 +1,8 @@
 """`balas voice`."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from typer.testing import CliRunner, Result
 from agent.cli.voice import app
 from agent.errors import InputError, UsageError
 from tests.voice.conftest import MODEL, NOISE, SPOKEN
+from voice.errors import Silent, ToyModel, Unreadable
 
 
 @pytest.fixture(autouse=True)
@@ -51,11 +54,11 @@ def test_the_agents_own_settings_count(tmp_path: Path) -> None:
     ("arguments", "error", "message"),
     [
         (["nothing.ogg", "--model", MODEL, "--allow-toy"], InputError, "nothing.ogg cannot be read"),
-        ([SPOKEN[0].path, "--model", MODEL], InputError, "tiny test model"),
+        ([SPOKEN[0].path, "--model", MODEL], ToyModel, "tiny test model"),
         ([SPOKEN[0].path, "--model", "none"], InputError, "switched off"),
         ([SPOKEN[0].path, "--model", "smal"], UsageError, "did you mean small"),
-        ([NOISE[0].path, "--model", MODEL, "--allow-toy"], InputError, "no speech"),
-        ([__file__, "--model", MODEL, "--allow-toy"], InputError, "no audio that we know"),
+        ([NOISE[0].path, "--model", MODEL, "--allow-toy"], Silent, "no speech"),
+        ([__file__, "--model", MODEL, "--allow-toy"], Unreadable, "no audio that we know"),
     ],
 )
 def test_what_goes_wrong_is_named(arguments: list[object], error: type[Exception], message: str) -> None:
@@ -70,3 +73,13 @@ def test_only_whisper_sizes_can_be_pulled() -> None:
 
     assert isinstance(result.exception, InputError)
     assert "large-v3-turbo" in str(result.exception)
+
+
+def test_the_command_ends_as_its_error_says() -> None:
+    script = "from agent.cli import main; main()"
+    command = [sys.executable, "-c", script, "voice", "transcribe", str(SPOKEN[0].path), "--model", str(MODEL)]
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert refused.returncode == 1
+    assert "tiny test model" in refused.stderr
+    assert "Traceback" not in refused.stderr
