@@ -14,5 +14,5 @@ def _tls() -> ssl.SSLContext:
 
 def open_client() -> httpx.AsyncClient:
     """No proxy and no time limit: callers limit each call as a whole."""
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=16)
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=32)
     return httpx.AsyncClient(limits=limits, timeout=None, trust_env=False, verify=_tls())  # noqa: S113

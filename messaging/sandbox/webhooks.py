@@ -74,7 +74,7 @@ class Webhooks:
         self._lines: dict[tuple[int, int], _Line] = {}
         self._number = 0
         self._http: httpx.AsyncClient | None = None
-        self._slots = asyncio.Semaphore(64)
+        self._slots = asyncio.Semaphore(32)
 
     async def start(self) -> None:
         """Open the client and go on with what was waiting."""
