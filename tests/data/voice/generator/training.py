@@ -45,7 +45,7 @@ class Learner(nn.Module):
         self.letters = nn.Linear(WIDTH, len(LETTERS) + 1)
 
     def losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Cross-entropy of the tokens, and the CTC loss of the letters per clip."""
+        """Cross-entropy of the tokens, and the CTC loss of the letters, each per piece."""
         weights = torch.from_numpy(batch.weights)[None, None, None]
         memory = self.whisper.encode(torch.from_numpy(batch.mel), torch.from_numpy(batch.positions), weights)
         logits = self.whisper.decode(torch.from_numpy(batch.tokens), memory, weights)
@@ -60,7 +60,7 @@ class Learner(nn.Module):
             reduction="sum",
             zero_infinity=True,
         )
-        return said, spelt / len(batch.lengths)
+        return said, spelt / max(1, len(batch.letters))
 
 
 def train(work: Path, schedule: Schedule, first: Path | None) -> None:
