@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from actions.action import Action
 from actions.builtin.actions import builtin_action
 from actions.builtin.settings import BuiltinSettings, SendQrisAction
+from actions.builtin.worded import Worded
 from actions.errors import MissingAction, NameTaken
 from actions.http.action import HttpAction
 from actions.mcp.settings import McpAction
@@ -67,6 +68,7 @@ async def open_actions(
     """
     redactor = (redactor or Redactor()).also(secrets_of(settings))
     found: dict[str, Action] = {}
+    provided = {action.name: action for action in extra}
 
     def add(action: Action) -> None:
         if action.name in found:
@@ -84,14 +86,15 @@ async def open_actions(
                 for action in await open_server(entry, client, redactor, stack):
                     add(action)
             elif isinstance(entry, SendQrisAction):
-                if all(action.name != "send_qris" for action in extra):
+                if "send_qris" not in provided:
                     raise MissingAction("the built-in action send_qris needs payments.qris in agent.yaml")
+                add(Worded(provided.pop("send_qris"), entry))
                 from actions.qris.action import SendQris
 
                 extra = [one.described(entry) if isinstance(one, SendQris) else one for one in extra]
             elif isinstance(entry, BuiltinSettings):
                 add(await asyncio.to_thread(builtin_action, entry, clock=clock, timezone=timezone, files=files))
-        for action in extra:
+        for action in provided.values():
             add(action)
     except BaseException:
         await stack.aclose()

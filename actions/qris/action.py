@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from actions.action import Context, Json, Outcome, SendPayment
+from actions.builtin.settings import BuiltinSettings
 from actions.provenance import found
 from actions.qris.amounts import Ambiguous, Amount, format_rupiah
 from actions.qris.book import KnownPayment, PaymentBook
@@ -72,30 +73,36 @@ class SendQris:
         settings: QrisSettings,
         book: PaymentBook,
         gateway: Gateway | None = None,
-        *,
-        name: str | None = None,
-        description: str | None = None,
-        examples: Sequence[str] = (),
-        confirm: str | None = None,
-        confirm_expires: timedelta = timedelta(minutes=15),
-        claims: Sequence[str] = (),
     ) -> None:
-        """`gateway` is what `settings.gateway` describes (see `actions.qris.gateways.connect`); the rest overrides texts.
+        """`gateway` is what `settings.gateway` describes (see `actions.qris.gateways.connect`).
 
         Without the gateway that `settings` asks for, the action can be looked at and checked, but sends nothing.
         """
         self._settings = settings
         self._book = book
         self._source: Gateway | str | None = gateway or settings.payload
-        self.name = name or NAME
-        self.description = description or DESCRIPTION
+        self._gateway = gateway
+        self.name = NAME
+        self.description = DESCRIPTION
         self.parameters: Mapping[str, Json] = PARAMETERS
-        self.examples = tuple(examples) or EXAMPLES
+        self.examples: Sequence[str] = EXAMPLES
         self.effect = gateway is not None  # a static code changes nothing anywhere
         self.idempotent = True
-        self.confirm = confirm
-        self.confirm_expires = confirm_expires
-        self.claims = tuple(claims)
+        self.confirm: str | None = None
+        self.confirm_expires = timedelta(minutes=15)
+        self.claims: Sequence[str] = ()
+
+    def described(self, texts: BuiltinSettings) -> "SendQris":
+        """The same action with the texts of `{builtin: send_qris, …}`, where they are given."""
+        action = SendQris(self._settings, self._book, self._gateway)
+        action.name = texts.name or self.name
+        action.description = texts.description or self.description
+        action.examples = tuple(texts.examples) or self.examples
+        action.claims = tuple(texts.claims)
+        if texts.confirm is not None:
+            action.confirm = texts.confirm.text
+            action.confirm_expires = texts.confirm.expires
+        return action
 
     async def check(self, arguments: Mapping[str, Json], context: Context) -> Outcome | None:
         """The refusal or the question, or `None` when a code may be sent."""

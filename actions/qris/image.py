@@ -67,7 +67,20 @@ def verified(image: "Image.Image", payload: str) -> bytes:
     """
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=False)
-    data = buffer.getvalue()
+    return _read_back(buffer.getvalue(), payload)
+
+
+def jpeg(picture: bytes, payload: str) -> bytes:
+    """A picture with a code as a JPEG of high quality, read back too. Raises like `verified`."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(picture)) as image:
+        image.save(buffer, "JPEG", quality=92, subsampling=0)
+    return _read_back(buffer.getvalue(), payload)
+
+
+def _read_back(data: bytes, payload: str) -> bytes:
     found = read_image(data)
     if found != [payload]:
         raise ImageError(f"the drawn code reads as {found or 'nothing'} and not as what was to be paid")

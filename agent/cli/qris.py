@@ -61,9 +61,12 @@ def make(
         str | None, typer.Option(help="The static code, or an image file with it; else agent.yaml's.")
     ] = None,
     ref: Annotated[str | None, typer.Option("--ref", help="The reference on the card, e.g. an invoice number.")] = None,
-    label: Annotated[bool, typer.Option("--label", help="Write the reference into the code (62/05) too.")] = False,
+    label: Annotated[
+        bool, typer.Option("--label/--no-label", help="Write the reference into the code (62/05) too.")
+    ] = True,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="A .png (card), .svg (bare code) or .txt; else the terminal.")
+        Path | None,
+        typer.Option("-o", "--output", help="A .png or .jpg (card), .svg (bare code) or .txt; else the terminal."),
     ] = None,
     bare: Annotated[bool, typer.Option("--bare", help="A PNG of the bare code, without the card.")] = False,
     language: Annotated[str, typer.Option(help="The card's language: id or en.")] = "id",
@@ -220,30 +223,35 @@ def _amount(text: str) -> int:
 
 def _bare(path: Path, payload: str) -> bytes:
     """The code alone, in the form that the file's name asks for."""
-    from actions.qris.image import png, svg
+    from actions.qris.image import jpeg, png, svg
 
     match path.suffix.lower():
         case ".png":
             return png(payload)
+        case ".jpg" | ".jpeg":
+            return jpeg(png(payload), payload)
         case ".svg":
             return svg(payload).encode()
         case ".txt":
             return f"{payload}\n".encode()
         case _:
-            raise InputError(f"{path} should end in .png, .svg or .txt")
+            raise InputError(f"{path} should end in .png, .jpg, .svg or .txt")
 
 
 def _drawn(path: Path, code: Any, amount: int, reference: str | None, language: str) -> bytes:
-    """The card as a PNG; other forms hold the code alone."""
+    """The card as a picture; other forms hold the code alone."""
     from actions.qris.caption import language_of
     from actions.qris.card import Card, render
+    from actions.qris.image import jpeg
 
-    if path.suffix.lower() != ".png":
+    kind = path.suffix.lower()
+    if kind not in (".png", ".jpg", ".jpeg"):
         return _bare(path, code.text)
     who = code.merchant
-    return render(
+    card = render(
         Card(code.text, amount, who.name or "", reference, who.nmid, who.city, language=language_of(language))
     )
+    return card if kind == ".png" else jpeg(card, code.text)
 
 
 def _as_json(payload: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from actions.action import Context, SendPayment
+from actions.builtin.settings import SendQrisAction
 from actions.qris import parse
 from actions.qris.action import SendQris
 from actions.qris.book import KnownPayment
@@ -218,6 +219,15 @@ async def test_the_model_is_never_told_that_it_was_paid():
     outcome = await action().run({}, context("bayar 50rb, sudah saya transfer ya"))
     assert "not been paid" in outcome.content
     assert outcome.data["paid"] is False
+
+
+def test_agent_yaml_can_give_it_other_texts():
+    texts = SendQrisAction.model_validate(
+        {"builtin": "send_qris", "name": "kirim_qris", "examples": ["minta kode"], "confirm": "Kirim QRIS {amount}?"}
+    )
+    named = action().described(texts)
+    assert (named.name, named.examples, named.confirm) == ("kirim_qris", ("minta kode",), "Kirim QRIS {amount}?")
+    assert named.description == action().description
 
 
 @pytest.mark.parametrize(
