@@ -82,7 +82,7 @@ class ConversationSettings(Settings):
         default=40,
         ge=1,
         le=1000,
-        description="Messages of the conversation that the model sees; older ones are summarised.",
+        description="Messages of the conversation that the model sees, the newest ones.",
     )
     handover: HandoverSettings = Field(default_factory=HandoverSettings, description="When and how a human takes over.")
     hours: Hours | None = Field(

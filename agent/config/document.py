@@ -324,7 +324,7 @@ def _float(text: str) -> float:
 _SCALARS: Mapping[str, Callable[[str], Any]] = {
     "str": str,
     "null": lambda text: None,
-    "bool": lambda text: text.lower() == "true",
+    "bool": lambda text: text.lower() in {"true", "yes", "on", "y"},
     "int": _integer,
     "float": _float,
     "timestamp": str,

@@ -178,7 +178,7 @@ class _Sentences:
             return f"must be {expected}, found {shown}{self._hint(each) or self._example(each.path)}"
         if is_worded(each.error):
             return f"{self._sentence(each)}{self._empty_inside(each.path)}"
-        return violation(each.error, shown)
+        return f"{violation(each.error, shown)}{self._hint(each)}"
 
     def _alternatives(self, group: list[_Found]) -> tuple[Mark, str]:
         """A value that fits none of several kinds."""
@@ -231,7 +231,7 @@ class _Sentences:
         return "".join(f"; `{key}` counts as left out: {text} comes out empty" for key, text in emptied)
 
     def _hint(self, each: _Found) -> str:
-        word = each.error["input"]
+        word = (each.error.get("ctx") or {}).get("tag", each.error["input"])
         near = nearest(word, known_words(each.error)) if isinstance(word, str) else None
         return f"; did you mean {near}?" if near else ""
 

@@ -26,6 +26,12 @@ def _rows(config: AgentConfig) -> Iterator[tuple[str, str]]:
     spoken = f"Whisper {voice}" if isinstance(voice, str) else f"{voice.model} at {voice.url}"
     yield "voice", "voice notes go to humans" if voice == "none" else spoken
     yield "storage", _storage(config)
+    yield "server", _server(config)
+
+
+def _server(config: AgentConfig) -> str:
+    server = config.server
+    return server.public_url or f"http://{server.host}:{server.port}"
 
 
 def _model(config: AgentConfig) -> str:
