@@ -4,9 +4,8 @@ Models say "sudah saya batalkan" without having called anything. A receipt, the 
 sentence true; without one it is not sent.
 """
 
-import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -75,6 +74,7 @@ _PAYMENT = (
     r"(?:received|confirmed|paid)\b",
     r"\b(?:we|I)(?:'ve| have)? (?:already |just )?received (?:your|the) (?:payment|transfer|money)\b",
 )
+_MONEY = re.compile(r"\b(?:pembayaran|bayaran|transfer|uang|payment|money)", re.IGNORECASE)
 _COLLEAGUES = (
     r"(?:tim|team|cs|admin|agen|agent|staf|staff|rekan|petugas|customer service|manusia|human|manajer|manager|colleague|"
     r"support|specialist|representative|supervisor|operator|pegawai)"
@@ -106,10 +106,14 @@ _SAME_STATE = (
     ("batal", "cancel"),
     ("kirim", "ship", "sent", "hantar"),
     ("proses", "process"),
-    ("bayar", "paid", "lunas"),
     ("refund", "kembali", "return"),
     ("terima", "deliver", "receive", "sampai"),
-    ("selesai", "complet", "finish", "done"),
+    ("selesai", "complet", "finish"),
+)
+_PAID = ("bayar", "paid", "lunas", "settle")
+_NOT_YET = re.compile(
+    r"(?:^|[\W_])(?:(?:not|non|belum|tidak|never|pending|awaiting|waiting|menunggu|will|can)(?=[\W_]|$)|un(?!tuk|it)|incomplete)",
+    re.IGNORECASE,
 )
 
 # A clause with one of these says what is not, may be, or would be.
@@ -137,12 +141,13 @@ def unproven(
     """
     known = list(actions)
     done = [action for action in known if action.name in receipts]
+    states = list(_states(results or {}))
     found: list[Claim] = []
     for clause in _clauses(text):
         if _OPEN.search(clause) or clause.rstrip().endswith("?"):
             continue
-        claim = _declared(clause, known, receipts) or _general(clause, known, done)
-        if claim is not None and claim.kind == "declared" and _is_told(claim.text, clause, results or {}):
+        claim = _declared(clause, known, receipts) or _general(clause, known, done, states)
+        if claim is not None and claim.kind == "declared" and _is_told(claim.text, clause, states):
             continue
         if claim is not None:
             found.append(claim)
@@ -165,29 +170,53 @@ def _declared(clause: str, actions: Iterable[Action], receipts: Collection[str])
     return missing
 
 
-def _is_told(claim: str, clause: str, results: Mapping[str, Sequence[Json]]) -> bool:
+def _is_told(claim: str, clause: str, states: Sequence[str]) -> bool:
     """Whether a state that a result names is passed on, nobody claiming to have brought it about."""
-    if _MYSELF.search(clause):
+    if _MYSELF.search(clause) or _MONEY.search(clause):
         return False
-    told = json.dumps(list(results.values()), ensure_ascii=False).lower()
-    return any(
-        any(stem in claim.lower() for stem in stems) and any(stem in told for stem in stems) for stems in _SAME_STATE
-    )
+    lowered = claim.lower()
+    return any(any(stem in lowered for stem in stems) and _names(states, stems) for stems in _SAME_STATE)
 
 
-def _general(clause: str, actions: Iterable[Action], done: Iterable[Action]) -> Claim | None:
+def _names(states: Sequence[str], stems: Sequence[str]) -> bool:
+    return any(stem in state for state in states for stem in stems)
+
+
+def _states(value: Json | Mapping[str, Sequence[Json]] | Sequence[Json]) -> Iterator[str]:
+    """The texts of a result that say what is, in lower case; those that say what is not (yet) are left out."""
+    if isinstance(value, str):
+        if not _NOT_YET.search(value):
+            yield value.lower()
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _states(item)
+    elif isinstance(value, Sequence):
+        for item in value:
+            yield from _states(item)
+
+
+def _general(clause: str, actions: Iterable[Action], done: Iterable[Action], states: Sequence[str]) -> Claim | None:
     if any(re.search(pattern, clause, re.IGNORECASE) for action in done for pattern in action.claims):
         return None
     for kind, pattern in _GENERAL:
         if match := pattern.search(clause):
-            return None if any(_bears_out(kind, action) for action in done) else Claim(match[0].strip(), kind)
+            proven = (
+                _is_paid(actions, done, states)
+                if kind == "payment"
+                else any(_bears_out(kind, action) for action in done)
+            )
+            return None if proven else Claim(match[0].strip(), kind)
     return None
 
 
+def _is_paid(actions: Iterable[Action], done: Iterable[Action], states: Sequence[str]) -> bool:
+    """Where payments can be checked, only that proves one; elsewhere a result that says so. Sending a code does neither."""
+    if any(action.name == "check_payment" for action in done):
+        return True
+    return _names(states, _PAID) and all(action.name != "check_payment" for action in actions)
+
+
 def _bears_out(kind: Kind, action: Action) -> bool:
-    builtin = getattr(action, "builtin", None)
     if kind == "handover":
-        return builtin in ("hand_over", "comment")
-    if kind == "payment":
-        return action.name != "send_qris" and builtin is None  # sending a code is no payment
+        return getattr(action, "builtin", None) in ("hand_over", "comment")
     return kind == "report" or not getattr(action, "reads", False)

@@ -186,6 +186,21 @@ async def test_send_qris_comes_from_outside_or_is_an_error(client: httpx.AsyncCl
     extra = (await opened(client, folder, {"builtin": "comment", "name": "send_qris"}))["send_qris"]
     actions = await opened(client, folder, {"builtin": "send_qris"}, extra=[extra])
     assert list(actions) == ["send_qris"]
+    worded = {
+        "builtin": "send_qris",
+        "name": "bayar",
+        "description": "Kirim QRIS.",
+        "confirm": "Kirim?",
+        "claims": ["x"],
+    }
+    own = (await opened(client, folder, worded, extra=[extra]))["bayar"]
+    assert (own.description, own.confirm, own.claims, own.parameters) == (
+        "Kirim QRIS.",
+        "Kirim?",
+        ["x"],
+        extra.parameters,
+    )
+    assert (await own.run({"text": "halo"}, context())).requests == (Comment("halo"),)
     with pytest.raises(NameTaken):
         await opened(client, folder, {"builtin": "comment", "name": "send_qris"}, extra=[extra])
 

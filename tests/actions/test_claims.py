@@ -114,7 +114,6 @@ def test_policies_offers_questions_and_negations_are_no_claims(text: str) -> Non
         ("Your order has been cancelled.", "cancel_order"),
         ("Pesanan Kakak sudah dikirim kemarin.", "get_order"),
         ("Pesanannya sudah kami kirim, resinya JNE1.", "get_order"),
-        ("Pembayaran sudah kami terima.", "get_order"),
         ("Alamatnya sudah saya ubah.", "change_address"),
         ("Sebentar ya, saya sambungkan ke tim kami.", "panggil_tim"),
         ("Keluhannya saya teruskan ke tim ya.", "comment"),
@@ -131,6 +130,7 @@ def test_a_receipt_bears_a_claim_out(text: str, receipt: str) -> None:
         ("Pesanan sudah saya batalkan.", "get_order", "declared"),
         ("Alamatnya sudah saya ubah.", "get_order", "act"),
         ("Pembayaran sudah kami terima.", "send_qris", "payment"),
+        ("Pembayaran sudah kami terima.", "get_order", "payment"),
         ("Saya sambungkan ke tim kami.", "cancel_order", "handover"),
     ],
 )
@@ -151,9 +151,25 @@ def test_looking_up_is_no_receipt_for_doing_and_a_code_is_none_for_a_payment(
     ],
 )
 def test_a_state_that_was_looked_up_may_be_told_but_not_claimed(text: str, *, told: bool) -> None:
-    results = {"get_order": [{"id": "KS-1", "status": "dibatalkan"}]}
-    assert (unproven(text, ACTIONS, ["get_order"], results) == []) == told  # type: ignore[arg-type]
+    for status in ("dibatalkan", "Cancelled", "order_cancelled"):
+        results = {"get_order": [{"id": "KS-1", "status": status}]}
+        assert (unproven(text, ACTIONS, ["get_order"], results) == []) == told  # type: ignore[arg-type]
+    for status in ("not_cancelled", "belum dibatalkan", "uncancelled", "can be cancelled"):
+        assert unproven(text, ACTIONS, ["get_order"], {"get_order": [{"status": status}]})  # type: ignore[arg-type]
     assert unproven(text, ACTIONS, ["get_order"], {"get_order": [{"status": "dikirim"}]})  # type: ignore[arg-type]
+
+
+def test_a_payment_is_proven_by_a_check_or_where_there_is_none_by_a_result() -> None:
+    said = "Pembayaran sudah kami terima."
+    paid, unpaid = (
+        {"get_order": [{"payment": "paid"}]},
+        {"get_order": [{"payment": "unpaid", "status": "belum dibayar"}]},
+    )
+    assert unproven(said, ACTIONS, ["get_order"], paid) == []  # type: ignore[arg-type]
+    assert unproven(said, ACTIONS, ["get_order"], unpaid)  # type: ignore[arg-type]
+    checked = [*ACTIONS, Known("check_payment")]
+    assert unproven(said, checked, ["get_order"], paid)  # type: ignore[arg-type]
+    assert unproven(said, checked, ["check_payment"]) == []  # type: ignore[arg-type]
 
 
 def test_every_claim_of_a_reply_is_told_in_order() -> None:
