@@ -7,6 +7,7 @@ others is not enough.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 
 from actions.spoken import tokens
@@ -18,12 +19,17 @@ _LOOKS = frozenset(
 )
 """First or last words of the names of tools that change nothing."""
 
+_LOOKING = _LOOKS | {"where", "mana", "dimana", "sampai", "kabar", "gimana", "bagaimana", "belum"}
+"""Words with which one asks how something stands."""
+
 _PLAIN = 0.62
 _ARGUMENT = 0.25
 """What it adds to a sentence's likeness when it brings the very value that the tool requires."""
 
 _SAME = 0.95
 """Likeness from which a sentence is as good as one of the examples."""
+
+_ANY_DAY = datetime(2000, 1, 1)  # noqa: DTZ001 -- only whether a date is named counts here, not which
 
 _HOW = re.compile(
     r"\b(?:bagaimana|gimana|gmn|cara|caranya|how (?:do|can|to)|apakah|kenapa|mengapa|why|syarat|boleh(?:kah)?|bisakah)\b"
@@ -54,10 +60,19 @@ def cards_of(tools: Sequence[Tool]) -> list[Card]:
             tuple(
                 (frozenset(words), all_forms(words)) for example in tool.examples if (words := subject(example, tool))
             ),
-            all_forms([*subject(tool.name.replace("_", " "), tool), *subject(tool.description, tool)]),
+            all_forms(subject(" ".join([tool.name.replace("_", " "), tool.description, *_values(tool)]), tool)),
             _verbs(tool),
         )
         for tool in tools
+    ]
+
+
+def _values(tool: Tool) -> list[str]:
+    """What the parameters are about: their names, descriptions and choices."""
+    return [
+        str(part).replace("_", " ")
+        for name, schema in tool.properties.items()
+        for part in (name, schema.get("description", ""), *schema.get("enum", ()))
     ]
 
 
@@ -120,7 +135,8 @@ def _likeness(segment: str, card: Card, cards: Sequence[Card]) -> float:
     shared = [word for word in said if not _words.forms(word).isdisjoint(card.description)]
     has_verb = not card.verbs or not card.verbs.isdisjoint(spoken)
     by_description = 0.0
-    if shared and has_verb:
+    looking = bool(card.verbs) or len(shared) > 1 or not _LOOKING.isdisjoint(_words.words(segment))
+    if shared and has_verb and (looking or bonus):
         share = 0.6 if card.examples else 0.8  # whoever gave examples did not write the description for us
         by_description = share * _weight(shared, cards) / _weight(said, cards) + (0.1 if card.verbs else 0.0)
     exemplary = by_example >= 0.75
@@ -157,9 +173,12 @@ def _weight(words: Iterable[str], cards: Sequence[Card]) -> float:
 
 
 def names_value(tool: Tool, text: str) -> bool:
-    """Whether a text brings a value that only this kind of tool has a use for: an order number, an amount of money."""
-    return any(
-        (schema.get("pattern") or _arguments.is_money(name, schema)) and _arguments.values(name, schema, text)
+    """Whether a text brings what the tool requires and others have no use for: an order number, an amount, a choice and a date."""
+    typed = [
+        (name, schema)
         for name, schema in tool.properties.items()
-        if name in tool.required
-    )
+        if name in tool.required and not _arguments.is_plain(schema) and not _arguments.is_free(name, schema)
+    ]
+    named = [bool(_arguments.values(name, schema, text, _ANY_DAY)) for name, schema in typed]
+    telling = [schema.get("pattern") or _arguments.is_money(name, schema) for name, schema in typed]
+    return any(each and tells for each, tells in zip(named, telling, strict=True)) or (len(named) > 1 and all(named))

@@ -36,6 +36,7 @@ _ORDERS = re.compile(
 _HEADING = re.compile(r"^#{1,6}\s+(?P<text>.+)$")
 _CELL = re.compile(r"^(?P<name>[^:|\n]{1,40}): (?P<value>\S.*)$")
 _RULER = re.compile(r"^\|?[\s:|-]+\|?$")
+_NUMBERED = re.compile(r"\d+[.)]\s")
 _TABLE_ROW = re.compile(r"^[^:;|]{1,40}: [^;]+(?:; [^:;|]{1,40}: [^;]+)+$")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9À-Þ\"'(])")
 
@@ -151,10 +152,17 @@ def excerpt(passage: Passage, asked: dict[str, float]) -> str:
     cells = _cells(passage.text)
     if cells is not None:
         return _row(cells)
-    units = _units(_section(passage, asked))
-    if sum(len(unit.split()) for unit in units) > _WHOLE:
+    blocks = _blocks(_section(passage, asked))
+    units = [unit for block in blocks for unit in block]
+    if _length(units) > _WHOLE and blocks:
+        units = max(blocks, key=lambda block: _overlap(" ".join(block), asked))
+    if _length(units) > _WHOLE:
         units = _window(units, asked)
     return _joined(units)
+
+
+def _length(units: Sequence[str]) -> int:
+    return sum(len(unit.split()) for unit in units)
 
 
 def _cells(text: str) -> list[tuple[str, str]] | None:
@@ -185,47 +193,57 @@ def _overlap(text: str, asked: dict[str, float]) -> float:
     return sum(weight for word, weight in asked.items() if vocabulary.has(word))
 
 
-def _units(text: str) -> list[str]:
-    """Lines of lists and tables, sentences of prose; headings and orders left out."""
-    units: list[str] = []
+def _blocks(text: str) -> list[list[str]]:
+    """Paragraphs as sentences, lists and tables as entries, a list together with the line that leads to it.
+
+    Headings, and sentences that give orders, are left out.
+    """
+    blocks: list[list[str]] = [[]]
     columns: list[str] = []
-    paragraph: list[str] = []
-
-    def close() -> None:
-        if paragraph:
-            units.extend(_SENTENCE.split(" ".join(paragraph)))
-            paragraph.clear()
-
-    for raw in text.splitlines():
-        line = raw.strip()
-        if line.startswith("|"):
-            close()
-            values = [cell.strip() for cell in line.strip("|").split("|")]
-            if _RULER.match(line):
+    for part in re.split(r"\n\s*\n", text.strip()):
+        if not (blocks[-1] and blocks[-1][-1].endswith(":")):
+            blocks.append([])
+        prose: list[str] = []
+        for line in map(str.strip, part.splitlines()):
+            entry = _entry(line, columns)
+            if entry is None:
+                prose.append(line)
                 continue
-            if not columns:
-                columns = values
-            else:
-                units.append("- " + "; ".join(f"{name}: {value}" for name, value in zip(columns, values, strict=False)))
-            continue
-        columns = []
-        if _TABLE_ROW.match(line):
-            close()
-            units.append(f"- {line}")
-            continue
-        if not line or _HEADING.match(line):
-            close()
-        elif line.startswith(("- ", "* ", "• ")) or re.match(r"\d+[.)]\s", line):
-            close()
-            units.append(f"- {line[2:].strip()}" if line[0] in "-*•" else line)
-        else:
-            paragraph.append(line)
-    close()
-    return [unit for unit in units if not _ORDERS.search(unit)]
+            blocks[-1] += _sentences(prose)
+            prose = []
+            blocks[-1] += [entry] if entry else []
+        blocks[-1] += _sentences(prose)
+    kept = [[unit for unit in block if not _ORDERS.search(unit)] for block in blocks]
+    return [block for block in kept if block]
+
+
+def _entry(line: str, columns: list[str]) -> str | None:
+    """A line that stands for itself: an entry of a list, a row of a table; `""` for what is not shown, `None` for prose.
+
+    `columns` keeps the head of the table that the line belongs to.
+    """
+    if line.startswith("|"):
+        values = [cell.strip() for cell in line.strip("|").split("|")]
+        if _RULER.match(line) or not columns:
+            columns[:] = columns or values
+            return ""
+        return "- " + "; ".join(f"{name}: {value}" for name, value in zip(columns, values, strict=False))
+    columns.clear()
+    if _HEADING.match(line):
+        return ""
+    if line.startswith(("- ", "* ", "• ")):
+        return f"- {line[2:].strip()}"
+    if _NUMBERED.match(line):
+        return line
+    return f"- {line}" if _TABLE_ROW.match(line) else None
+
+
+def _sentences(lines: Sequence[str]) -> list[str]:
+    return [sentence for sentence in _SENTENCE.split(" ".join(lines)) if sentence]
 
 
 def _window(units: Sequence[str], asked: dict[str, float]) -> list[str]:
-    """The units around the one that shares most with the question, in order, up to the size of a chat message."""
+    """The units around the one that shares most with the question, in order: its neighbours, as far as they fit."""
     scores = [_overlap(unit, asked) for unit in units]
     rows = [n for n, unit in enumerate(units) if _TABLE_ROW.match(unit.removeprefix("- "))]
     if rows and max(scores[n] for n in rows) == max(
@@ -249,7 +267,7 @@ def _joined(units: Sequence[str]) -> str:
     """Sentences side by side, list entries below each other, and a blank line where a list ends."""
     text, in_list = "", False
     for unit in units:
-        listed = unit.startswith("- ") or re.match(r"\d+[.)]\s", unit) is not None
+        listed = unit.startswith("- ") or _NUMBERED.match(unit) is not None
         gap = "\n" if listed else "\n\n" if in_list else " "
         text, in_list = f"{text}{gap}{unit}", listed
     return text.strip()

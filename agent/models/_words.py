@@ -12,7 +12,7 @@ from rapidfuzz.distance import OSA
 
 _WORD = re.compile(r"[^\W_]+")
 _STARTS = re.compile(r"(?:^|[.!?\n])\W*$")
-_WIFI = re.compile(r"\bwi[ -]fi\b")
+_JOINED = re.compile(r"\b(wi|check|cek)[ -](fi|in|out)\b")
 
 _SLANG = {
     "brp": "berapa", "brapa": "berapa", "gmn": "bagaimana", "gimana": "bagaimana", "gmana": "bagaimana", "hrg": "harga",
@@ -66,7 +66,7 @@ _GROUPS = """
     pesan order orders memesan booking book reserve reservation tempah reservasi
     alamat lokasi address location located letak
     diskon discount promo promosi diskaun potongan sale voucher
-    gratis free percuma cuma-cuma
+    gratis free percuma
     kopi coffee
     teh tea
     susu milk
@@ -86,7 +86,7 @@ _GROUPS = """
     poin point points loyalty
     sandi password kode code
     wifi internet
-    colokan socket outlet-listrik plug charger
+    colokan socket plug charger
     resi tracking track lacak awb
     garansi warranty guarantee jaminan
     rusak broken damaged defective cacat
@@ -108,7 +108,7 @@ _GROUPS = """
     uang money wang
     ukuran size saiz
     warna color colour
-    stok stock tersedia available ready
+    stok stock tersedia sedia ketersediaan available availability free ready
     nama name
     telepon phone telefon telp whatsapp wa
     pendiri didirikan founder founded owner pemilik dirikan
@@ -126,7 +126,61 @@ _GROUPS = """
     beli buy purchase membeli pembelian
     jual sell selling menjual
     sewa rent rental
-    ruang room ruangan
+    ruang room ruangan kamar
+    tanggal date
+    hilang lost missing kehilangan
+    simpan keep kept store stored
+    kolam pool
+    renang swim swimming
+    sarapan breakfast
+    siang lunch noon
+    tamu guest visitor
+    lantai floor
+    anak child children kid kids
+    bayi baby
+    dokter doctor
+    obat medicine
+    servis service repair perbaikan reparasi
+    cicil cicilan installment instalment angsuran
+    asuransi insurance
+    mobil car
+    motor motorcycle
+    sepeda bicycle bike
+    tiket ticket
+    bandara airport
+    jemput shuttle pickup
+    handuk towel
+    sepatu shoe shoes
+    baju shirt clothes pakaian
+    kulit leather
+    kayu wood wooden
+    dewasa adult
+    dapur kitchen
+    mesin machine
+    cuci wash washing laundry
+    buku book
+    guru teacher
+    sekolah school
+    cabang branch
+    pusat center centre
+    juara champion winner
+    hadiah gift prize
+    surat letter
+    izin permit license licence
+    pajak tax
+    manajer manager
+    direktur director
+    pegawai karyawan employee
+    panjang length
+    lebar width
+    tinggi height
+    berat weight
+    luas area large
+    besar big
+    kecil small
+    suhu temperature
+    merek brand
+    lokal local
     kerja work job
     status progress
     saldo balance
@@ -137,7 +191,6 @@ _GROUPS = """
     kota city town
     baru new
     kunjungan visit berkunjung datang
-    cara how-to
     jauh far
     dekat near nearby
     halal
@@ -209,7 +262,11 @@ def fold(text: str) -> str:
     """Lower case, without accents, compatibility forms made plain."""
     if not text.isascii():
         text = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
-    return _WIFI.sub("wifi", text.casefold())
+    return _JOINED.sub(_join, text.casefold())
+
+
+def _join(match: re.Match[str]) -> str:
+    return ("check" if match[1] == "cek" else match[1]) + match[2]
 
 
 def words(text: str) -> list[str]:

@@ -156,6 +156,33 @@ def test_a_word_that_tools_share_does_not_cancel_anything() -> None:
     assert called(ask("pesanan saya KS-10235 gimana ya", tools=[CANCEL_ORDER])) == []
 
 
+def test_a_question_about_the_same_subject_is_not_taken_for_a_request() -> None:
+    rooms = tool(
+        "check_availability",
+        "Check whether a room is free on a date.",
+        {"room": {"type": "string", "enum": ["standard", "deluxe"]}, "date": {"type": "string", "format": "date"}},
+        ["room", "date"],
+    )
+    hotel = Passage("hotel.md", "Hotel", "Hotel Lintang has 42 rooms.")
+    assert "42" in ask("how many rooms do you have?", passages=[hotel], tools=[rooms], language="English").text
+    assert called(ask("is the deluxe free on 25 December?", passages=[hotel], tools=[rooms], language="English")) == [
+        ("check_availability", {"room": "deluxe", "date": "2026-12-25"})
+    ]
+
+
+def test_of_a_long_passage_the_paragraph_that_was_asked_for_is_quoted() -> None:
+    text = """\
+Hotel Lintang is in Yogyakarta. Check-in starts at 14:00 and check-out is until 11:30. Late check-out costs Rp150,000.
+
+Breakfast is served from 06:30 to 10:00 in the Bale restaurant on the second floor. The speciality is gudeg manggar.
+
+The pool is open from 07:00 to 19:00. Towels are at the reception. The gym code is 4488#. Children must be with an adult.
+"""
+    answer = ask("when is breakfast?", passages=[Passage("hotel.md", "Hotel", text)], language="English").text
+    assert answer.startswith("Breakfast is served from 06:30 to 10:00")
+    assert "gym" not in answer
+
+
 def test_what_is_missing_is_asked_for_and_then_used() -> None:
     asked = ask("batalkan pesanan saya")
     assert called(asked) == []
