@@ -29,6 +29,9 @@ from knowledge.store import KnowledgeStore
 from knowledge.sync import Progress, SyncReport, in_order
 from knowledge.synchroniser import Synchroniser
 
+LINGER = (
+    0.5  # seconds before Chroma is imported where it takes no part in answers: a command that only asks is over by then
+)
 RETRY = 30.0  # seconds after a sync that failed as a whole
 FOREIGN = 0.05  # fewer than 1 in 100 answerable questions of the test sets score below
 
@@ -157,6 +160,11 @@ class Knowledge:
             await asyncio.shield(self._opening)
 
     @property
+    def has_model(self) -> bool:
+        """Whether an embedding model takes part in the search."""
+        return self._dense is not None and self._dense.embedder.weight > 0
+
+    @property
     def problem(self) -> str | None:
         """Why vectors take no part, when they should."""
         return self._dense.problem if self._dense else "another process owns Chroma: keywords only"
@@ -182,7 +190,7 @@ class Knowledge:
         scores = await loop.run_in_executor(self._pool, library.scores, queries, language)
         mode: Mode = "keywords"
         repaired = tuple(library.index.repair.text(query) for query in queries)
-        if self._dense and self._dense.embedder.weight and len(scores):
+        if self._dense and self.has_model and len(scores):
             candidates = [at for at, _ in top(scores, CANDIDATES)]
             cosines = await self._dense.cosines(library, repaired, candidates)
             if cosines is not None:
@@ -357,6 +365,8 @@ class Knowledge:
 
     async def _open_dense(self) -> None:
         if self._dense:
+            if not self._dense.embedder.weight:
+                await asyncio.sleep(LINGER)
             await self._dense.start(self._library)
             await self._dense.follow(self._library)  # a sync may have ended meanwhile
 

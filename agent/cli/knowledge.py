@@ -210,7 +210,7 @@ def _sync_elsewhere(config: AgentConfig, only: str | None, server: str | None, l
 
 async def _search(config: AgentConfig, questions: Sequence[str], limit: int | None, language: str | None) -> "Found":
     async with open_knowledge(config) as knowledge:
-        if knowledge.settings.embeddings != "none":
+        if knowledge.has_model:
             await knowledge.settled()
         return await knowledge.search(questions, limit, language)
 
@@ -222,7 +222,8 @@ async def _statuses(config: AgentConfig) -> "list[SourceStatus]":
 
 async def _evaluate(config: AgentConfig, file: Path) -> "Evaluation":
     async with open_knowledge(config) as knowledge:
-        await knowledge.settled()
+        if knowledge.has_model:
+            await knowledge.settled()
         return await knowledge.evaluate(file)
 
 

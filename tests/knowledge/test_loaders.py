@@ -1,0 +1,154 @@
+"""Every kind of file becomes text, headings, rows and entries; what cannot be read says why and what would help."""
+
+from datetime import date
+
+import pytest
+
+from knowledge.errors import Unreadable
+from knowledge.loaders import kind_of, load
+from knowledge.passage import Passage
+from knowledge.splitter import split
+from tests.knowledge.documents import docx, grid, line, locked, pdf, xlsx
+
+
+def passages(name: str, data: bytes | str, content_type: str | None = None) -> list[Passage]:
+    return split(name, load(name, data.encode() if isinstance(data, str) else data, content_type))
+
+
+def test_a_heading_that_asks_is_an_entry_with_its_answer() -> None:
+    [entry] = passages("faq.md", "# Toko\n\n## Jam buka?\n\nSetiap hari.\n\n- Senin\n- Minggu\n")
+    assert (entry.question, entry.answer) == ("Jam buka?", "Setiap hari.\n\n- Senin\n- Minggu")
+    assert entry.title == "Toko > Jam buka?"
+
+
+def test_questions_and_answers_written_as_such_are_entries() -> None:
+    text = "Tanya: Ada wifi?\nJawab: Ada.\n\n**Q:** Open on Sunday?\n\n**A:** Yes, from ten.\n\nPenutup.\n"
+    found = passages("faq.md", text)
+    assert [(one.question, one.answer) for one in found[:2]] == [
+        ("Ada wifi?", "Ada."),
+        ("Open on Sunday?", "Yes, from ten.\n\nPenutup."),
+    ]
+
+
+def test_front_matter_names_title_expiry_and_further_phrasings() -> None:
+    front = "title: Promo\nlanguage: id\nexpires: 2026-12-31\nvolatile: true\naliases:\n  Ada promo?: [diskon dong, lg promo ga]"
+    text = f"---\n{front}\n---\n## Ada promo?\n\nAda.\n"
+    loaded = load("promo.md", text.encode())
+    assert (loaded.title, loaded.language, loaded.expires, loaded.volatile) == ("Promo", "id", date(2026, 12, 31), True)
+    [entry] = split("promo.md", loaded)
+    assert entry.aliases == ("diskon dong", "lg promo ga")
+    assert loaded.text[entry.start : entry.end] == "Ada."
+
+
+@pytest.mark.parametrize(
+    ("front", "said"),
+    [("expires: besok", "2026-12-31"), ("volatile: kadang", "true or false"), ("a: [", "not valid YAML")],
+)
+def test_wrong_front_matter_says_what_would_be_right(front: str, said: str) -> None:
+    with pytest.raises(Unreadable, match=said):
+        load("a.md", f"---\n{front}\n---\nisi\n".encode())
+
+
+def test_a_markdown_table_row_can_be_read_alone() -> None:
+    [passage] = passages("a.md", "## Ongkir\n\n| kota | harga |\n|---|---|\n| Bandung | 15.000 |\n| Medan | 30.000 |\n")
+    assert passage.text == "kota: Bandung; harga: 15.000\nkota: Medan; harga: 30.000"
+
+
+def test_every_csv_row_is_a_passage_that_names_its_columns() -> None:
+    text = 'produk;harga;alias\r\n"Kopi ""susu""\nsenja";25000;kosu|es kopi\r\n\r\nTeh;18000;\r\n'
+    first, second = passages("menu.csv", text)
+    assert first.text == 'produk: Kopi "susu"\nsenja\nharga: 25000'
+    assert first.aliases == ("kosu", "es kopi")
+    assert text[first.start : first.end] == '"Kopi ""susu""\nsenja";25000;kosu|es kopi'
+    assert (second.text, text[second.start : second.end]) == ("produk: Teh\nharga: 18000", "Teh;18000;")
+
+
+def test_question_and_answer_columns_make_entries() -> None:
+    [entry] = passages("faq.csv", "Pertanyaan,Jawaban,bagian\nBisa COD?,Bisa.,bayar\n")
+    assert (entry.question, entry.answer, entry.text) == ("Bisa COD?", "Bisa.", "Bisa COD?\nBisa.\nbagian: bayar")
+
+
+def test_an_old_spreadsheet_export_is_read_in_its_own_encoding() -> None:
+    [row] = passages("menu.csv", "nama,harga\nCafé,5000\n".encode("cp1252"))
+    assert "Café" in row.text
+
+
+def test_every_row_of_every_sheet_is_a_passage_under_its_sheet() -> None:
+    data = xlsx(Minuman=[["nama", "harga"], ["Kopi", 25000.0]], Kosong=[], Makanan=[["nama"], ["Roti"], [None]])
+    found = passages("menu.xlsx", data)
+    assert [(one.title, one.text) for one in found] == [
+        ("Minuman", "nama: Kopi\nharga: 25000"),
+        ("Makanan", "nama: Roti"),
+    ]
+
+
+def test_a_word_document_keeps_headings_and_tables_in_order() -> None:
+    data = docx(
+        ("Title", "Panduan"),
+        ("Heading 1", "Pengiriman"),
+        ("Normal", "Kami kirim tiap hari."),
+        [["Kota", "Ongkir"], ["Bandung", "Rp15.000"]],
+        ("Heading 1", "Retur"),
+        ("Normal", "Dalam 7 hari."),
+    )
+    first, second = passages("panduan.docx", data)
+    assert (first.title, first.text) == (
+        "Panduan > Pengiriman",
+        "Kami kirim tiap hari.\nKota: Bandung; Ongkir: Rp15.000",
+    )
+    assert (second.title, second.text) == ("Panduan > Retur", "Dalam 7 hari.")
+
+
+def test_a_web_page_loses_its_menu_and_keeps_accordion_and_table() -> None:
+    page = """<html lang="id-ID"><head><title>Tanya jawab</title></head><body><nav><a href="/belanja">Belanja sekarang</a></nav>
+    <main><h1>Tanya jawab</h1><details><summary>Bisa bayar di tempat?</summary><p>Bisa, untuk wilayah Jakarta dan sekitarnya.</p></details>
+    <h2>Ongkos kirim</h2><table><tr><th>Kota</th><th>Ongkir</th></tr><tr><td>Bandung</td><td>15000</td></tr></table></main>
+    <footer>Hak cipta kami</footer></body></html>"""
+    loaded = load("https://toko.example/faq", page.encode(), "text/html; charset=utf-8")
+    found = split("faq", loaded)
+    assert (loaded.title, loaded.language, loaded.links) == ("Tanya jawab", "id", ("/belanja",))
+    assert found[0].question == "Bisa bayar di tempat?"
+    assert found[1].text == "Kota: Bandung; Ongkir: 15000"
+    assert not any("Belanja sekarang" in one.text or "Hak cipta" in one.text for one in found)
+
+
+def test_a_pdf_table_becomes_rows_and_stands_there_once() -> None:
+    page = line("Ongkos kirim dihitung per kilogram.") + grid(
+        [["Kota", "Ongkir"], ["Bandung", "15000"], ["Medan", "30000"]]
+    )
+    [passage] = passages("ongkir.pdf", pdf(page))
+    assert passage.text == (
+        "Ongkos kirim dihitung per kilogram.\nKota: Bandung; Ongkir: 15000\nKota: Medan; Ongkir: 30000"
+    )
+
+
+def test_scanned_pages_are_named() -> None:
+    loaded = load("a.pdf", pdf(line("Halaman ini memuat teks yang cukup panjang."), b""))
+    assert loaded.problem == "pages without text (scanned?): 2"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("scan.pdf", pdf(b"", b""), "OCR"),
+        ("rusak.pdf", b"%PDF-1.4 sampah", "not a readable PDF"),
+        ("kunci.pdf", locked(pdf(line("Rahasia perusahaan yang panjang."))), "password"),
+        ("kunci.docx", b"\xd0\xcf\x11\xe0 lama", "password"),
+        ("rusak.docx", b"bukan zip", "not a readable DOCX"),
+        ("rusak.xlsx", b"bukan zip", "password"),
+        ("kepala.csv", b"nama,harga\n", "first row must name the columns"),
+        ("kosong.txt", b" \n", "no text"),
+        ("lama.doc", b"x", "save it as DOCX"),
+        ("gambar.png", b"x", "readable are"),
+        ("https://x.example/", b"<html><body><script>1</script></body></html>", "scripts"),
+    ],
+)
+def test_what_cannot_be_read_says_what_would_help(name: str, data: bytes, said: str) -> None:
+    with pytest.raises(Unreadable, match=said):
+        load(name, data, "text/html" if name.startswith("https") else None)
+
+
+def test_the_kind_comes_from_the_type_unless_the_name_knows_better() -> None:
+    assert kind_of("https://x.example/a.md?v=1", "text/plain") == "markdown"
+    assert kind_of("https://x.example/unduh", "application/pdf") == "pdf"
+    assert kind_of("https://x.example/faq.md", "text/html; charset=utf-8") == "html"
