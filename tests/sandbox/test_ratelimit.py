@@ -25,7 +25,7 @@ async def test_the_sixth_request_of_a_second_is_told_to_wait() -> None:
         assert (await api.get("/contact/id:2")).status_code == 200, "another path has its own budget"
         assert (await api.put("/contact/id:1", json={})).status_code == 200, "another method has its own budget"
         assert (await api.get("/contact/id:9")).headers["X-RateLimit-Remaining"] == "4", "errors carry the headers too"
-        unknown = await httpx.AsyncClient().get(f"{sandbox.api_url}/contact/id:1")
+        unknown = await api.get("/contact/id:1", headers={"Authorization": "Bearer wrong"})
         assert unknown.status_code == 401, "the token is looked at before the budget"
 
 
