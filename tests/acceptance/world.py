@@ -112,6 +112,14 @@ class World:
         await asyncio.gather(*self._reading)
         return code
 
+    async def close(self) -> None:
+        """Kill whatever still runs."""
+        for process in self._processes:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        await asyncio.gather(*self._reading)
+
     async def texts(
         self, contact: Contact, *, count: int = 1, after: Message | int = 0, within: float = 20
     ) -> list[str]:
