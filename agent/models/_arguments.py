@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from actions.qris import Ambiguous, Amount, find_amount
@@ -197,17 +198,18 @@ def _strings(name: str, schema: Schema, text: str, now: datetime | None) -> Iter
     return _labelled(name, schema, text) or _QUOTED.findall(text)
 
 
-def _patterned(pattern: str, text: str) -> list[str]:
+@lru_cache(maxsize=1_000)
+def _patterned(pattern: str, text: str) -> tuple[str, ...]:
     """Values that match, written exactly, in other case or spacing, or spoken digit by digit."""
     plain = unicodedata.normalize("NFKC", text)
     core = pattern.removeprefix("^").removesuffix("$")
     exact = [match[0] for match in re.finditer(rf"(?<![A-Za-z0-9])(?:{core})(?![A-Za-z0-9])", plain) if match[0]]
     if exact:
-        return list(dict.fromkeys(exact))
+        return tuple(dict.fromkeys(exact))
     said = as_digits(tokens(plain))
     if _DIGITS.search(pattern) and not any(token.isdigit() for token in said):
-        return []
-    return list(dict.fromkeys(_joined(pattern, said)))
+        return ()
+    return tuple(dict.fromkeys(_joined(pattern, said)))
 
 
 def bare(schema: Schema, text: str) -> str | None:

@@ -18,6 +18,9 @@ _NOW = re.compile(r"\bNow: \w+, (\d{1,2} \w+ \d{4}, \d{2}:\d{2})")
 _NOTE = re.compile(r"\[(?:image|video|audio|file|sticker|location|a voice note)[^\]]*\]")
 _SPOKEN = re.compile(r"^\[voice note\]\s*")
 _STATUS = re.compile(r"\[(failed|refused|unknown|confirm)\] ?")
+_UNDERSTOOD = 1_500
+"""Characters of what a customer says in one turn that are read; nobody asks for anything after that."""
+
 _REMINDER = "[system] Your draft says"
 
 
@@ -130,8 +133,9 @@ def _hear(current: _Open, text: str) -> None:
     for line in text.splitlines():
         plain = _NOTE.sub("", _SPOKEN.sub("", line.strip())).strip()
         current.attachments = current.attachments or _NOTE.search(line) is not None
-        if plain:
-            current.said.append(plain)
+        room = _UNDERSTOOD - sum(map(len, current.said))
+        if plain and room > 0:
+            current.said.append(plain[:room])
 
 
 def _closed(current: _Open) -> Exchange:

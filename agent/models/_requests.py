@@ -14,6 +14,9 @@ from agent.models._dialogue import Dialogue, Exchange, Tool
 from agent.models._likeness import DONT, all_forms, asked, cards_of, subject
 
 _MOST_CALLS = 3
+_REMEMBERED = 4
+"""Exchanges over which a request may be completed bit by bit."""
+
 
 _HANDOVER = re.compile(r"hand_?over|hand_?off|human|escalat|transfer_to|operator|live_agent", re.IGNORECASE)
 _SOMEBODY = r"admin\w*|cs|manusia|operator|human|customer service"
@@ -42,7 +45,7 @@ def requests(dialogue: Dialogue) -> list[Request]:
     if dialogue.results or not dialogue.earlier:
         return found
     asked_back = "?" in dialogue.earlier[-1].reply
-    pending = _pending(dialogue.earlier, dialogue.tools, dialogue.now)
+    pending = _pending(dialogue.earlier[-_REMEMBERED:], dialogue.tools, dialogue.now)
     continued = _continued(pending, dialogue.said, dialogue.now) if pending is not None else None
     if pending is not None and not asked_back and subject(dialogue.text, pending.tool):
         continued = None  # nothing was asked: only a bare amount still belongs to it
