@@ -7,12 +7,13 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from agent.app import Agent
 from agent.faults import point
 from agent.ledger import media
 from agent.ledger.errors import LedgerUnavailable
+from agent.web import api
 from agent.web.metrics import exposition
 from messaging.errors import PayloadError, SignatureError
 
@@ -37,6 +38,7 @@ def create_app(agent: Agent) -> Starlette:
         Route("/healthz", _healthz, methods=["GET"]),
         Route("/readyz", _readyz, methods=["GET"]),
         Route("/metrics", _metrics, methods=["GET"]),
+        Mount("/api/v1", routes=api.routes()),
     ]
     app = Starlette(routes=routes, middleware=[Middleware(_NeverFail)])
     app.state.agent = agent
