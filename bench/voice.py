@@ -31,7 +31,7 @@ from voice.models import RELEASES, find
 DATA = Path(__file__).parent.parent / "tests" / "data" / "voice"
 TINY = DATA / "tiny-whisper"
 LANGUAGES = ("id", "en")
-TEXTS = 200  # text messages in each of the runs that are compared
+BLOCKS, TEXTS = 10, 30  # text messages are written in blocks, in turns with and without notes beside them
 
 
 def main() -> None:
@@ -132,27 +132,31 @@ async def throughput(model: str, recordings: list[bytes], workers: int) -> None:
 
 
 async def texts_meanwhile(model: str, recordings: list[bytes]) -> None:
-    """p99 of answering a text message, with and without notes being transcribed by the same process all the time."""
+    """p99 of answering a text message, with and without a note being transcribed by the same process, taken in turns."""
+    alone: list[float] = []
+    beside: list[float] = []
     with TemporaryDirectory() as folder:
         async with answering(Path(folder)) as answer, opened(model) as transcriber:
-            await percentile_99(answer)
-            alone = await percentile_99(answer)
-            stop = asyncio.Event()
-            hearing = asyncio.create_task(keep_hearing(transcriber, recordings, stop))
-            while not transcriber.stats.running:
-                await asyncio.sleep(0.01)
-            beside = await percentile_99(answer)
-            stop.set()
-            await hearing
-    line("text message answered (offline model), p99, alone", f"{alone * 1000:.1f} ms")
-    line("text message answered, p99, while notes are transcribed", f"{beside * 1000:.1f} ms")
-    line("slower by (target at most x 1.5)", f"x {beside / alone:.2f}")
+            await timed(answer)  # warms up
+            for _ in range(BLOCKS):
+                alone += await timed(answer)
+                hearing = asyncio.create_task(keep_hearing(transcriber, recordings))
+                while not transcriber.stats.running:
+                    await asyncio.sleep(0.01)
+                beside += await timed(answer)
+                hearing.cancel()
+                await asyncio.gather(hearing, return_exceptions=True)
+                while transcriber.stats.running:
+                    await asyncio.sleep(0.01)
+    for what, figure in (("p99", percentile_99), ("median", statistics.median)):
+        one, other = figure(alone), figure(beside)
+        line(f"text message answered (offline model), {what}, alone", f"{one * 1000:.1f} ms")
+        line(f"text message answered, {what}, while notes are transcribed", f"{other * 1000:.1f} ms")
+        line(f"slower by, {what} (target at most x 1.5)", f"x {other / one:.2f}")
 
 
-async def keep_hearing(transcriber: Transcriber, recordings: list[bytes], stop: asyncio.Event) -> None:
+async def keep_hearing(transcriber: Transcriber, recordings: list[bytes]) -> None:
     for recording in cycle(recordings):
-        if stop.is_set():
-            return
         await heard(transcriber, recording)
 
 
@@ -200,14 +204,18 @@ async def answering(folder: Path) -> AsyncIterator[Callable[[str], Awaitable[Non
             await agent.stop()
 
 
-async def percentile_99(answer: Callable[[str], Awaitable[None]]) -> float:
-    """Seconds within which 99 of 100 messages were answered."""
+async def timed(answer: Callable[[str], Awaitable[None]]) -> list[float]:
+    """Seconds until each of a block of text messages was answered."""
     taken = []
     for _ in range(TEXTS):
         started = time.perf_counter()
         await answer(secrets.token_hex(8))
         taken.append(time.perf_counter() - started)
         await asyncio.sleep(0.01)
+    return taken
+
+
+def percentile_99(taken: list[float]) -> float:
     return statistics.quantiles(taken, n=100)[98]
 
 
