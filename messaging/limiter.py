@@ -27,7 +27,7 @@ SHARE = 0.04
 _MOST_SHARE = 0.5
 _SAVED = 0.2  # of a span: what quick answers can save up for a slow one
 _CALMER = 0.98
-_SPREAD = 0.5  # of an even pace: the other half is there to catch up after a slow answer
+_SPREAD = 0.25  # of an even pace: the rest is there to catch up after a slow answer
 
 
 @dataclass(slots=True, eq=False)
