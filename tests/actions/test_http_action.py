@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actions.action import Outcome
@@ -268,6 +268,7 @@ _FUZZED = {
     st.dictionaries(st.sampled_from(list(_FUZZED)) | st.text(max_size=3), _JSON),
     st.lists(st.text(max_size=20), max_size=2),
 )
+@settings(max_examples=50)
 def test_whatever_a_model_sends_is_answered_and_can_be_sent(arguments: dict[str, Any], said: list[str]) -> None:
     parameters = {name: Parameter.model_validate({**schema, "optional": True}) for name, schema in _FUZZED.items()}
     values = Arguments(parameters).take(arguments, context(said=[*said, json.dumps(arguments)]))

@@ -92,9 +92,11 @@ async def test_a_program_that_is_no_mcp_server_is_an_error_that_names_it(client:
         await opened(client, {"mcp": {"command": "definitely-not-there"}})
 
 
-async def test_a_tool_that_the_server_lacks_and_a_name_that_is_taken_are_errors(client: httpx.AsyncClient) -> None:
+async def test_a_tool_that_the_server_lacks_and_a_name_that_is_taken_are_errors(
+    client: httpx.AsyncClient, address: str
+) -> None:
     with pytest.raises(McpError, match="no tool stok; it has broken, die, reserve, stock"):
-        await opened(client, {"mcp": {"command": PROGRAM}, "tools": ["stok"]})
+        await opened(client, {"mcp": {"url": address}, "tools": ["stok"]})
     taken = {"name": "stock", "description": "x", "request": {"url": "https://x.example/"}}
     with pytest.raises(ActionsError, match="prefix"):
-        await opened(client, {"mcp": {"command": PROGRAM}}, taken)
+        await opened(client, {"mcp": {"url": address}}, taken)
