@@ -19,7 +19,9 @@ _ASKS = re.compile(
     r"|\b(?:what|when|where|who|how|why|which|do|does|can|is|are)\b"
 )
 _FOR_THE_MODEL = re.compile(
-    r"\b(?:the customer|do not|don't call|tell |ask |never say|you(?:r)? reply|colleague)\b", re.IGNORECASE
+    r"\bthe customer\b|\bnothing was\b|\b(?:do not|don't) (?:call|repeat|list|say)\b|\bleave it out\b|\bno action\b"
+    r"|\bit must be\b|\bnever say\b|\byour reply\b|\bcolleague\b|(?:^|[.;] )(?:tell|ask|say)\b",
+    re.IGNORECASE,
 )
 _NOT_FOUND = re.compile(r"\b404\b|not found|tidak (?:di)?temukan|tidak ada|does not exist|no such", re.IGNORECASE)
 _SERVER_SAYS = re.compile(r'"(?:error|message|detail|pesan)"\s*:\s*"((?:[^"\\]|\\.)*)"')

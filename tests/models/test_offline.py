@@ -268,6 +268,12 @@ def test_how_a_call_ended_is_told_honestly(content: str, said: str) -> None:
     assert "Ask the customer" not in answer.text
 
 
+def test_a_refusal_in_the_customers_words_is_passed_on() -> None:
+    told = "Rp20.000.000 is above the QRIS limit of Rp10.000.000 a payment. It can be paid in parts, or ask for another way."
+    done = result("send_qris", {"amount": 20_000_000}, f"[refused] {told}")
+    assert ask("pay 20jt", after=done, language="English").text == told
+
+
 def test_a_call_that_was_made_is_not_made_again() -> None:
     done = result("cancel_order", {"order_id": "KS-10235"}, '{"status": "dibatalkan"}')
     assert called(ask("batalkan pesanan KS-10235", after=done)) == []
