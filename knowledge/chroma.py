@@ -142,6 +142,8 @@ class ChromaIndex:
 
     def cosines(self, vector: Vectors, ids: Sequence[str]) -> Mapping[str, float]:
         """Record id → cosine of the given records."""
+        if not ids:
+            return {}
         with self._errors("be searched"):
             found = self._ready.get(ids=list(ids), include=["embeddings"])
         if not found["ids"]:

@@ -62,6 +62,13 @@ class DenseIndex:
                 log.warning("knowledge.vectors_unavailable", reason=str(error))
         await self.follow(library)
 
+    async def catch_up(self, library: Library) -> None:
+        """After a failure: open Chroma if that is what failed, then follow."""
+        if self._opened:
+            await self.follow(library)
+        else:
+            await self.start(library)
+
     async def follow(self, library: Library) -> None:
         """Make Chroma hold exactly the passages of `library`.
 

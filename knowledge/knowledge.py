@@ -233,11 +233,11 @@ class Knowledge:
             report = SyncReport(tuple(reports), time.perf_counter() - began)
             if report.is_changed:
                 await self._load()
-                if self._opening and self._opening.done():
-                    await self._dense.follow(self._library)
             else:
                 documents, states = await self._store.documents(), await self._store.sources()
                 self._library = self._library.with_states(documents, states)
+            if self._opening and self._opening.done() and (report.is_changed or self._dense.problem):
+                await self._dense.catch_up(self._library)
         log.info("knowledge.synced", seconds=round(report.seconds, 3), passages=self.size)
         return report
 

@@ -1,0 +1,196 @@
+"""Chroma follows the store, belongs to one process, and is rebuilt when it is damaged."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from agent.ledger.database import open_database
+from agent.ledger.knowledge import SqlKnowledgeStore
+from agent.ledger.knowledge_schema import metadata
+from knowledge import Knowledge, KnowledgeSettings
+from knowledge.chroma import ChromaIndex, Entry, Lock
+from knowledge.embeddings import HashedGrams
+from knowledge.errors import ChromaError, IndexLocked
+from knowledge.settings import ChromaSettings
+from knowledge.store import MemoryStore
+from tests.knowledge.conftest import OpenKnowledge
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from knowledge.chroma import Lock
+
+lock = Lock(Path(sys.argv[1]))
+print("held", flush=True)
+time.sleep(60)
+"""
+
+# Syncs documents without end, until it is killed in the middle of one.
+SYNC = """
+import asyncio, sys
+from itertools import count
+from pathlib import Path
+import httpx, structlog
+from agent.ledger.database import open_database
+from agent.ledger.knowledge import SqlKnowledgeStore
+from knowledge import Knowledge, KnowledgeSettings
+from tests.knowledge.test_chroma import write_round
+
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+
+async def main(folder: Path) -> None:
+    store = SqlKnowledgeStore(open_database("sqlite:///ledger.db", base=folder))
+    settings = KnowledgeSettings.model_validate({"sources": ["docs/*.md"]})
+    knowledge = await Knowledge.open(settings, folder, store, httpx.AsyncClient())
+    await knowledge.settled()
+    for turn in count():
+        write_round(folder, turn)
+        await knowledge.sync()
+        print("synced", flush=True)
+
+asyncio.run(main(Path(sys.argv[1])))
+"""
+
+
+def write_round(folder: Path, turn: int) -> None:
+    for n in range(12):
+        chapters = (f"## Bab {k}\n\nisi {n} {k} putaran {turn}\n\n" for k in range(5))
+        (folder / "docs" / f"{n}.md").write_text("".join(chapters))
+
+
+def index(folder: Path, name: str = "test") -> ChromaIndex:
+    opened = ChromaIndex(ChromaSettings(path=Path("chroma")), folder, name)
+    opened.open()
+    return opened
+
+
+def entries(count: int) -> list[Entry]:
+    return [Entry(f"d#{n}", f"h{n}", f"d#{n}", "d", f"isi nomor {n} tentang kopi") for n in range(count)]
+
+
+def test_another_process_is_refused_by_name_and_let_in_when_the_owner_is_gone(tmp_path: Path) -> None:
+    owner = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert owner.stdout is not None
+        owner.stdout.readline()
+        with pytest.raises(IndexLocked, match=f"belongs to process {owner.pid}.*chroma.url"):
+            Lock(tmp_path)
+    finally:
+        owner.kill()
+        owner.communicate()
+    Lock(tmp_path).release()
+
+
+def test_what_is_put_is_found_and_what_is_removed_is_not(tmp_path: Path) -> None:
+    chroma = index(tmp_path)
+    some = entries(30)
+    vectors = HashedGrams().vectors([entry.text for entry in some])
+    chroma.put(some, vectors)
+    assert chroma.hashes() == {f"d#{n}": f"h{n}" for n in range(30)}
+    near = chroma.nearest(vectors[7].reshape(1, -1), 3)
+    assert max(near, key=lambda id_: near[id_]) == "d#7"
+    assert chroma.cosines(vectors[7], ["d#7", "d#unknown"]) == {"d#7": pytest.approx(1.0, abs=1e-4)}
+    chroma.remove(["d#7"])
+    assert "d#7" not in chroma.nearest(vectors[7].reshape(1, -1), 30)
+    assert chroma.is_sound([f"d#{n}" for n in range(6)])
+    assert not chroma.is_sound(["d#7"])
+    chroma.clear()
+    assert chroma.hashes() == {}
+    chroma.close()
+
+
+def test_another_model_has_a_collection_of_its_own_and_the_old_one_is_dropped(tmp_path: Path) -> None:
+    old = index(tmp_path, "old")
+    old.put(entries(3), np.eye(3, 8, dtype=np.float32))
+    old.close()
+    new = index(tmp_path, "new")
+    assert new.hashes() == {}
+    new.put(entries(2), np.eye(2, 4, dtype=np.float32))
+    new.drop_others()
+    new.close()
+    again = index(tmp_path, "old")
+    assert again.hashes() == {}
+    again.close()
+
+
+def test_an_index_that_is_not_open_says_so(tmp_path: Path) -> None:
+    closed = ChromaIndex(ChromaSettings(path=Path("chroma")), tmp_path, "test")
+    with pytest.raises(ChromaError, match="is not open"):
+        closed.hashes()
+
+
+async def test_chroma_holds_every_passage_and_alias_and_follows_a_sync(
+    tmp_path: Path, open_knowledge: OpenKnowledge
+) -> None:
+    (tmp_path / "a.md").write_text(
+        "---\naliases:\n  Jam buka?: [bukanya kapan, open jam brp]\n---\n## Jam buka?\n\nDelapan.\n\n## Retur\n\nBisa.\n"
+    )
+    knowledge = await open_knowledge("a.md")
+    await knowledge.sync()
+    await knowledge.settled()
+    await knowledge.aclose()
+    chroma = index_of(tmp_path)
+    assert set(chroma.hashes()) == {"a.md#1", "a.md#1~1", "a.md#1~2", "a.md#2"}
+    chroma.remove(["a.md#2"])  # as if it had been lost
+    chroma.close()
+    (tmp_path / "a.md").write_text("## Jam buka?\n\nSembilan.\n\n## Retur\n\nBisa.\n")
+    knowledge = await open_knowledge("a.md")
+    await knowledge.settled()
+    await knowledge.sync()
+    await knowledge.aclose()
+    chroma = index_of(tmp_path)
+    assert set(chroma.hashes()) == {"a.md#1", "a.md#2"}
+    chroma.close()
+
+
+def index_of(folder: Path) -> ChromaIndex:
+    chroma = ChromaIndex(ChromaSettings(), folder, HashedGrams.name)
+    chroma.open()
+    return chroma
+
+
+async def test_a_kill_in_the_middle_of_a_sync_loses_nothing(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    database = open_database("sqlite:///ledger.db", base=tmp_path)
+    await database.write(metadata.create_all)
+    running = subprocess.Popen(
+        [sys.executable, "-c", SYNC, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert running.stdout is not None
+    assert running.stdout.readline() == "synced\n"
+    time.sleep(0.15)
+    os.kill(running.pid, signal.SIGKILL)
+    running.communicate()
+    write_round(tmp_path, 999)
+    store = SqlKnowledgeStore(database)
+    settings = KnowledgeSettings.model_validate({"sources": ["docs/*.md"]})
+    async with httpx.AsyncClient() as client, await Knowledge.open(settings, tmp_path, store, client) as knowledge:
+        await knowledge.settled()
+        await knowledge.sync()
+        assert knowledge.problem is None
+    rows = await store.passages()
+    assert (len(rows), {row.text.split()[-1] for row in rows}) == (60, {"999"})
+    chroma = index_of(tmp_path)
+    held = chroma.hashes()
+    assert held.keys() == {row.id for row in rows}
+    assert chroma.is_sound(list(held))
+    chroma.close()
+    await database.aclose()
+
+
+async def test_chroma_that_cannot_be_opened_leaves_the_keywords_to_answer(
+    tmp_path: Path, open_knowledge: OpenKnowledge, store: MemoryStore
+) -> None:
+    (tmp_path / "a.md").write_text("# Jam buka\n\nDelapan.\n")
+    knowledge = await open_knowledge("a.md", chroma={"url": "http://127.0.0.1:9"})
+    await knowledge.sync()
+    await knowledge.settled()
+    assert "http://127.0.0.1:9 cannot be opened" in (knowledge.problem or "")
+    assert (await knowledge.search(["jam buka"])).hits[0].text == "Delapan."
