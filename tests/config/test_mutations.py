@@ -67,20 +67,20 @@ def damaged(draw: st.DrawFn) -> str:
     return "".join(lines)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(damaged())
 def test_a_damaged_example_gives_a_configuration_or_errors_with_places(text: str) -> None:
     assert_sane(text)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(0, len(EXAMPLE) - 1), st.binary(min_size=1, max_size=4))
 def test_any_bytes_anywhere_are_answered_with_places(at: int, inserted: bytes) -> None:
     data = EXAMPLE.encode()
     assert_sane(data[:at] + inserted + data[at:])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(0, len(EXAMPLE)))
 def test_a_file_that_ends_early_is_answered_with_places(end: int) -> None:
     assert_sane(EXAMPLE[:end])
@@ -93,7 +93,7 @@ Yaml = st.recursive(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["name", "model", "actions", "knowledge", "conversation", "voice", "payments"]), Yaml

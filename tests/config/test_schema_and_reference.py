@@ -17,11 +17,12 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "tests" / "data" / "config" / "agent.example.yaml"
 FILE = ROOT / "docs" / "agent.schema.json"
 PAGE = ROOT / "docs" / "reference" / "agent-yaml.md"
+VALIDATOR = jsonschema.Draft202012Validator(json_schema())
 MINIMAL: dict[str, Any] = {"name": "A", "instructions": "B"}
 
 
 def is_valid(**parts: Any) -> bool:
-    return jsonschema.Draft202012Validator(json_schema()).is_valid(MINIMAL | parts)
+    return VALIDATOR.is_valid(MINIMAL | parts)
 
 
 def test_the_schema_that_editors_read_is_the_one_of_the_settings() -> None:
@@ -50,7 +51,7 @@ def test_editors_find_nothing_wrong_with_our_own_files(file: Path) -> None:
 
 
 def _errors(value: Any) -> list[jsonschema.ValidationError]:
-    return list(jsonschema.Draft202012Validator(json_schema()).iter_errors(value))
+    return list(VALIDATOR.iter_errors(value))
 
 
 def test_editors_find_what_balas_check_finds() -> None:
