@@ -1,0 +1,100 @@
+"""What a message costs: CPU and time from webhook to send, at 10 a second and saturated, beside the floors.
+
+Each turn: webhook → model → one HTTP action → model → send. Stubs answer at once, in a process that is not counted. The quiet
+window is set to nothing, so that the times are the overhead. CPU is user and system time of the whole process tree.
+"""
+
+import argparse
+import asyncio
+import statistics
+import time
+
+from bench.subject import Subject, subject
+
+RATE = 10
+
+
+async def paced(one: Subject, seconds: float) -> dict[str, float]:
+    """Ten messages a second from fifty contacts."""
+    for contact in range(1000, 1020):
+        await one.say(contact)
+        await asyncio.sleep(0.1)
+    await _arrived(one, 20)
+    await one.reset()
+    cpu, count = one.cpu(), int(seconds * RATE)
+    asked: dict[str, list[float]] = {}
+    accepted = []
+    begun = time.perf_counter()
+    for number in range(count):
+        contact = number % 50
+        asked.setdefault(str(contact), []).append(time.time())
+        accepted.append(await one.say(contact))
+        await asyncio.sleep(max(0.0, begun + (number + 1) / RATE - time.perf_counter()))
+    await _arrived(one, count)
+    used = one.cpu() - cpu
+    times = []
+    for contact, at in await one.sent():
+        times.append((at - asked[contact].pop(0)) * 1000)
+    return {
+        "cpu ms/msg": used / count * 1000,
+        "p50 ms": statistics.median(times),
+        "p99 ms": _percentile(times, 99),
+        "accept p99 ms": _percentile([each * 1000 for each in accepted], 99),
+    }
+
+
+async def saturated(one: Subject, seconds: float, contacts: int = 200) -> dict[str, float]:
+    """A closed loop: every contact writes again as soon as it is answered."""
+    await one.reset()
+    cpu, begun, done = one.cpu(), time.perf_counter(), 0
+    await asyncio.gather(*(one.say(contact) for contact in range(contacts)))
+    while time.perf_counter() - begun < seconds:
+        rows = await one.sent()
+        new, done = rows[done:], len(rows)
+        await asyncio.gather(*(one.say(int(contact)) for contact, _ in new))
+        await asyncio.sleep(0.02)
+    elapsed, used = time.perf_counter() - begun, one.cpu() - cpu
+    await _arrived(one, done)
+    return {"msg/s": done / elapsed, "cpu ms/msg saturated": used / max(done, 1) * 1000}
+
+
+async def _arrived(one: Subject, count: int) -> None:
+    for _ in range(1200):
+        if len(await one.sent()) >= count:
+            return
+        await asyncio.sleep(0.05)
+    raise TimeoutError(f"{one.name}: {len(await one.sent())} of {count} arrived")
+
+
+def _percentile(values: list[float], percent: int) -> float:
+    return statistics.quantiles(values, n=100)[percent - 1]
+
+
+async def measure(name: str, seconds: float) -> dict[str, float]:
+    async with subject(name) as one:
+        figures = await paced(one, seconds)
+        idle = one.cpu()
+        await asyncio.sleep(5)
+        figures["idle cpu %"] = (one.cpu() - idle) / 5 * 100
+        figures |= await saturated(one, seconds / 2)
+        figures["peak MB"] = one.peak_memory()
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("names", nargs="*", default=["raw", "agent", "balas"])
+    arguments = parser.parse_args()
+    table = {name: asyncio.run(measure(name, arguments.seconds)) for name in arguments.names}
+    rows = list(next(iter(table.values())))
+    print(f"{'':24}" + "".join(f"{name:>12}" for name in table))
+    for row in rows:
+        print(f"{row:24}" + "".join(f"{figures[row]:12.1f}" for figures in table.values()))
+    if {"agent", "balas"} <= table.keys():
+        ratio = table["balas"]["cpu ms/msg"] / table["agent"]["cpu ms/msg"]
+        print(f"balas needs {ratio:.2f} times the CPU of the create_agent floor")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""A system under test: started, fed with signed webhooks, its CPU and memory read from the operating system."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+SECRET = "bench-secret"
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@dataclass
+class Subject:
+    """One running system. Times are seconds, sizes megabytes."""
+
+    name: str
+    url: str
+    stub: str
+    pid: int
+    client: httpx.AsyncClient
+    _number: int = field(default_factory=lambda: int(time.time() * 1000))
+
+    def cpu(self) -> float:
+        """CPU seconds of the process and its children so far."""
+        total = 0
+        for pid in [self.pid, *_children(self.pid)]:
+            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            total += int(fields[11]) + int(fields[12])
+        return total / _TICKS
+
+    def peak_memory(self) -> float:
+        peak = 0.0
+        for pid in [self.pid, *_children(self.pid)]:
+            for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+                if line.startswith("VmHWM"):
+                    peak += int(line.split()[1]) / 1024
+        return peak
+
+    async def say(self, contact: int) -> float:
+        """Post one webhook; how long the answer took."""
+        self._number += 1
+        body = json.dumps(
+            {
+                "event_type": "message.received",
+                "event_id": str(self._number),
+                "contact": {"id": contact, "firstName": "Budi", "phone": f"+62812{contact:08d}"},
+                "message": {
+                    "messageId": self._number,
+                    "contactId": contact,
+                    "channelId": 1,
+                    "traffic": "incoming",
+                    "timestamp": int(time.time() * 1000),
+                    "message": {"type": "text", "text": "pesanan KS-10234 sudah sampai mana?"},
+                },
+                "channel": {"id": 1, "name": "WhatsApp", "source": "whatsapp_cloud"},
+            }
+        ).encode()
+        signature = base64.b64encode(hmac.new(SECRET.encode(), body, hashlib.sha256).digest()).decode()
+        begun = time.perf_counter()
+        response = await self.client.post(
+            f"{self.url}/webhooks/aelyst", content=body, headers={"X-Webhook-Signature": signature}
+        )
+        response.raise_for_status()
+        return time.perf_counter() - begun
+
+    async def sent(self) -> list[tuple[str, float]]:
+        """Contact and time of every message that reached the platform since `reset`."""
+        rows = (await self.client.get(f"{self.stub}/sent")).json()
+        return [(str(contact), float(at)) for contact, at in rows]
+
+    async def reset(self, delay: float = 0.0) -> None:
+        await self.client.put(f"{self.stub}/settings", json={"delay": delay})
+
+
+def _children(pid: int) -> list[int]:
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        children = task / "children"
+        if children.exists():
+            found += [int(child) for child in children.read_text().split()]
+    return found
+
+
+@asynccontextmanager
+async def subject(name: str) -> AsyncIterator[Subject]:
+    """Start `balas`, or a floor (`raw`, `agent`), with a stub of its own."""
+    stub_port, port = free_port(), free_port()
+    stub = f"http://127.0.0.1:{stub_port}"
+    with tempfile.TemporaryDirectory(prefix="balas-bench-") as folder:
+        stub_process = subprocess.Popen([sys.executable, "-m", "bench.stub", str(stub_port)])
+        if name == "balas":
+            (Path(folder) / "agent.yaml").write_text(_CONFIG.format(stub=stub, port=port))
+            command = ["-m", "agent", "--log-level", "warning", "serve", "-c", f"{folder}/agent.yaml"]
+        else:
+            command = ["-m", "bench.floors.program", name, str(port), stub, f"{folder}/floor.db"]
+        process = subprocess.Popen([sys.executable, *command])
+        try:
+            async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=2000)) as client:
+                url = f"http://127.0.0.1:{port}"
+                await _ready(client, f"{url}/readyz", process)
+                await _ready(client, f"{stub}/sent", stub_process)
+                yield Subject(name, url, stub, process.pid, client)
+        finally:
+            for each in (process, stub_process):
+                each.terminate()
+                each.wait(40)
+
+
+async def _ready(client: httpx.AsyncClient, url: str, process: "subprocess.Popen[bytes]") -> None:
+    for _ in range(600):
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args} ended with {process.returncode}")
+        try:
+            if (await client.get(url)).status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        await asyncio.sleep(0.1)
+    raise TimeoutError(url)
+
+
+_CONFIG = """\
+name: Melati
+instructions: Kamu Melati.
+model: {{name: stub, base_url: "{stub}/v1", fallbacks: []}}
+messaging: {{token: x, base_url: "{stub}/v1", webhook_secret: bench-secret, rate: 1000/s}}
+conversation: {{quiet_window: {{finished: 0s, unfinished: 0s, longest: 0s}}}}
+limits: {{turns_per_contact_per_day: 1000000}}
+actions:
+  - name: get_order
+    description: Status of an order.
+    parameters: {{order_id: {{type: string, from: conversation}}}}
+    request: {{method: GET, url: "{stub}/orders/{{order_id}}"}}
+network: {{allow_private: [127.0.0.1]}}
+voice: {{model: none}}
+server: {{port: {port}}}
+"""
