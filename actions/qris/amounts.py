@@ -26,7 +26,7 @@ SCALES = {
     "miliar": 1_000_000_000, "milyar": 1_000_000_000,
 }  # fmt: skip
 
-NUMBER = r"[0-9]+(?:[.,][0-9]+)*"
+NUMBER = r"[0-9]++(?:[.,][0-9]++)*+"  # possessive: a long run of digits must not be tried in every way
 SCALE = "|".join(sorted(SCALES, key=len, reverse=True))
 TERMS = rf"{NUMBER}\s*(?:{SCALE}|m)?(?![a-z])(?:\s*{NUMBER}\s*(?:{SCALE})(?![a-z]))?"
 """One number with its scale, or two; lower case. The looks ahead keep "5 kopi" from being 5k."""
@@ -34,6 +34,7 @@ _WHOLE = re.compile(rf"(?:rp\.?|idr)?\s*(?P<body>{TERMS})\s*(?:rupiah|perak)?(?:
 _TERM = re.compile(rf"(?P<number>{NUMBER})\s*(?P<scale>{SCALE}|m)?")
 _INDONESIAN = re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3})+(?:,00)?")
 _AMERICAN = re.compile(r"[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.00)?")
+_LONGEST = 60  # characters
 _ONE_COMMA = re.compile(r"[0-9]{1,3},[0-9]{3}")
 _PLAIN = re.compile(r"[1-9][0-9]*")
 _WITH_CENTS = re.compile(r"([1-9][0-9]{3,})[.,]00")
@@ -100,6 +101,8 @@ def normalise(text: str) -> str | None:
 
 def read_terms(text: str, body: str) -> Reading:
     """What `body`, a match of `TERMS`, stands for: one number with its scale, or two that add up (`1jt 500rb`)."""
+    if len(body) > _LONGEST:
+        return NotAnAmount(text, "that is more than a payment code can hold")
     terms = [(term["number"], term["scale"]) for term in _TERM.finditer(body)]
     if len(terms) == 1:
         number, scale = terms[0]

@@ -22,6 +22,8 @@ _COUNTED = re.compile(
 _NUMBERED = re.compile(
     r"(?:\b(?:no|nomor|nmr|order|pesanan|invoice|inv|resi|jam|pukul|pkl|tgl|tanggal|hp|wa|telp|telepon|kode|meja|table|blok|rt|rw|at)\b\.?\s*[:#]?\s*)$"
 )
+_NEAR = 40
+"""Characters around a number that say what it counts; looking at all of them would be quadratic."""
 _SCALED = re.compile(rf"(?:{'|'.join(SCALES)})$")
 
 
@@ -56,8 +58,8 @@ def _is_money(text: str, match: "re.Match[str]") -> bool:
     body = match["body"].strip()
     if match["currency"] or match["rupiah"]:
         return True
-    before = text[: match.start()]
-    after = text[match.end() :]
+    before = text[max(0, match.start() - _NEAR) : match.start()]
+    after = text[match.end() : match.end() + _NEAR]
     if _SCALED.search(body):
         return True
     if body.endswith("m"):  # 5 m: metres as likely as millions

@@ -27,6 +27,8 @@ _SLANG = {
     "gopek": 500, "seceng": 1_000, "ceceng": 1_000, "noceng": 2_000, "goceng": 5_000, "ceban": 10_000, "noban": 20_000,
     "goban": 50_000, "cepekceng": 100_000,
 }  # fmt: skip
+_LONGEST = 20
+"""Words of the longest amount: "sembilan ratus sembilan puluh sembilan juta …"."""
 _JOINING = {"and", "a", "an", "rupiah"}
 _WORDS = {
     *_UNITS, *_WHOLE, *_SCALES, *_ONE_OF, *_JOINING, "belas", "puluh", "ratus", "hundred", "koma", "setengah",
@@ -58,7 +60,7 @@ def amount_in_words(sentence: str) -> Amount | Ambiguous | None:
 def _value(run: list[str]) -> int | None:
     """The amount of a run of number words, or `None` when they are no money ("dua puluh", "satu")."""
     words = [word for word in run if word not in _JOINING or word == "rupiah"]
-    if not any(word in _SCALES or word in _ONE_OF or word == "rupiah" for word in words):
+    if len(words) > _LONGEST or not any(word in _SCALES or word in _ONE_OF or word == "rupiah" for word in words):
         return None
     total, last_scale = Fraction(0), None
     group: list[str] = []

@@ -134,6 +134,16 @@ def test_words_that_are_no_amount(sentence):
     assert amount_in_words(sentence) is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["1" * 60_000, "1." * 30_000, "1 " * 30_000, "setengah " * 5_000 + "juta", "satu koma " * 5_000, "rp " * 20_000],
+)
+def test_an_endless_text_is_no_amount_and_takes_no_time(text):
+    assert not isinstance(parse_amount(text), int)
+    assert not isinstance(find_amount(text), int)
+    assert amount_in_words(text) is None
+
+
 def test_two_amounts_in_words_are_ambiguous():
     assert amount_in_words("lima puluh ribu atau enam puluh ribu") == Ambiguous(
         "lima puluh ribu atau enam puluh ribu", (50000, 60000)
