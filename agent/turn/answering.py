@@ -228,4 +228,4 @@ class Answering:
     def _unproven(self, run: TurnRun, text: str) -> list[str]:
         from actions.claims import unproven
 
-        return [claim.text for claim in unproven(text, self._actions.values(), run.receipts)]
+        return [claim.text for claim in unproven(text, self._actions.values(), run.receipts, run.context.results)]
