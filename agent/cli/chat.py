@@ -124,14 +124,23 @@ async def _piped(config: "AgentConfig", phone: str | None, *, as_json: bool) -> 
     from agent.cli.display import as_json as to_json
     from agent.cli.display import as_line
     from agent.cli.session import FIRST_CUSTOMER, open_session
+    from agent.errors import InputError
 
+    wrong = False
     async with open_session(config, phone or FIRST_CUSTOMER) as session:
         async for line in _lines():
             if line == "/quit":
                 break
-            answer = await obey(session, line)
+            try:
+                answer = await obey(session, line)
+            except InputError as error:
+                print(error, file=sys.stderr)
+                wrong = True
+                continue
             if answer is not None:
                 print(to_json(line, answer) if as_json else as_line(answer), flush=True)
+    if wrong:
+        raise typer.Exit(1)
 
 
 async def _lines() -> AsyncIterator[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import typer
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
@@ -220,10 +221,16 @@ async def test_through_a_pipe_a_line_in_is_a_line_out(folder: Path) -> None:
     assert "10.00–16.00" in third
 
 
-async def test_through_a_pipe_json_is_one_object_a_reply(folder: Path) -> None:
-    done = await asyncio.to_thread(balas, folder, "--json", "--as", "+6281234567802", said="bayar 50rb")
-    assert done.returncode == 0, done.stderr
-    (record,) = map(json.loads, done.stdout.splitlines())
+async def test_through_a_pipe_json_is_one_object_a_reply_and_a_wrong_command_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO("/dance\nbayar 50rb\n"))
+    with pytest.raises(typer.Exit) as ended:
+        await chat._piped(load(folder / "agent.yaml"), "+6281234567802", as_json=True)
+    shown = capsys.readouterr()
+    assert ended.value.exit_code == 1
+    assert "no such command: /dance" in shown.err
+    (record,) = map(json.loads, shown.out.splitlines())
     assert record["said"] == "bayar 50rb"
     assert "540550000" in record["attachments"][0]["qris"]
 
