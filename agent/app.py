@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from agent import logging
 from agent.attendant import Attendant
 from agent.config import AgentConfig
+from agent.config.secrets import secret_values
 from agent.delivery.outbox import Outbox
 from agent.engine.embedded import EmbeddedEngine
 from agent.engine.engine import Engine
@@ -109,7 +111,6 @@ async def open_actions(
     """The agent's actions by name; without `database` and `client` it opens its own."""
     from actions import Redactor
     from actions import open_actions as open_listed
-    from actions.catalogue import secrets_of
     from agent.payments import payment_actions
 
     async with AsyncExitStack() as stack:
@@ -120,7 +121,7 @@ async def open_actions(
         actions = await open_listed(
             [*config.actions, *_implied(config)],
             client,
-            redactor=Redactor(secrets_of(config)),
+            redactor=Redactor(secret_values(config)),
             clock=now,
             timezone=config.zone,
             files=config.folder,
@@ -244,6 +245,7 @@ async def open_agent(
     from messaging import open_platform
     from voice import FetchLimits, open_transcriber
 
+    logging.hide(secret_values(config))
     owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_ledger(config, storage))

@@ -19,7 +19,7 @@ class ServerSettings(Settings):
         description="The address under which the platform reaches this server; pictures and QR codes are fetched from it.",
         examples=["https://agent.kopisenja.example"],
     )
-    api_token: Annotated[SecretStr | None, Planned("there is no /api/v1 and no console yet")] = Field(
+    api_token: Annotated[SecretStr | None, Planned("there is no console yet, and of /api/v1 only the knowledge")] = Field(
         default=None, description="Bearer token of `/api/v1` and the console; without one they are closed."
     )
     host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on; `0.0.0.0` for all.")
