@@ -52,8 +52,8 @@ class KeywordIndex:
         read = [_read(record, vocabulary) for record in records]
         counts = [(ids, times) for ids, times, _, _ in read]
         self._vocabulary = vocabulary
-        self._grams: dict[str, int] = {}
-        of_word = [[self._grams.setdefault(gram, len(self._grams)) for gram in grams(word)] for word in vocabulary]
+        self._grams = _Vocabulary()
+        of_word = [[self._grams[gram] for gram in grams(word)] for word in vocabulary]
         lengths = np.fromiter(map(len, of_word), np.int64, len(of_word))
         flat = np.fromiter((gram for several in of_word for gram in several), np.int64, int(lengths.sum()))
         self._by_gram = Postings(counts, flat, lengths, len(self._grams))

@@ -17,7 +17,7 @@ RELATED_WEIGHT = 0.3
 TRANSLATED_WEIGHT = 0.6  # of a related word, when no document has the word itself
 # Words of the language are what they are, even when no document has them: "siapa" is not a typo of "sama".
 _KNOWN = frozenset(STOPWORDS) | frozenset(RELATED) | {meant for several in SLANG.values() for meant in several}
-_VOWELS = re.compile("[aeiou]")
+_NO_VOWELS = str.maketrans("", "", "aeiou")
 _REPEATED = re.compile(r"(\w)\1{2,}")
 
 
@@ -96,4 +96,4 @@ class Repair:
 
 def _skeleton(word: str) -> str:
     """The first letter and the consonants: `berapa` → `brp`."""
-    return word[0] + _VOWELS.sub("", word[1:])
+    return word[0] + word[1:].translate(_NO_VOWELS)

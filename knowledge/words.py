@@ -15,6 +15,9 @@ _ACCENT = re.compile("[\u0300-\u036f]")
 _THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3})((?:[.,]\d{3})+)(?![\d])(?:,00?(?!\d))?")
 _MULTIPLE = re.compile(r"(?<![\w.,])(?:rp\.?\s?)?(\d{1,4})(?:[.,](\d))?\s?(rb|ribu|k|jt|juta)(?!\w)")
 _MONEY = re.compile(r"\b(?:rp|idr|rm|myr)\.?\s?(?=\d)")
+# The same in a form that scans fast, for most texts hold neither.
+_SUFFIXED = re.compile(r"[0-9]\s?(?:rb|ribu|k|jt|juta)(?!\w)")
+_PRICED = re.compile(r"[pmr]\.?\s?[0-9]")
 _TIMES = {"rb": 1_000, "ribu": 1_000, "k": 1_000, "jt": 1_000_000, "juta": 1_000_000}
 _APOSTROPHE = re.compile(r"(?<=\w)['’](?=\w)")
 
@@ -31,10 +34,17 @@ def normal(text: str) -> str:
     if "'" in text or "’" in text:
         text = _APOSTROPHE.sub("", text)
     if _DIGIT.search(text):
-        text = _THOUSANDS.sub(lambda m: m[1] + re.sub("[.,]", "", m[2]), text)
-        text = _MULTIPLE.sub(_multiplied, text)
-        text = _MONEY.sub("", text)
+        if "." in text or "," in text:
+            text = _THOUSANDS.sub(_joined, text)
+        if _SUFFIXED.search(text):
+            text = _MULTIPLE.sub(_multiplied, text)
+        if _PRICED.search(text):
+            text = _MONEY.sub("", text)
     return text
+
+
+def _joined(match: re.Match[str]) -> str:
+    return match[1] + match[2].replace(".", "").replace(",", "")
 
 
 def _multiplied(match: re.Match[str]) -> str:
@@ -60,7 +70,7 @@ def grams(word: str) -> tuple[str, ...]:
     padded = f" {word} "
     if len(padded) <= GRAM:
         return (padded,)
-    return tuple(padded[at : at + GRAM] for at in range(len(padded) - GRAM + 1))
+    return tuple([padded[at : at + GRAM] for at in range(len(padded) - GRAM + 1)])
 
 
 def is_spaceless(word: str) -> bool:

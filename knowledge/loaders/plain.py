@@ -4,14 +4,20 @@ import re
 
 from knowledge.blocks import Block, Loaded
 
-_PARAGRAPH = re.compile(r"\S(?:.|\n(?!\s*\n))*")
+_BLANK = re.compile(r"\n[ \t\r]*\n\s*")
 
 
 def load(data: bytes) -> Loaded:
     text = decode(data)
-    blocks = [
-        Block("paragraph", match.start(), match.start() + len(match[0].rstrip())) for match in _PARAGRAPH.finditer(text)
-    ]
+    blocks: list[Block] = []
+    start = 0
+    for gap in (*_BLANK.finditer(text), None):
+        end = gap.start() if gap else len(text)
+        piece = text[start:end]
+        if piece.strip():
+            begin = start + len(piece) - len(piece.lstrip())
+            blocks.append(Block("paragraph", begin, start + len(piece.rstrip())))
+        start = gap.end() if gap else end
     return Loaded(text, blocks)
 
 
