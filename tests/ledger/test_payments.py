@@ -1,5 +1,6 @@
 """Payments in the ledger: offered once, settled once, told once."""
 
+import asyncio
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -13,9 +14,8 @@ from actions.qris import with_amount
 from actions.qris.check import CLAIMS, CheckPayment
 from actions.qris.errors import GatewayRefused, GatewayUnavailable, NotificationForged
 from actions.qris.gateways.gateway import Event
-from agent.ledger import contacts, history, migrate, payments
+from agent.ledger import contacts, history, payments
 from agent.ledger.codec import unpack
-from agent.ledger.database import open_database
 from agent.ledger.payments import LedgerPaymentBook, Settled
 from agent.ledger.schema import outbound as table
 from agent.payments import end_overdue, receive
@@ -45,14 +45,11 @@ def event(**changes):
 
 
 @pytest.fixture
-async def ledger(tmp_path):
-    database = open_database("sqlite:///payments.db", base=tmp_path)
-    migrate.upgrade(database.engine)
+async def ledger(database):
     await database.write(lambda c: contacts.remember(c, Contact(KEY, first_name="Budi")))
     await database.write(lambda c: contacts.remember(c, Contact(OTHER)))
     await database.write(lambda c: payments.open_payment(c, KEY, "p1", offer(), NOW))
-    yield database
-    await database.aclose()
+    return database
 
 
 async def settle(ledger, happened, at=NOW + timedelta(minutes=2)):
@@ -81,6 +78,12 @@ async def test_a_payment_is_settled_and_told_once(ledger):
     assert [line.text for line in lines] == [message.text]
     due = await ledger.read(lambda c: contacts.due(c, NOW + timedelta(minutes=3)))
     assert due == [(KEY, NOW + timedelta(minutes=2))]
+
+
+async def test_the_same_notification_at_the_same_instant_is_told_once(ledger):
+    results = await asyncio.gather(*(settle(ledger, event()) for _ in range(6)))
+    assert sorted(result.changed for result in results) == [False] * 5 + [True]
+    assert len(await sent(ledger)) == 1
 
 
 async def test_offering_the_same_charge_twice_keeps_one_row(ledger):
