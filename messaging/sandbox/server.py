@@ -19,7 +19,7 @@ from messaging.sandbox.state import Sandbox
 
 
 class _Server(uvicorn.Server):
-    """Sends waiting readers home before it waits for their connections."""
+    """Sends waiting readers home before it waits for their connections, and returns when a signal has stopped it."""
 
     def __init__(self, config: uvicorn.Config, sandbox: Sandbox) -> None:
         super().__init__(config)
@@ -29,6 +29,12 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.listening.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()  # uvicorn would raise them again and end the process by the signal
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._sandbox.feed.close()
