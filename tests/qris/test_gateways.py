@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 from pydantic import TypeAdapter
+from ruamel.yaml import YAML
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -18,7 +19,8 @@ from starlette.routing import Route
 from actions.qris import parse
 from actions.qris.errors import GatewayRefused, GatewayUnavailable, NotificationForged, NotificationUnreadable
 from actions.qris.gateways import GatewaySettings, connect
-from actions.qris.gateways.simulator import Keys, simulator
+from actions.qris.gateways.simulator import Keys, examples, simulator
+from actions.qris.settings import QrisSettings
 from tests.qris.codes import TLS
 from tests.qris.serving import serve
 
@@ -307,3 +309,9 @@ def test_an_amount_that_is_no_whole_rupiah_is_unreadable():
     body = midtrans(gross_amount="5539.50", signature_key=hashlib.sha512(text.encode()).hexdigest())
     with pytest.raises(NotificationUnreadable, match=r"5539\.50"):
         gateway_of(name="midtrans", server_key="key").verify({}, body, "/")
+
+
+def test_what_the_simulator_says_to_write_into_agent_yaml_is_right():
+    for example in examples(Keys(), "http://127.0.0.1:8795"):
+        gateway = YAML(typ="safe").load(example)
+        assert QrisSettings.model_validate({"gateway": gateway}).describe() == f"codes of {gateway['name']}"
