@@ -195,6 +195,8 @@ class Agent:
             if source.error:
                 log.warning("source_failed", source=source.source, error=source.error)
         self.ready = True
+        if self.transcriber is not None:
+            self._tasks.append(asyncio.create_task(_warm(self.transcriber), name="warm voice"))
         self._tasks.append(asyncio.create_task(self.knowledge.keep_fresh(), name="knowledge"))
 
     async def stop(self) -> None:
@@ -221,6 +223,16 @@ class Agent:
             except LedgerUnavailable as error:
                 log.error("ledger_unavailable", reason=str(error))
             await asyncio.sleep(SWEEP.total_seconds())
+
+
+async def _warm(transcriber: "Transcriber") -> None:
+    """Load the speech model before the first note needs it."""
+    from voice import Unavailable
+
+    try:
+        await transcriber.warm()
+    except Unavailable as error:
+        log.warning("voice_notes_unheard", reason=str(error))
 
 
 @asynccontextmanager

@@ -37,6 +37,7 @@ async def stage(config: Path, *, port: int, samples: Path | None, data: Path) ->
             port=port,
             webhook_secret=SECRET,
             samples=samples,
+            business="Kopi Senja",
             storage=data / "sandbox.db",
         )
         async with RunningSandbox(options) as sandbox:

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from agent.ledger.history import Line
+from agent.turn.language import NAMES
+from agent.turn.passages import escape
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
-
-_LANGUAGES = {"id": "Indonesian", "en": "English", "ms": "Malay"}
 
 _RULES = """\
 Rules that always hold:
@@ -39,10 +39,10 @@ class Situation:
 
 def system_prompt(name: str, instructions: str, situation: Situation) -> str:
     """The system message of a turn."""
-    language = _LANGUAGES.get(situation.language, situation.language)
+    language = NAMES.get(situation.language, situation.language)
     facts = [f"Now: {situation.now:%A, %d %B %Y, %H:%M %Z}."]
     if situation.first_name:
-        facts.append(f"The customer's first name: {situation.first_name}.")
+        facts.append(f"The customer's first name: {escape(situation.first_name)}.")
     if situation.channel:
         facts.append(f"Channel: {situation.channel}.")
     if situation.open_question:
