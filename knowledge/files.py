@@ -10,7 +10,9 @@ from pathlib import Path
 from knowledge.errors import SourceError, Unreadable
 from knowledge.loaders import READABLE
 
-_RACE_NS = 2_000_000_000  # a file written this shortly before the last look may change again under the same stamp
+# A file written this shortly before the last look may change again under the same stamp.
+_RACE_NS = 100_000_000
+_COARSE_RACE_NS = 2_000_000_000  # where times have whole seconds only
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,8 @@ class FileRef:
 
     def is_settled(self, looked_at: datetime) -> bool:
         """Whether an equal stamp means an equal file."""
-        return self.modified_ns < looked_at.timestamp() * 1e9 - _RACE_NS
+        race = _RACE_NS if self.modified_ns % 1_000_000_000 else _COARSE_RACE_NS
+        return self.modified_ns < looked_at.timestamp() * 1e9 - race
 
 
 def find(pattern: str, base: Path) -> Sequence[FileRef]:

@@ -79,7 +79,8 @@ class FileSync:
         try:
             data = read(ref, self._settings.largest)
             if before and before.hash == fingerprint(data, source):
-                return Change(ref.id, touched=replace(recovered(before), stamp=ref.stamp))
+                settled = replace(recovered(before), stamp=ref.stamp)
+                return Change(ref.id, touched=None if settled == before else settled)
             document, passages = make(ref.id, data, None, source, now)
         except SourceError as error:
             return Change(ref.id, problem=str(error))

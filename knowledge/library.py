@@ -28,6 +28,7 @@ class Library:
     sources: Mapping[str, SourceSettings]
     index: KeywordIndex
     positions: Mapping[str, int]
+    by_document: Mapping[str, Sequence[Passage]]
 
     @classmethod
     def build(
@@ -38,6 +39,9 @@ class Library:
         sources: Sequence[SourceSettings],
     ) -> "Library":
         """Indexes the passages: seconds of CPU for tens of thousands, so call it in a worker thread."""
+        by_document: dict[str, list[Passage]] = {}
+        for passage in passages:
+            by_document.setdefault(passage.document, []).append(passage)
         return cls(
             passages,
             {document.id: document for document in documents},
@@ -45,6 +49,7 @@ class Library:
             {source.id: source for source in sources},
             KeywordIndex(list(_records(passages)), len(passages)),
             {passage.id: at for at, passage in enumerate(passages)},
+            by_document,
         )
 
     def with_states(self, documents: Sequence[Document], states: Sequence[SourceState]) -> "Library":

@@ -53,7 +53,7 @@ class SyncReport:
 class Tally:
     """Counts passages while a source is synchronised."""
 
-    before: Mapping[str, Mapping[str, str]]  # document → passage id → hash
+    before: Mapping[str, Sequence[Passage]]  # by document
     added: int = 0
     changed: int = 0
     unchanged: int = 0
@@ -62,7 +62,7 @@ class Tally:
     problems: list[str] = field(default_factory=list)
 
     def replaced(self, document: str, passages: Sequence[Passage]) -> None:
-        old = self.before.get(document, {})
+        old = {passage.id: passage.hash for passage in self.before.get(document, ())}
         new = {passage.id: passage.hash for passage in passages}
         self.documents += 1
         self.added += len(new.keys() - old.keys())
@@ -73,10 +73,10 @@ class Tally:
 
     def kept(self, document: str) -> None:
         self.documents += 1
-        self.unchanged += len(self.before.get(document, {}))
+        self.unchanged += len(self.before.get(document, ()))
 
     def gone(self, document: str) -> None:
-        self.removed += len(self.before.get(document, {}))
+        self.removed += len(self.before.get(document, ()))
 
     def report(self, state: SourceState) -> SourceReport:
         return SourceReport(
@@ -94,7 +94,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became of one document: new passages, or the same as before under a new stamp, or a problem."""
+    """What became of one document: new passages, the same as before under a new stamp, a problem, or nothing at all."""
 
     document: str
     new: tuple[Document, Sequence[Passage]] | None = None
@@ -170,7 +170,7 @@ async def save(
         if document.error:
             tally.problems.append(f"{document.id}: {document.error}")
     for change in changes:
-        if change.touched:
+        if change.new is None and change.problem is None:
             tally.kept(change.document)
 
 

@@ -40,15 +40,13 @@ class Synchroniser:
     ) -> list[SourceReport]:
         """Of all `sources`, or of the one called `only`; what is no source any more is forgotten in the first case."""
         states = {state.id: state for state in await self._store.sources()}
-        before: dict[str, dict[str, str]] = {}
-        for passage in library.passages:
-            before.setdefault(passage.document, {})[passage.id] = passage.hash
         forgotten = states.keys() - {source.id for source in sources} if only is None else ()
         reports = [await self._forgotten(source, library) for source in sorted(forgotten)]
         claimed = {d.id for d in library.documents.values() if d.source != only} if only is not None else set()
         chosen = [source for source in sources if only in (None, source.id)]
         return reports + [
-            await self._one(source, states.get(source.id), claimed, Tally(before), report) for source in chosen
+            await self._one(source, states.get(source.id), claimed, Tally(library.by_document), report)
+            for source in chosen
         ]
 
     async def _one(
@@ -72,4 +70,4 @@ class Synchroniser:
     async def _forgotten(self, source: str, library: Library) -> SourceReport:
         documents = {document.id for document in library.documents.values() if document.source == source}
         await self._store.remove_source(source)
-        return SourceReport(source, removed=sum(passage.document in documents for passage in library.passages))
+        return SourceReport(source, removed=sum(len(library.by_document.get(document, ())) for document in documents))

@@ -48,38 +48,31 @@ class SqlKnowledgeStore:
         query = select(*_KEPT).order_by(document.c.n)
         if source is not None:
             query = query.where(document.c.source == source)
-        rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return [Document(**{**row._mapping, "links": tuple(row.links), "text": ""}) for row in rows]
+
+        def work(connection: Connection) -> list[Document]:
+            rows = connection.execute(query)
+            return [Document(**{**row._mapping, "links": tuple(row.links), "text": ""}) for row in rows]
+
+        return await self._database.read(work)
 
     async def text(self, id_: str) -> str | None:
         query = select(document.c.text).where(document.c.id == id_)
         return await self._database.read(lambda connection: connection.scalar(query))
 
     async def passages(self) -> Sequence[Passage]:
-        def work(connection: Connection) -> tuple[Any, Any]:
+        def work(connection: Connection) -> list[Passage]:
+            phrasings = connection.execute(
+                select(alias.c.passage, alias.c.text).order_by(alias.c.passage, alias.c.n)
+            ).all()
+            aliases = {
+                name: tuple(row.text for row in several)
+                for name, several in groupby(phrasings, lambda row: row.passage)
+            }
             joined = passage.join(document, passage.c.document == document.c.id)
-            ordered = select(passage).select_from(joined).order_by(document.c.n, passage.c.n)
-            phrasings = select(alias.c.passage, alias.c.text).order_by(alias.c.passage, alias.c.n)
-            return connection.execute(ordered).all(), connection.execute(phrasings).all()
+            rows = connection.execute(select(passage).select_from(joined).order_by(document.c.n, passage.c.n))
+            return [_passage(row, aliases.get(row.id, ())) for row in rows]
 
-        rows, phrasings = await self._database.read(work)
-        aliases = {
-            name: tuple(row.text for row in several) for name, several in groupby(phrasings, lambda row: row.passage)
-        }
-        return [
-            Passage(
-                row.id,
-                row.document,
-                row.text,
-                row.start,
-                row.end,
-                tuple(row.path),
-                row.question,
-                row.answer,
-                aliases.get(row.id, ()),
-            )
-            for row in rows
-        ]
+        return await self._database.read(work)
 
     async def replace(self, changes: Sequence[tuple[Document, Sequence[Passage]]]) -> None:
         def work(connection: Connection) -> None:
@@ -172,6 +165,11 @@ class SqlKnowledgeStore:
                     )
 
         await self._database.write(work)
+
+
+def _passage(row: Any, aliases: tuple[str, ...]) -> Passage:
+    where = (row.text, row.start, row.end)
+    return Passage(row.id, row.document, *where, tuple(row.path), row.question, row.answer, aliases)
 
 
 def _remove(connection: Connection, documents: Sequence[str]) -> None:
