@@ -134,9 +134,8 @@ class ChromaIndex:
     def nearest(self, vector: Vectors, count: int) -> Mapping[str, float]:
         """Record id → cosine of the records nearest to `vector`."""
         with self._errors("be searched"):
-            if not (held := self._ready.count()):
-                return {}
-            found = self._ready.query(query_embeddings=vector, n_results=min(count, held), include=["distances"])
+            # fewer come back from a small collection; counting first would cost ten times the query
+            found = self._ready.query(query_embeddings=vector, n_results=count, include=["distances"])
             distances: Any = found["distances"]
             return {id_: 1.0 - float(d) for id_, d in zip(found["ids"][0], distances[0], strict=True)}
 
