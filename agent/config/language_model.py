@@ -49,8 +49,9 @@ class ModelSettings(Settings):
         default=None, ge=1, description="The longest answer, in tokens; null leaves it to the server.", examples=[1000]
     )
     fallbacks: tuple[str | FallbackSettings, ...] = Field(
-        default=(OFFLINE,),
-        description="Models that are asked in turn when the main one fails: names, or `{name, base_url, api_key}`.",
+        default=(),
+        description="Models that are asked in turn when the main one fails: names, or `{name, base_url, api_key}`. With none, "
+        "the customer gets `conversation.on_failure` and a human.",
         examples=[["gpt-5-nano", "offline"]],
     )
 

@@ -150,3 +150,9 @@ def test_half_a_character_is_an_error_with_its_place() -> None:
     (error,) = examine_text('name: A\ninstructions: "\\ud83d"\n', environment={}).errors
 
     assert (error.mark.line, error.mark.column) == (2, 15)
+
+
+def test_a_model_without_fallbacks_has_none(tmp_path: Path) -> None:
+    (tmp_path / "agent.yaml").write_text(MINIMAL + "model: {base_url: http://127.0.0.1:1/v1}\n")
+
+    assert load(tmp_path / "agent.yaml", environment={}).model.fallbacks == ()
