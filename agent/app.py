@@ -316,11 +316,10 @@ async def open_agent(
             listener=Listener(transcriber, guarded, notes, clock=clock),
             writer=writer,
             owner=owner,
+            quiet=due,
             clock=clock,
         )
-        attendant = Attendant(
-            database, runner, Outbox(database, platform, owner=owner, clock=clock), due=due, clock=clock
-        )
+        attendant = Attendant(database, runner, Outbox(database, platform, owner=owner, clock=clock), due=due)
         agent = Agent(
             config=config,
             database=database,

@@ -21,23 +21,15 @@ class Attendant:
         outbox: Outbox,
         *,
         due: Callable[[Sequence[Waiting]], datetime],
-        clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._turns = turns
         self._outbox = outbox
         self._due = due
-        self._clock = clock
 
     async def see_to(self, contact: ContactKey) -> datetime | None:
         """Do what is due; when this contact is next, or `None` when nothing is open."""
         await self._outbox.deliver(contact)
-        if await self._question_is_due(contact):
-            await self._turns.run(contact)
+        if await self._turns.run(contact):
             await self._outbox.deliver(contact)
         return await self._database.write(lambda connection: turns.settle(connection, contact, self._due))
-
-    async def _question_is_due(self, contact: ContactKey) -> bool:
-        """Whether a turn was left unfinished, or the quiet window over the waiting messages has closed."""
-        now = self._clock()
-        return await self._database.read(lambda connection: turns.due(connection, contact, now, self._due))

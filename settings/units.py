@@ -47,7 +47,13 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration),
-    WithJsonSchema({"type": "string", "pattern": r"^\s*(\d+(\.\d+)?\s*(ms|min|s|m|h|d|w)\s*)+$", "examples": ["0.3s", "15m", "12h"]}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^\s*(\d+(\.\d+)?\s*(ms|min|s|m|h|d|w)\s*)+$",
+            "examples": ["0.3s", "15m", "12h"],
+        }
+    ),
 ]
 """A `timedelta` that agent.yaml writes as `15m`."""
 
@@ -67,7 +73,11 @@ class Rate:
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"type": "string", "pattern": r"^\d+\s*/\s*(\d+(\.\d+)?)?\s*(ms|min|s|m|h|d|w)$", "examples": ["5/s", "100/min"]}
+        return {
+            "type": "string",
+            "pattern": r"^\d+\s*/\s*(\d+(\.\d+)?)?\s*(ms|min|s|m|h|d|w)$",
+            "examples": ["5/s", "100/min"],
+        }
 
     def __str__(self) -> str:
         return f"{self.count}/{format_duration(self.per).removeprefix('1')}"

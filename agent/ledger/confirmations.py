@@ -7,8 +7,10 @@ from typing import Any
 from sqlalchemy import Connection, delete, select
 
 from agent.ledger.schema import confirmation as table
-from agent.ledger.statements import upsert
+from agent.ledger.statements import at, upsert, where
 from messaging.types import ContactKey
+
+_OPEN = select(table).where(where(table, "platform", "contact"), table.c.expires_at > at("now"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,7 @@ def ask(connection: Connection, key: ContactKey, confirmation: Confirmation) -> 
 
 def open_question(connection: Connection, key: ContactKey, now: datetime) -> Confirmation | None:
     """The question that still waits for its answer."""
-    row = connection.execute(
-        select(table).where(table.c.platform == key.platform, table.c.contact == key.id, table.c.expires_at > now)
-    ).first()
+    row = connection.execute(_OPEN, {"at_platform": key.platform, "at_contact": key.id, "at_now": now}).first()
     if row is None:
         return None
     return Confirmation(row.action, row.arguments, row.question, row.turn, row.expires_at)

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, select
 
 from agent.ledger.codec import pack_contact, unpack_contact
 from agent.ledger.schema import contact as table
+from agent.ledger.statements import change, insert_row, where
 from messaging.types import Channel, Contact, ContactKey
 
 
@@ -50,12 +51,16 @@ def _state(row: Row[Any]) -> ContactState:
     )
 
 
-def _is(key: ContactKey) -> Any:
-    return (table.c.platform == key.platform) & (table.c.id == key.id)
+_LOAD = select(table).where(where(table, "platform", "id"))
+_PROFILE = select(table.c.profile).where(where(table, "platform", "id"))
+
+
+def _at(key: ContactKey) -> dict[str, str]:
+    return {"at_platform": key.platform, "at_id": key.id}
 
 
 def load(connection: Connection, key: ContactKey) -> ContactState | None:
-    row = connection.execute(select(table).where(_is(key))).first()
+    row = connection.execute(_LOAD, _at(key)).first()
     return None if row is None else _state(row)
 
 
@@ -73,21 +78,21 @@ def find(connection: Connection, needle: str) -> list[ContactState]:
 def remember(connection: Connection, contact: Contact, **columns: Any) -> None:
     """Insert the contact, or merge what is newly known into it; set further columns of the table along."""
     key = contact.key
-    row = connection.execute(select(table.c.profile).where(_is(key))).first()
+    row = connection.execute(_PROFILE, _at(key)).first()
     if row is None:
-        connection.execute(
-            insert(table).values(platform=key.platform, id=key.id, profile=pack_contact(contact), **columns)
+        insert_row(
+            connection, table, {"platform": key.platform, "id": key.id, "profile": pack_contact(contact), **columns}
         )
         return
     profile = {**row.profile, **pack_contact(contact)}
     if profile != row.profile:
         columns["profile"] = profile
     if columns:
-        connection.execute(update(table).where(_is(key)).values(**columns))
+        set_columns(connection, key, **columns)
 
 
 def set_columns(connection: Connection, key: ContactKey, **columns: Any) -> None:
-    connection.execute(update(table).where(_is(key)).values(**columns))
+    change(connection, table, {"platform": key.platform, "id": key.id}, columns)
 
 
 def pause(connection: Connection, key: ContactKey, now: datetime, until: datetime | None, by: str) -> None:

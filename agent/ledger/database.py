@@ -125,6 +125,9 @@ class SqliteDatabase:
             connection.close()
 
     def _run_batch(self, connection: Connection, batch: "list[_Job]") -> None:
+        if len(batch) == 1:
+            self._run_alone(connection, batch[0])
+            return
         with connection.begin():
             for job in batch:
                 savepoint = connection.begin_nested()
@@ -136,6 +139,16 @@ class SqliteDatabase:
                 except Exception as error:  # noqa: BLE001 - it belongs to the caller, who gets it
                     savepoint.rollback()
                     job.error = error
+
+    def _run_alone(self, connection: Connection, job: "_Job") -> None:
+        """Without neighbours to protect, the transaction itself is undone when the work fails."""
+        try:
+            with connection.begin():
+                job.result = job.work(connection)
+        except OperationalError:
+            raise
+        except Exception as error:  # noqa: BLE001 - it belongs to the caller, who gets it
+            job.error = error
 
 
 class _Job:

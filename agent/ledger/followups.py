@@ -8,8 +8,14 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 
 from agent.ledger.schema import followup as table
-from agent.ledger.statements import insert_new
+from agent.ledger.statements import insert_new, where
 from messaging.types import ContactKey
+
+_CANCEL = (
+    update(table)
+    .where(where(table, "platform", "contact"), table.c.state == "scheduled", table.c.rule.is_not(None))
+    .values(state="cancelled", reason="the contact replied")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +53,7 @@ def schedule(connection: Connection, followup: FollowUp) -> None:
 
 def cancel_on_reply(connection: Connection, key: ContactKey) -> None:
     """The contact wrote: follow-ups by rule that wait for no reply are over. What the agent promised stays."""
-    connection.execute(
-        update(table)
-        .where(
-            table.c.platform == key.platform,
-            table.c.contact == key.id,
-            table.c.state == "scheduled",
-            table.c.rule.is_not(None),
-        )
-        .values(state="cancelled", reason="the contact replied")
-    )
+    connection.execute(_CANCEL, {"at_platform": key.platform, "at_contact": key.id})
 
 
 def due(connection: Connection, now: datetime, limit: int = 100) -> list[FollowUp]:

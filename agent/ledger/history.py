@@ -8,7 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, delete, func, select
 
 from agent.ledger.schema import message as table
-from agent.ledger.statements import insert_new
+from agent.ledger.statements import at, insert_new, where
 from messaging.types import ContactKey
 
 Author = Literal["contact", "agent", "human"]
@@ -26,8 +26,13 @@ class Line:
     message_id: str | None = None
 
 
-def _is(key: ContactKey) -> Any:
-    return (table.c.platform == key.platform) & (table.c.contact == key.id)
+_OF_CONTACT = where(table, "platform", "contact")
+_RECENT = select(table).where(_OF_CONTACT).order_by(table.c.n.desc()).limit(at("limit"))
+_COUNT = select(func.count()).select_from(table).where(_OF_CONTACT)
+
+
+def _at(key: ContactKey) -> dict[str, str]:
+    return {"at_platform": key.platform, "at_contact": key.id}
 
 
 def append(connection: Connection, key: ContactKey, lines: Sequence[Line]) -> None:
@@ -49,16 +54,16 @@ def append(connection: Connection, key: ContactKey, lines: Sequence[Line]) -> No
 
 def recent(connection: Connection, key: ContactKey, limit: int) -> list[Line]:
     """The newest `limit` lines, oldest first."""
-    rows = connection.execute(select(table).where(_is(key)).order_by(table.c.n.desc()).limit(limit)).all()
+    rows = connection.execute(_RECENT, {**_at(key), "at_limit": limit}).all()
     return [
         Line(row.author, row.text, row.at, tuple(row.attachments), row.turn, row.message_id) for row in reversed(rows)
     ]
 
 
 def count(connection: Connection, key: ContactKey) -> int:
-    return connection.execute(select(func.count()).select_from(table).where(_is(key))).scalar_one()
+    return connection.execute(_COUNT, _at(key)).scalar_one()
 
 
 def forget(connection: Connection, key: ContactKey) -> None:
     """Erase the conversation."""
-    connection.execute(delete(table).where(_is(key)))
+    connection.execute(delete(table).where(_OF_CONTACT), _at(key))

@@ -12,8 +12,14 @@ from agent.ledger.codec import pack_inbound
 from agent.ledger.database import lock_contact
 from agent.ledger.schema import inbound as table
 from agent.ledger.schema import outbound
-from agent.ledger.statements import insert_new
+from agent.ledger.statements import insert_new, where
 from messaging.types import AssigneeChanged, ContactKey, ConversationClosed, Event, InboundMessage, MessageSent
+
+_WAITING = (
+    select(table)
+    .where(where(table, "platform", "contact"), table.c.state == "waiting", table.c.turn.is_(None))
+    .order_by(table.c.n)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,22 +122,15 @@ def _sent(connection: Connection, event: MessageSent, now: datetime, rules: Rule
     return Accepted(contact=key)
 
 
-def waiting_rows(connection: Connection, key: ContactKey) -> Sequence[Row[tuple[object, ...]]]:
+def waiting_rows(connection: Connection, key: ContactKey) -> Sequence[Row[Any]]:
     """Messages of a contact that no turn has taken, in the order they arrived."""
-    return connection.execute(
-        select(table)
-        .where(
-            table.c.platform == key.platform,
-            table.c.contact == key.id,
-            table.c.state == "waiting",
-            table.c.turn.is_(None),
-        )
-        .order_by(table.c.n)
-    ).all()
+    return connection.execute(_WAITING, {"at_platform": key.platform, "at_contact": key.id}).all()
+
+
+def as_waiting(rows: Sequence[Row[Any]]) -> list[Waiting]:
+    """Rows of `waiting_rows` as the quiet window looks at them."""
+    return [Waiting(row.payload["text"], bool(row.payload["attachments"]), row.received_at) for row in rows]
 
 
 def waiting(connection: Connection, key: ContactKey) -> list[Waiting]:
-    return [
-        Waiting(row.payload["text"], bool(row.payload["attachments"]), row.received_at)
-        for row in waiting_rows(connection, key)
-    ]
+    return as_waiting(waiting_rows(connection, key))

@@ -5,14 +5,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from agent.ledger.codec import Deliverable, lane, pack, unpack
 from agent.ledger.schema import outbound as table
-from agent.ledger.statements import insert_new
+from agent.ledger.statements import change, insert_new, where
 from messaging.types import ContactKey
 
 OPEN = ("pending", "sending", "uncertain")
+
+
+_FIRST = (
+    select(func.min(table.c.n))
+    .where(where(table, "platform", "contact"), table.c.state.in_(OPEN))
+    .group_by(table.c.lane)
+)
+_HEADS = select(table).where(table.c.n.in_(_FIRST)).order_by(table.c.n)
+_SENDING = (
+    update(table)
+    .where(where(table, "id"), table.c.state.in_(("pending", "uncertain")))
+    .values(state="sending", owner=bindparam("owner"), attempts=table.c.attempts + 1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +96,12 @@ def add(
 
 def heads(connection: Connection, key: ContactKey) -> list[Delivery]:
     """The first open delivery of each lane of a contact."""
-    first = (
-        select(func.min(table.c.n))
-        .where(table.c.platform == key.platform, table.c.contact == key.id, table.c.state.in_(OPEN))
-        .group_by(table.c.lane)
-    )
-    return [_delivery(row) for row in connection.execute(select(table).where(table.c.n.in_(first)).order_by(table.c.n))]
+    return [_delivery(row) for row in connection.execute(_HEADS, {"at_platform": key.platform, "at_contact": key.id})]
 
 
 def mark_sending(connection: Connection, delivery_id: str, owner: str) -> bool:
     """Committed before the request leaves; False when somebody else has dealt with it meanwhile."""
-    result = connection.execute(
-        update(table)
-        .where(table.c.id == delivery_id, table.c.state.in_(("pending", "uncertain")))
-        .values(state="sending", owner=owner, attempts=table.c.attempts + 1)
-    )
-    return result.rowcount == 1
+    return connection.execute(_SENDING, {"at_id": delivery_id, "owner": owner}).rowcount == 1
 
 
 def mark(
@@ -119,7 +122,7 @@ def mark(
         values["sent_at"] = now
     if next_attempt_at is not None:
         values["next_attempt_at"] = next_attempt_at
-    connection.execute(update(table).where(table.c.id == delivery_id).values(**values))
+    change(connection, table, {"id": delivery_id}, values)
 
 
 def known_message_ids(connection: Connection, key: ContactKey) -> set[str]:

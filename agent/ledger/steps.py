@@ -4,11 +4,36 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select
 
 from agent.ledger.schema import step as table
 from agent.ledger.schema import turn
+from agent.ledger.statements import at, change, where
 from messaging.types import ContactKey
+
+_OF_TURN = select(table).where(where(table, "turn")).order_by(table.c.n)
+_NEXT_N = select(func.coalesce(func.max(table.c.n), 0) + 1).where(table.c.turn == bindparam("turn")).scalar_subquery()
+_COLUMNS = (
+    "turn",
+    "key",
+    "kind",
+    "name",
+    "input_hash",
+    "input",
+    "output",
+    "started_at",
+    "finished_at",
+    "tokens",
+    "cost",
+)
+_APPEND = insert(table).values({name: bindparam(name) for name in _COLUMNS} | {"n": _NEXT_N}).inline()
+_RESULTS = (
+    select(table.c.name, table.c.output)
+    .join(turn, turn.c.id == table.c.turn)
+    .where(where(turn, "platform", "contact"), table.c.kind == "action", table.c.finished_at.is_not(None))
+    .order_by(table.c.finished_at.desc())
+    .limit(at("limit"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,34 +60,42 @@ def _step(row: Row[Any]) -> Step:
 
 def of_turn(connection: Connection, turn_id: str) -> list[Step]:
     """All steps of a turn, in order."""
-    return [_step(row) for row in connection.execute(select(table).where(table.c.turn == turn_id).order_by(table.c.n))]
+    return [_step(row) for row in connection.execute(_OF_TURN, {"at_turn": turn_id})]
 
 
 def start(
-    connection: Connection, turn_id: str, *, key: str, kind: str, name: str, input_hash: str, given: Any, at: datetime
+    connection: Connection,
+    turn_id: str,
+    *,
+    key: str,
+    kind: str,
+    name: str,
+    input_hash: str,
+    given: Any,
+    begun: datetime,
 ) -> None:
     """Write down that something begins; used before an effect, so that a crash leaves it visible."""
     connection.execute(
-        insert(table).values(
-            turn=turn_id,
-            n=_next_n(turn_id),
-            key=key,
-            kind=kind,
-            name=name,
-            input_hash=input_hash,
-            input=given,
-            started_at=at,
-            tokens=0,
-            cost=0.0,
-        )
+        _APPEND,
+        {
+            "turn": turn_id,
+            "key": key,
+            "kind": kind,
+            "name": name,
+            "input_hash": input_hash,
+            "input": given,
+            "output": None,
+            "started_at": begun,
+            "finished_at": None,
+            "tokens": 0,
+            "cost": 0.0,
+        },
     )
 
 
-def finish(connection: Connection, turn_id: str, key: str, *, output: Any, at: datetime) -> None:
+def finish(connection: Connection, turn_id: str, key: str, *, output: Any, ended: datetime) -> None:
     """Complete a step that was started."""
-    connection.execute(
-        update(table).where(table.c.turn == turn_id, table.c.key == key).values(output=output, finished_at=at)
-    )
+    change(connection, table, {"turn": turn_id, "key": key}, {"output": output, "finished_at": ended})
 
 
 def record(
@@ -82,39 +115,24 @@ def record(
 ) -> None:
     """Write a step that is over."""
     connection.execute(
-        insert(table).values(
-            turn=turn_id,
-            n=_next_n(turn_id),
-            key=key,
-            kind=kind,
-            name=name,
-            input_hash=input_hash,
-            input=given,
-            output=output,
-            started_at=started_at,
-            finished_at=finished_at,
-            tokens=tokens,
-            cost=cost,
-        )
+        _APPEND,
+        {
+            "turn": turn_id,
+            "key": key,
+            "kind": kind,
+            "name": name,
+            "input_hash": input_hash,
+            "input": given,
+            "output": output,
+            "started_at": started_at,
+            "finished_at": finished_at,
+            "tokens": tokens,
+            "cost": cost,
+        },
     )
-
-
-def _next_n(turn_id: str) -> Any:
-    return select(func.coalesce(func.max(table.c.n), 0) + 1).where(table.c.turn == turn_id).scalar_subquery()
 
 
 def action_results(connection: Connection, key: ContactKey, limit: int = 50) -> list[tuple[str, Any]]:
     """Names and outputs of the newest finished actions of a contact's conversation, oldest first."""
-    rows = connection.execute(
-        select(table.c.name, table.c.output)
-        .join(turn, turn.c.id == table.c.turn)
-        .where(
-            turn.c.platform == key.platform,
-            turn.c.contact == key.id,
-            table.c.kind == "action",
-            table.c.finished_at.is_not(None),
-        )
-        .order_by(table.c.finished_at.desc())
-        .limit(limit)
-    ).all()
+    rows = connection.execute(_RESULTS, {"at_platform": key.platform, "at_contact": key.id, "at_limit": limit}).all()
     return [(row.name, row.output) for row in reversed(rows)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from agent.ledger import confirmations, contacts, followups, history, inbound, media, outbound
 from agent.ledger.codec import Deliverable, unpack_inbound
@@ -18,7 +18,30 @@ from agent.ledger.followups import FollowUp
 from agent.ledger.inbound import Waiting
 from agent.ledger.schema import inbound as inbound_table
 from agent.ledger.schema import turn as table
+from agent.ledger.statements import change, insert_row, where
 from messaging.types import ContactKey, InboundMessage
+
+_RUNNING = select(table).where(where(table, "platform", "contact"), table.c.state == "running")
+_LAST = (
+    select(table.c.state, table.c.restarts)
+    .where(where(table, "platform", "contact"))
+    .order_by(table.c.started_at.desc())
+    .limit(1)
+)
+_MINE = select(table.c.id).where(where(table, "id", "lease_owner"), table.c.state == "running")
+_ATTACH = (
+    update(inbound_table)
+    .where(
+        where(inbound_table, "platform", "contact"),
+        inbound_table.c.state == "waiting",
+        inbound_table.c.turn.is_(None),
+    )
+    .values(turn=bindparam("turn"))
+)
+
+
+def _at(key: ContactKey) -> dict[str, str]:
+    return {"at_platform": key.platform, "at_contact": key.id}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +68,23 @@ class Busy:
     until: datetime
 
 
-def claim(connection: Connection, key: ContactKey, owner: str, now: datetime, lease: timedelta) -> Claim | Busy | None:
-    """Take the contact's unfinished turn over, or begin one with all waiting messages; `None` when nothing waits."""
+def claim(
+    connection: Connection,
+    key: ContactKey,
+    owner: str,
+    now: datetime,
+    lease: timedelta,
+    quiet: Callable[[Sequence[Waiting]], datetime] | None = None,
+) -> Claim | Busy | None:
+    """Take the contact's unfinished turn over, or begin one with all waiting messages.
+
+    `None` when nothing waits, or when `quiet` (the quiet window) says that more may be coming.
+    """
     lock_contact(connection, key.platform, key.id)
     state = contacts.load(connection, key)
     if state is None:
         return None
-    running = connection.execute(
-        select(table).where(table.c.platform == key.platform, table.c.contact == key.id, table.c.state == "running")
-    ).first()
+    running = connection.execute(_RUNNING, _at(key)).first()
     if running is not None:
         if running.lease_owner != owner and running.lease_until > now:
             return Busy(running.lease_until)
@@ -67,25 +98,24 @@ def claim(connection: Connection, key: ContactKey, owner: str, now: datetime, le
         ).all()
         return _claim(state, rows, running.id, running.started_at, running.takeovers + 1, restarts=running.restarts)
     rows = list(inbound.waiting_rows(connection, key))
-    if not rows:
+    if not rows or (quiet is not None and quiet(inbound.as_waiting(rows)) > now):
         return None
     turn_id, restarts = secrets.token_hex(8), _restarts(connection, key)
-    connection.execute(
-        table.insert().values(
-            id=turn_id,
-            platform=key.platform,
-            contact=key.id,
-            state="running",
-            lease_owner=owner,
-            lease_until=now + lease,
-            started_at=now,
-            takeovers=0,
-            restarts=restarts,
-            tokens=0,
-            cost=0.0,
-        )
-    )
-    connection.execute(update(inbound_table).where(inbound_table.c.n.in_([row.n for row in rows])).values(turn=turn_id))
+    row = {
+        "id": turn_id,
+        "platform": key.platform,
+        "contact": key.id,
+        "state": "running",
+        "lease_owner": owner,
+        "lease_until": now + lease,
+        "started_at": now,
+        "takeovers": 0,
+        "restarts": restarts,
+        "tokens": 0,
+        "cost": 0.0,
+    }
+    insert_row(connection, table, row)
+    connection.execute(_ATTACH, {**_at(key), "turn": turn_id})
     return _claim(state, rows, turn_id, now, 0, restarts=restarts)
 
 
@@ -104,26 +134,8 @@ def _claim(
 
 
 def _restarts(connection: Connection, key: ContactKey) -> int:
-    last = connection.execute(
-        select(table.c.state, table.c.restarts)
-        .where(table.c.platform == key.platform, table.c.contact == key.id)
-        .order_by(table.c.started_at.desc())
-        .limit(1)
-    ).first()
+    last = connection.execute(_LAST, _at(key)).first()
     return last.restarts + 1 if last is not None and last.state == "abandoned" else 0
-
-
-def due(connection: Connection, key: ContactKey, now: datetime, quiet: Callable[[Sequence[Waiting]], datetime]) -> bool:
-    """Whether there is a turn to run: one was left unfinished, or the waiting messages have been quiet long enough."""
-    running = connection.execute(
-        select(table.c.id).where(
-            table.c.platform == key.platform, table.c.contact == key.id, table.c.state == "running"
-        )
-    ).first()
-    if running is not None:
-        return True
-    waiting = inbound.waiting(connection, key)
-    return bool(waiting) and quiet(waiting) <= now
 
 
 def renew(connection: Connection, turn_id: str, owner: str, until: datetime) -> None:
@@ -180,13 +192,11 @@ def commit(connection: Connection, claim: Claim, owner: str, result: Result, now
     """
     key = claim.key
     lock_contact(connection, key.platform, key.id)
-    mine = connection.execute(
-        select(table.c.id).where(table.c.id == claim.turn, table.c.state == "running", table.c.lease_owner == owner)
-    ).first()
+    mine = connection.execute(_MINE, {"at_id": claim.turn, "at_lease_owner": owner}).first()
     if mine is None:
         raise LeaseLost(f"turn {claim.turn} was taken over by another worker")
     if result.restart_allowed and newer_messages(connection, key):
-        connection.execute(update(inbound_table).where(inbound_table.c.turn == claim.turn).values(turn=None))
+        change(connection, inbound_table, {"turn": claim.turn}, {"turn": None})
         _finish(connection, claim.turn, "abandoned", "a newer message arrived", now, spent=result)
         return "abandoned"
     state = contacts.load(connection, key)
@@ -217,7 +227,7 @@ def commit(connection: Connection, claim: Claim, owner: str, result: Result, now
         work(connection)
     if result.contact_columns:
         contacts.set_columns(connection, key, **result.contact_columns)
-    connection.execute(update(inbound_table).where(inbound_table.c.turn == claim.turn).values(state=end, reason=reason))
+    change(connection, inbound_table, {"turn": claim.turn}, {"state": end, "reason": reason})
     _finish(connection, claim.turn, "failed" if end == "failed" else "done", reason, now, spent=result)
     return "held" if silenced else "done"
 
@@ -225,18 +235,15 @@ def commit(connection: Connection, claim: Claim, owner: str, result: Result, now
 def _finish(
     connection: Connection, turn_id: str, state: str, reason: str | None, now: datetime, *, spent: Result
 ) -> None:
-    connection.execute(
-        update(table)
-        .where(table.c.id == turn_id)
-        .values(
-            state=state,
-            reason=reason,
-            finished_at=now,
-            lease_until=None,
-            tokens=spent.tokens,
-            cost=spent.cost,
-        )
-    )
+    values = {
+        "state": state,
+        "reason": reason,
+        "finished_at": now,
+        "lease_until": None,
+        "tokens": spent.tokens,
+        "cost": spent.cost,
+    }
+    change(connection, table, {"id": turn_id}, values)
 
 
 def settle(connection: Connection, key: ContactKey, quiet: Callable[[Sequence[Waiting]], datetime]) -> datetime | None:
@@ -250,13 +257,9 @@ def settle(connection: Connection, key: ContactKey, quiet: Callable[[Sequence[Wa
         times.append(quiet(waiting))
     if (attempt := outbound.next_attempt(connection, key)) is not None:
         times.append(attempt)
-    running = connection.execute(
-        select(table.c.lease_until).where(
-            table.c.platform == key.platform, table.c.contact == key.id, table.c.state == "running"
-        )
-    ).scalar()
+    running = connection.execute(_RUNNING, _at(key)).first()
     if running is not None:
-        times.append(running)
+        times.append(running.lease_until)
     wake_at = min(times, default=None)
     contacts.set_columns(connection, key, wake_at=wake_at)
     return wake_at

@@ -171,7 +171,7 @@ class Answering:
             found = await self._knowledge.search(queries, language=question.language)
             passages = "" if found.foreign else render(found.hits)
             output = {"confidence": found.confidence, "mode": found.mode, "passages": passages}
-            await question.steps.record("retrieval", "retrieval", "knowledge", given, output, started_at=started_at)
+            question.steps.note("retrieval", "retrieval", "knowledge", given, output, started_at=started_at)
             return passages
         recorded: str = step.output["passages"]
         return recorded

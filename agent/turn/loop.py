@@ -111,7 +111,7 @@ class _TurnMiddleware(AgentMiddleware[AgentState[Any], TurnRun, Any]):
         run = request.runtime.context
         if run.question is not None:
             return ModelResponse([AIMessage(run.question[2])])
-        if not run.effects and await run.superseded():
+        if run.model_calls and not run.effects and await run.superseded():
             raise Superseded("a newer message arrived")
         run.model_calls += 1
         request = request.override(system_message=SystemMessage(run.system))
@@ -137,6 +137,7 @@ class _TurnMiddleware(AgentMiddleware[AgentState[Any], TurnRun, Any]):
             started_at=started_at,
             tokens=tokens_in + tokens_out,
             cost=chat.cost(tokens_in, tokens_out),
+            shown=given if run.model_calls == 1 else {"messages": given["messages"][-1:]},
         )
         point("model-recorded")
         return ModelResponse([message])

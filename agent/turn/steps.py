@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from agent.ledger import steps as table
-from agent.ledger.database import Database
+from agent.ledger.database import Database, Work
 from agent.ledger.steps import Step
 
 log = structlog.get_logger()
@@ -39,6 +39,7 @@ class StepLog:
         self._clock = clock
         self._context = context
         self._steps = {step.key: step for step in recorded}
+        self._notes: list[Work[None]] = []
 
     def finished(self, key: str, given: Any) -> Step | None:
         """The finished step at this place with this input."""
@@ -57,9 +58,17 @@ class StepLog:
     async def start(self, key: str, kind: str, name: str, given: Any) -> None:
         """Write down an effect before it happens."""
         full, now = _full(key, given), self._clock()
+        await self.flush()
         await self._database.write(
             lambda connection: table.start(
-                connection, self.turn, key=full, kind=kind, name=name, input_hash=input_hash(given), given=given, at=now
+                connection,
+                self.turn,
+                key=full,
+                kind=kind,
+                name=name,
+                input_hash=input_hash(given),
+                given=given,
+                begun=now,
             )
         )
         self._keep(full, kind, name, given, None, now, None)
@@ -68,7 +77,9 @@ class StepLog:
         """Complete what `start` began."""
         full, now = _full(key, given), self._clock()
         started = self._steps[full].started_at
-        await self._database.write(lambda connection: table.finish(connection, self.turn, full, output=output, at=now))
+        await self._database.write(
+            lambda connection: table.finish(connection, self.turn, full, output=output, ended=now)
+        )
         self._keep(full, kind, name, given, output, started, now)
 
     async def record(
@@ -82,18 +93,45 @@ class StepLog:
         started_at: datetime,
         tokens: int = 0,
         cost: float = 0.0,
+        shown: Any = None,
     ) -> None:
-        """Write down something that is over."""
-        full, now = _full(key, given), self._clock()
-        await self._database.write(
+        """Write down something that is over. `shown` is kept instead of `given`, where that would repeat what is known."""
+        self._take(key, kind, name, given, output, started_at=started_at, tokens=tokens, cost=cost, shown=shown)
+        await self.flush()
+
+    def note(self, key: str, kind: str, name: str, given: Any, output: Any, *, started_at: datetime) -> None:
+        """Write down something that costs nothing to do again: it is written together with the next step."""
+        self._take(key, kind, name, given, output, started_at=started_at)
+
+    async def flush(self) -> None:
+        """Write what was only noted."""
+        works, self._notes = self._notes, []
+        if works:
+            await self._database.write(lambda connection: [work(connection) for work in works])
+
+    def _take(
+        self,
+        key: str,
+        kind: str,
+        name: str,
+        given: Any,
+        output: Any,
+        *,
+        started_at: datetime,
+        tokens: int = 0,
+        cost: float = 0.0,
+        shown: Any = None,
+    ) -> None:
+        full, now, digest = _full(key, given), self._clock(), input_hash(given)
+        self._notes.append(
             lambda connection: table.record(
                 connection,
                 self.turn,
                 key=full,
                 kind=kind,
                 name=name,
-                input_hash=input_hash(given),
-                given=given,
+                input_hash=digest,
+                given=given if shown is None else shown,
                 output=output,
                 started_at=started_at,
                 finished_at=now,

@@ -20,6 +20,7 @@ from agent.ledger.confirmations import Confirmation
 from agent.ledger.database import Database
 from agent.ledger.errors import LeaseLost
 from agent.ledger.history import Line
+from agent.ledger.inbound import Waiting
 from agent.ledger.steps import Step
 from agent.ledger.turns import Busy, Claim, Result
 from agent.turn import gate, texts
@@ -63,9 +64,11 @@ class Turns:
         listener: Listener,
         writer: ReplyWriter,
         owner: str,
+        quiet: Callable[[Sequence[Waiting]], datetime],
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
+        self._quiet = quiet
         self._settings = settings
         self._answering = answering
         self._listener = listener
@@ -73,12 +76,14 @@ class Turns:
         self._owner = owner
         self._clock = clock
 
-    async def run(self, key: ContactKey) -> None:
-        """Answer whatever waits of this contact. Nothing happens when nothing does, or when somebody else is at it."""
+    async def run(self, key: ContactKey) -> bool:
+        """Answer whatever waits of this contact; False when nothing does, or when somebody else is at it."""
         now = self._clock()
-        claim = await self._database.write(lambda connection: turns.claim(connection, key, self._owner, now, LEASE))
+        claim = await self._database.write(
+            lambda connection: turns.claim(connection, key, self._owner, now, LEASE, self._quiet)
+        )
         if claim is None or isinstance(claim, Busy):
-            return
+            return False
         point("after-claim")
         with structlog.contextvars.bound_contextvars(turn=claim.turn, contact=str(key)):
             keeping = asyncio.create_task(self._keep_lease(claim.turn))
@@ -91,6 +96,7 @@ class Turns:
             point("before-commit")
             await self._commit(claim, result)
             point("after-commit")
+        return True
 
     async def _keep_lease(self, turn: str) -> None:
         while True:
@@ -159,6 +165,7 @@ class Turns:
             reason = str(error) or type(error).__name__
             if not isinstance(error, TurnStopped):
                 log.exception("turn_failed")
+        await log_of_steps.flush()
         return self._failed(claim, heard, log_of_steps, language, reason)
 
     async def _answer(
