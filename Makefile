@@ -11,7 +11,7 @@ demo: $(READY)
 	@$(BIN)/balas demo $(if $(ONCE),--once)
 
 test: $(READY)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 check: $(READY)
 	@$(BIN)/ruff format --check .

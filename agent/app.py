@@ -92,6 +92,11 @@ async def open_knowledge(
         if client is None:
             client = await stack.enter_async_context(_guarded(config))
         store = SqlKnowledgeStore(database)
+        if not config.knowledge.sources:  # nothing to find: Chroma, which takes seconds to load, is left alone
+            knowledge = await Knowledge.open_reader(config.knowledge, config.folder, store, client, now)
+            stack.push_async_callback(knowledge.aclose)
+            yield knowledge
+            return
         try:
             knowledge = await Knowledge.open(config.knowledge, config.folder, store, client, now)
         except IndexLocked as error:
@@ -190,13 +195,17 @@ class Agent:
 
     async def learn(self) -> None:
         """Bring the knowledge base up to date for the first time; the agent is ready after it."""
+        if self.config.knowledge.sources:
+            await self._sync()
+        self.ready = True
+        if self.transcriber is not None:
+            self._tasks.append(asyncio.create_task(_warm(self.transcriber), name="warm voice"))
+
+    async def _sync(self) -> None:
         report = await self.knowledge.sync()
         for source in report.sources:
             if source.error:
                 log.warning("source_failed", source=source.source, error=source.error)
-        self.ready = True
-        if self.transcriber is not None:
-            self._tasks.append(asyncio.create_task(_warm(self.transcriber), name="warm voice"))
         self._tasks.append(asyncio.create_task(self.knowledge.keep_fresh(), name="knowledge"))
 
     async def stop(self) -> None:

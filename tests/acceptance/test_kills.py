@@ -2,9 +2,8 @@
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-
-import pytest
 
 from tests.acceptance.shop import Shop, shop
 from tests.acceptance.stub_model import Answer, Asked
@@ -43,33 +42,58 @@ async def _killed_at(here: World, point: str, text: str) -> list[str]:
     return [str(message.content.get("text")) for message in here.sandbox.sent(budi)]
 
 
-@pytest.mark.parametrize("point", ROAD)
-async def test_a_kill_anywhere_on_the_road_leaves_exactly_one_reply(tmp_path: Path, point: str) -> None:
-    async with world(tmp_path) as here:
-        assert await _killed_at(here, point, "harga kopi susu berapa?") == ["Jawaban untuk: harga kopi susu berapa?"]
-        most = 2 if point == "model-answered" else 1
-        assert len(here.model.asked) <= most, "a recorded model call is not paid for twice"
+async def _at_each(points: list[str], folder: Path, check: Callable[[str, Path], Awaitable[None]]) -> None:
+    """Check every point, a few at a time; all that went wrong is told together."""
+    slots = asyncio.Semaphore(3)
+
+    async def one(number: int, point: str) -> str | None:
+        own = folder / str(number)
+        own.mkdir()
+        async with slots:
+            try:
+                await check(point, own)
+            except (AssertionError, TimeoutError) as error:
+                return f"{point}: {error}"
+        return None
+
+    wrong = await asyncio.gather(*(one(number, point) for number, point in enumerate(points)))
+    assert not any(wrong), "\n\n".join(filter(None, wrong))
 
 
-@pytest.mark.parametrize("point", ACTION)
-async def test_a_repeatable_effect_happens_once_and_is_reported(tmp_path: Path, point: str) -> None:
-    async with shop() as store, world(tmp_path, actions=_repeatable(store), network=_LOOPBACK) as here:
-        here.model.answer = cancel_then_report
-        (reply,) = await _killed_at(here, point, "batalkan KS-10234")
-        assert "dibatalkan" in reply
-        assert store.cancelled == {"KS-10234": 1}
+async def test_a_kill_anywhere_on_the_road_leaves_exactly_one_reply(tmp_path: Path) -> None:
+    async def check(point: str, folder: Path) -> None:
+        async with world(folder) as here:
+            replies = await _killed_at(here, point, "harga kopi susu berapa?")
+            assert replies == ["Jawaban untuk: harga kopi susu berapa?"]
+            most = 2 if point == "model-answered" else 1
+            assert len(here.model.asked) <= most, "a recorded model call is not paid for twice"
+
+    await _at_each(ROAD, tmp_path, check)
 
 
-@pytest.mark.parametrize("point", ACTION)
-async def test_an_effect_that_cannot_be_repeated_happens_at_most_once(tmp_path: Path, point: str) -> None:
-    async with shop() as store, world(tmp_path, actions=store.actions(), network=_LOOPBACK) as here:
-        here.model.answer = cancel_then_report
-        (reply,) = await _killed_at(here, point, "batalkan KS-10234")
-        assert store.cancelled["KS-10234"] <= 1
-        unknown = point in {"effect-started", "effect-done"}
-        assert ("unknown" in reply) == unknown
-        comments = [comment.text for comment in here.sandbox.state.comments]
-        assert any("unknown" in comment for comment in comments) == unknown
+async def test_a_repeatable_effect_happens_once_and_is_reported(tmp_path: Path) -> None:
+    async def check(point: str, folder: Path) -> None:
+        async with shop() as store, world(folder, actions=_repeatable(store), network=_LOOPBACK) as here:
+            here.model.answer = cancel_then_report
+            (reply,) = await _killed_at(here, point, "batalkan KS-10234")
+            assert "dibatalkan" in reply
+            assert store.cancelled == {"KS-10234": 1}
+
+    await _at_each(ACTION, tmp_path, check)
+
+
+async def test_an_effect_that_cannot_be_repeated_happens_at_most_once(tmp_path: Path) -> None:
+    async def check(point: str, folder: Path) -> None:
+        async with shop() as store, world(folder, actions=store.actions(), network=_LOOPBACK) as here:
+            here.model.answer = cancel_then_report
+            (reply,) = await _killed_at(here, point, "batalkan KS-10234")
+            assert store.cancelled["KS-10234"] <= 1
+            unknown = point in {"effect-started", "effect-done"}
+            assert ("unknown" in reply) == unknown
+            comments = [comment.text for comment in here.sandbox.state.conversations.comments.values()]
+            assert any("unknown" in comment for comment in comments) == unknown
+
+    await _at_each(ACTION, tmp_path, check)
 
 
 async def test_kills_at_random_moments_lose_nothing_and_repeat_nothing(tmp_path: Path) -> None:
