@@ -1,0 +1,129 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+from agent.engine.embedded import EmbeddedEngine
+from messaging.types import ContactKey
+
+BUDI, SARI = ContactKey("aelyst", "1"), ContactKey("aelyst", "2")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def _run(engine: EmbeddedEngine, handle: Callable[[ContactKey], Awaitable[datetime | None]]) -> None:
+    running = asyncio.create_task(engine.run(handle))
+    async with asyncio.timeout(10):
+        await asyncio.sleep(0.05)
+        while not engine.idle():
+            await asyncio.sleep(0.01)
+    await engine.stop(timedelta(seconds=1))
+    await running
+
+
+async def test_contacts_are_seen_to_when_they_are_due_and_not_before() -> None:
+    engine, seen = EmbeddedEngine(), []
+
+    async def handle(contact: ContactKey) -> None:
+        seen.append((contact, _now()))
+
+    due = _now() + timedelta(seconds=0.2)
+    await engine.wake(BUDI, due)
+    await engine.wake(SARI, _now())
+    await _run(engine, handle)
+    assert [contact for contact, _ in seen] == [SARI, BUDI]
+    assert seen[1][1] >= due
+
+
+async def test_a_later_wake_replaces_one_that_has_not_come_due() -> None:
+    engine, seen = EmbeddedEngine(), []
+
+    async def handle(contact: ContactKey) -> None:
+        seen.append(contact)
+
+    for milliseconds in (10, 50, 100):
+        await engine.wake(BUDI, _now() + timedelta(milliseconds=milliseconds))
+    await _run(engine, handle)
+    assert seen == [BUDI]
+
+
+async def test_one_contact_is_never_seen_to_twice_at_once_and_no_wake_is_lost() -> None:
+    engine, running, most, runs = EmbeddedEngine(), 0, 0, 0
+
+    async def handle(_contact: ContactKey) -> None:
+        nonlocal running, most, runs
+        running += 1
+        runs += 1
+        most = max(most, running)
+        if runs == 1:
+            await engine.wake(BUDI, _now())
+        await asyncio.sleep(0.1)
+        running -= 1
+
+    await engine.wake(BUDI, _now())
+    await _run(engine, handle)
+    assert (most, runs) == (1, 2)
+
+
+async def test_what_is_to_be_done_later_is_done_later() -> None:
+    engine, times = EmbeddedEngine(), []
+
+    async def handle(_contact: ContactKey) -> datetime | None:
+        times.append(_now())
+        return _now() + timedelta(seconds=0.1) if len(times) < 3 else None
+
+    await engine.wake(BUDI, _now())
+    await _run(engine, handle)
+    assert len(times) == 3
+
+
+async def test_a_fault_in_one_contact_does_not_stop_the_others() -> None:
+    engine, seen = EmbeddedEngine(), []
+
+    async def handle(contact: ContactKey) -> None:
+        if contact == BUDI:
+            raise RuntimeError("broken")
+        seen.append(contact)
+
+    await engine.wake(BUDI, _now())
+    await engine.wake(SARI, _now() + timedelta(milliseconds=50))
+    running = asyncio.create_task(engine.run(handle))
+    async with asyncio.timeout(5):
+        while not seen:
+            await asyncio.sleep(0.01)
+    assert not engine.idle(within=timedelta(seconds=10)), "the broken one is tried again"
+    await engine.stop(timedelta(seconds=1))
+    await running
+
+
+async def test_stopping_waits_for_what_runs_and_takes_nothing_new() -> None:
+    engine, finished = EmbeddedEngine(), []
+
+    async def handle(contact: ContactKey) -> None:
+        await asyncio.sleep(0.2)
+        finished.append(contact)
+
+    await engine.wake(BUDI, _now())
+    await engine.wake(SARI, _now() + timedelta(seconds=0.1))
+    running = asyncio.create_task(engine.run(handle))
+    await asyncio.sleep(0.05)
+    await engine.stop(timedelta(seconds=5))
+    await running
+    assert finished == [BUDI]
+
+
+async def test_no_more_contacts_are_seen_to_at_once_than_allowed() -> None:
+    engine, running, most = EmbeddedEngine(concurrent=3), 0, 0
+
+    async def handle(_contact: ContactKey) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.02)
+        running -= 1
+
+    for number in range(12):
+        await engine.wake(ContactKey("aelyst", str(number)), _now())
+    await _run(engine, handle)
+    assert most == 3
