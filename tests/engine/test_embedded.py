@@ -16,7 +16,7 @@ async def _run(engine: EmbeddedEngine, handle: Callable[[ContactKey], Awaitable[
     running = asyncio.create_task(engine.run(handle))
     async with asyncio.timeout(10):
         await asyncio.sleep(0.05)
-        while not engine.idle():
+        while not engine.idle(within=timedelta(seconds=3)):
             await asyncio.sleep(0.01)
     await engine.stop(timedelta(seconds=1))
     await running

@@ -34,7 +34,7 @@ def _decide(
     *,
     now: datetime = NOON,
     conversation: dict[str, object] | None = None,
-    spent: Spent = Spent(0, 0.0),
+    spent: Spent | None = None,
 ) -> Silent | Say | Answer:
     return decide(
         contact,
@@ -44,7 +44,7 @@ def _decide(
         language="id",
         conversation=ConversationSettings.model_validate(conversation or {}),
         limits=LimitSettings(),
-        spent=spent,
+        spent=spent or Spent(0, 0.0),
     )
 
 
