@@ -234,8 +234,9 @@ class Knowledge:
             if report.is_changed:
                 await self._load()
             else:
-                documents, states = await self._store.documents(), await self._store.sources()
-                self._library = self._library.with_states(documents, states)
+                touched = any(source.touched for source in report.sources)
+                documents = await self._store.documents() if touched else tuple(self._library.documents.values())
+                self._library = self._library.with_states(documents, await self._store.sources())
             if self._opening and self._opening.done() and (report.is_changed or self._dense.problem):
                 await self._dense.catch_up(self._library)
         log.info("knowledge.synced", seconds=round(report.seconds, 3), passages=self.size)

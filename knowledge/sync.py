@@ -37,6 +37,7 @@ class SourceReport:
     error: str | None = None
     failing_since: datetime | None = None
     problems: tuple[str, ...] = ()
+    touched: int = 0  # documents whose text stayed, but of which something else was learnt
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Tally:
     unchanged: int = 0
     removed: int = 0
     documents: int = 0
+    touched: int = 0
     problems: list[str] = field(default_factory=list)
 
     def replaced(self, document: str, passages: Sequence[Passage]) -> None:
@@ -89,6 +91,7 @@ class Tally:
             state.error,
             state.failing_since,
             state.problems,
+            self.touched,
         )
 
 
@@ -165,6 +168,7 @@ async def save(
         await store.replace(fresh)
     if touched:
         await store.update(touched)
+        tally.touched += len(touched)
     for document, passages in fresh:
         tally.replaced(document.id, passages)
         if document.error:
