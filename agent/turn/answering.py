@@ -28,6 +28,10 @@ _SHORT = 5
 """A message of fewer words than this is searched for together with the one before it."""
 
 
+_QUESTION = 3
+"""Fewer words than this are a greeting or a thank-you, not a question that the documents should answer."""
+
+
 class Search(Protocol):
     """The knowledge base, as far as a turn needs it."""
 
@@ -170,6 +174,8 @@ class Answering:
             started_at = self._clock()
             found = await self._knowledge.search(queries, language=question.language)
             passages = "" if found.foreign else render(found.hits)
+            if found.foreign and len(question.text.split()) >= _QUESTION:
+                await self._knowledge.note_gap(question.text, found)
             output = {"confidence": found.confidence, "mode": found.mode, "passages": passages}
             question.steps.note("retrieval", "retrieval", "knowledge", given, output, started_at=started_at)
             return passages

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from agent.app import Agent
+from knowledge.errors import SourceError
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -54,7 +55,10 @@ async def _sync(request: Request) -> Response:
         only = body.get("only")
     except (ValueError, AttributeError):
         return _Json({"error": 'the body must be a JSON object such as {"only": "docs/*.md"}'}, 400)
-    report = await _agent(request).knowledge.sync(only=only)
+    try:
+        report = await _agent(request).knowledge.sync(only=only)
+    except SourceError as error:
+        return _Json({"error": str(error)}, 400)
     return _Json(asdict(report))
 
 
