@@ -39,6 +39,9 @@ class Search(Protocol):
         self, queries: Sequence[str], limit: int | None = None, language: str | None = None
     ) -> "Found": ...
 
+    async def note_gap(self, question: str, found: "Found") -> None:
+        """Keep a question that found nothing good, for the owner to look at."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
