@@ -224,9 +224,10 @@ async def perform(
     given = {"name": action.name, "arguments": arguments}
     if (step := run.log.finished(key, given)) is not None:
         outcome = outcomes.unpack(step.output)
-        if action.effect and outcome.status != "refused":
+        if action.effect and outcome.status not in ("refused", "confirm"):
             run.effects.append(action.name)
         run.take(action, outcome)
+        _keep_question(run, action, arguments, outcome, confirmed=confirmed)
         return outcome
     context = replace(run.context, key=_idempotency_key(run.log.turn, key), now=clock())
     if action.confirm is not None and not confirmed:
@@ -246,6 +247,7 @@ async def perform(
         refusal = await action.check(arguments, context)
         if refusal is not None:
             await run.log.record(key, "action", action.name, given, outcomes.pack(refusal), started_at=started_at)
+            _keep_question(run, action, arguments, refusal, confirmed=confirmed)
             return refusal
         run.effects.append(action.name)
         if not run.log.interrupted(key, given):
@@ -259,7 +261,16 @@ async def perform(
         await run.log.record(key, "action", action.name, given, outcomes.pack(outcome), started_at=started_at)
     point("action-recorded")
     run.take(action, outcome)
+    _keep_question(run, action, arguments, outcome, confirmed=confirmed)
     return outcome
+
+
+def _keep_question(
+    run: TurnRun, action: Action, arguments: dict[str, Any], outcome: Outcome, *, confirmed: bool
+) -> None:
+    """An action may ask by itself (an amount that looks mistyped): the customer's yes then runs it, without the model."""
+    if outcome.status == "confirm" and run.question is None and not confirmed:
+        run.question = (action, arguments, outcome.content)
 
 
 async def _ask_first(run: TurnRun, action: Action, arguments: dict[str, Any], context: Context) -> Outcome:
