@@ -39,7 +39,8 @@ _IDENTICAL_CALLS = 3
 
 @dataclass(frozen=True, slots=True)
 class LoopLimits:
-    """What one turn may use. `retries` is per model, while there is a fallback; the last one is tried until the deadline."""
+    """What one turn may use. `retries` is per model, while there is a fallback; the last one is tried for half of the turn's time
+    (longer when it names a time itself): then a human is of more use than patience."""
 
     model_calls: int
     actions: int
@@ -148,8 +149,10 @@ class _TurnMiddleware(AgentMiddleware[AgentState[Any], TurnRun, Any]):
         handler: Callable[[ModelRequest[TurnRun]], Awaitable[ModelResponse[Any]]],
         run: TurnRun,
     ) -> tuple[ChatModel, AIMessage]:
-        """Ask the models in order until one answers. The last is asked again until the turn's deadline is near."""
+        """Ask the models in order until one answers. The last is asked again for half of what is left of the turn's time."""
         reasons = []
+        now = asyncio.get_running_loop().time
+        patience = now() + (run.deadline - now()) / 2
         for chat in self._models:
             last = chat is self._models[-1]
             attempt = 0
@@ -164,7 +167,7 @@ class _TurnMiddleware(AgentMiddleware[AgentState[Any], TurnRun, Any]):
                     failure = classify(error)
                     reasons.append(f"{chat.name}: {failure.reason}")
                     wait = _wait(attempt, failure.retry_after)
-                    remaining = run.deadline - asyncio.get_running_loop().time()
+                    remaining = (patience if failure.retry_after is None else run.deadline) - now()
                     log.warning(
                         "model_failed", turn=run.log.turn, model=chat.name, reason=failure.reason, attempt=attempt
                     )

@@ -126,6 +126,19 @@ async def test_the_model_failing_for_good_leads_to_the_text_and_a_handover(tmp_p
         assert len(here.sandbox.sent(budi)) == 1, "a human has the conversation now"
 
 
+async def test_a_failing_model_is_given_up_while_the_turn_has_time_left(tmp_path: Path) -> None:
+    async with world(tmp_path, conversation={"on_failure": "Maaf, ada kendala."}, limits={"seconds": 3}) as here:
+        here.model.broken = 500
+        await here.start()
+        budi = here.sandbox.phone("+6281234567802")
+        here.sandbox.say(budi, "buka jam berapa?")
+        await here.texts(budi)
+        reason = "".join(line for line in here.log if "turn_gave_up" in line)
+        assert "the model's server answered 500" in reason, (
+            "the failure itself is the reason, not the end of the turn's time"
+        )
+
+
 async def test_the_agent_is_silent_as_soon_as_a_human_writes(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         here.model.delay = 1.0
