@@ -21,7 +21,8 @@ ROAD = [
     "before-send",
     "sent",
 ]
-ACTION = ["effect-started", "effect-done", "action-recorded", "model-recorded:2", "before-commit", "sent"]
+REPEATABLE = ["effect-started", "effect-done", "model-recorded:2", "sent"]
+ONCE = ["effect-started", "effect-done", "action-recorded"]
 
 
 def cancel_then_report(asked: Asked) -> Answer:
@@ -79,7 +80,7 @@ async def test_a_repeatable_effect_happens_once_and_is_reported(tmp_path: Path) 
             assert "dibatalkan" in reply
             assert store.cancelled == {"KS-10234": 1}
 
-    await _at_each(ACTION, tmp_path, check)
+    await _at_each(REPEATABLE, tmp_path, check)
 
 
 async def test_an_effect_that_cannot_be_repeated_happens_at_most_once(tmp_path: Path) -> None:
@@ -93,7 +94,7 @@ async def test_an_effect_that_cannot_be_repeated_happens_at_most_once(tmp_path: 
             comments = [comment.text for comment in here.sandbox.state.conversations.comments.values()]
             assert any("unknown" in comment for comment in comments) == unknown
 
-    await _at_each(ACTION, tmp_path, check)
+    await _at_each(ONCE, tmp_path, check)
 
 
 async def test_kills_at_random_moments_lose_nothing_and_repeat_nothing(tmp_path: Path) -> None:
@@ -103,7 +104,7 @@ async def test_kills_at_random_moments_lose_nothing_and_repeat_nothing(tmp_path:
         people = [here.sandbox.phone(f"+62812000000{n:02d}") for n in range(8)]
         await here.start()
         asked = 0
-        for _ in range(5):
+        for _ in range(3):
             for person in people:
                 here.sandbox.say(person, f"pertanyaan nomor {asked}?")
                 asked += 1
@@ -119,12 +120,12 @@ async def test_kills_at_random_moments_lose_nothing_and_repeat_nothing(tmp_path:
             texts = [str(message.content["text"]) for message in here.sandbox.sent(person)]
             numbers = [int(word.rstrip("?")) for text in texts for word in text.split() if word.rstrip("?").isdigit()]
             assert numbers == sorted(set(numbers)), "answered once each, in order"
-            assert len(numbers) == 5
+            assert len(numbers) == 3
 
 
 def _covered(here: World, contact: int) -> bool:
     texts = " ".join(str(message.content["text"]) for message in here.sandbox.sent(contact))
-    return sum(word.rstrip("?").isdigit() for word in texts.split()) >= 5
+    return sum(word.rstrip("?").isdigit() for word in texts.split()) >= 3
 
 
 _LOOPBACK = {"allow_private": ["127.0.0.1"]}
