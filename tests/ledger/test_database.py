@@ -35,8 +35,8 @@ async def test_many_writers_at_once_all_get_their_own_result(database: Database)
 
 async def test_one_that_fails_does_not_take_its_neighbours_along(database: Database) -> None:
     results = await asyncio.gather(*(database.write(_insert(n)) for n in (1, 2, 1, 3)), return_exceptions=True)
-    assert [result for result in results if isinstance(result, int)] == [1, 2, 3]
-    assert isinstance(results[2], Exception)
+    assert sorted(result for result in results if isinstance(result, int)) == [1, 2, 3]
+    assert sum(isinstance(result, Exception) for result in results) == 1
     assert await database.read(_count) == 3
 
 
