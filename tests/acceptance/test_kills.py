@@ -100,7 +100,7 @@ async def test_an_effect_that_cannot_be_repeated_happens_at_most_once(tmp_path: 
 async def test_kills_at_random_moments_lose_nothing_and_repeat_nothing(tmp_path: Path) -> None:
     dice = random.Random(20261121)
     async with world(tmp_path) as here:
-        here.model.delay = 0.3
+        here.model.delay = 1.0
         people = [here.sandbox.phone(f"+62812000000{n:02d}") for n in range(8)]
         await here.start()
         asked = 0
@@ -108,7 +108,9 @@ async def test_kills_at_random_moments_lose_nothing_and_repeat_nothing(tmp_path:
             for person in people:
                 here.sandbox.say(person, f"pertanyaan nomor {asked}?")
                 asked += 1
-            await asyncio.sleep(dice.uniform(0.35, 1.2))
+            while not here.model.busy:
+                await asyncio.sleep(0.02)
+            await asyncio.sleep(dice.uniform(0.0, 0.8))
             assert here.model.busy or len(here.sandbox.sent()) < asked, "nothing was in flight at the kill"
             await here.kill()
             await here.start()
