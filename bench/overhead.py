@@ -81,7 +81,7 @@ async def measure(name: str, seconds: float) -> dict[str, float]:
         idle = one.cpu()
         await asyncio.sleep(5)
         figures["idle cpu %"] = (one.cpu() - idle) / 5 * 100
-        figures |= await saturated(one, seconds / 2)
+        figures |= await saturated(one, max(30.0, seconds))
         figures["peak MB"] = one.peak_memory()
     return figures
 
