@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, update
 
 from agent.ledger.schema import followup as table
 from agent.ledger.statements import insert_new, where
@@ -54,40 +54,3 @@ def schedule(connection: Connection, followup: FollowUp) -> None:
 def cancel_on_reply(connection: Connection, key: ContactKey) -> None:
     """The contact wrote: follow-ups by rule that wait for no reply are over. What the agent promised stays."""
     connection.execute(_CANCEL, {"at_platform": key.platform, "at_contact": key.id})
-
-
-def due(connection: Connection, now: datetime, limit: int = 100) -> list[FollowUp]:
-    """Scheduled ones whose time has come, earliest first."""
-    rows = connection.execute(
-        select(table).where(table.c.state == "scheduled", table.c.due_at <= now).order_by(table.c.due_at).limit(limit)
-    ).all()
-    return [
-        FollowUp(
-            row.id,
-            ContactKey(row.platform, row.contact),
-            row.due_at,
-            row.text,
-            row.rule,
-            row.conditions,
-            row.created_at,
-            row.state,
-            row.reason,
-        )
-        for row in rows
-    ]
-
-
-def next_due(connection: Connection) -> datetime | None:
-    """When the next scheduled follow-up is due."""
-    result: datetime | None = connection.execute(
-        select(func.min(table.c.due_at)).where(table.c.state == "scheduled")
-    ).scalar()
-    return result
-
-
-def end(connection: Connection, followup_id: str, state: str, reason: str | None = None) -> bool:
-    """Move a scheduled one to `sent`, `cancelled` or `skipped`; False when it was not scheduled any more."""
-    result = connection.execute(
-        update(table).where(table.c.id == followup_id, table.c.state == "scheduled").values(state=state, reason=reason)
-    )
-    return result.rowcount == 1

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, select
 
 from agent.ledger.schema import message as table
 from agent.ledger.statements import at, insert_new, where
@@ -28,7 +28,6 @@ class Line:
 
 _OF_CONTACT = where(table, "platform", "contact")
 _RECENT = select(table).where(_OF_CONTACT).order_by(table.c.n.desc()).limit(at("limit"))
-_COUNT = select(func.count()).select_from(table).where(_OF_CONTACT)
 
 
 def _at(key: ContactKey) -> dict[str, str]:
@@ -58,12 +57,3 @@ def recent(connection: Connection, key: ContactKey, limit: int) -> list[Line]:
     return [
         Line(row.author, row.text, row.at, tuple(row.attachments), row.turn, row.message_id) for row in reversed(rows)
     ]
-
-
-def count(connection: Connection, key: ContactKey) -> int:
-    return connection.execute(_COUNT, _at(key)).scalar_one()
-
-
-def forget(connection: Connection, key: ContactKey) -> None:
-    """Erase the conversation."""
-    connection.execute(delete(table).where(_OF_CONTACT), _at(key))

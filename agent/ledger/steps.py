@@ -63,36 +63,6 @@ def of_turn(connection: Connection, turn_id: str) -> list[Step]:
     return [_step(row) for row in connection.execute(_OF_TURN, {"at_turn": turn_id})]
 
 
-def start(
-    connection: Connection,
-    turn_id: str,
-    *,
-    key: str,
-    kind: str,
-    name: str,
-    input_hash: str,
-    given: Any,
-    begun: datetime,
-) -> None:
-    """Write down that something begins; used before an effect, so that a crash leaves it visible."""
-    connection.execute(
-        _APPEND,
-        {
-            "turn": turn_id,
-            "key": key,
-            "kind": kind,
-            "name": name,
-            "input_hash": input_hash,
-            "input": given,
-            "output": None,
-            "started_at": begun,
-            "finished_at": None,
-            "tokens": 0,
-            "cost": 0.0,
-        },
-    )
-
-
 def finish(connection: Connection, turn_id: str, key: str, *, output: Any, ended: datetime) -> None:
     """Complete a step that was started."""
     change(connection, table, {"turn": turn_id, "key": key}, {"output": output, "finished_at": ended})
@@ -109,11 +79,11 @@ def record(
     given: Any,
     output: Any,
     started_at: datetime,
-    finished_at: datetime,
+    finished_at: datetime | None,
     tokens: int = 0,
     cost: float = 0.0,
 ) -> None:
-    """Write a step that is over."""
+    """Write a step: one that is over, or, without `finished_at`, an effect before it happens, so that a crash leaves it visible."""
     connection.execute(
         _APPEND,
         {

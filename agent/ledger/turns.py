@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from agent.ledger import confirmations, contacts, followups, history, inbound, media, outbound
 from agent.ledger.codec import Deliverable, unpack_inbound
@@ -18,7 +18,7 @@ from agent.ledger.followups import FollowUp
 from agent.ledger.inbound import Waiting
 from agent.ledger.schema import inbound as inbound_table
 from agent.ledger.schema import turn as table
-from agent.ledger.statements import change, insert_row, where
+from agent.ledger.statements import at, change, insert_row, where
 from messaging.types import ContactKey, InboundMessage
 
 _RUNNING = select(table).where(where(table, "platform", "contact"), table.c.state == "running")
@@ -38,6 +38,11 @@ _ATTACH = (
     )
     .values(turn=bindparam("turn"))
 )
+
+_SPENT = select(func.count(), func.coalesce(func.sum(table.c.cost), 0.0)).where(
+    table.c.started_at >= at("since"), table.c.state != "abandoned"
+)
+_SPENT_ON_ONE = _SPENT.where(where(table, "platform", "contact"))
 
 
 def _at(key: ContactKey) -> dict[str, str]:
@@ -281,8 +286,8 @@ def release(connection: Connection, owner: str, now: datetime) -> list[ContactKe
 
 def spent(connection: Connection, since: datetime, key: ContactKey | None = None) -> tuple[int, float]:
     """Number of turns and US dollars since a time, of one contact or of all."""
-    statement = select(table.c.cost).where(table.c.started_at >= since, table.c.state != "abandoned")
-    if key is not None:
-        statement = statement.where(table.c.platform == key.platform, table.c.contact == key.id)
-    costs = [row.cost for row in connection.execute(statement)]
-    return len(costs), sum(costs)
+    if key is None:
+        row = connection.execute(_SPENT, {"at_since": since}).one()
+    else:
+        row = connection.execute(_SPENT_ON_ONE, {"at_since": since, **_at(key)}).one()
+    return row[0], row[1]

@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from actions.action import Action, Context, HandOver, Json, Request
+from actions.action import Action, Context, HandOver, Json, Outcome, Request
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.history import Line
 from agent.ledger.turns import Claim
-from agent.turn.loop import Loop, perform
+from agent.turn.loop import Loop, perform, told
 from agent.turn.passages import render
 from agent.turn.prompt import Situation, conversation, system_prompt
 from agent.turn.run import TurnRun
@@ -208,10 +208,13 @@ class Answering:
                 clock=self._clock,
                 confirmed=True,
             )
-            told = outcome.content if outcome.status == "done" else f"[{outcome.status}] {outcome.content}"
+            result = told(outcome)
         else:
-            told = "[refused] The customer said no. Nothing was done."
-        messages = [AIMessage("", tool_calls=[call]), ToolMessage(told, tool_call_id="confirmed", name=waiting.action)]
+            result = told(Outcome("refused", "The customer said no. Nothing was done."))
+        messages = [
+            AIMessage("", tool_calls=[call]),
+            ToolMessage(result, tool_call_id="confirmed", name=waiting.action),
+        ]
         return _Answered(messages, settled=True)
 
     async def _keep_to_what_was_done(self, run: TurnRun, messages: list[Any], text: str) -> str:

@@ -186,7 +186,7 @@ class _TurnMiddleware(AgentMiddleware[AgentState[Any], TurnRun, Any]):
         run = cast(TurnRun, request.runtime.context)
         call = request.tool_call
         outcome = await self._call(run, call["name"], call["args"], str(call["id"]))
-        return ToolMessage(_told(outcome), tool_call_id=call["id"], name=call["name"])
+        return ToolMessage(told(outcome), tool_call_id=call["id"], name=call["name"])
 
     async def _call(self, run: TurnRun, name: str, arguments: dict[str, Any], call_id: str) -> Outcome:
         action = self._actions.get(name)
@@ -287,7 +287,8 @@ async def _ask_first(run: TurnRun, action: Action, arguments: dict[str, Any], co
     return Outcome("confirm", f"Nothing was done yet. The customer is asked: {question}")
 
 
-def _told(outcome: Outcome) -> str:
+def told(outcome: Outcome) -> str:
+    """What the model reads of an outcome."""
     return outcome.content if outcome.status == "done" else f"[{outcome.status}] {outcome.content}"
 
 

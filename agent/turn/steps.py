@@ -51,16 +51,12 @@ class StepLog:
         step = self._steps.get(_full(key, given))
         return step is not None and step.finished_at is None
 
-    def of_kind(self, kind: str) -> list[Step]:
-        """Recorded steps of a kind, in order."""
-        return sorted((step for step in self._steps.values() if step.kind == kind), key=lambda step: step.n)
-
     async def start(self, key: str, kind: str, name: str, given: Any) -> None:
         """Write down an effect before it happens."""
         full, now = _full(key, given), self._clock()
         await self.flush()
         await self._database.write(
-            lambda connection: table.start(
+            lambda connection: table.record(
                 connection,
                 self.turn,
                 key=full,
@@ -68,7 +64,9 @@ class StepLog:
                 name=name,
                 input_hash=input_hash(given),
                 given=given,
-                begun=now,
+                output=None,
+                started_at=now,
+                finished_at=None,
             )
         )
         self._keep(full, kind, name, given, None, now, None)
