@@ -89,9 +89,6 @@ async def open_actions(
                 if "send_qris" not in provided:
                     raise MissingAction("the built-in action send_qris needs payments.qris in agent.yaml")
                 add(Worded(provided.pop("send_qris"), entry))
-                from actions.qris.action import SendQris
-
-                extra = [one.described(entry) if isinstance(one, SendQris) else one for one in extra]
             elif isinstance(entry, BuiltinSettings):
                 add(await asyncio.to_thread(builtin_action, entry, clock=clock, timezone=timezone, files=files))
         for action in provided.values():

@@ -1,7 +1,7 @@
 """The built-in actions: each turns arguments into what the runtime does when the turn is committed."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta, tzinfo
+from collections.abc import Callable, Mapping
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 from actions.action import (
@@ -34,11 +34,12 @@ from actions.builtin.settings import (
 )
 from actions.dates import parse_when
 from actions.parameters import Parameter
+from actions.wording import Wording
 
 Work = Callable[[Mapping[str, Json], Context], Outcome]
 
 
-class BuiltinAction:
+class BuiltinAction(Wording):
     """An action that needs no HTTP call. `effect` ones leave a receipt; repeating any is harmless before the commit."""
 
     def __init__(
@@ -50,6 +51,7 @@ class BuiltinAction:
         work: Work,
         effect: bool,
     ) -> None:
+        super().__init__(settings)
         self._settings = settings
         self._name = name
         self._description = description
@@ -81,22 +83,6 @@ class BuiltinAction:
     @property
     def idempotent(self) -> bool:
         return True
-
-    @property
-    def confirm(self) -> str | None:
-        return self._settings.confirm.text if self._settings.confirm else None
-
-    @property
-    def confirm_expires(self) -> timedelta:
-        return self._settings.confirm.expires if self._settings.confirm else timedelta(minutes=15)
-
-    @property
-    def examples(self) -> Sequence[str]:
-        return self._settings.examples
-
-    @property
-    def claims(self) -> Sequence[str]:
-        return self._settings.claims
 
     def visible(self, arguments: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
         """The values that a question may name."""

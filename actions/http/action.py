@@ -2,8 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import httpx
@@ -19,6 +19,7 @@ from actions.http.response import CONTENT_TYPES, interpret
 from actions.http.retry import wait_before, worth_repeating
 from actions.redaction import Redactor
 from actions.settings import DeclaredAction
+from actions.wording import Wording
 
 IDEMPOTENCY_HEADER = "Idempotency-Key"  # draft-ietf-httpapi-idempotency-key-header
 
@@ -34,7 +35,7 @@ class _Flight:
             self.sent = True
 
 
-class HttpAction:
+class HttpAction(Wording):
     """A declared action. Safe to share between turns; keeps only its cache and its access token."""
 
     def __init__(
@@ -46,6 +47,7 @@ class HttpAction:
         timezone: tzinfo = UTC,
         chance: Callable[[], float] = random.random,
     ) -> None:
+        super().__init__(settings)
         self._settings = settings
         self._client = client
         self._redactor = redactor
@@ -81,22 +83,6 @@ class HttpAction:
     @property
     def idempotent(self) -> bool:
         return self._settings.request.repeatable
-
-    @property
-    def confirm(self) -> str | None:
-        return self._settings.confirm.text if self._settings.confirm else None
-
-    @property
-    def confirm_expires(self) -> timedelta:
-        return self._settings.confirm.expires if self._settings.confirm else timedelta(minutes=15)
-
-    @property
-    def examples(self) -> Sequence[str]:
-        return self._settings.examples
-
-    @property
-    def claims(self) -> Sequence[str]:
-        return self._settings.claims
 
     @property
     def origin(self) -> str:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from actions.action import Context, Json, Outcome, SendPayment
-from actions.builtin.settings import BuiltinSettings
 from actions.provenance import found
 from actions.qris.amounts import Ambiguous, Amount, format_rupiah
 from actions.qris.book import KnownPayment, PaymentBook
@@ -91,18 +90,6 @@ class SendQris:
         self.confirm: str | None = None
         self.confirm_expires = timedelta(minutes=15)
         self.claims: Sequence[str] = ()
-
-    def described(self, texts: BuiltinSettings) -> "SendQris":
-        """The same action with the texts of `{builtin: send_qris, …}`, where they are given."""
-        action = SendQris(self._settings, self._book, self._gateway)
-        action.name = texts.name or self.name
-        action.description = texts.description or self.description
-        action.examples = tuple(texts.examples) or self.examples
-        action.claims = tuple(texts.claims)
-        if texts.confirm is not None:
-            action.confirm = texts.confirm.text
-            action.confirm_expires = texts.confirm.expires
-        return action
 
     async def check(self, arguments: Mapping[str, Json], context: Context) -> Outcome | None:
         """The refusal or the question, or `None` when a code may be sent."""

@@ -6,6 +6,7 @@ import pytest
 
 from actions.action import Context, SendPayment
 from actions.builtin.settings import SendQrisAction
+from actions.builtin.worded import Worded
 from actions.qris import parse
 from actions.qris.action import SendQris
 from actions.qris.book import KnownPayment
@@ -225,8 +226,8 @@ def test_agent_yaml_can_give_it_other_texts():
     texts = SendQrisAction.model_validate(
         {"builtin": "send_qris", "name": "kirim_qris", "examples": ["minta kode"], "confirm": "Kirim QRIS {amount}?"}
     )
-    named = action().described(texts)
-    assert (named.name, named.examples, named.confirm) == ("kirim_qris", ("minta kode",), "Kirim QRIS {amount}?")
+    named = Worded(action(), texts)
+    assert (named.name, named.examples, named.confirm) == ("kirim_qris", ["minta kode"], "Kirim QRIS {amount}?")
     assert named.description == action().description
 
 
