@@ -1,10 +1,20 @@
 """The seam between the agent and a messaging platform."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 
-from messaging.types import Channel, Contact, ContactKey, Event, FieldValue, Outbound, PlatformMessage
+from messaging.types import (
+    Address,
+    Channel,
+    Contact,
+    ContactFilter,
+    ContactKey,
+    Event,
+    FieldValue,
+    Outbound,
+    PlatformMessage,
+)
 
 
 class Platform(Protocol):
@@ -15,6 +25,8 @@ class Platform(Protocol):
     """
 
     name: str
+    settling: timedelta
+    """How long a contact that was just created is to be left alone."""
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
         """Raise `SignatureError` unless `body` was signed by the platform. `headers` has lower-case names."""
@@ -29,6 +41,18 @@ class Platform(Protocol):
         """The newest messages of a contact, newest first, at least as far back as `since` where times are known."""
 
     async def contact(self, contact: ContactKey) -> Contact: ...
+
+    async def find_contact(self, address: Address) -> Contact:
+        """Who has this phone number or e-mail address. Raises `NotFound` when nobody does."""
+
+    async def create_contact(self, address: Address, fields: Mapping[str, FieldValue]) -> ContactKey:
+        """Make a contact; one that another process has made meanwhile gets these fields. `first_name` is needed.
+
+        Platforms work on a new contact for a while: calls for it wait in this process, other processes must wait `settling`.
+        """
+
+    def list_contacts(self, wanted: ContactFilter) -> AsyncIterator[Contact]:
+        """The contacts that match, fetched page by page as they are read."""
 
     async def update_contact(self, contact: ContactKey, fields: Mapping[str, FieldValue]) -> None:
         """Set standard fields (`first_name`, `last_name`, `phone`, `email`, `language`, `country`) or custom fields by name."""

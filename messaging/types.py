@@ -52,6 +52,34 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True)
+class Address:
+    """Where somebody can be reached who may not be a contact yet: `value` is E.164, or an e-mail address."""
+
+    by: Literal["phone", "email"]
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.by}:{self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class ContactFilter:
+    """Which contacts of a platform: all conditions that are given must hold; without any, every contact.
+
+    Of `lifecycles`, `languages` (ISO 639-1) and `countries` (ISO 3166-1 alpha-2) one must be the contact's. `fields` are
+    custom fields by name, with the value that the contact must have there.
+    """
+
+    any_tag: tuple[str, ...] = ()
+    all_tags: tuple[str, ...] = ()
+    no_tag: tuple[str, ...] = ()
+    lifecycles: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Channel:
     """A connected number or account inside a platform. `source` is an open set: whatsapp_cloud, instagram, facebook …"""
 

@@ -1,15 +1,17 @@
 """The terminal as a messaging platform: one customer at the keyboard, everything in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
-from messaging.errors import NotFound, PayloadError
+from messaging.errors import Invalid, NotFound, PayloadError
 from messaging.types import (
+    Address,
     Channel,
     Contact,
+    ContactFilter,
     ContactKey,
     CustomPayload,
     Email,
@@ -34,6 +36,7 @@ class TerminalPlatform:
     """
 
     name = "terminal"
+    settling = timedelta(0)
 
     def __init__(self) -> None:
         self._sent: list[tuple[ContactKey, Outbound]] = []
@@ -74,6 +77,18 @@ class TerminalPlatform:
         if found is None:
             raise NotFound(f"{contact} is nobody at this terminal")
         return found
+
+    async def find_contact(self, address: Address) -> Contact:
+        for contact in self._contacts.values():
+            if address.value in (contact.phone, contact.email):
+                return contact
+        raise NotFound(f"{address} is nobody at this terminal")
+
+    async def create_contact(self, address: Address, fields: Mapping[str, FieldValue]) -> ContactKey:
+        raise Invalid("nobody else comes to this terminal")
+
+    def list_contacts(self, wanted: ContactFilter) -> AsyncIterator[Contact]:
+        raise Invalid("this terminal has one customer and no list of contacts")
 
     async def update_contact(self, contact: ContactKey, fields: Mapping[str, FieldValue]) -> None:
         known = await self.contact(contact)

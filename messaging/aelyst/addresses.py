@@ -20,7 +20,7 @@ class Addresses:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._delay = delay.total_seconds()
+        self.delay = delay
         self._clock = clock
         self._sleep = sleep
         self._ready_at: dict[Identifier, float] = {}
@@ -29,7 +29,7 @@ class Addresses:
         """Remember that this contact is new, under each of its names."""
         now = self._clock()
         self._ready_at = {known: at for known, at in self._ready_at.items() if at > now}
-        self._ready_at |= dict.fromkeys(identifiers, now + self._delay)
+        self._ready_at |= dict.fromkeys(identifiers, now + self.delay.total_seconds())
 
     async def path(self, contact: ContactKey | Identifier) -> str:
         """`/contact/id:123`, as soon as it may be used."""

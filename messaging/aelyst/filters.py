@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from messaging.aelyst.values import Json
+from messaging.types import ContactFilter
 
 Category = Literal["contactField", "contactTag", "lifecycle"]
 Operator = Literal[
@@ -41,6 +42,25 @@ class Filter:
 
     all_of: tuple[Condition, ...] = ()
     any_of: tuple[Condition, ...] = ()
+
+
+def conditions(wanted: ContactFilter) -> Filter:
+    """A filter of the agent's in the platform's conditions."""
+    found: list[Condition] = []
+    if wanted.any_tag:
+        found.append(Condition("contactTag", None, "hasAnyOf", wanted.any_tag))
+    if wanted.all_tags:
+        found.append(Condition("contactTag", None, "hasAllOf", wanted.all_tags))
+    if wanted.no_tag:
+        found.append(Condition("contactTag", None, "hasNoneOf", wanted.no_tag))
+    if wanted.lifecycles:
+        found.append(Condition("lifecycle", None, "hasAnyOf", wanted.lifecycles))
+    if wanted.languages:
+        found.append(Condition("contactField", "language", "hasAnyOf", wanted.languages))
+    if wanted.countries:
+        found.append(Condition("contactField", "countryCode", "hasAnyOf", wanted.countries))
+    found += [Condition("contactField", name, "isEqualTo", value) for name, value in wanted.fields.items()]
+    return Filter(all_of=tuple(found))
 
 
 def filter_body(wanted: Filter, search: str | None, timezone: str) -> dict[str, Json]:

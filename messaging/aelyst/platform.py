@@ -1,6 +1,6 @@
 """Aelyst and respond.io as a `Platform`: one API under two addresses."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -10,11 +10,23 @@ from messaging.aelyst.client import Client
 from messaging.aelyst.contacts import Contacts
 from messaging.aelyst.conversations import Conversations
 from messaging.aelyst.events import parse_events
+from messaging.aelyst.filters import conditions
+from messaging.aelyst.identifiers import Identifier, by_email, by_phone
 from messaging.aelyst.space import Space
 from messaging.limiter import Limiter
 from messaging.settings import MessagingSettings
 from messaging.signature import Encoding, check
-from messaging.types import Channel, Contact, ContactKey, Event, FieldValue, Outbound, PlatformMessage
+from messaging.types import (
+    Address,
+    Channel,
+    Contact,
+    ContactFilter,
+    ContactKey,
+    Event,
+    FieldValue,
+    Outbound,
+    PlatformMessage,
+)
 from settings import Rate
 
 SIGNATURE_HEADER = "x-webhook-signature"
@@ -68,6 +80,7 @@ class Aelyst:
             timeout=timeout,
         )
         addresses = addresses or Addresses()
+        self.settling = addresses.delay
         self.space = Space(client)
         self.contacts = Contacts(client, self.space, addresses, platform=name, clock=clock)
         self.conversations = Conversations(client, addresses)
@@ -112,6 +125,15 @@ class Aelyst:
     async def contact(self, contact: ContactKey) -> Contact:
         return await self.contacts.get(contact)
 
+    async def find_contact(self, address: Address) -> Contact:
+        return await self.contacts.get(_identifier(address))
+
+    async def create_contact(self, address: Address, fields: Mapping[str, FieldValue]) -> ContactKey:
+        return await self.contacts.create_or_update(_identifier(address), fields)
+
+    def list_contacts(self, wanted: ContactFilter) -> AsyncIterator[Contact]:
+        return self.contacts.list(conditions(wanted))
+
     async def update_contact(self, contact: ContactKey, fields: Mapping[str, FieldValue]) -> None:
         await self.contacts.update(contact, fields)
 
@@ -143,3 +165,7 @@ class Aelyst:
 
     async def aclose(self) -> None:
         """Nothing is held open: the HTTP client belongs to whoever made it."""
+
+
+def _identifier(address: Address) -> Identifier:
+    return by_phone(address.value) if address.by == "phone" else by_email(address.value)

@@ -15,7 +15,9 @@ from messaging.sandbox import RunningSandbox, SandboxOptions
 from messaging.sandbox.faults import FaultName
 from messaging.settings import MessagingSettings
 from messaging.types import (
+    Address,
     AssigneeChanged,
+    ContactFilter,
     ContactKey,
     ConversationClosed,
     Event,
@@ -192,3 +194,45 @@ async def test_webhooks_verify_and_parse(client: Aelyst, sandbox: RunningSandbox
     assert received[1].attachments[0].kind == "audio"
     by_human = {event.text: event.by_human for event in events if isinstance(event, MessageSent)}
     assert by_human == {"Saya bantu ya": True, "Baik kak": False}
+
+
+async def test_somebody_unknown_is_created_by_phone_or_email_and_found_again(client: Aelyst) -> None:
+    for address in (Address("phone", "+628111222333"), Address("email", "dewi@example.com")):
+        with pytest.raises(NotFound):
+            await client.find_contact(address)
+        key = await client.create_contact(address, {"first_name": "Dewi"})
+        assert await client.create_contact(address, {"first_name": "Dewi"}) == key
+        found = await client.find_contact(address)
+        assert (found.key, found.first_name) == (key, "Dewi")
+
+
+async def test_a_contact_made_just_now_is_left_alone_for_a_while(
+    sandbox: RunningSandbox, http: httpx.AsyncClient
+) -> None:
+    settling = timedelta(seconds=0.5)
+    addresses = Addresses(delay=settling)
+    client = Aelyst(http, base_url=sandbox.api_url, token=sandbox.token, addresses=addresses)
+    assert client.settling == settling
+    key = await client.create_contact(Address("phone", "+628111222333"), {"first_name": "Dewi"})
+    created = asyncio.get_running_loop().time()
+    await client.contact(key)
+    assert asyncio.get_running_loop().time() - created >= 0.4
+
+
+async def test_contacts_are_listed_by_all_their_conditions(client: Aelyst) -> None:
+    vip, new = [Address("phone", f"+62811122233{n}") for n in range(2)]
+    one = await client.create_contact(vip, {"first_name": "Dewi", "language": "id", "country": "ID"})
+    two = await client.create_contact(new, {"first_name": "Emma", "language": "en", "country": "GB"})
+    await client.add_tags(one, ["vip", "reseller"])
+    await client.add_tags(two, ["vip"])
+
+    async def listed(wanted: ContactFilter) -> set[ContactKey]:
+        return {contact.key async for contact in client.list_contacts(wanted)}
+
+    assert await listed(ContactFilter(any_tag=("vip", "gold"))) == {one, two}
+    assert await listed(ContactFilter(all_tags=("vip", "reseller"))) == {one}
+    assert await listed(ContactFilter(any_tag=("vip",), no_tag=("reseller",))) == {two}
+    assert await listed(ContactFilter(any_tag=("vip",), languages=("id", "ms"))) == {one}
+    assert await listed(ContactFilter(any_tag=("vip",), countries=("GB",))) == {two}
+    assert await listed(ContactFilter(any_tag=("vip",), fields={"firstName": "Emma"})) == {two}
+    assert {one, two} < await listed(ContactFilter())
