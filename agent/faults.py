@@ -5,15 +5,16 @@
 
 import os
 import signal
+from collections import Counter
 
-_name, _, _count = os.environ.get("BALAS_KILL_AT", "").partition(":")
-_left = int(_count or 1)
+_passed: Counter[str] = Counter()
 
 
 def point(name: str) -> None:
     """Pass a named point."""
-    global _left  # noqa: PLW0603 - the count of passes belongs to the process
-    if name == _name:
-        _left -= 1
-        if _left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+    wanted, _, count = os.environ.get("BALAS_KILL_AT", "").partition(":")
+    if name != wanted:
+        return
+    _passed[name] += 1
+    if _passed[name] == int(count or 1):
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -10,10 +10,12 @@ from pathlib import Path
 import httpx
 
 from tests.acceptance.world import SECRET, World, world
+from tests.processes import fresh
 
 
 async def test_a_message_is_answered_through_the_model(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
+        here.begin = fresh
         await here.start()
         budi = here.sandbox.phone("+6281234567802")
         here.sandbox.say(budi, "harga kopi susu berapa?")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.world import World, world
+from tests.processes import Process
 
 pytestmark = pytest.mark.postgres
 
@@ -30,7 +31,7 @@ def _database(server: str, name: str) -> str:
     return url.set(database=name).render_as_string(hide_password=False)
 
 
-async def _with_workers(here: World, count: int) -> "list[asyncio.subprocess.Process]":
+async def _with_workers(here: World, count: int) -> list[Process]:
     await here.start(command=("serve", "--accept-only"))
     workers = [await here.spawn("worker") for _ in range(count)]
     while sum('"working"' in line for line in here.log) < count:

@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from ruamel.yaml import YAML
 from messaging.sandbox import RunningSandbox, SandboxOptions
 from messaging.sandbox.records import Contact, Message
 from tests.acceptance.stub_model import StubModel, stub_model
+from tests.processes import Process, Start, forked
 
 SECRET = "acceptance-secret"
 
@@ -28,17 +28,18 @@ def free_port() -> int:
 
 @dataclass
 class World:
-    """`agent` is the process, once `start` was called. `log` holds what it wrote."""
+    """`agent` is the process, once `start` was called. `log` holds what it wrote. `begin` is how processes are started."""
 
     folder: Path
     sandbox: RunningSandbox
     model: StubModel
     port: int
     config: dict[str, Any]
-    agent: asyncio.subprocess.Process | None = None
+    agent: Process | None = None
     log: list[str] = field(default_factory=list)
+    begin: Start = forked
     _reading: list[asyncio.Task[None]] = field(default_factory=list)
-    _processes: list[asyncio.subprocess.Process] = field(default_factory=list)
+    _processes: list[Process] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -64,26 +65,15 @@ class World:
                 await asyncio.sleep(0.05)
         raise AssertionError("the agent did not get ready:\n" + "\n".join(self.log[-30:]))
 
-    async def spawn(self, *command: str, environment: Mapping[str, str] | None = None) -> asyncio.subprocess.Process:
+    async def spawn(self, *command: str, environment: Mapping[str, str] | None = None) -> Process:
         """Start a process of the agent, e.g. another `worker`."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "agent",
-            "--log-level",
-            "info",
-            *command,
-            "-c",
-            str(self.folder / "agent.yaml"),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env={**os.environ, **(environment or {})},
-        )
+        words = ("--log-level", "info", *command, "-c", str(self.folder / "agent.yaml"))
+        process = await self.begin(words, {**os.environ, **(environment or {})})
         self._reading.append(asyncio.create_task(self._read(process)))
         self._processes.append(process)
         return process
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
+    async def _read(self, process: Process) -> None:
         assert process.stdout is not None
         async for line in process.stdout:
             self.log.append(line.decode(errors="replace").rstrip())

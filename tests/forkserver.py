@@ -1,0 +1,145 @@
+"""A process that has imported what the `balas` command imports, and forks a real process of that command on request.
+
+Importing takes several seconds of CPU; a fork of what is imported takes milliseconds. The fork is a process like any other:
+own id, environment, folder, arguments and standard streams, and it ends as the interpreter ends. `tests.processes` asks.
+
+Nothing here may start a thread or open a connection before the fork; the server looks after every import and refuses to go on.
+"""
+
+import gc
+import importlib
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+IMPORTED = (
+    "agent.cli.chat",
+    "agent.cli.failures",
+    "agent.cli.frame",
+    "agent.cli.serve",
+    "agent.cli.worker",
+    "agent.engine.procrastinate",
+    "agent.ledger.knowledge",
+    "agent.ledger.migrate",
+    "agent.models.chat",
+    "agent.payments",
+    "agent.turn.turn",
+    "actions.guard.client",
+    "actions.qris.action",
+    "alembic.command",
+    "alembic.config",
+    "anyio._backends._asyncio",
+    "h11",
+    "httpcore",
+    "httpcore2",
+    "jiter",
+    "knowledge.knowledge",
+    "langchain_openai",
+    "messaging.aelyst",
+    "openai.resources.chat.completions",
+    "openai.types",
+    "rapidfuzz.fuzz",
+    "rapidfuzz.process",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "sqlalchemy.dialects.sqlite",
+    "sqlite3",
+    "truststore",
+    "typer.main",
+    "urllib.robotparser",
+    "uvicorn.lifespan.off",
+    "uvicorn.loops.auto",
+    "uvicorn.protocols.http.auto",
+    "uvicorn.protocols.websockets.auto",
+    "voice",
+)
+
+LARGEST = 1024 * 1024
+"""Bytes of a request: the words of the command line, the folder and the environment."""
+
+
+def main() -> None:
+    """Serve on the socket that is standard input, until its other end is closed; in a fork, be the command."""
+    asking = socket.socket(fileno=os.dup(0))
+    for name in IMPORTED:
+        importlib.import_module(name)
+        if threads() != 1:
+            sys.exit(f"importing {name} starts a thread, so it cannot be forked")
+    gc.collect()
+    gc.freeze()
+    request = _serve(asking)
+    if request is not None:
+        sys.argv = [str(Path(sys.modules["agent"].__path__[0]) / "__main__.py"), *request["words"]]
+        runpy.run_module("agent", run_name="__main__", alter_sys=True)
+
+
+def threads() -> int:
+    """How many threads this process has, those of libraries included where the system tells."""
+    tasks = Path("/proc/self/task")
+    return len(list(tasks.iterdir())) if tasks.exists() else 1
+
+
+def _serve(asking: socket.socket) -> dict[str, Any] | None:
+    """Fork for each request and tell how each fork ended. Returns the request in the fork, `None` in the server at its end."""
+    ended, waker = os.pipe()
+    os.set_blocking(waker, False)
+    signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    running: dict[int, socket.socket] = {}
+    while True:
+        readable, _, _ = select.select([asking, ended], [], [])
+        if ended in readable:
+            os.read(ended, 1024)
+            _tell_ends(running)
+        if asking in readable:
+            message, handles, _, _ = socket.recv_fds(asking, LARGEST, 4)
+            if not message:
+                for pid in running:
+                    os.kill(pid, signal.SIGKILL)
+                return None
+            request = json.loads(message)
+            answers = socket.socket(fileno=handles.pop())
+            pid = os.fork()
+            if pid == 0:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                for mine in (asking, answers, *running.values()):
+                    mine.close()
+                os.close(ended)
+                os.close(waker)
+                _become(request, handles)
+                return request
+            for handle in handles:
+                os.close(handle)
+            running[pid] = answers
+            answers.sendall(f"{pid}\n".encode())
+
+
+def _tell_ends(running: dict[int, socket.socket]) -> None:
+    for pid in list(running):
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            with running.pop(pid) as answers:
+                answers.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+
+
+def _become(request: dict[str, Any], handles: list[int]) -> None:
+    """Take over the streams, the folder and the environment that were asked for."""
+    for number, handle in enumerate(handles):
+        os.dup2(handle, number)
+        os.close(handle)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - they last as long as the process
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+
+
+if __name__ == "__main__":
+    main()
