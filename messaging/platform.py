@@ -7,6 +7,7 @@ from typing import Protocol
 from messaging.types import (
     Address,
     Channel,
+    ChannelTemplate,
     Contact,
     ContactFilter,
     ContactKey,
@@ -76,5 +77,8 @@ class Platform(Protocol):
         """Leave a note that colleagues see and the customer does not."""
 
     async def channels(self) -> Sequence[Channel]: ...
+
+    async def templates(self, channel: str | None = None) -> Sequence[ChannelTemplate]:
+        """The message templates of a channel, in every status; of all channels that have some when none is named."""
 
     async def aclose(self) -> None: ...

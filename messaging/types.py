@@ -3,10 +3,10 @@
 All values are immutable. Times are aware UTC.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -86,6 +86,18 @@ class Channel:
     id: str
     source: str | None = None
     name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelTemplate:
+    """A message template as the platform lists it for a channel. `status` is `approved` for one that may be sent."""
+
+    id: str
+    name: str
+    language: str | None = None
+    status: str | None = None
+    category: str | None = None
+    components: tuple[Mapping[str, Any], ...] = ()
 
 
 AttachmentKind = Literal["image", "video", "audio", "file"]
@@ -232,11 +244,33 @@ class Email:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A WhatsApp template message; `components` as the platform documents them."""
+    """A WhatsApp template message: `components` as the platform documents them, or only the texts for its placeholders.
+
+    With `values` (in the order of the placeholders) the platform's client looks the template up and fills it in.
+    """
 
     name: str
     language: str
     components: tuple[Mapping[str, object], ...] = ()
+    values: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts that stand for the placeholders, whichever way they were given."""
+        return self.values or tuple(_parameters(self.components))
+
+
+def _parameters(part: object) -> Iterator[str]:
+    """The texts of all parameters within components, in order."""
+    if isinstance(part, Mapping):
+        for name, inner in part.items():
+            if name == "parameters" and isinstance(inner, list | tuple):
+                yield from (str(one["text"]) for one in inner if isinstance(one, Mapping) and "text" in one)
+            else:
+                yield from _parameters(inner)
+    elif isinstance(part, list | tuple):
+        for inner in part:
+            yield from _parameters(inner)
 
 
 @dataclass(frozen=True, slots=True)

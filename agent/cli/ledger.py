@@ -77,6 +77,7 @@ def show_contact(
                         for turn in turns
                     ],
                     "to_send": [asdict(delivery) for delivery in outbound.heads(connection, state.key)],
+                    "not_sent": [asdict(delivery) for delivery in outbound.unsent(connection, state.key)],
                 }
             )
         return found
@@ -106,6 +107,8 @@ def _show(record: dict[str, Any]) -> None:
             print(f"    {step['kind']} {step['name']} ({took})")
     for delivery in record["to_send"]:
         print(f"  to send {delivery['id']} {delivery['state']} {delivery['reason'] or ''}".rstrip())
+    for delivery in record["not_sent"]:
+        print(f"  not sent {delivery['id']} {delivery['state']}: {delivery['reason']}")
 
 
 def _clock(at: datetime) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -14,10 +14,13 @@ from actions.settings import DeclaredAction
 from agent.config import AgentConfig
 from agent.config.language_model import OFFLINE
 from agent.config.secrets import secret_values
+from agent.config.templates import TemplateSettings
 from knowledge.settings import EndpointSettings
 
 if TYPE_CHECKING:
     import httpx
+
+    from messaging.types import ChannelTemplate
 
 _SECONDS = 10.0
 _OPENAI = "https://api.openai.com/v1"
@@ -98,6 +101,8 @@ def _probes(config: AgentConfig, client: "httpx.AsyncClient", guarded: "httpx.As
             key = fallback.api_key.get_secret_value() if fallback.api_key else model.key
             yield _Probe(f"model {fallback.name}", _models(client, fallback.base_url, key, fallback.name))
     yield _Probe("messaging", _platform(config, client), needed=config.messaging.effective_platform != "sandbox")
+    if templates := declared_templates(config):
+        yield _Probe("templates", _templates(config, client, templates))
     chroma = config.knowledge.chroma
     if chroma.url is not None:
         token = chroma.token.get_secret_value() if chroma.token else ""
@@ -151,6 +156,48 @@ def _platform(config: AgentConfig, client: "httpx.AsyncClient") -> Callable[[], 
         return f", {len(channels)} channel{'' if len(channels) == 1 else 's'}"
 
     return ask
+
+
+def declared_templates(config: AgentConfig) -> list[TemplateSettings]:
+    """The message templates that agent.yaml names, each once."""
+    named = [rule.template for rule in config.followups.rules]
+    return list(dict.fromkeys(template for template in named if template is not None))
+
+
+def _templates(
+    config: AgentConfig, client: "httpx.AsyncClient", declared: Sequence[TemplateSettings]
+) -> Callable[[], Awaitable[str]]:
+    """Whether the platform has them, approved, and with as many placeholders as agent.yaml gives texts."""
+
+    async def ask() -> str:
+        from messaging import open_platform
+
+        listed = await open_platform(config.messaging, client).templates()
+        problems = [problem for template in declared if (problem := _template_problem(template, listed))]
+        if problems:
+            raise _Failed("; ".join(problems))
+        return f", {len(declared)} declared"
+
+    return ask
+
+
+def _template_problem(template: TemplateSettings, listed: "Sequence[ChannelTemplate]") -> str | None:
+    from messaging.aelyst.templates import fill
+    from messaging.errors import Invalid
+
+    same_name = [one for one in listed if one.name == template.name]
+    found = next((one for one in same_name if one.language == template.language), None)
+    if found is None:
+        languages = ", ".join(sorted(str(one.language) for one in same_name))
+        there = f"; it is there in {languages}" if languages else ""
+        return f"the platform has no template {template.name!r} in {template.language!r}{there}"
+    if found.status is not None and found.status.lower() != "approved":
+        return f"the template {template.name!r} is {found.status}, so it cannot be sent"
+    try:
+        fill(found, template.parameters)
+    except Invalid as error:
+        return error.message
+    return None
 
 
 def _fetched(client: "httpx.AsyncClient", url: str, key: str) -> Callable[[], Awaitable[str]]:

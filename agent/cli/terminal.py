@@ -10,6 +10,7 @@ from messaging.errors import Invalid, NotFound, PayloadError
 from messaging.types import (
     Address,
     Channel,
+    ChannelTemplate,
     Contact,
     ContactFilter,
     ContactKey,
@@ -121,6 +122,9 @@ class TerminalPlatform:
         self._notes.append(f"comment for colleagues: {text}")
 
     async def channels(self) -> Sequence[Channel]:
+        return []
+
+    async def templates(self, channel: str | None = None) -> Sequence[ChannelTemplate]:
         return []
 
     async def aclose(self) -> None:

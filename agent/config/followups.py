@@ -3,9 +3,12 @@
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from agent.config.facts import check_all_facts
+from agent.config.templates import NamedTemplate
 from agent.config.texts import Text
+from messaging.types import MessageTag
 from settings import Duration, Planned, Settings
 
 
@@ -19,17 +22,6 @@ class FollowUpConditions(Settings):
     unanswered: bool | None = Field(default=None, description="The customer's last question got no answer.")
 
 
-class TemplateSettings(Settings):
-    """A message template of the platform; needed where free text is not allowed any more."""
-
-    name: str = Field(min_length=1, description="Name of the template on the platform.")
-    language: str = Field(default="id", description="Its language code.")
-    parameters: tuple[str, ...] = Field(
-        default=(),
-        description="The texts for its placeholders, in order; `{contact.first_name}` and the like are filled in.",
-    )
-
-
 class FollowUpRule(Settings):
     """One kind of follow-up."""
 
@@ -38,15 +30,19 @@ class FollowUpRule(Settings):
     when: FollowUpConditions = Field(
         default_factory=FollowUpConditions, description="What must hold when it is due.", examples=[{"no_reply": True}]
     )
-    text: Text = Field(description="What is sent; `{contact.first_name}` and other facts are filled in.")
-    template: TemplateSettings | None = Field(
-        default=None, description="Sent instead of the text outside the 24-hour window; null: nothing is sent then."
+    text: Annotated[Text, AfterValidator(check_all_facts)] = Field(
+        description="What is sent; `{contact.first_name}` and other facts are filled in. `{contact.first_name|Kak}` says what "
+        "stands there when it is not known."
     )
-
-    @field_validator("template", mode="before")
-    @classmethod
-    def _from_name(cls, value: object) -> object:
-        return {"name": value} if isinstance(value, str) else value
+    template: NamedTemplate | None = Field(
+        default=None,
+        description="Sent instead of the text on WhatsApp outside the 24-hour window; null: nothing is sent then.",
+    )
+    tag: MessageTag | None = Field(
+        default=None,
+        description="On Facebook and Instagram the text goes out with it outside the 24-hour window; null: nothing is sent then. "
+        "Their rules say which updates deserve which tag.",
+    )
 
     @field_validator("after")
     @classmethod

@@ -61,7 +61,7 @@ class Outbox:
         marked = time.monotonic()
         obstacle = await self._database.write(lambda connection: self._begin(connection, delivery))
         if obstacle is not None:
-            log.info("delivery_skipped", delivery=delivery.id, contact=str(delivery.contact), reason=obstacle)
+            log.info("delivery_not_sent", delivery=delivery.id, contact=str(delivery.contact), reason=obstacle)
             return
         if time.monotonic() - marked > _STALE_MARK:
             await self._mark(delivery, "uncertain", reason="the process was stopped just before sending")
@@ -88,10 +88,10 @@ class Outbox:
         """Mark it as being sent, unless it must not be; why not."""
         now = self._clock()
         state = contacts.load(connection, delivery.contact)
-        reason = window.obstacle(delivery, state, now) if state is not None else None
-        if reason is not None:
-            outbound.mark(connection, delivery.id, "skipped", now=now, reason=reason)
-            return reason
+        obstacle = window.obstacle(delivery, state, now) if state is not None else None
+        if obstacle is not None:
+            outbound.mark(connection, delivery.id, obstacle.state, now=now, reason=obstacle.reason)
+            return obstacle.reason
         if not outbound.mark_sending(connection, delivery.id, self._owner):
             return "somebody else has dealt with it"
         return None
@@ -142,7 +142,7 @@ class Outbox:
         messages = await self._platform.messages(delivery.contact, since=delivery.created_at)
         known = await self._database.read(lambda connection: outbound.known_message_ids(connection, delivery.contact))
         for message in messages:
-            if message.direction == "outgoing" and message.id not in known and message.content == content:
+            if message.direction == "outgoing" and message.id not in known and _same(message.content, content):
                 return message.id
         return None
 
@@ -194,3 +194,10 @@ class Outbox:
             case _:
                 assert_never(content)
         return None
+
+
+def _same(listed: Outbound | None, ours: Outbound) -> bool:
+    """Whether a message on the platform is what we sent; a template is listed with its components, whichever way it was given."""
+    if isinstance(listed, Template) and isinstance(ours, Template):
+        return (listed.name, listed.language, listed.texts) == (ours.name, ours.language, ours.texts)
+    return listed == ours

@@ -1,30 +1,111 @@
-"""Whether a delivery may still go out, at the last moment before it does."""
+"""What may be sent when: the channel's window for free text, and whether a delivery may still go out.
 
-from datetime import datetime, timedelta
-from typing import get_args
+WhatsApp, Facebook and Instagram let a business write freely for 24 hours after the customer's last message. Later, WhatsApp
+takes templates only, and Facebook and Instagram texts with a tag that says what kind of update they are. The tag `HUMAN_AGENT`
+is for what a human types, so nothing here ever sends it. Telegram, e-mail, web chat and the like have no window.
+"""
 
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal, get_args
+
+from agent.config.facts import fill
+from agent.config.templates import TemplateSettings
 from agent.ledger.contacts import ContactState
 from agent.ledger.outbound import Delivery
-from messaging.types import Email, Outbound, Template
+from messaging.types import Email, MessageTag, Outbound, Template, Text
 
-SERVICE_WINDOW = timedelta(hours=24)
-"""How long after the customer's last message a business may write freely (WhatsApp, Instagram, Facebook)."""
+WINDOW = timedelta(hours=24)
+"""How long after the customer's last message a business may write freely, where there is a window."""
+
+_TAGGED = frozenset({"facebook", "instagram"})
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-def obstacle(delivery: Delivery, contact: ContactState, now: datetime) -> str | None:
-    """Why a message must not be sent any more, or `None`.
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What the business wants to say: free text, and what stands in for it once the window is closed.
 
-    What was decided before a human took over, or before the contact opted out, is not sent after it; the handover's own
-    words and the opt-out's confirmation were written in the same moment and are.
+    `template` is for WhatsApp; `tag` for Facebook and Instagram, where the text itself goes out with it.
     """
-    if not isinstance(delivery.content, get_args(Outbound)):
+
+    text: str
+    template: TemplateSettings | None = None
+    tag: MessageTag | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Nothing is sent; why."""
+
+    reason: str
+
+
+def closes(contact: ContactState, source: str | None) -> datetime | None:
+    """When free text ends on this channel (a time long past for somebody who never wrote); `None` where it never does."""
+    if not _is_whatsapp(source) and source not in _TAGGED:
+        return None
+    return _NEVER if contact.last_inbound_at is None else contact.last_inbound_at + WINDOW
+
+
+def decide(wording: Wording, contact: ContactState, source: str | None, now: datetime) -> Outbound | Skip:
+    """What a message that the business starts, or that comes late, goes out as. `source` is that of the channel it goes to.
+
+    Facts of the contact are filled in. A template with a placeholder that nothing is known for is not sent: WhatsApp refuses it.
+    """
+    end = closes(contact, source)
+    if end is None or now <= end:
+        return Text(fill(wording.text, contact.contact))
+    if source in _TAGGED:
+        if wording.tag is None:
+            return Skip(f"{_closed(contact)}; {source} would take the text with a tag, and none is set")
+        return Text(fill(wording.text, contact.contact), wording.tag)
+    if wording.template is None:
+        return Skip(f"{_closed(contact)}; a template could be sent, and none is set")
+    values = tuple(fill(parameter, contact.contact) for parameter in wording.template.parameters)
+    for parameter, value in zip(wording.template.parameters, values, strict=True):
+        if not value:
+            return Skip(f"nothing is known for {parameter} of the template {wording.template.name}")
+    return Template(wording.template.name, wording.template.language, values=values)
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a delivery must not go out any more: `skipped` as it should be, or `failed`, which somebody should look at."""
+
+    state: Literal["skipped", "failed"]
+    reason: str
+
+
+def obstacle(delivery: Delivery, contact: ContactState, now: datetime) -> Obstacle | None:
+    """What stands against a message at the last moment before it is sent, or `None`.
+
+    What was decided before a human took over, or before the contact opted out, is not sent after it (`skipped`); the handover's
+    own words and the opt-out's confirmation were written in the same moment and are. What has become too late for the
+    channel's window has `failed`: the customer never got it, and somebody should know.
+    """
+    content = delivery.content
+    if not isinstance(content, get_args(Outbound)):
         return None
     if contact.paused(now) and contact.paused_at is not None and contact.paused_at > delivery.created_at:
-        return f"a human took over ({contact.paused_by})"
+        return Obstacle("skipped", f"a human took over ({contact.paused_by})")
     if contact.opted_out_at is not None and contact.opted_out_at > delivery.created_at:
-        return "the contact opted out"
-    if isinstance(delivery.content, Template | Email):
+        return Obstacle("skipped", "the contact opted out")
+    if isinstance(content, Template | Email) or (isinstance(content, Text) and content.tag is not None):
         return None
-    if contact.last_inbound_at is not None and now - contact.last_inbound_at > SERVICE_WINDOW:
-        return "the 24-hour window is closed: only a template could be sent"
-    return None
+    channel = contact.channel
+    if channel is None or delivery.channel not in (None, channel.id):
+        return None  # another channel than the one that the customer last wrote on: nothing is known of its window
+    end = closes(contact, channel.source)
+    return Obstacle("failed", f"too late: {_closed(contact)}") if end is not None and now > end else None
+
+
+def _is_whatsapp(source: str | None) -> bool:
+    """`whatsapp_cloud`, `360dialog_whatsapp`, `twilio_whatsapp` …"""
+    return source is not None and "whatsapp" in source
+
+
+def _closed(contact: ContactState) -> str:
+    if contact.last_inbound_at is None:
+        return "the customer never wrote, so the 24-hour window is closed"
+    return "the 24-hour window is closed"

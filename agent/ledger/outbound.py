@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from agent.ledger.codec import Deliverable, lane, pack, unpack
 from agent.ledger.schema import outbound as table
-from agent.ledger.statements import change, insert_new, where
+from agent.ledger.statements import at, change, insert_new, where
 from messaging.types import ContactKey
 
 OPEN = ("pending", "sending", "uncertain")
@@ -25,6 +25,14 @@ _SENDING = (
     update(table)
     .where(where(table, "id"), table.c.state.in_(("pending", "uncertain")))
     .values(state="sending", owner=bindparam("owner"), attempts=table.c.attempts + 1)
+)
+
+
+_UNSENT = (
+    select(table)
+    .where(where(table, "platform", "contact"), table.c.state.in_(("skipped", "failed")))
+    .order_by(table.c.n.desc())
+    .limit(at("limit"))
 )
 
 
@@ -149,6 +157,12 @@ def dead(connection: Connection, limit: int = 200) -> list[Delivery]:
         select(table).where(table.c.state == "failed").order_by(table.c.n.desc()).limit(limit)
     ).all()
     return [_delivery(row) for row in rows]
+
+
+def unsent(connection: Connection, key: ContactKey, limit: int = 20) -> list[Delivery]:
+    """The newest messages of a contact that were not sent, oldest first: skipped, or given up."""
+    rows = connection.execute(_UNSENT, {"at_platform": key.platform, "at_contact": key.id, "at_limit": limit}).all()
+    return [_delivery(row) for row in reversed(rows)]
 
 
 def retry(connection: Connection, delivery_id: str, now: datetime) -> ContactKey | None:

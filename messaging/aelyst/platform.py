@@ -12,6 +12,7 @@ from messaging.aelyst.conversations import Conversations
 from messaging.aelyst.events import parse_events
 from messaging.aelyst.filters import conditions
 from messaging.aelyst.identifiers import Identifier, by_email, by_phone
+from messaging.aelyst.library import TemplateLibrary
 from messaging.aelyst.space import Space
 from messaging.limiter import Limiter
 from messaging.settings import MessagingSettings
@@ -19,6 +20,7 @@ from messaging.signature import Encoding, check
 from messaging.types import (
     Address,
     Channel,
+    ChannelTemplate,
     Contact,
     ContactFilter,
     ContactKey,
@@ -26,6 +28,7 @@ from messaging.types import (
     FieldValue,
     Outbound,
     PlatformMessage,
+    Template,
 )
 from settings import Rate
 
@@ -82,6 +85,7 @@ class Aelyst:
         addresses = addresses or Addresses()
         self.settling = addresses.delay
         self.space = Space(client)
+        self._library = TemplateLibrary(self.space, clock)
         self.contacts = Contacts(client, self.space, addresses, platform=name, clock=clock)
         self.conversations = Conversations(client, addresses)
 
@@ -113,6 +117,8 @@ class Aelyst:
         return parse_events(body, self.name, self._clock())
 
     async def send(self, contact: ContactKey, message: Outbound, channel: str | None = None) -> str:
+        if isinstance(message, Template) and message.values and not message.components:
+            message = await self._library.filled(message, channel)
         return await self.conversations.send(contact, message, channel)
 
     async def messages(self, contact: ContactKey, since: datetime | None = None) -> Sequence[PlatformMessage]:
@@ -162,6 +168,9 @@ class Aelyst:
 
     async def channels(self) -> Sequence[Channel]:
         return [channel async for channel in self.space.channels()]
+
+    async def templates(self, channel: str | None = None) -> Sequence[ChannelTemplate]:
+        return await self._library.all(channel)
 
     async def aclose(self) -> None:
         """Nothing is held open: the HTTP client belongs to whoever made it."""

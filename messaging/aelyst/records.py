@@ -12,7 +12,16 @@ from urllib.parse import parse_qs, urlsplit
 
 from messaging.aelyst.contents import read_content, read_outbound
 from messaging.aelyst.values import Json, first, items, mapping, moment, storable, text
-from messaging.types import Channel, Contact, ContactKey, DeliveryState, FieldValue, Person, PlatformMessage
+from messaging.types import (
+    Channel,
+    ChannelTemplate,
+    Contact,
+    ContactKey,
+    DeliveryState,
+    FieldValue,
+    Person,
+    PlatformMessage,
+)
 
 FieldType = Literal["text", "list", "checkbox", "email", "number", "url", "date", "time"]
 
@@ -36,18 +45,6 @@ class ContactChannel:
     channel: Channel
     last_message_at: datetime | None = None
     last_incoming_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelTemplate:
-    """A WhatsApp template as the channel has it. `status` is `approved` for one that may be sent."""
-
-    id: str
-    name: str
-    language: str | None = None
-    status: str | None = None
-    category: str | None = None
-    components: tuple[Mapping[str, Json], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from typing import TypeVar
 from messaging.aelyst.client import Client
 from messaging.aelyst.identifiers import segment
 from messaging.aelyst.records import (
-    ChannelTemplate,
     ClosingNote,
     CustomField,
     FieldType,
@@ -21,7 +20,7 @@ from messaging.aelyst.records import (
 )
 from messaging.aelyst.values import Json, mapping
 from messaging.errors import Invalid, OutcomeUnknown
-from messaging.types import Channel
+from messaging.types import Channel, ChannelTemplate
 
 T = TypeVar("T")
 

@@ -9,10 +9,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from messaging.aelyst.records import ChannelTemplate
 from messaging.aelyst.values import Json, first, items, mapping, text
 from messaging.errors import Invalid
-from messaging.types import Template
+from messaging.types import ChannelTemplate, Template
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
 

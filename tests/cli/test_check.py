@@ -1,3 +1,4 @@
+import asyncio
 import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -7,6 +8,7 @@ from threading import Thread
 import pytest
 
 from agent.cli.frame import run
+from messaging.sandbox import RunningSandbox, SandboxOptions
 
 MINIMAL = "name: Melati\ninstructions: Jawab singkat.\nvoice: {model: none}\n"
 
@@ -172,3 +174,27 @@ def test_online_does_not_miss_the_sandbox_that_is_not_running(folder: Path, caps
 
     assert run(["check", "--online"]) == 0
     assert "messaging  is not there:" in capsys.readouterr().out
+
+
+async def test_online_says_which_templates_the_platform_lacks(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def check(*templates: str) -> tuple[int, str]:
+        rules = "".join(
+            f"    - {{name: r{n}, after: 1h, text: Hai, template: {one}}}\n" for n, one in enumerate(templates)
+        )
+        (folder / "agent.yaml").write_text(
+            MINIMAL + "model: {name: offline}\nmessaging: {platform: sandbox, token: sandbox, webhook_secret: s, "
+            f"base_url: '{sandbox.api_url}'}}\nfollowups:\n  rules:\n{rules}"
+        )
+        code = run(["check", "--online"])
+        shown = capsys.readouterr()
+        return code, next(line for line in (shown.out + shown.err).splitlines() if line.startswith("  templates"))
+
+    async with RunningSandbox(SandboxOptions(port=0, rate=None)) as sandbox:
+        good = "{name: sapaan, parameters: ['{contact.first_name}']}"
+        code, line = await asyncio.to_thread(check, good)
+        assert (code, "answers in" in line, ", 1 declared" in line) == (0, True, True)
+        code, line = await asyncio.to_thread(check, good, "sapan", "{name: sapaan, language: en}", "sapaan")
+        assert code == 3
+        assert "the platform has no template 'sapan' in 'id'; " in line
+        assert "the platform has no template 'sapaan' in 'en'; it is there in id; " in line
+        assert "template 'sapaan' has more placeholders than values" in line

@@ -25,6 +25,7 @@ from messaging.types import (
     InboundMessage,
     MessageSent,
     QuickReplies,
+    Template,
     Text,
 )
 from tests.messaging.stub import Answer, Stub
@@ -123,6 +124,30 @@ async def test_the_workspace_answers(client: Aelyst) -> None:
     assert (await client.contact(sari)).custom_fields["Ukuran Gelas"] == "Besar"
     with pytest.raises(Invalid):
         await client.update_contact(sari, {"ukuran gelas": "raksasa"})
+
+
+async def test_a_template_is_looked_up_and_filled_in_when_it_is_sent(client: Aelyst) -> None:
+    sari = await key_of(client)
+    channel = (await client.channels())[0].id
+    sent = Template("pengingat_pembayaran", "id", values=("Sari", "KS-1"))
+    message = await client.message(sari, await client.send(sari, sent, channel))
+    assert isinstance(message.content, Template)
+    assert message.content.components[0]["text"] == "Halo {{1}}, pesanan {{2}} masih menunggu pembayaran."
+    assert message.content.texts == sent.texts == ("Sari", "KS-1")
+    with pytest.raises(Invalid, match="placeholders"):
+        await client.send(sari, Template("pengingat_pembayaran", "id", values=("Sari",)), channel)
+    with pytest.raises(Invalid, match="no template 'pengingat_pembayaran' in 'en'"):
+        await client.send(sari, Template("pengingat_pembayaran", "en", values=("Sari",)), channel)
+
+
+async def test_a_template_that_is_new_on_the_platform_is_found_at_once(client: Aelyst, sandbox: RunningSandbox) -> None:
+    sari = await key_of(client)
+    channel = (await client.channels())[0].id
+    assert {one.name for one in await client.templates()} == {one.name for one in await client.templates(channel)}
+    await client.send(sari, Template("sapaan", "id", values=("Sari",)), channel)
+    sandbox.state.workspace.add_template(int(channel), "promo", "id", "Hai {{1}}")
+    assert "promo" in {one.name for one in await client.templates()}
+    assert await client.send(sari, Template("promo", "id", values=("Sari",)), channel)
 
 
 async def test_wrong_token_and_unknown_contact(

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from messaging.aelyst.outbound import send_body
-from messaging.aelyst.records import ChannelTemplate
 from messaging.aelyst.templates import (
     Body,
     Buttons,
@@ -26,6 +25,7 @@ from messaging.aelyst.templates import (
     template,
 )
 from messaging.errors import Invalid
+from messaging.types import ChannelTemplate
 
 EXAMPLES: dict[str, list[dict[str, Any]]] = json.loads(
     (Path(__file__).parent.parent / "data" / "messaging" / "template-components.json").read_bytes()

@@ -1,0 +1,55 @@
+"""`{contact.first_name}` in a text for a customer: which facts there are, and how they are filled in."""
+
+import re
+from collections.abc import Iterator
+
+from actions.parameters import CONTACT_FACTS
+from agent.config.texts import Text
+from messaging.types import Contact
+
+_BRACES = re.compile(r"(?P<space>\s*)\{(?P<name>[^{}|]*)(?:\|(?P<instead>[^{}]*))?\}")
+
+FACTS = (*CONTACT_FACTS, "lifecycle")
+"""What a contact has beside its custom fields, which are `contact.custom.<name>`."""
+
+
+def check_facts(text: str) -> str:
+    """The text itself. Raises `ValueError` for braces that hold no fact of a contact."""
+    for name in _names(text):
+        fact = name.removeprefix("contact.")
+        if fact == name or not (fact in FACTS or re.fullmatch(r"custom\..+", fact)):
+            known = ", ".join(f"contact.{each}" for each in FACTS)
+            raise ValueError(f"{{{name}}} cannot be filled in; there are {known} and contact.custom.<name>")
+    return text
+
+
+def check_all_facts(text: Text) -> Text:
+    """The same for a text in several languages."""
+    for words in text.by_language.values():
+        check_facts(words)
+    return text
+
+
+def fill(text: str, contact: Contact) -> str:
+    """The text with the contact's facts; one that is not known leaves `{…|what stands after the bar}`, or nothing."""
+
+    def write(match: re.Match[str]) -> str:
+        value = _fact(match["name"].strip().removeprefix("contact."), contact) or (match["instead"] or "").strip()
+        return match["space"] + value if value else ""
+
+    return _BRACES.sub(write, text).strip()
+
+
+def _names(text: str) -> Iterator[str]:
+    for match in _BRACES.finditer(text):
+        yield match["name"].strip()
+
+
+def _fact(name: str, contact: Contact) -> str:
+    if name.startswith("custom."):
+        value = contact.custom_fields.get(name.removeprefix("custom."))
+    elif name == "id":
+        value = contact.key.id
+    else:
+        value = getattr(contact, name)
+    return "" if value is None else str(value).strip()
