@@ -36,6 +36,7 @@ def contact(
     )
 
 
+CLOSED = "the 24-hour window is closed"
 TEXT = "Halo {contact.first_name}, pesanannya masih kami simpan."
 FILLED = "Halo Budi, pesanannya masih kami simpan."
 
@@ -46,12 +47,12 @@ FILLED = "Halo Budi, pesanannya masih kami simpan."
         ("whatsapp_cloud", 23.9, Wording(TEXT, TEMPLATE), Text(FILLED)),
         ("whatsapp_cloud", 24.1, Wording(TEXT, TEMPLATE), Template("pengingat", "id", values=("Budi", "KS-1"))),
         ("360dialog_whatsapp", 24.1, Wording(TEXT, TEMPLATE), Template("pengingat", "id", values=("Budi", "KS-1"))),
-        ("whatsapp_cloud", 24.1, Wording(TEXT, None, "ACCOUNT_UPDATE"), "the 24-hour window is closed; a template could be sent, and none is set"),
-        ("whatsapp_cloud", None, Wording(TEXT), "the customer never wrote, so the 24-hour window is closed; a template could be sent, and none is set"),
+        ("whatsapp_cloud", 24.1, Wording(TEXT, None, "ACCOUNT_UPDATE"), f"{CLOSED}; a template could be sent, and none is set"),
+        ("whatsapp_cloud", None, Wording(TEXT), f"the customer never wrote, so {CLOSED}; a template could be sent, and none is set"),
         ("instagram", 23.9, Wording(TEXT, None, "ACCOUNT_UPDATE"), Text(FILLED)),
         ("instagram", 24.1, Wording(TEXT, None, "ACCOUNT_UPDATE"), Text(FILLED, "ACCOUNT_UPDATE")),
         ("facebook", 24.1, Wording(TEXT, None, "POST_PURCHASE_UPDATE"), Text(FILLED, "POST_PURCHASE_UPDATE")),
-        ("facebook", 24.1, Wording(TEXT, TEMPLATE), "the 24-hour window is closed; facebook would take the text with a tag, and none is set"),
+        ("facebook", 24.1, Wording(TEXT, TEMPLATE), f"{CLOSED}; facebook would take the text with a tag, and none is set"),
         ("telegram", 24 * 90, Wording(TEXT), Text(FILLED)),
         ("gmail", None, Wording(TEXT), Text(FILLED)),
         (None, 24 * 90, Wording(TEXT), Text(FILLED)),
