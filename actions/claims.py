@@ -100,6 +100,8 @@ _GENERAL: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("report", _compiled(_REPORT)),
 )
 
+_SAID_HANDOVER = _compiled(_HANDOVER)
+
 _MYSELF = re.compile(r"\b(?:saya|aku|gue|kami|kita|I|we|I've|we've|my|me)\b", re.IGNORECASE)
 # The word of the reply and the word of the API for one state; both are looked for as parts of words.
 _SAME_STATE = (
@@ -152,6 +154,14 @@ def unproven(
         if claim is not None:
             found.append(claim)
     return found
+
+
+def says_handover(text: str) -> bool:
+    """Whether a reply tells the customer that a colleague is coming, and not only that one could."""
+    return any(
+        _SAID_HANDOVER.search(clause) and not _OPEN.search(clause) and not clause.rstrip().endswith("?")
+        for clause in _clauses(text)
+    )
 
 
 def _clauses(text: str) -> Iterable[str]:

@@ -168,7 +168,8 @@ class Agent:
 
     async def accept(self, events: Sequence[Event]) -> list[Accepted]:
         """Record what a webhook said; when this returns it is durable. Raises `LedgerUnavailable`."""
-        rules = Rules(self._due, self.config.conversation.handover.resume_after)
+        handover = self.config.conversation.handover
+        rules = Rules(self._due, handover.resume_after, handover.resume_on, handover.assigned)
         at = self.clock()
         results = await self.database.write(
             lambda connection: [inbound.accept(connection, event, at, rules) for event in events]

@@ -10,6 +10,7 @@ from agent.config.texts import Text
 from settings import Duration, Settings
 
 HandoverCause = Literal["asked", "failure", "unknown_outcome", "budget"]
+GivenBack = Literal["unassigned", "closed"]
 
 
 class QuietWindow(Settings):
@@ -37,13 +38,22 @@ class HandoverSettings(Settings):
         examples=["budi@kopisenja.example"],
     )
     when: tuple[HandoverCause, ...] = Field(
-        default=("asked", "failure", "unknown_outcome"),
+        default=("asked", "failure", "unknown_outcome", "budget"),
         description="What leads to a handover: `asked` for a human, `failure` of the model, an action of `unknown_outcome`, "
-        "an exhausted `budget`.",
+        "an exhausted `budget` (limits.usd_per_day, limits.turns_per_contact_per_day).",
+    )
+    assigned: Literal["silent", "answer"] = Field(
+        default="silent",
+        description="What an assignment by a colleague means: the agent is `silent`, or it will `answer` until somebody "
+        "writes; the latter where the platform assigns every conversation by itself.",
     )
     resume_after: Duration | None = Field(
         default=timedelta(hours=12),
         description="When the agent answers again by itself; null: only when the conversation is given back.",
+    )
+    resume_on: tuple[GivenBack, ...] = Field(
+        default=("unassigned", "closed"),
+        description="What gives the conversation back to the agent before that time: it is `unassigned`, it is `closed`.",
     )
     text: Text = Field(
         default=Text.of(
@@ -55,18 +65,31 @@ class HandoverSettings(Settings):
     )
 
 
+_Word = Annotated[str, Field(min_length=1)]
+
+
 class OptOut(Settings):
     """The words with which a customer stops everything."""
 
-    words: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+    words: tuple[_Word, ...] = Field(
         default=("stop", "berhenti", "unsubscribe"),
         description="A message that is only one of these words opts the customer out.",
     )
+    again: tuple[_Word, ...] = Field(
+        default=("mulai", "mula", "lanjut", "start", "subscribe", "unstop"),
+        description="A message that is only one of these words brings an opted-out customer back.",
+    )
+    tag: str | None = Field(
+        default=None,
+        min_length=1,
+        description="A tag that the contact bears on the platform while opted out; null: none.",
+        examples=["opt-out"],
+    )
     text: Text = Field(
         default=Text.of(
-            id="Baik, kami tidak akan mengirim pesan lagi.",
-            en="All right, we will not send you any more messages.",
-            ms="Baik, kami tidak akan menghantar mesej lagi.",
+            id="Baik, kami tidak akan mengirim pesan lagi. Balas MULAI kalau berubah pikiran.",
+            en="All right, we will not send you any more messages. Reply START if you change your mind.",
+            ms="Baik, kami tidak akan menghantar mesej lagi. Balas MULA jika berubah fikiran.",
         ),
         description="What is sent once in confirmation.",
     )
@@ -98,4 +121,20 @@ class ConversationSettings(Settings):
             ms="Maaf, ada masalah sekarang. Pasukan kami akan membalas secepat mungkin.",
         ),
         description="What the customer reads when no model can answer.",
+    )
+    voice_unclear: Text = Field(
+        default=Text.of(
+            id="Maaf, pesan suaranya belum bisa kami pahami. Boleh ditulis saja pesannya? 🙏",
+            en="Sorry, we could not make out your voice note. Could you write it instead? 🙏",
+            ms="Maaf, mesej suara itu kurang jelas. Boleh tuliskan sahaja? 🙏",
+        ),
+        description="What is said to a voice note that was not understood.",
+    )
+    voice_off: Text = Field(
+        default=Text.of(
+            id="Maaf, kami belum bisa mendengarkan pesan suara. Boleh ditulis saja pesannya? 🙏",
+            en="Sorry, we cannot listen to voice notes yet. Could you write it instead? 🙏",
+            ms="Maaf, kami belum boleh mendengar mesej suara. Boleh tuliskan sahaja? 🙏",
+        ),
+        description="What is said to a voice note where none can be heard.",
     )

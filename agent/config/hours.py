@@ -119,6 +119,12 @@ def _with_spans(schema: JsonDict) -> None:
     schema["patternProperties"] = {rf"^({'|'.join(DAYS)})[a-z]*(\s*[-,].*)?$": ranges}
 
 
+class OutsideNote(Settings):
+    """Outside the hours the agent answers, and says once per absence that nobody else is there."""
+
+    note: Text = Field(description="What is added to the first answer of an absence.")
+
+
 class Hours(Settings):
     """When the business is open. Days may be written as spans: `mon-fri`. A day that is not named is closed."""
 
@@ -135,9 +141,10 @@ class Hours(Settings):
         default_factory=dict,
         description="Single dates with other hours, such as holidays: `{2026-12-25: closed, 2026-12-31: 08:00-15:00}`.",
     )
-    outside: Literal["answer"] | Text = Field(
+    outside: Literal["answer"] | OutsideNote | Text = Field(
         default="answer",
-        description="What happens outside these hours: `answer` as always, or a text that is sent once and nothing else.",
+        description="What happens outside these hours: `answer` as always; `{note: …}` answers and adds the note once per "
+        "absence; a text is sent once per absence, and nothing else.",
     )
 
     @model_validator(mode="before")

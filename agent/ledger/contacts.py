@@ -26,6 +26,7 @@ class ContactState:
     paused_by: str | None
     opted_out_at: datetime | None
     notice_at: datetime | None
+    closed_at: datetime | None = None
 
     @property
     def key(self) -> ContactKey:
@@ -48,6 +49,7 @@ def _state(row: Row[Any]) -> ContactState:
         paused_by=row.paused_by,
         opted_out_at=row.opted_out_at,
         notice_at=row.notice_at,
+        closed_at=row.closed_at,
     )
 
 
@@ -98,6 +100,14 @@ def set_columns(connection: Connection, key: ContactKey, **columns: Any) -> None
 def pause(connection: Connection, key: ContactKey, now: datetime, until: datetime | None, by: str) -> None:
     """A human answers from now on. `until` is `None` when only giving it back ends that."""
     set_columns(connection, key, paused_at=now, paused_until=until, paused_by=by)
+
+
+def unassign(connection: Connection, key: ContactKey) -> None:
+    """Nobody is the contact's assignee any more; a later event that only omits the assignee does not say so."""
+    row = connection.execute(_PROFILE, _at(key)).first()
+    if row is not None and "assignee" in row.profile:
+        profile = {name: value for name, value in row.profile.items() if name != "assignee"}
+        set_columns(connection, key, profile=profile)
 
 
 def resume(connection: Connection, key: ContactKey) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from agent.ledger.schema import message as table
 from agent.ledger.statements import at, insert_new, where
@@ -27,6 +27,7 @@ class Line:
 
 
 _OF_CONTACT = where(table, "platform", "contact")
+_UNSAY = delete(table).where(_OF_CONTACT, table.c.author == "agent", table.c.turn == at("turn"))
 _RECENT = select(table).where(_OF_CONTACT).order_by(table.c.n.desc()).limit(at("limit"))
 
 
@@ -49,6 +50,12 @@ def append(connection: Connection, key: ContactKey, lines: Sequence[Line]) -> No
             turn=line.turn,
             message_id=line.message_id,
         )
+
+
+def unsay(connection: Connection, key: ContactKey, turns: Sequence[str]) -> None:
+    """Take out what the agent was about to say in these turns: it never did."""
+    for turn in turns:
+        connection.execute(_UNSAY, {**_at(key), "at_turn": turn})
 
 
 def recent(connection: Connection, key: ContactKey, limit: int) -> list[Line]:

@@ -1,17 +1,16 @@
 """Accepting what a webhook says: one transaction, after which the platform may forget the event."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, exists, select
+from sqlalchemy import Connection, Row, select
 
-from agent.ledger import contacts, followups, history
+from agent.ledger import contacts, followups, history, outbound, takeover
 from agent.ledger.codec import pack_inbound
 from agent.ledger.database import lock_contact
 from agent.ledger.schema import inbound as table
-from agent.ledger.schema import outbound
 from agent.ledger.statements import insert_new, where
 from messaging.types import AssigneeChanged, ContactKey, ConversationClosed, Event, InboundMessage, MessageSent
 
@@ -20,6 +19,12 @@ _WAITING = (
     .where(where(table, "platform", "contact"), table.c.state == "waiting", table.c.turn.is_(None))
     .order_by(table.c.n)
 )
+
+
+GivenBack = Literal["unassigned", "closed"]
+
+_ECHO = timedelta(minutes=10)
+"""How long after a message of ours its echo may come in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +41,14 @@ class Rules:
     """What accepting an event depends on.
 
     `due` says when a contact's waiting messages are to be answered; `resume_after` how long a human's word keeps the
-    agent silent (`None`: until it is given back).
+    agent silent (`None`: until it is given back); `resume_on` what gives it back; `assigned` whether an assignment alone
+    silences the agent.
     """
 
     due: Callable[[Sequence[Waiting]], datetime]
     resume_after: timedelta | None
+    resume_on: Collection[GivenBack] = ("unassigned", "closed")
+    assigned: Literal["silent", "answer"] = "silent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,27 +67,34 @@ def accept(connection: Connection, event: Event, now: datetime, rules: Rules) ->
     if isinstance(event, MessageSent):
         return _sent(connection, event, now, rules)
     if isinstance(event, AssigneeChanged):
-        key = event.contact.key
-        lock_contact(connection, key.platform, key.id)
-        contacts.remember(connection, event.contact)
-        if event.contact.assignee is None:
-            contacts.resume(connection, key)
-        else:
-            who = event.contact.assignee.name or event.contact.assignee.id
-            contacts.pause(connection, key, now, _until(now, rules), f"assigned to {who}")
-        return Accepted(contact=key)
+        return _assigned(connection, event, now, rules)
     if event.contact is None:
         return Accepted()
     key = event.contact.key
     lock_contact(connection, key.platform, key.id)
     contacts.remember(connection, event.contact)
     if isinstance(event, ConversationClosed):
-        contacts.resume(connection, key)
+        takeover.close(connection, key, now)
+        if "closed" in rules.resume_on:
+            contacts.resume(connection, key)
     return Accepted(contact=key)
 
 
 def _until(now: datetime, rules: Rules) -> datetime | None:
     return None if rules.resume_after is None else now + rules.resume_after
+
+
+def _assigned(connection: Connection, event: AssigneeChanged, now: datetime, rules: Rules) -> Accepted:
+    key, assignee = event.contact.key, event.contact.assignee
+    lock_contact(connection, key.platform, key.id)
+    contacts.remember(connection, event.contact)
+    if assignee is None:
+        contacts.unassign(connection, key)
+        if "unassigned" in rules.resume_on:
+            contacts.resume(connection, key)
+    elif rules.assigned == "silent":
+        takeover.assign(connection, key, now, _until(now, rules), assignee.name or assignee.id)
+    return Accepted(contact=key)
 
 
 def _message(connection: Connection, event: InboundMessage, now: datetime, rules: Rules) -> Accepted:
@@ -97,6 +112,7 @@ def _message(connection: Connection, event: InboundMessage, now: datetime, rules
     )
     if number is None:
         return Accepted(duplicate=True, contact=key)
+    _assigned_unheard(connection, event, now, rules)
     due = rules.due(waiting(connection, key))
     columns: dict[str, Any] = {"last_inbound_at": now, "wake_at": due}
     if event.channel is not None:
@@ -106,19 +122,29 @@ def _message(connection: Connection, event: InboundMessage, now: datetime, rules
     return Accepted(contact=key, wake_at=due)
 
 
+def _assigned_unheard(connection: Connection, event: InboundMessage, now: datetime, rules: Rules) -> None:
+    """An assignment of which no event told, from before the agent was there or lost on the way, counts from now on."""
+    assignee = event.contact.assignee
+    if assignee is None or rules.assigned != "silent":
+        return
+    known = contacts.load(connection, event.key)
+    if known is None or known.contact.assignee is None or known.contact.assignee.id != assignee.id:
+        contacts.remember(connection, event.contact)
+        takeover.assign(connection, event.key, now, _until(now, rules), assignee.name or assignee.id)
+
+
 def _sent(connection: Connection, event: MessageSent, now: datetime, rules: Rules) -> Accepted:
     """A human's message silences the agent and joins the history; the echo of our own message does neither."""
     key = event.contact.key
     lock_contact(connection, key.platform, key.id)
-    ours = connection.execute(
-        select(exists().where(outbound.c.platform == key.platform, outbound.c.platform_message_id == event.message_id))
-    ).scalar()
-    if not event.by_human or ours:
+    echo_since = now if event.source == "user" else now - _ECHO
+    if not event.by_human or outbound.is_ours(connection, key, event.message_id, event.text, echo_since):
         return Accepted(contact=key)
     contacts.remember(connection, event.contact)
     who = (event.sender.name or event.sender.id) if event.sender else "a colleague"
-    contacts.pause(connection, key, now, _until(now, rules), who)
-    history.append(connection, key, [history.Line("human", event.text or "", now, message_id=event.message_id)])
+    takeover.begin(connection, key, now, _until(now, rules), who)
+    line = history.Line("human", event.text or "[an attachment]", now, message_id=event.message_id)
+    history.append(connection, key, [line])
     return Accepted(contact=key)
 
 

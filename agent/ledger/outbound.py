@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, update
 
 from agent.ledger.codec import Deliverable, lane, pack, unpack
 from agent.ledger.schema import outbound as table
@@ -33,6 +33,29 @@ _UNSENT = (
     .where(where(table, "platform", "contact"), table.c.state.in_(("skipped", "failed")))
     .order_by(table.c.n.desc())
     .limit(at("limit"))
+)
+_WITHDRAW = (
+    update(table)
+    .where(
+        where(table, "platform", "contact"),
+        table.c.lane == "message",
+        table.c.turn.is_not(None),
+        table.c.state == "pending",
+    )
+    .values(state="skipped", reason=bindparam("reason"))
+    .returning(table.c.turn)
+)
+_BEGUN = select(table.c.turn).where(
+    where(table, "platform", "contact"), table.c.lane == "message", table.c.state.in_(("sending", "uncertain", "sent"))
+)
+_KNOWN = select(table.c.n).where(where(table, "platform", "platform_message_id")).limit(1)
+_ON_THE_WAY = select(table.c.payload).where(
+    where(table, "platform", "contact"),
+    table.c.lane == "message",
+    or_(
+        table.c.state.in_(("sending", "uncertain")),
+        and_(table.c.state == "sent", table.c.sent_at > at("since")),
+    ),
 )
 
 
@@ -131,6 +154,27 @@ def mark(
     if next_attempt_at is not None:
         values["next_attempt_at"] = next_attempt_at
     change(connection, table, {"id": delivery_id}, values)
+
+
+def withdraw(connection: Connection, key: ContactKey, reason: str) -> list[str]:
+    """Send no more of what turns have written to a contact; the turns of which nothing at all has gone out."""
+    place = {"at_platform": key.platform, "at_contact": key.id}
+    turns = {row.turn for row in connection.execute(_WITHDRAW, {**place, "reason": reason})}
+    begun = {row.turn for row in connection.execute(_BEGUN, place)} if turns else set()
+    return sorted(turns - begun)
+
+
+def is_ours(connection: Connection, key: ContactKey, message_id: str, text: str | None, since: datetime) -> bool:
+    """Whether a message that the platform reports as sent is one of ours.
+
+    The report may come before the answer to our own request, so one with the same text that is on its way, or has gone out
+    since a time, counts as well.
+    """
+    place = {"at_platform": key.platform, "at_contact": key.id}
+    if connection.execute(_KNOWN, {"at_platform": key.platform, "at_platform_message_id": message_id}).first():
+        return True
+    rows = connection.execute(_ON_THE_WAY, {**place, "at_since": since})
+    return any(row.payload.get("text") == text for row in rows)
 
 
 def known_message_ids(connection: Connection, key: ContactKey) -> set[str]:

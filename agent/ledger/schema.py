@@ -29,6 +29,7 @@ contact = Table(
     Column("paused_by", String),
     Column("opted_out_at", Instant),
     Column("notice_at", Instant),  # when the out-of-hours notice was last given
+    Column("closed_at", Instant),  # when the conversation was last closed on the platform
     Index("ix_contact_wake_at", "wake_at"),
 )
 
@@ -55,7 +56,7 @@ turn = Table(
     Column("id", String, primary_key=True),
     Column("platform", String, nullable=False),
     Column("contact", String, nullable=False),
-    Column("state", String, nullable=False),  # running → done · abandoned · failed
+    Column("state", String, nullable=False),  # running → done · held · abandoned · failed
     Column("reason", String),
     Column("lease_owner", String),
     Column("lease_until", Instant),

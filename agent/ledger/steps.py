@@ -34,6 +34,12 @@ _RESULTS = (
     .order_by(table.c.finished_at.desc())
     .limit(at("limit"))
 )
+_DEEDS = (
+    select(table.c.name, table.c.input, table.c.output)
+    .join(turn, turn.c.id == table.c.turn)
+    .where(where(turn, "platform", "contact"), table.c.kind == "action", table.c.started_at >= at("since"))
+    .order_by(table.c.started_at)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,12 @@ def record(
             "cost": cost,
         },
     )
+
+
+def actions_since(connection: Connection, key: ContactKey, since: datetime) -> list[tuple[str, Any, Any]]:
+    """Names, inputs and outputs of a contact's actions since a time, oldest first; no output where it was not finished."""
+    rows = connection.execute(_DEEDS, {"at_platform": key.platform, "at_contact": key.id, "at_since": since}).all()
+    return [(row.name, row.input, row.output) for row in rows]
 
 
 def action_results(connection: Connection, key: ContactKey, limit: int = 50) -> list[tuple[str, Any]]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, case, func, select, update
 
+from actions.action import ChangeTags, Comment, SetLifecycle, UpdateContact
 from agent.ledger import confirmations, contacts, followups, history, inbound, media, outbound
 from agent.ledger.codec import Deliverable, unpack_inbound
 from agent.ledger.confirmations import Confirmation
@@ -39,8 +40,9 @@ _ATTACH = (
     .values(turn=bindparam("turn"))
 )
 
-_SPENT = select(func.count(), func.coalesce(func.sum(table.c.cost), 0.0)).where(
-    table.c.started_at >= at("since"), table.c.state != "abandoned"
+_ANSWERED = func.sum(case((table.c.state.in_(("done", "failed")), 1), else_=0))
+_SPENT = select(func.coalesce(_ANSWERED, 0), func.coalesce(func.sum(table.c.cost), 0.0)).where(
+    table.c.started_at >= at("since")
 )
 _SPENT_ON_ONE = _SPENT.where(where(table, "platform", "contact"))
 
@@ -166,7 +168,8 @@ InboundEnd = Literal["answered", "held", "skipped", "failed"]
 class Result:
     """Everything that a turn wants written when it ends.
 
-    `lines` join the history; `contents` are sent in order; `also` are further writes in the same transaction.
+    `lines` join the history; `contents` are sent in order, `instead` when a human has taken over meanwhile; `also` are
+    further writes in the same transaction.
     `restart_allowed` says that nothing with an effect has run, so newer messages may start the turn afresh.
     """
 
@@ -174,6 +177,7 @@ class Result:
     reason: str | None = None
     lines: tuple[history.Line, ...] = ()
     contents: tuple[Deliverable, ...] = ()
+    instead: tuple[Deliverable, ...] = ()
     files: tuple[media.Media, ...] = ()
     followups: tuple[FollowUp, ...] = ()
     confirmation: Confirmation | None = None
@@ -188,12 +192,15 @@ class Result:
 
 Committed = Literal["done", "abandoned", "held"]
 
+_STAYS = (Comment, ChangeTags, SetLifecycle, UpdateContact)
+
 
 def commit(connection: Connection, claim: Claim, owner: str, result: Result, now: datetime) -> Committed:
     """End a turn in one transaction.
 
     A message that arrived meanwhile lets it be abandoned, when that is allowed; a human who took over meanwhile
-    lets its record be kept and nothing be sent. Raises `LeaseLost`.
+    lets its record be kept and nothing be said; what colleagues see of it (notes, tags, fields) is kept as well.
+    Raises `LeaseLost`.
     """
     key = claim.key
     lock_contact(connection, key.platform, key.id)
@@ -205,16 +212,19 @@ def commit(connection: Connection, claim: Claim, owner: str, result: Result, now
         _finish(connection, claim.turn, "abandoned", "a newer message arrived", now, spent=result)
         return "abandoned"
     state = contacts.load(connection, key)
-    silenced = bool(result.contents) and state is not None and (state.paused(now) or state.opted_out_at is not None)
+    silenced = bool(result.contents) and state is not None and _silenced(claim.contact, state, now)
     contents, lines, files = result.contents, result.lines, result.files
     if silenced:
         lines = tuple(line for line in lines if line.author != "agent")
-        contents, files = (), ()
+        contents = (*(content for content in contents if isinstance(content, _STAYS)), *result.instead)
+        files = ()
     end, reason = ("held", "a human took over") if silenced else (result.end, result.reason)
     history.append(connection, key, lines)
     for file in files:
         media.put(connection, file)
     channel = claim.contact.channel
+    if result.contact_columns.get("opted_out_at") is not None:
+        outbound.withdraw(connection, key, "the contact opted out")
     outbound.add(
         connection, key, claim.turn, contents, now=now, channel=channel.id if channel else None, turn=claim.turn
     )
@@ -228,13 +238,20 @@ def commit(connection: Connection, claim: Claim, owner: str, result: Result, now
         if result.pause_until is not None:
             until, why = result.pause_until
             contacts.pause(connection, key, now, until, why)
-    for work in result.also:
-        work(connection)
+        for work in result.also:
+            work(connection)
     if result.contact_columns:
         contacts.set_columns(connection, key, **result.contact_columns)
     change(connection, inbound_table, {"turn": claim.turn}, {"state": end, "reason": reason})
-    _finish(connection, claim.turn, "failed" if end == "failed" else "done", reason, now, spent=result)
-    return "held" if silenced else "done"
+    ended: Committed = "held" if end == "held" else "done"
+    _finish(connection, claim.turn, "failed" if end == "failed" else ended, reason, now, spent=result)
+    return ended
+
+
+def _silenced(before: ContactState, now_is: ContactState, now: datetime) -> bool:
+    """Whether a human took over, or the contact opted out, since the turn decided to speak."""
+    took_over = now_is.paused(now) and now_is.paused_at != before.paused_at
+    return took_over or now_is.opted_out_at != before.opted_out_at
 
 
 def _finish(
@@ -285,7 +302,7 @@ def release(connection: Connection, owner: str, now: datetime) -> list[ContactKe
 
 
 def spent(connection: Connection, since: datetime, key: ContactKey | None = None) -> tuple[int, float]:
-    """Number of turns and US dollars since a time, of one contact or of all."""
+    """Number of turns that said something, and US dollars of all turns, since a time, of one contact or of all."""
     if key is None:
         row = connection.execute(_SPENT, {"at_since": since}).one()
     else:

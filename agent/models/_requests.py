@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from agent.asking import wants_human
 from agent.models import _arguments, _phrases, _words
 from agent.models._dialogue import Dialogue, Exchange, Tool
-from agent.models._likeness import DONT, all_forms, asked, cards_of, subject
+from agent.models._likeness import all_forms, asked, cards_of, subject
 
 _MOST_CALLS = 3
 _REMEMBERED = 4
@@ -19,14 +20,6 @@ _REMEMBERED = 4
 
 
 _HANDOVER = re.compile(r"hand_?over|hand_?off|human|escalat|transfer_to|operator|live_agent", re.IGNORECASE)
-_SOMEBODY = r"admin\w*|cs|manusia|operator|human|customer service"
-_COLLEAGUE = rf"{_SOMEBODY}|orang|staf\w*|petugas|tim|team|person|someone|agent|representative|staff|manager|manajer"
-_WANTS_HUMAN = re.compile(
-    r"\b(?:bicara|ngomong|ngobrol|chat|hubung\w*|sambung\w*|terhubung|berbicara|cakap|bercakap|talk|speak|connect|transfer|reach)\b"
-    rf".{{0,40}}\b(?:{_COLLEAGUE})\b"
-    rf"|\b(?:mau|minta|nak|tolong|panggil\w*|perlu|butuh|want|need|get)\b.{{0,12}}\b(?:{_SOMEBODY}|real person)\b"
-    rf"|^\W*(?:{_SOMEBODY}|agent)\W*$"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +90,7 @@ def _of(said: Sequence[str], earlier: Sequence[Exchange], tools: Sequence[Tool],
         return []
     found: list[Request] = []
     human = handover(tools)
-    if human is not None and any(
-        _WANTS_HUMAN.search(_words.fold(line)) and not DONT.search(_words.fold(line)) for line in said
-    ):
+    if human is not None and any(wants_human(line) for line in said):
         found.append(_request(human, said, earlier, now))
     cards = cards_of([tool for tool in tools if tool is not human])
     whole = "\n".join(said)

@@ -135,6 +135,7 @@ class Answering:
             channel=claim.contact.channel.source if claim.contact.channel else None,
             passages=passages,
             open_question=question.open_question.question if question.open_question else None,
+            closed_at=self._closed_at(question),
         )
         context = Context(
             contact={
@@ -162,6 +163,13 @@ class Answering:
             deadline=asyncio.get_running_loop().time() + question.seconds,
             superseded=question.superseded,
         )
+
+    def _closed_at(self, question: Question) -> datetime | None:
+        """When the conversation was closed, if the model still sees what was said before that."""
+        closed_at = question.claim.contact.closed_at
+        if closed_at is None or all(line.at > closed_at for line in question.history):
+            return None
+        return closed_at.astimezone(self._zone)
 
     async def _passages(self, question: Question) -> str:
         """What the knowledge base says to the customer's words; a step, so that a resumed turn sees the same."""

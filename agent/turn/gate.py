@@ -2,18 +2,15 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from agent.config.conversation import ConversationSettings
-from agent.config.hours import Hours
+from agent.config.hours import Hours, OutsideNote
 from agent.config.limits import LimitSettings
 from agent.ledger.contacts import ContactState
-
-_AGAIN = frozenset({"start", "mulai", "lanjut", "subscribe", "unstop"})
-"""With one of these a contact who opted out comes back."""
 
 _EDGE = re.compile(r"^\W+|\W+$")
 
@@ -28,9 +25,10 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """The agent says nothing; the messages stay in the history."""
+    """The agent says nothing; the messages stay in the history. `returns` as in `Answer`."""
 
     reason: str
+    returns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +38,18 @@ class Say:
     text: str
     reason: str
     after: Literal["opted out", "notice given", "handed over"]
+    returns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The turn goes on. `returns`: the contact had opted out and comes back with this message."""
+    """The turn goes on. `returns`: the contact had opted out and comes back with this message.
+
+    `note` is added to the answer: the business is closed, and this absence's note was not given yet.
+    """
 
     returns: bool = False
+    note: str | None = None
 
 
 def decide(
@@ -62,29 +65,53 @@ def decide(
 ) -> Silent | Say | Answer:
     """What becomes of a turn: an answer, one fixed text, or silence with its reason."""
     words = {_EDGE.sub("", text).casefold() for text in texts}
+    opt_out = conversation.opt_out
     if contact.contact.status == "blocked":
         return Silent("the contact is blocked on the platform")
+    returns = False
     if contact.opted_out_at is not None:
-        return Answer(returns=True) if words & _AGAIN else Silent("the contact opted out")
-    if words & {word.casefold() for word in conversation.opt_out.words}:
-        return Say(conversation.opt_out.text.in_language(language), "the contact opted out", "opted out")
+        returns = bool(words & _folded(opt_out.again))
+        if not returns:
+            return Silent("the contact opted out")
+    elif words & _folded(opt_out.words):
+        return Say(opt_out.text.in_language(language), "the contact opted out", "opted out")
+    verdict: Silent | Say | Answer
     if contact.paused(now):
-        return Silent(f"a human answers ({contact.paused_by})")
+        verdict = Silent(f"a human answers ({contact.paused_by})")
+    elif (used_up := _used_up(spent, limits)) is None:
+        verdict = _hours(contact, now.astimezone(zone), language, conversation)
+    elif "budget" in conversation.handover.when:
+        verdict = Say(conversation.handover.text.in_language(language), used_up, "handed over")
+    else:
+        verdict = Silent(used_up)
+    return replace(verdict, returns=returns)
+
+
+def _folded(words: Sequence[str]) -> set[str]:
+    return {_EDGE.sub("", word).casefold() for word in words}
+
+
+def _used_up(spent: Spent, limits: LimitSettings) -> str | None:
+    """The limit that is reached."""
     if spent.turns >= limits.turns_per_contact_per_day:
-        return Silent(f"limits.turns_per_contact_per_day: {limits.turns_per_contact_per_day} are used up")
+        return f"limits.turns_per_contact_per_day: {limits.turns_per_contact_per_day} are used up"
     if spent.usd >= limits.usd_per_day:
-        text = conversation.handover.text.in_language(language)
-        return Say(text, f"limits.usd_per_day: {limits.usd_per_day} are used up", "handed over")
-    return _hours(contact, now.astimezone(zone), language, conversation) or Answer()
+        return f"limits.usd_per_day: {limits.usd_per_day:g} are used up"
+    return None
 
 
 def _hours(
     contact: ContactState, local: datetime, language: str, conversation: ConversationSettings
-) -> Silent | Say | None:
+) -> Silent | Say | Answer:
     hours = conversation.hours
     if hours is None or hours.outside == "answer" or hours.is_open(local):
-        return None
-    if contact.notice_at is not None and not _opened_between(hours, contact.notice_at.astimezone(local.tzinfo), local):
+        return Answer()
+    told = contact.notice_at is not None and not _opened_between(
+        hours, contact.notice_at.astimezone(local.tzinfo), local
+    )
+    if isinstance(hours.outside, OutsideNote):
+        return Answer(note=None if told else hours.outside.note.in_language(language))
+    if told:
         return Silent("outside opening hours; the notice was given")
     return Say(hours.outside.in_language(language), "outside opening hours", "notice given")
 

@@ -35,6 +35,7 @@ class Situation:
     channel: str | None
     passages: str
     open_question: str | None = None
+    closed_at: datetime | None = None  # local time at which a conversation that is still in the history was closed
 
 
 def system_prompt(name: str, instructions: str, situation: Situation) -> str:
@@ -48,6 +49,11 @@ def system_prompt(name: str, instructions: str, situation: Situation) -> str:
     if situation.open_question:
         facts.append(
             f"The customer was asked, and has not answered yet: {situation.open_question!r}. It is done as soon as they say yes."
+        )
+    if situation.closed_at:
+        facts.append(
+            f"The conversation before {situation.closed_at:%A, %d %B %Y, %H:%M} was closed. What the customer writes since is a new "
+            "one: do not go on with what was open then unless they ask for it."
         )
     parts = [instructions.strip(), _RULES.format(language=language), " ".join(facts)]
     parts.append(situation.passages or "No passage of the knowledge base fits this message.")

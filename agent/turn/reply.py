@@ -19,6 +19,7 @@ from actions.action import (
     SetLifecycle,
     UpdateContact,
 )
+from actions.claims import says_handover
 from agent.config.conversation import HandoverSettings
 from agent.delivery.tasks import Assign, OpenConversation
 from agent.ledger import payments
@@ -75,8 +76,8 @@ class ReplyWriter:
         """A reply with `text` first, then whatever the actions asked for, in order."""
         reply = Reply()
         handover = next((request for request in requests if isinstance(request, HandOver)), None)
-        if handover is not None and not text:
-            text = self._handover.text.in_language(language)
+        if handover is not None and not says_handover(text):
+            text = f"{text}\n\n{self._handover.text.in_language(language)}".strip()
         self.say(reply, text, channel)
         for position, request in enumerate(requests):
             await self._add(reply, request, key, f"{turn}-{position}", channel=channel, language=language)
@@ -94,12 +95,12 @@ class ReplyWriter:
         reply.shown.append(text)
         reply.contents.extend(Text(part) for part in split(for_channel(text, source), limit_of(source)))
 
-    def hand_over(self, reply: Reply, summary: str) -> None:
-        """Put the conversation into colleagues' hands on the platform."""
+    def hand_over(self, reply: Reply, note: str) -> None:
+        """Put the conversation into colleagues' hands on the platform, with a note of what they should know."""
         reply.contents.append(OpenConversation())
         if self._handover.assign_to is not None:
             reply.contents.append(Assign(self._handover.assign_to))
-        reply.contents.append(Comment(summary[:1000]))
+        reply.contents.append(Comment(note))
 
     async def _add(
         self, reply: Reply, request: Request, key: ContactKey, name: str, *, channel: Channel | None, language: str

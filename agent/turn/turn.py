@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import structlog
 from sqlalchemy import Connection
 
-from actions.action import HandOver, Json
+from actions.action import ChangeTags, Comment, HandOver, Json, Request, SendPayment
+from agent.asking import wants_human
 from agent.config.conversation import ConversationSettings
 from agent.config.limits import LimitSettings
 from agent.faults import point
@@ -23,7 +24,7 @@ from agent.ledger.history import Line
 from agent.ledger.inbound import Waiting
 from agent.ledger.steps import Step
 from agent.ledger.turns import Busy, Claim, Result
-from agent.turn import gate, texts
+from agent.turn import gate, handover
 from agent.turn.answering import Answering, Draft, Question
 from agent.turn.language import detect
 from agent.turn.listen import Heard, Listener
@@ -148,17 +149,24 @@ class Turns:
         )
         if isinstance(verdict, gate.Silent):
             lines = self._lines(claim, [Heard(_plain(message), ()) for message in claim.messages])
-            return Result("held", verdict.reason, lines=lines)
+            columns = self._back(verdict.returns)
+            return Result("held", verdict.reason, lines=lines, contact_columns=columns)
         if isinstance(verdict, gate.Say):
-            return self._fixed(claim, verdict)
+            return await self._fixed(claim, verdict)
         heard = await self._listener.hear(claim.messages, log_of_steps)
         if not written:
             language = next((each.language for each in heard if each.language), language)
         try:
             async with asyncio.timeout(self._settings.limits.seconds):
-                return await self._answer(claim, heard, loaded, log_of_steps, language, returns=verdict.returns)
+                return await self._answer(claim, heard, loaded, log_of_steps, language, verdict)
         except Superseded:
-            return Result("answered", lines=self._lines(claim, heard), restart_allowed=True, tokens=log_of_steps.tokens)
+            return Result(
+                "answered",
+                lines=self._lines(claim, heard),
+                restart_allowed=True,
+                tokens=log_of_steps.tokens,
+                cost=log_of_steps.cost,
+            )
         except TimeoutError:
             reason = f"limits.seconds: longer than {self._settings.limits.seconds:g}"
         except Exception as error:
@@ -166,7 +174,7 @@ class Turns:
             if not isinstance(error, TurnStopped):
                 log.exception("turn_failed")
         await log_of_steps.flush()
-        return self._failed(claim, heard, log_of_steps, language, reason)
+        return await self._failed(claim, heard, log_of_steps, language, reason)
 
     async def _answer(
         self,
@@ -175,13 +183,14 @@ class Turns:
         loaded: "_Loaded",
         log_of_steps: StepLog,
         language: str,
-        *,
-        returns: bool,
+        verdict: gate.Answer,
     ) -> Result:
         may_restart = claim.restarts < MOST_RESTARTS
         unheard = [each.unheard for each in heard if each.unheard]
         if unheard and len(unheard) == len(heard):
-            draft = Draft(texts.voice_off(language) if unheard[0] in _DEAF else texts.voice_unclear(language))
+            conversation = self._settings.conversation
+            text = conversation.voice_off if unheard[0] in _DEAF else conversation.voice_unclear
+            draft = Draft(text.in_language(language))
         else:
             draft = await self._answering.draft(
                 Question(
@@ -200,31 +209,38 @@ class Turns:
         requests = list(draft.requests)
         if draft.unknown and "unknown_outcome" in self._settings.conversation.handover.when:
             requests.append(HandOver(f"the outcome of {', '.join(draft.unknown)} is unknown"))
+        said = draft.text
+        if not any(isinstance(request, HandOver) for request in requests) and self._asked_for_human(heard):
+            requests.append(HandOver("the customer asked for a human"))
+            said = said if draft.receipts else ""
         channel = claim.contact.channel
-        reply = await self._writer.write(
-            claim.key, claim.turn, draft.text, requests, channel=channel, language=language
-        )
+        reply = await self._writer.write(claim.key, claim.turn, said, requests, channel=channel, language=language)
+        if verdict.note is not None:
+            self._writer.say(reply, verdict.note, channel)
         if not reply.contents:
             raise ModelsFailed("the model answered with nothing")
         now = self._clock()
         pause: tuple[datetime | None, str] | None = None
+        instead: tuple[Comment, ...] = ()
         if reply.handover is not None:
             pause = self._pause(now, reply.handover.reason)
-            asked = "; ".join(each.text for each in heard)
-            done = ", ".join(draft.receipts) or "nothing"
-            self._writer.hand_over(
-                reply, f"{reply.handover.summary or reply.handover.reason}\nAsked: {asked}\nDone: {done}"
-            )
-        columns: dict[str, Any] = {"language": language}
-        if returns:
-            columns["opted_out_at"] = None
+            why, summary = reply.handover.reason, reply.handover.summary
+            self._writer.hand_over(reply, await self._note(claim, heard, why, summary, requests))
+        elif draft.effects:
+            instead = (Comment(await self._note(claim, heard, "the agent was at work when a colleague took over")),)
+        columns: dict[str, Any] = {"language": language, **self._back(verdict.returns)}
+        if verdict.note is not None:
+            columns["notice_at"] = now
+        if verdict.returns and self._settings.conversation.opt_out.tag is not None:
+            reply.contents.append(ChangeTags(remove=(self._settings.conversation.opt_out.tag,)))
         return Result(
             "answered",
             lines=self._lines(claim, heard, reply),
             contents=tuple(reply.contents),
+            instead=instead,
             files=tuple(reply.files),
             followups=tuple(reply.followups),
-            confirmation=draft.confirmation,
+            confirmation=draft.confirmation if reply.handover is None else None,
             confirmation_settled=draft.settled,
             pause_until=pause,
             contact_columns=columns,
@@ -234,28 +250,31 @@ class Turns:
             restart_allowed=may_restart and not draft.effects,
         )
 
-    def _fixed(self, claim: Claim, verdict: gate.Say) -> Result:
+    async def _fixed(self, claim: Claim, verdict: gate.Say) -> Result:
         now, reply = self._clock(), Reply()
+        heard = [Heard(_plain(message), ()) for message in claim.messages]
         self._writer.say(reply, verdict.text, claim.contact.channel)
-        columns: dict[str, Any] = {}
+        columns: dict[str, Any] = self._back(verdict.returns)
         pause: tuple[datetime | None, str] | None = None
         if verdict.after == "opted out":
             columns["opted_out_at"] = now
+            if self._settings.conversation.opt_out.tag is not None:
+                reply.contents.append(ChangeTags(add=(self._settings.conversation.opt_out.tag,)))
         elif verdict.after == "notice given":
             columns["notice_at"] = now
         else:
             pause = self._pause(now, verdict.reason)
-            self._writer.hand_over(reply, verdict.reason)
+            self._writer.hand_over(reply, await self._note(claim, heard, verdict.reason))
         return Result(
             "answered",
             verdict.reason,
-            lines=self._lines(claim, [Heard(_plain(message), ()) for message in claim.messages], reply),
+            lines=self._lines(claim, heard, reply),
             contents=tuple(reply.contents),
             contact_columns=columns,
             pause_until=pause,
         )
 
-    def _failed(
+    async def _failed(
         self, claim: Claim, heard: Sequence[Heard], log_of_steps: StepLog, language: str, reason: str
     ) -> Result:
         """The polite text, and a human: the model's failing is not the customer's problem."""
@@ -265,8 +284,7 @@ class Turns:
         pause: tuple[datetime | None, str] | None = None
         if "failure" in conversation.handover.when:
             pause = self._pause(now, reason)
-            asked = "; ".join(each.text for each in heard)
-            self._writer.hand_over(reply, f"The agent could not answer: {reason}\nAsked: {asked}")
+            self._writer.hand_over(reply, await self._note(claim, heard, f"the agent could not answer: {reason}"))
         return Result(
             "failed",
             reason,
@@ -276,6 +294,44 @@ class Turns:
             tokens=log_of_steps.tokens,
             cost=log_of_steps.cost,
         )
+
+    def _asked_for_human(self, heard: Sequence[Heard]) -> bool:
+        """Whether the customer's own words ask for a person, whatever the model made of them."""
+        if "asked" not in self._settings.conversation.handover.when:
+            return False
+        return any(wants_human(said) for each in heard for said in each.said)
+
+    @staticmethod
+    def _back(returns: bool) -> dict[str, Any]:
+        return {"opted_out_at": None} if returns else {}
+
+    async def _note(
+        self,
+        claim: Claim,
+        heard: Sequence[Heard],
+        why: str,
+        summary: str | None = None,
+        requests: Sequence[Request] = (),
+    ) -> str:
+        """What colleagues should know of this conversation, from its record and from what this reply adds to it."""
+        now = self._clock()
+        closed_at = claim.contact.closed_at
+        since = max(now - _RECENTLY, closed_at) if closed_at is not None else now - _RECENTLY
+        known = await self._database.read(lambda connection: handover.look(connection, claim.key, since, now))
+        offered = [
+            handover.Due(request.reference, request.amount, request.expires)
+            for request in requests
+            if isinstance(request, SendPayment) and not request.resend
+        ]
+        situation = handover.Situation(
+            contact=claim.key.id,
+            why=why,
+            summary=summary,
+            asked=(*known.asked, *(each.text for each in heard)),
+            deeds=known.deeds,
+            payments=(*known.payments, *offered),
+        )
+        return handover.note(situation, self._settings.default_language, self._settings.zone)
 
     def _pause(self, now: datetime, why: str) -> tuple[datetime | None, str]:
         after = self._settings.conversation.handover.resume_after
@@ -302,6 +358,9 @@ class Turns:
             lines.append(Line("agent", "\n\n".join(reply.shown), self._clock(), (), claim.turn))
         return tuple(lines)
 
+
+_RECENTLY = timedelta(hours=24)
+"""How far back a note for colleagues looks, within the same conversation."""
 
 _DEAF = frozenset({"off", "unavailable", "model_missing", "toy_model", "model_broken"})
 """Reasons for which no voice note can be heard here, however clear it is."""

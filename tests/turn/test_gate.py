@@ -87,15 +87,38 @@ def test_outside_hours_one_notice_is_given_per_absence() -> None:
     assert isinstance(_decide(told, now=NIGHT + timedelta(days=1), conversation=HOURS), Say)
 
 
+def test_who_comes_back_while_a_human_answers_is_back_and_gets_no_answer() -> None:
+    paused = replace(CALM, opted_out_at=NOON, paused_at=NOON, paused_by="Rina")
+    assert _decide(paused, "mulai") == Silent("a human answers (Rina)", returns=True)
+
+
+def test_the_words_of_opting_out_and_coming_back_are_the_owners() -> None:
+    words = {"opt_out": {"words": ["Cukup!"], "again": ["Hidupkan"]}}
+    assert isinstance(_decide(text="cukup", conversation=words), Say)
+    assert _decide(text="stop", conversation=words) == Answer()
+    assert _decide(replace(CALM, opted_out_at=NOON), "hidupkan!", conversation=words) == Answer(returns=True)
+    assert isinstance(_decide(replace(CALM, opted_out_at=NOON), "mulai", conversation=words), Silent)
+
+
+def test_outside_hours_a_note_is_added_once_per_absence_and_the_question_is_answered() -> None:
+    hours = {"hours": {"mon-fri": "08:00-21:00", "outside": {"note": {"id": "Kami tutup.", "en": "We are closed."}}}}
+    assert _decide(now=NOON, conversation=hours) == Answer()
+    assert _decide(now=NIGHT, conversation=hours) == Answer(note="Kami tutup.")
+    told = replace(CALM, notice_at=NIGHT)
+    assert _decide(told, now=NIGHT + timedelta(hours=2), conversation=hours) == Answer()
+    assert _decide(told, now=NIGHT + timedelta(days=1), conversation=hours) == Answer(note="Kami tutup.")
+
+
 def test_outside_hours_that_answer_nothing_changes() -> None:
     assert _decide(now=NIGHT, conversation={"hours": {"mon-fri": "08:00-21:00", "outside": "answer"}}) == Answer()
 
 
-def test_a_used_up_budget_leads_to_a_human_and_used_up_turns_to_silence() -> None:
-    said = _decide(spent=Spent(1, 20.0))
+@pytest.mark.parametrize("spent", [Spent(1, 20.0), Spent(200, 0.0)])
+def test_what_is_used_up_leads_to_a_human_or_where_that_is_not_wanted_to_silence(spent: Spent) -> None:
+    said = _decide(spent=spent)
     assert isinstance(said, Say)
     assert said.after == "handed over"
-    assert isinstance(_decide(spent=Spent(200, 0.0)), Silent)
+    assert isinstance(_decide(spent=spent, conversation={"handover": {"when": ["asked"]}}), Silent)
 
 
 def test_a_blocked_contact_is_not_answered() -> None:

@@ -1,0 +1,36 @@
+"""What colleagues see on the platform, and waiting until they do."""
+
+import asyncio
+
+from messaging.sandbox.records import Contact
+from tests.acceptance.world import World
+
+
+def comments(here: World, contact: Contact) -> list[str]:
+    """The notes about a contact, oldest first."""
+    return [each.text for each in here.sandbox.state.conversations.comments.values() if each.contact == contact.id]
+
+
+async def noted(here: World, contact: Contact, *, within: float = 20) -> str:
+    """The newest note about a contact, once there is one."""
+    try:
+        async with asyncio.timeout(within):
+            while not comments(here, contact):
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError("no note was left\n" + "\n".join(here.log[-40:])) from None
+    return comments(here, contact)[-1]
+
+
+def seen(here: World, contact: Contact) -> Contact:
+    """The contact as the platform has it now."""
+    found = here.sandbox.state.look_up("contact", contact.id)
+    assert isinstance(found, Contact)
+    return found
+
+
+async def thinking(here: World) -> None:
+    """Wait until the model is at work."""
+    async with asyncio.timeout(20):
+        while not here.model.busy:
+            await asyncio.sleep(0.02)

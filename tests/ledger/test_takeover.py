@@ -1,0 +1,136 @@
+from datetime import datetime, timedelta
+
+from agent.ledger import confirmations, contacts, history, inbound, outbound, takeover
+from agent.ledger.confirmations import Confirmation
+from agent.ledger.contacts import ContactState
+from agent.ledger.database import Database
+from agent.ledger.inbound import Rules
+from messaging.types import AssigneeChanged, ConversationClosed, Event, InboundMessage, MessageSent, Person, Text
+from tests.ledger.messages import BUDI, NOW, RULES, contact, message, sent
+
+RINA = Person("2", "Rina")
+
+
+async def _accept(database: Database, event: Event, rules: Rules = RULES, now: datetime = NOW) -> ContactState:
+    await database.write(lambda connection: inbound.accept(connection, event, now, rules))
+    state = await database.read(lambda connection: contacts.load(connection, BUDI))
+    assert state is not None
+    return state
+
+
+async def _two_parts_waiting(database: Database) -> None:
+    await database.write(
+        lambda connection: (
+            history.append(connection, BUDI, [history.Line("agent", "satu\n\ndua", NOW, turn="t1")]),
+            outbound.add(connection, BUDI, "t1", [Text("satu"), Text("dua")], now=NOW, turn="t1"),
+        )
+    )
+
+
+async def test_what_waits_to_be_sent_is_withdrawn_and_never_was_said(database: Database) -> None:
+    await _accept(database, message(1))
+    await _two_parts_waiting(database)
+    await _accept(database, sent(1, by_human=True, text="Saya bantu"))
+    assert await database.read(lambda connection: outbound.heads(connection, BUDI)) == []
+    lines = await database.read(lambda connection: history.recent(connection, BUDI, 10))
+    assert [(line.author, line.text) for line in lines] == [("human", "Saya bantu")]
+
+
+async def test_what_has_gone_out_in_part_stays_in_the_history(database: Database) -> None:
+    await _accept(database, message(1))
+    await _two_parts_waiting(database)
+    await database.write(lambda connection: outbound.mark(connection, "t1/0", "sent", now=NOW, message_id="p1"))
+    await _accept(database, sent(1, by_human=True, text="Saya bantu"))
+    assert await database.read(lambda connection: outbound.heads(connection, BUDI)) == []
+    lines = await database.read(lambda connection: history.recent(connection, BUDI, 10))
+    assert [line.author for line in lines] == ["agent", "human"]
+
+
+async def test_a_yes_said_to_a_human_runs_nothing(database: Database) -> None:
+    question = Confirmation("cancel_order", {}, "Batalkan?", "t1", NOW + timedelta(minutes=15))
+    await _accept(database, message(1))
+    for event in (sent(1, by_human=True), ConversationClosed(contact())):
+        await database.write(lambda connection: confirmations.ask(connection, BUDI, question))
+        await _accept(database, event)
+        assert await database.read(lambda connection: confirmations.open_question(connection, BUDI, NOW)) is None
+
+
+async def test_an_assignment_after_our_own_handover_lets_its_words_go_out(database: Database) -> None:
+    await _accept(database, message(1))
+    await _two_parts_waiting(database)
+    await database.write(lambda connection: contacts.pause(connection, BUDI, NOW, None, "handed over: asked"))
+    later = NOW + timedelta(seconds=5)
+    state = await _accept(database, AssigneeChanged(contact(assignee=RINA)), now=later)
+    assert (state.paused_at, state.paused_by) == (NOW, "assigned to Rina")
+    assert len(await database.read(lambda connection: outbound.heads(connection, BUDI))) == 1
+
+
+async def test_the_echo_of_what_is_on_its_way_is_no_human(database: Database) -> None:
+    """It comes before the answer to our request, from a platform that says no more than who owns the token."""
+    await _accept(database, message(1))
+    await _two_parts_waiting(database)
+    await database.write(lambda connection: outbound.mark_sending(connection, "t1/0", "me"))
+    echo = MessageSent(contact(), "p1", NOW, by_human=True, text="satu", sender=RINA, source="user")
+    assert not (await _accept(database, echo)).paused(NOW)
+    other = MessageSent(contact(), "p2", NOW, by_human=True, text="Hai, saya Rina", sender=RINA, source="user")
+    assert (await _accept(database, other)).paused(NOW)
+
+
+async def test_an_echo_under_another_id_is_known_by_its_words_but_a_user_is_a_user(database: Database) -> None:
+    await _accept(database, message(1))
+    await _two_parts_waiting(database)
+    await database.write(lambda connection: outbound.mark(connection, "t1/0", "sent", now=NOW, message_id="p1"))
+    echo = MessageSent(contact(), "p9", NOW, by_human=True, text="satu", source="echo")
+    assert not (await _accept(database, echo, now=NOW + timedelta(minutes=1))).paused(NOW)
+    user = MessageSent(contact(), "p10", NOW, by_human=True, text="satu", sender=RINA, source="user")
+    assert (await _accept(database, user, now=NOW + timedelta(minutes=1))).paused(NOW + timedelta(minutes=1))
+
+
+async def test_what_gives_back_is_as_configured(database: Database) -> None:
+    only_closing = Rules(RULES.due, None, ("closed",))
+    await _accept(database, AssigneeChanged(contact(assignee=RINA)), only_closing)
+    assert (await _accept(database, AssigneeChanged(contact()), only_closing)).paused(NOW)
+    closed = await _accept(database, ConversationClosed(contact()), only_closing)
+    assert not closed.paused(NOW)
+    assert closed.closed_at == NOW
+    only_by_hand = Rules(RULES.due, None, ())
+    await _accept(database, sent(1, by_human=True), only_by_hand)
+    await _accept(database, ConversationClosed(contact()), only_by_hand)
+    state = await _accept(database, AssigneeChanged(contact()), only_by_hand)
+    assert state.paused(NOW)
+    await database.write(lambda connection: contacts.resume(connection, BUDI))
+
+
+async def test_where_everything_is_assigned_an_assignment_may_mean_nothing(database: Database) -> None:
+    answering = Rules(RULES.due, RULES.resume_after, assigned="answer")
+    assert not (await _accept(database, AssigneeChanged(contact(assignee=RINA)), answering)).paused(NOW)
+    assigned = InboundMessage(contact(assignee=RINA), "m2", NOW, "halo")
+    assert not (await _accept(database, assigned, answering)).paused(NOW)
+    assert (await _accept(database, sent(1, by_human=True), answering)).paused(NOW)
+
+
+async def test_an_assignment_that_no_event_told_of_counts_once(database: Database) -> None:
+    """A contact who had a colleague before the agent came; without this, the pause would also begin anew with each message."""
+    assigned = InboundMessage(contact(assignee=RINA), "m1", NOW, "halo")
+    assert (await _accept(database, assigned)).paused_until == NOW + timedelta(hours=12)
+    later = NOW + timedelta(hours=13)
+    again = InboundMessage(contact(assignee=RINA), "m2", later, "halo?")
+    assert not (await _accept(database, again, now=later)).paused(later)
+    state = await _accept(database, AssigneeChanged(contact()), now=later)
+    assert state.contact.assignee is None
+    third = InboundMessage(contact(assignee=RINA), "m3", later, "halo??")
+    assert (await _accept(database, third, now=later)).paused(later), "assigned anew"
+
+
+async def test_a_second_word_of_a_human_does_not_make_the_first_one_stale(database: Database) -> None:
+    """A reply by API waits in the outbox; the next human word must not withdraw it."""
+    await _accept(database, message(1))
+    await database.write(
+        lambda connection: (
+            takeover.begin(connection, BUDI, NOW, None, "api"),
+            outbound.add(connection, BUDI, "reply", [Text("dari manusia")], now=NOW),
+        )
+    )
+    state = await _accept(database, sent(1, by_human=True), now=NOW + timedelta(seconds=3))
+    assert state.paused_at == NOW
+    assert len(await database.read(lambda connection: outbound.heads(connection, BUDI))) == 1

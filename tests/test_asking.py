@@ -1,0 +1,75 @@
+import pytest
+
+from agent.asking import wants_human
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "saya mau bicara dengan admin",
+        "mau ngomong sama orang dong",
+        "mau ngomong sama orang/admin/CS dong",
+        "Bisa sambungkan ke CS?",
+        "tolong hubungkan saya dengan staf",
+        "sambungin ke adminnya dong kak",
+        "admin",
+        "CS dong",
+        "minta cs",
+        "mau chat langsung sama manusia aja",
+        "gak mau bot, mau orang asli",
+        "ini bot ya? mau sama manusia aja",
+        "panggilin adminnya kak",
+        "boleh ngobrol dengan orang toko?",
+        "pesanan saya rusak, saya mau komplain ke manajer",
+        "bisa bicara dengan seseorang? mau ngomong sama orang langsung",
+        "can I talk to a human?",
+        "I want to speak to a real person",
+        "please connect me to an agent",
+        "get me a human",
+        "Human please!",
+        "I'd like to speak with your manager",
+        "can I speak to someone about my order?",
+        "I need to talk to someone",
+        "nak cakap dengan orang",
+        "boleh sambung ke agen?",
+        "saya nak bercakap dengan pegawai",
+        "nak jumpa manusia je",
+        "halo\nmau bicara dengan admin dong",
+    ],
+)
+def test_who_asks_for_a_human_in_plain_words_is_understood(text: str) -> None:
+    assert wants_human(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "orang tua saya mau datang, bisa reservasi?",
+        "saya mau ngobrol dulu sama orang tua saya",
+        "mau bicara dengan orang rumah dulu ya",
+        "mau pesan meja untuk 5 orang",
+        "saya tidak mau bicara dengan admin",
+        "gak usah disambungkan ke CS",
+        "jangan sambungkan ke admin dulu",
+        "ada biaya admin berapa?",
+        "mau bayar admin berapa ya",
+        "admin kemarin bilang bisa refund",
+        "saya chat dengan admin kemarin belum dibalas",
+        "halo admin, mau tanya harga kopi",
+        "min mau tanya, buka jam berapa?",
+        "saya sudah transfer ke tim kalian 50rb",
+        "mau kirim hadiah ke orang di Bandung",
+        "kenapa orang suka kopi susu?",
+        "tim kalian ramah banget",
+        "can I get a table for one person?",
+        "I spoke with an agent yesterday and they said it is fine",
+        "how do I reach your office?",
+        "is the human resources office open?",
+        "do you have agents in Surabaya?",
+        "don't connect me to an agent, just tell me the price",
+        "orang dewasa bayar berapa?",
+        "kalau transfer ke orang lain bisa?",
+    ],
+)
+def test_who_only_uses_such_a_word_is_not_handed_over(text: str) -> None:
+    assert not wants_human(text)
