@@ -1,7 +1,21 @@
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 import structlog
+
+if TYPE_CHECKING:
+    from tests.postgres import Postgres
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Postgres]":
+    """A real PostgreSQL of our own, one for all tests of this process."""
+    from tests.postgres import Postgres
+
+    server = Postgres(tmp_path_factory.mktemp("postgres"))
+    yield server
+    server.close()
 
 
 @pytest.fixture(autouse=True)

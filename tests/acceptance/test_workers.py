@@ -2,47 +2,20 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.world import World, world
-from tests.processes import Process
+from tests.acceptance.world import world
+from tests.postgres import Postgres
 
 pytestmark = pytest.mark.postgres
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    import pgserver
-
-    server = pgserver.get_server(tmp_path_factory.mktemp("postgres"))
-    yield server.get_uri()
-    server.cleanup()
-
-
-def _database(server: str, name: str) -> str:
-    from sqlalchemy import create_engine, make_url, text
-
-    url = make_url(server)
-    with create_engine(url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT").connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    return url.set(database=name).render_as_string(hide_password=False)
-
-
-async def _with_workers(here: World, count: int) -> list[Process]:
-    await here.start(command=("serve", "--accept-only"))
-    workers = [await here.spawn("worker") for _ in range(count)]
-    while sum('"working"' in line for line in here.log) < count:
-        await asyncio.sleep(0.1)
-    return workers
-
-
-async def test_a_worker_that_dies_for_good_strands_nobody(tmp_path: Path, postgres: str) -> None:
-    async with world(tmp_path, storage=_database(postgres, "dies"), workers=True) as here:
+async def test_a_worker_that_dies_for_good_strands_nobody(tmp_path: Path, postgres_server: Postgres) -> None:
+    async with world(tmp_path, storage=postgres_server.database("dies"), workers=True) as here:
         here.model.delay = 2.0
-        first, _second = await _with_workers(here, 2)
+        first, _second = await here.start_with_workers(2)
         people = [here.sandbox.phone(f"+62812000000{n:02d}") for n in range(12)]
         for person in people:
             here.sandbox.say(person, f"pertanyaan {person.id} berapa?")
@@ -56,10 +29,12 @@ async def test_a_worker_that_dies_for_good_strands_nobody(tmp_path: Path, postgr
         assert sorted(message.contact for message in here.sandbox.sent()) == sorted(person.id for person in people)
 
 
-async def test_a_worker_that_was_stopped_and_wakes_up_late_does_not_answer_again(tmp_path: Path, postgres: str) -> None:
-    async with world(tmp_path, storage=_database(postgres, "stops"), workers=True) as here:
+async def test_a_worker_that_was_stopped_and_wakes_up_late_does_not_answer_again(
+    tmp_path: Path, postgres_server: Postgres
+) -> None:
+    async with world(tmp_path, storage=postgres_server.database("stops"), workers=True) as here:
         here.model.delay = 1.5
-        (first,) = await _with_workers(here, 1)
+        (first,) = await here.start_with_workers(1)
         budi = here.sandbox.phone("+6281234567802")
         here.sandbox.say(budi, "buka jam berapa?")
         while not here.model.busy:
@@ -72,9 +47,9 @@ async def test_a_worker_that_was_stopped_and_wakes_up_late_does_not_answer_again
         assert len(here.sandbox.sent(budi)) == 1
 
 
-async def test_a_burst_over_many_processes_is_one_turn(tmp_path: Path, postgres: str) -> None:
-    async with world(tmp_path, storage=_database(postgres, "burst"), workers=True) as here:
-        await _with_workers(here, 2)
+async def test_a_burst_over_many_processes_is_one_turn(tmp_path: Path, postgres_server: Postgres) -> None:
+    async with world(tmp_path, storage=postgres_server.database("burst"), workers=True) as here:
+        await here.start_with_workers(2)
         budi = here.sandbox.phone("+6281234567802")
         for text in ("halo", "mau tanya", "harga kopi susu berapa?"):
             here.sandbox.say(budi, text)

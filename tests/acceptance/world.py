@@ -65,6 +65,19 @@ class World:
                 await asyncio.sleep(0.05)
         raise AssertionError("the agent did not get ready:\n" + "\n".join(self.log[-30:]))
 
+    async def start_with_workers(self, count: int) -> list[Process]:
+        """Start one process that accepts and `count` that answer; these, once they work."""
+        await self.start(command=("serve", "--accept-only"))
+        workers = [await self.spawn("worker") for _ in range(count)]
+        await self.working(count)
+        return workers
+
+    async def working(self, count: int) -> None:
+        """Wait until `count` workers have begun to work, those that died since included."""
+        async with asyncio.timeout(120):
+            while sum('"working"' in line for line in self.log) < count:
+                await asyncio.sleep(0.1)
+
     async def spawn(self, *command: str, environment: Mapping[str, str] | None = None) -> Process:
         """Start a process of the agent, e.g. another `worker`."""
         words = ("--log-level", "info", *command, "-c", str(self.folder / "agent.yaml"))

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -7,16 +7,7 @@ from sqlalchemy import text
 
 from agent.ledger import migrate
 from agent.ledger.database import Database, PostgresDatabase, SqliteDatabase
-
-
-@pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real PostgreSQL of our own; its address."""
-    import pgserver
-
-    server = pgserver.get_server(tmp_path_factory.mktemp("postgres"))
-    yield server.get_uri()
-    server.cleanup()
+from tests.postgres import Postgres
 
 
 @pytest.fixture
@@ -28,8 +19,8 @@ async def sqlite(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
 
 
 @pytest.fixture
-async def postgres(postgres_server: str) -> AsyncIterator[PostgresDatabase]:
-    database = PostgresDatabase(postgres_server)
+async def postgres(postgres_server: Postgres) -> AsyncIterator[PostgresDatabase]:
+    database = PostgresDatabase(postgres_server.url)
     await asyncio.to_thread(_empty, database)
     await asyncio.to_thread(migrate.upgrade, database.engine)
     yield database

@@ -6,6 +6,7 @@ from alembic.migration import MigrationContext
 from agent.ledger import migrate
 from agent.ledger.database import PostgresDatabase, SqliteDatabase
 from agent.ledger.schema import metadata
+from tests.postgres import Postgres
 
 
 async def test_the_migrations_lead_to_the_tables_that_the_code_describes(
@@ -23,8 +24,8 @@ async def test_migrating_again_changes_nothing(database: SqliteDatabase | Postgr
     await asyncio.to_thread(migrate.upgrade, database.engine)
 
 
-async def test_processes_that_start_together_wait_for_each_other(postgres_server: str) -> None:
-    databases = [PostgresDatabase(postgres_server, connections=1) for _ in range(4)]
+async def test_processes_that_start_together_wait_for_each_other(postgres_server: Postgres) -> None:
+    databases = [PostgresDatabase(postgres_server.url, connections=1) for _ in range(4)]
     await asyncio.gather(*(asyncio.to_thread(migrate.upgrade, each.engine) for each in databases))
     for each in databases:
         await each.aclose()

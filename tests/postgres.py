@@ -1,0 +1,53 @@
+"""A real PostgreSQL for the tests, which can be stopped and started like any other."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pgserver
+from sqlalchemy import create_engine, make_url, text
+
+_CONNECTIONS = 400
+"""More than the default of 100: a test may run a dozen workers at once."""
+
+
+class Postgres:
+    """A server of our own in a folder, on a socket."""
+
+    def __init__(self, folder: Path) -> None:
+        self._server = pgserver.get_server(folder)
+        self.execute(f"ALTER SYSTEM SET max_connections = {_CONNECTIONS}")
+        self.stop()
+        self.start()
+
+    @property
+    def url(self) -> str:
+        """The address of its first database."""
+        return str(self._server.get_uri())
+
+    def database(self, name: str) -> str:
+        """Make a database; its address."""
+        self.execute(f'CREATE DATABASE "{name}"')
+        return make_url(self.url).set(database=name).render_as_string(hide_password=False)
+
+    def execute(self, statement: str, *, database: str | None = None) -> Sequence[Any]:
+        """Run a statement in a database, by default the first; the rows that it gives."""
+        url = make_url(self.url).set(drivername="postgresql+psycopg")
+        engine = create_engine(url.set(database=database or url.database), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            result = connection.execute(text(statement))
+            rows = result.all() if result.returns_rows else []
+        engine.dispose()
+        return rows
+
+    def stop(self) -> None:
+        """Stop at once: sessions are cut off, transactions undone."""
+        server = self._server
+        pgserver.postgres_server.pg_ctl(["-w", "-m", "fast", "stop"], pgdata=server.pgdata, user=server.system_user)
+
+    def start(self) -> None:
+        """Start again on the same socket; returns when it answers."""
+        self._server.ensure_postgres_running()
+
+    def close(self) -> None:
+        self._server.cleanup()
