@@ -12,8 +12,15 @@ from agent.models import _words
 from agent.turn.language import detect
 from agent.turn.passages import Passage
 
-_RELEVANT = 0.5
-"""The share of a question's subject that a passage must hold to count as an answer."""
+_RELEVANT = 0.51
+"""The share of a question's subject that a passage must hold to count as an answer: more than one word of two."""
+
+_SUPERLATIVE = re.compile(
+    r"\b(?:paling (?P<most>murah|mahal|laris|laku|enak|bagus|baik|populer|favorit|banyak|besar|kecil|baru)"
+    r"|ter(?P<ter>murah|mahal|laris|laku|enak|bagus|baik|populer|favorit|banyak|besar|kecil|baru)"
+    r"|(?P<est>cheapest|best|biggest|largest|smallest|newest)|most (?P<adverb>expensive|popular))\b"
+)
+"""To compare is more than to quote: such a question is answered only by a passage that draws the comparison itself."""
 
 _WHOLE = 60
 """Words up to which a passage is quoted whole, and the size of the window into a longer one."""
@@ -67,6 +74,7 @@ def find(question: str, passages: Sequence[Passage], language: str, context: str
 
     `None`: no passage is about it.
     """
+    passages = _comparing(question, passages)
     asked = _asked(question, context, passages)
     total = sum(asked.values())
     if total < 0.3:
@@ -90,6 +98,17 @@ def find(question: str, passages: Sequence[Passage], language: str, context: str
         return None
     cover = sum(weight for word, weight in asked.items() if word in held) / total
     return Quote(text, tuple(each.passage for each in chosen), cover)
+
+
+def _comparing(question: str, passages: Sequence[Passage]) -> Sequence[Passage]:
+    """The passages that may answer: for `paling murah` those that say which is."""
+    compared = _compared(question)
+    return [passage for passage in passages if compared <= _compared(_whole(passage))] if compared else passages
+
+
+def _compared(text: str) -> frozenset[str]:
+    found = _SUPERLATIVE.finditer(text.casefold())
+    return frozenset(match["most"] or match["ter"] or match["est"] or match["adverb"] for match in found)
 
 
 def _asked(question: str, context: str, passages: Sequence[Passage]) -> dict[str, float]:

@@ -60,12 +60,25 @@ def test_a_question_is_answered_from_a_passage_in_another_language() -> None:
 
 
 @pytest.mark.parametrize(
-    "question", ["siapa presiden Indonesia?", "harga iPhone 15 berapa?", "ada cabang di Surabaya?"]
+    "question",
+    [
+        "siapa presiden Indonesia?",
+        "harga iPhone 15 berapa?",
+        "ada cabang di Surabaya?",
+        "stasiun radio",
+        "latte termurah yang mana?",
+        "teh mana yang paling murah?",
+    ],
 )
 def test_what_no_passage_holds_is_not_known_and_a_human_is_offered(question: str) -> None:
     answer = ask(question).text
     assert "belum tahu" in answer
     assert "tim kami" in answer
+
+
+def test_a_passage_that_draws_the_comparison_answers_it() -> None:
+    favourite = Passage("docs/faq.md", "Tanya jawab", "Minuman kami yang terlaris adalah Teh Sereh.")
+    assert "Teh Sereh" in ask("minuman apa yang paling laris?", passages=[*ALL, favourite]).text
 
 
 def test_an_accepted_offer_hands_over() -> None:
