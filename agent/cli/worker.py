@@ -1,6 +1,5 @@
 """`balas worker`: answer only, on as many machines as you like, beside `balas serve --accept-only`."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -18,9 +17,11 @@ def worker(
     config: Annotated[Path, typer.Option("--config", "-c", help="The agent's file.")] = Path("agent.yaml"),
 ) -> None:
     """Work on what `balas serve --accept-only` accepts, until SIGTERM or Ctrl-C."""
+    import uvloop
+
     settings = load(config)
     require_workers(settings)
-    asyncio.run(_work(settings))
+    uvloop.run(_work(settings))
 
 
 async def _work(config: AgentConfig) -> None:

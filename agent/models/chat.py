@@ -42,11 +42,12 @@ def _offline(agent_name: str) -> ChatModel:
 
 
 def _remote(settings: ModelSettings, named: FallbackSettings) -> ChatModel:
-    from langchain_openai import ChatOpenAI
     from pydantic import SecretStr
 
+    from agent.models.compatible import CompatibleChat
+
     key = named.api_key.get_secret_value() if named.api_key is not None else settings.key
-    chat = ChatOpenAI(
+    chat = CompatibleChat(
         model=named.name,
         api_key=SecretStr(key or "none"),  # servers of one's own want no key, the client wants one
         base_url=named.base_url or settings.base_url,

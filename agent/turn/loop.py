@@ -28,7 +28,7 @@ from agent.faults import point
 from agent.models.chat import ChatModel
 from agent.models.failures import classify
 from agent.models.toolcard import describe
-from agent.turn import outcomes
+from agent.turn import outcomes, spans
 from agent.turn.run import LimitReached, ModelsFailed, Superseded, TurnRun
 
 log = structlog.get_logger()
@@ -59,6 +59,7 @@ class Loop:
         *,
         clock: Callable[[], datetime],
     ) -> None:
+        spans.prepare_in_place()
         tools = [_tool(action) for action in actions.values()]
         middleware = _TurnMiddleware(models, actions, limits, clock)
         self._graph = create_agent(models[0].model, tools, middleware=[middleware], context_schema=TurnRun)

@@ -1,0 +1,109 @@
+"""The client of OpenAI-compatible servers asks and understands what langchain's own does."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from agent.models.compatible import CompatibleChat
+from agent.models.failures import classify
+from agent.web.listening import listening
+
+CONVERSATION: list[BaseMessage] = [
+    SystemMessage("Kamu Melati."),
+    HumanMessage("pesanan KS-10234?"),
+    AIMessage("", tool_calls=[{"name": "get_order", "args": {"order_id": "KS-10234"}, "id": "c1"}]),
+    ToolMessage("dikirim", tool_call_id="c1"),
+    HumanMessage("kapan sampai?"),
+]
+TOOL = {"type": "function", "function": {"name": "get_order", "parameters": {"type": "object", "properties": {}}}}
+USAGE = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+CALL = {"id": "c2", "type": "function", "function": {"name": "get_order", "arguments": '{"order_id": "KS-10234"}'}}
+
+
+def _completion(message: dict[str, Any]) -> Response:
+    choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": "stop"}
+    return JSONResponse({"id": "x", "object": "chat.completion", "model": "m", "choices": [choice], "usage": USAGE})
+
+
+@asynccontextmanager
+async def _server(answer: Response) -> AsyncIterator[tuple[str, list[tuple[dict[str, str], Any]]]]:
+    """A server that always gives this answer; its address, and headers and body of what it was asked."""
+    asked: list[tuple[dict[str, str], Any]] = []
+
+    async def complete(request: Request) -> Response:
+        asked.append((dict(request.headers), json.loads(await request.body())))
+        return answer
+
+    app = Starlette(routes=[Route("/v1/chat/completions", complete, methods=["POST"])])
+    async with listening(app, "127.0.0.1", 0) as address:
+        yield f"{address}/v1", asked
+
+
+def _chat(kind: type[ChatOpenAI], address: str) -> Any:
+    chat = kind(
+        model="m", base_url=address, api_key=SecretStr("k"), temperature=0.3, max_retries=0, use_responses_api=False
+    )
+    return chat.bind_tools([TOOL])
+
+
+@pytest.mark.parametrize(
+    "message",
+    [{"content": "Besok."}, {"content": None, "tool_calls": [CALL]}, {"content": "Sebentar", "tool_calls": [CALL]}],
+    ids=["a text", "a call", "both"],
+)
+async def test_it_asks_and_understands_as_langchain_does(message: dict[str, Any]) -> None:
+    async with _server(_completion(message)) as (address, asked):
+        theirs = await _chat(ChatOpenAI, address).ainvoke(CONVERSATION)
+        ours = await _chat(CompatibleChat, address).ainvoke(CONVERSATION)
+    (their_headers, their_body), (our_headers, our_body) = asked
+    assert our_body == their_body
+    assert our_headers["authorization"] == their_headers["authorization"] == "Bearer k"
+    assert (ours.content, ours.tool_calls) == (theirs.content, theirs.tool_calls)
+    assert ours.usage_metadata["total_tokens"] == theirs.usage_metadata["total_tokens"] == 110
+    assert ours.response_metadata["finish_reason"] == theirs.response_metadata["finish_reason"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        JSONResponse({"error": {"message": "slow down"}}, 429, headers={"Retry-After": "3"}),
+        JSONResponse({"error": {"message": "x", "code": "insufficient_quota"}}, 429),
+        JSONResponse({"error": {"message": "no such model"}}, 404),
+        JSONResponse({"choices": None}),
+        JSONResponse({"error": {"message": "bad"}}),
+        PlainTextResponse("upstream is down"),
+        PlainTextResponse("upstream is down", 502),
+    ],
+    ids=["rate limit", "quota", "404", "no choices", "error with 200", "no JSON", "502"],
+)
+async def test_a_failure_means_the_same_as_langchains(answer: Response) -> None:
+    async with _server(answer) as (address, _):
+        with pytest.raises(Exception) as theirs:  # noqa: PT011 - whatever it is, both must mean the same
+            await _chat(ChatOpenAI, address).ainvoke(CONVERSATION)
+        with pytest.raises(Exception) as ours:  # noqa: PT011
+            await _chat(CompatibleChat, address).ainvoke(CONVERSATION)
+    expected, found = classify(theirs.value), classify(ours.value)
+    assert (found.retryable, found.retry_after) == (expected.retryable, expected.retry_after)
+
+
+async def test_the_clients_typed_layer_is_not_walked(monkeypatch: pytest.MonkeyPatch) -> None:
+    from openai.resources.chat import completions
+
+    async def walked(*_: Any, **__: Any) -> Any:
+        raise AssertionError("every message's type hints were walked")
+
+    monkeypatch.setattr(completions.completions, "async_maybe_transform", walked)
+    async with _server(_completion({"content": "Besok."})) as (address, _):
+        assert (await _chat(CompatibleChat, address).ainvoke(CONVERSATION)).content == "Besok."
+        with pytest.raises(AssertionError, match="walked"):
+            await _chat(ChatOpenAI, address).ainvoke(CONVERSATION)
