@@ -8,7 +8,7 @@ from glob import has_magic
 from pathlib import Path
 
 from knowledge.errors import SourceError, Unreadable
-from knowledge.loaders import READABLE
+from knowledge.loaders import DOCUMENTS, READABLE
 
 # A file written this shortly before the last look may change again under the same stamp.
 _RACE_NS = 100_000_000
@@ -44,11 +44,27 @@ def find(pattern: str, base: Path) -> Sequence[FileRef]:
         if not path.is_file():
             raise SourceError(f"there is no file {path}")
         return [_ref(path, base)]
-    root, relative = (Path(Path(expanded).anchor), expanded[1:]) if os.path.isabs(expanded) else (base, expanded)  # noqa: PTH117
-    found = [path for path in root.glob(relative) if path.suffix.lower() in READABLE and path.is_file()]
+    found = [path for path in _matching(expanded, base) if path.suffix.lower() in READABLE]
     if not found:
+        if skipped := passed_over(pattern, base):
+            raise SourceError(
+                f"{pattern} matches only files of kinds that cannot be read, e.g. {skipped[0]}; save them as DOCX, XLSX or PDF"
+            )
         raise SourceError(f"no file matches {pattern} in {base}")
-    return [_ref(path, base) for path in sorted(found)]
+    return [_ref(path, base) for path in found]
+
+
+def passed_over(pattern: str, base: Path) -> Sequence[str]:
+    """The documents that a glob matches and `find` leaves out, because nobody here reads their kind. Pictures and the like are none."""
+    expanded = os.path.expanduser(pattern)  # noqa: PTH111 (a glob is no path yet)
+    if not has_magic(expanded):
+        return ()
+    return [_shown(path, base) for path in _matching(expanded, base) if path.suffix.lower() in DOCUMENTS - READABLE]
+
+
+def _matching(pattern: str, base: Path) -> Sequence[Path]:
+    root, relative = (Path(Path(pattern).anchor), pattern[1:]) if os.path.isabs(pattern) else (base, pattern)  # noqa: PTH117
+    return sorted(path for path in root.glob(relative) if path.is_file())
 
 
 def read(ref: FileRef, largest: int) -> bytes:
@@ -64,5 +80,8 @@ def read(ref: FileRef, largest: int) -> bytes:
 
 def _ref(path: Path, base: Path) -> FileRef:
     status = path.stat()
-    shown = path.relative_to(base) if path.is_relative_to(base) else path
-    return FileRef(shown.as_posix(), path, f"{status.st_size}-{status.st_mtime_ns}", status.st_mtime_ns)
+    return FileRef(_shown(path, base), path, f"{status.st_size}-{status.st_mtime_ns}", status.st_mtime_ns)
+
+
+def _shown(path: Path, base: Path) -> str:
+    return (path.relative_to(base) if path.is_relative_to(base) else path).as_posix()

@@ -7,8 +7,7 @@ from agent.config.config import AgentConfig
 from agent.config.document import Document, Path, Problem
 from agent.config.language_model import OFFLINE
 from agent.config.problems import dotted, mask, nearest
-from knowledge.errors import SourceError
-from knowledge.files import find
+from knowledge.inspection import inspect
 from voice.errors import VoiceError
 from voice.models import find as find_model
 from voice.settings import NONE
@@ -107,14 +106,9 @@ def _is_local(url: str) -> bool:
 
 
 def _knowledge(config: AgentConfig, problems: _Problems) -> None:
-    for number, source in enumerate(config.knowledge.sources):
-        if source.path is None:
-            continue
-        try:
-            find(source.path, config.folder)
-        except SourceError as error:
-            path: Path = ("knowledge", "sources", number)
-            problems.add((*path, "path") if (*path, "path") in problems.document.marks else path, str(error))
+    for finding in inspect(config.knowledge, config.folder):
+        path: Path = ("knowledge", "sources", finding.source)
+        problems.add((*path, "path") if (*path, "path") in problems.document.marks else path, finding.message)
 
 
 def _voice(config: AgentConfig, problems: _Problems) -> None:

@@ -49,6 +49,9 @@ _OLD = {".doc": "DOCX", ".xls": "XLSX", ".ppt": "PDF", ".pptx": "PDF", ".odt": "
 READABLE = frozenset(_SUFFIXES)
 """Suffixes of the files that can be read."""
 
+DOCUMENTS = READABLE | _OLD.keys() | {".epub", ".key", ".numbers", ".odp", ".pages", ".wps"}
+"""Suffixes of files in which somebody may have written something for customers."""
+
 
 def load(name: str, data: bytes, content_type: str | None = None) -> Loaded:
     """Reads a document. `name` is its path or address; `content_type` wins where the name has no telling suffix.
@@ -64,7 +67,12 @@ def load(name: str, data: bytes, content_type: str | None = None) -> Loaded:
         raise Unreadable(f"a file of the kind {suffix or content_type or 'unknown'} cannot be read; {advice}")
     module, function = _LOADERS[kind]
     loader: Callable[[bytes], Loaded] = getattr(import_module(module), function)
-    loaded = loader(data)
+    try:
+        loaded = loader(data)
+    except Unreadable:
+        raise
+    except Exception as error:  # at a damaged file the libraries raise whatever their layers raise; the other files go on
+        raise Unreadable(f"not a readable {kind.upper()} file: {error or type(error).__name__}") from error
     if not loaded.text.strip():
         raise Unreadable("the file holds no text")
     return loaded

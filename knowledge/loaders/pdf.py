@@ -57,22 +57,23 @@ def _pages(data: bytes, texts: Sequence[str]) -> Iterator[tuple[str, list[list[l
     """For each page its text, its tables, and its text without them."""
     import pdfplumber
     from pdfminer.pdfexceptions import PDFException
+    from pdfplumber.utils.exceptions import PdfminerException
 
+    read = 0
     try:
         with pdfplumber.open(io.BytesIO(data)) as document:
             for text, page in zip(texts, document.pages, strict=False):
                 found = page.find_tables() if page.lines or page.rects else []
                 tables = [rows for rows in (_rows(table) for table in found) if len(rows) > 1 and len(rows[0]) > 1]
-                if not tables:
-                    yield text, [], text
-                    continue
                 rest: Any = page
-                for table in found:
+                for table in found if tables else ():
                     rest = rest.outside_bbox(table.bbox, strict=False)
-                yield text, tables, rest.extract_text() or ""
-    except (PDFException, ValueError, KeyError, TypeError):
+                prose = rest.extract_text() or "" if tables else text
+                read += 1
+                yield text, tables, prose
+    except (PDFException, PdfminerException, ValueError, KeyError, TypeError):
         # pypdf could read it and pdfminer cannot: the text without its tables is better than nothing
-        for text in texts:
+        for text in texts[read:]:
             yield text, [], text
 
 

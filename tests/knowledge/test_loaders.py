@@ -1,5 +1,6 @@
 """Every kind of file becomes text, headings, rows and entries; what cannot be read says why and what would help."""
 
+import random
 from datetime import date
 
 import pytest
@@ -152,3 +153,23 @@ def test_the_kind_comes_from_the_type_unless_the_name_knows_better() -> None:
     assert kind_of("https://x.example/a.md?v=1", "text/plain") == "markdown"
     assert kind_of("https://x.example/unduh", "application/pdf") == "pdf"
     assert kind_of("https://x.example/faq.md", "text/html; charset=utf-8") == "html"
+
+
+@pytest.mark.parametrize("name", ["a.pdf", "a.docx", "a.xlsx"])
+def test_a_damaged_file_is_unreadable_and_nothing_worse(name: str) -> None:
+    whole = {
+        "a.pdf": pdf(line("Halaman ini memuat teks yang cukup panjang.") + grid([["Kota", "Ongkir"], ["Bandung", "15000"]])),
+        "a.docx": docx(("Heading 1", "Judul"), ("Normal", "Isi dokumen."), [["a", "b"], ["c", "d"]]),
+        "a.xlsx": xlsx(Harga=[["nama", "harga"], ["kopi", 18000]]),
+    }[name]
+    chance = random.Random(7)
+    unreadable = 0
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for _ in range(chance.randrange(1, 12)):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        try:
+            load(name, bytes(damaged[: chance.randrange(len(damaged) // 2, len(damaged) + 1)]))
+        except Unreadable:
+            unreadable += 1
+    assert unreadable > 10

@@ -1,0 +1,81 @@
+"""Files that no passage can come from are named before anything is started."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.cli.frame import run
+from knowledge.inspection import inspect
+from knowledge.settings import KnowledgeSettings
+from tests.knowledge.documents import line, locked, pdf
+
+
+def found(folder: Path, *sources: Any, **settings: Any) -> list[tuple[int, str]]:
+    parsed = KnowledgeSettings.model_validate({"sources": sources, **settings})
+    return [(finding.source, finding.message) for finding in inspect(parsed, folder)]
+
+
+@pytest.fixture
+def documents(tmp_path: Path) -> Path:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "baik.md").write_text("# Jam buka\n\nPukul delapan.\n")
+    (folder / "kunci.pdf").write_bytes(locked(pdf(line("Rahasia perusahaan yang panjang."))))
+    (folder / "pindai.pdf").write_bytes(pdf(b"", b""))
+    (folder / "rusak.docx").write_bytes(b"bukan zip")
+    (folder / "sebagian.pdf").write_bytes(pdf(line("Halaman ini memuat teks yang cukup panjang."), b""))
+    (folder / "lama.doc").write_bytes(b"x")
+    (folder / "foto.png").write_bytes(b"x")
+    return tmp_path
+
+
+def test_scans_broken_files_passwords_and_kinds_nobody_reads_are_named(documents: Path) -> None:
+    messages = [message for _, message in found(documents, "docs/**/*")]
+    assert [message.split(":")[0] for message in messages] == [
+        "docs/kunci.pdf",
+        "docs/pindai.pdf",
+        "docs/rusak.docx",
+        "docs/sebagian.pdf",
+        "passed over, of a kind that cannot be read (save as DOCX, XLSX or PDF)",
+    ]
+    assert "password" in messages[0]
+    assert "OCR" in messages[1]
+    assert "not a readable DOCX" in messages[2]
+    assert "pages without text (scanned?): 2" in messages[3]
+    assert messages[4].endswith(": docs/lama.doc"), "a picture beside the documents is no mistake"
+
+
+def test_good_files_and_addresses_are_no_finding(documents: Path) -> None:
+    assert found(documents, "docs/*.md", "https://nirgendwo.invalid/faq") == []
+
+
+def test_a_source_that_matches_nothing_readable_says_why(documents: Path) -> None:
+    assert [message for _, message in found(documents, "docs/*.doc", "faq/*.md", "docs")] == [
+        "docs/*.doc matches only files of kinds that cannot be read, e.g. docs/lama.doc; save them as DOCX, XLSX or PDF",
+        f"no file matches faq/*.md in {documents}",
+        "docs is a folder; name its files, e.g. docs/**/*.md",
+    ]
+
+
+def test_a_file_larger_than_allowed_is_named(documents: Path) -> None:
+    [(_, message)] = found(documents, "docs/*.md", largest="10B")
+    assert message.startswith("docs/baik.md: ")
+    assert "`knowledge.largest`" in message
+
+
+def test_check_tells_each_at_the_line_of_its_source_and_ends_well(
+    documents: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(documents)
+    (documents / "agent.yaml").write_text(
+        "name: Melati\ninstructions: B\nvoice: {model: none}\n"
+        "knowledge:\n  sources:\n    - docs/*.md\n    - path: docs/pindai.pdf\n    - docs/*.docx\n    - faq/*.md\n"
+    )
+    assert run(["check"]) == 0, "the agent runs with the rest"
+    said = capsys.readouterr().err.splitlines()
+    assert [told.split(": docs")[0].split(": no file")[0] for told in said] == [
+        "agent.yaml:7:13: warning: knowledge.sources[1].path",
+        "agent.yaml:8:7: warning: knowledge.sources[2]",
+        "agent.yaml:9:7: warning: knowledge.sources[3]",
+    ]
