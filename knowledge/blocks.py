@@ -1,11 +1,18 @@
 """What a loader makes of a file: its text, and the headings, paragraphs and rows in it."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
 
 Kind = Literal["heading", "paragraph", "row", "entry"]
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def _stored(text: str | None) -> str | None:
+    return None if text is None else _UNSTORABLE.sub(" ", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,23 @@ class Loaded:
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     links: tuple[str, ...] = ()
     problem: str | None = None  # something to tell the owner although there is text, e.g. scanned pages
+
+    def storable(self) -> "Loaded":
+        """The same without the characters that no database takes: NUL and halves of surrogate pairs, which some PDF files hold."""
+        strings = [self.text, self.title or "", *(block.shown or "" for block in self.blocks)]
+        if not any(map(_UNSTORABLE.search, strings)):
+            return self
+        blocks = [
+            replace(
+                block,
+                shown=_stored(block.shown),
+                question=_stored(block.question),
+                answer=_stored(block.answer),
+                aliases=tuple(_UNSTORABLE.sub(" ", alias) for alias in block.aliases),
+            )
+            for block in self.blocks
+        ]
+        return replace(self, text=_UNSTORABLE.sub(" ", self.text), title=_stored(self.title), blocks=blocks)
 
 
 class Composer:

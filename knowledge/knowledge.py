@@ -18,8 +18,8 @@ from knowledge.dense import CANDIDATES, DenseIndex
 from knowledge.embeddings import open_embedder
 from knowledge.errors import GapNotFound, IndexLocked, SourceError
 from knowledge.evaluation import Evaluation, evaluate, read_questions
-from knowledge.found import Found, Mode
-from knowledge.gaps import Cluster, clustered, without_private, write_aliases, write_entry
+from knowledge.found import Found, Hit, Mode
+from knowledge.gaps import Cluster, clustered, write_aliases, write_entry
 from knowledge.library import Library, top
 from knowledge.passage import SourceState
 from knowledge.postings import Floats
@@ -32,6 +32,7 @@ from knowledge.synchroniser import Synchroniser
 LINGER = (
     0.5  # seconds before Chroma is imported where it takes no part in answers: a command that only asks is over by then
 )
+LOOKED_AT = 50  # passages among which the current ones for the model are looked for
 RETRY = 30.0  # seconds after a sync that failed as a whole
 FOREIGN = 0.05  # fewer than 1 in 100 answerable questions of the test sets score below
 
@@ -180,8 +181,8 @@ class Knowledge:
         """The passages for a question, best first.
 
         `queries` are phrasings of the same question, for instance in the languages of the documents; a passage counts by the
-        one it fits best. Without `limit`, `settings.passages` and about `settings.words` words come back; with it, exactly so
-        many if there are.
+        one it fits best. Without `limit`, `settings.passages` and about `settings.words` words come back, with the outdated ones
+        between them; with it, exactly so many if there are.
         A passage in another language than `language` counts a little less.
         """
         began = time.perf_counter()
@@ -191,17 +192,18 @@ class Knowledge:
         mode: Mode = "keywords"
         repaired = tuple(library.index.repair.text(query) for query in queries)
         if self._dense and self.has_model and len(scores):
-            candidates = [at for at, _ in top(scores, CANDIDATES)]
-            cosines = await self._dense.cosines(library, repaired, candidates)
+            likely = [at for at, _ in top(scores, CANDIDATES)]
+            cosines = await self._dense.cosines(library, repaired, likely)
             if cosines is not None:
                 mode = "blend"
                 scores = _blended(scores, cosines, self._dense.embedder.weight)
         confidence = float(scores.max()) if len(scores) else 0.0
         now = self._clock()
-        best = top(scores, limit or self.settings.passages)
-        hits = [library.hit(at, score, now) for at, score in best]
         if limit is None:
-            hits = hits[: _within(self.settings.words, [hit.text for hit in hits])]
+            candidates = [library.hit(at, score, now) for at, score in top(scores, LOOKED_AT)]
+            hits = _for_the_model(candidates, self.settings.passages, self.settings.words)
+        else:
+            hits = [library.hit(at, score, now) for at, score in top(scores, limit)]
         return Found(
             hits=tuple(hits),
             confidence=confidence,
@@ -257,12 +259,6 @@ class Knowledge:
                         await asyncio.sleep(RETRY)
 
     # Learning
-
-    async def note_gap(self, question: str, found: Found) -> None:
-        """Keep a question that was not answered, without addresses and numbers of people in it."""
-        if question := without_private(question):
-            nearest = found.hits[0].id if found.hits else None
-            await self._store.note_gap(question, found.confidence, nearest, self._clock())
 
     async def gaps(self) -> list[Cluster]:
         """The questions still open, most asked first, those that ask for the same together."""
@@ -381,11 +377,15 @@ def _blended(scores: Floats, cosines: dict[int, float] | object, weight: float) 
     return ((1 - weight) * scores + weight * np.clip(dense, 0, 1)).astype(np.float32)
 
 
-def _within(words: int, texts: Sequence[str]) -> int:
-    """How many texts fit into so many words; the first one always does."""
-    total = 0
-    for count, text in enumerate(texts):
-        total += count_words(text)
-        if total > words and count:
-            return count
-    return len(texts)
+def _for_the_model(candidates: Sequence[Hit], passages: int, words: int) -> list[Hit]:
+    """Current ones up to these numbers, the first one always; outdated ones among them take nobody's place, for no model sees them."""
+    hits: list[Hit] = []
+    current = total = 0
+    for hit in candidates:
+        if not hit.stale:
+            total += count_words(hit.text)
+            if current == passages or (current and total > words):
+                break
+            current += 1
+        hits.append(hit)
+    return hits

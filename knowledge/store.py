@@ -63,8 +63,6 @@ class KnowledgeStore(Protocol):
     async def keep_vectors(self, model: str, hashes: Sequence[str]) -> None:
         """Forget every other vector, also those of other models."""
 
-    async def note_gap(self, question: str, confidence: float, nearest: str | None, at: datetime) -> None: ...
-
     async def gaps(self, state: GapState = "open") -> Sequence[Gap]: ...
 
     async def close_gaps(self, ids: Sequence[int], state: GapState) -> None:
@@ -74,12 +72,12 @@ class KnowledgeStore(Protocol):
 class MemoryStore:
     """A store that lasts as long as the process."""
 
-    def __init__(self) -> None:
+    def __init__(self, gaps: Sequence[Gap] = ()) -> None:
         self._sources: dict[str, SourceState] = {}
         self._documents: dict[str, Document] = {}
         self._passages: dict[str, tuple[Passage, ...]] = {}
         self._vectors: dict[str, dict[str, bytes]] = {}
-        self._gaps: dict[int, Gap] = {}
+        self._gaps = {gap.id: gap for gap in gaps}
 
     async def sources(self) -> Sequence[SourceState]:
         return list(self._sources.values())
@@ -124,16 +122,6 @@ class MemoryStore:
 
     async def keep_vectors(self, model: str, hashes: Sequence[str]) -> None:
         self._vectors = {model: dict(await self.vectors(model, hashes))}
-
-    async def note_gap(self, question: str, confidence: float, nearest: str | None, at: datetime) -> None:
-        for gap in self._gaps.values():
-            if gap.question == question:
-                self._gaps[gap.id] = replace(
-                    gap, times=gap.times + 1, last_at=at, confidence=confidence, nearest=nearest
-                )
-                return
-        number = len(self._gaps) + 1
-        self._gaps[number] = Gap(number, question, confidence, 1, at, at, nearest)
 
     async def gaps(self, state: GapState = "open") -> Sequence[Gap]:
         return [gap for gap in self._gaps.values() if gap.state == state]

@@ -4,8 +4,12 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog
 
+from tests.databases import database, postgres, sqlite
+
 if TYPE_CHECKING:
     from tests.postgres import Postgres
+
+__all__ = ["database", "postgres", "sqlite"]
 
 
 @pytest.fixture(scope="session")

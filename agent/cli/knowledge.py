@@ -31,6 +31,9 @@ gaps = typer.Typer(help="Questions that found nothing good, and what to make of 
 app.add_typer(gaps, name="gaps")
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="The agent's file, or the folder it is in.")]
+OwnConfig = Annotated[
+    Path | None, typer.Option("--config", "-c", help="The agent's file, or the folder it is in.", show_default=False)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _DEFAULT = Path("agent.yaml")
 
@@ -154,18 +157,23 @@ def accept(
     alias_of: Annotated[
         str | None, typer.Option(help="Or add it as a phrasing of this passage, e.g. docs/faq.md#3.")
     ] = None,
+    config: OwnConfig = None,
 ) -> None:
     """Turn a question into a new entry or into a further phrasing of one; says which file was written."""
     if (answer is None) == (alias_of is None):
         raise InputError("say what to make of the question: either --answer TEXT or --alias-of PASSAGE")
-    file = asyncio.run(_accept(load(context.obj), number, answer, alias_of))
+    file = asyncio.run(_accept(load(config or context.obj), number, answer, alias_of))
     typer.echo(f"written to {file}; `balas knowledge sync` takes it over")
 
 
 @gaps.command()
-def reject(context: typer.Context, number: Annotated[int, typer.Argument(help="The question's number.")]) -> None:
+def reject(
+    context: typer.Context,
+    number: Annotated[int, typer.Argument(help="The question's number.")],
+    config: OwnConfig = None,
+) -> None:
     """Close a question, with those like it."""
-    asyncio.run(_reject(load(context.obj), number))
+    asyncio.run(_reject(load(config or context.obj), number))
 
 
 async def _sync(config: AgentConfig, only: str | None) -> dict[str, Any]:

@@ -131,25 +131,6 @@ class SqlKnowledgeStore:
 
         await self._database.write(work)
 
-    async def note_gap(self, question: str, confidence: float, nearest: str | None, at: datetime) -> None:
-        def work(connection: Connection) -> None:
-            new = insert_new(
-                connection,
-                gap,
-                question=question,
-                confidence=confidence,
-                times=1,
-                first_at=at,
-                last_at=at,
-                nearest=nearest,
-                state="open",
-            )
-            if new is None:
-                again = {"times": gap.c.times + 1, "last_at": at, "confidence": confidence, "nearest": nearest}
-                connection.execute(update(gap).where(gap.c.question == question).values(again))
-
-        await self._database.write(work)
-
     async def gaps(self, state: GapState = "open") -> Sequence[Gap]:
         query = select(gap).where(gap.c.state == state).order_by(gap.c.id)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
@@ -165,6 +146,24 @@ class SqlKnowledgeStore:
                     )
 
         await self._database.write(work)
+
+
+def note_gap(connection: Connection, question: str, confidence: float, nearest: str | None, at: datetime) -> None:
+    """Keep a question that was not answered; the same one again is counted. `nearest` is the id of the best passage there was."""
+    new = insert_new(
+        connection,
+        gap,
+        question=question,
+        confidence=confidence,
+        times=1,
+        first_at=at,
+        last_at=at,
+        nearest=nearest,
+        state="open",
+    )
+    if new is None:
+        again = {"times": gap.c.times + 1, "last_at": at, "confidence": confidence, "nearest": nearest}
+        connection.execute(update(gap).where(gap.c.question == question).values(again))
 
 
 def _passage(row: Any, aliases: tuple[str, ...]) -> Passage:

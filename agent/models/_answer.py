@@ -194,7 +194,7 @@ def _beside(dialogue: Dialogue, requested: Sequence[Request]) -> str:
         if "?" not in segment or _requests.wanted_in(segment, dialogue, requested):
             continue
         quote = _quote.find(segment, dialogue.passages, dialogue.language)
-        if quote is not None and quote.cover >= 0.7 and not quote.stale:
+        if quote is not None and quote.cover >= 0.7:
             return _cited(quote, dialogue.language)
     return ""
 
@@ -212,9 +212,6 @@ def _answer(dialogue: Dialogue, agent_name: str) -> Step:
     if not asked:
         return Say(_talk(dialogue, [kind for kind in talk if kind], agent_name))
     quotes, unanswered = _quotes(asked, dialogue)
-    stale = [quote for quote in quotes if quote.stale]
-    if stale:
-        return _stale(dialogue, agent_name)
     greeted = f"{_phrases.say('hello', language)} " if "greeting" in talk and not dialogue.earlier else ""
     if not quotes:
         return Say(f"{greeted}{_phrases.say('unknown', language)} {_phrases.say('offer', language)}")
@@ -249,15 +246,6 @@ def _quotes(asked: Sequence[str], dialogue: Dialogue) -> tuple[list[_quote.Quote
         together = _quote.find(" ".join(segments), passages, language)
         return ([together], []) if together is not None else ([], unanswered)
     return quotes[:3], unanswered
-
-
-def _stale(dialogue: Dialogue, agent_name: str) -> Step:
-    """An answer from an old copy is not given: a colleague is asked instead, where that is possible."""
-    tool = _requests.handover(dialogue.tools)
-    said = _phrases.say("stale", dialogue.language)
-    if tool is None:
-        return Say(f"{said} {_phrases.say('offer', dialogue.language)}")
-    return Calls(((tool.name, _requests.handover_arguments(tool, dialogue)),))
 
 
 def _cited(quote: _quote.Quote, language: str) -> str:

@@ -56,10 +56,6 @@ class Quote:
     passages: tuple[Passage, ...]
     cover: float
 
-    @property
-    def stale(self) -> bool:
-        return any(passage.stale for passage in self.passages)
-
 
 @dataclass(frozen=True, slots=True)
 class _Rated:
@@ -158,7 +154,7 @@ def _complement(rest: dict[str, float], total: float, others: Sequence[_Rated]) 
     if sum(rest.values()) < 0.34 * total:
         return None
     strong = {word for word, weight in rest.items() if weight >= 1.0}
-    able = [each for each in others if strong and strong <= each.held and not each.passage.stale]
+    able = [each for each in others if strong and strong <= each.held]
     return max(able, key=lambda each: each.score, default=None)
 
 

@@ -14,10 +14,11 @@ from agent.ledger.confirmations import Confirmation
 from agent.ledger.history import Line
 from agent.ledger.turns import Claim
 from agent.turn.loop import Loop, perform, told
-from agent.turn.passages import render
 from agent.turn.prompt import Situation, conversation, system_prompt
+from agent.turn.retrieved import Retrieved
 from agent.turn.run import TurnRun
 from agent.turn.steps import StepLog
+from agent.turn.unanswered import Reply, Unanswered, says_dont_know, unanswered
 
 if TYPE_CHECKING:
     from knowledge import Found
@@ -28,19 +29,12 @@ _SHORT = 5
 """A message of fewer words than this is searched for together with the one before it."""
 
 
-_QUESTION = 3
-"""Fewer words than this are a greeting or a thank-you, not a question that the documents should answer."""
-
-
 class Search(Protocol):
     """The knowledge base, as far as a turn needs it."""
 
     async def search(
         self, queries: Sequence[str], limit: int | None = None, language: str | None = None
     ) -> "Found": ...
-
-    async def note_gap(self, question: str, found: "Found") -> None:
-        """Keep a question that found nothing good, for the owner to look at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +64,7 @@ class Draft:
     unknown: tuple[str, ...] = ()
     confirmation: Confirmation | None = None
     settled: bool = False  # the open question was answered
+    unanswered: Unanswered | None = None  # what the documents should have answered and did not
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +99,14 @@ class Answering:
 
     async def draft(self, question: Question) -> Draft:
         """Think. Raises `Superseded`, `LimitReached` and `ModelsFailed` from the loop."""
-        run = await self._begin(question)
+        retrieved = await self._retrieved(question)
+        run = self._begin(question, retrieved.passages)
         answered = await self._answer_to_question(run, question)
         messages = [*conversation(question.history, question.text), *answered.messages]
         text = await self._loop.answer(run, messages)
         text = await self._keep_to_what_was_done(run, messages, text)
+        missing = unanswered(question.text, retrieved, _reply(run, text)) if self._knowledge else None
+        text = _keep_to_what_is_current(run, retrieved, text)
         confirmation = None
         if run.question is not None:
             action, arguments, asked = run.question
@@ -122,11 +120,11 @@ class Answering:
             tuple(run.unknown),
             confirmation,
             answered.settled,
+            missing,
         )
 
-    async def _begin(self, question: Question) -> TurnRun:
+    def _begin(self, question: Question, passages: str) -> TurnRun:
         claim = question.claim
-        passages = await self._passages(question)
         contact = claim.contact.contact
         situation = Situation(
             now=claim.started_at.astimezone(self._zone),
@@ -171,27 +169,24 @@ class Answering:
             return None
         return closed_at.astimezone(self._zone)
 
-    async def _passages(self, question: Question) -> str:
+    async def _retrieved(self, question: Question) -> Retrieved:
         """What the knowledge base says to the customer's words; a step, so that a resumed turn sees the same."""
         if self._knowledge is None:
-            return ""
+            return Retrieved()
         queries = [question.text]
         earlier = [line.text for line in question.history if line.author == "contact"]
         if earlier and len(question.text.split()) < _SHORT:
             queries.append(f"{earlier[-1]} {question.text}")
         given = {"queries": queries}
         step = question.steps.finished("retrieval", given)
-        if step is None:
-            started_at = self._clock()
-            found = await self._knowledge.search(queries, language=question.language)
-            passages = "" if found.foreign else render(found.hits)
-            if found.foreign and len(question.text.split()) >= _QUESTION:
-                await self._knowledge.note_gap(question.text, found)
-            output = {"confidence": found.confidence, "mode": found.mode, "passages": passages}
-            question.steps.note("retrieval", "retrieval", "knowledge", given, output, started_at=started_at)
-            return passages
-        recorded: str = step.output["passages"]
-        return recorded
+        if step is not None:
+            return Retrieved.read(step.output)
+        started_at = self._clock()
+        found = await self._knowledge.search(queries, language=question.language)
+        retrieved = Retrieved.of(found)
+        output = {"mode": found.mode, **retrieved.written()}
+        question.steps.note("retrieval", "retrieval", "knowledge", given, output, started_at=started_at)
+        return retrieved
 
     async def _answer_to_question(self, run: TurnRun, question: Question) -> _Answered:
         """Run or drop the action that waits for the customer's yes, before the model speaks."""
@@ -249,3 +244,22 @@ class Answering:
         from actions.claims import unproven
 
         return [claim.text for claim in unproven(text, self._actions.values(), run.receipts, run.context.results)]
+
+
+def _reply(run: TurnRun, text: str) -> Reply:
+    return Reply(text, acted=_acted(run), handed_over=any(isinstance(request, HandOver) for request in run.requests))
+
+
+def _acted(run: TurnRun) -> bool:
+    """Whether the answer rests on an action: on what one brought, or on the question that one asks."""
+    return run.question is not None or bool(run.answered)
+
+
+def _keep_to_what_is_current(run: TurnRun, retrieved: Retrieved, text: str) -> str:
+    """The model did not see outdated passages; where only they hold the answer, whatever it wrote instead is not sent."""
+    if _acted(run) or not (retrieved.needs_human or (retrieved.outdated and says_dont_know(text))):
+        return text
+    log.info("outdated_passages", turn=run.log.turn, sources=retrieved.outdated)
+    if not any(isinstance(request, HandOver) for request in run.requests):
+        run.requests.append(HandOver(f"only an outdated copy answers this: {', '.join(retrieved.outdated)}"))
+    return ""

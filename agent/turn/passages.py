@@ -7,7 +7,7 @@
     </passages>
 
 Whatever a document says stays inside its element: `&`, `<` and `>` are escaped, so no text can close the block or
-open another. `volatile="yes"` marks facts that change (prices), `stale="yes"` a copy too old to be relied on.
+open another. `volatile="yes"` marks facts that change (prices).
 """
 
 import html
@@ -32,8 +32,6 @@ class Hit(Protocol):
     @property
     def volatile(self) -> bool: ...
     @property
-    def stale(self) -> bool: ...
-    @property
     def question(self) -> str | None: ...
     @property
     def answer(self) -> str | None: ...
@@ -48,7 +46,6 @@ class Passage:
     text: str
     date: str = ""
     volatile: bool = False
-    stale: bool = False
     question: str = ""
 
 
@@ -79,7 +76,6 @@ def render_passages(passages: Sequence[Passage]) -> str:
             "question": passage.question,
             "date": passage.date,
             "volatile": "yes" if passage.volatile else "",
-            "stale": "yes" if passage.stale else "",
         }
         shown = " ".join(f'{name}="{_attribute(value)}"' for name, value in attributes.items() if value)
         elements.append(f"<passage {shown}>\n{escape(passage.text)}\n</passage>\n")
@@ -100,7 +96,6 @@ def _passage(hit: Hit) -> Passage:
         text=(hit.answer or "") if answered else hit.text,
         date=hit.verified_at.date().isoformat() if hit.verified_at else "",
         volatile=hit.volatile,
-        stale=hit.stale,
         question=(hit.question or "") if answered else "",
     )
 
@@ -117,6 +112,5 @@ def _read_passage(attributes: str, text: str) -> Passage:
         text=html.unescape(text),
         date=values.get("date", ""),
         volatile=values.get("volatile") == "yes",
-        stale=values.get("stale") == "yes",
         question=values.get("question", ""),
     )

@@ -4,8 +4,23 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
-from actions.action import Action, Context, Json, Outcome, Request
+from actions.action import (
+    Action,
+    ChangeTags,
+    CloseConversation,
+    Comment,
+    Context,
+    HandOver,
+    Json,
+    Outcome,
+    Request,
+    SetLifecycle,
+    UpdateContact,
+)
 from agent.turn.steps import StepLog
+
+_ASIDE = (HandOver, UpdateContact, ChangeTags, SetLifecycle, Comment, CloseConversation)
+"""What actions ask of the desk: no answer to the customer."""
 
 
 class TurnStopped(Exception):
@@ -38,6 +53,7 @@ class TurnRun:
     effects: list[str] = field(default_factory=list)  # names of actions with an effect that were begun
     receipts: list[str] = field(default_factory=list)  # names of actions that ended as done
     unknown: list[str] = field(default_factory=list)
+    answered: list[str] = field(default_factory=list)  # names of actions whose outcome there is something to say about
     requests: list[Request] = field(default_factory=list)
     question: tuple[Action, dict[str, Json], str] | None = None  # to be confirmed by the customer
     calls: dict[str, int] = field(default_factory=dict)  # how often the same call was asked for
@@ -46,6 +62,10 @@ class TurnRun:
 
     def take(self, action: Action, outcome: Outcome) -> None:
         """Keep what an action brought."""
+        if outcome.status != "refused" and not (
+            outcome.requests and all(isinstance(request, _ASIDE) for request in outcome.requests)
+        ):
+            self.answered.append(action.name)
         if outcome.status == "done":
             self.receipts.append(action.name)
             self.requests.extend(outcome.requests)

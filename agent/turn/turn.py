@@ -18,10 +18,11 @@ from agent.config.limits import LimitSettings
 from agent.faults import point
 from agent.ledger import confirmations, history, steps, turns
 from agent.ledger.confirmations import Confirmation
-from agent.ledger.database import Database
+from agent.ledger.database import Database, Work
 from agent.ledger.errors import LeaseLost
 from agent.ledger.history import Line
 from agent.ledger.inbound import Waiting
+from agent.ledger.knowledge import note_gap
 from agent.ledger.steps import Step
 from agent.ledger.turns import Busy, Claim, Result
 from agent.turn import gate, handover
@@ -31,6 +32,7 @@ from agent.turn.listen import Heard, Listener
 from agent.turn.reply import Reply, ReplyWriter
 from agent.turn.run import ModelsFailed, Superseded, TurnStopped
 from agent.turn.steps import StepLog
+from agent.turn.unanswered import Unanswered
 from messaging.types import ContactKey, InboundMessage
 
 log = structlog.get_logger()
@@ -244,7 +246,7 @@ class Turns:
             confirmation_settled=draft.settled,
             pause_until=pause,
             contact_columns=columns,
-            also=tuple(reply.also),
+            also=(*reply.also, *_noted(draft.unanswered, now)),
             tokens=log_of_steps.tokens,
             cost=log_of_steps.cost,
             restart_allowed=may_restart and not draft.effects,
@@ -368,6 +370,13 @@ _DEAF = frozenset({"off", "unavailable", "model_missing", "toy_model", "model_br
 
 async def _never() -> bool:
     return False
+
+
+def _noted(question: Unanswered | None, now: datetime) -> tuple[Work[None], ...]:
+    """The note for the owner; written with the turn, so that a turn that runs again does not count twice."""
+    if question is None:
+        return ()
+    return (lambda connection: note_gap(connection, question.question, question.confidence, question.nearest, now),)
 
 
 def _plain(message: InboundMessage) -> str:

@@ -68,10 +68,12 @@ def load(name: str, data: bytes, content_type: str | None = None) -> Loaded:
     module, function = _LOADERS[kind]
     loader: Callable[[bytes], Loaded] = getattr(import_module(module), function)
     try:
-        loaded = loader(data)
+        loaded = loader(data).storable()
     except Unreadable:
         raise
-    except Exception as error:  # at a damaged file the libraries raise whatever their layers raise; the other files go on
+    except (
+        Exception
+    ) as error:  # at a damaged file the libraries raise whatever their layers raise; the other files go on
         raise Unreadable(f"not a readable {kind.upper()} file: {error or type(error).__name__}") from error
     if not loaded.text.strip():
         raise Unreadable("the file holds no text")

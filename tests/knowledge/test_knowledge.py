@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from knowledge.errors import EvaluationError, IndexLocked, SourceError
-from knowledge.found import Found
 from knowledge.knowledge import Knowledge
 from knowledge.store import MemoryStore
 from knowledge.sync import Progress, SourceReport, SyncReport
@@ -112,7 +111,7 @@ async def test_a_source_that_disappears_keeps_its_last_good_copy_and_says_since_
     assert report.error is not None
     assert "there is no file" in report.error
     found = await knowledge.search(["harga kopi"])
-    assert found.stale  # prices from an old copy: hand over
+    assert found.stale  # prices from an old copy
     [status] = knowledge.sources()
     assert (status.passages, status.failing_since, status.verified_at) == (1, failed_at, failed_at - timedelta(hours=1))
 
@@ -247,48 +246,6 @@ async def test_keeping_fresh_takes_over_a_changed_file_when_its_time_comes(
         while await first(knowledge, "isi") != "isi baru":
             await asyncio.sleep(0.05)
     keeping.cancel()
-
-
-async def test_unanswered_questions_are_collected_without_private_facts_and_become_entries(
-    tmp_path: Path, open_knowledge: OpenKnowledge
-) -> None:
-    write(tmp_path, a="# Toko\n\n## Jam buka?\n\nPukul delapan.\n")
-    knowledge = await open_knowledge("a.md")
-    await knowledge.sync()
-    nothing = Found((), 0.0, "keywords", foreign=True)
-    for question in (
-        "ada wifi gratis ga kak?",
-        "wifi gratis ada?",
-        "wifinya gratis ga",
-        "hubungi 0812-3456-7890 atau a@b.co",
-    ):
-        await knowledge.note_gap(question, nothing)
-    [wifi, other] = await knowledge.gaps()
-    assert (wifi.times, len(wifi.others)) == (3, 2)
-    assert other.question == "hubungi … atau …"
-    file = await knowledge.accept_as_entry(wifi.id, "Ada, gratis untuk tamu.")
-    assert file == tmp_path / "knowledge/learned.md"
-    await knowledge.reject(other.id)
-    assert await knowledge.gaps() == []
-    await knowledge.sync()
-    hit = (await knowledge.search(["wifinya gratis ga"])).hits[0]
-    assert (hit.source, hit.answer) == ("knowledge/learned.md", "Ada, gratis untuk tamu.")
-
-
-async def test_an_accepted_phrasing_stands_in_the_front_matter_of_its_entry(
-    tmp_path: Path, open_knowledge: OpenKnowledge, store: MemoryStore
-) -> None:
-    write(tmp_path, a="---\ntitle: Toko # nama\n---\n## Jam buka?\n\nPukul delapan.\n")
-    knowledge = await open_knowledge("a.md")
-    await knowledge.sync()
-    await knowledge.note_gap("udah open blm", await knowledge.search(["udah open blm"]))
-    [gap] = await knowledge.gaps()
-    await knowledge.accept_as_alias(gap.id, "a.md#1")
-    text = (tmp_path / "a.md").read_text()
-    assert "title: Toko # nama" in text
-    assert text.endswith("## Jam buka?\n\nPukul delapan.\n")
-    await knowledge.sync()
-    assert [one.aliases for one in await store.passages()] == [("udah open blm",)]
 
 
 async def test_an_evaluation_counts_ranks_and_names_the_misses(tmp_path: Path, open_knowledge: OpenKnowledge) -> None:

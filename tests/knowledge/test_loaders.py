@@ -158,7 +158,9 @@ def test_the_kind_comes_from_the_type_unless_the_name_knows_better() -> None:
 @pytest.mark.parametrize("name", ["a.pdf", "a.docx", "a.xlsx"])
 def test_a_damaged_file_is_unreadable_and_nothing_worse(name: str) -> None:
     whole = {
-        "a.pdf": pdf(line("Halaman ini memuat teks yang cukup panjang.") + grid([["Kota", "Ongkir"], ["Bandung", "15000"]])),
+        "a.pdf": pdf(
+            line("Halaman ini memuat teks yang cukup panjang.") + grid([["Kota", "Ongkir"], ["Bandung", "15000"]])
+        ),
         "a.docx": docx(("Heading 1", "Judul"), ("Normal", "Isi dokumen."), [["a", "b"], ["c", "d"]]),
         "a.xlsx": xlsx(Harga=[["nama", "harga"], ["kopi", 18000]]),
     }[name]

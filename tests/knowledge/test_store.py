@@ -1,31 +1,23 @@
 """The same promises for every store: the one in memory, SQLite, and PostgreSQL through the same SQL."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from agent.ledger.database import open_database
-from agent.ledger.knowledge import SqlKnowledgeStore
-from agent.ledger.knowledge_schema import metadata
+from agent.ledger.database import Database
+from agent.ledger.knowledge import SqlKnowledgeStore, note_gap
 from knowledge.errors import GapNotFound
+from knowledge.loaders import load
 from knowledge.passage import Document, Passage, SourceState
-from knowledge.store import KnowledgeStore, MemoryStore
+from knowledge.store import Gap, KnowledgeStore, MemoryStore
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[KnowledgeStore]:
-    if request.param == "memory":
-        yield MemoryStore()
-        return
-    database = open_database("sqlite:///ledger.db", base=tmp_path)
-    await database.write(metadata.create_all)
-    yield SqlKnowledgeStore(database)
-    await database.aclose()
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def store(request: pytest.FixtureRequest) -> KnowledgeStore:
+    return MemoryStore() if request.param == "memory" else SqlKnowledgeStore(request.getfixturevalue(request.param))
 
 
 def document(name: str, source: str = "docs/*.md", text: str = "isi") -> Document:
@@ -92,13 +84,27 @@ async def test_vectors_are_kept_per_model_and_text(store: KnowledgeStore) -> Non
     assert dict(await store.vectors("old", ["x"])) == {}
 
 
-async def test_the_same_question_is_one_gap_that_counts(store: KnowledgeStore) -> None:
-    await store.note_gap("ada wifi?", 0.1, None, NOW)
-    await store.note_gap("ada wifi?", 0.2, "a.md#1", NOW + timedelta(hours=1))
+async def test_the_same_question_is_one_gap_that_counts(database: Database) -> None:
+    store, later = SqlKnowledgeStore(database), NOW + timedelta(hours=1)
+    await database.write(lambda connection: note_gap(connection, "ada wifi?", 0.1, None, NOW))
+    await database.write(lambda connection: note_gap(connection, "ada wifi?", 0.2, "a.md#1", later))
     [gap] = await store.gaps()
-    assert (gap.times, gap.confidence, gap.nearest, gap.first_at) == (2, 0.2, "a.md#1", NOW)
-    await store.close_gaps([gap.id], "rejected")
-    assert await store.gaps() == []
-    assert len(await store.gaps("rejected")) == 1
-    with pytest.raises(GapNotFound, match="99"):
-        await store.close_gaps([99], "accepted")
+    assert gap == Gap(gap.id, "ada wifi?", 0.2, 2, NOW, later, "a.md#1")
+
+
+async def test_a_closed_gap_is_no_longer_open_and_an_unknown_one_is_refused(database: Database) -> None:
+    await database.write(lambda connection: note_gap(connection, "ada wifi?", 0.1, None, NOW))
+    for store in (MemoryStore([Gap(1, "ada wifi?", 0.1, 1, NOW, NOW)]), SqlKnowledgeStore(database)):
+        [gap] = await store.gaps()
+        await store.close_gaps([gap.id], "rejected")
+        assert await store.gaps() == []
+        assert len(await store.gaps("rejected")) == 1
+        with pytest.raises(GapNotFound, match="99"):
+            await store.close_gaps([99], "accepted")
+
+
+async def test_characters_that_no_database_takes_are_gone_before(store: KnowledgeStore) -> None:
+    loaded = load("a.txt", b"kopi\x00susu")
+    assert loaded.text == "kopi susu"
+    await store.replace([(document("a.txt", text=loaded.text), [passage("a.txt", 1, loaded.text)])])
+    assert await store.text("a.txt") == "kopi susu"

@@ -11,7 +11,6 @@ from tests.models.shop import (
     ALL,
     CANCEL_ORDER,
     GET_ORDER,
-    LATTE,
     TOOLS,
     ask,
     called,
@@ -298,14 +297,6 @@ def test_the_yes_that_the_runtime_has_acted_upon_calls_nothing_more() -> None:
     answer = ask("ya", before=before, after=done)
     assert called(answer) == []
     assert "dibatalkan" in answer.text
-
-
-def test_a_stale_passage_leads_to_a_human_and_not_to_an_answer() -> None:
-    stale = Passage(LATTE.source, LATTE.title, LATTE.text, "2026-01-01", volatile=True, stale=True)
-    assert called(ask("harga latte?", passages=[stale]))[0][0] == "hand_over"
-    without = ask("harga latte?", passages=[stale], tools=[])
-    assert "Rp30.000" not in without.text
-    assert "tim kami" in without.text
 
 
 HOSTILE = Passage(

@@ -15,7 +15,6 @@ passages = st.lists(
         text=text,
         date=st.dates().map(lambda day: day.isoformat()) | st.just(""),
         volatile=st.booleans(),
-        stale=st.booleans(),
         question=text,
     ),
     max_size=4,
@@ -29,7 +28,6 @@ class Found:
     text: str
     verified_at: datetime | None = datetime(2026, 11, 20, 3, tzinfo=UTC)
     volatile: bool = False
-    stale: bool = False
     question: str | None = None
     answer: str | None = None
 
@@ -49,9 +47,9 @@ def test_no_document_can_close_the_block_or_add_to_it(given_passages: list[Passa
 
 
 def test_a_found_passage_keeps_source_title_date_and_marks() -> None:
-    block = render([Found("menu.csv", "Menu", "nama: Latte\nharga: Rp30.000", volatile=True, stale=True)])
+    block = render([Found("menu.csv", "Menu", "nama: Latte\nharga: Rp30.000", volatile=True)])
     assert block == (
-        '<passages>\n<passage n="1" source="menu.csv" title="Menu" date="2026-11-20" volatile="yes" stale="yes">\n'
+        '<passages>\n<passage n="1" source="menu.csv" title="Menu" date="2026-11-20" volatile="yes">\n'
         "nama: Latte\nharga: Rp30.000\n</passage>\n</passages>"
     )
 

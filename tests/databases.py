@@ -1,13 +1,18 @@
+"""Ledgers for tests: SQLite in a folder, and a real PostgreSQL."""
+
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import text
 
 from agent.ledger import migrate
 from agent.ledger.database import Database, PostgresDatabase, SqliteDatabase
-from tests.postgres import Postgres
+
+if TYPE_CHECKING:
+    from tests.postgres import Postgres
 
 
 @pytest.fixture
@@ -19,7 +24,7 @@ async def sqlite(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
 
 
 @pytest.fixture
-async def postgres(postgres_server: Postgres) -> AsyncIterator[PostgresDatabase]:
+async def postgres(postgres_server: "Postgres") -> AsyncIterator[PostgresDatabase]:
     database = PostgresDatabase(postgres_server.url)
     await asyncio.to_thread(_empty, database)
     await asyncio.to_thread(migrate.upgrade, database.engine)
@@ -38,3 +43,6 @@ def database(request: pytest.FixtureRequest) -> Database:
     """Each of the two databases in turn."""
     found: Database = request.getfixturevalue(request.param)
     return found
+
+
+__all__ = ["database", "postgres", "sqlite"]

@@ -1,0 +1,100 @@
+"""What the agent may quote, from documents on disk to the customer's phone, with `balas knowledge` beside the running agent."""
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from tests.acceptance.world import World, world
+from tests.processes import forked
+
+PRICES = "produk,harga\nKopi Susu Senja,Rp25.000\nAmericano,Rp22.000\n"
+HANDED_OVER = "Sebentar ya, saya sambungkan ke tim kami."
+UNKNOWN = "Maaf, saya belum tahu soal itu. Mau saya sambungkan ke tim kami?"
+
+
+async def balas(here: World, *words: str) -> tuple[int, str]:
+    """Run a command beside the agent; its exit code and everything it said."""
+    process = await forked((*words, "-c", str(here.folder / "agent.yaml")), os.environ)
+    assert process.stdout is not None
+    said = (await process.stdout.read()).decode()
+    return await process.wait(), said
+
+
+async def listed(here: World) -> list[dict[str, Any]]:
+    """The sources as `balas knowledge list` tells them."""
+    _, said = await balas(here, "knowledge", "list", "--json")
+    sources: list[dict[str, Any]] = json.loads(said[said.index("[") :])
+    return sources
+
+
+def from_passages(asked: Any) -> str:
+    """A model that tells prices and hours as it reads them."""
+    for fact in ("Rp25.000", "08.00"):
+        if fact in asked.system:
+            return f"Jawabannya {fact}."
+    return UNKNOWN
+
+
+async def test_a_price_list_whose_copy_is_old_leads_to_a_human_and_current_facts_to_an_answer(tmp_path: Path) -> None:
+    (tmp_path / "harga.csv").write_text(PRICES)
+    (tmp_path / "jam.md").write_text("# Jam buka\n\n## Jam buka?\n\nSetiap hari mulai pukul 08.00.\n")
+    sources = [{"path": "harga.csv", "volatile": True, "refresh": "1s"}, "jam.md"]
+    handover = {"text": HANDED_OVER}
+    async with world(tmp_path, knowledge={"sources": sources}, conversation={"handover": handover}) as here:
+        here.model.answer = from_passages
+        await here.start()
+        first, second, third = (here.sandbox.phone(f"+62812345678{n:02d}") for n in (1, 2, 3))
+        here.sandbox.say(first, "harga kopi susu senja berapa?")
+        assert await here.texts(first) == ["Jawabannya Rp25.000."]
+
+        (tmp_path / "harga.csv").unlink()
+        while not (await listed(here))[0]["error"]:
+            await asyncio.sleep(0.2)
+
+        here.sandbox.say(second, "harga kopi susu senja berapa?")
+        assert await here.texts(second) == [HANDED_OVER]
+        assert all("Rp25.000" not in asked.system for asked in here.model.asked[1:]), "the model must not see it"
+        here.sandbox.say(second, "halo?")
+        here.sandbox.say(third, "buka jam berapa ya?")
+        assert await here.texts(third) == ["Jawabannya 08.00."]
+        await here.settled()
+        assert len(here.sandbox.sent(second)) == 1, "a human has the conversation now"
+
+
+async def test_unanswered_questions_become_an_entry_when_the_owner_says_so(tmp_path: Path) -> None:
+    (tmp_path / "jam.md").write_text("# Kopi Senja\n\n## Jam buka?\n\nSetiap hari mulai pukul 08.00.\n")
+    async with world(
+        tmp_path, knowledge={"sources": ["jam.md"]}, server={"api_token": "rahasia-api", "port": 0}
+    ) as here:
+        here.config["server"]["port"] = here.port
+        here.model.answer = lambda asked: "Boleh, Kak!" if "hewan peliharaan" in asked.system else from_passages(asked)
+        await here.start()
+        for n, text in enumerate(("boleh bawa kucing ga kak?", "bawa kucing boleh?", "buka jam brp ya kak"), start=1):
+            person = here.sandbox.phone(f"+62812345678{n:02d}")
+            here.sandbox.say(person, text)
+            await here.texts(person)
+
+        code, said = await balas(here, "knowledge", "gaps", "--json")
+        [cluster] = json.loads(said[said.index("[") :])
+        assert (code, cluster["times"], {cluster["question"], *cluster["others"]}) == (
+            0,
+            2,
+            {"boleh bawa kucing ga kak?", "bawa kucing boleh?"},
+        )
+
+        answer = "Boleh, hewan peliharaan boleh masuk ke teras."
+        code, said = await balas(here, "knowledge", "gaps", "accept", str(cluster["id"]), "--answer", answer)
+        assert code == 0
+        assert answer in (tmp_path / "knowledge/learned.md").read_text()
+        code, said = await balas(here, "knowledge", "sync")
+        assert code == 0, said
+        assert "Asking the running agent" in said
+        assert "knowledge/learned.md: 1 added" in said
+
+        person = here.sandbox.phone("+6281234567809")
+        here.sandbox.say(person, "kak kucingku boleh ikut ga")
+        assert await here.texts(person) == ["Boleh, Kak!"]
+        code, said = await balas(here, "knowledge", "gaps")
+        assert "No open questions." in said
