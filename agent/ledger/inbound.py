@@ -23,6 +23,9 @@ _WAITING = (
 
 GivenBack = Literal["unassigned", "closed"]
 
+_LATE = timedelta(minutes=1)
+"""How long after a closing a human's word from before it may be reported."""
+
 _ECHO = timedelta(minutes=10)
 """How long after a message of ours its echo may come in."""
 
@@ -142,10 +145,24 @@ def _sent(connection: Connection, event: MessageSent, now: datetime, rules: Rule
         return Accepted(contact=key)
     contacts.remember(connection, event.contact)
     who = (event.sender.name or event.sender.id) if event.sender else "a colleague"
+    over = _was_before_closing(connection, event, now, rules)
     takeover.begin(connection, key, now, _until(now, rules), who)
+    if over:
+        contacts.resume(connection, key)
     line = history.Line("human", event.text or "[an attachment]", now, message_id=event.message_id)
     history.append(connection, key, [line])
     return Accepted(contact=key)
+
+
+def _was_before_closing(connection: Connection, event: MessageSent, now: datetime, rules: Rules) -> bool:
+    """Whether a human's last word is reported only after the closing that followed it.
+
+    Platforms report a message when the channel has taken it, a closing at once.
+    """
+    state = contacts.load(connection, event.contact.key)
+    if state is None or state.closed_at is None or "closed" not in rules.resume_on:
+        return False
+    return event.sent_at < state.closed_at and now - state.closed_at < _LATE
 
 
 def waiting_rows(connection: Connection, key: ContactKey) -> Sequence[Row[Any]]:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from messaging.sandbox.records import Contact
+from messaging.sandbox.records import Contact, Message
 from tests.acceptance.world import World
 
 
@@ -34,3 +34,22 @@ async def thinking(here: World) -> None:
     async with asyncio.timeout(20):
         while not here.model.busy:
             await asyncio.sleep(0.02)
+
+
+async def write(here: World, contact: Contact, text: str, *, within: float = 20) -> None:
+    """A colleague writes, and the platform has told the agent so. The customer must have written before."""
+    message = here.sandbox.reply_as_human(contact, text, 2)
+    try:
+        async with asyncio.timeout(within):
+            while not _told(here, message):
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(f"the platform did not report {text!r} as sent") from None
+
+
+def _told(here: World, message: Message) -> bool:
+    deliveries = here.sandbox.state.webhooks.deliveries.values()
+    return any(
+        each.event_type == "message.sent" and each.state == "delivered" and str(message.id) in each.body
+        for each in deliveries
+    )

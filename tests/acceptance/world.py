@@ -1,6 +1,9 @@
 """A small world for one test: a platform, a model, and the agent as a process that can be killed and started again."""
 
 import asyncio
+import base64
+import hashlib
+import hmac
 import os
 import signal
 import socket
@@ -19,6 +22,12 @@ from tests.acceptance.stub_model import StubModel, stub_model
 from tests.processes import Process, Start, forked
 
 SECRET = "acceptance-secret"
+
+
+def signed(body: bytes, secret: str = SECRET) -> dict[str, str]:
+    """The headers with which the platform signs a webhook."""
+    signature = base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest()).decode()
+    return {"X-Webhook-Signature": signature}
 
 
 def free_port() -> int:

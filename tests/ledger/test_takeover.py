@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from agent.ledger import confirmations, contacts, history, inbound, outbound, takeover
@@ -99,6 +100,18 @@ async def test_what_gives_back_is_as_configured(database: Database) -> None:
     state = await _accept(database, AssigneeChanged(contact()), only_by_hand)
     assert state.paused(NOW)
     await database.write(lambda connection: contacts.resume(connection, BUDI))
+
+
+async def test_a_last_word_that_is_reported_after_the_closing_begins_no_new_pause(database: Database) -> None:
+    await _accept(database, message(1))
+    await _accept(database, ConversationClosed(contact()), now=NOW + timedelta(seconds=2))
+    last_word = sent(1, by_human=True)
+    assert not (await _accept(database, last_word, now=NOW + timedelta(seconds=3))).paused(NOW + timedelta(seconds=3))
+    lines = await database.read(lambda connection: history.recent(connection, BUDI, 10))
+    assert [line.author for line in lines] == ["human"]
+    at = NOW + timedelta(seconds=4)
+    next_word = replace(sent(2, by_human=True), sent_at=at)
+    assert (await _accept(database, next_word, now=at)).paused(at)
 
 
 async def test_where_everything_is_assigned_an_assignment_may_mean_nothing(database: Database) -> None:
