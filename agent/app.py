@@ -22,7 +22,7 @@ from agent.config.secrets import secret_values
 from agent.delivery.outbox import Outbox
 from agent.engine.embedded import EmbeddedEngine
 from agent.engine.engine import Engine
-from agent.ledger import contacts, inbound, media, turns
+from agent.ledger import broadcasts, contacts, inbound, media, turns
 from agent.ledger.database import Database, SqliteDatabase, open_database
 from agent.ledger.errors import LedgerUnavailable
 from agent.ledger.inbound import Accepted, Rules, Waiting
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from actions.action import Action
     from actions.qris.gateways.gateway import Gateway
     from actions.settings import ActionSettings
+    from agent.broadcasts.feeder import Feeder
     from knowledge import Knowledge
     from messaging.platform import Platform
     from voice import Transcriber
@@ -183,16 +184,30 @@ class Agent:
         """Begin to work: what was left undone first. Without `working` this process only accepts."""
         if isinstance(self.engine, EmbeddedEngine):  # it is alone, so every lease is that of a process that is gone
             await self.database.write(lambda connection: turns.release(connection, self.owner, self.clock()))
+            await self.database.write(broadcasts.release)
         for contact, at in await self.database.read(contacts.due):
             await self.engine.wake(contact, at)
         self._tasks = [asyncio.create_task(self._keep_house(), name="housekeeping")]
         if working:
             self._tasks.append(asyncio.create_task(self.engine.run(self.attendant.see_to), name="engine"))
+            self._tasks.append(asyncio.create_task(self._feeder().run(), name="broadcasts"))
             if self.config.payments.qris is not None:
                 from agent.payments import watch
 
                 watching = watch(self.database, self.clock, self.gateway)
                 self._tasks.append(asyncio.create_task(watching, name="payments"))
+
+    def _feeder(self) -> "Feeder":
+        from agent.broadcasts.feeder import Feeder
+
+        return Feeder(
+            self.database,
+            self.platform,
+            self.engine,
+            zone=self.config.zone,
+            default_language=self.config.default_language,
+            clock=self.clock,
+        )
 
     async def learn(self) -> None:
         """Bring the knowledge base up to date for the first time; the agent is ready after it."""
@@ -314,7 +329,7 @@ async def open_agent(
             config.conversation,
             limits,
             config.language,
-            config.language if config.language != "auto" else "id",
+            config.default_language,
             config.zone,
         )
         notes = FetchLimits(config.voice.largest)

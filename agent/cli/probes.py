@@ -15,12 +15,12 @@ from agent.config import AgentConfig
 from agent.config.language_model import OFFLINE
 from agent.config.secrets import secret_values
 from agent.config.templates import TemplateSettings
+from agent.delivery.templates import template_problem
 from knowledge.settings import EndpointSettings
 
 if TYPE_CHECKING:
     import httpx
 
-    from messaging.types import ChannelTemplate
 
 _SECONDS = 10.0
 _OPENAI = "https://api.openai.com/v1"
@@ -173,31 +173,12 @@ def _templates(
         from messaging import open_platform
 
         listed = await open_platform(config.messaging, client).templates()
-        problems = [problem for template in declared if (problem := _template_problem(template, listed))]
+        problems = [problem for template in declared if (problem := template_problem(template, listed))]
         if problems:
             raise _Failed("; ".join(problems))
         return f", {len(declared)} declared"
 
     return ask
-
-
-def _template_problem(template: TemplateSettings, listed: "Sequence[ChannelTemplate]") -> str | None:
-    from messaging.aelyst.templates import fill
-    from messaging.errors import Invalid
-
-    same_name = [one for one in listed if one.name == template.name]
-    found = next((one for one in same_name if one.language == template.language), None)
-    if found is None:
-        languages = ", ".join(sorted(str(one.language) for one in same_name))
-        there = f"; it is there in {languages}" if languages else ""
-        return f"the platform has no template {template.name!r} in {template.language!r}{there}"
-    if found.status is not None and found.status.lower() != "approved":
-        return f"the template {template.name!r} is {found.status}, so it cannot be sent"
-    try:
-        fill(found, template.parameters)
-    except Invalid as error:
-        return error.message
-    return None
 
 
 def _fetched(client: "httpx.AsyncClient", url: str, key: str) -> Callable[[], Awaitable[str]]:

@@ -87,6 +87,11 @@ class AgentConfig(Settings):
         return self._folder / Path(path).expanduser()
 
     @property
+    def default_language(self) -> str:
+        """The language of texts for somebody whose language is not known."""
+        return "id" if self.language == "auto" else self.language
+
+    @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
 

@@ -70,13 +70,18 @@ class Document:
         return self.keys.get(path) or self.mark(path)
 
 
-def read(data: bytes, environment: Mapping[str, str]) -> Document:
-    """Parse agent.yaml. A file that is not YAML at all gives an empty document with one problem."""
+def read(
+    data: bytes, environment: Mapping[str, str], *, needs: str = "an agent needs at least `name` and `instructions`"
+) -> Document:
+    """Parse agent.yaml, or another file of ours, which `needs` something else.
+
+    A file that is not YAML at all gives an empty document with one problem.
+    """
     document = Document()
     try:
         root = _compose(_decode(data))
         if root is None:
-            raise _Unreadable(Mark(1, 1), "the file is empty; an agent needs at least `name` and `instructions`")
+            raise _Unreadable(Mark(1, 1), f"the file is empty; {needs}")
         if not isinstance(root[1], MappingNode):
             found = "a list" if isinstance(root[1], SequenceNode) else "a single value"
             raise _Unreadable(

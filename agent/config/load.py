@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from agent.config.config import AgentConfig
 from agent.config.document import Document, Problem, read
@@ -17,6 +17,8 @@ from agent.config.semantics import contradictions, doubts
 from agent.errors import InputError
 
 FILE = "agent.yaml"
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def loads(text: str | bytes, *, file: str | Path = FILE, environment: Mapping[st
     """
     _, config, problems = _understand(text, file, environment)
     if problems or config is None:
-        raise ConfigErrors(_listed(problems, file))
+        raise ConfigErrors(listed(problems, file))
     return config
 
 
@@ -75,9 +77,9 @@ def examine_text(
     document, config, problems = _understand(text, file, environment)
     return Examination(
         config=None if problems else config,
-        errors=_listed(problems, file),
-        warnings=_listed(doubts(config, document) if config else [], file),
-        inactive=_listed(inactive_keys(config, document) if config else [], file),
+        errors=listed(problems, file),
+        warnings=listed(doubts(config, document) if config else [], file),
+        inactive=listed(inactive_keys(config, document) if config else [], file),
     )
 
 
@@ -102,14 +104,15 @@ def _understand(
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     folder = Path(file).parent
     document = read(data, environment_of(folder) if environment is None else environment)
-    config, problems = _validate(document)
+    config, problems = validate(document, AgentConfig)
     if config is not None:
         config._folder = folder
         problems = contradictions(config, document)
     return document, config, [*document.problems, *problems]
 
 
-def _listed(problems: Iterable[Problem], file: str | Path) -> tuple[ConfigError, ...]:
+def listed(problems: Iterable[Problem], file: str | Path) -> tuple[ConfigError, ...]:
+    """The problems of a file in its order."""
     ordered = sorted(problems, key=lambda problem: problem.mark)
     return tuple(ConfigError(str(file), problem.mark, _one_line(problem.message)) for problem in ordered)
 
@@ -119,15 +122,16 @@ def _one_line(text: str) -> str:
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
-def _validate(document: Document) -> tuple[AgentConfig | None, list[Problem]]:
+def validate(document: Document, root: type[Model]) -> tuple[Model | None, list[Problem]]:
+    """The document as a value of `root`, or everything that is wrong with it."""
     if not document.value and document.problems:
         return None, []  # not YAML at all: what is missing from it says nothing
     try:
-        return AgentConfig.model_validate(document.value), []
+        return root.model_validate(document.value), []
     except ValidationError as error:
         blank = empty_sections(error, document)
         if not blank:
-            return None, problems_of(error, document, AgentConfig)
+            return None, problems_of(error, document, root)
     for *parent, key in blank:
         holder: Any = document.value
         for step in parent:
@@ -137,6 +141,6 @@ def _validate(document: Document) -> tuple[AgentConfig | None, list[Problem]]:
             path = (*parent, str(key))
             document.emptied[path] = ("", document.key(path))
     try:
-        return AgentConfig.model_validate(document.value), []
+        return root.model_validate(document.value), []
     except ValidationError as error:
-        return None, problems_of(error, document, AgentConfig)
+        return None, problems_of(error, document, root)

@@ -1,10 +1,13 @@
-"""The reference page of agent.yaml, written from its JSON Schema: `python -m agent.config.reference > docs/reference/agent-yaml.md`."""
+"""The reference page of a file of settings, written from its JSON Schema: `balas check --reference > docs/reference/agent-yaml.md`."""
 
 import json
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
+
+from pydantic import BaseModel
 
 from agent.config._models import alternatives, is_model
 from agent.config.config import AgentConfig
@@ -12,47 +15,61 @@ from agent.config.schema import REFERENCE, json_schema
 from settings import Planned
 
 _HEAD = """\
-<!-- Written by `balas check --reference`; change the descriptions in the settings models instead. -->
+<!-- Written by `{command}`; change the descriptions in the settings models instead. -->
 
-# agent.yaml
+# {file}
 
-Every key, its type, its default and what it does. How the file works is told in [configuration](../configuration.md).
+Every key, its type, its default and what it does. How the file works is told in {guide}.
 
 - **duration**: a number with a unit, `0.3s`, `15m`, `12h`, `7d`, or several: `1h30m`
 - **rate**: a count and a span, `5/s`, `100/min`, `30/10s`
 - **size**: bytes, or a number with a unit, `500KB`, `16MB`
-- **secret**: text that is never shown; take it from the environment, `${NAME}`
-- **texts**: a text, or one for each language: `{id: …, en: …}`
+- **secret**: text that is never shown; take it from the environment, `${{NAME}}`
+- **texts**: a text, or one for each language: `{{id: …, en: …}}`
 
 `[]` behind a key stands for each entry of a list, `.*` for keys that you name yourself.
 """
 
 
-def page() -> str:
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A file that has a page: its settings model, its name, the command that writes the page, and where the guide is."""
+
+    root: type[BaseModel]
+    file: str
+    command: str
+    guide: str
+
+
+AGENT = Subject(AgentConfig, "agent.yaml", "balas check --reference", "[configuration](../configuration.md)")
+
+
+def page(subject: Subject = AGENT) -> str:
     """The whole page, as Markdown."""
-    schema = json_schema()
-    names = _Page(schema, {})
+    schema = json_schema(subject.root, subject.file)
+    names = _Page(schema, {}, subject)
     for _ in names.lines():  # the first reading finds out which parts there are, so that the second can link to them
         pass
-    return "\n".join(_Page(schema, names.places).lines())
+    return "\n".join(_Page(schema, names.places, subject).lines())
 
 
 class _Page:
     """`places` says under which key each part is described: where it is met first."""
 
-    def __init__(self, schema: dict[str, Any], places: dict[str, str]) -> None:
+    def __init__(self, schema: dict[str, Any], places: dict[str, str], subject: Subject) -> None:
         self._schema = schema
         self._parts: dict[str, Any] = schema["$defs"]
         self._known = places
         self.places: dict[str, str] = {}
         self._waiting: list[tuple[str, str]] = []
-        self._planned = planned_fields()
+        self._subject = subject
+        self._planned = planned_fields(subject.root)
 
     def lines(self) -> Iterator[str]:
-        yield _HEAD
+        yield _HEAD.format(file=self._subject.file, command=self._subject.command, guide=self._subject.guide)
         yield "## The parts"
         yield ""
-        yield from self._table(self._schema, "", "AgentConfig")
+        yield from self._table(self._schema, "", self._subject.root.__name__)
         for path, part in self._parts_in_order():
             described = self._parts[part]
             yield f"{'#' * (3 if '.' in path else 2)} `{path}`{self._kind(path, part)}"
@@ -161,10 +178,10 @@ _SIZE = "a size"
 _SPELT = {"duration", "rate", "texts"}  # the head of the page says how they are written
 
 
-def planned_fields() -> dict[tuple[str, str], str]:
+def planned_fields(root: type[BaseModel] = AgentConfig) -> dict[tuple[str, str], str]:
     """What is missing behind each key that is marked `Planned`, by the model's name and the key."""
     found: dict[tuple[str, str], str] = {}
-    waiting: list[Any] = [AgentConfig]
+    waiting: list[Any] = [root]
     seen: set[Any] = set()
     while waiting:
         model = waiting.pop()
@@ -209,7 +226,7 @@ def _is_short(example: Any) -> bool:
 
 
 def _yaml(value: Any) -> str:
-    """A value on one line, as agent.yaml would have it."""
+    """A value on one line, as the file would have it."""
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, list):

@@ -3,10 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
-from pydantic import ByteSize, SecretStr
+from pydantic import BaseModel, ByteSize, SecretStr
 from pydantic.json_schema import GenerateJsonSchema
 
 from agent.config.config import AgentConfig
+from agent.config.hours import OpenRange
 from settings import Rate, format_duration
 
 REFERENCE = {"type": "string", "pattern": r"\$\{"}
@@ -30,14 +31,16 @@ class _Generator(GenerateJsonSchema):
                 return str(dft)
             case SecretStr():
                 return dft.get_secret_value()
+            case (OpenRange(), *_):
+                return ", ".join(map(str, dft))
             case ByteSize():
                 return dft.human_readable(decimal=dft % 1000 == 0).replace(".0", "")
         return super().encode_default(dft)
 
 
-def json_schema() -> dict[str, Any]:
-    """The schema of the whole file. Where a number, a choice or a form is wanted, `${NAME}` is right too."""
-    schema = AgentConfig.model_json_schema(mode="validation", schema_generator=_Generator)
+def json_schema(root: type[BaseModel] = AgentConfig, title: str = "agent.yaml") -> dict[str, Any]:
+    """The schema of a whole file. Where a number, a choice or a form is wanted, `${NAME}` is right too."""
+    schema = root.model_json_schema(mode="validation", schema_generator=_Generator)
     described: dict[str, Any] = _opened(schema)
     for part in _INTERNAL:
         described["$defs"].pop(part, None)
@@ -45,7 +48,7 @@ def json_schema() -> dict[str, Any]:
         if "$ref" in part or part.get("type") == "array":  # a part whose keys are all commented out is empty
             about = {key: part.pop(key) for key in ("description", "default", "examples") if key in part}
             described["properties"][name] = {"anyOf": [part, {"type": "null"}], **about}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "agent.yaml"} | described
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title} | described
 
 
 def _opened(schema: Any) -> Any:

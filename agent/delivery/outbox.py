@@ -13,7 +13,8 @@ from actions.action import ChangeTags, CloseConversation, Comment, SetLifecycle,
 from agent.delivery import retry, window
 from agent.delivery.tasks import Assign, OpenConversation
 from agent.faults import point
-from agent.ledger import contacts, outbound
+from agent.ledger import broadcasts, contacts, outbound
+from agent.ledger.codec import BROADCAST
 from agent.ledger.database import Database
 from agent.ledger.outbound import Delivery
 from messaging.errors import NotFound, PlatformError
@@ -156,8 +157,9 @@ class Outbox:
         next_attempt_at: datetime | None = None,
     ) -> None:
         now = self._clock()
-        await self._database.write(
-            lambda connection: outbound.mark(
+
+        def write(connection: Connection) -> None:
+            outbound.mark(
                 connection,
                 delivery.id,
                 state,
@@ -166,7 +168,10 @@ class Outbox:
                 message_id=message_id,
                 next_attempt_at=next_attempt_at,
             )
-        )
+            if state == "sent" and delivery.lane == BROADCAST:
+                broadcasts.sent(connection, delivery.id, delivery.contact, message_id, now)
+
+        await self._database.write(write)
 
     async def _perform(self, delivery: Delivery) -> str | None:
         """One request to the platform; the message id, for a message."""

@@ -17,6 +17,9 @@ DeskTask: TypeAlias = (
 
 Deliverable: TypeAlias = Outbound | DeskTask
 
+BROADCAST = "broadcast"
+"""The lane of messages to many: one that must wait never holds an answer up."""
+
 _DELIVERABLES: dict[str, type] = {kind.__name__: kind for kind in (*get_args(Outbound), *get_args(DeskTask))}
 
 

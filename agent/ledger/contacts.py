@@ -72,9 +72,13 @@ def find(connection: Connection, needle: str) -> list[ContactState]:
     by_id = select(table).where(table.c.id == identifier)
     rows = connection.execute(by_id.where(table.c.platform == platform) if platform else by_id).all()
     if not rows:
-        everybody = connection.execute(select(table)).all()
-        rows = [row for row in everybody if needle in (row.profile.get("phone"), row.profile.get("email"))]
+        return [state for state in every(connection) if needle in (state.contact.phone, state.contact.email)]
     return [_state(row) for row in rows]
+
+
+def every(connection: Connection) -> list[ContactState]:
+    """All contacts."""
+    return [_state(row) for row in connection.execute(select(table)).all()]
 
 
 def remember(connection: Connection, contact: Contact, **columns: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, update
 
-from agent.ledger.codec import Deliverable, lane, pack, unpack
+from agent.ledger.codec import BROADCAST, Deliverable, lane, pack, unpack
 from agent.ledger.schema import outbound as table
 from agent.ledger.statements import at, change, insert_new, where
 from messaging.types import ContactKey
@@ -51,7 +51,7 @@ _BEGUN = select(table.c.turn).where(
 _KNOWN = select(table.c.n).where(where(table, "platform", "platform_message_id")).limit(1)
 _ON_THE_WAY = select(table.c.payload).where(
     where(table, "platform", "contact"),
-    table.c.lane == "message",
+    table.c.lane.in_(("message", BROADCAST)),
     or_(
         table.c.state.in_(("sending", "uncertain")),
         and_(table.c.state == "sent", table.c.sent_at > at("since")),
@@ -105,8 +105,13 @@ def add(
     now: datetime,
     channel: str | None = None,
     turn: str | None = None,
+    own_lane: str | None = None,
+    send_at: datetime | None = None,
 ) -> None:
-    """Queue deliveries of a contact. Their ids are `prefix/0`, `prefix/1` …: adding twice adds once."""
+    """Queue deliveries of a contact. Their ids are `prefix/0`, `prefix/1` …: adding twice adds once.
+
+    They are sent from `send_at` on, else at once. In a lane of their own they wait for nothing else, and nothing for them.
+    """
     for position, content in enumerate(contents):
         insert_new(
             connection,
@@ -114,12 +119,12 @@ def add(
             id=f"{prefix}/{position}",
             platform=key.platform,
             contact=key.id,
-            lane=lane(content),
+            lane=own_lane or lane(content),
             channel=channel,
             payload=pack(content),
             state="pending",
             attempts=0,
-            next_attempt_at=now,
+            next_attempt_at=send_at or now,
             created_at=now,
             turn=turn,
         )

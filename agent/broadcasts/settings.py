@@ -1,0 +1,220 @@
+"""The file of a broadcast: what is said, to whom, when, and how fast."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
+
+from agent.config.facts import check_facts
+from agent.config.hours import DAYS, Hours, Ranges, parse_ranges
+from agent.config.texts import Text
+from settings import Duration, Rate, Settings
+
+_ROW = re.compile(r"\{\s*row\.(?P<column>[^{}|]+?)\s*(?:\|(?P<instead>[^{}]*))?\}")
+_PLATFORM_ONLY = ("any_tag", "all_tags", "no_tag", "lifecycle", "fields")
+
+
+def _checked(text: str) -> str:
+    """The text itself; braces may hold columns of the CSV file and facts of the contact."""
+    check_facts(_ROW.sub("", text))
+    return text
+
+
+def _checked_text(text: Text) -> Text:
+    for words in text.by_language.values():
+        _checked(words)
+    return text
+
+
+def columns_in(text: str) -> Iterator[str]:
+    """The columns of the CSV file that a text uses: `{row.code}` → `code`."""
+    for match in _ROW.finditer(text):
+        yield match["column"]
+
+
+def fill_row(text: str, row: Mapping[str, str]) -> str:
+    """The text with the columns of a row; an empty one leaves `{row.code|what stands after the bar}`.
+
+    Braces inside a value stay what they are, and are not taken for facts of the contact.
+    """
+
+    def write(match: re.Match[str]) -> str:
+        value = row.get(match["column"], "").strip() or (match["instead"] or "").strip()
+        return value.replace("{", "(").replace("}", ")")
+
+    return _ROW.sub(write, text)
+
+
+def _local_time(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return datetime.fromisoformat(value.strip())
+    except ValueError:
+        raise ValueError(f"{value!r} is not a date and time; write e.g. 2026-12-01 09:00") from None
+
+
+StartTime = Annotated[
+    datetime,
+    BeforeValidator(_local_time),
+    PlainSerializer(lambda at: at.isoformat()),
+    WithJsonSchema({"type": "string", "examples": ["2026-12-01 09:00"]}),
+]
+
+
+def _some_hours(value: object) -> object:
+    ranges = parse_ranges(value)
+    if not ranges:
+        raise ValueError('closed all day, nothing would ever be sent; write e.g. "08:00-20:00"')
+    return ranges
+
+
+class AudienceFilter(Settings):
+    """Who gets it: contacts for whom all of these hold. Without any condition: everybody."""
+
+    of: Literal["platform", "ledger"] = Field(
+        default="platform",
+        description="Whose contacts: all that the `platform` has, or those of the `ledger`, who have written to this agent.",
+    )
+    any_tag: tuple[str, ...] = Field(
+        default=(), description="They have one of these tags.", examples=[["vip", "reseller"]]
+    )
+    all_tags: tuple[str, ...] = Field(default=(), description="They have all of these tags.")
+    no_tag: tuple[str, ...] = Field(default=(), description="They have none of these tags.")
+    lifecycle: tuple[str, ...] = Field(default=(), description="They are at one of these lifecycle stages.")
+    fields: dict[str, str] = Field(
+        default_factory=dict,
+        description="Custom fields, with the value each must have.",
+        examples=[{"city": "Bandung"}],
+    )
+    language: tuple[str, ...] = Field(
+        default=(), description="Their language is one of these.", examples=[["id", "ms"]]
+    )
+    country: tuple[str, ...] = Field(default=(), description="Their country (two letters) is one of these.")
+    channel: tuple[str, ...] = Field(
+        default=(),
+        description="They last wrote to this agent on one of these kinds of channel.",
+        examples=[["whatsapp_cloud"]],
+    )
+    wrote_within: Duration | None = Field(
+        default=None, description="They wrote to this agent within this time.", examples=["30d"]
+    )
+    silent_for: Duration | None = Field(
+        default=None, description="They have not written to this agent for this long, or never.", examples=["60d"]
+    )
+
+    @model_validator(mode="after")
+    def _known_to_the_ledger(self) -> "AudienceFilter":
+        wrong = [name for name in _PLATFORM_ONLY if getattr(self, name)]
+        if self.of == "ledger" and wrong:
+            raise ValueError(f"{', '.join(wrong)}: only the platform knows that; write of: platform")
+        return self
+
+
+class AudienceSettings(Settings):
+    """To whom it goes: the rows of a CSV file, or the contacts that a filter finds."""
+
+    csv: str | None = Field(
+        default=None,
+        description="A CSV file with a column `phone`, `email` or `id` (of the contact on the platform). `first_name`, "
+        "`last_name` and `language` are used for contacts that are new; all columns can be used as `{row.column}`.",
+        examples=["pelanggan.csv"],
+    )
+    country: str = Field(
+        default="ID", pattern="^[A-Z]{2}$", description="The country of phone numbers that are written without one."
+    )
+    filter: AudienceFilter | None = Field(default=None, description="Which contacts, instead of a file.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "AudienceSettings":
+        if (self.csv is None) == (self.filter is None):
+            raise ValueError("name either a csv file or a filter")
+        return self
+
+
+class BroadcastTemplate(Settings):
+    """A message template of the platform, for everybody whose 24-hour window is closed."""
+
+    name: str = Field(min_length=1, description="Name of the template on the platform.")
+    language: str = Field(default="id", description="Its language code.")
+    parameters: tuple[Annotated[str, AfterValidator(_checked)], ...] = Field(
+        default=(),
+        description="The texts for its placeholders, in order. `{contact.first_name}` and `{row.column}` are filled in, "
+        "`{contact.first_name|Kak}` says what stands there when it is not known.",
+    )
+
+
+class PriceSettings(Settings):
+    """What a message costs, in rupiah, for the estimate before it is sent. Ask your platform: prices change."""
+
+    text: int = Field(default=0, ge=0, description="A text inside the 24-hour window.")
+    template: int = Field(default=0, ge=0, description="A template message.", examples=[600])
+    countries: dict[Annotated[str, Field(pattern="^[A-Z]{2}$")], Annotated[int, Field(ge=0)]] = Field(
+        default_factory=dict,
+        description="A template message to phone numbers of these countries, where it differs.",
+        examples=[{"MY": 1400, "SG": 1100}],
+    )
+
+
+class BroadcastSettings(Settings):
+    """One message to many. `name` is its identity: the same name again goes on, and never sends twice."""
+
+    name: str = Field(
+        pattern="^[A-Za-z_][A-Za-z0-9_-]{0,63}$",
+        description="What it is called. The same name is the same broadcast: nobody gets it twice.",
+        examples=["promo-desember"],
+    )
+    audience: AudienceSettings = Field(description="To whom it goes.")
+    text: Annotated[Text, AfterValidator(_checked_text)] | None = Field(
+        default=None,
+        description="What is said where free text is allowed; `{contact.first_name}` and `{row.column}` are filled in. Without a "
+        "text the template is sent to everybody.",
+    )
+    template: BroadcastTemplate | None = Field(
+        default=None, description="What is sent where free text is not allowed; null: those contacts are skipped."
+    )
+    channel: str | None = Field(
+        default=None,
+        description="The channel to send on: its id, name or kind on the platform. Null: the one each contact last wrote on, or "
+        "the only one there is.",
+        examples=["whatsapp_cloud"],
+    )
+    at: StartTime | None = Field(
+        default=None,
+        description="When it begins, in the business's time zone; null: at once.",
+        examples=["2026-12-01 09:00"],
+    )
+    between: Annotated[Ranges, BeforeValidator(_some_hours)] = Field(
+        default=parse_ranges("08:00-20:00"),
+        description="The hours of the day in which it is sent, in the business's time zone; it rests in between. "
+        '"00:00-24:00": at any time.',
+        examples=["09:00-12:00, 13:00-17:00"],
+    )
+    rate: Rate = Field(
+        default=Rate(60, timedelta(minutes=1)),
+        description="How fast: so many messages in a span of time. Answers to customers never wait for it.",
+        examples=["60/min"],
+    )
+    price: PriceSettings = Field(default_factory=PriceSettings, description="What a message costs.")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "BroadcastSettings":
+        if self.text is None and self.template is None:
+            raise ValueError("nothing to send; write a text, a template, or both")
+        return self
+
+    def hours(self) -> Hours:
+        """`between` for every day of the week."""
+        return Hours(**dict.fromkeys(DAYS, self.between))
+
+    def columns(self) -> set[str]:
+        """The columns of the CSV file that its texts use."""
+        texts = [*self.text.by_language.values()] if self.text else []
+        texts += self.template.parameters if self.template else ()
+        return {column for text in texts for column in columns_in(text)}
+
+    def content(self) -> dict[str, Any]:
+        """What is said, as JSON: one broadcast cannot say two things."""
+        return self.model_dump(mode="json", include={"text", "template"})

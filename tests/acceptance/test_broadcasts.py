@@ -1,0 +1,207 @@
+"""One message to many, through real processes and the local platform: each once, whatever happens on the way."""
+
+import asyncio
+import random
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+
+from tests.acceptance.campaign import Campaign, numbers
+from tests.acceptance.world import World, world
+
+
+def received(here: World) -> Counter[str]:
+    """How many templates each phone number got."""
+    book = here.sandbox.state.contacts
+    templates = [message for message in here.sandbox.sent() if message.content["type"] == "whatsapp_template"]
+    return Counter(str(book.get(message.contact).phone) for message in templates)
+
+
+async def test_a_dry_run_counts_everybody_and_sends_nothing(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        campaign = Campaign(here)
+        campaign.write([], price={"template": 500})
+        campaign.csv(
+            "phone;first_name\n+6281234567801;Sari\n0812-3456-7802;Budi\n0812;Salah\n\n6281234567801;Sari lagi\n8.12E+11;Excel\n;Kosong\n"
+        )
+        code, output = await campaign.run("--dry-run")
+        assert code == 0, output
+        assert "to send     2 (2 template; 2 id)" in output
+        assert "cost        Rp1.000" in output
+        assert "orang.csv:4: '0812' is no phone number of ID: it is too short" in output
+        assert "orang.csv:6: +6281234567801 is on line 2 already" in output
+        assert "orang.csv:7: '8.12E+11' was rounded by a spreadsheet" in output
+        assert "orang.csv:8: no phone number, e-mail address or id" in output
+        assert "Halo Sari, ada yang bisa kami bantu?" in output
+        assert "says how to stop" in output
+        await here.start()
+        await here.settled(3)
+        assert not here.sandbox.sent()
+        code, output = await campaign.run("--report")
+        assert (code, output.strip()) == (1, "no broadcast 'promo' is recorded; `balas broadcast` lists them")
+
+
+async def test_a_hundred_get_it_once_each_through_kills_and_restarts(tmp_path: Path) -> None:
+    people = numbers(100)
+    async with world(tmp_path) as here:
+        campaign = Campaign(here)
+        campaign.write(people)
+        await campaign.send()
+        dice = random.Random(20261121)
+        for point in ("broadcast-taken:2", "broadcast-queued:7", "before-send:9", "sent:5"):
+            await here.start(environment={"BALAS_KILL_AT": point})
+            await here.died(60)
+        for _ in range(2):
+            await here.start()
+            before = len(here.sandbox.sent())
+            while len(here.sandbox.sent()) < before + 5:
+                await asyncio.sleep(0.02)
+            await asyncio.sleep(dice.uniform(0.0, 0.4))
+            await here.kill()
+        assert 0 < len(here.sandbox.sent()) < 100, "the kills came too late to prove anything"
+        await here.start()
+        report = await campaign.finished()
+        assert report["counts"] == {"waiting": 0, "sending": 0, "sent": 100, "skipped": 0, "failed": 0}
+        assert received(here) == Counter(people)
+        again = await campaign.send()
+        assert "nobody new" in again
+        await here.settled(3)
+        assert received(here) == Counter(people)
+
+
+async def test_a_longer_list_under_the_same_name_reaches_the_new_ones_only(tmp_path: Path) -> None:
+    people = numbers(8)
+    async with world(tmp_path) as here:
+        campaign = Campaign(here)
+        campaign.write(people[:5])
+        await here.start()
+        await campaign.send()
+        await campaign.finished()
+        campaign.write(people)
+        assert "recorded: 3 recipients" in await campaign.send()
+        await campaign.finished()
+        assert received(here) == Counter(people)
+        campaign.settings["template"]["parameters"] = ["Kak"]
+        campaign.save()
+        code, output = await campaign.run("--yes")
+        assert code == 1
+        assert "'promo' was recorded with another template; give a new broadcast a name of its own" in output
+
+
+async def test_a_pause_takes_hold_at_once_and_a_resume_goes_on(tmp_path: Path) -> None:
+    people = numbers(60)
+    async with world(tmp_path) as here:
+        campaign = Campaign(here)
+        campaign.write(people, rate="10/s")
+        await here.start()
+        await campaign.send()
+        while len(here.sandbox.sent()) < 10:
+            await asyncio.sleep(0.02)
+        code, output = await campaign.run("--pause")
+        assert code == 0, output
+        await asyncio.sleep(1)
+        stopped = len(here.sandbox.sent())
+        assert stopped < 60
+        await asyncio.sleep(3)
+        assert len(here.sandbox.sent()) == stopped
+        assert (await campaign.report())["counts"]["waiting"] == 60 - stopped
+        await campaign.run("--resume")
+        await campaign.finished()
+        assert received(here) == Counter(people)
+
+
+async def test_who_says_stop_in_the_middle_gets_nothing_more_and_the_model_knows_what_was_sent(tmp_path: Path) -> None:
+    people = numbers(30)
+    async with world(tmp_path) as here:
+        here.model.answer = lambda asked: "Jawaban"
+        last, first = here.sandbox.phone(people[-1], "Terakhir"), here.sandbox.phone(people[0], "Pertama")
+        campaign = Campaign(here)
+        campaign.write(people, rate="5/s")
+        await here.start()
+        await campaign.send()
+        await here.texts(first)
+        here.sandbox.say(last, "stop")
+        here.sandbox.say(first, "promonya sampai kapan?")
+        report = await campaign.finished()
+        assert report["counts"]["sent"] == 29
+        assert [(each["reason"], each["count"]) for each in report["reasons"]] == [("the contact opted out", 1)]
+        assert people[-1] not in received(here)
+        seen = [str(message) for asked in here.model.asked for message in asked.messages]
+        assert any("Halo Pertama, ada yang bisa kami bantu?" in message for message in seen)
+
+
+async def test_an_answer_does_not_wait_for_a_broadcast_of_five_hundred(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        campaign = Campaign(here)
+        campaign.write(numbers(500), rate="20/s")
+        budi = here.sandbox.phone("+6281234567802")
+        await here.start()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        here.sandbox.say(budi, "buka jam berapa?")
+        await here.texts(budi)
+        alone = loop.time() - began
+        await campaign.send()
+        while len(here.sandbox.sent()) < 40:
+            await asyncio.sleep(0.02)
+        after = here.sandbox.sent(budi)[-1]
+        began = loop.time()
+        here.sandbox.say(budi, "alamatnya di mana?")
+        await here.texts(budi, after=after)
+        beside = loop.time() - began
+        assert len(here.sandbox.sent()) < 450, "the broadcast was over already"
+        assert beside < alone + 2
+
+
+async def test_a_platform_in_trouble_delays_a_broadcast_and_doubles_nothing(tmp_path: Path) -> None:
+    people = numbers(30)
+    async with world(tmp_path) as here:
+        campaign = Campaign(here)
+        campaign.write(people)
+        await campaign.send()
+        here.sandbox.fault("rate_limited", times=12, seconds=1)
+        here.sandbox.fault("server_error", times=6)
+        here.sandbox.fault("drop_answer", times=3, seconds=0.1)
+        await here.start()
+        report = await campaign.finished(120)
+        assert report["counts"]["sent"] == 30
+        assert received(here) == Counter(people)
+
+
+async def test_inside_the_window_the_text_is_sent_and_outside_it_the_template(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        here.model.answer = lambda asked: "Jawaban"
+        await here.start()
+        near = here.sandbox.phone("+6281234567801")
+        here.sandbox.say(near, "halo, buka jam berapa?")
+        await here.texts(near)
+        campaign = Campaign(here)
+        campaign.write(
+            ["+6281234567801", "+6281234567802"],
+            text="Halo {contact.first_name}, kode {row.first_name}. Balas STOP untuk berhenti.",
+        )
+        output = await campaign.send()
+        assert "to send     2 (1 text, 1 template; 2 id)" in output
+        await campaign.finished()
+        assert "Halo Sari, kode Orang0. Balas STOP untuk berhenti." in await here.texts(near, count=2)
+        assert received(here) == Counter(["+6281234567802"])
+
+
+async def test_a_broadcast_waits_for_its_time_and_a_cancelled_one_never_comes(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        campaign = Campaign(here)
+        soon = here.sandbox.state.options.clock() + timedelta(seconds=6)
+        campaign.write(numbers(3), at=soon.isoformat())
+        later = Campaign(here, {**campaign.settings, "name": "lain"})
+        await here.start()
+        await campaign.send()
+        later.save()
+        await later.send()
+        code, output = await later.run("--cancel")
+        assert code == 0, output
+        await asyncio.sleep(1)
+        assert not here.sandbox.sent()
+        campaign.save()
+        await campaign.finished()
+        assert here.sandbox.sent()[0].at >= soon
+        assert len(here.sandbox.sent()) == 3
