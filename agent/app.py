@@ -19,9 +19,10 @@ from agent import logging
 from agent.attendant import Attendant
 from agent.config import AgentConfig
 from agent.config.secrets import secret_values
+from agent.delivery.followups import FollowUps
 from agent.delivery.outbox import Outbox
 from agent.engine.embedded import EmbeddedEngine
-from agent.engine.engine import Engine
+from agent.engine.engine import NEAR, Engine
 from agent.ledger import broadcasts, contacts, inbound, media, turns
 from agent.ledger.database import Database, SqliteDatabase, open_database
 from agent.ledger.errors import LedgerUnavailable
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from actions.qris.gateways.gateway import Gateway
     from actions.settings import ActionSettings
     from agent.broadcasts.feeder import Feeder
+    from agent.config.followups import FollowUpRule
+    from agent.ledger.followups import Plan
     from knowledge import Knowledge
     from messaging.platform import Platform
     from voice import Transcriber
@@ -185,8 +188,7 @@ class Agent:
         if isinstance(self.engine, EmbeddedEngine):  # it is alone, so every lease is that of a process that is gone
             await self.database.write(lambda connection: turns.release(connection, self.owner, self.clock()))
             await self.database.write(broadcasts.release)
-        for contact, at in await self.database.read(contacts.due):
-            await self.engine.wake(contact, at)
+        await self._sweep()
         self._tasks = [asyncio.create_task(self._keep_house(), name="housekeeping")]
         if working:
             self._tasks.append(asyncio.create_task(self.engine.run(self.attendant.see_to), name="engine"))
@@ -237,17 +239,21 @@ class Agent:
             await asyncio.sleep(0.02)
 
     async def _keep_house(self) -> None:
-        """Every ten seconds: see to contacts whom another process made due. Every hour: drop expired files."""
+        """Every ten seconds: see to contacts who come due, whoever said so. Every hour: drop expired files."""
         for seconds in count(0, int(SWEEP.total_seconds())):
             try:
                 if seconds % 3600 == 0:
                     await self.database.write(lambda connection: media.sweep(connection, self.clock()))
-                overdue = await self.database.read(lambda connection: contacts.due(connection, self.clock()))
-                for contact, at in overdue:
-                    await self.engine.wake(contact, at)
+                await self._sweep()
             except LedgerUnavailable as error:
                 log.error("ledger_unavailable", reason=str(error))
             await asyncio.sleep(SWEEP.total_seconds())
+
+    async def _sweep(self) -> None:
+        """Wake everybody who is due before the next sweep; who is due later costs nothing until then."""
+        soon = self.clock() + NEAR
+        for contact, at in await self.database.read(lambda connection: contacts.due(connection, soon)):
+            await self.engine.wake(contact, at)
 
 
 async def _warm(transcriber: "Transcriber") -> None:
@@ -331,6 +337,7 @@ async def open_agent(
             config.language,
             config.default_language,
             config.zone,
+            tuple(_plan(rule) for rule in config.followups.rules),
         )
         notes = FetchLimits(config.voice.largest)
         due = partial(quiet.due, window=config.conversation.quiet_window)
@@ -344,7 +351,11 @@ async def open_agent(
             quiet=due,
             clock=clock,
         )
-        attendant = Attendant(database, runner, Outbox(database, platform, owner=owner, clock=clock), due=due)
+        outbox = Outbox(database, platform, owner=owner, clock=clock)
+        followups = FollowUps(
+            database, config.followups, hours=config.conversation.hours, zone=config.zone, clock=clock
+        )
+        attendant = Attendant(database, runner, outbox, followups, due=due, clock=clock)
         agent = Agent(
             config=config,
             database=database,
@@ -373,6 +384,12 @@ async def _open_engine(config: AgentConfig, storage: str | None, stack: AsyncExi
     await engine.open()
     stack.push_async_callback(engine.aclose)
     return engine
+
+
+def _plan(rule: "FollowUpRule") -> "Plan":
+    from agent.ledger.followups import Plan
+
+    return Plan(rule.name, rule.after, rule.when.model_dump(exclude_none=True), rule.text.in_language)
 
 
 def _read_file(folder: Path, path: str) -> tuple[bytes, str, str]:

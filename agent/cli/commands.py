@@ -45,6 +45,7 @@ GROUPS: Final[dict[str, tuple[Command, ...]]] = {
         Command("actions", "agent.cli.actions:app", "List, call and import actions."),
         Command("voice", "agent.cli.voice:app", "Fetch a speech model; transcribe a file."),
         Command("qris", "agent.cli.qris:app", "Read and make QRIS payment codes."),
+        Command("followups", "agent.cli.followups:app", "Messages that are sent later; call one off."),
         Command("ledger", "agent.cli.ledger:app", "Look into what happened; retry what failed."),
     ),
 }

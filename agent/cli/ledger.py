@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from agent.app import now, open_ledger
 from agent.config import load
 from agent.errors import InputError
-from agent.ledger import contacts, history, outbound, status, steps
+from agent.ledger import contacts, followups, history, outbound, status, steps
 
 app = typer.Typer(no_args_is_help=True, help="Look at what is recorded; retry what failed.")
 
@@ -24,7 +24,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _DEFAULT = Path("agent.yaml")
 
 
-def _read(config: Path, work: Callable[[Connection], T]) -> T:
+def read(config: Path, work: Callable[[Connection], T]) -> T:
+    """Look into the ledger of an agent's file."""
+
     async def run() -> T:
         async with open_ledger(load(config)) as database:
             return await database.read(work)
@@ -32,7 +34,9 @@ def _read(config: Path, work: Callable[[Connection], T]) -> T:
     return asyncio.run(run())
 
 
-def _write(config: Path, work: Callable[[Connection], T]) -> T:
+def write(config: Path, work: Callable[[Connection], T]) -> T:
+    """Change the ledger of an agent's file, in one transaction."""
+
     async def run() -> T:
         async with open_ledger(load(config)) as database:
             return await database.write(work)
@@ -40,16 +44,16 @@ def _write(config: Path, work: Callable[[Connection], T]) -> T:
     return asyncio.run(run())
 
 
-def _print_json(value: Any) -> None:
+def print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 
 @app.command("status")
 def show_status(config: Config = _DEFAULT, as_json: Json = False) -> None:
     """How many messages, turns and deliveries there are, by state."""
-    counts = _read(config, status.counts)
+    counts = read(config, status.counts)
     if as_json:
-        _print_json(counts)
+        print_json(counts)
         return
     for table, states in counts.items():
         shown = ", ".join(f"{count:g} {state}" for state, count in states.items()) or "none"
@@ -77,16 +81,17 @@ def show_contact(
                         for turn in turns
                     ],
                     "to_send": [asdict(delivery) for delivery in outbound.heads(connection, state.key)],
+                    "followups": [asdict(each) for each in followups.listed(connection, [state.key], limit=20)],
                     "not_sent": [asdict(delivery) for delivery in outbound.unsent(connection, state.key)],
                 }
             )
         return found
 
-    found = _read(config, work)
+    found = read(config, work)
     if not found:
         raise InputError(f"no contact {contact!r} in this ledger; give an id, platform:id, a phone number or an e-mail")
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     for each in found:
         _show(each)
@@ -107,6 +112,9 @@ def _show(record: dict[str, Any]) -> None:
             print(f"    {step['kind']} {step['name']} ({took})")
     for delivery in record["to_send"]:
         print(f"  to send {delivery['id']} {delivery['state']} {delivery['reason'] or ''}".rstrip())
+    for each in record["followups"]:
+        told = f": {each['reason']}" if each["reason"] else ""
+        print(f"  follow-up {each['id']} {each['rule'] or 'reminder'} {_clock(each['due_at'])} {each['state']}{told}")
     for delivery in record["not_sent"]:
         print(f"  not sent {delivery['id']} {delivery['state']}: {delivery['reason']}")
 
@@ -118,9 +126,9 @@ def _clock(at: datetime) -> str:
 @app.command("dead")
 def show_dead(config: Config = _DEFAULT, as_json: Json = False) -> None:
     """What was given up: deliveries that failed, and turns whose customer got the text for failures."""
-    deliveries, turns = _read(config, status.dead)
+    deliveries, turns = read(config, status.dead)
     if as_json:
-        _print_json({"deliveries": [asdict(each) for each in deliveries], "turns": [asdict(each) for each in turns]})
+        print_json({"deliveries": [asdict(each) for each in deliveries], "turns": [asdict(each) for each in turns]})
         return
     for delivery in deliveries:
         print(f"{delivery.id}  delivery to {delivery.contact}  {_clock(delivery.created_at)}  {delivery.reason}")
@@ -144,7 +152,7 @@ def retry(
         contacts.set_columns(connection, key, wake_at=now())
         return str(key)
 
-    contact = _write(config, work)
+    contact = write(config, work)
     if contact is None:
         raise InputError(f"nothing given up has the id {identifier!r}; `balas ledger dead` lists what there is")
     print(f"{identifier} will be tried again for {contact}")

@@ -161,6 +161,8 @@ def _platform(config: AgentConfig, client: "httpx.AsyncClient") -> Callable[[], 
 def declared_templates(config: AgentConfig) -> list[TemplateSettings]:
     """The message templates that agent.yaml names, each once."""
     named = [rule.template for rule in config.followups.rules]
+    if (reminder := config.followups.reminder_template) is not None:
+        named.append(reminder.model_copy(update={"parameters": (*reminder.parameters, "the reminder's words")}))
     return list(dict.fromkeys(template for template in named if template is not None))
 
 

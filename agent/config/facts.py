@@ -16,8 +16,7 @@ FACTS = (*CONTACT_FACTS, "lifecycle")
 def check_facts(text: str) -> str:
     """The text itself. Raises `ValueError` for braces that hold no fact of a contact."""
     for name in _names(text):
-        fact = name.removeprefix("contact.")
-        if fact == name or not (fact in FACTS or re.fullmatch(r"custom\..+", fact)):
+        if not _is_fact(name):
             known = ", ".join(f"contact.{each}" for each in FACTS)
             raise ValueError(f"{{{name}}} cannot be filled in; there are {known} and contact.custom.<name>")
     return text
@@ -31,10 +30,16 @@ def check_all_facts(text: Text) -> Text:
 
 
 def fill(text: str, contact: Contact) -> str:
-    """The text with the contact's facts; one that is not known leaves `{…|what stands after the bar}`, or nothing."""
+    """The text with the contact's facts; one that is not known leaves `{…|what stands after the bar}`, or nothing.
+
+    Braces that hold no fact stay as they are.
+    """
 
     def write(match: re.Match[str]) -> str:
-        value = _fact(match["name"].strip().removeprefix("contact."), contact) or (match["instead"] or "").strip()
+        name = match["name"].strip()
+        if not _is_fact(name):
+            return match[0]
+        value = _fact(name.removeprefix("contact."), contact) or (match["instead"] or "").strip()
         return match["space"] + value if value else ""
 
     return _BRACES.sub(write, text).strip()
@@ -43,6 +48,11 @@ def fill(text: str, contact: Contact) -> str:
 def _names(text: str) -> Iterator[str]:
     for match in _BRACES.finditer(text):
         yield match["name"].strip()
+
+
+def _is_fact(name: str) -> bool:
+    fact = name.removeprefix("contact.")
+    return fact != name and (fact in FACTS or re.fullmatch(r"custom\..+", fact) is not None)
 
 
 def _fact(name: str, contact: Contact) -> str:

@@ -9,7 +9,7 @@ from agent.config.facts import check_all_facts
 from agent.config.templates import NamedTemplate
 from agent.config.texts import Text
 from messaging.types import MessageTag
-from settings import Duration, Planned, Settings
+from settings import Duration, Settings
 
 
 class FollowUpConditions(Settings):
@@ -55,11 +55,17 @@ class FollowUpRule(Settings):
 class FollowUpSettings(Settings):
     """Messages that are sent later."""
 
-    limit: Annotated[int, Planned("follow-ups are not sent yet")] = Field(
-        default=2, ge=0, description="At most this many per contact and day."
+    limit: int = Field(
+        default=2,
+        ge=0,
+        description="At most this many by rules per contact and day; reminders that a customer asked for do not count.",
     )
-    rules: Annotated[tuple[FollowUpRule, ...], Planned("follow-ups are not sent yet")] = Field(
-        default=(), description="What is sent by itself, and when."
+    rules: tuple[FollowUpRule, ...] = Field(default=(), description="What is sent by itself, and when.")
+    reminders: bool = Field(default=True, description="Customers may ask to be written to again at a certain time.")
+    reminder_template: NamedTemplate | None = Field(
+        default=None,
+        description="Sent on WhatsApp for a reminder outside the 24-hour window; its last placeholder gets the reminder's words "
+        "by itself. Null: one so far ahead is not promised there.",
     )
 
     @model_validator(mode="after")

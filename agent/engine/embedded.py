@@ -1,4 +1,7 @@
-"""The engine of one process: a heap of due times in memory, rebuilt from the ledger at start. Idle, it only sleeps."""
+"""The engine of one process: a heap of the next due times in memory, filled from the ledger. Idle, it only sleeps.
+
+What is due later than in a few seconds is not kept: a hundred thousand contacts who wait for tomorrow cost no memory.
+"""
 
 import asyncio
 import heapq
@@ -7,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from agent.engine.engine import Handle
+from agent.engine.engine import NEAR, Handle
 from messaging.types import ContactKey
 
 log = structlog.get_logger()
@@ -34,7 +37,10 @@ class EmbeddedEngine:
         self._stopping = False
 
     async def wake(self, contact: ContactKey, at: datetime) -> None:
-        """See to a contact at `at`; a later call replaces an earlier one that has not come due."""
+        """See to a contact at `at`; a later call replaces an earlier one that has not come due. One far ahead is left to the sweep."""
+        if at - self._clock() > NEAR:
+            self._due.pop(contact, None)
+            return
         self._due[contact] = at
         heapq.heappush(self._heap, (at, contact))
         self._changed.set()

@@ -6,6 +6,9 @@ from typing import Protocol
 
 from messaging.types import ContactKey
 
+NEAR = timedelta(seconds=15)
+"""How far ahead a wake is kept in memory. What is due later stays in the ledger until a sweep, which is more frequent, finds it."""
+
 Handle = Callable[[ContactKey], Awaitable[datetime | None]]
 """See to a contact; when it is next due, or `None`."""
 
@@ -14,7 +17,7 @@ class Engine(Protocol):
     """Wakes contacts. A wake carries no data and is at least once: a lost, late or double one does no harm."""
 
     async def wake(self, contact: ContactKey, at: datetime) -> None:
-        """See to a contact at `at`."""
+        """See to a contact at `at`, unless that is so far ahead (`NEAR`) that the sweep over the ledger will say it again."""
 
     async def run(self, handle: Handle) -> None:
         """Work until `stop`."""

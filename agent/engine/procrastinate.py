@@ -14,13 +14,10 @@ import structlog
 from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 
-from agent.engine.engine import Handle
+from agent.engine.engine import NEAR, Handle
 from messaging.types import ContactKey
 
 log = structlog.get_logger()
-
-SHORT = timedelta(seconds=15)
-"""Delays up to this are waited for in the process; it is longer than the sweep's interval, so none falls between."""
 
 STALLED = 20.0
 """Seconds without a heartbeat after which a worker counts as dead and its contacts are given to others."""
@@ -54,7 +51,7 @@ class ProcrastinateEngine:
 
     async def wake(self, contact: ContactKey, at: datetime) -> None:
         delay = at - self._clock()
-        if delay > SHORT:
+        if delay > NEAR:
             return  # the ledger knows the time, and the sweep will find it
         if (earlier := self._timers.pop(contact, None)) is not None:
             earlier[1].cancel()

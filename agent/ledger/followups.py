@@ -1,26 +1,65 @@
-"""Messages scheduled for later. A follow-up is a row with a due time, never a sleeping task."""
+"""Messages scheduled for later. A follow-up is a row with a due time, never a sleeping task.
 
-from collections.abc import Mapping
+One by a rule of agent.yaml (`rule` is its name) belongs to what it is about: a payment, or the turn after which it was
+scheduled. So its id is made of both, and the same thing is never followed up twice. One without a rule was promised to the
+customer, and a reply does not end it.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, Row, bindparam, func, or_, select, true, update
 
+from agent.ledger.contacts import ContactState
+from agent.ledger.schema import contact as contact_table
 from agent.ledger.schema import followup as table
-from agent.ledger.statements import insert_new, where
+from agent.ledger.schema import inbound, message
+from agent.ledger.statements import at, change, insert_new, where
 from messaging.types import ContactKey
 
-_CANCEL = (
+FollowUpState = Literal["scheduled", "sent", "cancelled", "skipped"]
+
+_OPEN = where(table, "platform", "contact") & (table.c.state == "scheduled")
+_NEXT = select(func.min(table.c.due_at)).where(_OPEN)
+_DUE = select(table).where(_OPEN, table.c.due_at <= at("now")).order_by(table.c.due_at, table.c.id)
+_PROMISED = select(table).where(_OPEN, table.c.rule.is_(None)).order_by(table.c.due_at, table.c.id)
+_ID = select(table).where(where(table, "id"))
+_SENT_SINCE = select(func.count()).where(
+    where(table, "platform", "contact"),
+    table.c.state == "sent",
+    table.c.rule.is_not(None),
+    table.c.ended_at >= at("since"),
+)
+_END = (
     update(table)
-    .where(where(table, "platform", "contact"), table.c.state == "scheduled", table.c.rule.is_not(None))
-    .values(state="cancelled", reason="the contact replied")
+    .where(table.c.state == "scheduled")
+    .values(state=bindparam("state"), reason=bindparam("reason"), ended_at=bindparam("ended_at"))
+)
+_REPLIED = _END.where(where(table, "platform", "contact"), table.c.conditions["no_reply"].as_boolean() == true())
+_RESCHEDULED = _END.where(where(table, "platform", "contact", "rule"), table.c.id != at("id"))
+_OF_CONTACT = _END.where(where(table, "platform", "contact"))
+_CANCEL = _END.where(where(table, "id")).returning(table)
+_ABOUT = _OF_CONTACT.where(table.c.rule.is_not(None), table.c.id.startswith(at("about")))
+_LAST_QUESTION = (
+    select(inbound.c.state, inbound.c.reason, inbound.c.received_at)
+    .where(where(inbound, "platform", "contact"))
+    .order_by(inbound.c.n.desc())
+    .limit(1)
+)
+_BY_A_HUMAN = select(func.count()).where(
+    where(message, "platform", "contact"), message.c.author == "human", message.c.at > at("since")
 )
 
 
 @dataclass(frozen=True, slots=True)
 class FollowUp:
-    """`rule` names the rule of agent.yaml, or is `None` for one that the agent promised in a conversation."""
+    """`rule` names the rule of agent.yaml, or is `None` for one that the agent promised in a conversation.
+
+    `ended_at` is when it was sent, cancelled or skipped.
+    """
 
     id: str
     contact: ContactKey
@@ -29,8 +68,22 @@ class FollowUp:
     rule: str | None
     conditions: Mapping[str, Any]
     created_at: datetime
-    state: str = "scheduled"
+    state: FollowUpState = "scheduled"
     reason: str | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A rule as far as scheduling goes: how long after the agent's message, under which conditions, with which words.
+
+    `wording` gives the text in the customer's language.
+    """
+
+    rule: str
+    after: timedelta
+    conditions: Mapping[str, Any]
+    wording: Callable[[str | None], str]
 
 
 def schedule(connection: Connection, followup: FollowUp) -> None:
@@ -51,6 +104,163 @@ def schedule(connection: Connection, followup: FollowUp) -> None:
     )
 
 
-def cancel_on_reply(connection: Connection, key: ContactKey) -> None:
-    """The contact wrote: follow-ups by rule that wait for no reply are over. What the agent promised stays."""
-    connection.execute(_CANCEL, {"at_platform": key.platform, "at_contact": key.id})
+def plan(
+    connection: Connection,
+    contact: ContactState,
+    plans: Sequence[Plan],
+    *,
+    turn: str,
+    payment: tuple[str, str] | None,
+    spoke: bool,
+    now: datetime,
+) -> None:
+    """Schedule what the rules say after a turn. What was waiting by the same rule moves, what was sent is not sent again.
+
+    `payment` is the id of the contact's newest one, with its state now. Where the agent said nothing (`spoke`), only rules for
+    unanswered questions apply.
+    """
+    key = contact.key
+    question_open = any(each.conditions.get("unanswered") for each in plans) and unanswered(connection, key)
+    for each in plans:
+        about = _subject(each.conditions, turn=turn, payment=payment, question_open=question_open)
+        if about is None or not (spoke or each.conditions.get("unanswered")):
+            continue
+        name = hashlib.blake2b(each.rule.encode(), digest_size=4).hexdigest()
+        followup = FollowUp(
+            f"{about}-{name}", key, now + each.after, each.wording(contact.language), each.rule, each.conditions, now
+        )
+        before = connection.execute(_ID, {"at_id": followup.id}).first()
+        if before is None:
+            schedule(connection, followup)
+        elif before.state != "sent":
+            values = {"due_at": followup.due_at, "text": followup.text, "conditions": dict(followup.conditions)}
+            again = {"created_at": now, "state": "scheduled", "reason": None, "ended_at": None}
+            change(connection, table, {"id": followup.id}, {**values, **again})
+        superseded = _cancelled("the agent wrote again", now)
+        connection.execute(_RESCHEDULED, {**_at(key), "at_rule": each.rule, "at_id": followup.id, **superseded})
+
+
+def _subject(
+    conditions: Mapping[str, Any], *, turn: str, payment: tuple[str, str] | None, question_open: bool
+) -> str | None:
+    """What a rule would be about after this turn: the id of a payment, or of the turn; `None` when it does not apply."""
+    if conditions.get("unanswered") and not question_open:
+        return None
+    wanted = conditions.get("payment")
+    if wanted is None:
+        return turn
+    if payment is None or payment[1] not in ("open", wanted):
+        return None
+    return payment[0]
+
+
+def unanswered(connection: Connection, key: ContactKey) -> bool:
+    """Whether the customer's last message got no answer: the turn failed or was held, or only a notice was given."""
+    last = connection.execute(_LAST_QUESTION, _at(key)).first()
+    if last is None or last.state == "waiting" or (last.state == "answered" and last.reason is None):
+        return False
+    by_a_human: int = connection.execute(_BY_A_HUMAN, {**_at(key), "at_since": last.received_at}).scalar_one()
+    return by_a_human == 0
+
+
+def next_due(connection: Connection, key: ContactKey) -> datetime | None:
+    """When the contact's next one is due."""
+    found: datetime | None = connection.execute(_NEXT, _at(key)).scalar()
+    return found
+
+
+def due(connection: Connection, key: ContactKey, now: datetime) -> list[FollowUp]:
+    """What is due of a contact, in order."""
+    return [_followup(row) for row in connection.execute(_DUE, {**_at(key), "at_now": now})]
+
+
+def promised(connection: Connection, key: ContactKey) -> list[FollowUp]:
+    """The reminders that a contact is waiting for, in order."""
+    return [_followup(row) for row in connection.execute(_PROMISED, _at(key))]
+
+
+def listed(
+    connection: Connection,
+    contacts: Sequence[ContactKey] | None = None,
+    states: Sequence[FollowUpState] = (),
+    limit: int = 200,
+) -> list[FollowUp]:
+    """Follow-ups of some contacts or of all, in some states or in all; those due next first, then the newest ended ones."""
+    statement = select(table).order_by(
+        table.c.ended_at.is_not(None), table.c.ended_at.desc(), table.c.due_at, table.c.id
+    )
+    if contacts is not None:
+        of = [(table.c.platform == key.platform) & (table.c.contact == key.id) for key in contacts]
+        statement = statement.where(or_(*of))
+    if states:
+        statement = statement.where(table.c.state.in_(states))
+    return [_followup(row) for row in connection.execute(statement.limit(limit))]
+
+
+def sent_since(connection: Connection, key: ContactKey, since: datetime) -> int:
+    """How many the contact got by rules since a time."""
+    count: int = connection.execute(_SENT_SINCE, {**_at(key), "at_since": since}).scalar_one()
+    return count
+
+
+def end(connection: Connection, followup_id: str, state: FollowUpState, reason: str | None, now: datetime) -> None:
+    """Record how one ended."""
+    change(connection, table, {"id": followup_id}, {"state": state, "reason": reason, "ended_at": now})
+
+
+def postpone(connection: Connection, followup_id: str, due_at: datetime) -> None:
+    change(connection, table, {"id": followup_id}, {"due_at": due_at})
+
+
+def cancel(connection: Connection, followup_id: str, reason: str, now: datetime) -> FollowUp | None:
+    """Call one off that is still waiting; `None` when there is no such one."""
+    row = connection.execute(_CANCEL, {"at_id": followup_id, **_cancelled(reason, now)}).first()
+    return None if row is None else _followup(row)
+
+
+def cancel_on_reply(connection: Connection, key: ContactKey, now: datetime) -> None:
+    """The contact wrote: those by rule that wait for no reply are over. What the agent promised stays."""
+    connection.execute(_REPLIED, {**_at(key), **_cancelled("the contact replied", now)})
+
+
+def cancel_all(connection: Connection, key: ContactKey, reason: str, now: datetime) -> None:
+    """Call off everything of a contact, promises too."""
+    connection.execute(_OF_CONTACT, {**_at(key), **_cancelled(reason, now)})
+
+
+def cancel_about(connection: Connection, key: ContactKey, about: str, reason: str, now: datetime) -> None:
+    """Call off what rules have scheduled about a payment."""
+    connection.execute(_ABOUT, {**_at(key), "at_about": f"{about}-", **_cancelled(reason, now)})
+
+
+def wake(connection: Connection, key: ContactKey, due_at: datetime) -> None:
+    """See to it that the contact is looked at when a new one is due."""
+    sooner = contact_table.c.wake_at.is_(None) | (contact_table.c.wake_at > due_at)
+    connection.execute(
+        update(contact_table)
+        .where(contact_table.c.platform == key.platform, contact_table.c.id == key.id, sooner)
+        .values(wake_at=due_at)
+    )
+
+
+def _cancelled(reason: str, now: datetime) -> dict[str, Any]:
+    return {"state": "cancelled", "reason": reason, "ended_at": now}
+
+
+def _at(key: ContactKey) -> dict[str, str]:
+    return {"at_platform": key.platform, "at_contact": key.id}
+
+
+def _followup(row: Row[Any]) -> FollowUp:
+    return FollowUp(
+        id=row.id,
+        contact=ContactKey(row.platform, row.contact),
+        due_at=row.due_at,
+        text=row.text,
+        rule=row.rule,
+        conditions=row.conditions,
+        created_at=row.created_at,
+        state=row.state,
+        reason=row.reason,
+        ended_at=row.ended_at,
+    )

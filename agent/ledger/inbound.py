@@ -121,7 +121,7 @@ def _message(connection: Connection, event: InboundMessage, now: datetime, rules
     if event.channel is not None:
         columns |= {"channel_id": event.channel.id, "channel_source": event.channel.source}
     contacts.remember(connection, event.contact, **columns)
-    followups.cancel_on_reply(connection, key)
+    followups.cancel_on_reply(connection, key, now)
     return Accepted(contact=key, wake_at=due)
 
 

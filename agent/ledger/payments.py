@@ -14,8 +14,8 @@ from actions.action import Comment, Context, SendPayment
 from actions.qris.book import KnownPayment
 from actions.qris.caption import language_of
 from actions.qris.gateways.gateway import Event
-from actions.qris.states import Happened, PaymentState, Standing, Transition, happen, message
-from agent.ledger import contacts, history, outbound
+from actions.qris.states import SETTLED, Happened, PaymentState, Standing, Transition, happen, message
+from agent.ledger import contacts, followups, history, outbound
 from agent.ledger.codec import Deliverable
 from agent.ledger.database import Database
 from agent.ledger.payment_schema import amount_hold
@@ -98,13 +98,20 @@ def of_contact(connection: Connection, key: ContactKey, limit: int = SHOWN) -> l
     return [_payment(row) for row in rows]
 
 
-def state_of_last(connection: Connection, key: ContactKey, now: datetime) -> PaymentState | None:
-    """The state of a contact's newest payment; one whose time has run out counts as expired."""
-    last = next(iter(of_contact(connection, key, 1)), None)
-    if last is None:
+def last(connection: Connection, key: ContactKey, now: datetime) -> tuple[str, PaymentState] | None:
+    """The id and the state of a contact's newest payment; one whose time has run out counts as expired."""
+    newest_of_contact = next(iter(of_contact(connection, key, 1)), None)
+    if newest_of_contact is None:
         return None
-    overdue = last.state == "open" and last.expires_at is not None and last.expires_at <= now
-    return "expired" if overdue else last.state
+    expires_at, state = newest_of_contact.expires_at, newest_of_contact.state
+    overdue = state == "open" and expires_at is not None and expires_at <= now
+    return newest_of_contact.id, "expired" if overdue else state
+
+
+def state_of_last(connection: Connection, key: ContactKey, now: datetime) -> PaymentState | None:
+    """The state alone."""
+    found = last(connection, key, now)
+    return None if found is None else found[1]
 
 
 def newest(
@@ -197,6 +204,8 @@ def _apply(connection: Connection, row: Row[Any], happened: Happened, now: datet
     if arrived:
         values |= {"paid_at": happened.at, "payer": happened.payer or row.payer, "marked_by": by or row.marked_by}
     connection.execute(update(table).where(table.c.id == row.id).values(**values))
+    if transition.state in SETTLED:
+        followups.cancel_about(connection, ContactKey(row.platform, row.contact), row.id, "it is paid", now)
     _tell(connection, row, transition, now)
     return Settled(_payment(_lock(connection, row.id)), changed=True)
 

@@ -155,6 +155,7 @@ followup = Table(
     Column("created_at", Instant, nullable=False),
     Column("state", String, nullable=False),  # scheduled → sent · cancelled · skipped
     Column("reason", String),
+    Column("ended_at", Instant),
     Index("ix_followup_state_due_at", "state", "due_at"),
     Index("ix_followup_contact", "platform", "contact", "state"),
 )

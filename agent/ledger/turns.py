@@ -9,13 +9,13 @@ from typing import Any, Literal
 from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from actions.action import ChangeTags, Comment, SetLifecycle, UpdateContact
-from agent.ledger import confirmations, contacts, followups, history, inbound, media, outbound
+from agent.ledger import confirmations, contacts, followups, history, inbound, media, outbound, payments
 from agent.ledger.codec import Deliverable, unpack_inbound
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.contacts import ContactState
 from agent.ledger.database import Work, lock_contact
 from agent.ledger.errors import LeaseLost
-from agent.ledger.followups import FollowUp
+from agent.ledger.followups import FollowUp, Plan
 from agent.ledger.inbound import Waiting
 from agent.ledger.schema import inbound as inbound_table
 from agent.ledger.schema import turn as table
@@ -195,8 +195,10 @@ Committed = Literal["done", "abandoned", "held"]
 _STAYS = (Comment, ChangeTags, SetLifecycle, UpdateContact)
 
 
-def commit(connection: Connection, claim: Claim, owner: str, result: Result, now: datetime) -> Committed:
-    """End a turn in one transaction.
+def commit(
+    connection: Connection, claim: Claim, owner: str, result: Result, now: datetime, plans: Sequence[Plan] = ()
+) -> Committed:
+    """End a turn in one transaction; `plans` are the rules that may follow it up.
 
     A message that arrived meanwhile lets it be abandoned, when that is allowed; a human who took over meanwhile
     lets its record be kept and nothing be said; what colleagues see of it (notes, tags, fields) is kept as well.
@@ -245,6 +247,7 @@ def commit(connection: Connection, claim: Claim, owner: str, result: Result, now
     change(connection, inbound_table, {"turn": claim.turn}, {"state": end, "reason": reason})
     ended: Committed = "held" if end == "held" else "done"
     _finish(connection, claim.turn, "failed" if end == "failed" else ended, reason, now, spent=result)
+    _follow_up(connection, key, claim.turn, plans, spoke=bool(contents), now=now)
     return ended
 
 
@@ -252,6 +255,20 @@ def _silenced(before: ContactState, now_is: ContactState, now: datetime) -> bool
     """Whether a human took over, or the contact opted out, since the turn decided to speak."""
     took_over = now_is.paused(now) and now_is.paused_at != before.paused_at
     return took_over or now_is.opted_out_at != before.opted_out_at
+
+
+def _follow_up(
+    connection: Connection, key: ContactKey, turn_id: str, plans: Sequence[Plan], *, spoke: bool, now: datetime
+) -> None:
+    """Nobody who opted out hears from us again, and nothing is scheduled where a human answers now."""
+    state = contacts.load(connection, key)
+    if state is None:
+        return
+    if state.opted_out_at is not None:
+        followups.cancel_all(connection, key, "the contact opted out", now)
+    elif plans and not state.paused(now):
+        payment = payments.last(connection, key, now)
+        followups.plan(connection, state, plans, turn=turn_id, payment=payment, spoke=spoke, now=now)
 
 
 def _finish(
@@ -279,6 +296,8 @@ def settle(connection: Connection, key: ContactKey, quiet: Callable[[Sequence[Wa
         times.append(quiet(waiting))
     if (attempt := outbound.next_attempt(connection, key)) is not None:
         times.append(attempt)
+    if (due := followups.next_due(connection, key)) is not None:
+        times.append(due)
     running = connection.execute(_RUNNING, _at(key)).first()
     if running is not None:
         times.append(running.lease_until)

@@ -20,6 +20,7 @@ from agent.ledger import confirmations, history, steps, turns
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.database import Database, Work
 from agent.ledger.errors import LeaseLost
+from agent.ledger.followups import Plan
 from agent.ledger.history import Line
 from agent.ledger.inbound import Waiting
 from agent.ledger.knowledge import note_gap
@@ -46,13 +47,14 @@ MOST_RESTARTS = 3
 
 @dataclass(frozen=True, slots=True)
 class TurnSettings:
-    """What of agent.yaml a turn goes by. `language` is `auto` or the one language to answer in."""
+    """What of agent.yaml a turn goes by. `language` is `auto` or the one language to answer in; `plans` may follow a turn up."""
 
     conversation: ConversationSettings
     limits: LimitSettings
     language: str
     default_language: str
     zone: ZoneInfo
+    plans: tuple[Plan, ...] = ()
 
 
 class Turns:
@@ -116,7 +118,7 @@ class Turns:
         now = self._clock()
         try:
             ended = await self._database.write(
-                lambda connection: turns.commit(connection, claim, self._owner, result, now)
+                lambda connection: turns.commit(connection, claim, self._owner, result, now, self._settings.plans)
             )
         except LeaseLost as error:
             log.warning("turn_lost", reason=str(error))

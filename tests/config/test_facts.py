@@ -18,6 +18,7 @@ SARI = Contact(ContactKey("aelyst", "7"), first_name="Sari", phone="+62812", cus
         ("{contact.last_name} Halo", "Halo"),
         ("Poin: {contact.custom.Loyalty Points}, {contact.id}, {contact.phone}", "Poin: 12, 7, +62812"),
         ("tanpa kurung", "tanpa kurung"),
+        ("{ini} bukan {fakta|apa pun}", "{ini} bukan {fakta|apa pun}"),
     ],
 )
 def test_facts_are_filled_in(text: str, expected: str) -> None:

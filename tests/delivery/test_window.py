@@ -122,3 +122,10 @@ def test_nothing_goes_out_after_a_human_took_over_or_the_contact_opted_out() -> 
     opted_out = replace(contact(), opted_out_at=later)
     assert obstacle(_delivery(Text("ya")), opted_out, NOW) == Obstacle("skipped", "the contact opted out")
     assert obstacle(_delivery(Text("ya")), replace(opted_out, opted_out_at=earlier), NOW) is None
+
+
+def test_a_nudge_is_not_sent_to_somebody_who_has_written_meanwhile() -> None:
+    nudge = replace(_delivery(Text("Jadi?")), id="nudge/1/0")
+    assert obstacle(nudge, contact(hours=4), NOW) is None
+    assert obstacle(nudge, contact(hours=2), NOW) == Obstacle("skipped", "the contact replied")
+    assert obstacle(_delivery(Text("Jadi?")), contact(hours=2), NOW) is None
