@@ -69,7 +69,7 @@ def test_planned_keys_that_are_set_are_reported_where_they_stand() -> None:
 
     lines = EXAMPLE.read_text().splitlines()
     reported = {lines[planned.mark.line - 1].strip().partition(":")[0] for planned in examination.inactive}
-    assert "rules" in reported
+    assert "api_token" in reported
     assert all("not active yet" in planned.message for planned in examination.inactive)
 
 

@@ -1,8 +1,17 @@
 import asyncio
+import time
+import tracemalloc
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import insert
 
 from agent.engine.embedded import EmbeddedEngine
+from agent.engine.engine import NEAR
+from agent.ledger import contacts, migrate
+from agent.ledger.database import SqliteDatabase
+from agent.ledger.schema import contact
 from messaging.types import ContactKey
 
 BUDI, SARI = ContactKey("aelyst", "1"), ContactKey("aelyst", "2")
@@ -127,3 +136,27 @@ async def test_no_more_contacts_are_seen_to_at_once_than_allowed() -> None:
         await engine.wake(ContactKey("aelyst", str(number)), _now())
     await _run(engine, handle)
     assert most == 3
+
+
+async def test_what_is_due_much_later_costs_no_memory(tmp_path: Path) -> None:
+    """A hundred thousand contacts who wait for tomorrow: none is in memory, the sweep reads only who is due, and fast."""
+    database = SqliteDatabase(tmp_path / "ledger.db")
+    await asyncio.to_thread(migrate.upgrade, database.engine)
+    tomorrow, engine = _now() + timedelta(days=1), EmbeddedEngine()
+    rows = [{"platform": "aelyst", "id": str(n), "profile": {}, "wake_at": tomorrow} for n in range(100_000)]
+    rows[7]["wake_at"] = _now() + timedelta(seconds=5)
+    await database.write(lambda connection: connection.execute(insert(contact), rows))
+
+    tracemalloc.start()
+    began, soon = time.perf_counter(), _now() + NEAR
+    for key, at in await database.read(lambda connection: contacts.due(connection, soon)):
+        await engine.wake(key, at)
+    for number in range(100_000):  # and whoever was just seen to is not kept until tomorrow either
+        await engine.wake(ContactKey("aelyst", str(number)), tomorrow if number != 7 else at)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    await database.aclose()
+
+    assert engine.load() == (0, 1)
+    assert most < 2_000_000, f"{most} bytes"
+    assert time.perf_counter() - began < 10
