@@ -100,8 +100,7 @@ def show_contact(
 def _show(record: dict[str, Any]) -> None:
     state = record["contact"]
     key = state["contact"]["key"]
-    paused = f", paused ({state['paused_by']})" if state["paused_at"] else ""
-    print(f"{key['platform']}:{key['id']}  {state['contact']['first_name'] or ''}{paused}")
+    print(", ".join([f"{key['platform']}:{key['id']}  {state['contact']['first_name'] or ''}", *_silences(state)]))
     for line in record["conversation"]:
         print(f"  {_clock(line['at'])} {line['author']:<8} {line['text']}")
     for turn in record["turns"]:
@@ -117,6 +116,19 @@ def _show(record: dict[str, Any]) -> None:
         print(f"  follow-up {each['id']} {each['rule'] or 'reminder'} {_clock(each['due_at'])} {each['state']}{told}")
     for delivery in record["not_sent"]:
         print(f"  not sent {delivery['id']} {delivery['state']}: {delivery['reason']}")
+
+
+def _silences(state: dict[str, Any]) -> list[str]:
+    """Why the agent does not speak to a contact, and since or until when."""
+    found = []
+    if state["contact"]["status"] == "blocked":
+        found.append("blocked on the platform")
+    if state["opted_out_at"]:
+        found.append(f"opted out since {_clock(state['opted_out_at'])}")
+    if state["paused_at"] and (state["paused_until"] is None or state["paused_until"] > now()):
+        end = f"until {_clock(state['paused_until'])}" if state["paused_until"] else "until given back"
+        found.append(f"paused {end} ({state['paused_by']})")
+    return found
 
 
 def _clock(at: datetime) -> str:

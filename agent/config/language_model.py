@@ -10,6 +10,13 @@ OFFLINE = "offline"
 """The name of the model that answers with no language model and no server."""
 
 
+class Price(Settings):
+    """What a model costs, in US dollars per million tokens, as its provider's price list says."""
+
+    input: float = Field(ge=0, description="What it reads.", examples=[0.25])
+    output: float = Field(ge=0, description="What it writes, thinking included.", examples=[2.0])
+
+
 class FallbackSettings(Settings):
     """Another model, possibly on another server, for when the main one fails."""
 
@@ -18,6 +25,11 @@ class FallbackSettings(Settings):
         default=None, pattern="^https?://", description="Its server, when it is not the main model's."
     )
     api_key: SecretStr | None = Field(default=None, description="Its key, when it is not the main model's.")
+    price: Price | None = Field(
+        default=None,
+        description="US dollars per million tokens; null: its cost is not counted.",
+        examples=[{"input": 0.25, "output": 2.0}],
+    )
 
 
 class ModelSettings(Settings):
@@ -48,6 +60,12 @@ class ModelSettings(Settings):
     max_tokens: int | None = Field(
         default=None, ge=1, description="The longest answer, in tokens; null leaves it to the server.", examples=[1000]
     )
+    price: Price | None = Field(
+        default=None,
+        description="US dollars per million tokens, for `limits.usd_per_day`; null: the cost is not counted. A server of your own "
+        "costs `{input: 0, output: 0}`.",
+        examples=[{"input": 0.25, "output": 2.0}],
+    )
     fallbacks: tuple[str | FallbackSettings, ...] = Field(
         default=(),
         description="Models that are asked in turn when the main one fails: names, or `{name, base_url, api_key}`. With none, "
@@ -66,6 +84,13 @@ class ModelSettings(Settings):
     def key(self) -> str:
         """The key as text; empty when there is none."""
         return self.api_key.get_secret_value().strip() if self.api_key else ""
+
+    @property
+    def unpriced(self) -> list[str]:
+        """Names of the models that may be asked and whose price is not known."""
+        models = [(self.name, self.price)] if not self.offline else []
+        models += [(each, None) if isinstance(each, str) else (each.name, each.price) for each in self.fallbacks]
+        return [name for name, price in models if price is None and name != OFFLINE]
 
     @property
     def offline(self) -> bool:

@@ -1,10 +1,8 @@
 """The `limits:` part of agent.yaml."""
 
-from typing import Annotated
-
 from pydantic import Field
 
-from settings import Planned, Settings
+from settings import Settings
 
 
 class LimitSettings(Settings):
@@ -15,8 +13,10 @@ class LimitSettings(Settings):
     seconds: float = Field(default=90, gt=0, description="Seconds that one turn may take.")
     tokens_per_turn: int = Field(default=30_000, ge=100, description="Tokens, read and written, in one turn.")
     turns_per_contact_per_day: int = Field(default=200, ge=1, description="Answers to one contact in a day.")
-    usd_per_day: Annotated[float, Planned("the cost of model calls is not added up yet")] = Field(
-        default=20, gt=0, description="US dollars for model calls in a day, all contacts together."
+    usd_per_day: float = Field(
+        default=20,
+        gt=0,
+        description="US dollars for model calls in 24 hours, all contacts together; counted with `model.price`.",
     )
     turns_at_once: int = Field(
         default=1000, ge=1, description="Turns that one process works on at the same time; further ones wait."

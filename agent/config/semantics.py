@@ -71,6 +71,12 @@ def _model(config: AgentConfig, problems: _Problems) -> None:
             problems.add(path, f"{name!r} is asked of the server by that name; did you mean {OFFLINE}?")
         if name == OFFLINE and number < len(model.fallbacks) - 1:
             problems.add(path, f"{OFFLINE} always answers; the fallbacks after it are never asked")
+    if "usd_per_day" in config.limits.model_fields_set and model.unpriced:
+        problems.add(
+            ("limits", "usd_per_day"),
+            f"does not count {', '.join(model.unpriced)}, whose price is not known; add it to the model, in US dollars per million "
+            "tokens, e.g. price: {input: 0.25, output: 2}",
+        )
     if model.timeout.total_seconds() > config.limits.seconds:
         problems.add(
             ("model", "timeout"),

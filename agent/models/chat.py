@@ -26,7 +26,11 @@ class ChatModel:
 
 def open_models(settings: ModelSettings, *, agent_name: str) -> Sequence[ChatModel]:
     """The models in the order they are asked. `agent_name` is who the offline model says it is."""
-    models = [_offline(agent_name) if settings.offline else _remote(settings, FallbackSettings(name=settings.name))]
+    models = [
+        _offline(agent_name)
+        if settings.offline
+        else _remote(settings, FallbackSettings(name=settings.name, price=settings.price))
+    ]
     for fallback in settings.fallbacks:
         named = FallbackSettings(name=fallback) if isinstance(fallback, str) else fallback
         model = _offline(agent_name) if named.name == OFFLINE else _remote(settings, named)
@@ -57,4 +61,6 @@ def _remote(settings: ModelSettings, named: FallbackSettings) -> ChatModel:
         max_retries=0,  # the turn retries: it knows its deadline, and writes down what it did
         use_responses_api=False,
     )
-    return ChatModel(named.name, chat)
+    if named.price is None:
+        return ChatModel(named.name, chat)
+    return ChatModel(named.name, chat, named.price.input, named.price.output)

@@ -201,6 +201,12 @@ class RunningSandbox:
     def reopen(self, contact: Contact | int) -> Contact:
         return self.state.reopen(contact)
 
+    def block(self, contact: Contact | int) -> Contact:
+        return self.state.block(contact)
+
+    def unblock(self, contact: Contact | int) -> Contact:
+        return self.state.unblock(contact)
+
     def fault(self, name: FaultName, **settings: object) -> Fault:
         """Switch a fault on; see `messaging.sandbox.faults.Fault` for the settings."""
         return self.state.faults.switch_on(name, **settings)

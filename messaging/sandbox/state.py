@@ -195,6 +195,13 @@ class Sandbox:
     def reopen(self, contact: Contact | int) -> Contact:
         return self.conversations.open(self._current(contact), "user")
 
+    def block(self, contact: Contact | int) -> Contact:
+        """A colleague blocks the customer, as one does with spam."""
+        return self.contacts.keep(replace(self._current(contact), blocked=True))
+
+    def unblock(self, contact: Contact | int) -> Contact:
+        return self.contacts.keep(replace(self._current(contact), blocked=False))
+
     def comment(self, contact: Contact | int, text: str, user: User | int | str | None = None) -> Comment:
         return self.conversations.comment(self._current(contact), text, Sender("user", self._colleague(user).id))
 

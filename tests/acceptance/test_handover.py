@@ -165,6 +165,24 @@ async def test_answers_used_up_for_the_day_are_a_handover_and_then_silence(tmp_p
         assert len(here.sandbox.sent(budi)) == 3
 
 
+async def test_dollars_used_up_for_the_day_are_a_handover_of_everybody_and_then_silence(tmp_path: Path) -> None:
+    async with world(tmp_path, conversation=HANDOVER, limits={"usd_per_day": 0.2}) as here:
+        here.config["model"]["price"] = {"input": 1000, "output": 1000}  # the stub's call of 110 tokens costs 0.11
+        await here.start()
+        budi, sari = (here.sandbox.phone(number) for number in ("+6281234567802", "+6281234567803"))
+        for person in (budi, sari):
+            here.sandbox.say(person, "buka jam berapa?")
+            await here.texts(person)
+        for person in (budi, sari):
+            asked = here.sandbox.say(person, "kalau besok?")
+            assert await here.texts(person, after=asked) == [TEXT]
+            here.sandbox.say(person, "halo?")
+        assert "usd_per_day" in await noted(here, sari)
+        await here.settled()
+        assert len(here.sandbox.sent()) == 4
+        assert len(here.model.asked) == 2
+
+
 async def test_words_before_the_assignment_still_reach_the_customer(tmp_path: Path) -> None:
     """The platform reports our own assignment as any other; the words of the handover may still be on their way then."""
     async with world(tmp_path, conversation=HANDOVER) as here:

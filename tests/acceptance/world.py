@@ -95,6 +95,17 @@ class World:
         self._processes.append(process)
         return process
 
+    async def command(self, *command: str) -> str:
+        """Run a command of the agent to its end, e.g. `ledger show`; what it printed."""
+        process = await self.begin(
+            ("--log-level", "error", *command, "-c", str(self.folder / "agent.yaml")), dict(os.environ)
+        )
+        assert process.stdout is not None
+        printed = (await process.stdout.read()).decode(errors="replace")
+        code = await process.wait()
+        assert code == 0, printed
+        return printed
+
     async def _read(self, process: Process) -> None:
         assert process.stdout is not None
         async for line in process.stdout:

@@ -79,6 +79,19 @@ def test_a_whisper_model_that_is_not_on_this_machine_is_a_warning(tmp_path: Path
     assert "there is no folder" in warning.message
 
 
+def test_a_budget_in_dollars_needs_the_price_of_every_model_that_costs() -> None:
+    limit = "limits: {usd_per_day: 5}\n"
+    priced = "price: {input: 0.25, output: 2}"
+    (warning,) = warnings(f"model: {{api_key: k, name: m, fallbacks: [n, offline]}}\n{limit}")
+    assert "limits.usd_per_day: does not count m, n, whose price is not known" in warning
+    assert (
+        warnings(f"model: {{api_key: k, name: m, {priced}, fallbacks: [{{name: n, {priced}}}, offline]}}\n{limit}")
+        == []
+    )
+    assert warnings(f"model: {{name: offline}}\n{limit}") == []
+    assert warnings("model: {api_key: k, name: m}\n") == []
+
+
 def test_several_workers_need_postgresql() -> None:
     found = examine_text(MINIMAL + "workers: true\n", environment={})
 

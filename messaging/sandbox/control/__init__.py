@@ -26,6 +26,8 @@ def control_routes(sandbox: Sandbox) -> list[BaseRoute]:
         Route("/contacts/{contact}/unassign", colleague.unassign, methods=["POST"]),
         Route("/contacts/{contact}/close", colleague.close, methods=["POST"]),
         Route("/contacts/{contact}/reopen", colleague.reopen, methods=["POST"]),
+        Route("/contacts/{contact}/block", colleague.block, methods=["POST"]),
+        Route("/contacts/{contact}/unblock", colleague.unblock, methods=["POST"]),
         Route("/contacts/{contact}/comment", colleague.comment, methods=["POST"]),
         Route("/contacts/{contact}/call", colleague.end_call, methods=["POST"]),
         Route("/faults", settings.faults, methods=["GET"]),

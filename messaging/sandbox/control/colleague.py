@@ -57,6 +57,16 @@ async def reopen(request: Request) -> JSONResponse:
     return JSONResponse(views.contact(sandbox.reopen(named_contact(request)), sandbox))
 
 
+async def block(request: Request) -> JSONResponse:
+    sandbox = sandbox_of(request)
+    return JSONResponse(views.contact(sandbox.block(named_contact(request)), sandbox))
+
+
+async def unblock(request: Request) -> JSONResponse:
+    sandbox = sandbox_of(request)
+    return JSONResponse(views.contact(sandbox.unblock(named_contact(request)), sandbox))
+
+
 async def comment(request: Request) -> JSONResponse:
     sandbox, contact = sandbox_of(request), named_contact(request)
     body = read_body(ReplyBody, await body_of(request))

@@ -35,7 +35,8 @@ function state(who) {
       el("button", { type: "button", class: "soft", id: "colleague-assign", disabled: user?.id === store.user, onclick: () => act("POST", path("assign"), as()) }, say("assign")),
       el("button", { type: "button", class: "soft", id: "colleague-unassign", disabled: !user, onclick: () => act("POST", path("unassign")) }, say("unassign")),
       open ? el("button", { type: "button", class: "soft", id: "colleague-close", onclick: () => act("POST", path("close"), as()) }, say("closeTalk"))
-        : el("button", { type: "button", class: "soft", id: "colleague-reopen", onclick: () => act("POST", path("reopen"), as()) }, say("reopen"))));
+        : el("button", { type: "button", class: "soft", id: "colleague-reopen", onclick: () => act("POST", path("reopen"), as()) }, say("reopen")),
+      el("button", { type: "button", class: "soft", id: "colleague-block", onclick: () => act("POST", path(who.status === "blocked" ? "unblock" : "block")) }, say(who.status === "blocked" ? "unblock" : "block"))));
 }
 
 function box(name, title, placeholder, button) {
