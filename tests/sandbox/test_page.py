@@ -131,6 +131,16 @@ async def test_the_colleague_answers_and_takes_over_from_the_panel(page: Page, s
     await expect(page.get_by_role("button", name="Reopen")).to_be_visible()
     contact = sandbox.state.contacts.get(1)
     assert (contact.assignee, contact.status) == (3, "closed")
+    await page.get_by_role("button", name="Reopen").click()
+    await expect(page.locator(".badge.open")).to_be_visible()
+    await page.locator("#colleague-unassign").click()
+    await expect(page.locator(".badge.person")).to_have_count(0)
+    contact = sandbox.state.contacts.get(1)
+    assert (contact.assignee, contact.status) == (None, "open")
+    await page.get_by_role("button", name="Block", exact=True).click()
+    await expect(page.locator(".badge.blocked")).to_be_visible()
+    await page.get_by_role("button", name="Unblock").click()
+    await expect(page.locator(".badge.open")).to_be_visible()
 
 
 async def test_faults_are_switched_and_the_log_shows_the_deliveries(
