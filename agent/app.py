@@ -97,7 +97,7 @@ async def open_knowledge(
             client = await stack.enter_async_context(_guarded(config))
         store = SqlKnowledgeStore(database)
         if not config.knowledge.sources:  # nothing to find: Chroma, which takes seconds to load, is left alone
-            knowledge = await Knowledge.open_reader(config.knowledge, config.folder, store, client, now)
+            knowledge = await Knowledge.open_without_chroma(config.knowledge, config.folder, store, client, now)
             stack.push_async_callback(knowledge.aclose)
             yield knowledge
             return
@@ -105,7 +105,9 @@ async def open_knowledge(
             knowledge = await Knowledge.open(config.knowledge, config.folder, store, client, now)
         except IndexLocked as error:
             log.warning("chroma_locked", detail=str(error))
-            knowledge = await Knowledge.open_reader(config.knowledge, config.folder, store, client, now)
+            knowledge = await Knowledge.open_without_chroma(
+                config.knowledge, config.folder, store, client, now, str(error)
+            )
         stack.push_async_callback(knowledge.aclose)
         yield knowledge
 
@@ -213,18 +215,18 @@ class Agent:
 
     async def learn(self) -> None:
         """Bring the knowledge base up to date for the first time; the agent is ready after it."""
-        if self.config.knowledge.sources:
+        if self.knowledge.has_sources:
             await self._sync()
+        self._tasks.append(asyncio.create_task(self.knowledge.keep_fresh(), name="knowledge"))
         self.ready = True
         if self.transcriber is not None:
             self._tasks.append(asyncio.create_task(_warm(self.transcriber), name="warm voice"))
 
     async def _sync(self) -> None:
-        report = await self.knowledge.sync()
+        report = await self.knowledge.first_sync()
         for source in report.sources:
             if source.error:
                 log.warning("source_failed", source=source.source, error=source.error)
-        self._tasks.append(asyncio.create_task(self.knowledge.keep_fresh(), name="knowledge"))
 
     async def stop(self) -> None:
         """Finish running turns, take no more. Nothing is lost: what is left undone is taken up at the next start."""

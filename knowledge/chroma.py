@@ -64,17 +64,24 @@ class Lock:
 
 
 class ChromaIndex:
-    """The collection of one embedding model. Every method blocks: call them in a worker thread.
+    """The collection of one store and embedding model. Every method blocks: call them in a worker thread.
 
-    `name` is the embedder's; another model means another collection, and the old one is dropped once the new one is complete.
+    `store` is the identity of the store: several agents may share a server. `model` is the embedder's name; another model means another
+    collection, and the old one is dropped once the new one is complete.
     """
 
-    def __init__(self, settings: ChromaSettings, base: Path, name: str) -> None:
+    def __init__(self, settings: ChromaSettings, base: Path, store: str, model: str) -> None:
         self._settings = settings
         self._folder = base / settings.path
-        self._collection_name = f"balas-{blake2b(name.encode(), digest_size=6).hexdigest()}"
+        self._prefix = f"balas-{store}-"
+        self._collection_name = f"{self._prefix}{blake2b(model.encode(), digest_size=6).hexdigest()}"
         self._client: ClientAPI | None = None
         self._collection: Collection | None = None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may have written to it."""
+        return self._settings.url is not None
 
     def describe(self) -> str:
         return f"Chroma {self._settings.url or self._folder}"
@@ -171,12 +178,11 @@ class ChromaIndex:
             self._collection = self._open_collection()
 
     def drop_others(self) -> None:
-        """Drop the collections of models that are no longer used; on a server, others may still use theirs."""
-        if self._settings.url:
-            return
+        """Drop the collections of models that are no longer used; on a server, only those of this store."""
+        ours = self._prefix if self.is_shared else "balas-"
         with self._errors("drop old collections"):
             for collection in self._opened.list_collections():
-                if collection.name.startswith("balas-") and collection.name != self._collection_name:
+                if collection.name.startswith(ours) and collection.name != self._collection_name:
                     self._opened.delete_collection(collection.name)
 
     def close(self) -> None:

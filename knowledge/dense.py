@@ -78,7 +78,10 @@ class DenseIndex:
             return
         async with self._busy:
             try:
-                await self._reconcile(library.entries())
+                entries = library.entries()
+                if self._chroma.is_shared and self._held != {entry.id: entry.hash for entry in entries}:
+                    self._held = await self._run(self._chroma.hashes)  # another process may have been here
+                await self._reconcile(entries)
                 self.problem = None
             except (ChromaError, EmbeddingError) as error:
                 self.problem = str(error)

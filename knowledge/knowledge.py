@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -16,16 +15,17 @@ import structlog
 from knowledge.chroma import ChromaIndex, Lock
 from knowledge.dense import CANDIDATES, DenseIndex
 from knowledge.embeddings import open_embedder
-from knowledge.errors import GapNotFound, IndexLocked, SourceError
+from knowledge.errors import GapNotFound, SourceError
 from knowledge.evaluation import Evaluation, evaluate, read_questions
 from knowledge.found import Found, Hit, Mode
 from knowledge.gaps import Cluster, clustered, write_aliases, write_entry
+from knowledge.lease import Lease
 from knowledge.library import Library, top
-from knowledge.passage import SourceState
 from knowledge.postings import Floats
 from knowledge.sentences import count_words
 from knowledge.settings import KnowledgeSettings, SourceSettings
-from knowledge.store import KnowledgeStore
+from knowledge.standing import SourceStatus, standing
+from knowledge.store import KnowledgeStore, Revision
 from knowledge.sync import Progress, SyncReport, in_order
 from knowledge.synchroniser import Synchroniser
 
@@ -34,6 +34,7 @@ LINGER = (
 )
 LOOKED_AT = 50  # passages among which the current ones for the model are looked for
 RETRY = 30.0  # seconds after a sync that failed as a whole
+NOTICED = 5.0  # seconds until what another process has learnt is known here
 FOREIGN = 0.05  # fewer than 1 in 100 answerable questions of the test sets score below
 
 Clock = Callable[[], datetime]
@@ -43,20 +44,6 @@ log = structlog.get_logger(__name__)
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class SourceStatus:
-    """A configured source and how it stands. `problems` are single documents that could not be read."""
-
-    id: str
-    documents: int
-    passages: int
-    volatile: bool
-    verified_at: datetime | None
-    error: str | None
-    failing_since: datetime | None
-    problems: tuple[str, ...] = ()
 
 
 class Knowledge:
@@ -79,8 +66,9 @@ class Knowledge:
         clock: Clock,
         dense: DenseIndex | None,
         lock: Lock | None,
+        locked: str | None = None,
     ) -> None:
-        """Use `open` or `open_reader`."""
+        """Use `open` or `open_without_chroma`."""
         self.settings = settings
         self._base = base
         self._store = store
@@ -88,8 +76,11 @@ class Knowledge:
         self._clock = clock
         self._dense = dense
         self._lock = lock
+        self.locked = locked
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="knowledge")
         self._library = Library.build((), (), (), settings.sources)
+        self._revision = Revision()
+        self._lease = Lease(store, clock)
         self._syncing = asyncio.Lock()
         self._opening: asyncio.Task[None] | None = None
 
@@ -105,7 +96,7 @@ class Knowledge:
         """Open with Chroma; paths are relative to `base`, `client` fetches sources and embeddings.
 
         Raises:
-            IndexLocked: another process owns the Chroma folder. `open_reader` still searches by keywords.
+            IndexLocked: another process owns the Chroma folder. `open_without_chroma` still searches by keywords.
             EmbeddingError: the folder of the local embedding model is not what it should be.
         """
         lock = None if settings.chroma.url else Lock(base / settings.chroma.path)
@@ -115,23 +106,24 @@ class Knowledge:
             if lock:
                 lock.release()
             raise
-        chroma = ChromaIndex(settings.chroma, base, embedder.name)
+        chroma = ChromaIndex(settings.chroma, base, await store.identity(), embedder.name)
         knowledge = cls(settings, base, store, client, clock, DenseIndex(chroma, embedder, store), lock)
         await knowledge._load()
         knowledge._opening = asyncio.create_task(knowledge._open_dense(), name="knowledge: open Chroma")
         return knowledge
 
     @classmethod
-    async def open_reader(
+    async def open_without_chroma(
         cls,
         settings: KnowledgeSettings,
         base: Path,
         store: KnowledgeStore,
         client: httpx.AsyncClient,
         clock: Clock = _now,
+        locked: str | None = None,
     ) -> "Knowledge":
-        """Keywords alone, for a second process beside the one that owns Chroma; `sync` raises `IndexLocked`."""
-        knowledge = cls(settings, base, store, client, clock, None, None)
+        """Keywords alone: where there is nothing to put into Chroma, or where its folder is `locked` (who has it, in words)."""
+        knowledge = cls(settings, base, store, client, clock, None, None, locked)
         await knowledge._load()
         return knowledge
 
@@ -151,6 +143,7 @@ class Knowledge:
         async with self._syncing:
             if self._dense:
                 await self._dense.close()
+        self._lease.close()
         if self._lock:
             self._lock.release()
         self._pool.shutdown(wait=False)
@@ -168,7 +161,12 @@ class Knowledge:
     @property
     def problem(self) -> str | None:
         """Why vectors take no part, when they should."""
-        return self._dense.problem if self._dense else "another process owns Chroma: keywords only"
+        return self._dense.problem if self._dense else self.locked
+
+    @property
+    def has_sources(self) -> bool:
+        """Whether there is anything to look at."""
+        return bool(self._sources())
 
     @property
     def size(self) -> int:
@@ -218,45 +216,84 @@ class Knowledge:
     async def sync(self, progress: Callable[[Progress], None] | None = None, only: str | None = None) -> SyncReport:
         """Look at every source (or `only` at this one) and take over what changed.
 
-        A source that fails keeps its last good copy. Raises `IndexLocked` in a reader, `SourceError` when `only` names no source.
+        A source that fails keeps its last good copy. While another process that shares the store is at it, this one waits.
+        Raises `SourceError` when `only` names no source.
         """
-        if self._dense is None:
-            raise IndexLocked(
-                "this process only reads; sync in the one that owns Chroma, e.g. POST /api/v1/knowledge/sync"
-            )
-        sources = in_order(self._sources())
-        if only is not None and only not in [source.id for source in sources]:
-            names = ", ".join(source.id for source in sources) or "none"
-            raise SourceError(f"{only} is not a source; the sources are: {names}")
-        began = time.perf_counter()
+        names = [source.id for source in self._sources()]
+        if only is not None and only not in names:
+            raise SourceError(f"{only} is not a source; the sources are: {', '.join(names) or 'none'}")
+        async with self._syncing, self._lease.wait():
+            await self._notice()
+            return await self._look(None if only is None else [only], progress)
+
+    async def first_sync(self) -> SyncReport:
+        """At the start of a process: every file is looked at, and of the web what is due or configured otherwise than before."""
+        async with self._syncing, self._lease.wait():
+            await self._notice()
+            now = self._clock()
+            due = [source.id for source in self._sources() if source.path is not None or self._due(source) <= now]
+            everything = len(due) == len(self._sources())
+            return await self._look(None if everything else due, None)
+
+    async def refresh(self) -> None:
+        """Look at what is due, unless another process is at it; know what others have learnt."""
         async with self._syncing:
-            sync = Synchroniser(self.settings, self._base, self._store, self._client, self._pool, self._clock)
-            reports = await sync.run(sources, only, self._library, progress or (lambda _: None))
-            report = SyncReport(tuple(reports), time.perf_counter() - began)
-            if report.is_changed:
-                await self._load()
-            else:
-                touched = any(source.touched for source in report.sources)
-                documents = await self._store.documents() if touched else tuple(self._library.documents.values())
-                self._library = self._library.with_states(documents, await self._store.sources())
-            if self._opening and self._opening.done() and (report.is_changed or self._dense.problem):
-                await self._dense.catch_up(self._library)
-        log.info("knowledge.synced", seconds=round(report.seconds, 3), passages=self.size)
-        return report
+            if await self._is_busy():
+                return
+            await self._notice()
+            if not self._overdue():
+                return
+            async with self._lease.attempt() as is_ours:
+                if is_ours:
+                    await self._notice()  # somebody may have been faster
+                    if overdue := self._overdue():
+                        await self._look(overdue, None)
 
     async def keep_fresh(self) -> None:
         """Runs for ever: looks at each source as often as its `refresh` says."""
-        while self._dense is not None:  # a reader has nothing to keep fresh
+        while True:
             due = min(map(self._due, self._sources()), default=self._clock() + timedelta(hours=1))
-            await asyncio.sleep(max(1.0, (due - self._clock()).total_seconds()))
-            for source in self._sources():
-                if self._due(source) <= self._clock():
-                    try:
-                        await self.sync(only=source.id)
-                    except Exception:
-                        # whatever it was, say the ledger, may be over next time; without us no source would be looked at again
-                        log.exception("knowledge.sync_failed", source=source.id)
-                        await asyncio.sleep(RETRY)
+            await asyncio.sleep(min(NOTICED, max(1.0, (due - self._clock()).total_seconds())))
+            try:
+                await self.refresh()
+            except Exception:
+                # whatever it was, say the ledger, may be over next time; without us no source would be looked at again
+                log.exception("knowledge.sync_failed")
+                await asyncio.sleep(RETRY)
+
+    async def _look(self, only: Sequence[str] | None, progress: Callable[[Progress], None] | None) -> SyncReport:
+        began = time.perf_counter()
+        sync = Synchroniser(self.settings, self._base, self._store, self._client, self._pool, self._clock)
+        reports = await sync.run(in_order(self._sources()), only, self._library, progress or (lambda _: None))
+        report = SyncReport(tuple(reports), time.perf_counter() - began)
+        await self._notice()
+        if self._dense and self._dense.problem and self._opening and self._opening.done():
+            await self._dense.catch_up(self._library)
+        log.info("knowledge.synced", seconds=round(report.seconds, 3), passages=self.size)
+        return report
+
+    async def _notice(self) -> None:
+        """Take over what this or another process has written into the store since the last time."""
+        revision, known = await self._store.revision(), self._revision
+        if revision.content != known.content:
+            await self._load()
+            if self._dense and self._opening and self._opening.done():
+                await self._dense.catch_up(self._library)
+            return
+        if revision.details != known.details:
+            self._library = self._library.with_details(await self._store.documents())
+        if revision.looks != known.looks:
+            self._library = self._library.with_states(await self._store.sources())
+        self._revision = revision
+
+    async def _is_busy(self) -> bool:
+        """Whether another process is writing: what it learns is taken over once it is done, and not bit by bit."""
+        until = (await self._store.revision()).syncing_until
+        return until is not None and until > self._clock()
+
+    def _overdue(self) -> list[str]:
+        now = self._clock()
+        return [source.id for source in self._sources() if self._due(source) <= now]
 
     # Learning
 
@@ -313,30 +350,7 @@ class Knowledge:
 
     def sources(self) -> list[SourceStatus]:
         """Every configured source as it stands."""
-        library = self._library
-        documents: dict[str, int] = {}
-        passages: dict[str, int] = {}
-        for document in library.documents.values():
-            documents[document.source] = documents.get(document.source, 0) + 1
-        for passage in library.passages:
-            name = library.documents[passage.document].source
-            passages[name] = passages.get(name, 0) + 1
-        statuses = []
-        for source in self._sources():
-            state = library.states.get(source.id) or SourceState(source.id, self._clock())
-            statuses.append(
-                SourceStatus(
-                    id=source.id,
-                    documents=documents.get(source.id, 0),
-                    passages=passages.get(source.id, 0),
-                    volatile=source.volatile,
-                    verified_at=state.verified_at,
-                    error=state.error,
-                    failing_since=state.failing_since,
-                    problems=state.problems,
-                )
-            )
-        return statuses
+        return standing(self._library, self._sources(), self._clock())
 
     def _sources(self) -> Sequence[SourceSettings]:
         """Those of agent.yaml, and the file of accepted suggestions once there is one."""
@@ -347,18 +361,17 @@ class Knowledge:
 
     def _due(self, source: SourceSettings) -> datetime:
         state = self._library.states.get(source.id)
-        return self._clock() if state is None else state.checked_at + source.refresh_after
+        if state is None or state.settings != source.fingerprint:
+            return self._clock()
+        return state.checked_at + source.refresh_after
 
     async def _load(self) -> None:
         """Build the next library from the store and put it in place of the present one."""
-        passages, documents, states = (
-            await self._store.passages(),
-            await self._store.documents(),
-            await self._store.sources(),
-        )
+        kept = await self._store.everything()
         self._library = await asyncio.get_running_loop().run_in_executor(
-            self._pool, Library.build, passages, documents, states, self._sources()
+            self._pool, Library.build, kept.passages, kept.documents, kept.sources, self._sources()
         )
+        self._revision = kept.revision
 
     async def _open_dense(self) -> None:
         if self._dense:

@@ -52,13 +52,13 @@ class Library:
             by_document,
         )
 
-    def with_states(self, documents: Sequence[Document], states: Sequence[SourceState]) -> "Library":
+    def with_states(self, states: Sequence[SourceState]) -> "Library":
         """The same passages with what was newly learnt about their sources."""
-        return replace(
-            self,
-            documents={document.id: document for document in documents},
-            states={state.id: state for state in states},
-        )
+        return replace(self, states={state.id: state for state in states})
+
+    def with_details(self, documents: Sequence[Document]) -> "Library":
+        """The same passages with what was newly learnt about their documents."""
+        return replace(self, documents={document.id: document for document in documents})
 
     def scores(self, questions: Sequence[str], language: str | None) -> Floats:
         """For every passage the best score any of the questions gives it."""

@@ -64,7 +64,10 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """How the last look at a source ended. A failing source keeps the documents of its last good copy."""
+    """How the last look at a source ended. A failing source keeps the documents of its last good copy.
+
+    `settings` is the fingerprint of how the source was configured then.
+    """
 
     id: str
     checked_at: datetime
@@ -72,3 +75,4 @@ class SourceState:
     error: str | None = None
     failing_since: datetime | None = None
     problems: tuple[str, ...] = field(default=())  # single documents that could not be read, with the reason
+    settings: str | None = None

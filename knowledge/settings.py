@@ -1,6 +1,7 @@
 """The `knowledge:` part of agent.yaml."""
 
 from datetime import date, timedelta
+from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -70,6 +71,11 @@ class SourceSettings(Settings):
     def id(self) -> str:
         """What the source is called everywhere: its path or address as configured."""
         return self.path or self.url or self.sitemap or (self.crawl.url if self.crawl else "")
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the source is configured otherwise."""
+        return blake2b(self.model_dump_json().encode(), digest_size=8).hexdigest()
 
     @property
     def refresh_after(self) -> timedelta:

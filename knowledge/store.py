@@ -1,5 +1,6 @@
 """Where knowledge is kept: the port that the agent's ledger implements, and a twin in memory."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,6 +26,27 @@ class Gap:
     state: GapState = "open"
 
 
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """Counts changes, whichever process made them: of documents with their passages (`content`), of what else is known about documents
+    (`details`), and looks at sources. `syncing_until`: somebody is at it."""
+
+    content: int = 0
+    details: int = 0
+    looks: int = 0
+    syncing_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """All of the store at one moment; `text` of the documents is left empty."""
+
+    passages: Sequence[Passage]
+    documents: Sequence[Document]
+    sources: Sequence[SourceState]
+    revision: Revision
+
+
 class KnowledgeStore(Protocol):
     """The truth about documents; Chroma and the keyword index are rebuilt from it.
 
@@ -46,6 +68,20 @@ class KnowledgeStore(Protocol):
 
     async def passages(self) -> Sequence[Passage]:
         """All passages in the order of their documents."""
+
+    async def everything(self) -> Everything:
+        """Passages, documents and sources as they are at the same moment."""
+
+    async def revision(self) -> Revision: ...
+
+    async def identity(self) -> str:
+        """A name that no other store has: indexes of several agents may live in one place."""
+
+    async def begin_sync(self, owner: str, at: datetime, until: datetime) -> str | None:
+        """Take or prolong the right to look at the sources: `None` when it is the `owner`'s, else whose it still is."""
+
+    async def end_sync(self, owner: str) -> None:
+        """Give that right back."""
 
     async def replace(self, changes: Sequence[tuple[Document, Sequence[Passage]]]) -> None:
         """Put documents and all their passages in place of what was there under the same document ids."""
@@ -78,12 +114,16 @@ class MemoryStore:
         self._passages: dict[str, tuple[Passage, ...]] = {}
         self._vectors: dict[str, dict[str, bytes]] = {}
         self._gaps = {gap.id: gap for gap in gaps}
+        self._revision = Revision()
+        self._identity = secrets.token_hex(8)
+        self._syncing: tuple[str, datetime] | None = None
 
     async def sources(self) -> Sequence[SourceState]:
         return list(self._sources.values())
 
     async def save_source(self, state: SourceState) -> None:
         self._sources[state.id] = state
+        self._revision = replace(self._revision, looks=self._revision.looks + 1)
 
     async def remove_source(self, source: str) -> None:
         self._sources.pop(source, None)
@@ -99,19 +139,41 @@ class MemoryStore:
     async def passages(self) -> Sequence[Passage]:
         return [passage for document in self._documents for passage in self._passages[document]]
 
+    async def everything(self) -> Everything:
+        return Everything(await self.passages(), await self.documents(), await self.sources(), self._revision)
+
+    async def revision(self) -> Revision:
+        return replace(self._revision, syncing_until=self._syncing[1] if self._syncing else None)
+
+    async def identity(self) -> str:
+        return self._identity
+
+    async def begin_sync(self, owner: str, at: datetime, until: datetime) -> str | None:
+        if self._syncing and self._syncing[0] != owner and self._syncing[1] > at:
+            return self._syncing[0]
+        self._syncing = owner, until
+        return None
+
+    async def end_sync(self, owner: str) -> None:
+        if self._syncing and self._syncing[0] == owner:
+            self._syncing = None
+
     async def replace(self, changes: Sequence[tuple[Document, Sequence[Passage]]]) -> None:
         for document, passages in changes:
             self._documents[document.id] = document
             self._passages[document.id] = tuple(passages)
+        self._revision = replace(self._revision, content=self._revision.content + 1)
 
     async def update(self, documents: Sequence[Document]) -> None:
         for document in documents:
             self._documents[document.id] = replace(document, text=self._documents[document.id].text)
+        self._revision = replace(self._revision, details=self._revision.details + 1)
 
     async def remove(self, documents: Sequence[str]) -> None:
         for document in documents:
             self._documents.pop(document, None)
             self._passages.pop(document, None)
+        self._revision = replace(self._revision, content=self._revision.content + 1)
 
     async def vectors(self, model: str, hashes: Sequence[str]) -> Mapping[str, bytes]:
         kept = self._vectors.get(model, {})

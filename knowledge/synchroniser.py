@@ -1,6 +1,6 @@
 """Goes through the sources one after another; one that fails keeps its last good copy."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
 from datetime import datetime
 from pathlib import Path
@@ -36,14 +36,14 @@ class Synchroniser:
         self._pages = WebSync(Web(client, settings.largest), store, pool, clock)
 
     async def run(
-        self, sources: Sequence[SourceSettings], only: str | None, library: Library, report: Report
+        self, sources: Sequence[SourceSettings], only: Collection[str] | None, library: Library, report: Report
     ) -> list[SourceReport]:
-        """Of all `sources`, or of the one called `only`; what is no source any more is forgotten in the first case."""
+        """Of all `sources`, or of those named by `only`; what is no source any more is forgotten in the first case."""
         states = {state.id: state for state in await self._store.sources()}
         forgotten = states.keys() - {source.id for source in sources} if only is None else ()
         reports = [await self._forgotten(source, library) for source in sorted(forgotten)]
-        claimed = {d.id for d in library.documents.values() if d.source != only} if only is not None else set()
-        chosen = [source for source in sources if only in (None, source.id)]
+        claimed = {d.id for d in library.documents.values() if d.source not in only} if only is not None else set()
+        chosen = [source for source in sources if only is None or source.id in only]
         return reports + [
             await self._one(source, states.get(source.id), claimed, Tally(library.by_document), report)
             for source in chosen
@@ -61,9 +61,9 @@ class Synchroniser:
         except SourceError as error:
             since = (state.failing_since if state else None) or now
             verified = state.verified_at if state else None
-            new = SourceState(source.id, now, verified, str(error), since, tuple(tally.problems))
+            new = SourceState(source.id, now, verified, str(error), since, tuple(tally.problems), source.fingerprint)
         else:
-            new = SourceState(source.id, now, now, problems=tuple(tally.problems))
+            new = SourceState(source.id, now, now, problems=tuple(tally.problems), settings=source.fingerprint)
         await self._store.save_source(new)
         return tally.report(new)
 

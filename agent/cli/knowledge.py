@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from knowledge.evaluation import Evaluation
     from knowledge.found import Found
     from knowledge.gaps import Cluster
-    from knowledge.knowledge import SourceStatus
+    from knowledge.standing import SourceStatus
     from knowledge.sync import Progress
 
 app = typer.Typer(no_args_is_help=True, help="Sync, search and judge the knowledge base.")
@@ -177,7 +177,11 @@ def reject(
 
 
 async def _sync(config: AgentConfig, only: str | None) -> dict[str, Any]:
+    from knowledge.errors import IndexLocked
+
     async with open_knowledge(config) as knowledge:
+        if knowledge.locked:
+            raise IndexLocked(knowledge.locked)
         with _bar() as progress:
             report = await knowledge.sync(progress, only)
         await knowledge.settled()

@@ -6,15 +6,16 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Column, Connection, bindparam, delete, insert, or_, select, update
+from sqlalchemy import text as sql
 
-from agent.ledger.database import Database
-from agent.ledger.knowledge_schema import alias, document, gap, passage, vector
+from agent.ledger.database import Database, is_postgres
+from agent.ledger.knowledge_schema import alias, document, gap, knowledge, passage, vector
 from agent.ledger.knowledge_schema import source as source_table
 from agent.ledger.statements import insert_new, upsert
 from knowledge.errors import GapNotFound
 from knowledge.passage import Document, Passage, SourceState
-from knowledge.store import Gap, GapState
+from knowledge.store import Everything, Gap, GapState, Revision
 
 T = TypeVar("T")
 _AT_ONCE = 500  # values in one IN (…): databases limit how many parameters a statement takes
@@ -29,50 +30,68 @@ class SqlKnowledgeStore:
         self._database = database
 
     async def sources(self) -> Sequence[SourceState]:
-        rows = await self._database.read(lambda connection: connection.execute(select(source_table)).all())
-        return [SourceState(**{**row._mapping, "problems": tuple(row.problems)}) for row in rows]
+        return await self._database.read(_sources)
 
     async def save_source(self, state: SourceState) -> None:
         values = {**asdict(state), "problems": list(state.problems)}
-        await self._database.write(lambda connection: upsert(connection, source_table, **values))
+
+        def work(connection: Connection) -> None:
+            upsert(connection, source_table, **values)
+            _count(connection, knowledge.c.looks)
+
+        await self._database.write(work)
 
     async def remove_source(self, source: str) -> None:
         def work(connection: Connection) -> None:
             ids = connection.scalars(select(document.c.id).where(document.c.source == source)).all()
             _remove(connection, ids)
+            _count(connection, knowledge.c.content)
             connection.execute(delete(source_table).where(source_table.c.id == source))
+            _count(connection, knowledge.c.looks)
 
         await self._database.write(work)
 
     async def documents(self, source: str | None = None) -> Sequence[Document]:
-        query = select(*_KEPT).order_by(document.c.n)
-        if source is not None:
-            query = query.where(document.c.source == source)
-
-        def work(connection: Connection) -> list[Document]:
-            rows = connection.execute(query)
-            return [Document(**{**row._mapping, "links": tuple(row.links), "text": ""}) for row in rows]
-
-        return await self._database.read(work)
+        return await self._database.read(lambda connection: _documents(connection, source))
 
     async def text(self, id_: str) -> str | None:
         query = select(document.c.text).where(document.c.id == id_)
         return await self._database.read(lambda connection: connection.scalar(query))
 
     async def passages(self) -> Sequence[Passage]:
-        def work(connection: Connection) -> list[Passage]:
-            phrasings = connection.execute(
-                select(alias.c.passage, alias.c.text).order_by(alias.c.passage, alias.c.n)
-            ).all()
-            aliases = {
-                name: tuple(row.text for row in several)
-                for name, several in groupby(phrasings, lambda row: row.passage)
-            }
-            joined = passage.join(document, passage.c.document == document.c.id)
-            rows = connection.execute(select(passage).select_from(joined).order_by(document.c.n, passage.c.n))
-            return [_passage(row, aliases.get(row.id, ())) for row in rows]
+        return await self._database.read(_passages)
+
+    async def everything(self) -> Everything:
+        def work(connection: Connection) -> Everything:
+            if is_postgres(connection):  # else each statement would see another moment
+                connection.execute(sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+            kept = _revision(connection)
+            return Everything(_passages(connection), _documents(connection), _sources(connection), kept)
 
         return await self._database.read(work)
+
+    async def revision(self) -> Revision:
+        return await self._database.read(_revision)
+
+    async def identity(self) -> str:
+        query = select(knowledge.c.identity)
+        return await self._database.read(lambda connection: str(connection.execute(query).scalar_one()))
+
+    async def begin_sync(self, owner: str, at: datetime, until: datetime) -> str | None:
+        free = or_(knowledge.c.sync_owner.is_(None), knowledge.c.sync_owner == owner, knowledge.c.sync_until <= at)
+
+        def work(connection: Connection) -> str | None:
+            taken = connection.execute(update(knowledge).where(free).values(sync_owner=owner, sync_until=until))
+            if taken.rowcount:
+                return None
+            other: str | None = connection.scalar(select(knowledge.c.sync_owner))
+            return other or ""
+
+        return await self._database.write(work)
+
+    async def end_sync(self, owner: str) -> None:
+        done = update(knowledge).where(knowledge.c.sync_owner == owner).values(sync_owner=None, sync_until=None)
+        await self._database.write(lambda connection: connection.execute(done))
 
     async def replace(self, changes: Sequence[tuple[Document, Sequence[Passage]]]) -> None:
         def work(connection: Connection) -> None:
@@ -84,6 +103,7 @@ class SqlKnowledgeStore:
             phrasings = [row for _, several in changes for row in _aliases(several)]
             if phrasings:
                 connection.execute(insert(alias), phrasings)
+            _count(connection, knowledge.c.content)
 
         if changes:
             await self._database.write(work)
@@ -99,11 +119,20 @@ class SqlKnowledgeStore:
         for one in documents:
             values = {**asdict(one), "links": list(one.links)}
             rows.append({"key": one.id, **{f"new_{name}": values[name] for name in names}})
+
+        def work(connection: Connection) -> None:
+            connection.execute(statement, rows)
+            _count(connection, knowledge.c.details)
+
         if rows:
-            await self._database.write(lambda connection: connection.execute(statement, rows))
+            await self._database.write(work)
 
     async def remove(self, documents: Sequence[str]) -> None:
-        await self._database.write(lambda connection: _remove(connection, documents))
+        def work(connection: Connection) -> None:
+            _remove(connection, documents)
+            _count(connection, knowledge.c.content)
+
+        await self._database.write(work)
 
     async def vectors(self, model: str, hashes: Sequence[str]) -> Mapping[str, bytes]:
         def work(connection: Connection) -> dict[str, bytes]:
@@ -164,6 +193,39 @@ def note_gap(connection: Connection, question: str, confidence: float, nearest: 
     if new is None:
         again = {"times": gap.c.times + 1, "last_at": at, "confidence": confidence, "nearest": nearest}
         connection.execute(update(gap).where(gap.c.question == question).values(again))
+
+
+def _sources(connection: Connection) -> list[SourceState]:
+    rows = connection.execute(select(source_table)).all()
+    return [SourceState(**{**row._mapping, "problems": tuple(row.problems)}) for row in rows]
+
+
+def _documents(connection: Connection, source: str | None = None) -> list[Document]:
+    query = select(*_KEPT).order_by(document.c.n)
+    if source is not None:
+        query = query.where(document.c.source == source)
+    rows = connection.execute(query)
+    return [Document(**{**row._mapping, "links": tuple(row.links), "text": ""}) for row in rows]
+
+
+def _passages(connection: Connection) -> list[Passage]:
+    phrasings = connection.execute(select(alias.c.passage, alias.c.text).order_by(alias.c.passage, alias.c.n)).all()
+    aliases = {
+        name: tuple(row.text for row in several) for name, several in groupby(phrasings, lambda row: row.passage)
+    }
+    joined = passage.join(document, passage.c.document == document.c.id)
+    rows = connection.execute(select(passage).select_from(joined).order_by(document.c.n, passage.c.n))
+    return [_passage(row, aliases.get(row.id, ())) for row in rows]
+
+
+def _revision(connection: Connection) -> Revision:
+    columns = (knowledge.c.content, knowledge.c.details, knowledge.c.looks, knowledge.c.sync_until)
+    return Revision(*connection.execute(select(*columns)).one())
+
+
+def _count(connection: Connection, counter: Column[int]) -> None:
+    """Let other processes see that something has changed."""
+    connection.execute(update(knowledge).values({counter.name: counter + 1}))
 
 
 def _passage(row: Any, aliases: tuple[str, ...]) -> Passage:

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     Date,
@@ -28,6 +29,7 @@ source = Table(
     Column("error", Text),
     Column("failing_since", Instant),
     Column("problems", JSON, nullable=False),
+    Column("settings", String),  # fingerprint of how it was configured at the last look
 )
 
 document = Table(
@@ -96,4 +98,16 @@ gap = Table(
     Column("nearest", String),  # id of the best passage there was
     Column("state", String, nullable=False),  # open → accepted · rejected
     UniqueConstraint("question"),
+)
+
+knowledge = Table(
+    "knowledge",
+    metadata,
+    Column("id", Integer, primary_key=True),  # there is one row
+    Column("identity", String, nullable=False),  # no other ledger has it
+    Column("content", BigInteger, nullable=False),  # grows with every change of documents and passages
+    Column("details", BigInteger, nullable=False),  # with every change of what else is known about documents
+    Column("looks", BigInteger, nullable=False),  # with every look at a source
+    Column("sync_owner", String),  # the process that looks at the sources
+    Column("sync_until", Instant),
 )

@@ -1,5 +1,6 @@
 """Chroma follows the store, belongs to one process, and is rebuilt when it is damaged."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -11,15 +12,15 @@ import httpx
 import numpy as np
 import pytest
 
+from agent.ledger import migrate
 from agent.ledger.database import open_database
 from agent.ledger.knowledge import SqlKnowledgeStore
-from agent.ledger.knowledge_schema import metadata
 from knowledge import Knowledge, KnowledgeSettings
 from knowledge.chroma import ChromaIndex, Entry, Lock
 from knowledge.embeddings import HashedGrams
 from knowledge.errors import ChromaError, IndexLocked
 from knowledge.settings import ChromaSettings
-from knowledge.store import MemoryStore
+from knowledge.store import KnowledgeStore, MemoryStore
 from tests.knowledge.conftest import OpenKnowledge
 
 HOLD = """
@@ -66,7 +67,7 @@ def write_round(folder: Path, turn: int) -> None:
 
 
 def index(folder: Path, name: str = "test") -> ChromaIndex:
-    opened = ChromaIndex(ChromaSettings(path=Path("chroma")), folder, name)
+    opened = ChromaIndex(ChromaSettings(path=Path("chroma")), folder, "shop", name)
     opened.open()
     return opened
 
@@ -121,13 +122,13 @@ def test_another_model_has_a_collection_of_its_own_and_the_old_one_is_dropped(tm
 
 
 def test_an_index_that_is_not_open_says_so(tmp_path: Path) -> None:
-    closed = ChromaIndex(ChromaSettings(path=Path("chroma")), tmp_path, "test")
+    closed = ChromaIndex(ChromaSettings(path=Path("chroma")), tmp_path, "shop", "test")
     with pytest.raises(ChromaError, match="is not open"):
         closed.hashes()
 
 
 async def test_chroma_holds_every_passage_and_alias_and_follows_a_sync(
-    tmp_path: Path, open_knowledge: OpenKnowledge
+    tmp_path: Path, open_knowledge: OpenKnowledge, store: MemoryStore
 ) -> None:
     (tmp_path / "a.md").write_text(
         "---\naliases:\n  Jam buka?: [bukanya kapan, open jam brp]\n---\n## Jam buka?\n\nDelapan.\n\n## Retur\n\nBisa.\n"
@@ -136,7 +137,7 @@ async def test_chroma_holds_every_passage_and_alias_and_follows_a_sync(
     await knowledge.sync()
     await knowledge.settled()
     await knowledge.aclose()
-    chroma = index_of(tmp_path)
+    chroma = await index_of(tmp_path, store)
     assert set(chroma.hashes()) == {"a.md#1", "a.md#1~1", "a.md#1~2", "a.md#2"}
     chroma.remove(["a.md#2"])  # as if it had been lost
     chroma.close()
@@ -145,13 +146,13 @@ async def test_chroma_holds_every_passage_and_alias_and_follows_a_sync(
     await knowledge.settled()
     await knowledge.sync()
     await knowledge.aclose()
-    chroma = index_of(tmp_path)
+    chroma = await index_of(tmp_path, store)
     assert set(chroma.hashes()) == {"a.md#1", "a.md#2"}
     chroma.close()
 
 
-def index_of(folder: Path) -> ChromaIndex:
-    chroma = ChromaIndex(ChromaSettings(), folder, HashedGrams.name)
+async def index_of(folder: Path, store: KnowledgeStore) -> ChromaIndex:
+    chroma = ChromaIndex(ChromaSettings(), folder, await store.identity(), HashedGrams.name)
     chroma.open()
     return chroma
 
@@ -159,7 +160,7 @@ def index_of(folder: Path) -> ChromaIndex:
 async def test_a_kill_in_the_middle_of_a_sync_loses_nothing(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     database = open_database("sqlite:///ledger.db", base=tmp_path)
-    await database.write(metadata.create_all)
+    await asyncio.to_thread(migrate.upgrade, database.engine)
     running = subprocess.Popen(
         [sys.executable, "-c", SYNC, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
@@ -177,7 +178,7 @@ async def test_a_kill_in_the_middle_of_a_sync_loses_nothing(tmp_path: Path) -> N
         assert knowledge.problem is None
     rows = await store.passages()
     assert (len(rows), {row.text.split()[-1] for row in rows}) == (60, {"999"})
-    chroma = index_of(tmp_path)
+    chroma = await index_of(tmp_path, store)
     held = chroma.hashes()
     assert held.keys() == {row.id for row in rows}
     assert chroma.is_sound(list(held))

@@ -215,7 +215,7 @@ async def test_an_unknown_source_is_refused_by_name(tmp_path: Path, open_knowled
     assert only(await knowledge.sync(only="a.md")).added == 1
 
 
-async def test_a_second_knowledge_on_the_same_folder_may_only_read(
+async def test_beside_the_owner_of_chroma_a_second_knowledge_searches_by_keywords(
     tmp_path: Path, open_knowledge: OpenKnowledge, store: MemoryStore
 ) -> None:
     import httpx
@@ -226,11 +226,9 @@ async def test_a_second_knowledge_on_the_same_folder_may_only_read(
     with pytest.raises(IndexLocked, match=r"belongs to process \d+"):
         await open_knowledge("a.md")
     async with httpx.AsyncClient() as client:
-        reader = await Knowledge.open_reader(owner.settings, tmp_path, store, client)
-        assert await first(reader, "isi") == "isi"
-        with pytest.raises(IndexLocked, match="POST /api/v1/knowledge/sync"):
-            await reader.sync()
-        await reader.aclose()
+        second = await Knowledge.open_without_chroma(owner.settings, tmp_path, store, client, locked="it is in use")
+        assert (await first(second, "isi"), second.problem) == ("isi", "it is in use")
+        await second.aclose()
 
 
 async def test_keeping_fresh_takes_over_a_changed_file_when_its_time_comes(

@@ -103,6 +103,50 @@ async def test_a_closed_gap_is_no_longer_open_and_an_unknown_one_is_refused(data
             await store.close_gaps([99], "accepted")
 
 
+async def test_every_change_is_counted_by_what_it_changes(store: KnowledgeStore) -> None:
+    async def counted() -> tuple[int, int, int]:
+        revision = await store.revision()
+        return revision.content, revision.details, revision.looks
+
+    assert await counted() == (0, 0, 0)
+    await store.replace([(document("a.md"), [passage("a.md", 1, "satu")])])
+    assert await counted() == (1, 0, 0)
+    await store.update([document("a.md")])
+    assert await counted() == (1, 1, 0)
+    await store.save_source(SourceState("docs/*.md", NOW, NOW))
+    assert await counted() == (1, 1, 1)
+    await store.remove(["a.md"])
+    assert await counted() == (2, 1, 1)
+
+
+async def test_everything_is_read_at_one_moment(store: KnowledgeStore) -> None:
+    await store.replace([(document("a.md"), [passage("a.md", 1, "satu", "uno")])])
+    await store.save_source(SourceState("docs/*.md", NOW, NOW, settings="f"))
+    kept = await store.everything()
+    assert kept.passages == [passage("a.md", 1, "satu", "uno")]
+    assert kept.documents == [document("a.md", text="")]
+    assert kept.sources == [SourceState("docs/*.md", NOW, NOW, settings="f")]
+    assert kept.revision == await store.revision()
+
+
+async def test_one_at_a_time_may_look_at_the_sources_until_it_ends_or_its_time_runs_out(store: KnowledgeStore) -> None:
+    later, long_after = NOW + timedelta(seconds=15), NOW + timedelta(seconds=16)
+    assert await store.begin_sync("one", NOW, later) is None
+    assert await store.begin_sync("two", NOW, later) == "one"
+    assert await store.begin_sync("one", NOW, later) is None, "it may prolong its own"
+    assert (await store.revision()).syncing_until == later
+    await store.end_sync("two")
+    assert await store.begin_sync("two", NOW, later) == "one"
+    await store.end_sync("one")
+    assert await store.begin_sync("two", NOW, later) is None
+    assert await store.begin_sync("one", long_after, long_after + timedelta(seconds=15)) is None
+
+
+async def test_stores_tell_each_other_apart(store: KnowledgeStore) -> None:
+    assert await store.identity() == await store.identity()
+    assert await store.identity() != await MemoryStore().identity()
+
+
 async def test_characters_that_no_database_takes_are_gone_before(store: KnowledgeStore) -> None:
     loaded = load("a.txt", b"kopi\x00susu")
     assert loaded.text == "kopi susu"
