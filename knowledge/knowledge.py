@@ -37,6 +37,8 @@ RETRY = 30.0  # seconds after a sync that failed as a whole
 NOTICED = 5.0  # seconds until what another process has learnt is known here
 FOREIGN = 0.05  # fewer than 1 in 100 answerable questions of the test sets score below
 
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
 Clock = Callable[[], datetime]
 
 log = structlog.get_logger(__name__)
@@ -362,7 +364,7 @@ class Knowledge:
     def _due(self, source: SourceSettings) -> datetime:
         state = self._library.states.get(source.id)
         if state is None or state.settings != source.fingerprint:
-            return self._clock()
+            return LONG_AGO
         return state.checked_at + source.refresh_after
 
     async def _load(self) -> None:

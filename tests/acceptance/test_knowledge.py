@@ -6,7 +6,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+import httpx
+import pytest
+
 from tests.acceptance.world import World, world
+from tests.knowledge.site import Site
+from tests.postgres import Postgres
 from tests.processes import forked
 
 PRICES = "produk,harga\nKopi Susu Senja,Rp25.000\nAmericano,Rp22.000\n"
@@ -98,3 +103,37 @@ async def test_unanswered_questions_become_an_entry_when_the_owner_says_so(tmp_p
         assert await here.texts(person) == ["Boleh, Kak!"]
         code, said = await balas(here, "knowledge", "gaps")
         assert "No open questions." in said
+
+
+@pytest.mark.postgres
+async def test_many_processes_fetch_a_page_once_and_answer_from_its_newest_text(
+    tmp_path: Path, postgres_server: Postgres
+) -> None:
+    site = Site()
+    site.page("/harga", "Harga", "Harga kopi susu senja Rp20.000 per gelas, sudah dengan gula aren.")
+    source = {"url": f"{site.url}/harga", "refresh": "1h"}
+    async with world(
+        tmp_path,
+        storage=postgres_server.database("knows"),
+        workers=True,
+        knowledge={"sources": [source]},
+        network={"allow_private": ["127.0.0.1"]},
+        server={"api_token": "rahasia-api"},
+    ) as here:
+        here.config["server"]["port"] = here.port
+        here.model.answer = from_passages
+        await here.start_with_workers(2)
+        assert site.paths() == ["/harga"]
+        site.page("/harga", "Harga", "Harga kopi susu senja Rp25.000 per gelas, sudah dengan gula aren.")
+        async with httpx.AsyncClient(timeout=60) as client:
+            token = {"Authorization": "Bearer rahasia-api"}
+            answer = await client.post(f"{here.url}/api/v1/knowledge/sync", headers=token)
+        assert (answer.status_code, answer.json()["sources"][0]["changed"]) == (200, 1)
+        await here.settled(8)  # the workers look for news every 5 seconds
+        people = [here.sandbox.phone(f"+62812000000{n:02d}") for n in range(6)]
+        for person in people:
+            here.sandbox.say(person, "harga kopi susu senja berapa?")
+        for person in people:
+            assert await here.texts(person) == ["Jawabannya Rp25.000."]
+        assert site.paths() == ["/harga", "/harga"]
+    site.close()

@@ -1,6 +1,6 @@
 """A knowledge base over files in a temporary folder."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -11,6 +11,7 @@ import pytest
 from knowledge.knowledge import Knowledge
 from knowledge.settings import KnowledgeSettings
 from knowledge.store import KnowledgeStore, MemoryStore
+from tests.knowledge.site import Site
 
 
 class Clock:
@@ -54,3 +55,10 @@ async def open_knowledge(tmp_path: Path, store: KnowledgeStore, clock: Clock) ->
     for knowledge in opened:
         await knowledge.aclose()
     await client.aclose()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    site = Site()
+    yield site
+    site.close()

@@ -1,70 +1,10 @@
 """Sources on the web, against a real server on loopback."""
 
 import gzip
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-import pytest
 
 from knowledge.web import same_site
 from tests.knowledge.conftest import Clock, OpenKnowledge
-
-
-class Site:
-    """Pages by path. `asked` holds every request with its conditional header; `status` overrides an answer."""
-
-    def __init__(self) -> None:
-        self.pages: dict[str, tuple[str, bytes]] = {}
-        self.status: dict[str, int] = {}
-        self.asked: list[tuple[str, str | None]] = []
-        site = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                condition = self.headers.get("If-None-Match")
-                site.asked.append((self.path, condition))
-                kind, body = site.pages.get(self.path, ("text/plain", b""))
-                tag = f'"{hash(body)}"'
-                status = site.status.get(self.path, 200 if self.path in site.pages else 404)
-                if status == 200 and condition == tag:
-                    status = 304
-                self.send_response(status)
-                if status == 200:
-                    self.send_header("Content-Type", kind)
-                    self.send_header("ETag", tag)
-                    self.send_header("Content-Length", str(len(body)))
-                    self.end_headers()
-                    self.wfile.write(body)
-                else:
-                    self.send_header("Content-Length", "0")
-                    self.end_headers()
-
-            def log_message(self, *arguments: object) -> None: ...
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def page(self, path: str, title: str, text: str, *links: str) -> None:
-        anchors = "".join(f'<a href="{link}">lihat</a> ' for link in links)
-        body = f"<nav>{anchors}</nav><main><h1>{title}</h1><p>{text}</p></main>"
-        html = f"<html><head><title>{title}</title></head><body>{body}</body></html>"
-        self.pages[path] = ("text/html; charset=utf-8", html.encode())
-
-    def paths(self) -> list[str]:
-        return [path for path, _ in self.asked]
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    site = Site()
-    yield site
-    site.close()
+from tests.knowledge.site import Site
 
 
 async def test_a_page_is_fetched_again_only_when_it_changed(site: Site, open_knowledge: OpenKnowledge) -> None:
@@ -77,6 +17,35 @@ async def test_a_page_is_fetched_again_only_when_it_changed(site: Site, open_kno
     site.page("/faq", "Tanya jawab", "Kami buka pukul sembilan pagi setiap hari kecuali hari raya.")
     assert (await knowledge.sync()).sources[0].changed == 1
     assert "sembilan" in (await knowledge.search(["buka pukul berapa"])).hits[0].text
+
+
+async def test_a_page_without_a_tag_is_asked_for_by_its_date(site: Site, open_knowledge: OpenKnowledge) -> None:
+    site.page("/faq", "Tanya jawab", "Kami buka pukul delapan pagi setiap hari kecuali hari raya.")
+    site.dated["/faq"] = "Sun, 01 Mar 2026 00:00:00 GMT"
+    knowledge = await open_knowledge(f"{site.url}/faq")
+    await knowledge.sync()
+    report = (await knowledge.sync()).sources[0]
+    assert (site.asked[-1], report.unchanged) == (("/faq", "Sun, 01 Mar 2026 00:00:00 GMT"), 1)
+
+
+async def test_at_a_new_start_a_page_is_fetched_only_when_it_is_due_or_configured_otherwise(
+    site: Site, open_knowledge: OpenKnowledge, clock: Clock
+) -> None:
+    site.page("/faq", "Tanya jawab", "Kami buka pukul delapan pagi setiap hari kecuali hari raya.")
+    source = {"url": f"{site.url}/faq", "refresh": "1h"}
+
+    async def fetches(source: dict[str, str]) -> int:
+        site.asked.clear()
+        knowledge = await open_knowledge(source)
+        await knowledge.first_sync()
+        await knowledge.aclose()
+        return len(site.asked)
+
+    assert await fetches(source) == 1
+    assert await fetches(source) == 0
+    assert await fetches({**source, "title": "Bantuan"}) == 1
+    clock.advance(hours=2)
+    assert await fetches({**source, "title": "Bantuan"}) == 1
 
 
 async def test_a_server_that_fails_leaves_the_last_good_copy(
