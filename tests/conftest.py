@@ -1,4 +1,6 @@
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,13 +15,15 @@ __all__ = ["database", "postgres", "sqlite"]
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Postgres]":
+def postgres_server() -> "Iterator[Postgres]":
     """A real PostgreSQL of our own, one for all tests of this process."""
     from tests.postgres import Postgres
 
-    server = Postgres(tmp_path_factory.mktemp("postgres"))
-    yield server
-    server.close()
+    # Not in pytest's own folder: each run of pytest closes that to the user as whom PostgreSQL runs.
+    with TemporaryDirectory(prefix="balas-postgres-") as folder:
+        server = Postgres(Path(folder))
+        yield server
+        server.close()
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from actions.action import ChangeTags, CloseConversation, Comment, SetLifecycle,
 from agent.delivery import retry, window
 from agent.delivery.tasks import Assign, OpenConversation
 from agent.faults import point
-from agent.ledger import broadcasts, contacts, outbound
+from agent.ledger import broadcasts, contacts, outbound, patience
 from agent.ledger.codec import BROADCAST
 from agent.ledger.database import Database
 from agent.ledger.outbound import Delivery
@@ -171,7 +171,7 @@ class Outbox:
             if state == "sent" and delivery.lane == BROADCAST:
                 broadcasts.sent(connection, delivery.id, delivery.contact, message_id, now)
 
-        await self._database.write(write)
+        await patience.write(self._database, write)
 
     async def _perform(self, delivery: Delivery) -> str | None:
         """One request to the platform; the message id, for a message."""

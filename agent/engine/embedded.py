@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from agent.engine.engine import NEAR, Handle
+from agent.engine.engine import AFTER_A_FAULT, NEAR, Handle
+from agent.ledger.errors import LedgerUnavailable
 from messaging.types import ContactKey
 
 log = structlog.get_logger()
 
 _FAR = timedelta(hours=1)
-_AFTER_A_FAULT = timedelta(seconds=5)
 
 
 class EmbeddedEngine:
@@ -101,9 +101,12 @@ class EmbeddedEngine:
         try:
             async with self._slots:
                 next_at = await handle(contact)
+        except LedgerUnavailable as error:
+            log.error("contact_postponed", contact=str(contact), reason=str(error))
+            next_at = self._clock() + AFTER_A_FAULT
         except Exception:
             log.exception("contact_failed", contact=str(contact))
-            next_at = self._clock() + _AFTER_A_FAULT
+            next_at = self._clock() + AFTER_A_FAULT
         finally:
             del self._running[contact]
         if contact in self._again:

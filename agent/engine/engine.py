@@ -9,6 +9,9 @@ from messaging.types import ContactKey
 NEAR = timedelta(seconds=15)
 """How far ahead a wake is kept in memory. What is due later stays in the ledger until a sweep, which is more frequent, finds it."""
 
+AFTER_A_FAULT = timedelta(seconds=5)
+"""When to see to a contact again after that has failed."""
+
 Handle = Callable[[ContactKey], Awaitable[datetime | None]]
 """See to a contact; when it is next due, or `None`."""
 

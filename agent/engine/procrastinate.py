@@ -6,15 +6,19 @@ jobs only by polling, every five seconds. Long ones are left to the sweep over t
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import structlog
 from procrastinate import App, PsycopgConnector
+from procrastinate.connector import Notify
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.jobs import Job, Status
+from procrastinate.worker import Worker
 
-from agent.engine.engine import NEAR, Handle
+from agent.engine.engine import AFTER_A_FAULT, NEAR, Handle
+from agent.ledger.database import UNREACHABLE
+from agent.ledger.errors import LedgerUnavailable
 from messaging.types import ContactKey
 
 log = structlog.get_logger()
@@ -22,8 +26,24 @@ log = structlog.get_logger()
 STALLED = 20.0
 """Seconds without a heartbeat after which a worker counts as dead and its contacts are given to others."""
 
+_HEARTBEAT = STALLED / 4
+_AGAIN = 1.0
+"""Seconds until the database is tried again after it could not be reached."""
+
 _TASK = "balas:see_to"
-_AFTER_A_FAULT = timedelta(seconds=5)
+
+
+class _Connector(PsycopgConnector):
+    """procrastinate's, which listens again when the database was away: its worker would go on deaf, and only poll."""
+
+    async def listen_notify(self, on_notification: Notify, channels: Iterable[str]) -> None:
+        heard = list(channels)
+        while True:
+            try:
+                await super().listen_notify(on_notification=on_notification, channels=heard)
+            except ConnectorException as error:
+                log.warning("not_listening", reason=_reason(error))
+            await asyncio.sleep(_AGAIN)
 
 
 class ProcrastinateEngine:
@@ -32,13 +52,18 @@ class ProcrastinateEngine:
     def __init__(
         self, url: str, *, concurrent: int = 100, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        self._app = App(connector=PsycopgConnector(conninfo=url, min_size=1, max_size=4))
+        self._app = App(
+            connector=_Connector(conninfo=url, kwargs=dict(UNREACHABLE), min_size=1, max_size=4, timeout=10.0)
+        )
         self._concurrent = concurrent
         self._clock = clock
         self._timers: dict[ContactKey, tuple[datetime, asyncio.TimerHandle]] = {}
         self._deferring: set[asyncio.Task[None]] = set()
         self._running: set[ContactKey] = set()
-        self._worker: asyncio.Task[None] | None = None
+        self._worker: Worker | None = None
+        self._working: asyncio.Task[None] | None = None
+        self._suspects: set[int] = set()
+        self._stopping = False
 
     async def open(self) -> None:
         """Connect. The tables are made with those of the ledger (`agent.ledger.migrate`)."""
@@ -75,7 +100,7 @@ class ProcrastinateEngine:
         except AlreadyEnqueued:
             return
         except ConnectorException as error:
-            log.error("wake_not_queued", contact=name, reason=str(error))  # the sweep will do it
+            log.error("wake_not_queued", contact=name, reason=_reason(error))  # the sweep will do it
 
     async def run(self, handle: Handle) -> None:
         async def see_to(platform: str, contact_id: str) -> None:
@@ -83,40 +108,51 @@ class ProcrastinateEngine:
             self._running.add(contact)
             try:
                 next_at = await handle(contact)
+            except LedgerUnavailable as error:
+                log.error("contact_postponed", contact=str(contact), reason=str(error))
+                next_at = self._clock() + AFTER_A_FAULT
             except Exception:
                 log.exception("contact_failed", contact=str(contact))
-                next_at = self._clock() + _AFTER_A_FAULT
+                next_at = self._clock() + AFTER_A_FAULT
             finally:
                 self._running.discard(contact)
             if next_at is not None:
                 await self.wake(contact, next_at)
 
         self._app.task(name=_TASK, queue="contacts")(see_to)
-        rescue = asyncio.create_task(self._rescue(), name="rescue")
-        self._worker = asyncio.create_task(
-            self._app.run_worker_async(
-                queues=["contacts"],
-                concurrency=self._concurrent,
-                install_signal_handlers=False,
-                delete_jobs="always",
-                update_heartbeat_interval=5.0,
-                stalled_worker_timeout=STALLED,
-                shutdown_graceful_timeout=30.0,
-            ),
-            name="procrastinate worker",
-        )
+        watching = asyncio.create_task(self._watch(), name="watch over jobs")
         try:
-            await self._worker
-        except asyncio.CancelledError:
-            if not self._worker.done():
-                raise
+            while not self._stopping:
+                await self._work()
         finally:
-            rescue.cancel()
+            watching.cancel()
+
+    async def _work(self) -> None:
+        """Be a worker of procrastinate until `stop`, or until it breaks off because the database is away."""
+        self._worker = Worker(
+            self._app,
+            queues=["contacts"],
+            concurrency=self._concurrent,
+            install_signal_handlers=False,
+            delete_jobs="always",
+            update_heartbeat_interval=_HEARTBEAT,
+            stalled_worker_timeout=STALLED,
+            shutdown_graceful_timeout=30.0,
+        )
+        self._working = asyncio.create_task(self._worker.run(), name="procrastinate worker")  # type: ignore[no-untyped-call]
+        try:
+            await self._working
+        except ConnectorException as error:
+            if not self._stopping:
+                log.error("worker_broke_off", reason=_reason(error))
+                await asyncio.sleep(_AGAIN)
 
     async def stop(self, grace: timedelta) -> None:
-        if self._worker is not None:
-            self._worker.cancel()  # procrastinate takes this as the wish to stop: running jobs are finished first
-            await asyncio.wait([self._worker], timeout=grace.total_seconds())
+        """Take no more contacts; the running ones are finished first."""
+        self._stopping = True
+        if self._worker is not None and self._working is not None:
+            self._worker.stop()  # type: ignore[no-untyped-call]
+            await asyncio.wait([self._working], timeout=grace.total_seconds())
 
     def idle(self, *, within: timedelta = timedelta(0)) -> bool:
         horizon = self._clock() + within
@@ -125,23 +161,46 @@ class ProcrastinateEngine:
     def load(self) -> tuple[int, int]:
         return len(self._running), len(self._timers)
 
-    async def _rescue(self) -> None:
-        """Put the jobs of dead workers back into the queue: while they count as being done, their contacts are locked."""
+    async def _watch(self) -> None:
+        """Put back into the queue what nobody works on: while a job counts as being done, its contact is locked.
+
+        Heartbeats are sent from here too: procrastinate's own end for good with the first that fails, and then the others
+        would take this worker for dead. Nobody is, as long as the database was away a moment ago.
+        """
+        away = False
         while True:
-            await asyncio.sleep(STALLED / 4)
+            await asyncio.sleep(_HEARTBEAT)
             try:
-                for job in await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED):
-                    log.warning("job_rescued", contact=job.lock)
-                    await _put_back(self._app, job)
+                if self._worker is not None and self._worker.worker_id is not None:
+                    await self._app.job_manager.update_heartbeat(self._worker.worker_id)
+                    for job in await self._forgotten(self._worker.worker_id):
+                        await self._put_back(job)
+                stalled = [] if away else await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED)
+                for job in stalled:
+                    await self._put_back(job)
+                away = False
             except ConnectorException as error:
-                log.error("rescue_failed", reason=str(error))
+                away = True
+                log.error("watch_failed", reason=_reason(error))
+
+    async def _forgotten(self, worker_id: int) -> list[Job]:
+        """Jobs that count as being done by us although they are not: what the database was told, or told us, got lost."""
+        mine = await self._app.job_manager.list_jobs_async(queue="contacts", status="doing", worker_id=worker_id)
+        busy = {str(contact) for contact in self._running}
+        idle = {job.id: job for job in mine if job.id is not None and job.lock not in busy}
+        twice = [job for number, job in idle.items() if number in self._suspects]  # not just between two states
+        self._suspects = set(idle)
+        return twice
+
+    async def _put_back(self, job: Job) -> None:
+        """Retry a job; when a newer one of the contact waits already, this one is done with."""
+        log.warning("job_rescued", contact=job.lock)
+        try:
+            await self._app.job_manager.retry_job(job)
+        except ConnectorException:
+            await self._app.job_manager.finish_job(job, status=Status.FAILED, delete_job=True)
 
 
-async def _put_back(app: App, job: Any) -> None:
-    """Retry a job; when a newer one of the contact waits already, this one is done with."""
-    from procrastinate.jobs import Status
-
-    try:
-        await app.job_manager.retry_job(job)
-    except ConnectorException:
-        await app.job_manager.finish_job(job, status=Status.FAILED, delete_job=True)
+def _reason(error: ConnectorException) -> str:
+    """What the database's driver said; procrastinate's own words only say that it was the database."""
+    return str(error.__cause__ or error).strip()

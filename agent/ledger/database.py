@@ -202,13 +202,19 @@ def _sqlite_engine(path: Path, *, begin: str) -> Engine:
     return engine
 
 
+UNREACHABLE = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 10, "keepalives_interval": 5}
+"""When a PostgreSQL host that does not answer counts as gone: seconds, and `tcp_user_timeout` in milliseconds."""
+
+
 class PostgresDatabase:
     """PostgreSQL: a bounded number of threads, each unit of work in a transaction of its own."""
 
     def __init__(self, url: str, *, connections: int = 8) -> None:
         self.url = url
+        given = make_url(url)
         self.engine = create_engine(
-            make_url(url).set(drivername="postgresql+psycopg"),
+            given.set(drivername="postgresql+psycopg"),
+            connect_args={name: value for name, value in UNREACHABLE.items() if name not in given.query},
             pool_size=connections,
             max_overflow=0,
             pool_pre_ping=True,

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from agent.ledger import patience
 from agent.ledger import steps as table
 from agent.ledger.database import Database, Work
 from agent.ledger.steps import Step
@@ -75,8 +76,8 @@ class StepLog:
         """Complete what `start` began."""
         full, now = _full(key, given), self._clock()
         started = self._steps[full].started_at
-        await self._database.write(
-            lambda connection: table.finish(connection, self.turn, full, output=output, ended=now)
+        await patience.write(
+            self._database, lambda connection: table.finish(connection, self.turn, full, output=output, ended=now)
         )
         self._keep(full, kind, name, given, output, started, now)
 
@@ -105,7 +106,7 @@ class StepLog:
         """Write what was only noted."""
         works, self._notes = self._notes, []
         if works:
-            await self._database.write(lambda connection: [work(connection) for work in works])
+            await patience.write(self._database, lambda connection: [work(connection) for work in works])
 
     def _take(
         self,

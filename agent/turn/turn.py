@@ -16,10 +16,10 @@ from agent.asking import wants_human
 from agent.config.conversation import ConversationSettings
 from agent.config.limits import LimitSettings
 from agent.faults import point
-from agent.ledger import confirmations, history, steps, turns
+from agent.ledger import confirmations, history, patience, steps, turns
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.database import Database, Work
-from agent.ledger.errors import LeaseLost
+from agent.ledger.errors import LeaseLost, LedgerUnavailable
 from agent.ledger.followups import Plan
 from agent.ledger.history import Line
 from agent.ledger.inbound import Waiting
@@ -113,12 +113,15 @@ class Turns:
             except LeaseLost:
                 log.warning("lease_lost", turn=turn)
                 return
+            except LedgerUnavailable as error:  # it may be back before the lease is over
+                log.warning("lease_not_renewed", turn=turn, reason=str(error))
 
     async def _commit(self, claim: Claim, result: Result) -> None:
         now = self._clock()
         try:
-            ended = await self._database.write(
-                lambda connection: turns.commit(connection, claim, self._owner, result, now, self._settings.plans)
+            ended = await patience.write(
+                self._database,
+                lambda connection: turns.commit(connection, claim, self._owner, result, now, self._settings.plans),
             )
         except LeaseLost as error:
             log.warning("turn_lost", reason=str(error))
@@ -171,6 +174,8 @@ class Turns:
                 tokens=log_of_steps.tokens,
                 cost=log_of_steps.cost,
             )
+        except LedgerUnavailable:  # not the model's failing: the turn goes on from its steps when the ledger is back
+            raise
         except TimeoutError:
             reason = f"limits.seconds: longer than {self._settings.limits.seconds:g}"
         except Exception as error:

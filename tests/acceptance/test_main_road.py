@@ -61,10 +61,10 @@ async def test_a_redelivered_webhook_is_answered_once(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         here.model.delay = 0.3
         await here.start()
-        body = _webhook(here, "buka jam berapa?")
+        body = webhook(here, "buka jam berapa?")
         async with httpx.AsyncClient() as client:
-            answers = await asyncio.gather(*(_post(client, here, body) for _ in range(5)))
-            later = await _post(client, here, body)
+            answers = await asyncio.gather(*(post(client, here, body) for _ in range(5)))
+            later = await post(client, here, body)
         assert [answer.status_code for answer in answers] == [200] * 5
         assert sorted(answer.json().get("duplicate", False) for answer in answers) == [False, True, True, True, True]
         assert later.json() == {"accepted": True, "duplicate": True}
@@ -76,14 +76,14 @@ async def test_a_redelivered_webhook_is_answered_once(tmp_path: Path) -> None:
 async def test_what_is_not_signed_or_not_json_is_refused(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         await here.start()
-        good = _webhook(here, "halo?")
+        good = webhook(here, "halo?")
         async with httpx.AsyncClient() as client:
             unsigned = await client.post(f"{here.url}/webhooks/aelyst", content=good)
-            wrong = await _post(client, here, good, secret="another")
-            broken = await _post(client, here, b"{not json")
-            not_utf8 = await _post(client, here, b"\xff\xfe{}")
-            a_list = await _post(client, here, b"[1, 2]")
-            large = await _post(client, here, b" " * (1024 * 1024 + 1))
+            wrong = await post(client, here, good, secret="another")
+            broken = await post(client, here, b"{not json")
+            not_utf8 = await post(client, here, b"\xff\xfe{}")
+            a_list = await post(client, here, b"[1, 2]")
+            large = await post(client, here, b" " * (1024 * 1024 + 1))
             nobody = await client.post(f"{here.url}/webhooks/telegram", content=good)
         statuses = [answer.status_code for answer in (unsigned, wrong, broken, not_utf8, a_list, large, nobody)]
         assert statuses == [401, 401, 400, 400, 400, 413, 404]
@@ -98,7 +98,7 @@ async def test_an_event_that_needs_no_answer_is_accepted(tmp_path: Path) -> None
             {"event_type": "call.ended", "event_id": "x", "contact": {"id": 1, "firstName": "Budi"}}
         ).encode()
         async with httpx.AsyncClient() as client:
-            answer = await _post(client, here, body)
+            answer = await post(client, here, body)
         assert (answer.status_code, answer.json()) == (200, {"accepted": True})
 
 
@@ -138,7 +138,7 @@ async def test_a_failing_model_is_given_up_while_the_turn_has_time_left(tmp_path
         )
 
 
-def _webhook(here: World, text: str) -> bytes:
+def webhook(here: World, text: str) -> bytes:
     return json.dumps(
         {
             "event_type": "message.received",
@@ -164,5 +164,5 @@ def _webhook(here: World, text: str) -> bytes:
     ).encode()
 
 
-async def _post(client: httpx.AsyncClient, here: World, body: bytes, secret: str = SECRET) -> httpx.Response:
+async def post(client: httpx.AsyncClient, here: World, body: bytes, secret: str = SECRET) -> httpx.Response:
     return await client.post(f"{here.url}/webhooks/aelyst", content=body, headers=signed(body, secret))

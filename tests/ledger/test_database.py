@@ -1,4 +1,5 @@
 import asyncio
+import socket
 import sqlite3
 from pathlib import Path
 
@@ -6,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from agent.ledger import migrate
-from agent.ledger.database import Database, SqliteDatabase
+from agent.ledger.database import Database, PostgresDatabase, SqliteDatabase
 from agent.ledger.errors import LedgerLocked, LedgerUnavailable
 from agent.ledger.lockfile import LockFile
 from agent.ledger.schema import media
@@ -79,3 +80,12 @@ def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
         LockFile(tmp_path / "ledger.db.lock")
     first.release()
     LockFile(tmp_path / "ledger.db.lock").release()
+
+
+async def test_a_server_that_does_not_answer_counts_as_gone_after_seconds() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        database = PostgresDatabase(f"postgresql://balas@127.0.0.1:{silent.getsockname()[1]}/balas")
+        async with asyncio.timeout(15):
+            with pytest.raises(LedgerUnavailable, match="timeout"):
+                await database.write(lambda _connection: None)
+        await database.aclose()

@@ -1,0 +1,79 @@
+"""The engine of many processes on a real PostgreSQL that does not always do its part."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from agent.engine.procrastinate import ProcrastinateEngine
+from agent.ledger import migrate
+from agent.ledger.database import PostgresDatabase
+from messaging.types import ContactKey
+from tests.postgres import Postgres
+
+pytestmark = pytest.mark.postgres
+
+
+class Running:
+    """An engine at work on a database of its own; `seen` are the contacts that it saw to, in order."""
+
+    def __init__(self, server: Postgres) -> None:
+        self.server = server
+        self.name = f"engine_{uuid4().hex[:8]}"
+        self.url = server.database(self.name)
+        self.engine = ProcrastinateEngine(self.url)
+        self.seen: asyncio.Queue[str] = asyncio.Queue()
+
+    async def see_to(self, contact: ContactKey) -> None:
+        self.seen.put_nowait(contact.id)
+
+    async def wake(self, contact: str, *, within: float) -> None:
+        """Wake a contact and wait until it is seen to; another may be once more, because its end got lost."""
+        await self.engine.wake(ContactKey("aelyst", contact), datetime.now(UTC))
+        async with asyncio.timeout(within):
+            while await self.seen.get() != contact:
+                pass
+
+    def execute(self, statement: str) -> None:
+        self.server.execute(statement, database=self.name)
+
+
+@pytest.fixture
+async def running(postgres_server: Postgres) -> AsyncIterator[Running]:
+    one = Running(postgres_server)
+    database = PostgresDatabase(one.url)
+    await asyncio.to_thread(migrate.upgrade, database.engine)
+    await database.aclose()
+    await one.engine.open()
+    task = asyncio.create_task(one.engine.run(one.see_to))
+    await one.wake("first", within=10)
+    yield one
+    await one.engine.stop(timedelta(seconds=10))
+    await task
+    await one.engine.aclose()
+
+
+async def test_it_hears_of_contacts_again_after_the_database_was_away(running: Running) -> None:
+    await asyncio.to_thread(running.server.stop)
+    await asyncio.sleep(2)
+    await asyncio.to_thread(running.server.start)
+    await running.wake("back", within=20)
+    for n in range(5):  # one that only polls, every five seconds, would be too late for some of them
+        await asyncio.sleep(1.1)
+        await running.wake(f"later {n}", within=1.0)
+
+
+async def test_it_goes_on_after_others_took_it_for_dead(running: Running) -> None:
+    running.execute("DELETE FROM procrastinate_workers")
+    await running.wake("alive", within=30)
+
+
+async def test_a_job_whose_end_the_database_was_never_told_does_not_lock_its_contact_for_good(running: Running) -> None:
+    running.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args, status, worker_id) "
+        "SELECT 'contacts', 'balas:see_to', 'aelyst:lost', '{\"platform\": \"aelyst\", \"contact_id\": \"lost\"}', "
+        "'doing', max(id) FROM procrastinate_workers"
+    )
+    await running.wake("lost", within=30)
