@@ -44,6 +44,13 @@ class UpdateContact:
 
 
 @dataclass(frozen=True, slots=True)
+class Remember:
+    """What the customer told about themselves, by name (`address`), in their own words."""
+
+    facts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeTags:
     add: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
@@ -107,6 +114,7 @@ class SendQuickReplies:
 Request: TypeAlias = (
     HandOver
     | UpdateContact
+    | Remember
     | ChangeTags
     | SetLifecycle
     | Comment

@@ -24,6 +24,7 @@ from actions.builtin.settings import (
     HandOverAction,
     LifecycleAction,
     QuickRepliesAction,
+    RememberAction,
     SendFileAction,
     SendQrisAction,
     TagsAction,
@@ -111,6 +112,7 @@ ActionSettings: TypeAlias = Annotated[
     Annotated[DeclaredAction, Tag("(action)")]
     | Annotated[HandOverAction, Tag("(hand_over)")]
     | Annotated[UpdateContactAction, Tag("(update_contact)")]
+    | Annotated[RememberAction, Tag("(remember)")]
     | Annotated[TagsAction, Tag("(tags)")]
     | Annotated[LifecycleAction, Tag("(lifecycle)")]
     | Annotated[CommentAction, Tag("(comment)")]

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from agent.broadcasts.feeder import Feeder
     from agent.config.followups import FollowUpRule
     from agent.ledger.followups import Plan
+    from agent.turn.summary import Summariser
     from knowledge import Knowledge
     from messaging.platform import Platform
     from voice import Transcriber
@@ -168,6 +169,7 @@ class Agent:
     base_url: str
     owner: str
     clock: Clock
+    _summariser: "Summariser" = field(repr=False)
     ready: bool = False
     _due: Callable[[Sequence[Waiting]], datetime] = field(repr=False, default=lambda _waiting: now())
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -231,6 +233,7 @@ class Agent:
     async def stop(self) -> None:
         """Finish running turns, take no more. Nothing is lost: what is left undone is taken up at the next start."""
         await self.engine.stop(GRACE)
+        await self._summariser.stop(timedelta(seconds=10))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -286,6 +289,7 @@ async def open_agent(
     from agent.turn.listen import Listener
     from agent.turn.loop import Loop, LoopLimits
     from agent.turn.reply import ReplyWriter
+    from agent.turn.summary import Summariser, SummarySettings
     from agent.turn.turn import Turns, TurnSettings
     from messaging import open_platform
     from voice import FetchLimits, open_transcriber
@@ -310,8 +314,15 @@ async def open_agent(
             stack.push_async_callback(transcriber.aclose)
 
         limits = config.limits
+        models = open_models(config.model, agent_name=config.name)
+        summariser = Summariser(
+            database,
+            models,
+            SummarySettings(config.conversation.history, limits.usd_per_day, config.model.timeout),
+            clock=clock,
+        )
         loop = Loop(
-            open_models(config.model, agent_name=config.name),
+            models,
             actions,
             LoopLimits(limits.model_calls, limits.actions, limits.tokens_per_turn, config.model.retries),
             clock=clock,
@@ -357,7 +368,7 @@ async def open_agent(
         followups = FollowUps(
             database, config.followups, hours=config.conversation.hours, zone=config.zone, clock=clock
         )
-        attendant = Attendant(database, runner, outbox, followups, due=due, clock=clock)
+        attendant = Attendant(database, runner, outbox, followups, due=due, answered=summariser.consider, clock=clock)
         agent = Agent(
             config=config,
             database=database,
@@ -372,6 +383,7 @@ async def open_agent(
             owner=owner,
             clock=clock,
             _due=due,
+            _summariser=summariser,
         )
         yield agent
 

@@ -13,7 +13,10 @@ from messaging.types import ContactKey
 
 
 class Attendant:
-    """Sees to one contact at a time. It may be called too often or too late: the ledger says what there is to do."""
+    """Sees to one contact at a time. It may be called too often or too late: the ledger says what there is to do.
+
+    `answered` is told of every contact whose turn is over and delivered, for what may be done when nobody waits any more.
+    """
 
     def __init__(
         self,
@@ -24,6 +27,7 @@ class Attendant:
         *,
         due: Callable[[Sequence[Waiting]], datetime],
         clock: Callable[[], datetime],
+        answered: Callable[[ContactKey], None],
     ) -> None:
         self._database = database
         self._turns = turns
@@ -31,12 +35,14 @@ class Attendant:
         self._followups = followups
         self._due = due
         self._clock = clock
+        self._answered = answered
 
     async def see_to(self, contact: ContactKey) -> datetime | None:
         """Do what is due; when this contact is next, or `None` when nothing is open."""
         await self._outbox.deliver(contact)
         if await self._turns.run(contact):
             await self._outbox.deliver(contact)
+            self._answered(contact)
         wake_at = await self._settle(contact)
         if wake_at is not None and wake_at <= self._clock() and await self._followups.see_to(contact):
             await self._outbox.deliver(contact)

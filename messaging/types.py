@@ -179,13 +179,15 @@ class ContactChanged:
     """The contact was created or updated, or its tags or lifecycle changed.
 
     A webhook carries neither all tags nor the custom fields: ask the platform for the contact where they matter. `tag` is the
-    one tag that was added or removed; the new lifecycle is in the contact.
+    one tag that was added or removed; the new lifecycle is in the contact. `emptied` names the attributes of `Contact` that the
+    event says are empty now, as opposed to those that it does not mention.
     """
 
     contact: Contact
     change: Literal["created", "updated", "tag", "lifecycle"]
     tag: str | None = None
     action: str | None = None  # add, remove, updated …, in the platform's words
+    emptied: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

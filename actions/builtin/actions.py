@@ -12,6 +12,7 @@ from actions.action import (
     HandOver,
     Json,
     Outcome,
+    Remember,
     ScheduleFollowUp,
     SendFile,
     SendQuickReplies,
@@ -28,12 +29,14 @@ from actions.builtin.settings import (
     HandOverAction,
     LifecycleAction,
     QuickRepliesAction,
+    RememberAction,
     SendFileAction,
     TagsAction,
     UpdateContactAction,
 )
 from actions.dates import parse_when
 from actions.parameters import Parameter
+from actions.sensitive import secret_in
 from actions.wording import Wording
 
 Work = Callable[[Mapping[str, Json], Context], Outcome]
@@ -114,6 +117,8 @@ def builtin_action(
             return _hand_over(settings)
         case UpdateContactAction():
             return _update_contact(settings)
+        case RememberAction():
+            return _remember(settings)
         case TagsAction():
             return _tags(settings)
         case LifecycleAction():
@@ -160,6 +165,8 @@ def _update_contact(settings: UpdateContactAction) -> BuiltinAction:
             for change in (changes if isinstance(changes, list) else [])
             if isinstance(change, dict)
         }
+        if (kind := next(filter(None, (secret_in(str(value)) for value in fields.values())), None)) is not None:
+            return Outcome("refused", f"Nothing was saved: {kind} is never kept. Do not repeat it to the customer.")
         request = UpdateContact(fields)  # type: ignore[arg-type]  # the schema admits only scalars
         return Outcome("done", f"Will be saved: {', '.join(fields)}.", {"saved": list(fields)}, (request,))
 
@@ -183,6 +190,49 @@ def _update_contact(settings: UpdateContactAction) -> BuiltinAction:
     }
     text = f"Save what the customer told about themselves: {', '.join(settings.fields)}."
     return BuiltinAction(settings, "update_contact", text, schema, work, effect=True)
+
+
+def _remember(settings: RememberAction) -> BuiltinAction:
+    def work(arguments: Mapping[str, Json], _context: Context) -> Outcome:
+        told = arguments["facts"]
+        facts = {
+            str(fact["key"]): str(fact["value"])
+            for fact in (told if isinstance(told, list) else [])
+            if isinstance(fact, dict)
+        }
+        if (kind := next(filter(None, map(secret_in, facts.values())), None)) is not None:
+            return Outcome(
+                "refused", f"Nothing was remembered: {kind} is never kept. Do not repeat it to the customer."
+            )
+        return Outcome(
+            "done", f"Will be remembered: {', '.join(facts)}.", {"remembered": list(facts)}, (Remember(facts),)
+        )
+
+    schema = {
+        "facts": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 10,
+            "from": "conversation",
+            "description": "what the customer said about themselves, never about somebody else",
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["key", "value"],
+                "properties": {
+                    "key": {"type": "string", "enum": list(settings.facts)},
+                    "value": {
+                        "type": "string",
+                        "minLength": 1,
+                        "maxLength": 200,
+                        "description": "in the customer's own words, neither translated nor completed",
+                    },
+                },
+            },
+        }
+    }
+    text = f"Remember for later what the customer tells about themselves: {', '.join(settings.facts)}."
+    return BuiltinAction(settings, "remember", text, schema, work, effect=False)
 
 
 def _tags(settings: TagsAction) -> BuiltinAction:

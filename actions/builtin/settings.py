@@ -52,6 +52,17 @@ class UpdateContactAction(BuiltinSettings):
     )
 
 
+class RememberAction(BuiltinSettings):
+    """Remember what the customer tells about themselves."""
+
+    builtin: Literal["remember"] = Field(description="remember")
+    facts: list[str] = Field(
+        default_factory=lambda: ["name", "email", "address", "birthday", "preferences"],
+        min_length=1,
+        description="what may be remembered, by name; the names tell the model what belongs there",
+    )
+
+
 class TagsAction(BuiltinSettings):
     """Add tags to the contact or remove them."""
 
@@ -112,6 +123,7 @@ class SendQrisAction(BuiltinSettings):
 BUILTINS = (
     "hand_over",
     "update_contact",
+    "remember",
     "tags",
     "lifecycle",
     "comment",

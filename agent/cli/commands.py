@@ -46,6 +46,7 @@ GROUPS: Final[dict[str, tuple[Command, ...]]] = {
         Command("voice", "agent.cli.voice:app", "Fetch a speech model; transcribe a file."),
         Command("qris", "agent.cli.qris:app", "Read and make QRIS payment codes."),
         Command("followups", "agent.cli.followups:app", "Messages that are sent later; call one off."),
+        Command("contact", "agent.cli.contact:app", "Show, pause, resume or forget one customer."),
         Command("ledger", "agent.cli.ledger:app", "Look into what happened; retry what failed."),
     ),
 }

@@ -1,15 +1,17 @@
 """Contacts: what is known of a customer, and whether the agent may speak."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from agent.ledger.codec import pack_contact, unpack_contact
+from actions.action import ChangeTags, SetLifecycle, UpdateContact
+from agent.ledger.codec import Deliverable, pack_contact, unpack_contact
 from agent.ledger.schema import contact as table
 from agent.ledger.statements import change, insert_row, where
-from messaging.types import Channel, Contact, ContactKey
+from messaging.types import Channel, Contact, ContactChanged, ContactKey, FieldValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class ContactState:
     opted_out_at: datetime | None
     notice_at: datetime | None
     closed_at: datetime | None = None
+    profile_at: datetime | None = None
 
     @property
     def key(self) -> ContactKey:
@@ -50,8 +53,11 @@ def _state(row: Row[Any]) -> ContactState:
         opted_out_at=row.opted_out_at,
         notice_at=row.notice_at,
         closed_at=row.closed_at,
+        profile_at=row.profile_at,
     )
 
+
+_STANDARD = frozenset({"first_name", "last_name", "phone", "email", "language", "country"})
 
 _LOAD = select(table).where(where(table, "platform", "id"))
 _PROFILE = select(table.c.profile).where(where(table, "platform", "id"))
@@ -95,6 +101,52 @@ def remember(connection: Connection, contact: Contact, **columns: Any) -> None:
         columns["profile"] = profile
     if columns:
         set_columns(connection, key, **columns)
+
+
+def revise(connection: Connection, event: ContactChanged) -> None:
+    """What `remember` cannot see in a contact: what is gone from it. Where the rest is asked for, it is read anew."""
+    row = connection.execute(_PROFILE, _at(event.contact.key)).first()
+    if row is None:
+        return
+    profile = {name: value for name, value in row.profile.items() if name not in event.emptied}
+    if event.tag is not None:
+        tags = [tag for tag in profile.get("tags", ()) if tag != event.tag]
+        if event.action != "remove":
+            tags.append(event.tag)
+        profile["tags"] = tags
+    set_columns(connection, event.contact.key, profile=profile, profile_at=None)
+
+
+def take_over(connection: Connection, contact: Contact, now: datetime) -> None:
+    """The whole contact as the platform has it: what it does not have is gone."""
+    set_columns(connection, contact.key, profile=pack_contact(contact), profile_at=now)
+
+
+def anticipate(connection: Connection, key: ContactKey, contents: Sequence[Deliverable]) -> None:
+    """Changes that are on their way to the platform hold here at once, so that the next turn knows them."""
+    row = connection.execute(_PROFILE, _at(key)).first()
+    if row is None:
+        return
+    profile: dict[str, Any] = dict(row.profile)
+    for content in contents:
+        match content:
+            case UpdateContact(fields):
+                for name, value in fields.items():
+                    _write_field(profile, name, value)
+            case ChangeTags(add, remove):
+                kept = [tag for tag in profile.get("tags", ()) if tag not in remove]
+                profile["tags"] = list(dict.fromkeys((*kept, *add)))
+            case SetLifecycle(name):
+                profile["lifecycle"] = name
+    if profile != row.profile:
+        set_columns(connection, key, profile={name: value for name, value in profile.items() if value is not None})
+
+
+def _write_field(profile: dict[str, Any], name: str, value: FieldValue) -> None:
+    if name in _STANDARD:
+        profile[name] = value
+    else:
+        profile["custom_fields"] = {**profile.get("custom_fields", {}), name: value}
 
 
 def set_columns(connection: Connection, key: ContactKey, **columns: Any) -> None:

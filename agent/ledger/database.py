@@ -89,6 +89,13 @@ class SqliteDatabase:
         self.engine.dispose()
         self._reader.dispose()
 
+    def drop_log(self) -> bool:
+        """Take the write-ahead log into the file and empty it; False while another process reads what is in it."""
+        with self._reader.connect() as connection:
+            autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
+            busy = autocommit.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+        return not busy
+
     def _read(self, work: Work[T]) -> T:
         connection: Connection | None = getattr(self._local, "connection", None)
         try:

@@ -31,6 +31,11 @@ _UNSAY = delete(table).where(_OF_CONTACT, table.c.author == "agent", table.c.tur
 _RECENT = select(table).where(_OF_CONTACT).order_by(table.c.n.desc()).limit(at("limit"))
 
 
+_SAID = (
+    select(table.c.text).where(_OF_CONTACT, table.c.author == "contact").order_by(table.c.n.desc()).limit(at("limit"))
+)
+
+
 def _at(key: ContactKey) -> dict[str, str]:
     return {"at_platform": key.platform, "at_contact": key.id}
 
@@ -64,3 +69,8 @@ def recent(connection: Connection, key: ContactKey, limit: int) -> list[Line]:
     return [
         Line(row.author, row.text, row.at, tuple(row.attachments), row.turn, row.message_id) for row in reversed(rows)
     ]
+
+
+def said(connection: Connection, key: ContactKey, limit: int = 500) -> list[str]:
+    """The newest texts that the contact wrote, oldest first."""
+    return list(reversed(connection.execute(_SAID, {**_at(key), "at_limit": limit}).scalars().all()))

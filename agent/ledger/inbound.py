@@ -7,12 +7,20 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, select
 
-from agent.ledger import contacts, followups, history, outbound, takeover
+from agent.ledger import contacts, followups, history, outbound, takeover, tombstones
 from agent.ledger.codec import pack_inbound
 from agent.ledger.database import lock_contact
 from agent.ledger.schema import inbound as table
 from agent.ledger.statements import insert_new, where
-from messaging.types import AssigneeChanged, ContactKey, ConversationClosed, Event, InboundMessage, MessageSent
+from messaging.types import (
+    AssigneeChanged,
+    ContactChanged,
+    ContactKey,
+    ConversationClosed,
+    Event,
+    InboundMessage,
+    MessageSent,
+)
 
 _WAITING = (
     select(table)
@@ -76,6 +84,8 @@ def accept(connection: Connection, event: Event, now: datetime, rules: Rules) ->
     key = event.contact.key
     lock_contact(connection, key.platform, key.id)
     contacts.remember(connection, event.contact)
+    if isinstance(event, ContactChanged):
+        contacts.revise(connection, event)
     if isinstance(event, ConversationClosed):
         takeover.close(connection, key, now)
         if "closed" in rules.resume_on:
@@ -102,6 +112,8 @@ def _assigned(connection: Connection, event: AssigneeChanged, now: datetime, rul
 
 def _message(connection: Connection, event: InboundMessage, now: datetime, rules: Rules) -> Accepted:
     key = event.key
+    if tombstones.stands_for(connection, key.platform, event.message_id):
+        return Accepted(duplicate=True)
     lock_contact(connection, key.platform, key.id)
     number = insert_new(
         connection,
@@ -139,6 +151,8 @@ def _assigned_unheard(connection: Connection, event: InboundMessage, now: dateti
 def _sent(connection: Connection, event: MessageSent, now: datetime, rules: Rules) -> Accepted:
     """A human's message silences the agent and joins the history; the echo of our own message does neither."""
     key = event.contact.key
+    if tombstones.stands_for(connection, key.platform, event.message_id):
+        return Accepted(duplicate=True)
     lock_contact(connection, key.platform, key.id)
     echo_since = now if event.source == "user" else now - _ECHO
     if not event.by_human or outbound.is_ours(connection, key, event.message_id, event.text, echo_since):

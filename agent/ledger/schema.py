@@ -30,6 +30,7 @@ contact = Table(
     Column("opted_out_at", Instant),
     Column("notice_at", Instant),  # when the out-of-hours notice was last given
     Column("closed_at", Instant),  # when the conversation was last closed on the platform
+    Column("profile_at", Instant),  # when all of it was last read from the platform; NULL: it may have changed since
     Index("ix_contact_wake_at", "wake_at"),
 )
 

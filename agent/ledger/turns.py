@@ -230,6 +230,7 @@ def commit(
     outbound.add(
         connection, key, claim.turn, contents, now=now, channel=channel.id if channel else None, turn=claim.turn
     )
+    contacts.anticipate(connection, key, contents)
     if result.confirmation_settled or silenced:
         confirmations.settle(connection, key)
     if not silenced:

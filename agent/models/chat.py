@@ -19,6 +19,11 @@ class ChatModel:
     price_in: float = 0.0
     price_out: float = 0.0
 
+    @property
+    def offline(self) -> bool:
+        """Whether it is a program that answers with no language model."""
+        return self.name == OFFLINE
+
     def cost(self, tokens_in: int, tokens_out: int) -> float:
         """US dollars."""
         return (tokens_in * self.price_in + tokens_out * self.price_out) / 1_000_000

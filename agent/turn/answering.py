@@ -38,6 +38,14 @@ class Search(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Memory:
+    """What is known of the contact from before the messages that the model sees: notes, and facts by name."""
+
+    summary: str | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """What a turn has to answer. `said` holds the customer's own words of the conversation, oldest first, these included."""
 
@@ -51,6 +59,7 @@ class Question:
     seconds: float
     superseded: Callable[[], Awaitable[bool]]
     open_question: Confirmation | None = None
+    memory: Memory = Memory()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +134,7 @@ class Answering:
 
     def _begin(self, question: Question, passages: str) -> TurnRun:
         claim = question.claim
+        memory = self._memory(question)
         contact = claim.contact.contact
         situation = Situation(
             now=claim.started_at.astimezone(self._zone),
@@ -134,6 +144,8 @@ class Answering:
             passages=passages,
             open_question=question.open_question.question if question.open_question else None,
             closed_at=self._closed_at(question),
+            summary=memory.summary,
+            facts=memory.facts,
         )
         context = Context(
             contact={
@@ -168,6 +180,17 @@ class Answering:
         if closed_at is None or all(line.at > closed_at for line in question.history):
             return None
         return closed_at.astimezone(self._zone)
+
+    def _memory(self, question: Question) -> Memory:
+        """What is remembered; a step, so that a resumed turn sees the same although a summary was extended meanwhile."""
+        step = question.steps.finished("memory", {})
+        if step is not None:
+            return Memory(**step.output)
+        memory = question.memory
+        if memory != Memory():
+            output = {"summary": memory.summary, "facts": dict(memory.facts)}
+            question.steps.note("memory", "memory", "contact", {}, output, started_at=self._clock())
+        return memory
 
     async def _retrieved(self, question: Question) -> Retrieved:
         """What the knowledge base says to the customer's words; a step, so that a resumed turn sees the same."""

@@ -1,7 +1,7 @@
 """What the model is told: the owner's instructions, the rules of the house, the facts of this conversation."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,10 @@ stock level or a policy.
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What a prompt depends on besides agent.yaml. `now` is local time; `passages` the rendered block, or empty."""
+    """What a prompt depends on besides agent.yaml. `now` is local time; `passages` the rendered block, or empty.
+
+    `summary` and `facts` are what is remembered of the contact from before.
+    """
 
     now: datetime
     language: str
@@ -35,6 +38,8 @@ class Situation:
     passages: str
     open_question: str | None = None
     closed_at: datetime | None = None  # local time at which a conversation that is still in the history was closed
+    summary: str | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 def system_prompt(name: str, instructions: str, situation: Situation) -> str:
@@ -55,8 +60,23 @@ def system_prompt(name: str, instructions: str, situation: Situation) -> str:
             "one: do not go on with what was open then unless they ask for it."
         )
     parts = [instructions.strip(), _RULES.format(language=language), " ".join(facts)]
+    parts += _memory(situation)
     parts.append(situation.passages or "No passage of the knowledge base fits this message.")
     return "\n\n".join([f"You are {name}.", *parts])
+
+
+def _memory(situation: Situation) -> list[str]:
+    """What is remembered from before: as much information, and as little a word of the customer, as a passage is."""
+    parts = []
+    if situation.facts:
+        told = "\n".join(f"{escape(name)}: {escape(value)}" for name, value in situation.facts.items())
+        parts.append(f"What the customer has told about themselves:\n<remembered>\n{told}\n</remembered>")
+    if situation.summary:
+        parts.append(
+            "Earlier in this conversation, in short (notes, not the customer's own words: ask again before an action depends on "
+            f"them):\n<earlier>\n{escape(situation.summary)}\n</earlier>"
+        )
+    return parts
 
 
 def conversation(history: Sequence[Line], said: str) -> "list[BaseMessage]":

@@ -1,7 +1,7 @@
 """From what the model said and the actions asked for to what is sent: messages, files, and tasks for the desk."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ from actions.action import (
     CloseConversation,
     Comment,
     HandOver,
+    Remember,
     Request,
     ScheduleFollowUp,
     SendFile,
@@ -22,7 +23,7 @@ from actions.action import (
 from actions.claims import says_handover
 from agent.config.conversation import HandoverSettings
 from agent.delivery.tasks import Assign, OpenConversation
-from agent.ledger import payments
+from agent.ledger import facts, payments
 from agent.ledger.codec import Deliverable
 from agent.ledger.database import Work
 from agent.ledger.followups import FollowUp
@@ -120,10 +121,15 @@ class ReplyWriter:
             case ScheduleFollowUp(due, text):
                 followup = FollowUp(f"{name}-followup", key, due, text, None, {}, self._clock())
                 reply.followups.append(followup)
+            case Remember(told):
+                self._remember(reply, key, told, name.rpartition("-")[0])
             case UpdateContact() | ChangeTags() | SetLifecycle() | Comment() | CloseConversation():
                 reply.contents.append(request)
             case HandOver():
                 pass  # the turn does it, with a summary of everything
+
+    def _remember(self, reply: Reply, key: ContactKey, told: Mapping[str, str], turn: str) -> None:
+        reply.also.append(lambda connection: facts.learn(connection, key, told, turn, self._clock()))
 
     async def _payment(
         self, reply: Reply, payment: SendPayment, key: ContactKey, name: str, *, channel: Channel | None, language: str

@@ -16,7 +16,7 @@ from agent.asking import wants_human
 from agent.config.conversation import ConversationSettings
 from agent.config.limits import LimitSettings
 from agent.faults import point
-from agent.ledger import confirmations, history, patience, steps, turns
+from agent.ledger import confirmations, facts, history, patience, steps, summaries, turns
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.database import Database, Work
 from agent.ledger.errors import LeaseLost, LedgerUnavailable
@@ -27,7 +27,7 @@ from agent.ledger.knowledge import note_gap
 from agent.ledger.steps import Step
 from agent.ledger.turns import Busy, Claim, Result
 from agent.turn import gate, handover
-from agent.turn.answering import Answering, Draft, Question
+from agent.turn.answering import Answering, Draft, Memory, Question
 from agent.turn.language import detect
 from agent.turn.listen import Heard, Listener
 from agent.turn.reply import Reply, ReplyWriter
@@ -213,6 +213,7 @@ class Turns:
                     seconds=self._settings.limits.seconds,
                     superseded=self._superseded(claim) if may_restart else _never,
                     open_question=loaded.confirmation,
+                    memory=loaded.memory,
                 )
             )
         requests = list(draft.requests)
@@ -398,6 +399,7 @@ class _Loaded:
     results: dict[str, list[Json]]
     confirmation: Confirmation | None
     spent: gate.Spent
+    memory: Memory
 
 
 def _load(connection: Connection, key: ContactKey, turn: str, limit: int, now: datetime) -> _Loaded:
@@ -410,11 +412,23 @@ def _load(connection: Connection, key: ContactKey, turn: str, limit: int, now: d
     yesterday = now - timedelta(days=1)
     count, _ = turns.spent(connection, yesterday, key)
     _, usd = turns.spent(connection, yesterday)
+    remembered = summaries.load(connection, key)
     return _Loaded(
         steps=steps.of_turn(connection, turn),
         history=tuple(lines),
-        said=tuple(line.text for line in lines if line.author == "contact"),
+        said=_said(connection, key, lines, limit),
         results=results,
         confirmation=confirmations.open_question(connection, key, now),
         spent=gate.Spent(count, usd),
+        memory=Memory(
+            None if remembered is None else remembered.text,
+            {fact.key: fact.value for fact in facts.of_contact(connection, key)},
+        ),
     )
+
+
+def _said(connection: Connection, key: ContactKey, lines: Sequence[Line], limit: int) -> tuple[str, ...]:
+    """What the customer wrote, also before what the model sees: their own words stay theirs, however long ago."""
+    if len(lines) < limit:
+        return tuple(line.text for line in lines if line.author == "contact")
+    return tuple(history.said(connection, key))

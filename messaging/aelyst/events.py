@@ -142,12 +142,31 @@ def _lifecycle(payload: Mapping[str, Json], contact: Contact) -> Event:
     if "lifecycle" in payload:
         lifecycle = payload["lifecycle"]
         contact = replace(contact, lifecycle=first(mapping(lifecycle), "name") or text(lifecycle))
-    return ContactChanged(contact, "lifecycle", action=text(payload.get("action")))
+    emptied = frozenset({"lifecycle"}) if contact.lifecycle is None else frozenset()
+    return ContactChanged(contact, "lifecycle", action=text(payload.get("action")), emptied=emptied)
+
+
+_EMPTYABLE: Mapping[str, str] = {
+    "lastName": "last_name",
+    "phone": "phone",
+    "email": "email",
+    "language": "language",
+    "countryCode": "country",
+    "lifecycle": "lifecycle",
+    "tags": "tags",
+}
+
+
+def _updated(payload: Mapping[str, Json], contact: Contact) -> Event:
+    """A field that is there and empty was emptied; one that is not there did not change."""
+    source = mapping(payload.get("contact"))
+    emptied = frozenset(name for wire, name in _EMPTYABLE.items() if wire in source and not getattr(contact, name))
+    return ContactChanged(contact, "updated", action=text(payload.get("action")), emptied=emptied)
 
 
 _READERS: Mapping[str, Callable[[Mapping[str, Json], Contact], Event]] = {
     "contact.created": lambda _, contact: ContactChanged(contact, "created"),
-    "contact.updated": lambda payload, contact: ContactChanged(contact, "updated", action=text(payload.get("action"))),
+    "contact.updated": _updated,
     "contact.tag.updated": _tag,
     "contact.assignee.updated": lambda _, contact: AssigneeChanged(contact),
     "contact.lifecycle.updated": _lifecycle,

@@ -55,6 +55,7 @@ class StubModel:
 
     answer: Callable[[Asked], Answer] = lambda asked: f"Jawaban untuk: {asked.question}"
     delay: float = 0.0
+    slow: Callable[[Asked], float] = lambda _asked: 0.0  # seconds beside `delay`
     failures: list[int] = field(default_factory=list)  # HTTP statuses to give first, in order
     broken: int | None = None  # an HTTP status to give always
     asked: list[Asked] = field(default_factory=list)
@@ -67,7 +68,7 @@ class StubModel:
         self.asked.append(asked)
         self.busy += 1
         try:
-            await asyncio.sleep(self.delay)
+            await asyncio.sleep(self.delay + self.slow(asked))
         finally:
             self.busy -= 1
         if self.broken is not None or self.failures:

@@ -18,6 +18,7 @@ from actions.action import (
     Context,
     HandOver,
     Outcome,
+    Remember,
     ScheduleFollowUp,
     SendFile,
     SendQuickReplies,
@@ -213,3 +214,31 @@ async def test_every_action_has_the_face_that_the_agent_knows(client: httpx.Asyn
         assert all(hasattr(action, name) for name in face), action.name
         assert action.parameters["type"] == "object"
         assert isinstance(await action.check({}, Context({}, (), {}, "k", NOW)), Outcome | None)
+
+
+async def test_what_the_customer_tells_about_themselves_is_remembered_in_their_words(
+    client: httpx.AsyncClient, folder: Path
+) -> None:
+    entry = {"builtin": "remember", "facts": ["name", "address"]}
+    facts = [{"key": "address", "value": "Jl. Braga 1"}]
+    outcome = await run(client, folder, entry, "alamat saya jl braga 1 ya", facts=facts)
+    assert outcome.requests == (Remember({"address": "Jl. Braga 1"}),)
+    assert (await run(client, folder, entry, "alamat saya di bandung", facts=facts)).status == "refused"
+    unlisted = [{"key": "religion", "value": "Jl. Braga 1"}]
+    assert (await run(client, folder, entry, "alamat saya jl braga 1 ya", facts=unlisted)).status == "refused"
+
+
+@pytest.mark.parametrize("builtin", ["remember", "update_contact"])
+async def test_card_numbers_are_never_kept(client: httpx.AsyncClient, folder: Path, builtin: str) -> None:
+    number = "4111 1111 1111 1111"
+    if builtin == "remember":
+        entry, arguments = {"builtin": builtin}, {"facts": [{"key": "preferences", "value": number}]}
+    else:
+        entry, arguments = (
+            {"builtin": builtin, "fields": ["Notes"]},
+            {"changes": [{"field": "Notes", "value": number}]},
+        )
+    outcome = await run(client, folder, entry, f"kartu saya {number}", **arguments)
+    assert outcome.status == "refused"
+    assert "card number" in outcome.content
+    assert "4111" not in outcome.content

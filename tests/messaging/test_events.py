@@ -198,6 +198,16 @@ def test_contacts_change() -> None:
     assert lifecycle.contact.lifecycle == "Customer"
 
 
+def test_what_an_updated_contact_has_no_more_is_told_from_what_is_not_mentioned() -> None:
+    facts: dict[str, object] = {"id": 7, "firstName": "Budi", "email": None, "tags": [], "phone": "+62812"}
+    change = parse_body({"event_type": "contact.updated", "contact": facts, "action": "updated"})
+    assert isinstance(change, ContactChanged)
+    assert change.emptied == {"email", "tags"}
+    ended = parse_body({"event_type": "contact.lifecycle.updated", "contact": facts, "lifecycle": None})
+    assert isinstance(ended, ContactChanged)
+    assert ended.emptied == {"lifecycle"}
+
+
 @pytest.mark.parametrize(
     ("name", "event"),
     [("comment-created", "comment.created"), ("call-ended", "call.ended"), ("new-kind-of-event", "contact.blocked")],

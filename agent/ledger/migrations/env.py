@@ -2,7 +2,12 @@
 
 from alembic import context
 
-from agent.ledger import broadcast_schema, knowledge_schema, payment_schema  # noqa: F401 - they add their tables to the metadata
+from agent.ledger import (  # noqa: F401 - they add their tables to the metadata
+    broadcast_schema,
+    knowledge_schema,
+    memory_schema,
+    payment_schema,
+)
 from agent.ledger.schema import metadata
 
 context.configure(

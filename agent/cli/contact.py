@@ -1,0 +1,199 @@
+"""`balas contact`: what is known of one customer; silence or give back the agent; forget them."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from agent.cli.options import ConfigFile
+from agent.config import load
+from agent.errors import InputError
+from settings import parse_duration
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from agent.ledger.contacts import ContactState
+    from agent.ledger.database import Database
+    from agent.ledger.forgetting import Erased
+    from agent.ledger.portrait import Portrait
+
+app = typer.Typer(no_args_is_help=True, help="Show a customer, silence the agent, forget them.")
+
+T = TypeVar("T")
+Who = Annotated[str, typer.Argument(metavar="CONTACT", help="Id, platform:id, phone number or e-mail.")]
+_DEFAULT = Path("agent.yaml")
+
+
+@app.command("show")
+def show(
+    contact: Who,
+    config: ConfigFile = _DEFAULT,
+    lines: Annotated[int, typer.Option("--lines", min=0, help="How many of the last messages.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Profile, what is remembered, what is open, the last messages."""
+    from agent.ledger import portrait
+
+    found = _with_ledger(config, lambda database: database.read(lambda c: portrait.of(c, contact, lines)))
+    if not found:
+        raise _unknown(contact)
+    if as_json:
+        print(json.dumps([asdict(each) for each in found], ensure_ascii=False, indent=2, default=str))
+        return
+    for each in found:
+        _print(each)
+
+
+@app.command("pause")
+def pause(
+    contact: Who,
+    config: ConfigFile = _DEFAULT,
+    duration: Annotated[
+        str | None, typer.Option("--for", metavar="2h", help="How long; without it, until `balas contact resume`.")
+    ] = None,
+) -> None:
+    """Let a human answer: the agent is silent at once, also when it runs."""
+    from agent.app import now
+    from agent.ledger import takeover
+
+    length = None if duration is None else _duration(duration)
+
+    def work(connection: "Connection") -> str:
+        key, at = _one(connection, contact).key, now()
+        takeover.begin(connection, key, at, None if length is None else at + length, "balas contact pause")
+        return str(key)
+
+    key = _with_ledger(config, lambda database: database.write(work))
+    print(f"{key}: the agent is silent {'until it is given back' if duration is None else f'for {duration}'}")
+
+
+@app.command("resume")
+def resume(contact: Who, config: ConfigFile = _DEFAULT) -> None:
+    """Give the conversation back to the agent; it answers from the next message on."""
+    from agent.ledger import contacts
+
+    def work(connection: "Connection") -> tuple[str, bool]:
+        state = _one(connection, contact)
+        contacts.resume(connection, state.key)
+        return str(state.key), state.paused_at is not None
+
+    key, was_paused = _with_ledger(config, lambda database: database.write(work))
+    print(f"{key}: the agent answers{'' if was_paused else ', as it did before'}")
+
+
+@app.command("forget")
+def forget(
+    contact: Who,
+    config: ConfigFile = _DEFAULT,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+) -> None:
+    """Erase everything of a customer: messages, turns, files, facts, reminders. Cannot be undone."""
+
+    async def run(database: "Database") -> "tuple[str, Erased, bool]":
+        from agent.app import now
+        from agent.ledger import forgetting
+        from agent.ledger.database import SqliteDatabase
+
+        state = await database.read(lambda connection: _one(connection, contact))
+        if not yes:
+            name = state.contact.first_name or "without a name"
+            typer.confirm(f"Erase {state.key} ({name}) for good?", abort=True, err=True)
+        erased = await database.write(lambda connection: forgetting.forget(connection, state.key, now()))
+        clean = not isinstance(database, SqliteDatabase) or await asyncio.to_thread(database.drop_log)
+        return str(state.key), erased, clean
+
+    key, erased, clean = _with_ledger(config, run)
+    if erased.obstacle is not None:
+        raise InputError(f"{key} was not erased: {erased.obstacle}; try again in a moment")
+    for table, count in erased.rows.items():
+        print(f"{table:<14} {count} {'without a name now' if table == 'payment' else 'erased'}")
+    if not clean:
+        typer.echo("another process reads the ledger: its log still holds traces until the next checkpoint", err=True)
+    print(f"{key} is forgotten here; the platform keeps its own copy, which is deleted there")
+
+
+def _with_ledger(config: Path, work: "Callable[[Database], Any]") -> Any:
+    from agent.app import open_ledger
+
+    async def run() -> Any:
+        async with open_ledger(load(config)) as database:
+            return await work(database)
+
+    return asyncio.run(run())
+
+
+def _one(connection: "Connection", needle: str) -> "ContactState":
+    from agent.ledger import contacts
+
+    found = contacts.find(connection, needle)
+    if not found:
+        raise _unknown(needle)
+    if len(found) > 1:
+        raise InputError(f"{needle!r} may be {' or '.join(str(state.key) for state in found)}; name one of these")
+    return found[0]
+
+
+def _unknown(needle: str) -> InputError:
+    return InputError(f"no contact {needle!r} in this ledger; give an id, platform:id, a phone number or an e-mail")
+
+
+def _duration(text: str) -> Any:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise InputError(f"--for {text!r}: {error}") from None
+
+
+def _print(portrait: "Portrait") -> None:
+    state = portrait.state
+    contact = state.contact
+    name = " ".join(part for part in (contact.first_name, contact.last_name) if part)
+    print(f"{state.key}  {name}".rstrip())
+    channel = state.channel.source or state.channel.id if state.channel else None
+    custom = ", ".join(f"{key}: {value}" for key, value in contact.custom_fields.items() if value is not None)
+    facts: dict[str, str | None] = {
+        "phone": contact.phone,
+        "e-mail": contact.email,
+        "language": state.language or contact.language,
+        "country": contact.country,
+        "channel": channel,
+        "lifecycle": contact.lifecycle,
+        "tags": ", ".join(contact.tags),
+        "fields": custom,
+        "last wrote": _clock(state.last_inbound_at),
+        "paused": _paused(state),
+        "opted out": _clock(state.opted_out_at),
+    }
+    for label, value in facts.items():
+        if value:
+            print(f"  {label:<11} {value}")
+    print(
+        f"  {'open':<11} {portrait.reminders} reminders, {portrait.payments} payments, {len(portrait.to_send)} to send"
+    )
+    if portrait.facts:
+        print("  told about themselves:")
+    for fact in portrait.facts:
+        origin = "an older message" if fact.message is None else f"message {fact.message}"
+        print(f"    {fact.key}: {fact.value}  ({origin}, {_clock(fact.at)})")
+    if portrait.summary:
+        print(f"  earlier (up to message {portrait.summary.upto}):")
+        print(f"    {portrait.summary.text}")
+    for line in portrait.lines:
+        print(f"  {_clock(line.at)} {line.author:<8} {line.text}")
+
+
+def _paused(state: "ContactState") -> str | None:
+    if state.paused_at is None:
+        return None
+    until = f" until {_clock(state.paused_until)}" if state.paused_until else ""
+    return f"{_clock(state.paused_at)}{until}, {state.paused_by}"
+
+
+def _clock(at: datetime | None) -> str:
+    return "" if at is None else at.astimezone().strftime("%Y-%m-%d %H:%M:%S")

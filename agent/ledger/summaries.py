@@ -1,0 +1,139 @@
+"""The running summary of a conversation's older part: extended in large steps, each of which is paid for at most once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, select, update
+
+from agent.ledger import steps
+from agent.ledger.database import lock_contact
+from agent.ledger.history import Line
+from agent.ledger.memory_schema import summary as table
+from agent.ledger.schema import message, turn
+from agent.ledger.statements import at, change, upsert, where
+from messaging.types import ContactKey
+
+_LOAD = select(table).where(where(table, "platform", "contact"))
+_OPEN = (
+    select(func.count()).select_from(message).where(where(message, "platform", "contact"), message.c.n > at("after"))
+)
+_LINES = (
+    select(message)
+    .where(where(message, "platform", "contact"), message.c.n > at("after"))
+    .order_by(message.c.n.desc())
+    .offset(at("keep"))
+    .limit(at("most"))
+)
+_LAST_TURN = select(turn.c.id).where(where(turn, "platform", "contact")).order_by(turn.c.started_at.desc()).limit(1)
+_CHARGE = (
+    update(turn)
+    .where(turn.c.id == bindparam("charged"))
+    .values(tokens=turn.c.tokens + bindparam("more_tokens"), cost=turn.c.cost + bindparam("more_cost"))
+)
+_MOST = 200
+"""Messages that one extension reads at most; of a longer past only the newest of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """`upto` is the number of the last message that the text covers."""
+
+    text: str
+    upto: int
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Messages that a summary is to be extended with, oldest first. `turn` bears what that costs."""
+
+    key: ContactKey
+    turn: str
+    before: str
+    lines: Sequence[Line]
+    upto: int
+
+
+def load(connection: Connection, key: ContactKey) -> Summary | None:
+    """What there is of a summary."""
+    row = connection.execute(_LOAD, _at(key)).first()
+    return Summary(row.text, row.upto, row.updated_at) if row is not None and row.text else None
+
+
+def begin(connection: Connection, key: ContactKey, window: int, now: datetime) -> Portion | None:
+    """Take on the extension that is due, if one is: when more than `window` messages are not covered, all but half a window of them.
+
+    It is marked as taken: whoever dies on the way does not have a model paid twice for it. The next extension covers it too.
+    """
+    lock_contact(connection, key.platform, key.id)
+    row = connection.execute(_LOAD, _at(key)).first()
+    upto, asked = (row.upto, row.asked_upto) if row is not None else (0, 0)
+    if connection.execute(_OPEN, {**_at(key), "at_after": max(upto, asked)}).scalar_one() <= window:
+        return None
+    rows = connection.execute(_LINES, {**_at(key), "at_after": upto, "at_keep": window // 2, "at_most": _MOST}).all()
+    charged = connection.execute(_LAST_TURN, _at(key)).scalar()
+    if not rows or charged is None:
+        return None
+    before = row.text if row is not None else ""
+    _put(connection, key, text=before, upto=upto, asked_upto=rows[0].n, updated_at=now)
+    lines = [Line(each.author, each.text, each.at, tuple(each.attachments), each.turn) for each in reversed(rows)]
+    return Portion(key, charged, before, lines, rows[0].n)
+
+
+def finish(
+    connection: Connection,
+    portion: Portion,
+    text: str,
+    *,
+    model: str,
+    tokens: int,
+    cost: float,
+    started_at: datetime,
+    now: datetime,
+) -> bool:
+    """Keep the extended text and what it cost; False when the contact was forgotten meanwhile."""
+    lock_contact(connection, portion.key.platform, portion.key.id)
+    changed = change(
+        connection,
+        table,
+        {"platform": portion.key.platform, "contact": portion.key.id, "asked_upto": portion.upto},
+        {"text": text, "upto": portion.upto, "updated_at": now},
+    )
+    if not changed:
+        return False
+    steps.record(
+        connection,
+        portion.turn,
+        key=f"summary/{portion.upto}",
+        kind="summary",
+        name=model,
+        input_hash=str(portion.upto),
+        given={"messages": len(portion.lines), "upto": portion.upto},
+        output={"text": text},
+        started_at=started_at,
+        finished_at=now,
+        tokens=tokens,
+        cost=cost,
+    )
+    connection.execute(_CHARGE, {"charged": portion.turn, "more_tokens": tokens, "more_cost": cost})
+    return True
+
+
+def give_up(connection: Connection, portion: Portion) -> None:
+    """No model answered, so nothing was paid: it may be tried again."""
+    change(
+        connection,
+        table,
+        {"platform": portion.key.platform, "contact": portion.key.id, "asked_upto": portion.upto},
+        {"asked_upto": 0},
+    )
+
+
+def _put(connection: Connection, key: ContactKey, **values: Any) -> None:
+    upsert(connection, table, platform=key.platform, contact=key.id, **values)
+
+
+def _at(key: ContactKey) -> dict[str, str]:
+    return {"at_platform": key.platform, "at_contact": key.id}
