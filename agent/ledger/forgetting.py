@@ -27,7 +27,7 @@ ERASED: Final[tuple[Table, ...]] = (
 )  # fmt: skip
 ANONYMISED: Final[tuple[Table, ...]] = (payment,)
 IMPERSONAL: Final = frozenset(
-    {"source", "document", "passage", "alias", "vector", "amount_hold", "broadcast", "forgotten"}
+    {"source", "document", "passage", "alias", "vector", "knowledge", "amount_hold", "broadcast", "forgotten"}
 )
 """Tables that hold nothing of any contact."""
 
