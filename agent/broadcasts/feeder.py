@@ -27,7 +27,7 @@ from agent.ledger import broadcasts, contacts
 from agent.ledger.broadcasts import Broadcast, Recipient
 from agent.ledger.database import Database, lock_contact
 from agent.ledger.errors import LedgerUnavailable
-from messaging.errors import NotFound, PlatformError
+from messaging.errors import Forbidden, NotFound, PlatformError, Unauthorized
 from messaging.platform import Platform
 from messaging.types import Address, Contact, ContactKey
 
@@ -99,7 +99,12 @@ class Feeder:
         """Give every running broadcast what is due now; how many broadcasts there were."""
         running = await self._database.read(lambda connection: broadcasts.due(connection, self._clock()))
         for broadcast in running:
-            await self._feed(broadcast)
+            try:
+                await self._feed(broadcast)
+            except LedgerUnavailable:
+                raise
+            except Exception:  # the others go on
+                log.exception("broadcast_stuck", broadcast=broadcast.name)
         return len(running)
 
     async def _feed(self, broadcast: Broadcast) -> None:
@@ -160,12 +165,16 @@ class Feeder:
 
     async def _trouble(self, recipient: Recipient, error: PlatformError) -> None:
         attempts = recipient.attempts + 1
-        if not error.retryable or attempts >= _MOST_ATTEMPTS:
+        may_pass = error.retryable or isinstance(error, Unauthorized | Forbidden)  # a new token, and it goes on
+        if not may_pass or attempts >= _MOST_ATTEMPTS:
             reason = str(error) if attempts == 1 else f"given up after {attempts} attempts: {error}"
             log.error("broadcast_recipient_failed", broadcast=recipient.broadcast, line=recipient.line, reason=reason)
             await self._database.write(lambda connection: broadcasts.end(connection, recipient, "failed", reason))
             return
         wait = error.retry_after or min(_FIRST_WAIT * 2 ** min(attempts - 1, 10), _LONGEST_WAIT)
+        log.warning(
+            "broadcast_recipient_postponed", broadcast=recipient.broadcast, line=recipient.line, reason=str(error)
+        )
         until = self._clock() + wait * random.uniform(1.0, 1.2)
         await self._database.write(lambda connection: broadcasts.put_off(connection, recipient, until, str(error)))
 

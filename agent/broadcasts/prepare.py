@@ -20,15 +20,20 @@ from messaging.types import Channel, ChannelTemplate
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """`broadcast` is what will be recorded, `existing` what was recorded before under this name."""
+    """`broadcast` is what will be recorded, `existing` what was recorded before under this name; `again` of its recipients
+    have failed before there was a message for them, and are tried again."""
 
     broadcast: Broadcast
     existing: Broadcast | None
     audience: Audience
     plan: Plan
+    again: int
 
     @property
-    def nobody_new(self) -> bool:
+    def nothing_to_do(self) -> bool:
+        """Whether everybody is a recipient of a broadcast that runs or is done."""
+        if self.existing is None or self.existing.state == "paused" or self.again:
+            return False
         return len(self.audience.people) == self.plan.known
 
 
@@ -43,11 +48,12 @@ async def prepare(
         PlatformError: the platform cannot be asked.
     """
     settings = file.settings
-    states, existing, known = await database.read(
+    states, existing, known, again = await database.read(
         lambda connection: (
             contacts.every(connection),
             broadcasts.load(connection, settings.name),
             frozenset(broadcasts.addresses(connection, settings.name)),
+            broadcasts.unprepared(connection, settings.name),
         )
     )
     if existing is not None:
@@ -71,7 +77,7 @@ async def prepare(
         created_at=now,
         next_at=begins,
     )
-    return Prepared(broadcast, existing, audience, plan)
+    return Prepared(broadcast, existing, audience, plan, again)
 
 
 def _check_same(file: BroadcastFile, existing: Broadcast) -> None:

@@ -1,7 +1,9 @@
 """Broadcasts in words for the terminal: the plan before, the report after, the list of all."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from agent.broadcasts.load import BroadcastFile
@@ -30,6 +32,8 @@ def _planned(prepared: Prepared, file: BroadcastFile, config: AgentConfig) -> It
     yield f"  to send     {plan.to_send}" + (f" ({kinds}; {languages})" if plan.to_send else "")
     if plan.known:
         yield f"  already     {plan.known} are recipients of this broadcast; they get nothing twice"
+    if prepared.again:
+        yield f"  again       {prepared.again} that failed are tried again"
     for reason, count in plan.skips.most_common():
         yield f"  skipped     {count}: {reason}"
     for kind, count in plan.left_out().items():
@@ -47,6 +51,28 @@ def _planned(prepared: Prepared, file: BroadcastFile, config: AgentConfig) -> It
         yield "  says        " + "\n              ".join(plan.example.splitlines())
     if hint := _hint(prepared, file, config):
         yield f"  note        {hint}"
+
+
+def plan_record(prepared: Prepared) -> dict[str, Any]:
+    """What would happen, as `--dry-run --json` shows it."""
+    plan = prepared.plan
+    return {
+        "name": prepared.broadcast.name,
+        "audience": plan.audience,
+        "to_send": plan.to_send,
+        "texts": plan.texts,
+        "templates": plan.templates,
+        "languages": plan.languages,
+        "recipients_already": plan.known,
+        "tried_again": prepared.again,
+        "never_wrote": plan.strangers,
+        "skipped": plan.skips,
+        "left_out": [asdict(each) for each in plan.bad],
+        "cost": plan.cost,
+        "begins": prepared.broadcast.next_at,
+        "seconds": round(plan.takes.total_seconds()),
+        "example": plan.example,
+    }
 
 
 def _when(prepared: Prepared, file: BroadcastFile, config: AgentConfig) -> str:

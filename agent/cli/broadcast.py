@@ -16,7 +16,7 @@ from agent.app import now, open_ledger
 from agent.broadcasts.load import BroadcastFile
 from agent.broadcasts.load import load as load_broadcast
 from agent.broadcasts.prepare import Prepared, prepare
-from agent.broadcasts.show import overview, planned, report
+from agent.broadcasts.show import overview, plan_record, planned, report
 from agent.cli.options import ConfigFile
 from agent.config import AgentConfig, load
 from agent.errors import InputError, UsageError
@@ -79,21 +79,25 @@ def broadcast(
 
 async def _send(config: AgentConfig, file: BroadcastFile, *, dry_run: bool, yes: bool, as_json: bool) -> None:
     async with _ready(config, file) as (database, prepared):
-        print(_json(_plan_record(prepared)) if as_json else planned(prepared, file, config))
-        if dry_run:
-            return
-        existing = prepared.existing
-        if existing is not None and prepared.nobody_new and existing.state != "paused":
+        if not as_json:
+            print(planned(prepared, file, config))
+        added = 0
+        if not dry_run and not prepared.nothing_to_do:
+            if not yes:
+                _ask(prepared.existing)
+            people = [person.addressed for person in prepared.audience.people]
+            added = await database.write(lambda connection: broadcasts.record(connection, prepared.broadcast, people))
+        if as_json:
+            print(_json(plan_record(prepared) | {"recorded": added}))
+        elif dry_run:
+            print("nothing was recorded or sent")
+        elif prepared.nothing_to_do and prepared.existing is not None:
             print(
-                f"nobody new: {existing.name} is {existing.state}, and everybody in the audience is a recipient already"
+                f"nobody new: {prepared.existing.name} is {prepared.existing.state}, and everybody is a recipient already"
             )
-            return
-        if not yes:
-            _ask(existing)
-        people = [person.addressed for person in prepared.audience.people]
-        added = await database.write(lambda connection: broadcasts.record(connection, prepared.broadcast, people))
-    print(f"recorded: {added} recipients; a running agent sends it")
-    print(_HOW.format(file=file.path))
+        else:
+            print(f"recorded: {added} recipients; a running agent sends it")
+            print(_HOW.format(file=file.path))
 
 
 def _ask(existing: Broadcast | None) -> None:
@@ -115,26 +119,6 @@ async def _ready(config: AgentConfig, file: BroadcastFile) -> AsyncIterator[tupl
     ):
         platform = open_platform(config.messaging, client)
         yield database, await prepare(file, config, database, platform, now())
-
-
-def _plan_record(prepared: Prepared) -> dict[str, Any]:
-    plan = prepared.plan
-    return {
-        "name": prepared.broadcast.name,
-        "audience": plan.audience,
-        "to_send": plan.to_send,
-        "texts": plan.texts,
-        "templates": plan.templates,
-        "languages": plan.languages,
-        "recipients_already": plan.known,
-        "never_wrote": plan.strangers,
-        "skipped": plan.skips,
-        "left_out": [asdict(each) for each in plan.bad],
-        "cost": plan.cost,
-        "begins": prepared.broadcast.next_at,
-        "seconds": round(plan.takes.total_seconds()),
-        "example": plan.example,
-    }
 
 
 def _steer(config: AgentConfig, file: Path, word: str) -> None:

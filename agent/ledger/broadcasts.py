@@ -45,6 +45,7 @@ _CLAIM = (
 _OPEN = select(func.count()).where(outbound_table.c.state.in_(outbound.OPEN), outbound_table.c.lane == BROADCAST)
 _CLAIMED = select(func.count()).where(recipients.c.claimed_until > at("now"))
 _WAITING = select(func.count()).where(where(recipients, "broadcast"), recipients.c.state == "waiting")
+_UNPREPARED = select(func.count()).where(where(recipients, "broadcast"), recipients.c.state == "failed")
 _UNSENT = (
     select(outbound_table.c.id)
     .join(recipients, recipients.c.outbound == outbound_table.c.id)
@@ -130,10 +131,16 @@ def addresses(connection: Connection, name: str) -> set[str]:
     return {row.address for row in rows}
 
 
+def unprepared(connection: Connection, name: str) -> int:
+    """How many recipients have failed before there was a message for them."""
+    return int(connection.execute(_UNPREPARED, {"at_broadcast": name}).scalar_one())
+
+
 def record(connection: Connection, broadcast: Broadcast, audience: Sequence[Addressed]) -> int:
     """Write a broadcast down, or take over what may change in one that is there; how many recipients are new to it.
 
-    One that was paused or done runs again: whoever already is a recipient stays as they are.
+    One that was paused or done runs again. Whoever is a recipient already stays as they are, but for those whose message could
+    not even be prepared: these are tried again.
     """
     columns = {
         "settings": dict(broadcast.settings),
@@ -147,6 +154,12 @@ def record(connection: Connection, broadcast: Broadcast, audience: Sequence[Addr
     }
     if not change(connection, table, {"name": broadcast.name}, columns):
         connection.execute(insert(table).values(name=broadcast.name, created_at=broadcast.created_at, **columns))
+    change(
+        connection,
+        recipients,
+        {"broadcast": broadcast.name, "state": "failed"},
+        {"state": "waiting", "reason": None, "attempts": 0},
+    )
     known = addresses(connection, broadcast.name)
     new = {each.address: each for each in reversed(audience) if each.address not in known}
     rows = [

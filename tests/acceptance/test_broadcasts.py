@@ -6,8 +6,12 @@ from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
+import pytest
+
 from tests.acceptance.campaign import Campaign, numbers
 from tests.acceptance.world import World, world
+from tests.postgres import Postgres
 
 
 def received(here: World) -> Counter[str]:
@@ -185,6 +189,82 @@ async def test_inside_the_window_the_text_is_sent_and_outside_it_the_template(tm
         await campaign.finished()
         assert "Halo Sari, kode Orang0. Balas STOP untuk berhenti." in await here.texts(near, count=2)
         assert received(here) == Counter(["+6281234567802"])
+
+
+async def test_somebody_made_a_contact_by_a_broadcast_can_answer_it_and_stop_it(tmp_path: Path) -> None:
+    (phone,) = numbers(1)
+    async with world(tmp_path) as here:
+        here.model.answer = lambda asked: "Jawaban"
+        campaign = Campaign(here)
+        campaign.write([phone])
+        await here.start()
+        await campaign.send()
+        await campaign.finished()
+        made = here.sandbox.phone(phone)
+        assert made.first_name == "Orang0"
+        here.sandbox.say(made, "promonya sampai kapan?")
+        await here.texts(made, count=2)
+        assert "Halo Orang0, ada yang bisa kami bantu?" in str(here.model.asked[-1].messages)
+        here.sandbox.say(made, "stop")
+        await here.texts(made, count=3)
+        campaign.settings["name"] = "lagi"
+        campaign.save()
+        assert "skipped     1: the contact opted out" in await campaign.send()
+        report = await campaign.finished()
+        assert report["counts"]["skipped"] == 1
+        assert len(here.sandbox.sent(made)) == 3
+
+
+async def test_an_audience_may_be_a_filter_over_the_platforms_contacts(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        book = here.sandbox.state.contacts
+        for number, phone in enumerate(numbers(6)):
+            person = here.sandbox.phone(phone, f"Orang{number}")
+            book.add_tags(person, ["vip", "keluhan"] if number == 5 else ["vip"] if number % 2 else ["baru"])
+        campaign = Campaign(here)
+        campaign.write([], audience={"filter": {"any_tag": ["vip"], "no_tag": ["keluhan"]}})
+        await here.start()
+        assert "to send     2" in await campaign.send()
+        await campaign.finished()
+        assert received(here) == Counter([numbers(6)[1], numbers(6)[3]])
+
+
+async def test_the_api_tells_how_far_it_is_and_stops_it(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        here.config["server"]["api_token"] = "rahasia"
+        campaign = Campaign(here)
+        campaign.write(numbers(40), rate="4/s")
+        await here.start()
+        await campaign.send()
+        headers = {"Authorization": "Bearer rahasia"}
+        async with httpx.AsyncClient(base_url=f"{here.url}/api/v1", headers=headers) as api:
+            assert (await httpx.AsyncClient().get(f"{here.url}/api/v1/broadcasts")).status_code == 401
+            (listed,) = (await api.get("/broadcasts")).json()
+            assert (listed["name"], listed["state"], sum(listed["counts"].values())) == ("promo", "running", 40)
+            assert (await api.post("/broadcasts/promo/pause")).json()["state"] == "paused"
+            assert (await api.post("/broadcasts/promo/pause")).status_code == 409
+            assert (await api.post("/broadcasts/promo/resume")).json()["state"] == "running"
+            assert (await api.post("/broadcasts/promo/cancel")).json()["state"] == "cancelled"
+            assert (await api.get("/broadcasts/promo")).json()["counts"]["waiting"] == 0
+            assert (await api.get("/broadcasts/lain")).status_code == 404
+
+
+@pytest.mark.postgres
+async def test_two_workers_of_whom_one_dies_send_it_once_each(tmp_path: Path, postgres_server: Postgres) -> None:
+    people = numbers(80)
+    async with world(tmp_path, storage=postgres_server.database("broadcasts"), workers=True) as here:
+        campaign = Campaign(here)
+        campaign.write(people, rate="10/s")
+        first, _second = await here.start_with_workers(2)
+        await campaign.send()
+        while len(here.sandbox.sent()) < 15:
+            await asyncio.sleep(0.02)
+        first.kill()
+        report = await campaign.finished(180)
+        assert report["counts"]["sent"] == 80
+        assert received(here) == Counter(people)
+        times = sorted(message.at for message in here.sandbox.sent())
+        assert times[-1] - times[0] >= timedelta(seconds=80 / 10 - 3), "two workers are not faster than the rate"
 
 
 async def test_a_broadcast_waits_for_its_time_and_a_cancelled_one_never_comes(tmp_path: Path) -> None:
