@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from agent.ledger.broadcasts import Broadcast
 from settings import format_duration
 
 _MOST_LINES = 20
+_MINUTE = timedelta(minutes=1)
 
 
 def planned(prepared: Prepared, file: BroadcastFile, config: AgentConfig) -> str:
@@ -45,9 +46,9 @@ def _planned(prepared: Prepared, file: BroadcastFile, config: AgentConfig) -> It
             yield f"    … and {len(lines) - _MOST_LINES} more (--json shows all)"
     if plan.strangers:
         yield f"  never wrote {plan.strangers}; who is not on the platform yet will be made a contact there"
-    yield f"  cost        {_rupiah(plan.cost)}" + ("" if plan.cost else " (price says what a message costs)")
-    yield f"  when        {_when(prepared, file, config)}"
-    if plan.example:
+    if plan.to_send:
+        yield f"  cost        {_rupiah(plan.cost)}" + ("" if plan.cost else " (price says what a message costs)")
+        yield f"  when        {_when(prepared, file, config)}"
         yield "  says        " + "\n              ".join(plan.example.splitlines())
     if hint := _hint(prepared, file, config):
         yield f"  note        {hint}"
@@ -81,9 +82,9 @@ def _when(prepared: Prepared, file: BroadcastFile, config: AgentConfig) -> str:
     later = begins > prepared.broadcast.created_at
     start = f"{_clock(begins, config.zone)} {config.timezone}" if later else "at once"
     ranges = ", ".join(map(str, settings.between))
-    minutes = max(1, round(prepared.plan.takes.total_seconds() / 60))
-    takes = format_duration(prepared.plan.takes) if prepared.plan.takes.total_seconds() < 60 else f"{minutes} minutes"
-    return f"{start}, between {ranges}, {settings.rate}: about {takes}"
+    takes = prepared.plan.takes
+    shown = format_duration(round(takes / _MINUTE) * _MINUTE) if takes > _MINUTE else "a minute"
+    return f"{start}, between {ranges}, {settings.rate}: about {shown} of sending"
 
 
 def _hint(prepared: Prepared, file: BroadcastFile, config: AgentConfig) -> str | None:
@@ -98,30 +99,34 @@ def _hint(prepared: Prepared, file: BroadcastFile, config: AgentConfig) -> str |
     return f"not every text says how to stop it; {' or '.join(words)} does, e.g. “Balas {words[0].upper()} untuk berhenti.”"
 
 
-def report(broadcast: Broadcast, counts: Mapping[str, int], reasons: Sequence[Reason], zone: ZoneInfo) -> str:
+def report(
+    broadcast: Broadcast, counts: Mapping[str, int], reasons: Sequence[Reason], zone: ZoneInfo, now: datetime
+) -> str:
     """How far it is, and why some got nothing."""
-    lines = [f"{broadcast.name}: {_state(broadcast, zone)}"]
+    lines = [f"{broadcast.name}: {_state(broadcast, zone, now)}"]
     lines += [f"  {state:<8} {counts[state]}" for state in STATES]
     lines += [f"    {each.count} {each.state}: {each.reason}" for each in reasons]
     lines += [f"  left out {count} {kind} lines of the file" for kind, count in broadcast.left_out.items()]
     return "\n".join(lines)
 
 
-def overview(found: Sequence[tuple[Broadcast, Mapping[str, int]]], zone: ZoneInfo) -> str:
+def overview(found: Sequence[tuple[Broadcast, Mapping[str, int]]], zone: ZoneInfo, now: datetime) -> str:
     """All broadcasts, one a line."""
     if not found:
         return "no broadcast is recorded"
     width = max(len(broadcast.name) for broadcast, _ in found)
     return "\n".join(
-        f"{broadcast.name:<{width}}  {_state(broadcast, zone)}  {counts['sent']} of {sum(counts.values())} sent"
+        f"{broadcast.name:<{width}}  {_state(broadcast, zone, now)}  {counts['sent']} of {sum(counts.values())} sent"
         for broadcast, counts in found
     )
 
 
-def _state(broadcast: Broadcast, zone: ZoneInfo) -> str:
+def _state(broadcast: Broadcast, zone: ZoneInfo, now: datetime) -> str:
     if broadcast.finished_at is not None:
         return f"{broadcast.state} {_clock(broadcast.finished_at, zone)}"
-    return f"{broadcast.state} since {_clock(broadcast.created_at, zone)}"
+    if broadcast.state == "running" and broadcast.next_at - now > _MINUTE:
+        return f"waits until {_clock(broadcast.next_at, zone)}"
+    return f"{broadcast.state}, recorded {_clock(broadcast.created_at, zone)}"
 
 
 def _clock(at: datetime, zone: ZoneInfo) -> str:

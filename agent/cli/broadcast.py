@@ -83,8 +83,9 @@ async def _send(config: AgentConfig, file: BroadcastFile, *, dry_run: bool, yes:
             print(planned(prepared, file, config))
         added = 0
         if not dry_run and not prepared.nothing_to_do:
-            if not yes:
-                _ask(prepared.existing)
+            if not yes and not _agreed(prepared.existing):
+                print("nothing was recorded or sent")
+                return
             people = [person.addressed for person in prepared.audience.people]
             added = await database.write(lambda connection: broadcasts.record(connection, prepared.broadcast, people))
         if as_json:
@@ -100,11 +101,11 @@ async def _send(config: AgentConfig, file: BroadcastFile, *, dry_run: bool, yes:
             print(_HOW.format(file=file.path))
 
 
-def _ask(existing: Broadcast | None) -> None:
+def _agreed(existing: Broadcast | None) -> bool:
     if not sys.stdin.isatty():
         raise UsageError("nobody can be asked here; look at it with --dry-run, then send it with --yes")
     question = "Send it?" if existing is None else f"{existing.name} is {existing.state}. Go on with it?"
-    typer.confirm(question, abort=True)
+    return typer.confirm(question)
 
 
 @asynccontextmanager
@@ -151,7 +152,7 @@ def _report(config: AgentConfig, file: Path, as_json: bool) -> None:
         counts = broadcast_reports.counts(connection, name)
         reasons = broadcast_reports.reasons(connection, name)
         if not as_json:
-            return report(found, counts, reasons, config.zone)
+            return report(found, counts, reasons, config.zone, now())
         outcomes = broadcast_reports.outcomes(connection, name)
         return broadcast_reports.record(found, counts, reasons) | {"recipients": [asdict(each) for each in outcomes]}
 
@@ -169,7 +170,7 @@ def _list(config: AgentConfig, as_json: bool) -> None:
     if as_json:
         print(_json([broadcast_reports.record(each, counts, ()) for each, counts in found]))
     else:
-        print(overview(found, config.zone))
+        print(overview(found, config.zone, now()))
 
 
 def _name(file: Path) -> str:

@@ -10,7 +10,7 @@ _FIRST = timedelta(seconds=1)
 _LONGEST = timedelta(minutes=5)
 _IN_QUEUE = timedelta(seconds=10)
 _GIVE_UP = timedelta(hours=24)
-_DESK_GIVES_UP = timedelta(hours=1)
+_OTHERS_GIVE_UP = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,12 @@ def decide(
 
     `attempts` counts this one. What the platform asks for (`Retry-After`) is kept to, with up to a second more.
     Otherwise the wait doubles from a second (ten for 449, whose queue takes minutes) up to five minutes, with full
-    jitter: `spread(low, high)` draws seconds from a uniform distribution. After 24 hours (an hour for what the customer
-    does not see) it is given up.
+    jitter: `spread(low, high)` draws seconds from a uniform distribution. After 24 hours (an hour for a broadcast,
+    and for what the customer does not see) it is given up.
     """
     if not error.retryable:
         return GiveUp(str(error))
-    if age > (_GIVE_UP if lane == "message" else _DESK_GIVES_UP):
+    if age > (_GIVE_UP if lane == "message" else _OTHERS_GIVE_UP):
         return GiveUp(f"given up after {age}: {error}")
     if error.retry_after is not None:
         wait = error.retry_after + timedelta(seconds=spread(0.0, min(1.0, error.retry_after.total_seconds() / 4)))

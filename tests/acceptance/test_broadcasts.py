@@ -1,7 +1,9 @@
 """One message to many, through real processes and the local platform: each once, whatever happens on the way."""
 
 import asyncio
+import os
 import random
+import sys
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +12,7 @@ import httpx
 import pytest
 
 from tests.acceptance.campaign import Campaign, numbers
-from tests.acceptance.world import World, world
+from tests.acceptance.world import World, free_port, world
 from tests.postgres import Postgres
 
 
@@ -247,6 +249,62 @@ async def test_the_api_tells_how_far_it_is_and_stops_it(tmp_path: Path) -> None:
             assert (await api.post("/broadcasts/promo/cancel")).json()["state"] == "cancelled"
             assert (await api.get("/broadcasts/promo")).json()["counts"]["waiting"] == 0
             assert (await api.get("/broadcasts/lain")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"), [(b"n\n", "nothing was recorded or sent"), (b"y\n", "recorded: 2 recipients")]
+)
+async def test_at_a_terminal_it_asks_before_it_records(tmp_path: Path, answer: bytes, said: str) -> None:
+    async with world(tmp_path) as here:
+        campaign = Campaign(here)
+        campaign.write(numbers(2))
+        here.write()
+        ours, theirs = os.openpty()
+        words = ("broadcast", str(tmp_path / "broadcast.yaml"), "-c", str(tmp_path / "agent.yaml"))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "agent",
+            *words,
+            stdin=theirs,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        os.write(ours, answer)
+        output, _ = await process.communicate()
+        os.close(ours)
+        os.close(theirs)
+        assert process.returncode == 0, output.decode()
+        assert "Send it?" in output.decode()
+        assert said in output.decode()
+
+
+async def test_what_is_asked_wrongly_is_told_in_one_line(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        campaign = Campaign(here)
+        campaign.write(numbers(2), channel="sms")
+        place = f"{tmp_path}/broadcast.yaml"
+        line = next(n for n, text in enumerate(Path(place).read_text().splitlines(), 1) if text.startswith("channel"))
+        code, output = await campaign.run("--dry-run")
+        assert (code, output.splitlines()[0][: len(place) + 40]) == (
+            1,
+            f"{place}:{line}:10: channel: there is no channel 'sms'"[: len(place) + 40],
+        )
+        campaign.write(numbers(2), template={"name": "sapaan", "language": "id"})
+        code, output = await campaign.run("--dry-run")
+        assert code == 1
+        assert "template 'sapaan' has more placeholders than values" in output
+        campaign.write(numbers(2), text="Halo {row.kode}")
+        code, output = await campaign.run("--dry-run")
+        assert code == 1
+        assert f"{{row.kode}} is used, and {tmp_path}/orang.csv has no such column; it has phone, first_name" in output
+        campaign.write(numbers(2))
+        assert (await campaign.run("--pause"))[0] == 1
+        assert (await campaign.run("--pause", "--report"))[0] == 2
+        assert (await campaign.run())[0] == 2, "nobody can be asked"
+        here.config["messaging"]["base_url"] = f"http://127.0.0.1:{free_port()}/v1"
+        code, output = await campaign.run("--yes")
+        assert (code, len(output.splitlines())) == (3, 1), output
 
 
 @pytest.mark.postgres

@@ -64,3 +64,4 @@ def test_a_message_is_tried_for_a_day_and_a_note_for_an_hour() -> None:
     assert isinstance(_decide(error, hours=23), Again)
     assert isinstance(_decide(error, hours=25), GiveUp)
     assert isinstance(_decide(error, hours=2, lane="desk"), GiveUp)
+    assert isinstance(_decide(error, hours=2, lane="broadcast"), GiveUp)
