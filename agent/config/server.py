@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from settings import Planned, Settings
+from settings import Settings
 
 _STORAGE = re.compile(r"(sqlite|postgresql)(\+[a-z0-9]+)?://.*", re.DOTALL)
 
@@ -19,8 +19,8 @@ class ServerSettings(Settings):
         description="The address under which the platform reaches this server; pictures and QR codes are fetched from it.",
         examples=["https://agent.kopisenja.example"],
     )
-    api_token: Annotated[SecretStr | None, Planned("there is no console yet, and of /api/v1 only the knowledge")] = (
-        Field(default=None, description="Bearer token of `/api/v1` and the console; without one they are closed.")
+    api_token: SecretStr | None = Field(
+        default=None, description="Bearer token of `/api/v1`; without one it is closed."
     )
     host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on; `0.0.0.0` for all.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")

@@ -40,7 +40,7 @@ class ContactState:
         return self.paused_at is not None and (self.paused_until is None or now < self.paused_until)
 
 
-def _state(row: Row[Any]) -> ContactState:
+def state_of(row: Row[Any]) -> ContactState:
     return ContactState(
         contact=unpack_contact(row.platform, row.id, row.profile),
         language=row.language,
@@ -69,7 +69,7 @@ def _at(key: ContactKey) -> dict[str, str]:
 
 def load(connection: Connection, key: ContactKey) -> ContactState | None:
     row = connection.execute(_LOAD, _at(key)).first()
-    return None if row is None else _state(row)
+    return None if row is None else state_of(row)
 
 
 def find(connection: Connection, needle: str) -> list[ContactState]:
@@ -79,12 +79,12 @@ def find(connection: Connection, needle: str) -> list[ContactState]:
     rows = connection.execute(by_id.where(table.c.platform == platform) if platform else by_id).all()
     if not rows:
         return [state for state in every(connection) if needle in (state.contact.phone, state.contact.email)]
-    return [_state(row) for row in rows]
+    return [state_of(row) for row in rows]
 
 
 def every(connection: Connection) -> list[ContactState]:
     """All contacts."""
-    return [_state(row) for row in connection.execute(select(table)).all()]
+    return [state_of(row) for row in connection.execute(select(table)).all()]
 
 
 def remember(connection: Connection, contact: Contact, **columns: Any) -> None:

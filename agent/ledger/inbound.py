@@ -179,6 +179,13 @@ def _was_before_closing(connection: Connection, event: MessageSent, now: datetim
     return event.sent_at < state.closed_at and now - state.closed_at < _LATE
 
 
+def of_turn(connection: Connection, turn: str) -> list[str]:
+    """The platform's ids of the messages that a turn answers, in order."""
+    return list(
+        connection.execute(select(table.c.message_id).where(table.c.turn == turn).order_by(table.c.n)).scalars()
+    )
+
+
 def waiting_rows(connection: Connection, key: ContactKey) -> Sequence[Row[Any]]:
     """Messages of a contact that no turn has taken, in the order they arrived."""
     return connection.execute(_WAITING, {"at_platform": key.platform, "at_contact": key.id}).all()

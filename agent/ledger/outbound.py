@@ -182,6 +182,11 @@ def is_ours(connection: Connection, key: ContactKey, message_id: str, text: str 
     return any(row.payload.get("text") == text for row in rows)
 
 
+def of_turn(connection: Connection, turn: str) -> list[Delivery]:
+    """Everything that a turn has written to be sent, in order."""
+    return [_delivery(row) for row in connection.execute(select(table).where(table.c.turn == turn).order_by(table.c.n))]
+
+
 def known_message_ids(connection: Connection, key: ContactKey) -> set[str]:
     """Platform ids of everything we know to have sent to a contact."""
     rows = connection.execute(

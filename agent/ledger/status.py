@@ -52,6 +52,12 @@ def turns_of(connection: Connection, key: ContactKey, limit: int = 20) -> list[T
     return [_summary(row) for row in reversed(rows)]
 
 
+def turn_of(connection: Connection, turn_id: str) -> TurnSummary | None:
+    """One turn, or `None` when there is no such one."""
+    row = connection.execute(select(turn).where(turn.c.id == turn_id)).first()
+    return None if row is None else _summary(row)
+
+
 def dead(connection: Connection, limit: int = 200) -> tuple[list[Delivery], list[TurnSummary]]:
     """What was given up: deliveries, and turns whose customer got the text for failures."""
     rows = connection.execute(

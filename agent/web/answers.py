@@ -1,4 +1,4 @@
-"""What all of `/api/v1` has in common: JSON out, and the token at the door."""
+"""What all of `/api/v1` has in common: JSON out, the token at the door, and no secret in any answer."""
 
 import hmac
 import json
@@ -8,13 +8,27 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from actions.redaction import Redactor
 from agent.app import Agent
+from agent.config.secrets import secret_values
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
+class BadRequest(Exception):
+    """The request is wrong; the message says what in it, and what would be right."""
+
+
+class NotFound(Exception):
+    """What is asked for is not there; the message names it."""
+
+
 class Json(JSONResponse):
     """JSON in UTF-8; times and the like as text."""
+
+    def __init__(self, content: Any, status_code: int = 200) -> None:
+        self.content = content
+        super().__init__(content, status_code)
 
     def render(self, content: Any) -> bytes:
         return json.dumps(content, ensure_ascii=False, default=str).encode()
@@ -30,11 +44,21 @@ def guarded(endpoint: Endpoint) -> Endpoint:
     """Only for who knows the token; without a token in agent.yaml, for nobody."""
 
     async def check(request: Request) -> Response:
-        secret = agent_of(request).config.server.api_token
+        config = agent_of(request).config
+        secret = config.server.api_token
         token = secret.get_secret_value() if secret is not None else ""
-        given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if not token or not hmac.compare_digest(given.encode(), token.encode()):
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        known = scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
+        if not token or not known:
             return Json({"error": "send server.api_token of agent.yaml as a bearer token"}, 401)
-        return await endpoint(request)
+        try:
+            response = await endpoint(request)
+        except BadRequest as error:
+            response = Json({"error": str(error)}, 400)
+        except NotFound as error:
+            response = Json({"error": str(error)}, 404)
+        if isinstance(response, Json):
+            return Json(Redactor(secret_values(config))(response.content), response.status_code)
+        return response
 
     return check

@@ -6,21 +6,12 @@ from typing import Any
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from agent.ledger import broadcast_reports, broadcasts
-from agent.web.answers import Json, agent_of, guarded
+from agent.web.answers import Json, agent_of
+from agent.web.operations import Operation
 
-_STEPS = ("pause", "resume", "cancel")
-
-
-def routes() -> list[Route]:
-    """The paths below `/api/v1`."""
-    return [
-        Route("/broadcasts", guarded(_list), methods=["GET"]),
-        Route("/broadcasts/{name}", guarded(_one), methods=["GET"]),
-        *(Route(f"/broadcasts/{{name}}/{step}", guarded(_step), methods=["POST"], name=step) for step in _STEPS),
-    ]
+_STEPS = {"pause": "Send no more for now.", "resume": "Go on.", "cancel": "Send no more at all."}
 
 
 async def _list(request: Request) -> Response:
@@ -63,3 +54,10 @@ async def _answer(request: Request, work: Callable[[Connection], bool]) -> Respo
 def _record(connection: Connection, broadcast: broadcasts.Broadcast) -> dict[str, Any]:
     counts = broadcast_reports.counts(connection, broadcast.name)
     return broadcast_reports.record(broadcast, counts, broadcast_reports.reasons(connection, broadcast.name))
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation("GET", "/broadcasts", _list, "All broadcasts and how far they are."),
+    Operation("GET", "/broadcasts/{name}", _one, "How far a broadcast is."),
+    *(Operation("POST", f"/broadcasts/{{name}}/{step}", _step, summary) for step, summary in _STEPS.items()),
+)

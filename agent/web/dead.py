@@ -1,0 +1,57 @@
+"""`/api/v1/dead`: what was given up, and another try for it."""
+
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import Response
+
+from agent.ledger import contacts, outbound, status
+from agent.ledger.outbound import Delivery
+from agent.ledger.status import TurnSummary
+from agent.web.answers import Json, NotFound, agent_of
+from agent.web.operations import Operation
+from messaging.types import ContactKey
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """Deliveries that failed for good, and turns whose customer got the text for failures; the newest first."""
+
+    deliveries: list[Delivery]
+    turns: list[TurnSummary]
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """It is tried again for this contact."""
+
+    id: str
+    contact: ContactKey
+
+
+async def _list(request: Request) -> Response:
+    return Json(asdict(Dead(*await agent_of(request).database.read(status.dead))))
+
+
+async def _retry(request: Request) -> Response:
+    agent, name = agent_of(request), request.path_params["id"]
+    now = agent.clock()
+
+    def work(connection: Connection) -> ContactKey | None:
+        key = outbound.retry(connection, name, now) or status.retry_turn(connection, name, now)
+        if key is not None:
+            contacts.set_columns(connection, key, wake_at=now)
+        return key
+
+    key = await agent.database.write(work)
+    if key is None:
+        raise NotFound(f"nothing that was given up has the id {name!r}")
+    await agent.engine.wake(key, now)
+    return Json(asdict(Retried(name, key)))
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation("GET", "/dead", _list, "What was given up.", answers=Dead),
+    Operation("POST", "/dead/{id:path}/retry", _retry, "Try it again.", answers=Retried),
+)
