@@ -6,6 +6,8 @@ so the folder is guarded by a lock that the system releases when the process end
 
 import fcntl
 import os
+import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     from chromadb.api import ClientAPI
     from chromadb.api.models.Collection import Collection
 
+_OPENING = "balas.opening"  # there while the index is opened and checked: some damage ends the whole process
+_SEGMENT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+SAME = 1e-3  # farther apart, two vectors are not the same
 BATCH = 1000  # Chroma takes 5,461 at most; smaller ones keep queries moving meanwhile
 
 
@@ -87,10 +93,15 @@ class ChromaIndex:
         return f"Chroma {self._settings.url or self._folder}"
 
     def open(self) -> None:
-        """Imports Chroma (2 to 3 seconds) and opens the collection. Raises `ChromaError`."""
+        """Imports Chroma (2 to 3 seconds) and opens the collection; call `checked` once it has proved to be sound. Raises `ChromaError`.
+
+        A folder that the last process did not live to check is emptied first.
+        """
         import chromadb
+        from chromadb.api.shared_system_client import SharedSystemClient
         from chromadb.config import Settings as ClientSettings
 
+        self.close()
         quiet = ClientSettings(anonymized_telemetry=False)
         try:
             if self._settings.url:
@@ -104,10 +115,33 @@ class ChromaIndex:
                     settings=quiet,
                 )
             else:
+                if (self._folder / _OPENING).exists():
+                    self._empty()
+                self._folder.mkdir(parents=True, exist_ok=True)
+                (self._folder / _OPENING).touch()
                 self._client = chromadb.PersistentClient(str(self._folder), settings=quiet)
             self._collection = self._open_collection()
         except Exception as error:  # Chroma raises ValueError, httpx, Rust and its own errors
+            if self._client is None:  # Chroma remembers by its folder even what could not be opened
+                SharedSystemClient.clear_system_cache()
             raise ChromaError(f"{self.describe()} cannot be opened: {error}") from error
+
+    def checked(self) -> None:
+        """The index is sound, or at least does no harm."""
+        (self._folder / _OPENING).unlink(missing_ok=True)
+
+    def rebuild(self) -> None:
+        """Throw away what lies in the folder, which nothing can be read from, and begin anew. Raises `ChromaError`."""
+        self.close()
+        self._empty()
+        self.open()
+
+    def _empty(self) -> None:
+        for path in self._folder.glob("*"):
+            if path.name.startswith("chroma.sqlite3"):
+                path.unlink()
+            elif _SEGMENT.fullmatch(path.name):
+                shutil.rmtree(path, ignore_errors=True)
 
     def hashes(self) -> dict[str, str]:
         """What is in the collection: record id → hash."""
@@ -157,19 +191,21 @@ class ChromaIndex:
         rows = np.asarray(found["embeddings"], dtype=np.float32)
         return dict(zip(found["ids"], (rows @ vector.reshape(-1)).tolist(), strict=True))
 
-    def is_sound(self, ids: Sequence[str]) -> bool:
-        """Whether each of these records is found by its own vector: a damaged index loses some without any error."""
-        if not ids:
+    def is_sound(self, vectors: Mapping[str, Vectors]) -> bool:
+        """Whether each of these records holds its vector and is found by it: a damaged index loses some without any error."""
+        if not vectors:
             return True
+        rows = np.stack(list(vectors.values()))
         with self._errors("be checked"):
-            kept = self._ready.get(ids=list(ids), include=["embeddings"])
-            if len(kept["ids"]) != len(ids):
+            kept = self._ready.get(ids=list(vectors), include=["embeddings"])
+            embeddings: Any = kept["embeddings"]
+            held = dict(zip(kept["ids"], embeddings, strict=True))
+            if any(id_ not in held or np.abs(held[id_] - row).max() > SAME for id_, row in vectors.items()):
                 return False
-            rows: Any = kept["embeddings"]
             found = self._ready.query(query_embeddings=rows, n_results=1, include=["distances"])
             distances: Any = found["distances"]
             # another record with the same text is as good: what counts is the distance
-            return all(one and one[0] < 1e-3 for one in distances)
+            return all(one and one[0] < SAME for one in distances)
 
     def clear(self) -> None:
         """Throw the collection away and begin an empty one."""
@@ -186,9 +222,9 @@ class ChromaIndex:
                     self._opened.delete_collection(collection.name)
 
     def close(self) -> None:
-        if self._client is not None:
-            self._client.close()  # type: ignore[attr-defined]
-            self._client = self._collection = None
+        client, self._client, self._collection = self._client, None, None
+        if client is not None:
+            client.close()  # type: ignore[attr-defined]
 
     @property
     def _opened(self) -> "ClientAPI":

@@ -37,6 +37,7 @@ class DenseIndex:
         self._held: dict[str, str] = {}
         self._opened = False
         self._resting_until = 0.0
+        self._tried_again = -PAUSE
         self._busy = asyncio.Lock()
         self.problem: str | None = None
 
@@ -53,21 +54,29 @@ class DenseIndex:
         """Open Chroma, check that it holds what the store holds, and repair what it does not."""
         async with self._busy:
             try:
-                await self._run(self._chroma.open)
-                self._held = await self._run(self._chroma.hashes)
-                await self._verify(library)
-                self._opened = True
+                await self._open(library)
+                self._opened, self.problem = True, None
             except (ChromaError, EmbeddingError) as error:
-                self.problem = str(error)
+                self._fail(error)
                 log.warning("knowledge.vectors_unavailable", reason=str(error))
         await self.follow(library)
 
     async def catch_up(self, library: Library) -> None:
-        """After a failure: open Chroma if that is what failed, then follow."""
+        """Follow; after a failure of Chroma open it again first."""
         if self._opened:
             await self.follow(library)
         else:
             await self.start(library)
+
+    async def recover(self, library: Library) -> None:
+        """After a failure: catch up, unless that was tried a moment ago."""
+        now = asyncio.get_running_loop().time()
+        if self.problem and now >= self._tried_again + PAUSE:
+            self._tried_again = now
+            await self.catch_up(library)
+            if self.problem is None:
+                self._resting_until = 0.0
+                log.info("knowledge.vectors_back")
 
     async def follow(self, library: Library) -> None:
         """Make Chroma hold exactly the passages of `library`.
@@ -84,7 +93,7 @@ class DenseIndex:
                 await self._reconcile(entries)
                 self.problem = None
             except (ChromaError, EmbeddingError) as error:
-                self.problem = str(error)
+                self._fail(error)
                 log.warning("knowledge.vectors_behind", reason=str(error))
 
     async def cosines(
@@ -101,9 +110,16 @@ class DenseIndex:
             async with asyncio.timeout(PATIENCE):
                 return await self._cosines(library, questions, also)
         except (TimeoutError, ChromaError, EmbeddingError) as error:
+            if isinstance(error, ChromaError):
+                self._fail(error)
             self._resting_until = loop.time() + PAUSE
             log.warning("knowledge.keywords_only", reason=str(error) or f"no vector within {PATIENCE} s")
             return None
+
+    def _fail(self, error: ChromaError | EmbeddingError) -> None:
+        self.problem = str(error)
+        if isinstance(error, ChromaError):  # it is opened and checked anew before it is asked again
+            self._opened = False
 
     async def close(self) -> None:
         """Waits for what Chroma is doing: nobody else may open it before."""
@@ -126,15 +142,40 @@ class DenseIndex:
                     found[at] = max(found.get(at, -1.0), cosine)
         return found
 
-    async def _verify(self, library: Library) -> None:
-        """Sampled records must be found by their own vector; otherwise the index is built anew from the stored vectors."""
-        wanted = {entry.id: entry.hash for entry in library.entries()}
-        same = [id_ for id_, hash_ in self._held.items() if wanted.get(id_) == hash_]
-        sample = random.sample(same, min(SAMPLE, len(same)))
-        if not await self._run(lambda: self._chroma.is_sound(sample)):
-            log.warning("knowledge.index_damaged", action="rebuilding from the stored vectors")
+    async def _open(self, library: Library) -> None:
+        try:
+            await self._run(self._chroma.open)
+            self._held = await self._run(self._chroma.hashes)
+            is_sound = await self._is_sound(library)
+        except ChromaError as error:
+            if self._chroma.is_shared:
+                raise
+            log.warning("knowledge.index_damaged", reason=str(error), action="rebuilding it from the ledger")
+            await self._run(self._chroma.rebuild)
+            self._held, is_sound = {}, True
+        if not is_sound:
+            reason = "records are not found by their own vectors"
+            log.warning("knowledge.index_damaged", reason=reason, action="rebuilding it from the ledger")
             await self._run(self._chroma.clear)
             self._held = {}
+        await self._run(self._chroma.checked)
+
+    async def _is_sound(self, library: Library) -> bool:
+        """Whether sampled records hold the vector that they should, and are found by it."""
+        same = [entry for entry in library.entries() if self._held.get(entry.id) == entry.hash]
+        sample = random.sample(same, min(SAMPLE, len(same)))
+        vectors = await self._known(sample)
+        if not vectors:
+            return True
+        return await self._run(lambda: self._chroma.is_sound(vectors))
+
+    async def _known(self, entries: Sequence[Entry]) -> Mapping[str, Vectors]:
+        """Vectors by record, as far as they are known without asking a model."""
+        if not self.embedder.weight:
+            rows = await self.embedder.embed([entry.text for entry in entries])
+            return {entry.id: row for entry, row in zip(entries, rows, strict=True)}
+        kept = await self._store.vectors(self.embedder.name, [entry.hash for entry in entries])
+        return {entry.id: np.frombuffer(kept[entry.hash], dtype="<f4") for entry in entries if entry.hash in kept}
 
     async def _reconcile(self, entries: Sequence[Entry]) -> None:
         wanted = {entry.id: entry.hash for entry in entries}

@@ -243,6 +243,8 @@ class Knowledge:
             if await self._is_busy():
                 return
             await self._notice()
+            if self._dense and self._opening and self._opening.done():
+                await self._dense.recover(self._library)
             if not self._overdue():
                 return
             async with self._lease.attempt() as is_ours:

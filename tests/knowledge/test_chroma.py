@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
+import structlog
 
 from agent.ledger import migrate
 from agent.ledger.database import open_database
@@ -100,8 +102,9 @@ def test_what_is_put_is_found_and_what_is_removed_is_not(tmp_path: Path) -> None
     assert chroma.cosines(vectors[7], ["d#7", "d#unknown"]) == {"d#7": pytest.approx(1.0, abs=1e-4)}
     chroma.remove(["d#7"])
     assert "d#7" not in chroma.nearest(vectors[7].reshape(1, -1), 30)
-    assert chroma.is_sound([f"d#{n}" for n in range(6)])
-    assert not chroma.is_sound(["d#7"])
+    assert chroma.is_sound({f"d#{n}": vectors[n] for n in range(6)})
+    assert not chroma.is_sound({"d#7": vectors[7]}), "it is gone"
+    assert not chroma.is_sound({"d#8": vectors[9]}), "it holds another vector"
     chroma.clear()
     assert chroma.hashes() == {}
     chroma.close()
@@ -154,6 +157,7 @@ async def test_chroma_holds_every_passage_and_alias_and_follows_a_sync(
 async def index_of(folder: Path, store: KnowledgeStore) -> ChromaIndex:
     chroma = ChromaIndex(ChromaSettings(), folder, await store.identity(), HashedGrams.name)
     chroma.open()
+    chroma.checked()
     return chroma
 
 
@@ -181,9 +185,100 @@ async def test_a_kill_in_the_middle_of_a_sync_loses_nothing(tmp_path: Path) -> N
     chroma = await index_of(tmp_path, store)
     held = chroma.hashes()
     assert held.keys() == {row.id for row in rows}
-    assert chroma.is_sound(list(held))
+    texts = {f"{row.id}": f"{row.title}\n{row.text}" for row in rows}
+    vectors = HashedGrams().vectors(list(texts.values()))
+    assert chroma.is_sound(dict(zip(texts, vectors, strict=True)))
     chroma.close()
     await database.aclose()
+
+
+def damage_database(folder: Path) -> None:
+    (folder / "chroma.sqlite3").write_bytes(b"\0" * 8192)
+
+
+def damage_vectors(folder: Path) -> None:
+    [path] = folder.glob("*/data_level0.bin")
+    path.write_bytes(b"\0" * path.stat().st_size)
+
+
+def lose_segment(folder: Path) -> None:
+    [path] = folder.glob("*/header.bin")
+    path.unlink()
+
+
+def end_the_process_that_opens_it(folder: Path) -> None:
+    [path] = folder.glob("*/header.bin")
+    path.write_bytes(path.read_bytes()[:50])
+
+
+OPEN = """
+import sys
+from pathlib import Path
+from knowledge.chroma import ChromaIndex
+from knowledge.settings import ChromaSettings
+
+chroma = ChromaIndex(ChromaSettings(), Path(sys.argv[1]), sys.argv[2], "hashed-384")
+chroma.open()
+chroma.hashes()
+"""
+
+
+@pytest.mark.parametrize("damage", [damage_database, damage_vectors, lose_segment, end_the_process_that_opens_it])
+async def test_a_damaged_index_is_rebuilt_from_the_ledger_at_the_next_start_and_that_is_said(
+    tmp_path: Path,
+    open_knowledge: OpenKnowledge,
+    store: MemoryStore,
+    capsys: pytest.CaptureFixture[str],
+    damage: Callable[[Path], None],
+) -> None:
+    chapters = "".join(f"## Bab {n}\n\nisi bab nomor {n} tentang kopi\n\n" for n in range(1200))
+    (tmp_path / "a.md").write_text(chapters)  # Chroma writes its files only after a thousand records
+    knowledge = await open_knowledge("a.md")
+    await knowledge.sync()
+    await knowledge.settled()
+    await knowledge.aclose()
+    damage(tmp_path / ".balas/chroma")
+    if damage is end_the_process_that_opens_it:
+        command = [sys.executable, "-c", OPEN, str(tmp_path), await store.identity()]
+        assert subprocess.run(command, check=False).returncode == -signal.SIGSEGV
+    structlog.reset_defaults()
+    knowledge = await open_knowledge("a.md")
+    await knowledge.settled()
+    assert knowledge.problem is None
+    assert (await knowledge.search(["isi bab nomor 7"])).hits
+    await knowledge.aclose()
+    if damage is not end_the_process_that_opens_it:
+        assert "rebuilding it from the ledger" in capsys.readouterr().out
+    chroma = await index_of(tmp_path, store)
+    assert len(chroma.hashes()) == 1200
+    chroma.close()
+
+
+async def test_wrong_vectors_and_a_wrong_count_are_put_right_at_the_next_start(
+    tmp_path: Path, open_knowledge: OpenKnowledge, store: MemoryStore
+) -> None:
+    (tmp_path / "a.md").write_text("".join(f"## Bab {n}\n\nisi nomor {n}\n\n" for n in range(30)))
+    knowledge = await open_knowledge("a.md")
+    await knowledge.sync()
+    await knowledge.settled()
+    await knowledge.aclose()
+    chroma = await index_of(tmp_path, store)
+    held = chroma.hashes()
+    wrong = HashedGrams().vectors(["sesuatu yang lain"] * 30)
+    chroma.put([Entry(id_, hash_, id_, "a.md", "x") for id_, hash_ in held.items()], wrong)
+    chroma.remove(["a.md#3"])
+    chroma.put([Entry("b.md#1", "h", "b.md#1", "b.md", "tidak ada lagi")], wrong[:1])
+    chroma.checked()
+    chroma.close()
+    knowledge = await open_knowledge("a.md")
+    await knowledge.settled()
+    await knowledge.aclose()
+    chroma = await index_of(tmp_path, store)
+    assert chroma.hashes() == held
+    rows = [*await store.passages()]
+    vectors = HashedGrams().vectors([f"{row.title}\n{row.text}" for row in rows])
+    assert chroma.is_sound({row.id: vector for row, vector in zip(rows, vectors, strict=True)})
+    chroma.close()
 
 
 async def test_chroma_that_cannot_be_opened_leaves_the_keywords_to_answer(
