@@ -129,20 +129,22 @@ async def _candidates(
 
 
 def _fits(wanted: AudienceFilter, contact: Contact, state: ContactState | None, now: datetime) -> bool:
-    """What the platform was not asked for, or does not know."""
-    if wanted.of == "ledger":
-        language = (state.language if state else None) or contact.language
-        if wanted.language and language not in wanted.language:
-            return False
-        if wanted.country and contact.country not in wanted.country:
-            return False
-    source = state.channel.source if state is not None and state.channel is not None else None
-    if wanted.channel and source not in wanted.channel:
-        return False
+    """Everything but custom fields is looked at here too: nobody is written to because a platform read a condition otherwise."""
+    language = (state.language if state is not None and wanted.of == "ledger" else None) or contact.language
+    tags = set(contact.tags)
+    channel = state.channel if state is not None else None
     last = state.last_inbound_at if state is not None else None
-    if wanted.wrote_within is not None and not _within(last, wanted.wrote_within, now):
-        return False
-    return wanted.silent_for is None or not _within(last, wanted.silent_for, now)
+    return (
+        (not wanted.any_tag or bool(tags & set(wanted.any_tag)))
+        and tags >= set(wanted.all_tags)
+        and not tags & set(wanted.no_tag)
+        and (not wanted.lifecycle or contact.lifecycle in wanted.lifecycle)
+        and (not wanted.language or language in wanted.language)
+        and (not wanted.country or contact.country in wanted.country)
+        and (not wanted.channel or (channel is not None and channel.source in wanted.channel))
+        and (wanted.wrote_within is None or _within(last, wanted.wrote_within, now))
+        and (wanted.silent_for is None or not _within(last, wanted.silent_for, now))
+    )
 
 
 def _within(last: datetime | None, span: timedelta, now: datetime) -> bool:

@@ -11,11 +11,15 @@ from agent.broadcasts.plan import Plan, make_plan
 from agent.config import AgentConfig
 from agent.config.templates import TemplateSettings
 from agent.delivery.templates import template_problem
+from agent.errors import InputError
 from agent.ledger import broadcasts, contacts
 from agent.ledger.broadcasts import Broadcast
 from agent.ledger.database import Database
 from messaging.platform import Platform
 from messaging.types import Channel, ChannelTemplate
+
+MOST_RECIPIENTS = 100_000
+"""They are recorded in one transaction, which takes three seconds; SQLite lets others wait for five."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ async def prepare(
 
     Raises:
         ConfigErrors: the channel or the template is not there, a text uses what the CSV has not, or the name is taken.
-        InputError: the CSV cannot be read.
+        InputError: the CSV cannot be read, or there are too many recipients.
         PlatformError: the platform cannot be asked.
     """
     settings = file.settings
@@ -66,6 +70,10 @@ async def prepare(
         audience = await from_filter(settings.audience.filter, book, platform, now)
     else:
         audience = from_csv(file, book)
+    if len(audience.people) > MOST_RECIPIENTS:
+        raise InputError(
+            f"{len(audience.people)} recipients are more than {MOST_RECIPIENTS}; split it into broadcasts with names of their own"
+        )
     occasion = Occasion(settings, channel, parts, config.default_language)
     plan = make_plan(audience, occasion, known, begins)
     broadcast = Broadcast(

@@ -121,8 +121,10 @@ def _forget_recipient(connection: Connection, key: ContactKey) -> int:
     state = contacts.load(connection, key)
     addresses = [f"id:{key.id}"]
     if state is not None:
-        addresses += [f"phone:{state.contact.phone}", f"email:{state.contact.email}"]
-    return connection.execute(delete(recipient).where(recipient.c.address.in_(addresses))).rowcount
+        addresses += [f"phone:{state.contact.phone}", f"email:{(state.contact.email or '').casefold()}"]
+    sent = select(outbound.c.id).where(outbound.c.platform == key.platform, outbound.c.contact == key.id)
+    theirs = recipient.c.address.in_(addresses) | recipient.c.outbound.in_(sent)
+    return connection.execute(delete(recipient).where(theirs)).rowcount
 
 
 def _url(payload: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from agent.ledger import broadcast_reports, broadcasts, contacts, history, outbound
+from agent.ledger import broadcast_reports, broadcasts, contacts, forgetting, history, outbound
 from agent.ledger.broadcasts import CLAIM, Addressed, Broadcast, Recipient
 from agent.ledger.database import Database
 from messaging.types import Channel, Contact, ContactKey, Text
@@ -139,6 +139,15 @@ async def test_a_cancelled_broadcast_skips_the_rest_and_stays_ended(database: Da
     assert not await database.write(lambda connection: broadcasts.resume(connection, "promo", NOW))
     assert not await database.write(lambda connection: broadcasts.cancel(connection, "promo", NOW))
     assert await take(database, 3) == []
+
+
+async def test_who_is_forgotten_is_forgotten_under_every_address_they_were_given(database: Database) -> None:
+    await recorded(database, [*THREE, Addressed("email:sari@example.com", 9, {"nama": "Sari"})])
+    *_, by_email = await take(database, 4)
+    await queue(database, by_email, key(1))  # the platform knows this address; the ledger only what webhooks told
+    await database.write(lambda connection: forgetting.forget(connection, key(1), NOW))
+    left = await database.read(lambda connection: broadcasts.addresses(connection, "promo"))
+    assert left == {each.address for each in THREE}
 
 
 async def test_it_is_done_when_nobody_waits(database: Database) -> None:
