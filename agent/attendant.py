@@ -1,19 +1,33 @@
 """Everything that is to be done for one contact when the engine says so: deliver, answer, deliver, look when to come back."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from agent.delivery.followups import FollowUps
-from agent.delivery.outbox import Outbox
+from agent.delivery.outbox import Due, Outbox
 from agent.ledger import turns
-from agent.ledger.database import Database
+from agent.ledger.database import Database, lock_contact
 from agent.ledger.inbound import Waiting
+from agent.turn.brief import Brief
 from agent.turn.turn import Turns
 from messaging.types import ContactKey
 
 
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Nothing is to be done before `until`, or at all."""
+
+    until: datetime | None
+
+
 class Attendant:
     """Sees to one contact at a time. It may be called too often or too late: the ledger says what there is to do.
+
+    What comes next is decided in the transaction that ends what went before: half of the transactions, and no moment
+    in between at which anything could be lost.
 
     `answered` is told of every contact whose turn is over and delivered, for what may be done when nobody waits any more.
     """
@@ -39,15 +53,25 @@ class Attendant:
 
     async def see_to(self, contact: ContactKey) -> datetime | None:
         """Do what is due; when this contact is next, or `None` when nothing is open."""
-        await self._outbox.deliver(contact)
-        if await self._turns.run(contact):
-            await self._outbox.deliver(contact)
-            self._answered(contact)
-        wake_at = await self._settle(contact)
-        if wake_at is not None and wake_at <= self._clock() and await self._followups.see_to(contact):
-            await self._outbox.deliver(contact)
-            wake_at = await self._settle(contact)
-        return wake_at
 
-    async def _settle(self, contact: ContactKey) -> datetime | None:
-        return await self._database.write(lambda connection: turns.settle(connection, contact, self._due))
+        def next_task(connection: Connection) -> Due | Brief | Rest:
+            lock_contact(connection, contact.platform, contact.id)
+            task = self._outbox.begin(connection, contact) or self._turns.begin(connection, contact)
+            return task or Rest(turns.settle(connection, contact, self._due))
+
+        answered = False
+        task = await self._database.write(next_task)
+        while True:
+            match task:
+                case Brief():
+                    task = await self._turns.run(task, next_task)
+                    answered = True
+                case Rest(until):
+                    if answered:
+                        self._answered(contact)
+                    answered = False
+                    if until is None or until > self._clock() or not await self._followups.see_to(contact):
+                        return until
+                    task = await self._database.write(next_task)
+                case _:
+                    task = await self._outbox.see_to(task, next_task)

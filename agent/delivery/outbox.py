@@ -3,8 +3,9 @@
 import random
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 import structlog
 from sqlalchemy import Connection
@@ -15,7 +16,7 @@ from agent.delivery.tasks import Assign, OpenConversation
 from agent.faults import point
 from agent.ledger import broadcasts, contacts, outbound, patience
 from agent.ledger.codec import BROADCAST
-from agent.ledger.database import Database
+from agent.ledger.database import Database, Work, lock_contact
 from agent.ledger.outbound import Delivery
 from messaging.errors import NotFound, PlatformError
 from messaging.platform import Platform
@@ -25,6 +26,35 @@ log = structlog.get_logger()
 
 _STALE_MARK = 2.0
 """Seconds after which a process that was stopped (SIGSTOP) must not trust its own mark any more."""
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """A delivery that is marked as being sent, `since` then on the monotonic clock (seconds)."""
+
+    delivery: Delivery
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """A delivery that may have gone out already: the platform knows."""
+
+    delivery: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """A delivery that was due and must not be sent any more."""
+
+    delivery: Delivery
+    reason: str
+
+
+Due = Sending | Doubtful | Unsent
 
 
 class Outbox:
@@ -45,37 +75,42 @@ class Outbox:
         self._clock = clock
         self._spread = spread
 
-    async def deliver(self, contact: ContactKey) -> None:
-        """Send everything of this contact that is due."""
-        while True:
-            now = self._clock()
-            heads = await self._database.read(lambda connection: outbound.heads(connection, contact))
-            due = [head for head in heads if head.next_attempt_at <= now]
-            if not due:
-                return
-            for delivery in due:
-                await self._attempt(delivery)
+    def begin(self, connection: Connection, contact: ContactKey) -> Due | None:
+        """The next delivery of this contact that is due, marked as being sent; `None` when there is none."""
+        now = self._clock()
+        for delivery in outbound.heads(connection, contact):
+            if delivery.next_attempt_at > now:
+                continue
+            if delivery.state != "pending":
+                return Doubtful(delivery)
+            state = contacts.load(connection, contact)
+            obstacle = window.obstacle(delivery, state, now) if state is not None else None
+            if obstacle is not None:
+                outbound.mark(connection, delivery.id, obstacle.state, now=now, reason=obstacle.reason)
+                return Unsent(delivery, obstacle.reason)
+            if outbound.mark_sending(connection, delivery.id, self._owner):
+                return Sending(delivery, time.monotonic())
+        return None
 
-    async def _attempt(self, delivery: Delivery) -> None:
-        if delivery.state != "pending" and await self._went_out(delivery):
-            return
-        marked = time.monotonic()
-        obstacle = await self._database.write(lambda connection: self._begin(connection, delivery))
-        if obstacle is not None:
-            log.info("delivery_not_sent", delivery=delivery.id, contact=str(delivery.contact), reason=obstacle)
-            return
-        if time.monotonic() - marked > _STALE_MARK:
-            await self._mark(delivery, "uncertain", reason="the process was stopped just before sending")
-            return
+    async def see_to(self, due: Due, then: Work[T]) -> T:
+        """Send it, or find out whether it was sent. `then` says in the transaction that records it what comes after it."""
+        delivery = due.delivery
+        if isinstance(due, Doubtful):
+            return await self._look(delivery, then)
+        if isinstance(due, Unsent):
+            log.info("delivery_not_sent", delivery=delivery.id, contact=str(delivery.contact), reason=due.reason)
+            return await self._database.write(then)
+        if time.monotonic() - due.since > _STALE_MARK:
+            reason = "the process was stopped just before sending"
+            return await self._mark(delivery, "uncertain", then, reason=reason)
         point("before-send")
         started = time.perf_counter()
         try:
             message_id = await self._perform(delivery)
         except PlatformError as error:
-            await self._failed(delivery, error)
-            return
+            return await self._failed(delivery, error, then)
         point("sent")
-        await self._mark(delivery, "sent", message_id=message_id)
+        task = await self._mark(delivery, "sent", then, message_id=message_id)
         log.info(
             "delivery_sent",
             delivery=delivery.id,
@@ -84,20 +119,9 @@ class Outbox:
             message=message_id,
             ms=round((time.perf_counter() - started) * 1000, 1),
         )
+        return task
 
-    def _begin(self, connection: Connection, delivery: Delivery) -> str | None:
-        """Mark it as being sent, unless it must not be; why not."""
-        now = self._clock()
-        state = contacts.load(connection, delivery.contact)
-        obstacle = window.obstacle(delivery, state, now) if state is not None else None
-        if obstacle is not None:
-            outbound.mark(connection, delivery.id, obstacle.state, now=now, reason=obstacle.reason)
-            return obstacle.reason
-        if not outbound.mark_sending(connection, delivery.id, self._owner):
-            return "somebody else has dealt with it"
-        return None
-
-    async def _failed(self, delivery: Delivery, error: PlatformError) -> None:
+    async def _failed(self, delivery: Delivery, error: PlatformError, then: Work[T]) -> T:
         now = self._clock()
         verdict = retry.decide(
             error,
@@ -108,8 +132,7 @@ class Outbox:
         )
         if isinstance(verdict, retry.GiveUp):
             log.error("delivery_failed", delivery=delivery.id, contact=str(delivery.contact), reason=verdict.reason)
-            await self._mark(delivery, "failed", reason=verdict.reason)
-            return
+            return await self._mark(delivery, "failed", then, reason=verdict.reason)
         state = "uncertain" if verdict.look_first else "pending"
         log.warning(
             "delivery_postponed",
@@ -118,10 +141,10 @@ class Outbox:
             reason=str(error),
             seconds=round(verdict.after.total_seconds(), 2),
         )
-        await self._mark(delivery, state, reason=str(error), next_attempt_at=now + verdict.after)
+        return await self._mark(delivery, state, then, reason=str(error), next_attempt_at=now + verdict.after)
 
-    async def _went_out(self, delivery: Delivery) -> bool:
-        """Look on the platform for a message that may have gone out; True when that settled the delivery."""
+    async def _look(self, delivery: Delivery, then: Work[T]) -> T:
+        """Look on the platform for a message that may have gone out; when it did not, it waits for its turn again."""
         content = delivery.content
         if isinstance(content, Text | File | QuickReplies | Email | Template | CustomPayload):
             try:
@@ -129,14 +152,12 @@ class Outbox:
             except NotFound:
                 found = None  # this platform keeps no list: sending again is better than silence
             except PlatformError as error:
-                await self._failed(delivery, error)
-                return True
+                return await self._failed(delivery, error, then)
             if found is not None:
-                await self._mark(delivery, "sent", message_id=found)
+                task = await self._mark(delivery, "sent", then, message_id=found)
                 log.info("delivery_found", delivery=delivery.id, contact=str(delivery.contact), message=found)
-                return True
-        await self._mark(delivery, "pending")
-        return False
+                return task
+        return await self._mark(delivery, "pending", then)
 
     async def _find(self, delivery: Delivery, content: Outbound) -> str | None:
         """The platform's id of a message like ours that is not one we already know of."""
@@ -151,14 +172,16 @@ class Outbox:
         self,
         delivery: Delivery,
         state: str,
+        then: Work[T],
         *,
         reason: str | None = None,
         message_id: str | None = None,
         next_attempt_at: datetime | None = None,
-    ) -> None:
-        now = self._clock()
+    ) -> T:
+        now, contact = self._clock(), delivery.contact
 
-        def write(connection: Connection) -> None:
+        def work(connection: Connection) -> T:
+            lock_contact(connection, contact.platform, contact.id)
             outbound.mark(
                 connection,
                 delivery.id,
@@ -169,9 +192,10 @@ class Outbox:
                 next_attempt_at=next_attempt_at,
             )
             if state == "sent" and delivery.lane == BROADCAST:
-                broadcasts.sent(connection, delivery.id, delivery.contact, message_id, now)
+                broadcasts.sent(connection, delivery.id, contact, message_id, now)
+            return then(connection)
 
-        await patience.write(self._database, write)
+        return await patience.write(self._database, work)
 
     async def _perform(self, delivery: Delivery) -> str | None:
         """One request to the platform; the message id, for a message."""

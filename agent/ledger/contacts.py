@@ -72,6 +72,11 @@ def load(connection: Connection, key: ContactKey) -> ContactState | None:
     return None if row is None else state_of(row)
 
 
+def known(connection: Connection, key: ContactKey) -> ContactState:
+    """A contact of whom the ledger has heard: one who has written."""
+    return state_of(connection.execute(_LOAD, _at(key)).one())
+
+
 def find(connection: Connection, needle: str) -> list[ContactState]:
     """Contacts by id, `platform:id`, phone number or e-mail, as an owner would type it."""
     platform, _, identifier = needle.rpartition(":")

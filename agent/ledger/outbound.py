@@ -20,6 +20,7 @@ _FIRST = (
     .where(where(table, "platform", "contact"), table.c.state.in_(OPEN))
     .group_by(table.c.lane)
 )
+_NEXT_ATTEMPT = select(func.min(table.c.next_attempt_at)).where(table.c.n.in_(_FIRST))
 _HEADS = select(table).where(table.c.n.in_(_FIRST)).order_by(table.c.n)
 _SENDING = (
     update(table)
@@ -201,8 +202,10 @@ def known_message_ids(connection: Connection, key: ContactKey) -> set[str]:
 
 def next_attempt(connection: Connection, key: ContactKey) -> datetime | None:
     """When the first open delivery of the contact is to be tried."""
-    times = [head.next_attempt_at for head in heads(connection, key)]
-    return min(times, default=None)
+    at: datetime | None = connection.execute(
+        _NEXT_ATTEMPT, {"at_platform": key.platform, "at_contact": key.id}
+    ).scalar()
+    return at
 
 
 def dead(connection: Connection, limit: int = 200) -> list[Delivery]:

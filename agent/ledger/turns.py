@@ -88,9 +88,6 @@ def claim(
     `None` when nothing waits, or when `quiet` (the quiet window) says that more may be coming.
     """
     lock_contact(connection, key.platform, key.id)
-    state = contacts.load(connection, key)
-    if state is None:
-        return None
     running = connection.execute(_RUNNING, _at(key)).first()
     if running is not None:
         if running.lease_owner != owner and running.lease_until > now:
@@ -103,7 +100,9 @@ def claim(
         rows = connection.execute(
             select(inbound_table).where(inbound_table.c.turn == running.id).order_by(inbound_table.c.n)
         ).all()
-        return _claim(state, rows, running.id, running.started_at, running.takeovers + 1, restarts=running.restarts)
+        return _claim(
+            connection, key, rows, running.id, running.started_at, running.takeovers + 1, restarts=running.restarts
+        )
     rows = list(inbound.waiting_rows(connection, key))
     if not rows or (quiet is not None and quiet(inbound.as_waiting(rows)) > now):
         return None
@@ -123,12 +122,20 @@ def claim(
     }
     insert_row(connection, table, row)
     connection.execute(_ATTACH, {**_at(key), "turn": turn_id})
-    return _claim(state, rows, turn_id, now, 0, restarts=restarts)
+    return _claim(connection, key, rows, turn_id, now, 0, restarts=restarts)
 
 
 def _claim(
-    state: ContactState, rows: Sequence[Any], turn_id: str, started_at: datetime, takeovers: int, *, restarts: int
+    connection: Connection,
+    key: ContactKey,
+    rows: Sequence[Any],
+    turn_id: str,
+    started_at: datetime,
+    takeovers: int,
+    *,
+    restarts: int,
 ) -> Claim:
+    state = contacts.known(connection, key)
     return Claim(
         turn=turn_id,
         contact=state,

@@ -40,17 +40,22 @@ class StepLog:
         self._clock = clock
         self._context = context
         self._steps = {step.key: step for step in recorded}
+        self._places = {_place(step.key) for step in recorded}
         self._notes: list[Work[None]] = []
 
     def finished(self, key: str, given: Any) -> Step | None:
         """The finished step at this place with this input."""
-        step = self._steps.get(_full(key, given))
+        step = self._at(key, given)
         return step if step is not None and step.finished_at is not None else None
 
     def interrupted(self, key: str, given: Any) -> bool:
         """Whether the step was begun by a process that did not live to finish it."""
-        step = self._steps.get(_full(key, given))
+        step = self._at(key, given)
         return step is not None and step.finished_at is None
+
+    def _at(self, key: str, given: Any) -> Step | None:
+        """What was recorded at this place with this input. Most places are new, and hashing a long history takes time."""
+        return self._steps.get(_full(key, given)) if key in self._places else None
 
     async def start(self, key: str, kind: str, name: str, given: Any) -> None:
         """Write down an effect before it happens."""
@@ -63,7 +68,7 @@ class StepLog:
                 key=full,
                 kind=kind,
                 name=name,
-                input_hash=input_hash(given),
+                input_hash=_digest(full),
                 given=given,
                 output=None,
                 started_at=now,
@@ -121,7 +126,7 @@ class StepLog:
         cost: float = 0.0,
         shown: Any = None,
     ) -> None:
-        full, now, digest = _full(key, given), self._clock(), input_hash(given)
+        full, now = _full(key, given), self._clock()
         self._notes.append(
             lambda connection: table.record(
                 connection,
@@ -129,7 +134,7 @@ class StepLog:
                 key=full,
                 kind=kind,
                 name=name,
-                input_hash=digest,
+                input_hash=_digest(full),
                 given=given if shown is None else shown,
                 output=output,
                 started_at=started_at,
@@ -146,7 +151,8 @@ class StepLog:
         self, key: str, kind: str, name: str, given: Any, output: Any, started: datetime, finished: datetime | None
     ) -> None:
         n = self._steps[key].n if key in self._steps else len(self._steps) + 1
-        self._steps[key] = Step(self.turn, n, key, kind, name, input_hash(given), given, output, started, finished)
+        self._places.add(_place(key))
+        self._steps[key] = Step(self.turn, n, key, kind, name, _digest(key), given, output, started, finished)
         if finished is not None:
             milliseconds = round((finished - started).total_seconds() * 1000, 1)
             log.info("step", turn=self.turn, contact=self._context, step=kind, name=name, ms=milliseconds)
@@ -154,3 +160,11 @@ class StepLog:
 
 def _full(key: str, given: Any) -> str:
     return f"{key}#{input_hash(given)}"
+
+
+def _place(full: str) -> str:
+    return full.rpartition("#")[0]
+
+
+def _digest(full: str) -> str:
+    return full.rpartition("#")[2]

@@ -5,29 +5,28 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import Connection
 
-from actions.action import ChangeTags, Comment, HandOver, Json, Request, SendPayment
+from actions.action import ChangeTags, Comment, HandOver, Request, SendPayment
 from agent.asking import wants_human
 from agent.config.conversation import ConversationSettings
 from agent.config.limits import LimitSettings
 from agent.faults import point
-from agent.ledger import confirmations, facts, history, patience, steps, summaries, turns
-from agent.ledger.confirmations import Confirmation
+from agent.ledger import patience, turns
 from agent.ledger.database import Database, Work
 from agent.ledger.errors import LeaseLost, LedgerUnavailable
 from agent.ledger.followups import Plan
 from agent.ledger.history import Line
 from agent.ledger.inbound import Waiting
 from agent.ledger.knowledge import note_gap
-from agent.ledger.steps import Step
-from agent.ledger.turns import Busy, Claim, Result
-from agent.turn import gate, handover
-from agent.turn.answering import Answering, Draft, Memory, Question
+from agent.ledger.turns import Claim, Committed, Result
+from agent.turn import brief, gate, handover
+from agent.turn.answering import Answering, Draft, Question
+from agent.turn.brief import LEASE, Brief
 from agent.turn.language import detect
 from agent.turn.listen import Heard, Listener
 from agent.turn.reply import Reply, ReplyWriter
@@ -38,8 +37,7 @@ from messaging.types import ContactKey, InboundMessage
 
 log = structlog.get_logger()
 
-LEASE = timedelta(seconds=30)
-"""How long a turn stays ours without a sign of life; another worker takes it over after that."""
+T = TypeVar("T")
 
 MOST_RESTARTS = 3
 """How often newer messages may start a turn again before it is finished as it is."""
@@ -81,27 +79,27 @@ class Turns:
         self._owner = owner
         self._clock = clock
 
-    async def run(self, key: ContactKey) -> bool:
-        """Answer whatever waits of this contact; False when nothing does, or when somebody else is at it."""
-        now = self._clock()
-        claim = await self._database.write(
-            lambda connection: turns.claim(connection, key, self._owner, now, LEASE, self._quiet)
-        )
-        if claim is None or isinstance(claim, Busy):
-            return False
+    def begin(self, connection: Connection, key: ContactKey) -> Brief | None:
+        """Claim what waits of this contact; `None` when nothing does, or when somebody else is at it."""
+        lines = self._settings.conversation.history
+        return brief.begin(connection, key, self._owner, self._clock(), quiet=self._quiet, lines=lines)
+
+    async def run(self, begun: Brief, then: Work[T]) -> T:
+        """Answer what was claimed. `then` says in the same transaction what comes after it."""
+        claim = begun.claim
         point("after-claim")
-        with structlog.contextvars.bound_contextvars(turn=claim.turn, contact=str(key)):
+        with structlog.contextvars.bound_contextvars(turn=claim.turn, contact=str(claim.key)):
             keeping = asyncio.create_task(self._keep_lease(claim.turn))
             try:
-                result = await self._result(claim)
+                result = await self._result(begun)
             finally:
                 keeping.cancel()
                 with suppress(asyncio.CancelledError):
                     await keeping
             point("before-commit")
-            await self._commit(claim, result)
+            task = await self._commit(claim, result, then)
             point("after-commit")
-        return True
+        return task
 
     async def _keep_lease(self, turn: str) -> None:
         while True:
@@ -116,16 +114,17 @@ class Turns:
             except LedgerUnavailable as error:  # it may be back before the lease is over
                 log.warning("lease_not_renewed", turn=turn, reason=str(error))
 
-    async def _commit(self, claim: Claim, result: Result) -> None:
+    async def _commit(self, claim: Claim, result: Result, then: Work[T]) -> T:
         now = self._clock()
+
+        def commit(connection: Connection) -> tuple[Committed, T]:
+            return turns.commit(connection, claim, self._owner, result, now, self._settings.plans), then(connection)
+
         try:
-            ended = await patience.write(
-                self._database,
-                lambda connection: turns.commit(connection, claim, self._owner, result, now, self._settings.plans),
-            )
+            ended, task = await patience.write(self._database, commit)
         except LeaseLost as error:
             log.warning("turn_lost", reason=str(error))
-            return
+            return await self._database.write(then)
         log.info(
             "turn_ended",
             ended=ended,
@@ -136,12 +135,11 @@ class Turns:
             tokens=result.tokens,
             ms=round((now - claim.started_at).total_seconds() * 1000, 1),
         )
+        return task
 
-    async def _result(self, claim: Claim) -> Result:
-        key, turn_id = claim.key, claim.turn
-        limit = self._settings.conversation.history
-        loaded = await self._database.read(lambda connection: _load(connection, key, turn_id, limit, self._clock()))
-        log_of_steps = StepLog(self._database, turn_id, loaded.steps, clock=self._clock, context=str(key))
+    async def _result(self, begun: Brief) -> Result:
+        claim = begun.claim
+        log_of_steps = StepLog(self._database, claim.turn, begun.steps, clock=self._clock, context=str(claim.key))
         written = [message.text for message in claim.messages if message.text]
         language = self._language(claim, written)
         verdict = gate.decide(
@@ -152,7 +150,7 @@ class Turns:
             language=language,
             conversation=self._settings.conversation,
             limits=self._settings.limits,
-            spent=loaded.spent,
+            spent=begun.spent,
         )
         if isinstance(verdict, gate.Silent):
             lines = self._lines(claim, [Heard(_plain(message), ()) for message in claim.messages])
@@ -165,7 +163,7 @@ class Turns:
             language = next((each.language for each in heard if each.language), language)
         try:
             async with asyncio.timeout(self._settings.limits.seconds):
-                return await self._answer(claim, heard, loaded, log_of_steps, language, verdict)
+                return await self._answer(begun, heard, log_of_steps, language, verdict)
         except Superseded:
             return Result(
                 "answered",
@@ -187,13 +185,13 @@ class Turns:
 
     async def _answer(
         self,
-        claim: Claim,
+        begun: Brief,
         heard: Sequence[Heard],
-        loaded: "_Loaded",
         log_of_steps: StepLog,
         language: str,
         verdict: gate.Answer,
     ) -> Result:
+        claim = begun.claim
         may_restart = claim.restarts < MOST_RESTARTS
         unheard = [each.unheard for each in heard if each.unheard]
         if unheard and len(unheard) == len(heard):
@@ -205,15 +203,15 @@ class Turns:
                 Question(
                     claim=claim,
                     text="\n".join(each.text for each in heard),
-                    said=(*loaded.said, *(said for each in heard for said in each.said)),
-                    history=loaded.history,
-                    results=loaded.results,
+                    said=(*begun.said, *(said for each in heard for said in each.said)),
+                    history=begun.history,
+                    results=begun.results,
                     language=language,
                     steps=log_of_steps,
                     seconds=self._settings.limits.seconds,
                     superseded=self._superseded(claim) if may_restart else _never,
-                    open_question=loaded.confirmation,
-                    memory=loaded.memory,
+                    open_question=begun.confirmation,
+                    memory=begun.memory,
                 )
             )
         requests = list(draft.requests)
@@ -389,46 +387,3 @@ def _noted(question: Unanswered | None, now: datetime) -> tuple[Work[None], ...]
 
 def _plain(message: InboundMessage) -> str:
     return message.text or f"[{message.kind}]"
-
-
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    steps: list[Step]
-    history: tuple[Line, ...]
-    said: tuple[str, ...]
-    results: dict[str, list[Json]]
-    confirmation: Confirmation | None
-    spent: gate.Spent
-    memory: Memory
-
-
-def _load(connection: Connection, key: ContactKey, turn: str, limit: int, now: datetime) -> _Loaded:
-    """Everything a turn begins with, in one look at the ledger."""
-    lines = history.recent(connection, key, limit)
-    results: dict[str, list[Json]] = {}
-    for name, output in steps.action_results(connection, key):
-        if output["status"] == "done":
-            results.setdefault(name, []).append(output["data"])
-    yesterday = now - timedelta(days=1)
-    count, _ = turns.spent(connection, yesterday, key)
-    _, usd = turns.spent(connection, yesterday)
-    remembered = summaries.load(connection, key)
-    return _Loaded(
-        steps=steps.of_turn(connection, turn),
-        history=tuple(lines),
-        said=_said(connection, key, lines, limit),
-        results=results,
-        confirmation=confirmations.open_question(connection, key, now),
-        spent=gate.Spent(count, usd),
-        memory=Memory(
-            None if remembered is None else remembered.text,
-            {fact.key: fact.value for fact in facts.of_contact(connection, key)},
-        ),
-    )
-
-
-def _said(connection: Connection, key: ContactKey, lines: Sequence[Line], limit: int) -> tuple[str, ...]:
-    """What the customer wrote, also before what the model sees: their own words stay theirs, however long ago."""
-    if len(lines) < limit:
-        return tuple(line.text for line in lines if line.author == "contact")
-    return tuple(history.said(connection, key))

@@ -1,0 +1,82 @@
+"""What a turn is told before it begins: its claim, and everything the ledger knows that it may need."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from actions.action import Json
+from agent.ledger import confirmations, facts, history, steps, summaries, turns
+from agent.ledger.confirmations import Confirmation
+from agent.ledger.history import Line
+from agent.ledger.inbound import Waiting
+from agent.ledger.steps import Step
+from agent.ledger.turns import Claim
+from agent.turn.answering import Memory
+from agent.turn.gate import Spent
+from messaging.types import ContactKey
+
+LEASE = timedelta(seconds=30)
+"""How long a turn stays ours without a sign of life; another worker takes it over after that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """A claimed turn. `steps` are those of an earlier run of it; `said` holds the customer's own words."""
+
+    claim: Claim
+    steps: Sequence[Step]
+    history: tuple[Line, ...]
+    said: tuple[str, ...]
+    results: dict[str, list[Json]]
+    confirmation: Confirmation | None
+    spent: Spent
+    memory: Memory
+
+
+def begin(
+    connection: Connection,
+    key: ContactKey,
+    owner: str,
+    now: datetime,
+    *,
+    quiet: Callable[[Sequence[Waiting]], datetime],
+    lines: int,
+) -> Brief | None:
+    """Claim the contact's turn and read what it begins with, `lines` of history at most.
+
+    `None` when nothing is to be answered yet, or when somebody else is at it.
+    """
+    claim = turns.claim(connection, key, owner, now, LEASE, quiet)
+    if not isinstance(claim, Claim):
+        return None
+    recent = history.recent(connection, key, lines)
+    results: dict[str, list[Json]] = {}
+    for name, output in steps.action_results(connection, key):
+        if output["status"] == "done":
+            results.setdefault(name, []).append(output["data"])
+    yesterday = now - timedelta(days=1)
+    count, _ = turns.spent(connection, yesterday, key)
+    _, usd = turns.spent(connection, yesterday)
+    remembered = summaries.load(connection, key)
+    return Brief(
+        claim=claim,
+        steps=steps.of_turn(connection, claim.turn),
+        history=tuple(recent),
+        said=_said(connection, key, recent, lines),
+        results=results,
+        confirmation=confirmations.open_question(connection, key, now),
+        spent=Spent(count, usd),
+        memory=Memory(
+            None if remembered is None else remembered.text,
+            {fact.key: fact.value for fact in facts.of_contact(connection, key)},
+        ),
+    )
+
+
+def _said(connection: Connection, key: ContactKey, lines: Sequence[Line], limit: int) -> tuple[str, ...]:
+    """What the customer wrote, also before what the model sees: their own words stay theirs, however long ago."""
+    if len(lines) < limit:
+        return tuple(line.text for line in lines if line.author == "contact")
+    return tuple(history.said(connection, key))
