@@ -81,6 +81,13 @@ class ScheduleFollowUp:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelFollowUp:
+    """Call off a message that was promised; `id` is the ledger's."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class SendPayment:
     """A QRIS code that the customer is to pay: the payload to render and the facts of the caption. Amount in rupiah."""
 
@@ -120,6 +127,7 @@ Request: TypeAlias = (
     | Comment
     | CloseConversation
     | ScheduleFollowUp
+    | CancelFollowUp
     | SendPayment
     | SendFile
     | SendQuickReplies

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from actions.action import Action
 from actions.builtin.actions import builtin_action
-from actions.builtin.settings import BuiltinSettings, SendQrisAction
+from actions.builtin.settings import BuiltinSettings, FollowUpAction, SendQrisAction
 from actions.builtin.worded import Worded
 from actions.errors import MissingAction, NameTaken
 from actions.http.action import HttpAction
@@ -59,7 +59,7 @@ async def open_actions(
         redactor: knows the agent's secrets; those of the actions are added in any case.
         timezone: the agent's own, in which a customer's "tomorrow at nine" is meant.
         files: the folder of agent.yaml, out of which nothing is ever sent.
-        extra: e.g. `send_qris`, which `{builtin: send_qris}` switches on.
+        extra: e.g. `send_qris` and `follow_up`; `{builtin: send_qris}` words them anew.
 
     Raises:
         MissingAction: a built-in is switched on that nobody provides.
@@ -89,8 +89,12 @@ async def open_actions(
                 if "send_qris" not in provided:
                     raise MissingAction("the built-in action send_qris needs payments.qris in agent.yaml")
                 add(Worded(provided.pop("send_qris"), entry))
+            elif isinstance(entry, FollowUpAction):
+                if "follow_up" not in provided:
+                    raise MissingAction("the built-in action follow_up needs followups.reminders: true in agent.yaml")
+                add(Worded(provided.pop("follow_up"), entry))
             elif isinstance(entry, BuiltinSettings):
-                add(await asyncio.to_thread(builtin_action, entry, clock=clock, timezone=timezone, files=files))
+                add(await asyncio.to_thread(builtin_action, entry, files=files))
         for action in provided.values():
             add(action)
     except BaseException:

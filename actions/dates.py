@@ -103,8 +103,14 @@ def parse_when(text: str, now: datetime, timezone: tzinfo) -> datetime | None:
 
     An ISO 8601 time is taken as it is, without an offset in `timezone`.
     """
+    moment = moment_named(text, now, timezone)
+    return moment if moment is not None and moment > now else None
+
+
+def moment_named(text: str, now: datetime, timezone: tzinfo) -> datetime | None:
+    """The same, for a point in time that has passed too: `21-11-2025 jam 9`."""
     if (iso := _iso(text.strip(), timezone)) is not None:
-        return iso if iso > now else None
+        return iso
     phrase = _figures(" ".join(text.casefold().split()))
     for word, name in _ZONES.items():
         if re.search(rf"\b{word}\b", phrase):
@@ -112,7 +118,7 @@ def parse_when(text: str, now: datetime, timezone: tzinfo) -> datetime | None:
             phrase = re.sub(rf"\b{word}\b", "", phrase)
     local = now.astimezone(timezone)
     moment = _ahead(phrase, local) or _on_a_day(phrase, local) or _by_the_clock(phrase, local)
-    return moment.astimezone(UTC) if moment is not None and moment > local else None
+    return moment.astimezone(UTC) if moment is not None else None
 
 
 _BETWEEN = re.compile(r"\s+(?:sampai|hingga|s/d|sd|ke|dan|atau|to|until|till|and|or|then|lalu)\s+|[,;\n]")

@@ -124,6 +124,7 @@ async def open_actions(
     from actions import Redactor
     from actions import open_actions as open_listed
     from agent.payments import payment_actions
+    from agent.reminders import reminder_actions
 
     async with AsyncExitStack() as stack:
         if database is None:
@@ -137,7 +138,10 @@ async def open_actions(
             clock=now,
             timezone=config.zone,
             files=config.folder,
-            extra=payment_actions(config.payments, database, config.messaging.effective_platform, gateway),
+            extra=[
+                *payment_actions(config.payments, database, config.messaging.effective_platform, gateway),
+                *reminder_actions(config, database, now),
+            ],
         )
         stack.push_async_callback(actions.aclose)
         yield actions

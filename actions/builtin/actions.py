@@ -1,7 +1,6 @@
 """The built-in actions: each turns arguments into what the runtime does when the turn is committed."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, tzinfo
 from pathlib import Path
 
 from actions.action import (
@@ -13,7 +12,6 @@ from actions.action import (
     Json,
     Outcome,
     Remember,
-    ScheduleFollowUp,
     SendFile,
     SendQuickReplies,
     SetLifecycle,
@@ -25,7 +23,6 @@ from actions.builtin.settings import (
     BuiltinSettings,
     CloseConversationAction,
     CommentAction,
-    FollowUpAction,
     HandOverAction,
     LifecycleAction,
     QuickRepliesAction,
@@ -34,7 +31,6 @@ from actions.builtin.settings import (
     TagsAction,
     UpdateContactAction,
 )
-from actions.dates import parse_when
 from actions.parameters import Parameter
 from actions.sensitive import secret_in
 from actions.wording import Wording
@@ -104,13 +100,11 @@ class BuiltinAction(Wording):
         return values if isinstance(values, Outcome) else self._work(values.all, context)
 
 
-def builtin_action(
-    settings: BuiltinSettings, *, clock: Callable[[], datetime], timezone: tzinfo, files: Path
-) -> BuiltinAction:
+def builtin_action(settings: BuiltinSettings, *, files: Path) -> BuiltinAction:
     """The action of one `{builtin: …}` entry.
 
     Raises:
-        TypeError: `send_qris`, which the composition root provides.
+        TypeError: `send_qris` and `follow_up`, which the composition root provides.
     """
     match settings:
         case HandOverAction():
@@ -127,8 +121,6 @@ def builtin_action(
             return _comment(settings)
         case CloseConversationAction():
             return _close(settings)
-        case FollowUpAction():
-            return _follow_up(settings, clock, timezone)
         case SendFileAction():
             return _send_file(settings, files)
         case QuickRepliesAction():
@@ -282,31 +274,6 @@ def _close(settings: CloseConversationAction) -> BuiltinAction:
         schema["category"] = {"type": "string", "enum": list(settings.categories), "description": "the category"}
     text = "Close the conversation once the customer needs nothing more."
     return BuiltinAction(settings, "close_conversation", text, schema, work, effect=True)
-
-
-def _follow_up(settings: FollowUpAction, clock: Callable[[], datetime], timezone: tzinfo) -> BuiltinAction:
-    def work(arguments: Mapping[str, Json], _context: Context) -> Outcome:
-        when, now = str(arguments["when"]), clock()
-        due = parse_when(when, now, timezone)
-        if due is None:
-            return Outcome(
-                "refused", f"Nothing was scheduled: {when!r} names no time to come. Ask the customer for day and hour."
-            )
-        if due - now > settings.longest:
-            return Outcome(
-                "refused", f"Nothing was scheduled: at most {settings.longest.days} days ahead are possible."
-            )
-        local = due.astimezone(timezone)
-        request = ScheduleFollowUp(due, str(arguments["text"]))
-        content = f"Scheduled for {local:%A, %d %B %Y at %H:%M}. Tell the customer this time."
-        return Outcome("done", content, {"due": local.isoformat()}, (request,))
-
-    schema = {
-        "when": {**_TEXT, "description": "day and hour in the customer's own words (besok jam 9), or ISO 8601"},
-        "text": {**_TEXT, "description": "the message that will be sent then"},
-    }
-    text = "Write to the customer again at a time that they asked for."
-    return BuiltinAction(settings, "follow_up", text, schema, work, effect=True)
 
 
 def _send_file(settings: SendFileAction, root: Path) -> BuiltinAction:

@@ -26,7 +26,7 @@ _FOR_THE_MODEL = re.compile(
 _NOT_FOUND = re.compile(r"\b404\b|not found|tidak (?:di)?temukan|tidak ada|does not exist|no such", re.IGNORECASE)
 _SERVER_SAYS = re.compile(r'"(?:error|message|detail|pesan)"\s*:\s*"((?:[^"\\]|\\.)*)"')
 _SENT_BESIDE = re.compile(r"\bis sent\b.*\bas a picture with a caption\b")
-_SCHEDULED = re.compile(r"\bScheduled for ([^.]+)\.")
+_SCHEDULED = re.compile(r"\bScheduled for (.+?)\.(?:\s|$)")
 _REFUSED_BY_CUSTOMER = re.compile(r"\bsaid no\b")
 _RUPIAH = re.compile(
     r"^(?:amount|total|subtotal|harga|price|tagihan|ongkir|nominal|biaya|total_price|grand_total)$", re.IGNORECASE

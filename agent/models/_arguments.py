@@ -6,10 +6,11 @@ Nothing is guessed. What cannot be read is missing, and is asked for.
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
+from actions.dates import moment_named
 from actions.qris import Ambiguous, Amount, find_amount
 from actions.spoken import DIGITS, as_digits, tokens
 from agent.models import _words
@@ -185,6 +186,9 @@ def _strings(name: str, schema: Schema, text: str, now: datetime | None) -> Iter
     form = schema.get("format")
     if form in ("date", "date-time", "time"):
         return _moments(form, text, now)
+    if name == "when":  # told in the customer's own words
+        said = now is not None and moment_named(text, now.replace(tzinfo=UTC), UTC) is not None
+        return [" ".join(text.split())[-schema.get("maxLength", 200) :]] if said else []
     if form == "email" or (form is None and "email" in name):
         return _EMAIL.findall(text)
     if form in ("uri", "url"):

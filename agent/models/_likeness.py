@@ -29,6 +29,9 @@ _ARGUMENT = 0.25
 _SAME = 0.95
 """Likeness from which a sentence is as good as one of the examples."""
 
+_TWO_VERBS = re.compile(r"\w+ / \w+")
+"""How a description begins that names the verb in two languages: `Remind / ingatkan the customer …`."""
+
 _ANY_DAY = datetime(2000, 1, 1)  # noqa: DTZ001 -- only whether a date is named counts here, not which
 
 _HOW = re.compile(
@@ -80,8 +83,8 @@ def _verbs(tool: Tool) -> frozenset[str]:
     named = _words.words(tool.name.replace("_", " "))
     if not named or named[0] in _LOOKS or named[-1] in _LOOKS:
         return frozenset()
-    described = _words.words(tool.description)
-    return _words.forms(named[0]) | (_words.forms(described[0]) if described else frozenset())
+    described = _words.words(tool.description)[: 2 if _TWO_VERBS.match(tool.description) else 1]
+    return all_forms((named[0], *described))
 
 
 def subject(text: str, tool: Tool) -> tuple[str, ...]:
@@ -177,8 +180,9 @@ def names_value(tool: Tool, text: str) -> bool:
     typed = [
         (name, schema)
         for name, schema in tool.properties.items()
-        if name in tool.required and not _arguments.is_plain(schema) and not _arguments.is_free(name, schema)
+        if name in tool.required
+        and (name == "when" or not (_arguments.is_plain(schema) or _arguments.is_free(name, schema)))
     ]
     named = [bool(_arguments.values(name, schema, text, _ANY_DAY)) for name, schema in typed]
-    telling = [schema.get("pattern") or _arguments.is_money(name, schema) for name, schema in typed]
+    telling = [name == "when" or schema.get("pattern") or _arguments.is_money(name, schema) for name, schema in typed]
     return any(each and tells for each, tells in zip(named, telling, strict=True)) or (len(named) > 1 and all(named))

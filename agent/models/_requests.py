@@ -15,6 +15,9 @@ from agent.models._dialogue import Dialogue, Exchange, Tool
 from agent.models._likeness import all_forms, asked, cards_of, subject
 
 _MOST_CALLS = 3
+_CHOICE = 6
+"""Words of an answer to the question which one is meant, at most."""
+
 _REMEMBERED = 4
 """Exchanges over which a request may be completed bit by bit."""
 
@@ -35,10 +38,14 @@ class Request:
 def requests(dialogue: Dialogue) -> list[Request]:
     """What the customer asks for now, in order. A reply to a question of ours continues what was asked for before it."""
     found = _of(dialogue.said, dialogue.earlier, dialogue.tools, dialogue.now)
-    if dialogue.results or not dialogue.earlier:
+    if not dialogue.earlier:
         return found
     asked_back = "?" in dialogue.earlier[-1].reply
     pending = _pending(dialogue.earlier[-_REMEMBERED:], dialogue.tools, dialogue.now)
+    if pending is not None and asked_back and _chooses(dialogue.text, pending, found):
+        return [Request(pending.tool, {**pending.arguments, "which": dialogue.text.strip()[:200]})]
+    if dialogue.results:
+        return found
     continued = _continued(pending, dialogue.said, dialogue.now) if pending is not None else None
     if pending is not None and not asked_back and subject(dialogue.text, pending.tool):
         continued = None  # nothing was asked: only a bare amount still belongs to it
@@ -55,6 +62,13 @@ def requests(dialogue: Dialogue) -> list[Request]:
             )
         return [pending] if pending is not None and asked_back else []
     return [] if continued is None else [continued]
+
+
+def _chooses(text: str, pending: Request, found: Sequence[Request]) -> bool:
+    """Whether a text answers which one is meant: nothing else is asked for in it, but perhaps a time is named."""
+    if "which" not in pending.tool.properties or not _is_answer(text):
+        return False
+    return all("when" in one.tool.properties and not one.missing for one in found) and len(text.split()) <= _CHOICE
 
 
 def _only_names(pending: Request, text: str) -> bool:
@@ -219,6 +233,8 @@ def question_for(request: Request, language: str) -> str:
     """What to ask the customer, so that a request becomes complete."""
     if request.unclear:
         return _phrases.say("ask_amount", language)
+    if "when" in request.missing:
+        return _phrases.say("ask_when", language)
     said = [
         (request.tool.properties[name].get("description") or name.replace("_", " ")).rstrip(".?! ")
         for name in request.missing

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from actions.action import (
+    CancelFollowUp,
     ChangeTags,
     CloseConversation,
     Comment,
@@ -26,7 +27,7 @@ from agent.delivery.tasks import Assign, OpenConversation
 from agent.ledger import facts, payments
 from agent.ledger.codec import Deliverable
 from agent.ledger.database import Work
-from agent.ledger.followups import FollowUp
+from agent.ledger.followups import FollowUp, cancel
 from agent.ledger.media import Media, new_id
 from messaging.types import Channel, ContactKey, File, QuickReplies, Text
 
@@ -123,6 +124,10 @@ class ReplyWriter:
                 reply.followups.append(followup)
             case Remember(told):
                 self._remember(reply, key, told, name.rpartition("-")[0])
+            case CancelFollowUp(followup_id):
+                reply.also.append(
+                    lambda connection: cancel(connection, followup_id, "the customer called it off", self._clock())
+                )
             case UpdateContact() | ChangeTags() | SetLifecycle() | Comment() | CloseConversation():
                 reply.contents.append(request)
             case HandOver():

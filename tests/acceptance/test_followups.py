@@ -5,15 +5,17 @@ import json
 import os
 import sqlite3
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from agent.ledger import payments
 from agent.ledger.database import SqliteDatabase
 from messaging.sandbox.records import Contact
+from tests.acceptance.desk import noted
 from tests.acceptance.world import World, world
 from tests.qris.codes import STATIC
 
@@ -224,3 +226,50 @@ async def test_a_reply_that_became_too_late_is_listed_among_the_dead(tmp_path: P
                 await asyncio.sleep(0.3)
         assert dead[0]["reason"] == "too late: the 24-hour window is closed"
         assert all_texts(here, budi) == []
+
+
+async def test_a_reminder_is_promised_in_words_kept_after_a_reply_and_called_off(tmp_path: Path) -> None:
+    async with world(tmp_path, model=OFFLINE) as here:
+        await here.start()
+        budi = budi_in(here)
+        here.sandbox.say(budi, "ingatkan saya 3 jam lagi ambil kopi")
+        (promise,) = await here.texts(budi)
+        due = datetime.now(ZoneInfo("Asia/Jakarta")) + timedelta(hours=3)
+        assert promise.startswith("Baik, saya ingatkan ")
+        assert f", {due.day} " in promise
+        assert promise.endswith(" WIB.")
+        here.sandbox.say(budi, "tolong ingatkan saya 2 jam lagi")
+        await here.texts(budi, count=2)
+        listed = await asked(here, "followups", "list")
+        assert [(each["rule"], each["state"]) for each in listed] == [(None, "scheduled")] * 2
+
+        here.sandbox.say(budi, "batalkan pengingat")
+        assert "Yang mana" in (await here.texts(budi, count=3))[-1]
+        here.sandbox.say(budi, "nomor 1")
+        assert "dibatalkan" in (await here.texts(budi, count=4))[-1]
+        assert await ended(here) == [("cancelled", "the customer called it off")]
+
+        here.sandbox.say(budi, "ingatkan saya 3 hari lagi jam 9")
+        assert "hanya bisa mengirim pesan sampai" in (await here.texts(budi, count=5))[-1]
+
+        in_ledger(here, "UPDATE followup SET due_at = created_at WHERE state = 'scheduled'")
+        in_ledger(here, "UPDATE contact SET wake_at = 1")
+        *_, kept = await here.texts(budi, count=6, within=30)
+        assert kept == "Halo! Sesuai permintaan, ini pengingatnya: “ingatkan saya 3 jam lagi ambil kopi”"
+
+
+async def test_a_promise_that_cannot_be_kept_is_left_to_colleagues(tmp_path: Path) -> None:
+    async with world(tmp_path, model=OFFLINE) as here:
+        await here.start()
+        budi = budi_in(here)
+        here.sandbox.say(budi, "ingatkan saya 3 jam lagi ambil kopi")
+        await here.texts(budi)
+        here.sandbox.reply_as_human(budi, "Saya bantu ya", user=1)
+        async with asyncio.timeout(10):
+            while not in_ledger(here, "SELECT 1 FROM contact WHERE paused_at IS NOT NULL"):
+                await asyncio.sleep(0.1)
+        in_ledger(here, "UPDATE followup SET due_at = created_at")
+        in_ledger(here, "UPDATE contact SET wake_at = 1")
+        assert await ended(here, within=30) == [("skipped", "a human answers (Rina Hartono)")]
+        assert "asked to be reminded now" in await noted(here, budi)
+        assert len(all_texts(here, budi)) == 1

@@ -1,6 +1,5 @@
 """The built-in actions: what they ask the runtime to do, and what they refuse."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,7 +18,6 @@ from actions.action import (
     HandOver,
     Outcome,
     Remember,
-    ScheduleFollowUp,
     SendFile,
     SendQuickReplies,
     SetLifecycle,
@@ -125,15 +123,6 @@ async def test_only_what_the_customer_said_is_saved(client: httpx.AsyncClient, f
     assert (
         await run(client, folder, entry, "+62811", changes=[{"field": "phone", "value": "+62811"}])
     ).status == "refused"
-
-
-async def test_a_follow_up_is_scheduled_in_the_agents_time_zone(client: httpx.AsyncClient, folder: Path) -> None:
-    entry = {"builtin": "follow_up", "longest": "7d"}
-    outcome = await run(client, folder, entry, when="besok jam 9", text="Halo")
-    assert outcome.requests == (ScheduleFollowUp(datetime(2026, 11, 22, 2, 0, tzinfo=UTC), "Halo"),)
-    assert "Sunday, 22 November 2026 at 09:00" in outcome.content
-    assert (await run(client, folder, entry, when="kapan-kapan", text="Halo")).status == "refused"
-    assert (await run(client, folder, entry, when="25 desember", text="Halo")).status == "refused"
 
 
 def test_files_out_of_the_folder_hidden_ones_and_links_out_are_never_offered(folder: Path) -> None:
