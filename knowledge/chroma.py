@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import httpx
 import numpy as np
 
 from knowledge.embeddings import Vectors
@@ -24,11 +25,13 @@ from knowledge.settings import ChromaSettings
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
     from chromadb.api.models.Collection import Collection
+    from chromadb.config import Settings as ClientSettings
 
 _OPENING = "balas.opening"  # there while the index is opened and checked: some damage ends the whole process
 _SEGMENT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 SAME = 1e-3  # farther apart, two vectors are not the same
+PATIENCE = 20.0  # seconds for one answer of a server; questions wait for much less, in `dense`
 BATCH = 1000  # Chroma takes 5,461 at most; smaller ones keep queries moving meanwhile
 
 
@@ -99,23 +102,16 @@ class ChromaIndex:
         """
         import chromadb
         from chromadb.api.shared_system_client import SharedSystemClient
-        from chromadb.config import Settings as ClientSettings
+        from chromadb.config import Settings
 
+        unchecked = (self._folder / _OPENING).exists()
         self.close()
-        quiet = ClientSettings(anonymized_telemetry=False)
+        quiet = Settings(anonymized_telemetry=False)
         try:
             if self._settings.url:
-                place = urlsplit(self._settings.url)
-                token = self._settings.token
-                self._client = chromadb.HttpClient(
-                    host=place.hostname or "localhost",
-                    port=place.port or (443 if place.scheme == "https" else 80),
-                    ssl=place.scheme == "https",
-                    headers={"Authorization": f"Bearer {token.get_secret_value()}"} if token else None,
-                    settings=quiet,
-                )
+                self._client = self._connected(self._settings.url, quiet)
             else:
-                if (self._folder / _OPENING).exists():
+                if unchecked:
                     self._empty()
                 self._folder.mkdir(parents=True, exist_ok=True)
                 (self._folder / _OPENING).touch()
@@ -125,6 +121,23 @@ class ChromaIndex:
             if self._client is None:  # Chroma remembers by its folder even what could not be opened
                 SharedSystemClient.clear_system_cache()
             raise ChromaError(f"{self.describe()} cannot be opened: {error}") from error
+
+    def _connected(self, url: str, settings: "ClientSettings") -> "ClientAPI":
+        import chromadb
+
+        place, token = urlsplit(url), self._settings.token
+        headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
+        # Chroma's own client waits for ever for a server that hangs
+        httpx.get(f"{url.rstrip('/')}/api/v2/heartbeat", headers=headers, timeout=PATIENCE, trust_env=False)
+        client = chromadb.HttpClient(
+            host=place.hostname or "localhost",
+            port=place.port or (443 if place.scheme == "https" else 80),
+            ssl=place.scheme == "https",
+            headers=headers,
+            settings=settings,
+        )
+        client._server._session.timeout = PATIENCE  # type: ignore[attr-defined]
+        return client
 
     def checked(self) -> None:
         """The index is sound, or at least does no harm."""
@@ -225,6 +238,7 @@ class ChromaIndex:
         client, self._client, self._collection = self._client, None, None
         if client is not None:
             client.close()  # type: ignore[attr-defined]
+            self.checked()  # we are alive: it did not end the process
 
     @property
     def _opened(self) -> "ClientAPI":

@@ -157,7 +157,6 @@ async def test_chroma_holds_every_passage_and_alias_and_follows_a_sync(
 async def index_of(folder: Path, store: KnowledgeStore) -> ChromaIndex:
     chroma = ChromaIndex(ChromaSettings(), folder, await store.identity(), HashedGrams.name)
     chroma.open()
-    chroma.checked()
     return chroma
 
 
@@ -268,7 +267,6 @@ async def test_wrong_vectors_and_a_wrong_count_are_put_right_at_the_next_start(
     chroma.put([Entry(id_, hash_, id_, "a.md", "x") for id_, hash_ in held.items()], wrong)
     chroma.remove(["a.md#3"])
     chroma.put([Entry("b.md#1", "h", "b.md#1", "b.md", "tidak ada lagi")], wrong[:1])
-    chroma.checked()
     chroma.close()
     knowledge = await open_knowledge("a.md")
     await knowledge.settled()

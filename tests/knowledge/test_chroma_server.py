@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from knowledge import Knowledge, KnowledgeSettings, MemoryStore, dense
+from knowledge import Knowledge, KnowledgeSettings, MemoryStore, chroma, dense
 from tests.knowledge.conftest import OpenKnowledge
 from tests.knowledge.test_embeddings import EmbeddingServer
 
@@ -53,10 +53,10 @@ class Chroma:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chroma]:
-    chroma = Chroma(tmp_path_factory.mktemp("chroma"))
-    chroma.start()
-    yield chroma
-    chroma.kill()
+    running = Chroma(tmp_path_factory.mktemp("chroma"))
+    running.start()
+    yield running
+    running.kill()
 
 
 @pytest.fixture
@@ -104,8 +104,13 @@ async def test_keywords_go_on_while_the_server_is_gone_and_vectors_come_back_wit
 
 
 async def test_a_server_that_hangs_is_not_waited_for(
-    tmp_path: Path, server: Chroma, embeddings: EmbeddingServer, open_knowledge: OpenKnowledge
+    tmp_path: Path,
+    server: Chroma,
+    embeddings: EmbeddingServer,
+    open_knowledge: OpenKnowledge,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(chroma, "PATIENCE", 2.0)
     (tmp_path / "a.md").write_text("# Minum\n\nKopi 10000.\n")
     knowledge = await open_knowledge(
         "a.md", embeddings={"model": "m", "base_url": embeddings.url}, chroma={"url": server.url}
@@ -117,6 +122,8 @@ async def test_a_server_that_hangs_is_not_waited_for(
         began = time.monotonic()
         found = await knowledge.search(["harga kopi"])
         assert (found.mode, time.monotonic() - began < dense.PATIENCE + 0.5) == ("keywords", True)
+        async with asyncio.timeout(10):
+            await knowledge.aclose()
     finally:
         server.send(signal.SIGCONT)
 
