@@ -8,6 +8,8 @@ KnowledgeError
 ├── ChromaError          Chroma cannot be used
 │   └── IndexLocked      another process owns the folder
 ├── EmbeddingError       the embedding model did not answer, or answered something else
+├── NoSuchSource         no configured source has this name
+├── NoPlace              a phrasing cannot be written where it was asked to be
 ├── EvaluationError      a line of an evaluation file is wrong
 └── GapNotFound          no collected question has this number
 """
@@ -43,6 +45,14 @@ class IndexLocked(ChromaError):
 
 class EmbeddingError(KnowledgeError):
     """The embedding model failed."""
+
+
+class NoSuchSource(KnowledgeError):
+    """No configured source has this name; the message lists them."""
+
+
+class NoPlace(KnowledgeError):
+    """A phrasing cannot be written to a passage; the message says what can be done instead."""
 
 
 class EvaluationError(KnowledgeError):

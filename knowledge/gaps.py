@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from knowledge.embeddings import HashedGrams
-from knowledge.errors import SourceError
+from knowledge.errors import NoPlace
 from knowledge.stopwords import STOPWORDS
 from knowledge.store import Gap
 from knowledge.words import words
@@ -92,10 +92,10 @@ def write_aliases(file: Path, heading: str, phrasings: Sequence[str]) -> None:
     """Add phrasings of an entry to the front matter of its Markdown file.
 
     Raises:
-        SourceError: the file is no Markdown, or its front matter cannot be extended.
+        NoPlace: the file is no Markdown, or its front matter cannot be extended.
     """
     if file.suffix.lower() not in (".md", ".markdown"):
-        raise SourceError(
+        raise NoPlace(
             f"{file} cannot hold further phrasings; accept the question as an entry of its own, with an answer"
         )
     _put(file, with_aliases(file.read_text(encoding="utf-8"), heading, phrasings))
@@ -112,10 +112,10 @@ def with_aliases(text: str, heading: str, phrasings: Sequence[str]) -> str:
     try:
         front = (yaml.load(match[1]) if match else None) or {}
     except YAMLError as error:
-        raise SourceError(f"the front matter is not valid YAML: {str(error).splitlines()[0]}") from error
+        raise NoPlace(f"the front matter is not valid YAML: {str(error).splitlines()[0]}") from error
     known = front.setdefault("aliases", {})
     if isinstance(known, list):
-        raise SourceError(
+        raise NoPlace(
             "`aliases` in the front matter is a list for the whole document; make it `heading: [phrasings]` first"
         )
     several = known.setdefault(heading, [])

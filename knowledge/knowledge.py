@@ -15,7 +15,7 @@ import structlog
 from knowledge.chroma import ChromaIndex, Lock
 from knowledge.dense import CANDIDATES, DenseIndex
 from knowledge.embeddings import open_embedder
-from knowledge.errors import GapNotFound, SourceError
+from knowledge.errors import GapNotFound, NoPlace, NoSuchSource
 from knowledge.evaluation import Evaluation, evaluate, read_questions
 from knowledge.found import Found, Hit, Mode
 from knowledge.gaps import Cluster, clustered, write_aliases, write_entry
@@ -219,11 +219,11 @@ class Knowledge:
         """Look at every source (or `only` at this one) and take over what changed.
 
         A source that fails keeps its last good copy. While another process that shares the store is at it, this one waits.
-        Raises `SourceError` when `only` names no source.
+        Raises `NoSuchSource` when `only` names none.
         """
         names = [source.id for source in self._sources()]
         if only is not None and only not in names:
-            raise SourceError(f"{only} is not a source; the sources are: {', '.join(names) or 'none'}")
+            raise NoSuchSource(f"{only} is not a source; the sources are: {', '.join(names) or 'none'}")
         async with self._syncing, self._lease.wait():
             await self._notice()
             return await self._look(None if only is None else [only], progress)
@@ -319,18 +319,18 @@ class Knowledge:
     async def accept_as_alias(self, gap: int, passage: str) -> Path:
         """Write the question as a further phrasing of an entry into that entry's own Markdown file; the file that was written.
 
-        Raises `GapNotFound`, or `SourceError` when the passage cannot be written to.
+        Raises `GapNotFound`, or `NoPlace` when the passage cannot be written to.
         """
         cluster = await self._cluster(gap)
         at = self._library.positions.get(passage)
         if at is None:
-            raise SourceError(f"there is no passage {passage}; `balas knowledge search` shows their ids")
+            raise NoPlace(f"there is no passage {passage}; `balas knowledge search` shows their ids")
         entry = self._library.passages[at]
         if not entry.path:
-            raise SourceError(f"{passage} stands under no heading; accept the question as an entry of its own")
+            raise NoPlace(f"{passage} stands under no heading; accept the question as an entry of its own")
         file = self._base / entry.document
         if not file.is_file():
-            raise SourceError(f"{entry.document} is no file of ours; accept the question as an entry of its own")
+            raise NoPlace(f"{entry.document} is no file of ours; accept the question as an entry of its own")
         await asyncio.to_thread(write_aliases, file, entry.path[-1], [cluster.question, *cluster.others])
         await self._store.close_gaps(cluster.members, "accepted")
         return file

@@ -12,6 +12,8 @@ _CODES = {
     "messaging.errors.MessagingError": _OUTSIDE,
     "knowledge.errors.EvaluationError": _INPUT,
     "knowledge.errors.GapNotFound": _INPUT,
+    "knowledge.errors.NoPlace": _INPUT,
+    "knowledge.errors.NoSuchSource": _INPUT,
     "knowledge.errors.Unreadable": _INPUT,
     "knowledge.errors.KnowledgeError": _OUTSIDE,
     "voice.errors.Unintelligible": _INPUT,

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from agent.web.answers import BadRequest, Json, agent_of
 from agent.web.operations import Body, Operation, body_of
-from knowledge.errors import SourceError
+from knowledge.errors import NoSuchSource
 
 
 class SyncBody(Body):
@@ -21,7 +21,7 @@ async def _sync(request: Request) -> Response:
     body = await body_of(request, SyncBody)
     try:
         report = await agent_of(request).knowledge.sync(only=body.only)
-    except SourceError as error:
+    except NoSuchSource as error:
         raise BadRequest(str(error)) from None
     return Json(asdict(report))
 

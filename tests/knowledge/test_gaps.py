@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from knowledge.errors import SourceError
+from knowledge.errors import NoPlace
 from knowledge.gaps import clustered, with_aliases, without_private
 from knowledge.passage import Passage
 from knowledge.store import Gap, MemoryStore
@@ -112,13 +112,13 @@ async def test_a_phrasing_cannot_be_added_where_there_is_no_place_for_it(
         ("tanpa.txt#1", "entry of its own"),
         ("x#1", "no passage"),
     ):
-        with pytest.raises(SourceError, match=said):
+        with pytest.raises(NoPlace, match=said):
             await knowledge.accept_as_alias(3, passage)
     assert len(await knowledge.gaps()) == 2, "what could not be written stays open"
 
 
 def test_phrasings_that_are_a_list_for_the_whole_document_are_not_overwritten() -> None:
-    with pytest.raises(SourceError, match="make it `heading"):
+    with pytest.raises(NoPlace, match="make it `heading"):
         with_aliases("---\naliases: [buka]\n---\n# A\n", "A", ["open?"])
 
 

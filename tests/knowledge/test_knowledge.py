@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from knowledge.errors import EvaluationError, IndexLocked, SourceError
+from knowledge.errors import EvaluationError, IndexLocked, NoSuchSource
 from knowledge.knowledge import Knowledge
 from knowledge.store import MemoryStore
 from knowledge.sync import Progress, SourceReport, SyncReport
@@ -210,7 +210,7 @@ async def test_what_shares_nothing_with_the_documents_is_foreign(
 async def test_an_unknown_source_is_refused_by_name(tmp_path: Path, open_knowledge: OpenKnowledge) -> None:
     write(tmp_path, a="isi\n")
     knowledge = await open_knowledge("a.md")
-    with pytest.raises(SourceError, match=r"b\.md is not a source; the sources are: a\.md"):
+    with pytest.raises(NoSuchSource, match=r"b\.md is not a source; the sources are: a\.md"):
         await knowledge.sync(only="b.md")
     assert only(await knowledge.sync(only="a.md")).added == 1
 
