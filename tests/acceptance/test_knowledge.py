@@ -137,3 +137,31 @@ async def test_many_processes_fetch_a_page_once_and_answer_from_its_newest_text(
             assert await here.texts(person) == ["Jawabannya Rp25.000."]
         assert site.paths() == ["/harga", "/harga"]
     site.close()
+
+
+async def test_the_running_agent_syncs_when_asked_and_answers_from_what_it_had_meanwhile(tmp_path: Path) -> None:
+    site = Site()
+    for n in range(12):
+        site.page(f"/p{n}", f"Bab {n}", f"Isi lama dari bab {n}, yang cukup panjang untuk dibaca.", f"/p{n + 1}")
+    source = {"crawl": {"url": f"{site.url}/p0", "depth": 10}, "refresh": "1h"}
+    network, server = {"allow_private": ["127.0.0.1"]}, {"api_token": "rahasia-api"}
+    async with world(tmp_path, knowledge={"sources": [source]}, network=network, server=server) as here:
+        here.config["server"]["port"] = here.port
+        await here.start()
+        for n in range(12):
+            site.page(f"/p{n}", f"Bab {n}", f"Isi baru dari bab {n}, yang cukup panjang untuk dibaca.", f"/p{n + 1}")
+        site.delay = 0.3
+        syncing = asyncio.create_task(balas(here, "knowledge", "sync"))
+        seen = []
+        async with httpx.AsyncClient(headers={"Authorization": "Bearer rahasia-api"}) as client:
+            while not syncing.done():
+                found = await client.get(f"{here.url}/api/v1/knowledge/search", params={"q": "isi bab 0"}, timeout=2)
+                seen.append("lama" in found.json()["hits"][0]["text"])
+                await asyncio.sleep(0.1)
+            last = (await client.get(f"{here.url}/api/v1/knowledge/search", params={"q": "isi bab 0"})).json()
+        code, said = await syncing
+        assert code == 0, said
+        assert "11 changed" in said
+        assert seen.count(True) >= 10, "the old text answers while the new one is read"
+        assert "baru" in last["hits"][0]["text"]
+    site.close()
