@@ -11,7 +11,8 @@ from pydantic import SecretStr
 
 from actions.action import Action
 from actions.builtin.actions import builtin_action
-from actions.builtin.settings import BuiltinSettings, FollowUpAction, SendQrisAction
+from actions.builtin.contact_fields import InFormat, UpdateContactBuiltin
+from actions.builtin.settings import BuiltinSettings, FollowUpAction, SendQrisAction, UpdateContactAction
 from actions.builtin.worded import Worded
 from actions.errors import MissingAction, NameTaken
 from actions.http.action import HttpAction
@@ -51,6 +52,7 @@ async def open_actions(
     timezone: tzinfo,
     files: Path,
     extra: Sequence[Action] = (),
+    in_format: InFormat | None = None,
 ) -> Actions:
     """Every action of `settings`, and `extra` ones that the composition root made itself.
 
@@ -59,6 +61,7 @@ async def open_actions(
         redactor: knows the agent's secrets; those of the actions are added in any case.
         timezone: the agent's own, in which a customer's "tomorrow at nine" is meant.
         files: the folder of agent.yaml, out of which nothing is ever sent.
+        in_format: how the platform wants the values of contact fields.
         extra: e.g. `send_qris` and `follow_up`; `{builtin: send_qris}` words them anew.
 
     Raises:
@@ -93,6 +96,8 @@ async def open_actions(
                 if "follow_up" not in provided:
                     raise MissingAction("the built-in action follow_up needs followups.reminders: true in agent.yaml")
                 add(Worded(provided.pop("follow_up"), entry))
+            elif isinstance(entry, UpdateContactAction):
+                add(UpdateContactBuiltin(entry, in_format, timezone))
             elif isinstance(entry, BuiltinSettings):
                 add(await asyncio.to_thread(builtin_action, entry, files=files))
         for action in provided.values():

@@ -40,6 +40,14 @@ class McpError(ActionsError):
     """An MCP server that cannot be reached or does not speak MCP."""
 
 
+class FieldRefused(ActionsError):
+    """A contact field cannot hold such a value; the message shows one that it can."""
+
+
+class FieldUnknown(ActionsError):
+    """agent.yaml names a contact field that the platform does not have."""
+
+
 class GuardError(httpx.TransportError):
     """The guard refused or cut off a request."""
 

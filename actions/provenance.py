@@ -96,7 +96,7 @@ def said(leaf: str | int | float, context: Context, schema: Schema | None = None
     rest = _without_prefix(leaf, schema.pattern) if schema is not None and schema.pattern else None
     if contains(joined, leaf) or (rest is not None and contains(joined, rest)):
         return True
-    kind = schema.format if schema is not None else None
+    kind = schema.format if schema is not None and schema.format else _shape(leaf)
     if kind in ("date", "date-time", "time"):
         return _names_the_time(leaf, kind, context, timezone)
     if (number := as_phone(leaf, _region(context))) is not None and number in phones(joined, _region(context)):
@@ -104,6 +104,13 @@ def said(leaf: str | int | float, context: Context, schema: Schema | None = None
     if re.fullmatch(r"\d+([.,]\d+)?", leaf):
         return any(Decimal(leaf.replace(",", ".")) in numbers(text) for text in context.said)
     return False
+
+
+def _shape(leaf: str) -> str | None:
+    """A day or an hour in the spelling of ISO 8601: a custom field of that type takes no other, and customers write none."""
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", leaf):
+        return "date"
+    return "time" if re.fullmatch(r"\d{2}:\d{2}", leaf) else None
 
 
 def _names_the_time(leaf: str, kind: str, context: Context, timezone: tzinfo) -> bool:

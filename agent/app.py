@@ -18,6 +18,7 @@ import structlog
 from agent import logging
 from agent.attendant import Attendant
 from agent.config import AgentConfig
+from agent.config.custom_fields import read_fields
 from agent.config.secrets import secret_values
 from agent.delivery.followups import FollowUps
 from agent.delivery.outbox import Outbox
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     import httpx
 
     from actions.action import Action
+    from actions.builtin.contact_fields import InFormat
     from actions.qris.gateways.gateway import Gateway
     from actions.settings import ActionSettings
     from agent.broadcasts.feeder import Feeder
@@ -119,6 +121,7 @@ async def open_actions(
     database: Database | None = None,
     client: "httpx.AsyncClient | None" = None,
     gateway: "Gateway | None" = None,
+    in_format: "InFormat | None" = None,
 ) -> "AsyncIterator[Mapping[str, Action]]":
     """The agent's actions by name; without `database` and `client` it opens its own."""
     from actions import Redactor
@@ -138,6 +141,7 @@ async def open_actions(
             clock=now,
             timezone=config.zone,
             files=config.folder,
+            in_format=in_format,
             extra=[
                 *payment_actions(config.payments, database, config.messaging.effective_platform, gateway),
                 *reminder_actions(config, database, now),
@@ -289,6 +293,7 @@ async def open_agent(
 
     from agent.models.chat import open_models
     from agent.payments import open_gateway
+    from agent.profiles import Profiles
     from agent.turn.answering import Answering
     from agent.turn.listen import Listener
     from agent.turn.loop import Loop, LoopLimits
@@ -310,8 +315,9 @@ async def open_agent(
             platform = open_platform(config.messaging, client, clock)
             stack.push_async_callback(platform.aclose)
         knowledge = await stack.enter_async_context(open_knowledge(config, database, guarded))
+        profiles = Profiles(platform, database, wanted=bool(read_fields(config)), clock=clock)
         gateway = open_gateway(config.payments, client, clock, config.server.public_url)
-        actions = await stack.enter_async_context(open_actions(config, database, guarded, gateway))
+        actions = await stack.enter_async_context(open_actions(config, database, guarded, gateway, profiles.in_format))
         languages = ("id", "en", "ms") if config.language == "auto" else (config.language,)
         transcriber = open_transcriber(config.voice, client=client, languages=languages, base=config.folder)
         if transcriber is not None:
@@ -366,6 +372,7 @@ async def open_agent(
             writer=writer,
             owner=owner,
             quiet=due,
+            current=profiles.current,
             clock=clock,
         )
         outbox = Outbox(database, platform, owner=owner, clock=clock)

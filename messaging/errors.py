@@ -6,6 +6,7 @@
     ├── NotActive                 the configured platform has no client yet
     └── PlatformError             a call failed; carries `code`, `message`, `status`
         ├── Invalid               400 and other 4xx: this request will never be accepted
+        │   └── UnknownField      the workspace has no such contact field
         ├── Unauthorized          401: the token is missing, wrong or revoked
         ├── Forbidden             403: the token may not do this
         ├── NotFound              404: no such contact, message or channel
@@ -74,6 +75,10 @@ class PlatformError(MessagingError):
 
 class Invalid(PlatformError):
     """The platform, or our own check before it, refuses this request; it will not change by waiting."""
+
+
+class UnknownField(Invalid):
+    """A contact field was named that the workspace does not have; the message lists those it has."""
 
 
 class Unauthorized(PlatformError):

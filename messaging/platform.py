@@ -58,6 +58,14 @@ class Platform(Protocol):
     async def update_contact(self, contact: ContactKey, fields: Mapping[str, FieldValue]) -> None:
         """Set standard fields (`first_name`, `last_name`, `phone`, `email`, `language`, `country`) or custom fields by name."""
 
+    async def in_format(self, fields: Mapping[str, FieldValue]) -> Mapping[str, FieldValue]:
+        """These fields as `update_contact` sends them: under the platform's names, in the formats of their types.
+
+        Raises:
+            UnknownField: the platform has no such field.
+            Invalid: a value that the type of its field does not allow; the message shows one that it does.
+        """
+
     async def add_tags(self, contact: ContactKey, tags: Sequence[str]) -> None: ...
 
     async def remove_tags(self, contact: ContactKey, tags: Sequence[str]) -> None: ...

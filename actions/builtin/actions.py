@@ -1,6 +1,7 @@
 """The built-in actions: each turns arguments into what the runtime does when the turn is committed."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, tzinfo
 from pathlib import Path
 
 from actions.action import (
@@ -15,7 +16,6 @@ from actions.action import (
     SendFile,
     SendQuickReplies,
     SetLifecycle,
-    UpdateContact,
 )
 from actions.arguments import Arguments, Values
 from actions.builtin.files import is_inside, sendable
@@ -29,7 +29,6 @@ from actions.builtin.settings import (
     RememberAction,
     SendFileAction,
     TagsAction,
-    UpdateContactAction,
 )
 from actions.parameters import Parameter
 from actions.sensitive import secret_in
@@ -49,12 +48,13 @@ class BuiltinAction(Wording):
         schema: Mapping[str, object],
         work: Work,
         effect: bool,
+        timezone: tzinfo = UTC,
     ) -> None:
         super().__init__(settings)
         self._settings = settings
         self._name = name
         self._description = description
-        self._arguments = Arguments({key: Parameter.model_validate(value) for key, value in schema.items()})
+        self._arguments = Arguments({key: Parameter.model_validate(value) for key, value in schema.items()}, timezone)
         self._work = work
         self._effect = effect
 
@@ -104,13 +104,11 @@ def builtin_action(settings: BuiltinSettings, *, files: Path) -> BuiltinAction:
     """The action of one `{builtin: …}` entry.
 
     Raises:
-        TypeError: `send_qris` and `follow_up`, which the composition root provides.
+        TypeError: `send_qris` and `follow_up`, which the composition root provides, and `update_contact`, a class of its own.
     """
     match settings:
         case HandOverAction():
             return _hand_over(settings)
-        case UpdateContactAction():
-            return _update_contact(settings)
         case RememberAction():
             return _remember(settings)
         case TagsAction():
@@ -147,41 +145,6 @@ def _hand_over(settings: HandOverAction) -> BuiltinAction:
     }
     text = "Hand the conversation to a human colleague: when the customer asks for one, complains, or needs what you cannot do."
     return BuiltinAction(settings, "hand_over", text, schema, work, effect=True)
-
-
-def _update_contact(settings: UpdateContactAction) -> BuiltinAction:
-    def work(arguments: Mapping[str, Json], _context: Context) -> Outcome:
-        changes = arguments["changes"]
-        fields = {
-            str(change["field"]): change["value"]
-            for change in (changes if isinstance(changes, list) else [])
-            if isinstance(change, dict)
-        }
-        if (kind := next(filter(None, (secret_in(str(value)) for value in fields.values())), None)) is not None:
-            return Outcome("refused", f"Nothing was saved: {kind} is never kept. Do not repeat it to the customer.")
-        request = UpdateContact(fields)  # type: ignore[arg-type]  # the schema admits only scalars
-        return Outcome("done", f"Will be saved: {', '.join(fields)}.", {"saved": list(fields)}, (request,))
-
-    schema = {
-        "changes": {
-            "type": "array",
-            "minItems": 1,
-            "maxItems": 20,
-            "from": "conversation",
-            "description": "the fields and their new values, as the customer said them",
-            "items": {
-                "type": "object",
-                "additionalProperties": False,
-                "required": ["field", "value"],
-                "properties": {
-                    "field": {"type": "string", "enum": list(settings.fields)},
-                    "value": {"type": ["string", "number", "boolean"], "maxLength": 500},
-                },
-            },
-        }
-    }
-    text = f"Save what the customer told about themselves: {', '.join(settings.fields)}."
-    return BuiltinAction(settings, "update_contact", text, schema, work, effect=True)
 
 
 def _remember(settings: RememberAction) -> BuiltinAction:

@@ -12,6 +12,7 @@ import typer
 from actions.mcp.settings import McpAction
 from actions.settings import DeclaredAction
 from agent.config import AgentConfig
+from agent.config.custom_fields import read_fields, written_fields
 from agent.config.language_model import OFFLINE
 from agent.config.secrets import secret_values
 from agent.config.templates import TemplateSettings
@@ -101,6 +102,8 @@ def _probes(config: AgentConfig, client: "httpx.AsyncClient", guarded: "httpx.As
             key = fallback.api_key.get_secret_value() if fallback.api_key else model.key
             yield _Probe(f"model {fallback.name}", _models(client, fallback.base_url, key, fallback.name))
     yield _Probe("messaging", _platform(config, client), needed=config.messaging.effective_platform != "sandbox")
+    if names := {*read_fields(config), *written_fields(config)}:
+        yield _Probe("contact fields", _fields(config, client, sorted(names)))
     if templates := declared_templates(config):
         yield _Probe("templates", _templates(config, client, templates))
     chroma = config.knowledge.chroma
@@ -154,6 +157,26 @@ def _platform(config: AgentConfig, client: "httpx.AsyncClient") -> Callable[[], 
 
         channels = await open_platform(config.messaging, client).channels()
         return f", {len(channels)} channel{'' if len(channels) == 1 else 's'}"
+
+    return ask
+
+
+def _fields(config: AgentConfig, client: "httpx.AsyncClient", names: Sequence[str]) -> Callable[[], Awaitable[str]]:
+    """Whether the platform's contacts have the custom fields that agent.yaml names."""
+
+    async def ask() -> str:
+        from messaging import open_platform
+        from messaging.errors import UnknownField
+
+        platform, problems = open_platform(config.messaging, client), []
+        for name in names:
+            try:
+                await platform.in_format({name: None})
+            except UnknownField as error:
+                problems.append(error.message)
+        if problems:
+            raise _Failed("; ".join(problems))
+        return f", {len(names)} named"
 
     return ask
 

@@ -98,6 +98,9 @@ class TerminalPlatform:
         self._contacts[contact] = replace(known, **profile, custom_fields={**known.custom_fields, **custom})
         self._notes.append(f"contact: {', '.join(f'{name} = {value}' for name, value in fields.items())}")
 
+    async def in_format(self, fields: Mapping[str, FieldValue]) -> Mapping[str, FieldValue]:
+        return fields  # a terminal has no types of fields
+
     async def add_tags(self, contact: ContactKey, tags: Sequence[str]) -> None:
         self._notes.append(f"tags added: {', '.join(tags)}")
 

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, SecretStr
 from actions.qris.settings import PaymentsSettings
 from actions.settings import ActionList, NetworkSettings
 from agent.config.conversation import ConversationSettings
+from agent.config.facts import check_mentioned_facts
 from agent.config.followups import FollowUpSettings
 from agent.config.language_model import ModelSettings
 from agent.config.limits import LimitSettings
@@ -29,9 +30,10 @@ class AgentConfig(Settings):
     """
 
     name: str = Field(min_length=1, description="What the agent is called.", examples=["Melati"])
-    instructions: str = Field(
+    instructions: Annotated[str, AfterValidator(check_mentioned_facts)] = Field(
         min_length=1,
-        description="Who the agent is and how it answers, in your own words. Facts belong into `knowledge`.",
+        description="Who the agent is and how it answers, in your own words. Facts belong into `knowledge`; those of the contact are "
+        "filled in: `{contact.first_name|unknown}`.",
         examples=["Kamu Melati, asisten Kopi Senja. Jawab singkat, ramah, dalam bahasa pelanggan.\n"],
     )
     language: str = Field(

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from agent.config.facts import FactText
 from agent.config.hours import Hours
 from agent.config.texts import Text
 from settings import Duration, Settings
@@ -55,7 +56,7 @@ class HandoverSettings(Settings):
         default=("unassigned", "closed"),
         description="What gives the conversation back to the agent before that time: it is `unassigned`, it is `closed`.",
     )
-    text: Text = Field(
+    text: FactText = Field(
         default=Text.of(
             id="Sebentar ya, saya sambungkan ke tim kami.",
             en="One moment, I am connecting you with our team.",
@@ -85,7 +86,7 @@ class OptOut(Settings):
         description="A tag that the contact bears on the platform while opted out; null: none.",
         examples=["opt-out"],
     )
-    text: Text = Field(
+    text: FactText = Field(
         default=Text.of(
             id="Baik, kami tidak akan mengirim pesan lagi. Balas MULAI kalau berubah pikiran.",
             en="All right, we will not send you any more messages. Reply START if you change your mind.",
@@ -114,7 +115,7 @@ class ConversationSettings(Settings):
         examples=[{"mon-fri": "08:00-21:00", "sat": "09:00-17:00", "outside": "answer"}],
     )
     opt_out: OptOut = Field(default_factory=OptOut, description="How customers stop all messages.")
-    on_failure: Text = Field(
+    on_failure: FactText = Field(
         default=Text.of(
             id="Maaf, sedang ada kendala. Tim kami akan membalas secepatnya.",
             en="Sorry, something is not working right now. Our team will reply as soon as possible.",
@@ -122,7 +123,7 @@ class ConversationSettings(Settings):
         ),
         description="What the customer reads when no model can answer.",
     )
-    voice_unclear: Text = Field(
+    voice_unclear: FactText = Field(
         default=Text.of(
             id="Maaf, pesan suaranya belum bisa kami pahami. Boleh ditulis saja pesannya? 🙏",
             en="Sorry, we could not make out your voice note. Could you write it instead? 🙏",
@@ -130,7 +131,7 @@ class ConversationSettings(Settings):
         ),
         description="What is said to a voice note that was not understood.",
     )
-    voice_off: Text = Field(
+    voice_off: FactText = Field(
         default=Text.of(
             id="Maaf, kami belum bisa mendengarkan pesan suara. Boleh ditulis saja pesannya? 🙏",
             en="Sorry, we cannot listen to voice notes yet. Could you write it instead? 🙏",

@@ -1,13 +1,20 @@
 """`{contact.first_name}` in a text for a customer: which facts there are, and how they are filled in."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from actions.parameters import CONTACT_FACTS
+from actions.template import plain
 from agent.config.texts import Text
 from messaging.types import Contact
 
 _BRACES = re.compile(r"(?P<space>\s*)\{(?P<name>[^{}|]*)(?:\|(?P<instead>[^{}]*))?\}")
+
+_GONE = "\N{ZERO WIDTH NO-BREAK SPACE}"
+_LEFT_OVER = re.compile(rf"^{_GONE}[\s,.:;!]*(\w?)", re.MULTILINE)
 
 FACTS = (*CONTACT_FACTS, "lifecycle")
 """What a contact has beside its custom fields, which are `contact.custom.<name>`."""
@@ -29,10 +36,21 @@ def check_all_facts(text: Text) -> Text:
     return text
 
 
-def fill(text: str, contact: Contact) -> str:
-    """The text with the contact's facts; one that is not known leaves `{…|what stands after the bar}`, or nothing.
+FactText = Annotated[Text, AfterValidator(check_all_facts)]
+"""A text for customers in which facts of the contact may stand."""
 
-    Braces that hold no fact stay as they are.
+
+def check_mentioned_facts(text: str) -> str:
+    """The text itself, in which braces may also be just braces. Raises `ValueError` for a `{contact.…}` that is no fact."""
+    check_facts("".join(match[0] for match in _BRACES.finditer(text) if match["name"].strip().startswith("contact.")))
+    return text
+
+
+def fill(text: str, contact: Contact, written: Callable[[str], str] = str) -> str:
+    """The text with the contact's facts, each as `written` writes it.
+
+    One that is not known leaves `{…|what stands after the bar}`, or nothing, not even the space before it or the comma after it
+    at the start of a line. Braces that hold no fact stay as they are.
     """
 
     def write(match: re.Match[str]) -> str:
@@ -40,9 +58,12 @@ def fill(text: str, contact: Contact) -> str:
         if not _is_fact(name):
             return match[0]
         value = _fact(name.removeprefix("contact."), contact) or (match["instead"] or "").strip()
-        return match["space"] + value if value else ""
+        if value:
+            return match["space"] + written(value)
+        return "\n" * match["space"].count("\n") + _GONE
 
-    return _BRACES.sub(write, text).strip()
+    filled = _BRACES.sub(write, text)
+    return _LEFT_OVER.sub(lambda match: match[1].upper(), filled).replace(_GONE, "").strip()
 
 
 def _names(text: str) -> Iterator[str]:
@@ -62,4 +83,4 @@ def _fact(name: str, contact: Contact) -> str:
         value = contact.key.id
     else:
         value = getattr(contact, name)
-    return "" if value is None else str(value).strip()
+    return " ".join(plain(value).split())

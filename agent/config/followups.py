@@ -1,13 +1,12 @@
 """The `followups:` part of agent.yaml: messages that are sent later, when their conditions still hold."""
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from agent.config.facts import check_all_facts
+from agent.config.facts import FactText
 from agent.config.templates import NamedTemplate
-from agent.config.texts import Text
 from messaging.types import MessageTag
 from settings import Duration, Settings
 
@@ -30,7 +29,7 @@ class FollowUpRule(Settings):
     when: FollowUpConditions = Field(
         default_factory=FollowUpConditions, description="What must hold when it is due.", examples=[{"no_reply": True}]
     )
-    text: Annotated[Text, AfterValidator(check_all_facts)] = Field(
+    text: FactText = Field(
         description="What is sent; `{contact.first_name}` and other facts are filled in. `{contact.first_name|Kak}` says what "
         "stands there when it is not known."
     )

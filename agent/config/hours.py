@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJs
 from pydantic.config import JsonDict
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
-from agent.config.texts import Text
+from agent.config.facts import FactText
 from settings import Settings
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -122,7 +122,7 @@ def _with_spans(schema: JsonDict) -> None:
 class OutsideNote(Settings):
     """Outside the hours the agent answers, and says once per absence that nobody else is there."""
 
-    note: Text = Field(description="What is added to the first answer of an absence.")
+    note: FactText = Field(description="What is added to the first answer of an absence.")
 
 
 class Hours(Settings):
@@ -141,7 +141,7 @@ class Hours(Settings):
         default_factory=dict,
         description="Single dates with other hours, such as holidays: `{2026-12-25: closed, 2026-12-31: 08:00-15:00}`.",
     )
-    outside: Literal["answer"] | OutsideNote | Text = Field(
+    outside: Literal["answer"] | OutsideNote | FactText = Field(
         default="answer",
         description="What happens outside these hours: `answer` as always; `{note: …}` answers and adds the note once per "
         "absence; a text is sent once per absence, and nothing else.",

@@ -208,6 +208,16 @@ def next_attempt(connection: Connection, key: ContactKey) -> datetime | None:
     return at
 
 
+def unfinished(connection: Connection, key: ContactKey) -> list[Deliverable]:
+    """What is still on its way to a contact or about them, in order."""
+    rows = connection.execute(
+        select(table.c.payload)
+        .where(table.c.platform == key.platform, table.c.contact == key.id, table.c.state.in_(OPEN))
+        .order_by(table.c.n)
+    )
+    return [unpack(payload) for payload in rows.scalars()]
+
+
 def dead(connection: Connection, limit: int = 200) -> list[Delivery]:
     """Deliveries that were given up, newest first."""
     rows = connection.execute(

@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from actions.action import Action, Context, HandOver, Json, Outcome, Request
+from agent.config.facts import fill
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.history import Line
 from agent.ledger.turns import Claim
 from agent.turn.loop import Loop, perform, told
+from agent.turn.passages import escape
 from agent.turn.prompt import Situation, conversation, system_prompt
 from agent.turn.retrieved import Retrieved
 from agent.turn.run import TurnRun
@@ -169,7 +171,7 @@ class Answering:
         return TurnRun(
             log=question.steps,
             context=context,
-            system=system_prompt(self._name, self._instructions, situation),
+            system=system_prompt(self._name, fill(self._instructions, contact, escape), situation),
             deadline=asyncio.get_running_loop().time() + question.seconds,
             superseded=question.superseded,
         )

@@ -23,13 +23,14 @@ from actions.action import (
 )
 from actions.claims import says_handover
 from agent.config.conversation import HandoverSettings
+from agent.config.facts import fill
 from agent.delivery.tasks import Assign, OpenConversation
 from agent.ledger import facts, payments
 from agent.ledger.codec import Deliverable
 from agent.ledger.database import Work
 from agent.ledger.followups import FollowUp, cancel
 from agent.ledger.media import Media, new_id
-from messaging.types import Channel, ContactKey, File, QuickReplies, Text
+from messaging.types import Channel, Contact, ContactKey, File, QuickReplies, Text
 
 MEDIA_KEPT = timedelta(days=7)
 """How long the platform can fetch a file that was sent; long after it has made a copy of its own."""
@@ -67,7 +68,7 @@ class ReplyWriter:
 
     async def write(
         self,
-        key: ContactKey,
+        contact: Contact,
         turn: str,
         text: str,
         requests: Sequence[Request],
@@ -79,10 +80,10 @@ class ReplyWriter:
         reply = Reply()
         handover = next((request for request in requests if isinstance(request, HandOver)), None)
         if handover is not None and not says_handover(text):
-            text = f"{text}\n\n{self._handover.text.in_language(language)}".strip()
+            text = f"{text}\n\n{fill(self._handover.text.in_language(language), contact)}".strip()
         self.say(reply, text, channel)
         for position, request in enumerate(requests):
-            await self._add(reply, request, key, f"{turn}-{position}", channel=channel, language=language)
+            await self._add(reply, request, contact.key, f"{turn}-{position}", channel=channel, language=language)
         reply.handover = handover
         return reply
 

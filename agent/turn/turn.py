@@ -1,9 +1,9 @@
 """One turn, from claim to commit. A turn never sends: what it has to say is written with everything else, in one transaction."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -14,9 +14,11 @@ from sqlalchemy import Connection
 from actions.action import ChangeTags, Comment, HandOver, Request, SendPayment
 from agent.asking import wants_human
 from agent.config.conversation import ConversationSettings
+from agent.config.facts import fill
 from agent.config.limits import LimitSettings
 from agent.faults import point
 from agent.ledger import patience, turns
+from agent.ledger.contacts import ContactState
 from agent.ledger.database import Database, Work
 from agent.ledger.errors import LeaseLost, LedgerUnavailable
 from agent.ledger.followups import Plan
@@ -56,7 +58,7 @@ class TurnSettings:
 
 
 class Turns:
-    """Runs the turns of one process; `owner` names it in the leases."""
+    """Runs the turns of one process; `owner` names it in the leases, `current` brings what is known of a contact up to date."""
 
     def __init__(
         self,
@@ -68,6 +70,7 @@ class Turns:
         writer: ReplyWriter,
         owner: str,
         quiet: Callable[[Sequence[Waiting]], datetime],
+        current: Callable[[ContactState], Awaitable[ContactState]],
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
@@ -77,6 +80,7 @@ class Turns:
         self._listener = listener
         self._writer = writer
         self._owner = owner
+        self._current = current
         self._clock = clock
 
     def begin(self, connection: Connection, key: ContactKey) -> Brief | None:
@@ -158,6 +162,8 @@ class Turns:
             return Result("held", verdict.reason, lines=lines, contact_columns=columns)
         if isinstance(verdict, gate.Say):
             return await self._fixed(claim, verdict)
+        claim = replace(claim, contact=await self._current(claim.contact))
+        begun = replace(begun, claim=claim)
         heard = await self._listener.hear(claim.messages, log_of_steps)
         if not written:
             language = next((each.language for each in heard if each.language), language)
@@ -197,7 +203,7 @@ class Turns:
         if unheard and len(unheard) == len(heard):
             conversation = self._settings.conversation
             text = conversation.voice_off if unheard[0] in _DEAF else conversation.voice_unclear
-            draft = Draft(text.in_language(language))
+            draft = Draft(fill(text.in_language(language), claim.contact.contact))
         else:
             draft = await self._answering.draft(
                 Question(
@@ -222,9 +228,11 @@ class Turns:
             requests.append(HandOver("the customer asked for a human"))
             said = said if draft.receipts else ""
         channel = claim.contact.channel
-        reply = await self._writer.write(claim.key, claim.turn, said, requests, channel=channel, language=language)
+        reply = await self._writer.write(
+            claim.contact.contact, claim.turn, said, requests, channel=channel, language=language
+        )
         if verdict.note is not None:
-            self._writer.say(reply, verdict.note, channel)
+            self._writer.say(reply, fill(verdict.note, claim.contact.contact), channel)
         if not reply.contents:
             raise ModelsFailed("the model answered with nothing")
         now = self._clock()
@@ -261,7 +269,7 @@ class Turns:
     async def _fixed(self, claim: Claim, verdict: gate.Say) -> Result:
         now, reply = self._clock(), Reply()
         heard = [Heard(_plain(message), ()) for message in claim.messages]
-        self._writer.say(reply, verdict.text, claim.contact.channel)
+        self._writer.say(reply, fill(verdict.text, claim.contact.contact), claim.contact.channel)
         columns: dict[str, Any] = self._back(verdict.returns)
         pause: tuple[datetime | None, str] | None = None
         if verdict.after == "opted out":
@@ -288,7 +296,8 @@ class Turns:
         """The polite text, and a human: the model's failing is not the customer's problem."""
         conversation, now, reply = self._settings.conversation, self._clock(), Reply()
         log.error("turn_gave_up", reason=reason)
-        self._writer.say(reply, conversation.on_failure.in_language(language), claim.contact.channel)
+        text = fill(conversation.on_failure.in_language(language), claim.contact.contact)
+        self._writer.say(reply, text, claim.contact.channel)
         pause: tuple[datetime | None, str] | None = None
         if "failure" in conversation.handover.when:
             pause = self._pause(now, reason)

@@ -5,14 +5,14 @@ from datetime import datetime, timedelta
 
 from messaging.aelyst.addresses import Addresses
 from messaging.aelyst.client import Client
-from messaging.aelyst.fields import STANDARD, Writable, contact_body
+from messaging.aelyst.fields import STANDARD, Writable, contact_body, in_format
 from messaging.aelyst.filters import Filter, filter_body
 from messaging.aelyst.identifiers import Identifier, identify
 from messaging.aelyst.records import ContactChannel, CustomField, read_contact, read_contact_channel
 from messaging.aelyst.space import Space
 from messaging.aelyst.values import Json, mapping, text
 from messaging.errors import Invalid, OutcomeUnknown
-from messaging.types import Contact, ContactKey
+from messaging.types import Contact, ContactKey, FieldValue
 
 _TAGS_PER_CALL = 10
 _LONGEST_TAG = 255
@@ -129,11 +129,20 @@ class Contacts:
             path = f"{await self._addresses.path(contact)}/tag"
             await self._client.call(method, path, body=unique[start : start + _TAGS_PER_CALL])
 
-    async def _body(self, fields: Mapping[str, Writable]) -> dict[str, Json]:
+    async def in_format(self, fields: Mapping[str, Writable]) -> dict[str, FieldValue]:
+        """These fields under the workspace's names, with values in the formats of their types.
+
+        Raises:
+            UnknownField: the workspace has no such field.
+            Invalid: the type of a field does not allow its value.
+        """
         own = {name.lower() for name in fields if name not in STANDARD}
         if own:
             await self._read_fields(own)
-        return contact_body(fields, self._fields)
+        return in_format(fields, self._fields)
+
+    async def _body(self, fields: Mapping[str, Writable]) -> dict[str, Json]:
+        return contact_body(await self.in_format(fields))
 
     async def _read_fields(self, wanted: set[str]) -> None:
         """Custom fields change rarely: they are read again after ten minutes, or when one is asked for that was not there."""

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from messaging.aelyst.records import CustomField
 from messaging.aelyst.values import Json
-from messaging.errors import Invalid
+from messaging.errors import Invalid, UnknownField
 from messaging.types import FieldValue
 
 Writable: TypeAlias = FieldValue | date | time
@@ -38,29 +38,51 @@ _CHECKED: Mapping[str, bool] = {
 }  # fmt: skip
 
 
-def contact_body(fields: Mapping[str, Writable], custom: Mapping[str, CustomField]) -> dict[str, Json]:
-    """The body that sets these fields. `custom` are the workspace's own fields by lower-case name and slug.
-
-    Raises:
-        Invalid: a custom field that the workspace does not have, or a value that its type does not allow.
-    """
-    body: dict[str, Json] = {}
-    own: list[Json] = []
-    for name, value in fields.items():
-        if (standard := STANDARD.get(name)) is not None:
-            body[standard] = None if value is None else str(value)
-            continue
-        field = custom.get(name.lower())
-        if field is None:
-            known = ", ".join(sorted({field.name for field in custom.values()})) or "none"
-            raise Invalid(f"the workspace has no contact field {name!r}; it has: {known}")
-        own.append({"name": field.name, "value": format_value(field, value)})
+def contact_body(fields: Mapping[str, FieldValue]) -> dict[str, Json]:
+    """The body that sets these fields, which are as `in_format` gives them."""
+    body: dict[str, Json] = {STANDARD[name]: value for name, value in fields.items() if name in STANDARD}
+    own: list[Json] = [{"name": name, "value": value} for name, value in fields.items() if name not in STANDARD]
     if own:
         body["custom_fields"] = own
     return body
 
 
-def format_value(field: CustomField, value: Writable) -> Json:
+def in_format(fields: Mapping[str, Writable], custom: Mapping[str, CustomField]) -> dict[str, FieldValue]:
+    """Fields under their own names and in their own formats. `custom` are the workspace's by lower-case name and slug.
+
+    Raises:
+        UnknownField: a custom field that the workspace does not have.
+        Invalid: a value that its type does not allow.
+    """
+    formatted: dict[str, FieldValue] = {}
+    for name, value in fields.items():
+        if name in STANDARD:
+            formatted[name] = None if value is None else _standard(name, _words(value).strip())
+            continue
+        field = custom.get(name.lower())
+        if field is None:
+            known = ", ".join(sorted({field.name for field in custom.values()})) or "none"
+            raise UnknownField(f"the workspace has no contact field {name!r}; it has: {known}")
+        formatted[field.name] = format_value(field, value)
+    return formatted
+
+
+_FORMATS: Mapping[str, tuple[re.Pattern[str], str]] = {
+    "email": (_EMAIL, "ani@example.com"),
+    "phone": (re.compile(r"\+?[0-9][0-9 ().-]{5,23}"), "+6281234567890"),
+    "language": (re.compile(r"[a-z]{2}(-[A-Za-z]{2,4})?"), "id (ISO 639-1)"),
+    "country": (re.compile(r"[A-Za-z]{2}"), "ID (ISO 3166-1 alpha-2)"),
+}
+
+
+def _standard(name: str, value: str) -> str:
+    pattern, right = _FORMATS.get(name, (None, ""))
+    if pattern is not None and not pattern.fullmatch(value):
+        raise Invalid(f"contact field {name!r} cannot hold {value!r}; write e.g. {right}")
+    return value
+
+
+def format_value(field: CustomField, value: Writable) -> FieldValue:
     """`value` in the format of the field's type; None clears the field.
 
     Raises:

@@ -143,6 +143,9 @@ class Aelyst:
     async def update_contact(self, contact: ContactKey, fields: Mapping[str, FieldValue]) -> None:
         await self.contacts.update(contact, fields)
 
+    async def in_format(self, fields: Mapping[str, FieldValue]) -> Mapping[str, FieldValue]:
+        return await self.contacts.in_format(fields)
+
     async def add_tags(self, contact: ContactKey, tags: Sequence[str]) -> None:
         await self.contacts.add_tags(contact, tags)
 

@@ -10,7 +10,7 @@ from agent.ledger import summaries
 from agent.ledger.database import SqliteDatabase
 from messaging.types import ContactKey
 from tests.acceptance.stub_model import Answer, Asked
-from tests.acceptance.test_main_road import _post, _webhook
+from tests.acceptance.test_main_road import post, webhook
 from tests.acceptance.world import World, world
 
 QUICK = {"finished": "0s", "unfinished": "0s", "longest": "0s"}
@@ -125,15 +125,15 @@ async def test_what_was_written_long_ago_still_proves_where_an_argument_comes_fr
 async def test_a_forgotten_customer_is_not_answered_again_by_an_old_webhook(tmp_path: Path) -> None:
     async with world(tmp_path, conversation={"quiet_window": QUICK}) as here:
         await here.start()
-        body = _webhook(here, "buka jam berapa?")
+        body = webhook(here, "buka jam berapa?")
         async with httpx.AsyncClient() as client:
-            await _post(client, here, body)
+            await post(client, here, body)
             await here.settled(1)
             assert len(here.sandbox.sent()) == 1
             contact = str(json.loads(body)["contact"]["id"])
             forget = await here.spawn("contact", "forget", contact, "--yes")
             assert await forget.wait() == 0
-            again = await _post(client, here, body)
+            again = await post(client, here, body)
             assert again.json() == {"accepted": True, "duplicate": True}
             await here.settled(1)
             assert len(here.sandbox.sent()) == 1

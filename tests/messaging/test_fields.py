@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from messaging.aelyst.fields import contact_body, format_value
+from messaging.aelyst.fields import contact_body, format_value, in_format
 from messaging.aelyst.records import CustomField, FieldType
-from messaging.errors import Invalid
+from messaging.errors import Invalid, UnknownField
 
 
 def field(kind: FieldType, options: tuple[str, ...] = ()) -> CustomField:
@@ -87,14 +87,27 @@ def test_a_list_takes_one_of_its_options_in_its_own_spelling() -> None:
 
 def test_standard_and_own_fields_go_to_their_places() -> None:
     points = CustomField("1", "Poin", "number", "points")
-    body = contact_body(
-        {"first_name": "Sari", "phone": "+62812", "country": "ID", "language": None, "POIN": 3},
-        {"poin": points, "points": points},
-    )
+    fields = {"first_name": "Sari", "phone": "+6281234", "country": "ID", "language": None, "POIN": "3"}
+    body = contact_body(in_format(fields, {"poin": points, "points": points}))
     assert body == {
         "firstName": "Sari",
-        "phone": "+62812",
+        "phone": "+6281234",
         "countryCode": "ID",
         "language": None,
         "custom_fields": [{"name": "Poin", "value": 3}],
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("email", "budi at contoh"), ("phone", "nol delapan"), ("language", "Indonesian"), ("country", "Indonesia")],
+)
+def test_standard_fields_have_formats_too(name: str, value: str) -> None:
+    with pytest.raises(Invalid, match=rf"{name!r} cannot hold {value!r}; write e\.g\. "):
+        in_format({name: value}, {})
+
+
+def test_a_field_that_the_workspace_does_not_have_is_told_apart() -> None:
+    points = CustomField("1", "Poin", "number", "points")
+    with pytest.raises(UnknownField, match="no contact field 'Alamat'; it has: Poin"):
+        in_format({"Alamat": "Jl. Braga"}, {"poin": points, "points": points})

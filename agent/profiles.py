@@ -1,0 +1,73 @@
+"""What the platform knows of contacts beyond its webhooks: custom fields, in which format, and all tags."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from actions.errors import FieldRefused, FieldUnknown
+from agent.ledger import contacts, outbound
+from agent.ledger.contacts import ContactState
+from agent.ledger.database import Database
+from messaging.errors import Invalid, PlatformError, UnknownField
+from messaging.platform import Platform
+from messaging.types import FieldValue
+
+log = structlog.get_logger()
+
+KEPT = timedelta(days=1)
+"""How long a profile counts as read, where no webhook says that it changed."""
+
+_PATIENCE = 5.0
+"""Seconds that a customer waits for the platform's word on who they are; after that, what was known before has to do."""
+
+
+class Profiles:
+    """Reads profiles for turns that need them. `wanted`: agent.yaml uses what only the whole contact tells."""
+
+    def __init__(self, platform: Platform, database: Database, *, wanted: bool, clock: Callable[[], datetime]) -> None:
+        self._platform = platform
+        self._database = database
+        self._wanted = wanted
+        self._clock = clock
+
+    async def current(self, state: ContactState) -> ContactState:
+        """The contact with everything that the platform knows of it, asked for when that is not known or may have changed."""
+        now = self._clock()
+        if not self._wanted or (state.profile_at is not None and now - state.profile_at < KEPT):
+            return state
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                whole = await self._platform.contact(state.key)
+        except (PlatformError, TimeoutError) as error:
+            log.warning("profile_not_read", contact=str(state.key), reason=str(error) or "no answer in time")
+            return state
+
+        def take_over(connection: Connection) -> ContactState | None:
+            contacts.take_over(connection, whole, now)
+            contacts.anticipate(connection, state.key, outbound.unfinished(connection, state.key))
+            return contacts.load(connection, state.key)
+
+        known = await self._database.write(take_over)
+        return state if known is None else replace(state, contact=known.contact, profile_at=now)
+
+    async def in_format(self, fields: Mapping[str, FieldValue]) -> Mapping[str, FieldValue]:
+        """Fields as the platform wants them; as they are while it cannot be asked for its custom fields.
+
+        Raises:
+            FieldRefused: the field cannot hold such a value; the message shows one that it can.
+            FieldUnknown: agent.yaml names a field that the platform does not have.
+        """
+        try:
+            return dict(await self._platform.in_format(fields))
+        except UnknownField as error:
+            log.error("contact_field_unknown", reason=error.message)
+            raise FieldUnknown(error.message) from error
+        except Invalid as error:
+            raise FieldRefused(error.message) from error
+        except PlatformError as error:
+            log.warning("contact_fields_not_read", reason=str(error))
+            return dict(fields)
