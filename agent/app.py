@@ -24,11 +24,13 @@ from agent.delivery.followups import FollowUps
 from agent.delivery.outbox import Outbox
 from agent.engine.embedded import EmbeddedEngine
 from agent.engine.engine import NEAR, Engine
+from agent.faults import clock_error
 from agent.ledger import broadcasts, contacts, inbound, media, turns
 from agent.ledger.database import Database, SqliteDatabase, open_database
 from agent.ledger.errors import LedgerUnavailable
 from agent.ledger.inbound import Accepted, Rules, Waiting
 from agent.ledger.lockfile import LockFile
+from agent.timekeeper import Timekeeper
 from agent.turn import quiet
 from messaging.types import Event
 
@@ -59,7 +61,7 @@ GRACE = timedelta(seconds=30)
 
 
 def now() -> datetime:
-    return datetime.now(UTC)
+    return datetime.now(UTC) + clock_error()
 
 
 @asynccontextmanager
@@ -200,8 +202,10 @@ class Agent:
         if isinstance(self.engine, EmbeddedEngine):  # it is alone, so every lease is that of a process that is gone
             await self.database.write(lambda connection: turns.release(connection, self.owner, self.clock()))
             await self.database.write(broadcasts.release)
+        timekeeper = Timekeeper(self.database, self.clock, lease=turns.LEASE)
+        await timekeeper.look()
         await self._sweep()
-        self._tasks = [asyncio.create_task(self._keep_house(), name="housekeeping")]
+        self._tasks = [asyncio.create_task(self._keep_house(timekeeper), name="housekeeping")]
         if working:
             self._tasks.append(asyncio.create_task(self.engine.run(self.attendant.see_to), name="engine"))
             self._tasks.append(asyncio.create_task(self._feeder().run(), name="broadcasts"))
@@ -251,12 +255,13 @@ class Agent:
         while not self.engine.idle(within=within):
             await asyncio.sleep(0.02)
 
-    async def _keep_house(self) -> None:
-        """Every ten seconds: see to contacts who come due, whoever said so. Every hour: drop expired files."""
+    async def _keep_house(self, timekeeper: Timekeeper) -> None:
+        """Every ten seconds: look at the clock, see to contacts who come due. Every hour: drop expired files."""
         for seconds in count(0, int(SWEEP.total_seconds())):
             try:
                 if seconds % 3600 == 0:
                     await self.database.write(lambda connection: media.sweep(connection, self.clock()))
+                await timekeeper.look()
                 await self._sweep()
             except LedgerUnavailable as error:
                 log.error("ledger_unavailable", reason=str(error))

@@ -1,11 +1,14 @@
-"""Named points of the code where the acceptance tests kill the process. Without `BALAS_KILL_AT` they do nothing.
+"""What the acceptance tests do to a running process. Without the variables nothing happens.
 
-`BALAS_KILL_AT=after-claim:2` kills the process (as `kill -9` would) when it passes the point for the second time.
+`BALAS_KILL_AT=after-claim:2` kills the process (as `kill -9` would) when it passes the named point for the second time.
+`BALAS_CLOCK=FILE` lets its clock be wrong by the seconds that the file holds at the moment.
 """
 
 import os
 import signal
 from collections import Counter
+from datetime import timedelta
+from pathlib import Path
 
 _passed: Counter[str] = Counter()
 
@@ -18,3 +21,9 @@ def point(name: str) -> None:
     _passed[name] += 1
     if _passed[name] == int(count or 1):
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def clock_error() -> timedelta:
+    """How far the process's clock is ahead."""
+    file = os.environ.get("BALAS_CLOCK")
+    return timedelta(seconds=float(Path(file).read_text())) if file else timedelta(0)

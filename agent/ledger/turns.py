@@ -22,6 +22,9 @@ from agent.ledger.schema import turn as table
 from agent.ledger.statements import at, change, insert_row, where
 from messaging.types import ContactKey, InboundMessage
 
+LEASE = timedelta(seconds=30)
+"""How long a turn stays its worker's without a sign of life; another takes it over after that."""
+
 _RUNNING = select(table).where(where(table, "platform", "contact"), table.c.state == "running")
 _LAST = (
     select(table.c.state, table.c.restarts)

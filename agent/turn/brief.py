@@ -17,9 +17,6 @@ from agent.turn.answering import Memory
 from agent.turn.gate import Spent
 from messaging.types import ContactKey
 
-LEASE = timedelta(seconds=30)
-"""How long a turn stays ours without a sign of life; another worker takes it over after that."""
-
 
 @dataclass(frozen=True, slots=True)
 class Brief:
@@ -48,7 +45,7 @@ def begin(
 
     `None` when nothing is to be answered yet, or when somebody else is at it.
     """
-    claim = turns.claim(connection, key, owner, now, LEASE, quiet)
+    claim = turns.claim(connection, key, owner, now, turns.LEASE, quiet)
     if not isinstance(claim, Claim):
         return None
     recent = history.recent(connection, key, lines)

@@ -28,7 +28,7 @@ from agent.ledger.knowledge import note_gap
 from agent.ledger.turns import Claim, Committed, Result
 from agent.turn import brief, gate, handover
 from agent.turn.answering import Answering, Draft, Question
-from agent.turn.brief import LEASE, Brief
+from agent.turn.brief import Brief
 from agent.turn.language import detect
 from agent.turn.listen import Heard, Listener
 from agent.turn.reply import Reply, ReplyWriter
@@ -107,10 +107,10 @@ class Turns:
 
     async def _keep_lease(self, turn: str) -> None:
         while True:
-            await asyncio.sleep(LEASE.total_seconds() / 3)
+            await asyncio.sleep(turns.LEASE.total_seconds() / 3)
             try:
                 await self._database.write(
-                    lambda connection: turns.renew(connection, turn, self._owner, self._clock() + LEASE)
+                    lambda connection: turns.renew(connection, turn, self._owner, self._clock() + turns.LEASE)
                 )
             except LeaseLost:
                 log.warning("lease_lost", turn=turn)

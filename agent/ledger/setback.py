@@ -1,0 +1,56 @@
+"""Times that lie ahead because the clock was ahead when they were written: nothing may wait for them."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, select, update
+
+from agent.ledger import contacts
+from agent.ledger.outbound import OPEN
+from agent.ledger.schema import inbound, outbound, turn
+from agent.ledger.statements import at
+from messaging.types import ContactKey
+
+_NEWEST = 10_000
+"""Among so many messages those are looked for that wait: a message that waits has just arrived."""
+
+_WAITING = (
+    update(inbound)
+    .where(
+        inbound.c.n > select(func.coalesce(func.max(inbound.c.n), 0)).scalar_subquery() - _NEWEST,
+        inbound.c.state == "waiting",
+        inbound.c.received_at > at("latest"),
+    )
+    .values(received_at=at("now"))
+    .returning(inbound.c.platform, inbound.c.contact)
+)
+_LEASED = (
+    update(turn)
+    .where(turn.c.state == "running", turn.c.lease_until > at("latest_lease"))
+    .values(lease_until=at("lease"))
+    .returning(turn.c.platform, turn.c.contact)
+)
+_POSTPONED = (
+    update(outbound)
+    .where(outbound.c.state.in_(OPEN), outbound.c.next_attempt_at > at("latest"))
+    .values(next_attempt_at=at("now"))
+    .returning(outbound.c.platform, outbound.c.contact)
+)
+
+
+def mend(connection: Connection, now: datetime, *, lease: timedelta, tolerance: timedelta) -> set[ContactKey]:
+    """Bring what lies more than `tolerance` ahead of its latest possible time back to now; the contacts that it concerned.
+
+    Messages that wait count as just received, a lease lasts `lease` from now, a delivery is tried again. Order is kept:
+    it is that of arrival, never of times.
+    """
+    times = {
+        "at_now": now,
+        "at_latest": now + tolerance,
+        "at_lease": now + lease,
+        "at_latest_lease": now + lease + tolerance,
+    }
+    rows = [row for statement in (_WAITING, _LEASED, _POSTPONED) for row in connection.execute(statement, times)]
+    keys = {ContactKey(row.platform, row.contact) for row in rows}
+    for key in keys:
+        contacts.set_columns(connection, key, wake_at=now)
+    return keys

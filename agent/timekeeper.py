@@ -1,0 +1,58 @@
+"""Whether the clock was set back, and what must be done about it."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from agent.ledger import setback
+from agent.ledger.database import Database
+
+log = structlog.get_logger()
+
+NOTICED = timedelta(seconds=2)
+"""A clock that is this much behind where it should be was set back; a smaller difference is waited for."""
+
+LONGEST = timedelta(minutes=15)
+"""Longer than anything is put off (a delivery: five minutes): what lies further ahead was written with another clock."""
+
+
+class Timekeeper:
+    """Compares the clock with one that is never set. Both are looked at every few seconds."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], datetime],
+        *,
+        lease: timedelta,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._lease = lease
+        self._monotonic = monotonic
+        self._last: tuple[datetime, float] | None = None
+
+    async def look(self) -> None:
+        """Mend the ledger's times if the clock was set back since the last look, or, at the first, before.
+
+        Raises `LedgerUnavailable`; then the next look does it.
+        """
+        now, ticks = self._clock(), self._monotonic()
+        if self._last is None:
+            await self._mend(now, LONGEST)
+        else:
+            expected = self._last[0] + timedelta(seconds=ticks - self._last[1])
+            if expected - now > NOTICED:
+                log.warning("clock_set_back", seconds=round((expected - now).total_seconds(), 1))
+                await self._mend(now, timedelta(seconds=1))
+        self._last = now, ticks
+
+    async def _mend(self, now: datetime, tolerance: timedelta) -> None:
+        mended = await self._database.write(
+            lambda connection: setback.mend(connection, now, lease=self._lease, tolerance=tolerance)
+        )
+        if mended:
+            log.warning("times_mended", contacts=len(mended))
