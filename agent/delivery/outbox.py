@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import Connection
 
 from actions.action import ChangeTags, CloseConversation, Comment, SetLifecycle, UpdateContact
-from agent.delivery import retry, window
+from agent.delivery import retry, traces, window
 from agent.delivery.tasks import Assign, OpenConversation
 from agent.faults import point
 from agent.ledger import broadcasts, contacts, outbound, patience
@@ -161,12 +161,10 @@ class Outbox:
 
     async def _find(self, delivery: Delivery, content: Outbound) -> str | None:
         """The platform's id of a message like ours that is not one we already know of."""
-        messages = await self._platform.messages(delivery.contact, since=delivery.created_at)
+        messages = await self._platform.messages(delivery.contact, since=traces.since(delivery.created_at))
         known = await self._database.read(lambda connection: outbound.known_message_ids(connection, delivery.contact))
-        for message in messages:
-            if message.direction == "outgoing" and message.id not in known and _same(message.content, content):
-                return message.id
-        return None
+        ours = (message.id for message in messages if traces.is_ours(message, content, delivery.created_at, known))
+        return next(ours, None)
 
     async def _mark(
         self,
@@ -223,10 +221,3 @@ class Outbox:
             case _:
                 assert_never(content)
         return None
-
-
-def _same(listed: Outbound | None, ours: Outbound) -> bool:
-    """Whether a message on the platform is what we sent; a template is listed with its components, whichever way it was given."""
-    if isinstance(listed, Template) and isinstance(ours, Template):
-        return (listed.name, listed.language, listed.texts) == (ours.name, ours.language, ours.texts)
-    return listed == ours

@@ -1,14 +1,17 @@
 """The platform misbehaves, customers write at the wrong moment: the same reply, once, in order."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from messaging.sandbox.faults import FaultName
+from messaging.sandbox.records import Contact
 from tests.acceptance.shop import shop
 from tests.acceptance.stub_model import Answer, Asked
 from tests.acceptance.world import World, world
+from tests.qris.codes import STATIC
 
 LOOPBACK = {"allow_private": ["127.0.0.1"]}
 
@@ -50,6 +53,40 @@ async def test_a_platform_that_times_out_after_sending_is_asked_before_sending_a
         await here.settled(6)
         assert len(here.sandbox.sent(budi)) == 1
         assert any("delivery_found" in line for line in here.log)
+
+
+async def test_what_the_platform_lists_in_its_own_words_is_still_found(tmp_path: Path) -> None:
+    payments = {"qris": {"payload": STATIC}}
+    async with world(tmp_path, model={"name": "offline"}, payments=payments) as here:
+        here.config["messaging"] |= {"timeout": "1s"}
+        here.sandbox.fault("drop_answer", times=2, seconds=3)
+        await here.start()
+        budi = here.sandbox.phone("+6281234567802")
+        here.sandbox.say(budi, "bayar 50rb")
+        image = await _rewritten(here, budi, 0)
+        caption = await _rewritten(here, budi, 1)
+        async with asyncio.timeout(30):
+            while sum("delivery_found" in line for line in here.log) < 2:
+                await asyncio.sleep(0.05)
+        await here.settled(3)
+        assert [message.id for message in here.sandbox.sent(budi)] == [image, caption]
+
+
+async def _rewritten(here: World, contact: Contact, position: int) -> int:
+    """Wait for the message at a position, and let the platform list it as platforms do: trimmed, the file under its own address."""
+    async with asyncio.timeout(30):
+        while len(here.sandbox.sent(contact)) <= position:
+            await asyncio.sleep(0.01)
+    message = here.sandbox.sent(contact)[position]
+    content = dict(message.content)
+    if "text" in content:
+        content["text"] = " ".join(str(content["text"]).split())
+    else:
+        attachment = dict(content["attachment"])
+        name = attachment["url"].rpartition("/")[2]
+        content["attachment"] = attachment | {"url": f"https://cdn.example/2026/{name}.png?signature=1"}
+    here.sandbox.state.messages.keep(replace(message, content=content))
+    return message.id
 
 
 async def test_a_question_that_lands_while_the_model_thinks_is_answered_with_the_first(tmp_path: Path) -> None:
