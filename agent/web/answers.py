@@ -5,12 +5,15 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from actions.redaction import Redactor
 from agent.app import Agent
 from agent.config.secrets import secret_values
+from agent.ledger import contacts
+from agent.ledger.contacts import ContactState
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -38,6 +41,16 @@ def agent_of(request: Request) -> Agent:
     """The agent that this server runs."""
     agent: Agent = request.app.state.agent
     return agent
+
+
+def contact_named(connection: Connection, name: str) -> ContactState:
+    """The contact that an owner means by an id, `platform:id`, a phone number or an e-mail. Raises: `NotFound`, `BadRequest`."""
+    found = contacts.find(connection, name)
+    if not found:
+        raise NotFound(f"no contact {name!r}; give an id, platform:id, a phone number or an e-mail")
+    if len(found) > 1:
+        raise BadRequest(f"{name!r} is {', '.join(str(state.key) for state in found)}; give platform:id")
+    return found[0]
 
 
 def guarded(endpoint: Endpoint) -> Endpoint:

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from agent.web import broadcasts, conversations, dead, knowledge, payments, turns
+from agent.web import broadcasts, conversations, dead, followups, knowledge, payments, turns
 from agent.web.answers import Json, guarded
 from agent.web.operations import Operation, document, routes_of
 
@@ -13,6 +13,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *turns.OPERATIONS,
     *dead.OPERATIONS,
     *payments.OPERATIONS,
+    *followups.OPERATIONS,
     *knowledge.OPERATIONS,
     *broadcasts.OPERATIONS,
 )

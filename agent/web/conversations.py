@@ -18,7 +18,7 @@ from agent.ledger.history import Line
 from agent.ledger.outbound import Delivery
 from agent.ledger.payments import Payment
 from agent.ledger.status import TurnSummary
-from agent.web.answers import BadRequest, Json, NotFound, agent_of
+from agent.web.answers import BadRequest, Json, NotFound, agent_of, contact_named
 from agent.web.operations import Body, Operation, body_of, number_of
 from messaging.formatting import for_channel
 from messaging.splitting import limit_of, split
@@ -178,14 +178,8 @@ async def _reply(request: Request) -> Response:
 
 
 def _named(connection: Connection, request: Request) -> ContactState:
-    """The contact that the path names. Raises: `NotFound`, `BadRequest`."""
-    name = request.path_params["contact"]
-    found = contacts.find(connection, name)
-    if not found:
-        raise NotFound(f"no contact {name!r}; give an id, platform:id, a phone number or an e-mail")
-    if len(found) > 1:
-        raise BadRequest(f"{name!r} is {', '.join(str(state.key) for state in found)}; give platform:id")
-    return found[0]
+    """The contact that the path names."""
+    return contact_named(connection, request.path_params["contact"])
 
 
 def _locked(connection: Connection, request: Request) -> ContactKey:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import httpx
 import pytest
 
 from agent.ledger import payments
@@ -273,3 +274,42 @@ async def test_a_promise_that_cannot_be_kept_is_left_to_colleagues(tmp_path: Pat
         assert await ended(here, within=30) == [("skipped", "a human answers (Rina Hartono)")]
         assert "asked to be reminded now" in await noted(here, budi)
         assert len(all_texts(here, budi)) == 1
+
+
+async def test_the_owners_tools_promise_list_and_call_off(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        here.config["server"]["api_token"] = "api-token-of-this-test"
+        await here.start()
+        budi = budi_in(here)
+        here.sandbox.say(budi, "harga kopi susu berapa?")
+        await here.texts(budi)
+        headers = {"Authorization": "Bearer api-token-of-this-test"}
+        async with httpx.AsyncClient(base_url=f"{here.url}/api/v1", headers=headers, timeout=20) as client:
+            refused = [
+                ({"contact": "+6281234567802", "when": "kapan-kapan", "text": "x"}, 400, "names no day and hour"),
+                ({"contact": "+6281234567802", "when": "2020-01-01T09:00:00Z", "text": "x"}, 400, "has passed"),
+                ({"contact": "+6281234567802", "when": "2090-01-01T09:00:00Z", "text": "x"}, 400, "days ahead"),
+                ({"contact": "nobody", "when": "besok", "text": "x"}, 404, "no contact 'nobody'"),
+                ({"contact": "+6281234567802", "when": "besok"}, 400, "text: Field required"),
+            ]
+            for body, status, why in refused:
+                answer = await client.post("/followups", json=body)
+                assert (answer.status_code, why in answer.json()["error"]) == (status, True), answer.text
+
+            later = (
+                await client.post("/followups", json={"contact": str(budi.id), "when": "3 jam lagi", "text": "Nanti"})
+            ).json()
+            soon = (datetime.now(UTC) + timedelta(seconds=3)).isoformat()
+            await client.post("/followups", json={"contact": str(budi.id), "when": soon, "text": "Pesanan siap"})
+            listed = (await client.get("/followups", params={"contact": "+6281234567802"})).json()["followups"]
+            assert [each["text"] for each in listed] == ["Pesanan siap", "Nanti"]
+            assert (await client.delete(f"/followups/{later['id']}")).json()["state"] == "cancelled"
+            assert (await client.delete(f"/followups/{later['id']}")).status_code == 404
+            assert (await here.texts(budi, count=2))[-1] == "Pesanan siap"
+            await ended(here, 2)
+            done = (await client.get("/followups", params={"state": "sent,cancelled"})).json()["followups"]
+            assert {(each["text"], each["state"]) for each in done} == {
+                ("Pesanan siap", "sent"),
+                ("Nanti", "cancelled"),
+            }
+            assert (await client.get("/followups", params={"state": "late"})).status_code == 400
