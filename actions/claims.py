@@ -101,6 +101,7 @@ _GENERAL: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 )
 
 _SAID_HANDOVER = _compiled(_HANDOVER)
+_PASSED_ON = re.compile(r"\b(?:teruskan|sampaikan|pass|forward|refer)|\b(?:will|akan|segera)\b", re.IGNORECASE)
 
 _MYSELF = re.compile(r"\b(?:saya|aku|gue|kami|kita|I|we|I've|we've|my|me)\b", re.IGNORECASE)
 # The word of the reply and the word of the API for one state; both are looked for as parts of words.
@@ -213,7 +214,7 @@ def _general(clause: str, actions: Iterable[Action], done: Iterable[Action], sta
             proven = (
                 _is_paid(actions, done, states)
                 if kind == "payment"
-                else any(_bears_out(kind, action) for action in done)
+                else any(_bears_out(kind, action, match[0]) for action in done)
             )
             return None if proven else Claim(match[0].strip(), kind)
     return None
@@ -226,7 +227,9 @@ def _is_paid(actions: Iterable[Action], done: Iterable[Action], states: Sequence
     return _names(states, _PAID) and all(action.name != "check_payment" for action in actions)
 
 
-def _bears_out(kind: Kind, action: Action) -> bool:
+def _bears_out(kind: Kind, action: Action, said: str) -> bool:
+    """A note for colleagues passes something on; it brings nobody into the conversation."""
     if kind == "handover":
-        return getattr(action, "builtin", None) in ("hand_over", "comment")
+        builtin = getattr(action, "builtin", None)
+        return builtin == "hand_over" or (builtin == "comment" and _PASSED_ON.search(said) is not None)
     return kind == "report" or not getattr(action, "reads", False)

@@ -66,9 +66,22 @@ def unsay(connection: Connection, key: ContactKey, turns: Sequence[str]) -> None
 def recent(connection: Connection, key: ContactKey, limit: int) -> list[Line]:
     """The newest `limit` lines, oldest first."""
     rows = connection.execute(_RECENT, {**_at(key), "at_limit": limit}).all()
-    return [
+    lines = [
         Line(row.author, row.text, row.at, tuple(row.attachments), row.turn, row.message_id) for row in reversed(rows)
     ]
+    return _as_said(lines)
+
+
+def _as_said(lines: list[Line]) -> list[Line]:
+    """A human's word is written down at once, what the customer had asked before it only when its turn ends: put that first."""
+    for position in reversed(range(len(lines) - 1)):
+        if lines[position].author != "human":
+            continue
+        human, later = lines[position], position + 1
+        while later < len(lines) and lines[later].author == "contact" and lines[later].at < human.at:
+            lines[later - 1], lines[later] = lines[later], human
+            later += 1
+    return lines
 
 
 def said(connection: Connection, key: ContactKey, limit: int = 500) -> list[str]:

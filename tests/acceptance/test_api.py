@@ -110,7 +110,7 @@ async def test_a_reply_by_api_is_a_humans_word(tmp_path: Path) -> None:
         await here.settled()
         assert len(here.sandbox.sent(budi)) == 2
         whole = await _json(client, "GET", f"/conversations/{PHONE}")
-        assert [line["author"] for line in whole["messages"]] == ["human", "contact", "human", "human"]
+        assert [line["author"] for line in whole["messages"]] == ["contact", "human", "human", "human"]
         here.sandbox.close(budi)
         await here.settled(0.3)
         asked = here.sandbox.say(budi, "siapa yang cek tadi?")

@@ -128,6 +128,7 @@ def test_a_receipt_bears_a_claim_out(text: str, receipt: str) -> None:
     ("text", "receipt", "kind"),
     [
         ("Pesanan sudah saya batalkan.", "get_order", "declared"),
+        ("Sebentar ya, saya sambungkan ke tim kami.", "comment", "handover"),
         ("Alamatnya sudah saya ubah.", "get_order", "act"),
         ("Pembayaran sudah kami terima.", "send_qris", "payment"),
         ("Pembayaran sudah kami terima.", "get_order", "payment"),

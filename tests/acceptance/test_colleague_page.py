@@ -1,0 +1,62 @@
+"""The colleague at the sandbox's page, in a real Chromium, and the agent as a real process behind it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from playwright.async_api import async_playwright, expect
+
+from tests.acceptance.world import world
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH; on Debian: apt-get install chromium"),
+]
+
+
+async def test_a_colleague_takes_over_from_the_page_and_gives_back(tmp_path: Path) -> None:
+    async with world(tmp_path) as here, async_playwright() as playwright:
+        await here.start()
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--headless"])
+        context = await browser.new_context(locale="en-GB", viewport={"width": 1400, "height": 900})
+        page = await context.new_page()
+        page.set_default_timeout(20_000)
+        await page.goto(here.sandbox.url)
+        words, theirs = page.get_by_label("Type a message"), page.locator(".bubble:not(.mine) .words")
+
+        async def ask(text: str) -> None:
+            await words.fill(text)
+            await page.keyboard.press("Enter")
+            await expect(page.locator(".bubble.mine").last).to_contain_text(text)
+
+        await ask("buka jam berapa?")
+        await expect(theirs).to_have_text(["Jawaban untuk: buka jam berapa?"], timeout=20_000)
+
+        await page.get_by_label("Reply as a human").fill("Saya Ayu, saya bantu.")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".bubble.human")).to_contain_text("Saya Ayu")
+        await page.get_by_role("button", name="Take over").click()
+        await expect(page.locator(".badge.person")).to_be_visible()
+        await here.settled(0.5)
+        await ask("besok buka?")
+        await here.settled(2)
+        assert len(here.sandbox.sent(1)) == 1, "a human has it"
+
+        await page.locator("#colleague-unassign").click()
+        await expect(page.locator(".badge.person")).to_have_count(0)
+        await here.settled(0.5)
+        await ask("kalau minggu?")
+        await expect(theirs.last).to_have_text("Jawaban untuk: kalau minggu?", timeout=20_000)
+
+        await page.get_by_label("Reply as a human").fill("Minggu tutup ya.")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".bubble.human").last).to_contain_text("Minggu tutup")
+        await here.settled(1)
+        await page.get_by_role("button", name="Close conversation").click()
+        await page.get_by_role("button", name="Reopen").click()
+        await here.settled(0.5)
+        await ask("oke, senin?")
+        await expect(theirs.last).to_have_text("Jawaban untuk: oke, senin?", timeout=20_000)
+        assert "was closed" in here.model.asked[-1].system
+        await browser.close()
