@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 
 from agent.errors import InputError
@@ -56,13 +57,9 @@ def read_csv(path: Path, country: str) -> CsvFile:
     Raises:
         InputError: it cannot be read, or has no column that says who somebody is.
     """
-    lines = _text(path).splitlines(keepends=True)
-    header = lines[0] if lines else ""
-    delimiter = max(_DELIMITERS, key=header.count)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     found: CsvFile | None = None
     seen: dict[str, int] = {}
-    for line, cells in _numbered(reader, path):
+    for line, cells in _records(path):
         if found is None:
             found = CsvFile(path, tuple(cell.strip().casefold() for cell in cells))
             _check_columns(found)
@@ -84,13 +81,16 @@ def _text(path: Path) -> str:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _numbered(reader: "Iterator[list[str]]", path: Path) -> Iterator[tuple[int, list[str]]]:
+def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Every record with the line it begins on; a quoted cell may go over several lines."""
+    text = _text(path)
+    header = text.partition("\n")[0]
+    reader = csv.reader(StringIO(text, newline=""), delimiter=max(_DELIMITERS, key=header.count), strict=True)
     begins = 1
     try:
         for cells in reader:
             yield begins, cells
-            begins = reader.line_num + 1  # type: ignore[attr-defined]
+            begins = reader.line_num + 1
     except csv.Error as error:
         raise InputError(f"{path}:{begins}: {error}; a cell that begins with a quote must end with one") from None
 

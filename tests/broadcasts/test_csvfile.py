@@ -41,7 +41,7 @@ def test_any_usual_delimiter_will_do(tmp_path: Path, delimiter: str) -> None:
 
 
 def test_byte_order_mark_blank_lines_and_cells_over_several_lines_keep_the_count(tmp_path: Path) -> None:
-    text = '\ufeffphone,note\r\n081234567801,"dua\r\nbaris"\r\n\r\n081234567802,x\r\n'
+    text = '\ufeffphone,note\r\n081234567801,"dua\u2028\r\nbaris"\r\n\r\n081234567802,x\r\n'
     assert rows(tmp_path, text) == [(2, "phone:+6281234567801"), (5, "phone:+6281234567802")]
 
 
