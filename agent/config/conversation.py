@@ -108,6 +108,13 @@ class ConversationSettings(Settings):
         le=1000,
         description="Messages of the conversation that the model sees, the newest ones.",
     )
+    pacing: Duration = Field(
+        default=timedelta(0),
+        le=timedelta(seconds=1),
+        description="How long a character takes to type: the further messages of one reply come that much later each, at most 10s. "
+        "0s sends them at once.",
+        examples=["0s", "0.02s"],
+    )
     handover: HandoverSettings = Field(default_factory=HandoverSettings, description="When and how a human takes over.")
     hours: Hours | None = Field(
         default=None,

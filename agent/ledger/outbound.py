@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, update
@@ -10,7 +10,10 @@ from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, upda
 from agent.ledger.codec import BROADCAST, Deliverable, lane, pack, unpack
 from agent.ledger.schema import outbound as table
 from agent.ledger.statements import at, change, insert_new, where
-from messaging.types import ContactKey
+from messaging.types import ContactKey, Text
+
+LONGEST_PAUSE = timedelta(seconds=10)
+"""However long a text is, nobody waits longer than this for the next part of a reply."""
 
 OPEN = ("pending", "sending", "uncertain")
 
@@ -108,12 +111,17 @@ def add(
     turn: str | None = None,
     own_lane: str | None = None,
     send_at: datetime | None = None,
+    pacing: timedelta = timedelta(0),
 ) -> None:
     """Queue deliveries of a contact. Their ids are `prefix/0`, `prefix/1` …: adding twice adds once.
 
-    They are sent from `send_at` on, else at once. In a lane of their own they wait for nothing else, and nothing for them.
+    They are sent from `send_at` on, else at once; with `pacing`, each text that follows a message as much later as typing it
+    takes at that time per character. In a lane of their own they wait for nothing else, and nothing for them.
     """
+    spoken, start = timedelta(0), send_at or now
     for position, content in enumerate(contents):
+        if position and isinstance(content, Text):
+            spoken += min(len(content.text) * pacing, LONGEST_PAUSE)
         insert_new(
             connection,
             table,
@@ -125,7 +133,7 @@ def add(
             payload=pack(content),
             state="pending",
             attempts=0,
-            next_attempt_at=send_at or now,
+            next_attempt_at=start + spoken if lane(content) == "message" else start,
             created_at=now,
             turn=turn,
         )

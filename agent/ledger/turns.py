@@ -198,6 +198,7 @@ class Result:
     tokens: int = 0
     cost: float = 0.0
     restart_allowed: bool = False
+    pacing: timedelta = timedelta(0)  # per character, between the messages
 
 
 Committed = Literal["done", "abandoned", "held"]
@@ -238,7 +239,14 @@ def commit(
     if result.contact_columns.get("opted_out_at") is not None:
         outbound.withdraw(connection, key, "the contact opted out")
     outbound.add(
-        connection, key, claim.turn, contents, now=now, channel=channel.id if channel else None, turn=claim.turn
+        connection,
+        key,
+        claim.turn,
+        contents,
+        now=now,
+        channel=channel.id if channel else None,
+        turn=claim.turn,
+        pacing=result.pacing,
     )
     contacts.anticipate(connection, key, contents)
     if result.confirmation_settled or silenced:

@@ -59,6 +59,14 @@ _ENGLISH = frozenset(
     """.split()
 )
 _MALAY_PHRASES = ("macam mana", "boleh tak", "nak tanya", "ada tak", "apa khabar", "terima kasih ya", "pukul berapa")
+# Said in every language here: they keep the language of a conversation, though they may begin one.
+_COURTESY = re.compile(
+    r"\b(?:thank(?:s| you|u)?(?: (?:so|very) much| a lot)?|thx|tq|ty|sorry|please|pls|plis|ok(?:ay|e)?|sip|hi|hai|hey|hello|halo|bye)\b"
+)
+# Whoever uses one of these speaks Indonesian or Malay, however many English words stand around it.
+_PARTICLES = frozenset(
+    "kak kaka bang mas mbak min gan sis dong donk deh sih kok koq nya ya yah yuk nih tuh lah pun je kan".split()
+)
 _LOAN = frozenset(
     "order delivery refund cancel cash size payment sale tracking open in on me a to so no us up all one".split()
 )
@@ -69,7 +77,7 @@ def detect(text: str, previous: str | None = None) -> str:
 
     A text that does not decide (a number, a name, "ok") keeps `previous`; changing the language needs more than one loan word.
     """
-    words = _words(text)
+    words = _words(text, keeping=previous is None)
     scores = _scores(words)
     best = max(scores.values())
     if best == 0:
@@ -83,9 +91,10 @@ def detect(text: str, previous: str | None = None) -> str:
     return next(language for language in ("id", "ms", "en") if scores[language] == best)
 
 
-def _words(text: str) -> list[str]:
+def _words(text: str, *, keeping: bool) -> list[str]:
+    """The words of a text, `keeping` those of courtesy or not."""
     folded = unicodedata.normalize("NFKC", text).lower().replace("’", "'")
-    return _WORD.findall(folded)
+    return _WORD.findall(folded if keeping else _COURTESY.sub(" ", folded))
 
 
 def _scores(words: list[str]) -> dict[str, float]:
@@ -103,4 +112,5 @@ def _needed(words: list[str], previous: str, scores: dict[str, float]) -> float:
     between_siblings = previous != "en" and scores["en"] < max(scores["id"], scores["ms"])
     if between_siblings:
         return 3.0 if len(words) < 6 else 2.0
-    return 2.0 if len(words) < 4 else 1.0
+    mixed = 3.0 if previous != "en" and _PARTICLES.intersection(words) else 0.0
+    return mixed + (2.0 if len(words) < 4 else 1.0)

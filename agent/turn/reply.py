@@ -118,8 +118,7 @@ class ReplyWriter:
                 reply.shown.append(f"[{filename}]")
                 self.say(reply, caption or "", channel)
             case SendQuickReplies(title, replies):
-                reply.contents.append(QuickReplies(title, replies))
-                reply.shown.append(f"{title} [{' | '.join(replies)}]")
+                self._offer(reply, title, replies, channel)
             case ScheduleFollowUp(due, text):
                 followup = FollowUp(f"{name}-followup", key, due, text, None, {}, self._clock())
                 reply.followups.append(followup)
@@ -133,6 +132,18 @@ class ReplyWriter:
                 reply.contents.append(request)
             case HandOver():
                 pass  # the turn does it, with a summary of everything
+
+    def _offer(self, reply: Reply, title: str, replies: tuple[str, ...], channel: Channel | None) -> None:
+        """Answers to choose from; the history shows them as the customer sees them, so that "2" can be understood."""
+        from messaging.choices import numbered, takes_quick_replies
+        from messaging.formatting import for_channel
+
+        source = channel.source if channel is not None else None
+        if not takes_quick_replies(source):
+            self.say(reply, numbered(title, replies), channel)
+            return
+        reply.contents.append(QuickReplies(for_channel(title, source), replies))
+        reply.shown.append(f"{title} [{' | '.join(replies)}]")
 
     def _remember(self, reply: Reply, key: ContactKey, told: Mapping[str, str], turn: str) -> None:
         reply.also.append(lambda connection: facts.learn(connection, key, told, turn, self._clock()))

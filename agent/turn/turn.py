@@ -264,6 +264,7 @@ class Turns:
             tokens=log_of_steps.tokens,
             cost=log_of_steps.cost,
             restart_allowed=may_restart and not draft.effects,
+            pacing=self._settings.conversation.pacing,
         )
 
     async def _fixed(self, claim: Claim, verdict: gate.Say) -> Result:
