@@ -18,6 +18,7 @@ from agent.ledger.database import SqliteDatabase
 from messaging.sandbox.records import Contact
 from tests.acceptance.desk import noted
 from tests.acceptance.world import World, world
+from tests.postgres import Postgres
 from tests.qris.codes import STATIC
 
 OFFLINE = {"name": "offline"}
@@ -313,3 +314,18 @@ async def test_the_owners_tools_promise_list_and_call_off(tmp_path: Path) -> Non
                 ("Nanti", "cancelled"),
             }
             assert (await client.get("/followups", params={"state": "late"})).status_code == 400
+
+
+@pytest.mark.postgres
+async def test_workers_follow_up_once_and_far_ones_wait_in_the_ledger(
+    tmp_path: Path, postgres_server: Postgres
+) -> None:
+    rules = [{**NUDGE, "after": "3s"}, {**NUDGE, "name": "nanti", "after": "20s", "text": "Masih di sini"}]
+    storage = postgres_server.database("follows_up")
+    async with world(tmp_path, storage=storage, workers=True, followups={"rules": rules}) as here:
+        await here.start_with_workers(2)
+        budi = budi_in(here)
+        here.sandbox.say(budi, "harga kopi susu berapa?")
+        assert (await here.texts(budi, count=3, within=90))[1:] == ["Jadi, Budi?", "Masih di sini"]
+        await here.settled(3)
+        assert len(all_texts(here, budi)) == 3
