@@ -1,6 +1,6 @@
 """How well passages are found, beside plain BM25 over words.
 
-    python -m bench.retrieval FOLDER                       every question set in a folder
+    python -m bench.retrieval [FOLDER]                     every question set in a folder, by default ../shared/data/retrieval
     python -m bench.retrieval --docs FILE --queries FILE   one set of your own, as JSON Lines
 
 A question set is a JSON file `{"lang", "docs": [{"id", "title", "text"}], "queries": [{"id", "text", "rel": [id]}], "far": [text]}`;
@@ -32,6 +32,9 @@ from knowledge.library import Library, top
 from knowledge.loaders import plain
 from knowledge.passage import Document
 from knowledge.splitter import split
+
+SETS = Path(__file__).parents[2] / "shared/data/retrieval"
+"""Question sets lie beside the project: their licences are not ours."""
 
 Search: TypeAlias = Callable[[str, int], list[tuple[str, float]]]
 Docs: TypeAlias = Sequence[Mapping[str, str]]
@@ -156,14 +159,14 @@ def table(sets: Mapping[str, Mapping[str, Any]]) -> Table:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.retrieval", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, help="folder with question sets")
+    parser.add_argument("folder", nargs="?", type=Path, default=SETS, help="folder with question sets")
     parser.add_argument("--docs", type=Path, help="documents of your own, JSON Lines")
     parser.add_argument("--queries", type=Path, help="questions of your own, JSON Lines")
     chosen = parser.parse_args(arguments)
     sets: dict[str, Mapping[str, Any]] = {}
     if chosen.docs and chosen.queries:
         sets[chosen.queries.stem] = own_set(chosen.docs, chosen.queries)
-    elif chosen.folder and chosen.folder.is_dir():
+    elif chosen.folder.is_dir():
         read = ((path.stem, load_set(path)) for path in sorted(chosen.folder.glob("*.json")))
         sets.update((name, task) for name, task in read if task)
     if not sets:
