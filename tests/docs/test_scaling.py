@@ -1,0 +1,125 @@
+"""The examples of docs/scaling.md name processes, commands and options that exist."""
+
+import configparser
+import re
+import shlex
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from ruamel.yaml import YAML
+
+from agent.app import GRACE
+from agent.cli.commands import find
+from agent.config import examine_text
+
+PAGE = (Path(__file__).parents[2] / "docs" / "scaling.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+
+
+def blocks(kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+
+
+def units() -> dict[str, configparser.ConfigParser]:
+    found = {}
+    for block in blocks("ini"):
+        parser = configparser.ConfigParser(interpolation=None)
+        parser.optionxform = str  # type: ignore[assignment,method-assign]
+        parser.read_string(block)
+        found[re.match(r"# \S*/([a-z-]+)@?\.service", block)[1]] = parser  # type: ignore[index]
+    return found
+
+
+def compose() -> dict[str, Any]:
+    (block,) = (block for block in blocks("yaml") if block.startswith("services:"))
+    found: dict[str, Any] = YAML(typ="safe").load(block)
+    return found
+
+
+def commands() -> list[str]:
+    of_units = [unit["Service"]["ExecStart"].replace("%i", "8080") for unit in units().values()]
+    return of_units + [
+        one["command"] for one in compose()["services"].values() if "balas" in one.get("command", "")[:5]
+    ]
+
+
+@pytest.mark.parametrize("line", [line for line in commands() if "bin/chroma" not in line])
+def test_the_commands_are_understood(line: str) -> None:
+    program, name, *words = shlex.split(line)
+    assert Path(program).name == "balas"
+    command = find(name)
+    assert command is not None
+    module, _, attribute = command.target.partition(":")
+    app = typer.Typer(add_completion=False)
+    app.command(name=name)(getattr(import_module(module), attribute))
+    typer.main.get_command(app).make_context(name, words)
+
+
+def test_chroma_has_the_options_that_are_given() -> None:
+    line = units()["balas-chroma"]["Service"]["ExecStart"]
+    program, *words = shlex.split(line)
+    chroma = Path(sys.executable).with_name(Path(program).name)
+    shown = subprocess.run([chroma, words[0], "--help"], capture_output=True, text=True, check=True).stdout
+    assert all(f"{word} <" in shown for word in words if word.startswith("--"))
+
+
+def test_the_units_are_web_worker_and_chroma_and_may_finish_their_turns() -> None:
+    assert units().keys() == {"balas-web", "balas-worker", "balas-chroma"}
+    for name in ("balas-web", "balas-worker"):
+        service = units()[name]["Service"]
+        assert float(service["TimeoutStopSec"]) > GRACE.total_seconds()
+        assert service["WorkingDirectory"] == "/srv/balas"
+
+
+def test_compose_has_every_service_and_they_refer_to_each_other() -> None:
+    found = compose()
+    services = found["services"]
+    assert services.keys() == {"db", "chroma", "web", "worker", "proxy"}
+    assert services["web"]["deploy"]["replicas"] == 2
+    assert services["worker"]["deploy"]["replicas"] >= 2
+    assert float(services["worker"]["stop_grace_period"].rstrip("s")) > GRACE.total_seconds()
+    for one in services.values():
+        assert set(one.get("depends_on", ())) <= services.keys()
+        assert {volume.partition(":")[0] for volume in one.get("volumes", ())} <= found["volumes"].keys()
+    port = shlex.split(services["web"]["command"])[-1]
+    assert services["proxy"]["command"].endswith(f"web:{port}")
+
+
+def test_the_image_is_made_as_the_makefile_makes_the_environment() -> None:
+    (image,) = blocks("dockerfile")
+    assert "RUN make .venv/.ready" in image
+    assert "READY  := $(VENV)/.ready" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_the_settings_fit_the_services() -> None:
+    (block,) = (block for block in blocks("yaml") if block.startswith("storage:"))
+    examined = examine_text(f"name: A\ninstructions: B\n{block}", environment={"DB_PASSWORD": "x"})
+    assert examined.errors == ()
+    assert examined.config is not None
+    assert examined.config.workers
+    services = compose()["services"]
+    assert examined.config.storage_url.partition("@")[2] == f"db/{services['db']['environment']['POSTGRES_DB']}"
+    assert str(examined.config.knowledge.chroma.url).startswith("http://chroma:")
+
+
+def test_the_processes_follow_from_the_measured_costs() -> None:
+    """The table of processes is the arithmetic of the table of costs."""
+    web, worker = (int(re.search(rf"CPU of {who} \| (\d+) ms", PAGE)[1]) for who in ("the web process", "a worker"))  # type: ignore[index]
+    rates = row("messages a second")
+    needed = {"web processes": web, "workers": worker}
+    for name, cost in needed.items():
+        assert row(name) == [max(2, -(-rate * cost // 700)) for rate in rates]
+    processes = [a + b for a, b in zip(row("web processes"), row("workers"), strict=True)]
+    assert row("connections") == [13 * each for each in processes]
+    each = [14 + 2 + workers for workers in row("workers")]
+    assert row("transactions a second") == [rate * cost for rate, cost in zip(rates, each, strict=True)]
+
+
+def row(name: str) -> list[int]:
+    (found,) = re.findall(rf"^\| {name}[^|]*\|(.*)\|$", PAGE, re.MULTILINE)
+    return [int(cell.replace(",", "")) for cell in found.split("|")]
