@@ -17,7 +17,7 @@ from agent.ledger.broadcast_schema import broadcast as table
 from agent.ledger.broadcast_schema import recipient as recipients
 from agent.ledger.codec import BROADCAST, Deliverable
 from agent.ledger.schema import outbound as outbound_table
-from agent.ledger.statements import at, change, where
+from agent.ledger.statements import at, change, insert_new, where
 from messaging.types import Channel, ContactKey
 
 CLAIM = timedelta(seconds=60)
@@ -152,8 +152,8 @@ def record(connection: Connection, broadcast: Broadcast, audience: Sequence[Addr
         "next_at": broadcast.next_at,
         "finished_at": None,
     }
-    if not change(connection, table, {"name": broadcast.name}, columns):
-        connection.execute(insert(table).values(name=broadcast.name, created_at=broadcast.created_at, **columns))
+    if insert_new(connection, table, name=broadcast.name, created_at=broadcast.created_at, **columns) is None:
+        change(connection, table, {"name": broadcast.name}, columns)
     change(
         connection,
         recipients,

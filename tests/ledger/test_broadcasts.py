@@ -1,3 +1,4 @@
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -51,6 +52,10 @@ async def test_recording_again_adds_the_new_ones_only(database: Database) -> Non
         ("phone:+6281234567800", 2, {"kode": "0"})
     ]
     assert [each.address for each in found] == [*(each.address for each in THREE), "id:9"]
+
+
+async def test_recording_twice_at_the_same_moment_records_once(database: Database) -> None:
+    assert sorted(await asyncio.gather(*(recorded(database) for _ in range(4)))) == [0, 0, 0, 3]
 
 
 async def test_of_two_feeders_that_saw_the_same_only_one_takes(database: Database) -> None:
