@@ -24,6 +24,11 @@ _DONT_KNOW = re.compile(
     r"|\b(?:i|we) have no (?:\w+ )?(?:information|details|idea)\b",
     re.IGNORECASE,
 )
+_COURTESIES = frozenset(
+    "selamat good morning afternoon evening night day nice baik siap sip betul benar kabar hari help helpful much lot sekali sangat "
+    "ditunggu tunggu sebentar bentar dulu wait moment great perfect mantap bagus noted udah infonya bantuannya admin punten mbok "
+    "wr wb waalaikumsalam alhamdulillah".split()
+)
 _NOTE = re.compile(r"\[(?:image|video|audio|file|sticker|location|a voice note|voice note)[^\]]*\]")
 
 
@@ -62,11 +67,20 @@ def is_gap(asked: str, retrieved: Retrieved, reply: Reply) -> bool:
     """Whether the documents should have answered and did not.
 
     It is one when no passage fits (plainly foreign, or less likely than `LIKELY`), when the reply says that it does not know, or when the
-    model passed the customer on. It is none when the message is too short to ask anything, when an action took care of it, when the
+    model passed the customer on. It is none when the message is short or mere courtesy, when an action took care of it, when the
     customer asked for a person, or when the answer is known but its copy too old.
     """
-    if len(asked.split()) < WORDS or reply.acted or retrieved.needs_human or wants_human(asked):
+    if not _asks(asked) or reply.acted or retrieved.needs_human or wants_human(asked):
         return False
     if reply.handed_over or retrieved.foreign or retrieved.confidence < LIKELY:
         return True
     return says_dont_know(reply.text)
+
+
+def _asks(text: str) -> bool:
+    """Whether a message is long enough to ask something, and says more than a greeting or a thank-you."""
+    from knowledge.sentences import count_words
+    from knowledge.stopwords import STOPWORDS
+    from knowledge.words import words
+
+    return count_words(text) >= WORDS and any(word not in STOPWORDS and word not in _COURTESIES for word in words(text))

@@ -83,6 +83,26 @@ def test_a_question_is_noted_when_the_documents_should_have_answered_and_did_not
     assert (unanswered(asked, retrieved, reply) is not None) is is_noted
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "halo kak mau tanya dong",
+        "oke makasih banyak ya kak",
+        "selamat pagi kak admin",
+        "good morning, I have a question",
+        "thank you so much for your help",
+        "siap kak ditunggu ya",
+    ],
+)
+def test_courtesies_are_no_questions(text: str) -> None:
+    assert unanswered(text, NOTHING, Reply("Halo!", acted=False, handed_over=False)) is None
+
+
+@pytest.mark.parametrize("text", ["udah open blm", "bisa cod ga kak", "มีที่จอดรถไหมคะ", "有停车场吗"])
+def test_a_short_question_is_one_in_whatever_script(text: str) -> None:
+    assert unanswered(text, NOTHING, Reply(UNKNOWN, acted=False, handed_over=False)) is not None
+
+
 def test_a_noted_question_holds_nobody_s_number() -> None:
     noted = unanswered("kirim ke 0812-3456-7890 bisa ga", NOTHING, Reply(UNKNOWN, acted=False, handed_over=False))
     assert noted is not None
