@@ -103,7 +103,8 @@ def forget(
         state = await database.read(lambda connection: _one(connection, contact))
         if not yes:
             name = state.contact.first_name or "without a name"
-            typer.confirm(f"Erase {state.key} ({name}) for good?", abort=True, err=True)
+            if not typer.confirm(f"Erase {state.key} ({name}) for good?", err=True):
+                raise InputError(f"{state.key} was not erased")
         erased = await database.write(lambda connection: forgetting.forget(connection, state.key, now()))
         clean = not isinstance(database, SqliteDatabase) or await asyncio.to_thread(database.drop_log)
         return str(state.key), erased, clean

@@ -26,7 +26,14 @@ _LINES = (
     .offset(at("keep"))
     .limit(at("most"))
 )
-_LAST_TURN = select(turn.c.id).where(where(turn, "platform", "contact")).order_by(turn.c.started_at.desc()).limit(1)
+_LAST_TURN = (
+    select(turn.c.id)
+    .where(
+        where(turn, "platform", "contact"), turn.c.state.not_in(("running", "abandoned"))
+    )  # whose cost is final, and counts
+    .order_by(turn.c.started_at.desc())
+    .limit(1)
+)
 _CHARGE = (
     update(turn)
     .where(turn.c.id == bindparam("charged"))

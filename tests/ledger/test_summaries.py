@@ -113,6 +113,20 @@ async def test_the_cost_is_on_the_turn_and_in_the_days_budget(database: Database
     await database.write(work)
 
 
+async def test_a_turn_that_still_runs_is_not_charged(database: Database) -> None:
+    def work(connection: Connection) -> None:
+        over = _answered_turn(connection)
+        _talk(connection, WINDOW + 1)
+        accept(connection, message(2), NOW, RULES)
+        running = turns.claim(connection, BUDI, "me", NOW + timedelta(seconds=1), timedelta(seconds=30))
+        assert isinstance(running, turns.Claim)
+        portion = summaries.begin(connection, BUDI, WINDOW, NOW)
+        assert portion is not None
+        assert portion.turn == over != running.turn
+
+    await database.write(work)
+
+
 async def test_what_the_customer_wrote_long_ago_is_still_theirs(database: Database) -> None:
     def work(connection: Connection) -> None:
         contacts.remember(connection, contact())
