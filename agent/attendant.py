@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
@@ -12,8 +13,10 @@ from agent.ledger import turns
 from agent.ledger.database import Database, lock_contact
 from agent.ledger.inbound import Waiting
 from agent.turn.brief import Brief
-from agent.turn.turn import Turns
 from messaging.types import ContactKey
+
+if TYPE_CHECKING:
+    from agent.turn.turn import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Attendant:
     def __init__(
         self,
         database: Database,
-        turns: Turns,
+        turns: "Turns",
         outbox: Outbox,
         followups: FollowUps,
         *,

@@ -14,6 +14,7 @@ from agent.config.facts import fill
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.history import Line
 from agent.ledger.turns import Claim
+from agent.turn.brief import Memory
 from agent.turn.loop import Loop, perform, told
 from agent.turn.passages import escape
 from agent.turn.prompt import Situation, conversation, system_prompt
@@ -40,14 +41,6 @@ class Search(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
-    """What is known of the contact from before the messages that the model sees: notes, and facts by name."""
-
-    summary: str | None = None
-    facts: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Question:
     """What a turn has to answer. `said` holds the customer's own words of the conversation, oldest first, these included."""
 
@@ -61,7 +54,7 @@ class Question:
     seconds: float
     superseded: Callable[[], Awaitable[bool]]
     open_question: Confirmation | None = None
-    memory: Memory = Memory()
+    memory: Memory = field(default_factory=Memory)
 
 
 @dataclass(frozen=True, slots=True)

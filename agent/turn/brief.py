@@ -1,7 +1,7 @@
 """What a turn is told before it begins: its claim, and everything the ledger knows that it may need."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -13,9 +13,16 @@ from agent.ledger.history import Line
 from agent.ledger.inbound import Waiting
 from agent.ledger.steps import Step
 from agent.ledger.turns import Claim
-from agent.turn.answering import Memory
 from agent.turn.gate import Spent
 from messaging.types import ContactKey
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is known of the contact from before the messages that the model sees: notes, and facts by name."""
+
+    summary: str | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

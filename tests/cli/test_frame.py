@@ -72,6 +72,16 @@ def test_help_imports_nothing_heavy() -> None:
     assert shown.endswith("heavy: []\n")
 
 
+def test_commands_that_only_look_into_the_ledger_load_no_model() -> None:
+    code = (
+        "import sys\nimport agent.app\nimport agent.cli.ledger\nimport agent.cli.broadcast\n"
+        "print('heavy:', sorted({'langchain', 'langchain_core', 'openai', 'chromadb', 'onnxruntime'} & set(sys.modules)))\n"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert shown == "heavy: []\n"
+
+
 @pytest.mark.parametrize("words", [["-h"], ["--help"], ["--debug", "--help"], ["--help", "--log-level", "debug"]])
 def test_help_is_given_however_it_is_asked_for(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(words) == 0
