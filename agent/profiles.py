@@ -37,7 +37,9 @@ class Profiles:
     async def current(self, state: ContactState) -> ContactState:
         """The contact with everything that the platform knows of it, asked for when that is not known or may have changed."""
         now = self._clock()
-        if not self._wanted or (state.profile_at is not None and now - state.profile_at < KEPT):
+        if state.profile_at is None and not self._wanted:
+            return state
+        if state.profile_at is not None and now - state.profile_at < KEPT:
             return state
         try:
             async with asyncio.timeout(_PATIENCE):

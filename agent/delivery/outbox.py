@@ -132,7 +132,13 @@ class Outbox:
         )
         if isinstance(verdict, retry.GiveUp):
             log.error("delivery_failed", delivery=delivery.id, contact=str(delivery.contact), reason=verdict.reason)
-            return await self._mark(delivery, "failed", then, reason=verdict.reason)
+
+            def put_right(connection: Connection) -> T:
+                if isinstance(delivery.content, UpdateContact | ChangeTags | SetLifecycle):
+                    contacts.distrust(connection, delivery.contact)
+                return then(connection)
+
+            return await self._mark(delivery, "failed", put_right, reason=verdict.reason)
         state = "uncertain" if verdict.look_first else "pending"
         log.warning(
             "delivery_postponed",

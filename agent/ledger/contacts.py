@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, select
 
 from actions.action import ChangeTags, SetLifecycle, UpdateContact
 from agent.ledger.codec import Deliverable, pack_contact, unpack_contact
+from agent.ledger.columns import EPOCH
 from agent.ledger.schema import contact as table
 from agent.ledger.statements import change, insert_row, where
 from messaging.types import Channel, Contact, ContactChanged, ContactKey, FieldValue
@@ -125,6 +126,11 @@ def revise(connection: Connection, event: ContactChanged) -> None:
 def take_over(connection: Connection, contact: Contact, now: datetime) -> None:
     """The whole contact as the platform has it: what it does not have is gone."""
     set_columns(connection, contact.key, profile=pack_contact(contact), profile_at=now)
+
+
+def distrust(connection: Connection, key: ContactKey) -> None:
+    """A change that was anticipated did not come about: the profile is to be read from the platform again."""
+    set_columns(connection, key, profile_at=EPOCH)
 
 
 def anticipate(connection: Connection, key: ContactKey, contents: Sequence[Deliverable]) -> None:

@@ -88,3 +88,19 @@ async def test_a_custom_field_that_only_the_platform_knows_reaches_the_prompt_an
         await _ask(here, "dan sekarang?", count=3)
         assert "Minuman kesukaan: Americano. Poin 7." in here.model.asked[-1].system
         await here.stop()
+
+
+async def test_a_change_that_the_platform_refuses_does_not_stay_in_the_ledger(tmp_path: Path) -> None:
+    told = "Kamu Melati. Tahap: {contact.lifecycle|belum ada}."
+    lifecycle = {"builtin": "lifecycle", "stages": ["Emas"]}
+    async with world(tmp_path, conversation={"quiet_window": QUICK}, instructions=told, actions=[lifecycle]) as here:
+        here.model.answer = lambda asked: (
+            "ya" if asked.results else {"call": "lifecycle", "arguments": {"stage": "Emas"}}
+        )
+        await here.start()
+        await _ask(here, "naikkan ya")
+        assert any("delivery_failed" in line for line in here.log)
+        here.model.answer = lambda asked: "ya"
+        await _ask(here, "sudah?", count=2)
+        assert "Tahap: belum ada." in here.model.asked[-1].system
+        await here.stop()
