@@ -311,15 +311,15 @@ def settle(connection: Connection, key: ContactKey, quiet: Callable[[Sequence[Wa
     """
     lock_contact(connection, key.platform, key.id)
     times = []
-    if waiting := inbound.waiting(connection, key):
+    running = connection.execute(_RUNNING, _at(key)).first()
+    if running is not None:  # somebody else's: what waits cannot be taken before that ends
+        times.append(running.lease_until)
+    elif waiting := inbound.waiting(connection, key):
         times.append(quiet(waiting))
     if (attempt := outbound.next_attempt(connection, key)) is not None:
         times.append(attempt)
     if (due := followups.next_due(connection, key)) is not None:
         times.append(due)
-    running = connection.execute(_RUNNING, _at(key)).first()
-    if running is not None:
-        times.append(running.lease_until)
     wake_at = min(times, default=None)
     contacts.set_columns(connection, key, wake_at=wake_at)
     return wake_at
