@@ -30,6 +30,7 @@ from agent.ledger.database import Database, SqliteDatabase, open_database
 from agent.ledger.errors import LedgerUnavailable
 from agent.ledger.inbound import Accepted, Rules, Waiting
 from agent.ledger.lockfile import LockFile
+from agent.seats import Seats
 from agent.timekeeper import Timekeeper
 from agent.turn import quiet
 from messaging.types import Event
@@ -179,6 +180,7 @@ class Agent:
     base_url: str
     owner: str
     clock: Clock
+    seats: Seats
     _summariser: "Summariser" = field(repr=False)
     ready: bool = False
     _due: Callable[[Sequence[Waiting]], datetime] = field(repr=False, default=lambda _waiting: now())
@@ -189,9 +191,10 @@ class Agent:
         handover = self.config.conversation.handover
         rules = Rules(self._due, handover.resume_after, handover.resume_on, handover.assigned)
         at = self.clock()
-        results = await self.database.write(
-            lambda connection: [inbound.accept(connection, event, at, rules) for event in events]
-        )
+        with self.seats.webhook():
+            results = await self.database.write(
+                lambda connection: [inbound.accept(connection, event, at, rules) for event in events]
+            )
         for result in results:
             if result.contact is not None and result.wake_at is not None:
                 await self.engine.wake(result.contact, result.wake_at)
@@ -384,7 +387,10 @@ async def open_agent(
         followups = FollowUps(
             database, config.followups, hours=config.conversation.hours, zone=config.zone, clock=clock
         )
-        attendant = Attendant(database, runner, outbox, followups, due=due, answered=summariser.consider, clock=clock)
+        seats = Seats()
+        attendant = Attendant(
+            database, runner, outbox, followups, due=due, answered=summariser.consider, clock=clock, seats=seats
+        )
         agent = Agent(
             config=config,
             database=database,
@@ -395,6 +401,7 @@ async def open_agent(
             transcriber=transcriber,
             gateway=gateway,
             attendant=attendant,
+            seats=seats,
             base_url=base_url or config.server.public_url or f"http://{config.server.host}:{config.server.port}",
             owner=owner,
             clock=clock,

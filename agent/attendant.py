@@ -12,6 +12,7 @@ from agent.delivery.outbox import Due, Outbox
 from agent.ledger import turns
 from agent.ledger.database import Database, lock_contact
 from agent.ledger.inbound import Waiting
+from agent.seats import Seats
 from agent.turn.brief import Brief
 from messaging.types import ContactKey
 
@@ -45,6 +46,7 @@ class Attendant:
         due: Callable[[Sequence[Waiting]], datetime],
         clock: Callable[[], datetime],
         answered: Callable[[ContactKey], None],
+        seats: Seats,
     ) -> None:
         self._database = database
         self._turns = turns
@@ -53,10 +55,14 @@ class Attendant:
         self._due = due
         self._clock = clock
         self._answered = answered
+        self._seats = seats
 
     async def see_to(self, contact: ContactKey) -> datetime | None:
         """Do what is due; when this contact is next, or `None` when nothing is open."""
+        async with self._seats.taken():
+            return await self._see_to(contact)
 
+    async def _see_to(self, contact: ContactKey) -> datetime | None:
         def next_task(connection: Connection) -> Due | Brief | Rest:
             lock_contact(connection, contact.platform, contact.id)
             task = self._outbox.begin(connection, contact) or self._turns.begin(connection, contact)

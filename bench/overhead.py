@@ -50,17 +50,21 @@ async def saturated(one: Subject, seconds: float, contacts: int = 200) -> dict[s
     cpu, begun, first = one.cpu(), time.perf_counter(), len(await one.sent())
     seen, posting = 0, set[asyncio.Task[float]]()
     while time.perf_counter() - begun < seconds:
-        rows = await one.sent()
-        for contact, _ in rows[seen:]:
+        rows = await one.sent(after=seen)
+        for contact, _ in rows:
             task = asyncio.create_task(one.say(int(contact)))
             posting.add(task)
             task.add_done_callback(posting.discard)
-        seen = len(rows)
+        seen += len(rows)
         await asyncio.sleep(0.05)
-    done, elapsed, used = len(await one.sent()) - first, time.perf_counter() - begun, one.cpu() - cpu
+    done, elapsed, used = seen - first, time.perf_counter() - begun, one.cpu() - cpu
     await asyncio.gather(*posting)
     await _arrived(one, contacts + seen)
-    return {"msg/s": done / elapsed, "cpu ms/msg saturated": used / max(done, 1) * 1000}
+    return {
+        "msg/s": done / elapsed,
+        "cpu ms/msg saturated": used / max(done, 1) * 1000,
+        "cores saturated": used / elapsed,
+    }
 
 
 async def _arrived(one: Subject, count: int) -> None:

@@ -81,9 +81,9 @@ class Subject:
         response.raise_for_status()
         return time.perf_counter() - begun
 
-    async def sent(self) -> list[tuple[str, float]]:
-        """Contact and time of every message that reached the platform since `reset`."""
-        rows = (await self.client.get(f"{self.stub}/sent")).json()
+    async def sent(self, after: int = 0) -> list[tuple[str, float]]:
+        """Contact and time of every message that reached the platform since `reset`, without the first `after`."""
+        rows = (await self.client.get(f"{self.stub}/sent", params={"after": after})).json()
         return [(str(contact), float(at)) for contact, at in rows]
 
     async def reset(self, delay: float = 0.0) -> None:

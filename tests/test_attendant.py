@@ -10,6 +10,7 @@ import pytest
 from agent.app import open_agent
 from agent.cli.terminal import TerminalPlatform
 from agent.config import loads
+from agent.seats import SEATS
 from messaging.errors import RateLimited
 from messaging.types import Contact, ContactKey, InboundMessage
 
@@ -33,6 +34,18 @@ class _Phone(TerminalPlatform):
             self.refusals -= 1
             raise RateLimited("too many", retry_after=None)
         self.texts.append(content)
+        return await super().send(key, content, channel)
+
+
+class _Crowd(_Phone):
+    """A platform that answers no send before `together` of them wait for it."""
+
+    def __init__(self, together: int) -> None:
+        super().__init__()
+        self._all_here = asyncio.Barrier(together)
+
+    async def send(self, key: ContactKey, content: Any, channel: str | None = None) -> str:
+        await self._all_here.wait()
         return await super().send(key, content, channel)
 
 
@@ -87,3 +100,52 @@ async def test_a_refused_message_is_sent_later_and_once(tmp_path: Path, monkeypa
     seen = await _answered(tmp_path, phone, monkeypatch)
     assert len(phone.texts) == 1
     assert seen == ["write"] * 7  # one more that says when to try again, and one that begins it
+
+
+async def test_more_contacts_than_there_are_seats_wait_for_the_platform_at_once(tmp_path: Path) -> None:
+    crowd = SEATS + 2
+    phone = _Crowd(crowd)
+    config = loads(CONFIG, file=tmp_path / "agent.yaml", environment={})
+    async with open_agent(config, platform=phone, base_url="http://127.0.0.1") as agent:
+        await agent.start()
+        await agent.learn()
+        for number in range(crowd):
+            contact = Contact(ContactKey(phone.name, str(number)), first_name="Budi")
+            phone.greet(contact)
+            await agent.accept([InboundMessage(contact, f"m{number}", datetime.now(UTC), "halo, apa kabar semua?")])
+        async with asyncio.timeout(30):
+            while len(phone.texts) < crowd:
+                await asyncio.sleep(0.02)
+        await agent.stop()
+
+
+async def test_while_a_webhook_is_recorded_only_one_contact_is_worked_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = loads(CONFIG, file=tmp_path / "agent.yaml", environment={})
+    phone, recorded, working = _Phone(), asyncio.Event(), 0
+    contact = Contact(ContactKey(phone.name, "1"), first_name="Budi")
+
+    async def work() -> None:
+        nonlocal working
+        async with agent.seats.taken():
+            working += 1
+            await recorded.wait()
+
+    async with open_agent(config, platform=phone, base_url="http://127.0.0.1") as agent:
+        real = agent.database.write
+
+        async def slow(job: Any) -> Any:
+            await recorded.wait()
+            return await real(job)
+
+        monkeypatch.setattr(agent.database, "write", slow)
+        message = InboundMessage(contact, "m1", datetime.now(UTC), "halo")
+        accepting = asyncio.create_task(agent.accept([message]))
+        await asyncio.sleep(0.01)
+        contacts = [asyncio.create_task(work()) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        assert working == 1
+        recorded.set()
+        await asyncio.gather(accepting, *contacts)
+        assert working == 3

@@ -7,7 +7,7 @@ import structlog
 import typer
 
 from agent.app import open_agent
-from agent.cli.serve import require_workers, stop_signal
+from agent.cli.serve import require_workers, run, stop_signal
 from agent.config import AgentConfig, load
 
 log = structlog.get_logger()
@@ -17,11 +17,9 @@ def worker(
     config: Annotated[Path, typer.Option("--config", "-c", help="The agent's file.")] = Path("agent.yaml"),
 ) -> None:
     """Work on what `balas serve --accept-only` accepts, until SIGTERM or Ctrl-C."""
-    import uvloop
-
     settings = load(config)
     require_workers(settings)
-    uvloop.run(_work(settings))
+    run(_work(settings))
 
 
 async def _work(config: AgentConfig) -> None:

@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy import Connection
 
 from actions.action import ChangeTags, CloseConversation, Comment, SetLifecycle, UpdateContact
+from agent import seats
 from agent.delivery import retry, traces, window
 from agent.delivery.tasks import Assign, OpenConversation
 from agent.faults import point
@@ -106,7 +107,8 @@ class Outbox:
         point("before-send")
         started = time.perf_counter()
         try:
-            message_id = await self._perform(delivery)
+            async with seats.left():
+                message_id = await self._perform(delivery)
         except PlatformError as error:
             return await self._failed(delivery, error, then)
         point("sent")
@@ -167,7 +169,8 @@ class Outbox:
 
     async def _find(self, delivery: Delivery, content: Outbound) -> str | None:
         """The platform's id of a message like ours that is not one we already know of."""
-        messages = await self._platform.messages(delivery.contact, since=traces.since(delivery.created_at))
+        async with seats.left():
+            messages = await self._platform.messages(delivery.contact, since=traces.since(delivery.created_at))
         known = await self._database.read(lambda connection: outbound.known_message_ids(connection, delivery.contact))
         ours = (message.id for message in messages if traces.is_ours(message, content, delivery.created_at, known))
         return next(ours, None)

@@ -7,6 +7,8 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatResult
 from langchain_openai import ChatOpenAI
 
+from agent import seats
+
 
 class CompatibleChat(ChatOpenAI):
     """`ChatOpenAI`, asked without the client's typed request and answer.
@@ -23,5 +25,6 @@ class CompatibleChat(ChatOpenAI):
         **kwargs: Any,
     ) -> ChatResult:
         payload = self._get_request_payload(messages, stop=stop, **kwargs)
-        answer: Any = await self.root_async_client.post("/chat/completions", cast_to=object, body=payload)
+        async with seats.left():
+            answer: Any = await self.root_async_client.post("/chat/completions", cast_to=object, body=payload)
         return self._create_chat_result(answer)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from agent import seats
 from agent.turn.steps import StepLog
 from messaging.types import Attachment, InboundMessage
 
@@ -87,7 +88,8 @@ class Listener:
             output: dict[str, Any] = step.output
             return output
         started_at = self._clock()
-        output = await self._transcribe(attachment)
+        async with seats.left():
+            output = await self._transcribe(attachment)
         await steps.record(key, "transcription", "voice", given, output, started_at=started_at)
         return output
 

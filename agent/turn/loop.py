@@ -24,6 +24,7 @@ from langchain_core.tools import BaseTool, StructuredTool
 
 from actions.action import Action, Context, Outcome
 from actions.confirmation import question as ask
+from agent import seats
 from agent.faults import point
 from agent.models.chat import ChatModel
 from agent.models.failures import classify
@@ -174,7 +175,8 @@ class _TurnMiddleware(AgentMiddleware[AgentState[Any], TurnRun, Any]):
                     )
                     if not failure.retryable or wait > remaining or (not last and attempt > self._limits.retries):
                         break
-                    await asyncio.sleep(wait)
+                    async with seats.left():
+                        await asyncio.sleep(wait)
                 else:
                     return chat, message
         raise ModelsFailed("; ".join(dict.fromkeys(reasons)))
@@ -257,11 +259,13 @@ async def perform(
         if not run.log.interrupted(key, given):
             await run.log.start(key, "action", action.name, given)
         point("effect-started")
-        outcome = await action.run(arguments, context)
+        async with seats.left():
+            outcome = await action.run(arguments, context)
         point("effect-done")
         await run.log.finish(key, "action", action.name, given, outcomes.pack(outcome))
     else:
-        outcome = await action.run(arguments, context)
+        async with seats.left():
+            outcome = await action.run(arguments, context)
         await run.log.record(key, "action", action.name, given, outcomes.pack(outcome), started_at=started_at)
     point("action-recorded")
     run.take(action, outcome)

@@ -10,6 +10,9 @@ from starlette.applications import Starlette
 
 from agent.errors import OutsideError
 
+_KEEP_ALIVE = 75
+"""Seconds; longer than a proxy keeps an idle connection (60 as a rule), so that none is closed under a request on its way."""
+
 
 class _Server(uvicorn.Server):
     @contextmanager
@@ -27,7 +30,14 @@ async def listening(app: Starlette, host: str, port: int) -> AsyncIterator[str]:
         listener = socket.create_server((host, port), backlog=2048, family=_family(host))
     except OSError as error:
         raise OutsideError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from error
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5, lifespan="off")
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
+        timeout_keep_alive=_KEEP_ALIVE,
+        lifespan="off",
+    )
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="web server")
     while not server.started and not serving.done():

@@ -103,7 +103,13 @@ def main() -> None:
     kind, port, stub, path = sys.argv[1:]
     client = httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=1000))
     think = raw(client, stub) if kind == "raw" else agent(client, stub)
-    uvicorn.run(create_app(think, client, stub, path), port=int(port), log_level="warning", access_log=False)
+    uvicorn.run(
+        create_app(think, client, stub, path),
+        port=int(port),
+        log_level="warning",
+        access_log=False,
+        timeout_keep_alive=75,
+    )
 
 
 if __name__ == "__main__":
