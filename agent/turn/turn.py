@@ -34,7 +34,7 @@ from agent.turn.listen import Heard, Listener
 from agent.turn.reply import Reply, ReplyWriter
 from agent.turn.run import ModelsFailed, Superseded, TurnStopped
 from agent.turn.steps import StepLog
-from agent.turn.unanswered import Unanswered
+from agent.turn.unanswered import Unanswered, says_dont_know
 from messaging.types import ContactKey, InboundMessage
 
 log = structlog.get_logger()
@@ -251,6 +251,7 @@ class Turns:
             reply.contents.append(ChangeTags(remove=(self._settings.conversation.opt_out.tag,)))
         return Result(
             "answered",
+            "the agent did not know" if draft.unanswered is not None and says_dont_know(draft.text) else None,
             lines=self._lines(claim, heard, reply),
             contents=tuple(reply.contents),
             instead=instead,

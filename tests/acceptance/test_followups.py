@@ -98,6 +98,20 @@ async def test_an_unpaid_order_is_followed_up_once_and_the_model_knows(tmp_path:
         assert [(each["rule"], each["state"]) for each in record["followups"]] == [("bayar", "sent")]
 
 
+async def test_what_the_agent_did_not_know_counts_as_unanswered(tmp_path: Path) -> None:
+    rule = {"name": "susulan", "after": "2s", "when": {"unanswered": True}, "text": "Pertanyaannya kami teruskan ya."}
+    async with world(tmp_path, model=OFFLINE, followups={"rules": [rule]}) as here:
+        await here.start()
+        budi, sari = budi_in(here), here.sandbox.phone("+6281234567803", "Sari")
+        here.sandbox.say(sari, "halo, selamat pagi kak")
+        here.sandbox.say(budi, "apakah kalian menjual sepeda motor?")
+        unknown, later = await here.texts(budi, count=2)
+        assert "belum tahu" in unknown
+        assert later == rule["text"]
+        await here.settled()
+        assert rule["text"] not in all_texts(here, sari)
+
+
 async def test_a_reply_calls_it_off(tmp_path: Path) -> None:
     async with world(tmp_path, followups={"rules": [NUDGE]}) as here:
         await here.start()
