@@ -7,7 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -17,6 +17,7 @@ import structlog
 
 from agent import logging
 from agent.attendant import Attendant
+from agent.clock import Clock, now
 from agent.config import AgentConfig
 from agent.config.custom_fields import read_fields
 from agent.config.secrets import secret_values
@@ -24,24 +25,20 @@ from agent.delivery.followups import FollowUps
 from agent.delivery.outbox import Outbox
 from agent.engine.embedded import EmbeddedEngine
 from agent.engine.engine import NEAR, Engine
-from agent.faults import clock_error
 from agent.ledger import broadcasts, contacts, inbound, media, turns
-from agent.ledger.database import Database, SqliteDatabase, open_database
+from agent.ledger.database import Database, SqliteDatabase
 from agent.ledger.errors import LedgerUnavailable
 from agent.ledger.inbound import Accepted, Rules, Waiting
 from agent.ledger.lockfile import LockFile
 from agent.seats import Seats
 from agent.timekeeper import Timekeeper
 from agent.turn import quiet
+from agent.wings import open_actions, open_guarded, open_knowledge, open_ledger
 from messaging.types import Event
 
 if TYPE_CHECKING:
-    import httpx
-
     from actions.action import Action
-    from actions.builtin.contact_fields import InFormat
     from actions.qris.gateways.gateway import Gateway
-    from actions.settings import ActionSettings
     from agent.broadcasts.feeder import Feeder
     from agent.config.followups import FollowUpRule
     from agent.ledger.followups import Plan
@@ -52,116 +49,11 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-Clock = Callable[[], datetime]
-
 SWEEP = timedelta(seconds=10)
 """How often to look for contacts that are due although nobody in this process was told."""
 
 GRACE = timedelta(seconds=30)
 """How long running turns may finish when the process is asked to stop."""
-
-
-def now() -> datetime:
-    return datetime.now(UTC) + clock_error()
-
-
-@asynccontextmanager
-async def open_ledger(config: AgentConfig, url: str | None = None) -> AsyncIterator[Database]:
-    """The agent's ledger, its tables brought to the newest form."""
-    from agent.ledger import migrate
-
-    database = open_database(url or config.storage_url, base=config.folder)
-    try:
-        await asyncio.to_thread(migrate.upgrade, database.engine)
-        yield database
-    finally:
-        await database.aclose()
-
-
-@asynccontextmanager
-async def _guarded(config: AgentConfig) -> "AsyncIterator[httpx.AsyncClient]":
-    """The client for places that others name: actions, documents, voice notes."""
-    from actions.guard import guarded_client
-
-    async with guarded_client(config.network.allow_private) as client:
-        yield client
-
-
-@asynccontextmanager
-async def open_knowledge(
-    config: AgentConfig, database: Database | None = None, client: "httpx.AsyncClient | None" = None
-) -> "AsyncIterator[Knowledge]":
-    """The agent's knowledge base; without `database` and `client` it opens its own."""
-    from agent.ledger.knowledge import SqlKnowledgeStore
-    from knowledge import Knowledge
-    from knowledge.errors import IndexLocked
-
-    async with AsyncExitStack() as stack:
-        if database is None:
-            database = await stack.enter_async_context(open_ledger(config))
-        if client is None:
-            client = await stack.enter_async_context(_guarded(config))
-        store = SqlKnowledgeStore(database)
-        if not config.knowledge.sources:  # nothing to find: Chroma, which takes seconds to load, is left alone
-            knowledge = await Knowledge.open_without_chroma(config.knowledge, config.folder, store, client, now)
-            stack.push_async_callback(knowledge.aclose)
-            yield knowledge
-            return
-        try:
-            knowledge = await Knowledge.open(config.knowledge, config.folder, store, client, now)
-        except IndexLocked as error:
-            log.warning("chroma_locked", detail=str(error))
-            knowledge = await Knowledge.open_without_chroma(
-                config.knowledge, config.folder, store, client, now, str(error)
-            )
-        stack.push_async_callback(knowledge.aclose)
-        yield knowledge
-
-
-@asynccontextmanager
-async def open_actions(
-    config: AgentConfig,
-    database: Database | None = None,
-    client: "httpx.AsyncClient | None" = None,
-    gateway: "Gateway | None" = None,
-    in_format: "InFormat | None" = None,
-) -> "AsyncIterator[Mapping[str, Action]]":
-    """The agent's actions by name; without `database` and `client` it opens its own."""
-    from actions import Redactor
-    from actions import open_actions as open_listed
-    from agent.payments import payment_actions
-    from agent.reminders import reminder_actions
-
-    async with AsyncExitStack() as stack:
-        if database is None:
-            database = await stack.enter_async_context(open_ledger(config))
-        if client is None:
-            client = await stack.enter_async_context(_guarded(config))
-        actions = await open_listed(
-            [*config.actions, *_implied(config)],
-            client,
-            redactor=Redactor(secret_values(config)),
-            clock=now,
-            timezone=config.zone,
-            files=config.folder,
-            in_format=in_format,
-            extra=[
-                *payment_actions(config.payments, database, config.messaging.effective_platform, gateway),
-                *reminder_actions(config, database, now),
-            ],
-        )
-        stack.push_async_callback(actions.aclose)
-        yield actions
-
-
-def _implied(config: AgentConfig) -> "list[ActionSettings]":
-    """Built-in actions that are on without being listed: a customer may ask for a human unless agent.yaml says otherwise."""
-    from actions.builtin.settings import HandOverAction
-
-    listed = any(isinstance(action, HandOverAction) for action in config.actions)
-    if listed or "asked" not in config.conversation.handover.when:
-        return []
-    return [HandOverAction(builtin="hand_over")]
 
 
 @dataclass(slots=True)
@@ -318,7 +210,7 @@ async def open_agent(
         if isinstance(database, SqliteDatabase):
             stack.enter_context(LockFile(database.path.with_name(database.path.name + ".lock")))
         client = await stack.enter_async_context(httpx.AsyncClient(timeout=config.messaging.timeout.total_seconds()))
-        guarded = await stack.enter_async_context(_guarded(config))
+        guarded = await stack.enter_async_context(open_guarded(config))
         if platform is None:
             platform = open_platform(config.messaging, client, clock)
             stack.push_async_callback(platform.aclose)

@@ -86,8 +86,8 @@ def import_document(
 
 
 async def _all(config: Path) -> "list[Action]":
-    from agent.app import open_actions
     from agent.config import load
+    from agent.wings import open_actions
 
     async with open_actions(load(config)) as actions:
         return list(actions.values())
@@ -95,8 +95,8 @@ async def _all(config: Path) -> "list[Action]":
 
 async def _call(config: Path, name: str, given: Mapping[str, Any], facts: Mapping[str, str]) -> "Outcome":
     from actions.action import Context
-    from agent.app import open_actions
     from agent.config import load
+    from agent.wings import open_actions
 
     now = datetime.now(UTC)
     custom = {key.removeprefix("custom."): value for key, value in facts.items() if key.startswith("custom.")}

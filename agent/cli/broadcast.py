@@ -12,17 +12,18 @@ from typing import Annotated, Any, TypeVar
 import typer
 from sqlalchemy import Connection
 
-from agent.app import now, open_ledger
 from agent.broadcasts.load import BroadcastFile
 from agent.broadcasts.load import load as load_broadcast
 from agent.broadcasts.prepare import Prepared, prepare
 from agent.broadcasts.show import overview, plan_record, planned, report
 from agent.cli.options import ConfigFile
+from agent.clock import now
 from agent.config import AgentConfig, load
 from agent.errors import InputError, UsageError
 from agent.ledger import broadcast_reports, broadcasts
 from agent.ledger.broadcasts import Broadcast
 from agent.ledger.database import Database
+from agent.wings import open_ledger
 
 T = TypeVar("T")
 

@@ -59,7 +59,7 @@ def pause(
     ] = None,
 ) -> None:
     """Let a human answer: the agent is silent at once, also when it runs."""
-    from agent.app import now
+    from agent.clock import now
     from agent.ledger import takeover
 
     length = None if duration is None else _duration(duration)
@@ -96,7 +96,7 @@ def forget(
     """Erase everything of a customer: messages, turns, files, facts, reminders. Cannot be undone."""
 
     async def run(database: "Database") -> "tuple[str, Erased, bool]":
-        from agent.app import now
+        from agent.clock import now
         from agent.ledger import forgetting
         from agent.ledger.database import SqliteDatabase
 
@@ -120,7 +120,7 @@ def forget(
 
 
 def _with_ledger(config: Path, work: "Callable[[Database], Any]") -> Any:
-    from agent.app import open_ledger
+    from agent.wings import open_ledger
 
     async def run() -> Any:
         async with open_ledger(load(config)) as database:

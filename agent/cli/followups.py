@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from sqlalchemy import Connection
 
-from agent.app import now
 from agent.cli.ledger import Config, Json, print_json, read, write
+from agent.clock import now
 from agent.config import load
 from agent.errors import InputError
 from agent.ledger import contacts, followups

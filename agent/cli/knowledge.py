@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.app import open_knowledge
 from agent.config import AgentConfig, load
 from agent.errors import InputError, OutsideError
+from agent.wings import open_knowledge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

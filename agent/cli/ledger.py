@@ -11,10 +11,11 @@ from typing import Annotated, Any, TypeVar
 import typer
 from sqlalchemy import Connection
 
-from agent.app import now, open_ledger
+from agent.clock import now
 from agent.config import load
 from agent.errors import InputError
 from agent.ledger import contacts, followups, history, outbound, status, steps
+from agent.wings import open_ledger
 
 app = typer.Typer(no_args_is_help=True, help="Look at what is recorded; retry what failed.")
 

@@ -131,7 +131,7 @@ def mark_paid(
 ) -> None:
     """Record that a payment has arrived, after you saw it on your account. The customer is told."""
     from actions.qris.amounts import format_rupiah
-    from agent.app import now
+    from agent.clock import now
     from agent.ledger import payments
 
     rupiah = None if amount is None else _amount(amount)
@@ -315,8 +315,8 @@ def _described(payload: Any) -> list[str]:
 
 
 def _in_ledger(config: Path, how: str, work: Callable[[Any], T]) -> T:
-    from agent.app import open_ledger
     from agent.config import load
+    from agent.wings import open_ledger
 
     async def run() -> T:
         async with open_ledger(load(config)) as database:

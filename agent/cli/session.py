@@ -16,8 +16,9 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from agent.app import Agent, now, open_agent
+from agent.app import Agent, open_agent
 from agent.cli.terminal import TerminalPlatform, as_text
+from agent.clock import now
 from agent.config import AgentConfig
 from agent.config.conversation import QuietWindow
 from agent.errors import InputError

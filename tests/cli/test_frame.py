@@ -74,7 +74,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 def test_commands_that_only_look_into_the_ledger_load_no_model() -> None:
     code = (
-        "import sys\nimport agent.app\nimport agent.cli.ledger\nimport agent.cli.broadcast\n"
+        "import sys\nimport agent.app\nimport agent.wings\nimport agent.cli.ledger\nimport agent.cli.broadcast\n"
         "print('heavy:', sorted({'langchain', 'langchain_core', 'openai', 'chromadb', 'onnxruntime'} & set(sys.modules)))\n"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
