@@ -43,6 +43,21 @@ async def paced(one: Subject, seconds: float) -> dict[str, float]:
     }
 
 
+async def rush(one: Subject, seconds: float = 10, rate: int = 100) -> dict[str, float]:
+    """A hundred messages a second, each from somebody else: more than can be answered meanwhile, but all must be accepted."""
+    await one.reset()
+    posts, begun, count = [], time.perf_counter(), int(seconds * rate)
+    for number in range(count):
+        posts.append(asyncio.create_task(one.say(10_000 + number)))
+        await asyncio.sleep(max(0.0, begun + (number + 1) / rate - time.perf_counter()))
+    accepted = await asyncio.gather(*posts)
+    await _arrived(one, count)
+    return {
+        "accept p50 ms at 100/s": statistics.median(accepted) * 1000,
+        "accept p99 ms at 100/s": _percentile([each * 1000 for each in accepted], 99),
+    }
+
+
 async def saturated(one: Subject, seconds: float, contacts: int = 200) -> dict[str, float]:
     """A closed loop: every contact writes again as soon as it is answered."""
     await one.reset()
@@ -85,6 +100,7 @@ async def measure(name: str, seconds: float) -> dict[str, float]:
         idle = one.cpu()
         await asyncio.sleep(5)
         figures["idle cpu %"] = (one.cpu() - idle) / 5 * 100
+        figures |= await rush(one)
         figures |= await saturated(one, max(30.0, seconds))
         figures["peak MB"] = one.peak_memory()
     return figures

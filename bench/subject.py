@@ -75,10 +75,9 @@ class Subject:
         ).encode()
         signature = base64.b64encode(hmac.new(SECRET.encode(), body, hashlib.sha256).digest()).decode()
         begun = time.perf_counter()
-        response = await self.client.post(
-            f"{self.url}/webhooks/aelyst", content=body, headers={"X-Webhook-Signature": signature}
-        )
-        response.raise_for_status()
+        status = await _post(self.url.removeprefix("http://"), "/webhooks/aelyst", body, signature)
+        if status != 200:
+            raise RuntimeError(f"{self.name} answered {status}")
         return time.perf_counter() - begun
 
     async def sent(self, after: int = 0) -> list[tuple[str, float]]:
@@ -88,6 +87,24 @@ class Subject:
 
     async def reset(self, delay: float = 0.0) -> None:
         await self.client.put(f"{self.stub}/settings", json={"delay": delay})
+
+
+async def _post(host: str, path: str, body: bytes, signature: str) -> int:
+    """The status of one POST on a connection of its own.
+
+    A client library spends ten milliseconds of CPU on each of a thousand posts at once, on the cores that are measured.
+    """
+    address, _, port = host.partition(":")
+    reader, writer = await asyncio.open_connection(address, int(port))
+    try:
+        head = (
+            f"POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+            f"X-Webhook-Signature: {signature}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        writer.write(head.encode() + body)
+        return int((await reader.readline()).split()[1])
+    finally:
+        writer.close()
 
 
 def _children(pid: int) -> list[int]:

