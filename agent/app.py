@@ -30,7 +30,7 @@ from agent.ledger.database import Database, SqliteDatabase
 from agent.ledger.errors import LedgerUnavailable
 from agent.ledger.inbound import Accepted, Rules, Waiting
 from agent.ledger.lockfile import LockFile
-from agent.seats import Seats
+from agent.seats import REMOTE, SEATS, Seats
 from agent.timekeeper import Timekeeper
 from agent.turn import quiet
 from agent.wings import open_actions, open_guarded, open_knowledge, open_ledger
@@ -83,10 +83,9 @@ class Agent:
         handover = self.config.conversation.handover
         rules = Rules(self._due, handover.resume_after, handover.resume_on, handover.assigned)
         at = self.clock()
-        with self.seats.webhook():
-            results = await self.database.write(
-                lambda connection: [inbound.accept(connection, event, at, rules) for event in events]
-            )
+        results = await self.database.write(
+            lambda connection: [inbound.accept(connection, event, at, rules) for event in events]
+        )
         for result in results:
             if result.contact is not None and result.wake_at is not None:
                 await self.engine.wake(result.contact, result.wake_at)
@@ -279,7 +278,7 @@ async def open_agent(
         followups = FollowUps(
             database, config.followups, hours=config.conversation.hours, zone=config.zone, clock=clock
         )
-        seats = Seats()
+        seats = Seats(SEATS if isinstance(database, SqliteDatabase) else REMOTE)
         attendant = Attendant(
             database, runner, outbox, followups, due=due, answered=summariser.consider, clock=clock, seats=seats
         )

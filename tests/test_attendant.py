@@ -1,18 +1,24 @@
 """What one message costs the ledger: what comes next is decided in the transaction that ends what went before."""
 
 import asyncio
+import gc
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from agent.app import open_agent
+from agent.cli.serve import learn
 from agent.cli.terminal import TerminalPlatform
 from agent.config import loads
 from agent.seats import SEATS
+from agent.web.server import create_app
 from messaging.errors import RateLimited
-from messaging.types import Contact, ContactKey, InboundMessage
+from messaging.types import Contact, ContactKey, Event, InboundMessage
 
 CONFIG = (
     "{name: Melati, instructions: Jawab., model: {name: offline}, voice: {model: none}, messaging: {platform: sandbox},"
@@ -47,6 +53,17 @@ class _Crowd(_Phone):
     async def send(self, key: ContactKey, content: Any, channel: str | None = None) -> str:
         await self._all_here.wait()
         return await super().send(key, content, channel)
+
+
+class _Line(_Phone):
+    """A platform whose webhooks are the bare text."""
+
+    def verify(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Anybody may call."""
+
+    def parse(self, body: bytes) -> list[Event]:
+        contact = Contact(ContactKey(self.name, "1"), first_name="Budi")
+        return [InboundMessage(contact, "m1", datetime.now(UTC), body.decode())]
 
 
 async def _answered(folder: Path, phone: _Phone, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -123,8 +140,7 @@ async def test_while_a_webhook_is_recorded_only_one_contact_is_worked_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = loads(CONFIG, file=tmp_path / "agent.yaml", environment={})
-    phone, recorded, working = _Phone(), asyncio.Event(), 0
-    contact = Contact(ContactKey(phone.name, "1"), first_name="Budi")
+    phone, recorded, working = _Line(), asyncio.Event(), 0
 
     async def work() -> None:
         nonlocal working
@@ -132,7 +148,8 @@ async def test_while_a_webhook_is_recorded_only_one_contact_is_worked_on(
             working += 1
             await recorded.wait()
 
-    async with open_agent(config, platform=phone, base_url="http://127.0.0.1") as agent:
+    async with AsyncExitStack() as stack:
+        agent = await stack.enter_async_context(open_agent(config, platform=phone, base_url="http://127.0.0.1"))
         real = agent.database.write
 
         async def slow(job: Any) -> Any:
@@ -140,12 +157,26 @@ async def test_while_a_webhook_is_recorded_only_one_contact_is_worked_on(
             return await real(job)
 
         monkeypatch.setattr(agent.database, "write", slow)
-        message = InboundMessage(contact, "m1", datetime.now(UTC), "halo")
-        accepting = asyncio.create_task(agent.accept([message]))
-        await asyncio.sleep(0.01)
+        client = await stack.enter_async_context(
+            httpx.AsyncClient(transport=httpx.ASGITransport(create_app(agent)), base_url="http://agent")
+        )
+        accepting = asyncio.create_task(client.post(f"/webhooks/{phone.name}", content=b"halo"))
+        await asyncio.sleep(0.05)
         contacts = [asyncio.create_task(work()) for _ in range(3)]
         await asyncio.sleep(0.05)
         assert working == 1
         recorded.set()
         await asyncio.gather(accepting, *contacts)
         assert working == 3
+        assert accepting.result().json() == {"accepted": True}
+
+
+async def test_what_is_loaded_when_it_is_ready_is_no_work_for_the_garbage_collector(tmp_path: Path) -> None:
+    config = loads(CONFIG, file=tmp_path / "agent.yaml", environment={})
+    before = gc.get_freeze_count()
+    async with open_agent(config, platform=_Phone(), base_url="http://127.0.0.1") as agent:
+        try:
+            await learn(agent)
+            assert gc.get_freeze_count() > before + 100_000
+        finally:
+            gc.unfreeze()

@@ -7,7 +7,7 @@ import structlog
 import typer
 
 from agent.app import open_agent
-from agent.cli.serve import require_workers, run, stop_signal
+from agent.cli.serve import learn, require_workers, run, stop_signal
 from agent.config import AgentConfig, load
 
 log = structlog.get_logger()
@@ -26,7 +26,7 @@ async def _work(config: AgentConfig) -> None:
     stopping = stop_signal()
     async with open_agent(config) as agent:
         await agent.start()
-        await agent.learn()
+        await learn(agent)
         log.info("working", agent=config.name, storage=agent.database.describe())
         await stopping.wait()
         log.info("stopping")

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from actions.action import Action, Context, HandOver, Json, Outcome, Request
+from agent import seats
 from agent.config.facts import fill
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.history import Line
@@ -200,7 +201,8 @@ class Answering:
         if step is not None:
             return Retrieved.read(step.output)
         started_at = self._clock()
-        found = await self._knowledge.search(queries, language=question.language)
+        async with seats.left():
+            found = await self._knowledge.search(queries, language=question.language)
         retrieved = Retrieved.of(found)
         output = {"mode": found.mode, **retrieved.written()}
         question.steps.note("retrieval", "retrieval", "knowledge", given, output, started_at=started_at)

@@ -1,5 +1,6 @@
 """The web server: webhooks in, media out, health and metrics. It accepts; it never thinks."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -97,12 +98,18 @@ async def _webhook(request: Request) -> Response:
         return JSONResponse({"error": f"the platform {name!r} is not configured here"}, 404)
     try:
         body = await read_body(request, LARGEST_WEBHOOK)
-        agent.platform.verify(dict(request.headers), body)
-        events = agent.platform.parse(body)
     except TooLarge:
         return JSONResponse({"error": f"larger than {LARGEST_WEBHOOK} bytes"}, 413)
     except ValueError:
         return JSONResponse({"error": "the Content-Length is not a number"}, 400)
+    with agent.seats.webhook():
+        return await _accept(agent, dict(request.headers), body)
+
+
+async def _accept(agent: Agent, headers: Mapping[str, str], body: bytes) -> Response:
+    try:
+        agent.platform.verify(headers, body)
+        events = agent.platform.parse(body)
     except SignatureError as error:
         log.warning("webhook_refused", reason=str(error))
         return JSONResponse({"error": str(error)}, 401)
