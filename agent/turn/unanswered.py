@@ -14,7 +14,7 @@ _NOT = r"(?:tidak|tdk|tak|nggak|ngga|enggak|gak|ga|belum|blm|kurang|x)"
 _DONT_KNOW = re.compile(
     rf"\b{_NOT} (?:\w+ )?(?:tahu|tau|mengetahui|yakin|pasti|mempunyai informasi|punya (?:\w+ )?(?:informasi|info|data|maklumat)"
     r"|memiliki (?:\w+ )?(?:informasi|data)|ada (?:\w+ )?(?:informasi|info|maklumat)|menemukan|menjumpai|jumpa|tersedia informasi)\b"
-    r"|\b(?:informasi|info|maklumat)(?:nya)? (?:\w+ )*?(?:tidak|belum|tiada|tak) (?:ada|tersedia|dijumpai|ditemukan)\b"
+    r"|\b(?:informasi|info|maklumat)(?:nya)? (?:\w+ ){0,8}?(?:tidak|belum|tiada|tak) (?:ada|tersedia|dijumpai|ditemukan)\b"
     r"|\btiada (?:maklumat|informasi)\b"
     r"|\bdi luar (?:pengetahuan|informasi)\b"
     r"|\b(?:i|we) (?:\w+ )?(?:do not|don[’']?t|did not|didn[’']?t|cannot|can[’']?t|am not|are not|[’']?m not)"

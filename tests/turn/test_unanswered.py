@@ -107,3 +107,9 @@ def test_a_noted_question_holds_nobody_s_number() -> None:
     noted = unanswered("kirim ke 0812-3456-7890 bisa ga", NOTHING, Reply(UNKNOWN, acted=False, handed_over=False))
     assert noted is not None
     assert noted.question == "kirim ke … bisa ga"
+
+
+def test_words_far_apart_are_no_admission() -> None:
+    between = "menu dan harga semua cabang kami di Jakarta Selatan ini"
+    assert says_dont_know("Informasi cabang tidak ada")
+    assert not says_dont_know(f"Informasi {between} tidak ada")
