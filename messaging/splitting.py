@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from messaging.formatting import for_channel
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -59,6 +61,11 @@ _ABBREVIATION = re.compile(
     re.IGNORECASE,
 )
 _BREAKS = (re.compile(r"\n\s*\n"), re.compile(r"\n"), _SENTENCE, re.compile(r"[,;:]\s|\s[–—-]\s"), re.compile(r"\s"))
+
+
+def messages_of(markdown: str, source: str | None) -> list[str]:
+    """A text in the formatting of a channel, in as many messages as its length takes there."""
+    return split(for_channel(markdown, source), limit_of(source))
 
 
 def split(text: str, limit: Limit | int) -> list[str]:

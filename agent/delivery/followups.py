@@ -111,14 +111,12 @@ def outbox_id(followup: FollowUp) -> str:
 
 def _messages(content: Outbound, state: ContactState) -> list[Deliverable]:
     """A text in the channel's formatting, and in as many messages as its length takes."""
-    from messaging.formatting import for_channel
-    from messaging.splitting import limit_of, split
+    from messaging.splitting import messages_of
 
     if not isinstance(content, Text):
         return [content]
     source = state.channel.source if state.channel is not None else None
-    parts = split(for_channel(content.text, source), limit_of(source))
-    return [replace(content, text=part) for part in parts]
+    return [replace(content, text=part) for part in messages_of(content.text, source)]
 
 
 def _shown(content: Outbound) -> str:

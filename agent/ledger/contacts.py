@@ -135,6 +135,8 @@ def distrust(connection: Connection, key: ContactKey) -> None:
 
 def anticipate(connection: Connection, key: ContactKey, contents: Sequence[Deliverable]) -> None:
     """Changes that are on their way to the platform hold here at once, so that the next turn knows them."""
+    if not any(isinstance(content, UpdateContact | ChangeTags | SetLifecycle) for content in contents):
+        return
     row = connection.execute(_PROFILE, _at(key)).first()
     if row is None:
         return

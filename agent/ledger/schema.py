@@ -71,6 +71,8 @@ turn = Table(
     Column("cost", Float, nullable=False, default=0.0),  # US dollars
     Index("ix_turn_contact_state", "platform", "contact", "state"),
 )
+# What a day cost is asked by every turn: the turns that cost something, and nothing else.
+Index("ix_turn_cost", turn.c.started_at, turn.c.cost, sqlite_where=turn.c.cost > 0, postgresql_where=turn.c.cost > 0)
 
 step = Table(
     "step",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, bindparam, case, func, select, update
+from sqlalchemy import Connection, bindparam, func, literal_column, select, update
 
 from actions.action import ChangeTags, Comment, SetLifecycle, UpdateContact
 from agent.ledger import confirmations, contacts, followups, history, inbound, media, outbound, payments
@@ -43,11 +43,12 @@ _ATTACH = (
     .values(turn=bindparam("turn"))
 )
 
-_ANSWERED = func.sum(case((table.c.state.in_(("done", "failed")), 1), else_=0))
-_SPENT = select(func.coalesce(_ANSWERED, 0), func.coalesce(func.sum(table.c.cost), 0.0)).where(
-    table.c.started_at >= at("since")
+_ANSWERED = select(func.count()).where(
+    where(table, "platform", "contact"), table.c.state.in_(("done", "failed")), table.c.started_at >= at("since")
 )
-_SPENT_ON_ONE = _SPENT.where(where(table, "platform", "contact"))
+_DOLLARS = select(func.coalesce(func.sum(table.c.cost), 0.0)).where(
+    table.c.cost > literal_column("0"), table.c.started_at >= at("since")
+)
 
 
 def _at(key: ContactKey) -> dict[str, str]:
@@ -266,7 +267,10 @@ def commit(
     change(connection, inbound_table, {"turn": claim.turn}, {"state": end, "reason": reason})
     ended: Committed = "held" if end == "held" else "done"
     _finish(connection, claim.turn, "failed" if end == "failed" else ended, reason, now, spent=result)
-    _follow_up(connection, key, claim.turn, plans, spoke=bool(contents), now=now)
+    if state is not None and result.contact_columns.get("opted_out_at", state.opted_out_at) is not None:
+        followups.cancel_all(connection, key, "the contact opted out", now)
+    elif plans:
+        _follow_up(connection, key, claim.turn, plans, spoke=bool(contents), now=now)
     return ended
 
 
@@ -279,13 +283,9 @@ def _silenced(before: ContactState, now_is: ContactState, now: datetime) -> bool
 def _follow_up(
     connection: Connection, key: ContactKey, turn_id: str, plans: Sequence[Plan], *, spoke: bool, now: datetime
 ) -> None:
-    """Nobody who opted out hears from us again, and nothing is scheduled where a human answers now."""
+    """Schedule what the rules say, unless a human answers now."""
     state = contacts.load(connection, key)
-    if state is None:
-        return
-    if state.opted_out_at is not None:
-        followups.cancel_all(connection, key, "the contact opted out", now)
-    elif plans and not state.paused(now):
+    if state is not None and not state.paused(now):
         payment = payments.last(connection, key, now)
         followups.plan(connection, state, plans, turn=turn_id, payment=payment, spoke=spoke, now=now)
 
@@ -339,10 +339,11 @@ def release(connection: Connection, owner: str, now: datetime) -> list[ContactKe
     return keys
 
 
-def spent(connection: Connection, since: datetime, key: ContactKey | None = None) -> tuple[int, float]:
-    """Number of turns that said something, and US dollars of all turns, since a time, of one contact or of all."""
-    if key is None:
-        row = connection.execute(_SPENT, {"at_since": since}).one()
-    else:
-        row = connection.execute(_SPENT_ON_ONE, {"at_since": since, **_at(key)}).one()
-    return row[0], row[1]
+def answered(connection: Connection, key: ContactKey, since: datetime) -> int:
+    """Number of turns of a contact since a time that said something."""
+    return connection.scalar(_ANSWERED, {"at_since": since, **_at(key)}) or 0
+
+
+def dollars(connection: Connection, since: datetime) -> float:
+    """US dollars that the turns of all contacts cost since a time."""
+    return connection.scalar(_DOLLARS, {"at_since": since}) or 0.0

@@ -61,8 +61,6 @@ def begin(
         if output["status"] == "done":
             results.setdefault(name, []).append(output["data"])
     yesterday = now - timedelta(days=1)
-    count, _ = turns.spent(connection, yesterday, key)
-    _, usd = turns.spent(connection, yesterday)
     remembered = summaries.load(connection, key)
     return Brief(
         claim=claim,
@@ -71,7 +69,7 @@ def begin(
         said=_said(connection, key, recent, lines),
         results=results,
         confirmation=confirmations.open_question(connection, key, now),
-        spent=Spent(count, usd),
+        spent=Spent(turns.answered(connection, key, yesterday), turns.dollars(connection, yesterday)),
         memory=Memory(
             None if remembered is None else remembered.text,
             {fact.key: fact.value for fact in facts.of_contact(connection, key)},

@@ -89,14 +89,13 @@ class ReplyWriter:
 
     def say(self, reply: Reply, text: str, channel: Channel | None) -> None:
         """Add a text: in the channel's formatting, and in as many messages as its length takes."""
-        from messaging.formatting import for_channel
-        from messaging.splitting import limit_of, split
+        from messaging.splitting import messages_of
 
         if not text:
             return
         source = channel.source if channel is not None else None
         reply.shown.append(text)
-        reply.contents.extend(Text(part) for part in split(for_channel(text, source), limit_of(source)))
+        reply.contents.extend(Text(part) for part in messages_of(text, source))
 
     def hand_over(self, reply: Reply, note: str) -> None:
         """Put the conversation into colleagues' hands on the platform, with a note of what they should know."""

@@ -100,20 +100,10 @@ class StepLog:
         shown: Any = None,
     ) -> None:
         """Write down something that is over. `shown` is kept instead of `given`, where that would repeat what is known."""
-        self._take(key, kind, name, given, output, started_at=started_at, tokens=tokens, cost=cost, shown=shown)
+        self.note(key, kind, name, given, output, started_at=started_at, tokens=tokens, cost=cost, shown=shown)
         await self.flush()
 
-    def note(self, key: str, kind: str, name: str, given: Any, output: Any, *, started_at: datetime) -> None:
-        """Write down something that costs nothing to do again: it is written together with the next step."""
-        self._take(key, kind, name, given, output, started_at=started_at)
-
-    async def flush(self) -> None:
-        """Write what was only noted."""
-        works, self._notes = self._notes, []
-        if works:
-            await patience.write(self._database, lambda connection: [work(connection) for work in works])
-
-    def _take(
+    def note(
         self,
         key: str,
         kind: str,
@@ -126,6 +116,7 @@ class StepLog:
         cost: float = 0.0,
         shown: Any = None,
     ) -> None:
+        """Take down something that is over: it is written together with the next step."""
         full, now = _full(key, given), self._clock()
         self._notes.append(
             lambda connection: table.record(
@@ -146,6 +137,12 @@ class StepLog:
         self.tokens += tokens
         self.cost += cost
         self._keep(full, kind, name, given, output, started_at, now)
+
+    async def flush(self) -> None:
+        """Write what was only noted."""
+        works, self._notes = self._notes, []
+        if works:
+            await patience.write(self._database, lambda connection: [work(connection) for work in works])
 
     def _keep(
         self, key: str, kind: str, name: str, given: Any, output: Any, started: datetime, finished: datetime | None

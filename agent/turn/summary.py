@@ -82,7 +82,7 @@ class Summariser:
         async with self._slots:
             try:
                 now = self._clock()
-                _, usd = await self._database.read(lambda connection: turns.spent(connection, now - timedelta(days=1)))
+                usd = await self._database.read(lambda connection: turns.dollars(connection, now - timedelta(days=1)))
                 if usd >= self._settings.usd_per_day:
                     return
                 window = self._settings.window

@@ -2,8 +2,8 @@
 
 import hmac
 import json
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 from starlette.requests import Request
@@ -14,6 +14,8 @@ from agent.app import Agent
 from agent.config.secrets import secret_values
 from agent.ledger import contacts
 from agent.ledger.contacts import ContactState
+
+State = TypeVar("State", bound=str)
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -51,6 +53,15 @@ def contact_named(connection: Connection, name: str) -> ContactState:
     if len(found) > 1:
         raise BadRequest(f"{name!r} is {', '.join(str(state.key) for state in found)}; give platform:id")
     return found[0]
+
+
+def states_asked(request: Request, known: Sequence[State], default: str = "") -> list[State]:
+    """The states that `?state=one,other` names, in the order of `known`. Raises: `BadRequest`."""
+    wanted = [name for name in request.query_params.get("state", default).split(",") if name]
+    states = [state for state in known if state in wanted]
+    if len(states) != len(set(wanted)):
+        raise BadRequest(f"state: must be of {', '.join(known)}, found {request.query_params['state']!r}")
+    return states
 
 
 def guarded(endpoint: Endpoint) -> Endpoint:

@@ -20,8 +20,7 @@ from agent.ledger.payments import Payment
 from agent.ledger.status import TurnSummary
 from agent.web.answers import BadRequest, Json, NotFound, agent_of, contact_named
 from agent.web.operations import Body, Operation, body_of, number_of
-from messaging.formatting import for_channel
-from messaging.splitting import limit_of, split
+from messaging.splitting import messages_of
 from messaging.types import Contact, ContactKey, Text
 from settings import Duration
 
@@ -167,7 +166,7 @@ async def _reply(request: Request) -> Response:
             raise BadRequest("text: the contact is blocked on the platform")
         takeover.begin(connection, key, now, until, body.by)
         history.append(connection, key, [Line("human", body.text, now)])
-        parts = [Text(part) for part in split(for_channel(body.text, source), limit_of(source))]
+        parts = [Text(part) for part in messages_of(body.text, source)]
         outbound.add(connection, key, name, parts, now=now, channel=state.channel.id if state.channel else None)
         contacts.set_columns(connection, key, wake_at=now)
         return key, Replied([f"{name}/{n}" for n in range(len(parts))], _paused(_state(connection, key), now))

@@ -15,7 +15,7 @@ from actions.reminders.moments import zone_of
 from agent.ledger import followups
 from agent.ledger.database import lock_contact
 from agent.ledger.followups import FollowUp, FollowUpState
-from agent.web.answers import BadRequest, Json, NotFound, agent_of, contact_named
+from agent.web.answers import BadRequest, Json, NotFound, agent_of, contact_named, states_asked
 from agent.web.operations import Body, Operation, body_of, number_of
 
 LONGEST = timedelta(days=366)
@@ -39,10 +39,7 @@ class NewFollowUp(Body):
 
 async def _list(request: Request) -> Response:
     limit = number_of(request, "limit", 100, 1000)
-    wanted = [name for name in request.query_params.get("state", "scheduled").split(",") if name]
-    states = [state for state in _STATES if state in wanted]
-    if len(states) != len(set(wanted)):
-        raise BadRequest(f"state: must be of {', '.join(_STATES)}, found {request.query_params['state']!r}")
+    states = states_asked(request, _STATES, "scheduled")
     name = request.query_params.get("contact")
 
     def look(connection: Connection) -> Listed:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from actions.qris.states import PaymentState
 from agent.ledger import payments
 from agent.ledger.payments import Payment
-from agent.web.answers import BadRequest, Json, agent_of
+from agent.web.answers import Json, agent_of, states_asked
 from agent.web.operations import Operation, number_of
 
 _STATES: tuple[PaymentState, ...] = get_args(PaymentState)
@@ -22,10 +22,7 @@ class Listed:
 
 async def _list(request: Request) -> Response:
     limit = number_of(request, "limit", 100, 1000)
-    wanted = [name for name in request.query_params.get("state", "").split(",") if name]
-    states = [state for state in _STATES if state in wanted]
-    if len(states) != len(set(wanted)):
-        raise BadRequest(f"state: must be of {', '.join(_STATES)}, found {request.query_params['state']!r}")
+    states = states_asked(request, _STATES)
     found = await agent_of(request).database.read(
         lambda connection: payments.newest(connection, states=states, limit=limit)
     )

@@ -18,7 +18,8 @@ from agent.ledger.database import open_database
 from messaging.types import Contact, ContactKey
 from tests.qris.codes import STATIC, VECTORS
 
-NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
+# The commands read the real clock: what is open now must not have expired when they do.
+NOW = datetime.now(UTC)
 
 
 def balas(*words, capsys):
