@@ -8,7 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, delete, select
 
 from agent.ledger.schema import message as table
-from agent.ledger.statements import at, insert_new, where
+from agent.ledger.statements import at, change, insert_new, where
 from messaging.types import ContactKey
 
 Author = Literal["contact", "agent", "human"]
@@ -16,7 +16,10 @@ Author = Literal["contact", "agent", "human"]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One message of the history. `attachments` are `{"kind", "url", "name"}` or what stands in their place."""
+    """One message of the history. `attachments` are `{"kind", "url", "name"}`, and what became of a voice note:
+
+    its `transcript`, or why it is `unheard`. `message_id` is the platform's.
+    """
 
     author: Author
     text: str
@@ -55,6 +58,12 @@ def append(connection: Connection, key: ContactKey, lines: Sequence[Line]) -> No
             turn=line.turn,
             message_id=line.message_id,
         )
+
+
+def rewrite(connection: Connection, key: ContactKey, line: Line) -> None:
+    """Give the message that the contact sent the text and attachments of `line`."""
+    where_it_is = {"platform": key.platform, "contact": key.id, "message_id": line.message_id}
+    change(connection, table, where_it_is, {"text": line.text, "attachments": list(line.attachments)})
 
 
 def unsay(connection: Connection, key: ContactKey, turns: Sequence[str]) -> None:

@@ -103,7 +103,7 @@ message = Table(
     Column("attachments", JSON, nullable=False),
     Column("at", Instant, nullable=False),
     Column("turn", String),
-    Column("message_id", String),  # the platform's, for messages of humans
+    Column("message_id", String),  # the platform's, for messages of contacts and human colleagues
     Index("ix_message_contact", "platform", "contact", "n"),
     UniqueConstraint("platform", "message_id"),
 )

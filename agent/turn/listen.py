@@ -1,15 +1,21 @@
-"""Preparing a turn: every inbound message becomes words, voice notes by way of the transcriber. Each note is a step."""
+"""Preparing a turn: every inbound message becomes words, voice notes by way of the transcriber. Each note is a step.
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+What came while the agent was silent joins the history unheard, and is listened to when the agent speaks again.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from agent import seats
+from agent.ledger import history
+from agent.ledger.history import Line
 from agent.turn.steps import StepLog
-from messaging.types import Attachment, InboundMessage
+from messaging.types import Attachment, ContactKey, InboundMessage
 
 if TYPE_CHECKING:
     import httpx
@@ -17,6 +23,15 @@ if TYPE_CHECKING:
     from voice import FetchLimits, Transcriber
 
 log = structlog.get_logger()
+
+MOST_MISSED = 5
+"""Among so many voice notes, the newest ones, those are listened to that came while the agent was silent."""
+
+CATCHING_UP = timedelta(seconds=30)
+"""How long the customer's new message waits for that at most."""
+
+_NOTE = "[audio]"
+_MISSED = "missed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +54,19 @@ def is_voice(attachment: Attachment) -> bool:
     return attachment.kind == "audio" or (attachment.mime_type or "").startswith("audio/")
 
 
+def missed(message: InboundMessage) -> Heard:
+    """A message to which nobody listens now: its voice notes are marked for `Listener.catch_up`."""
+    parts = [message.text] if message.text else []
+    attachments = []
+    for attachment in message.attachments:
+        record = _record(attachment)
+        if is_voice(attachment):
+            record["unheard"] = _MISSED
+        parts.append(_NOTE if is_voice(attachment) else _named(attachment))
+        attachments.append(record)
+    return Heard("\n".join(parts or [f"[{message.kind}]"]), (), tuple(attachments))
+
+
 class Listener:
     """Turns messages into words. Without a transcriber a voice note stays unheard."""
 
@@ -59,24 +87,54 @@ class Listener:
         """The messages in words, in order."""
         return [await self._hear(message, steps) for message in messages]
 
+    async def catch_up(self, key: ContactKey, lines: Sequence[Line], steps: StepLog) -> tuple[Line, ...]:
+        """The history with the words of voice notes that came while the agent was silent; in the ledger too, so once.
+
+        The newest come first: one that cannot be understood, or not in time, stays the mark that it is.
+        """
+        found = list(lines)
+        if self._transcriber is None:
+            return tuple(found)
+        spoken = [place for place, line in enumerate(found) if any(map(_is_spoken, line.attachments))]
+        end = asyncio.get_running_loop().time() + CATCHING_UP.total_seconds()
+        for place in reversed(spoken[-MOST_MISSED:]):
+            for position, record in enumerate(found[place].attachments):
+                if _is_missed(record):
+                    found[place] = await self._recover(key, found[place], position, steps, end)
+        return tuple(found)
+
+    async def _recover(self, key: ContactKey, line: Line, position: int, steps: StepLog, end: float) -> Line:
+        """The line with one of its voice notes in words; written with the step that found them."""
+        url, started_at = line.attachments[position]["url"], self._clock()
+        try:
+            async with asyncio.timeout_at(end), seats.left():
+                result = await self._transcribe(url)
+        except TimeoutError:
+            result = {"error": "no_time"}
+        line = _recovered(line, position, result)
+        steps.along(lambda connection: history.rewrite(connection, key, line))
+        place, given = f"voice/{line.message_id}/{position}", {"url": url}
+        await steps.record(place, "transcription", "voice", given, result, started_at=started_at)
+        return line
+
     async def _hear(self, message: InboundMessage, steps: StepLog) -> Heard:
         parts = [message.text] if message.text else []
         said = [message.text] if message.text else []
         attachments, unheard, language = [], None, None
         for position, attachment in enumerate(message.attachments):
-            record: dict[str, Any] = {"kind": attachment.kind, "url": attachment.url, "name": attachment.name}
+            record = _record(attachment)
             if is_voice(attachment):
                 result = await self._transcription(f"voice/{message.message_id}/{position}", attachment, steps)
                 if "error" in result:
-                    unheard = result["error"]
+                    unheard = record["unheard"] = result["error"]
                     parts.append("[a voice note that could not be understood]")
                 else:
                     language = result["language"]
-                    parts.append(f"[voice note] {result['normalised']}")
+                    parts.append(_words(result))
                     said += [result["text"], result["normalised"]]
                     record["transcript"] = result["text"]
             else:
-                parts.append(f"[{attachment.kind}{f': {attachment.name}' if attachment.name else ''}]")
+                parts.append(_named(attachment))
             attachments.append(record)
         if not parts:
             parts.append(f"[{message.kind}]")
@@ -89,17 +147,17 @@ class Listener:
             return output
         started_at = self._clock()
         async with seats.left():
-            output = await self._transcribe(attachment)
+            output = await self._transcribe(attachment.url)
         await steps.record(key, "transcription", "voice", given, output, started_at=started_at)
         return output
 
-    async def _transcribe(self, attachment: Attachment) -> dict[str, Any]:
+    async def _transcribe(self, url: str) -> dict[str, Any]:
         from voice import VoiceError, fetch_note
 
         if self._transcriber is None:
             return {"error": "off"}
         try:
-            audio = await fetch_note(self._client, attachment.url, self._limits)
+            audio = await fetch_note(self._client, url, self._limits)
             transcript = await self._transcriber.transcribe(audio)
         except VoiceError as error:
             log.warning("voice_note_unheard", reason=error.reason, detail=str(error))
@@ -111,3 +169,37 @@ class Listener:
             "seconds": transcript.duration.total_seconds(),
             "confidence": transcript.confidence,
         }
+
+
+def _record(attachment: Attachment) -> dict[str, Any]:
+    return {"kind": attachment.kind, "url": attachment.url, "name": attachment.name}
+
+
+def _named(attachment: Attachment) -> str:
+    name = " ".join((attachment.name or "").split())
+    return f"[{attachment.kind}{f': {name}' if name else ''}]"
+
+
+def _words(result: Mapping[str, Any]) -> str:
+    return f"[voice note] {result['normalised']}"
+
+
+def _is_spoken(record: Mapping[str, Any]) -> bool:
+    return "transcript" in record or "unheard" in record
+
+
+def _is_missed(record: Mapping[str, Any]) -> bool:
+    return record.get("unheard") == _MISSED
+
+
+def _recovered(line: Line, position: int, result: Mapping[str, Any]) -> Line:
+    """The line with what was found out about one of its voice notes. Its last lines are those of its attachments."""
+    record = {name: value for name, value in line.attachments[position].items() if name != "unheard"}
+    texts, attachments = line.text.split("\n"), list(line.attachments)
+    if "error" in result:
+        record["unheard"] = result["error"]
+    else:
+        record["transcript"] = result["text"]
+        texts[position - len(attachments)] = _words(result)
+    attachments[position] = record
+    return replace(line, text="\n".join(texts), attachments=tuple(attachments))

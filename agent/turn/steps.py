@@ -138,6 +138,10 @@ class StepLog:
         self.cost += cost
         self._keep(full, kind, name, given, output, started_at, now)
 
+    def along(self, work: Work[None]) -> None:
+        """Write something else in the transaction of the next step."""
+        self._notes.append(work)
+
     async def flush(self) -> None:
         """Write what was only noted."""
         works, self._notes = self._notes, []

@@ -30,12 +30,12 @@ from agent.turn import brief, gate, handover
 from agent.turn.answering import Answering, Draft, Question
 from agent.turn.brief import Brief
 from agent.turn.language import detect
-from agent.turn.listen import Heard, Listener
+from agent.turn.listen import Heard, Listener, missed
 from agent.turn.reply import Reply, ReplyWriter
 from agent.turn.run import ModelsFailed, Superseded, TurnStopped
 from agent.turn.steps import StepLog
 from agent.turn.unanswered import Unanswered, says_dont_know
-from messaging.types import ContactKey, InboundMessage
+from messaging.types import ContactKey
 
 log = structlog.get_logger()
 
@@ -157,13 +157,13 @@ class Turns:
             spent=begun.spent,
         )
         if isinstance(verdict, gate.Silent):
-            lines = self._lines(claim, [Heard(_plain(message), ()) for message in claim.messages])
+            lines = self._lines(claim, list(map(missed, claim.messages)))
             columns = self._back(verdict.returns)
             return Result("held", verdict.reason, lines=lines, contact_columns=columns)
         if isinstance(verdict, gate.Say):
             return await self._fixed(claim, verdict)
         claim = replace(claim, contact=await self._current(claim.contact))
-        begun = replace(begun, claim=claim)
+        begun = await self._caught_up(replace(begun, claim=claim), log_of_steps)
         heard = await self._listener.hear(claim.messages, log_of_steps)
         if not written:
             language = next((each.language for each in heard if each.language), language)
@@ -188,6 +188,12 @@ class Turns:
                 log.exception("turn_failed")
         await log_of_steps.flush()
         return await self._failed(claim, heard, log_of_steps, language, reason)
+
+    async def _caught_up(self, begun: Brief, steps: StepLog) -> Brief:
+        """With what the customer said in voice notes while the agent was silent."""
+        history = await self._listener.catch_up(begun.claim.key, begun.history, steps)
+        spoken = (after.text for before, after in zip(begun.history, history, strict=True) if after != before)
+        return replace(begun, history=history, said=(*begun.said, *spoken))
 
     async def _answer(
         self,
@@ -270,7 +276,7 @@ class Turns:
 
     async def _fixed(self, claim: Claim, verdict: gate.Say) -> Result:
         now, reply = self._clock(), Reply()
-        heard = [Heard(_plain(message), ()) for message in claim.messages]
+        heard = list(map(missed, claim.messages))
         self._writer.say(reply, fill(verdict.text, claim.contact.contact), claim.contact.channel)
         columns: dict[str, Any] = self._back(verdict.returns)
         pause: tuple[datetime | None, str] | None = None
@@ -370,8 +376,8 @@ class Turns:
 
     def _lines(self, claim: Claim, heard: Sequence[Heard], reply: Reply | None = None) -> tuple[Line, ...]:
         lines = [
-            Line("contact", each.text, at, each.attachments, claim.turn)
-            for each, at in zip(heard, claim.received_at, strict=True)
+            Line("contact", each.text, at, each.attachments, claim.turn, message.message_id)
+            for each, message, at in zip(heard, claim.messages, claim.received_at, strict=True)
         ]
         if reply is not None and reply.shown:
             lines.append(Line("agent", "\n\n".join(reply.shown), self._clock(), (), claim.turn))
@@ -394,7 +400,3 @@ def _noted(question: Unanswered | None, now: datetime) -> tuple[Work[None], ...]
     if question is None:
         return ()
     return (lambda connection: note_gap(connection, question.question, question.confidence, question.nearest, now),)
-
-
-def _plain(message: InboundMessage) -> str:
-    return message.text or f"[{message.kind}]"
