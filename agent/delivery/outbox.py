@@ -189,6 +189,8 @@ class Outbox:
 
         def work(connection: Connection) -> T:
             lock_contact(connection, contact.platform, contact.id)
+            if state == "sent" and delivery.lane == BROADCAST:
+                broadcasts.sent(connection, delivery.id, contact, message_id, now)
             outbound.mark(
                 connection,
                 delivery.id,
@@ -198,8 +200,6 @@ class Outbox:
                 message_id=message_id,
                 next_attempt_at=next_attempt_at,
             )
-            if state == "sent" and delivery.lane == BROADCAST:
-                broadcasts.sent(connection, delivery.id, contact, message_id, now)
             return then(connection)
 
         return await patience.write(self._database, work)

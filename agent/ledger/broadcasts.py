@@ -56,7 +56,11 @@ _UNSENT = (
 _STATE = select(table.c.state).where(where(table, "name")).with_for_update(read=True)
 _STILL_WAITING = select(recipients.c.n).where(where(recipients, "n"), recipients.c.state == "waiting").with_for_update()
 _HOLDER = select(recipients.c.line).where(where(recipients, "outbound"))
-_SAID = select(recipients.c.said).where(where(recipients, "outbound"))
+_SAID = (
+    select(recipients.c.said)
+    .join(outbound_table, outbound_table.c.id == recipients.c.outbound)
+    .where(where(recipients, "outbound"), outbound_table.c.state != "sent")
+)
 _WITHDRAW = delete(outbound_table).where(where(outbound_table, "id"), outbound_table.c.state == "pending")
 
 
@@ -262,7 +266,10 @@ def queue(
 
 
 def sent(connection: Connection, outbound_id: str, key: ContactKey, message_id: str | None, now: datetime) -> None:
-    """A message went out: from now on it is a part of the conversation."""
+    """A message went out: from now on it is a part of the conversation.
+
+    To be called before it is marked as sent: then what is written again, for want of an answer, is said once.
+    """
     said = connection.execute(_SAID, {"at_outbound": outbound_id}).scalar()
     if said:
         history.append(connection, key, [history.Line("agent", said, now, message_id=message_id)])

@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select
+from sqlalchemy import Connection, Executable, Row, bindparam, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 
+from agent.ledger.database import is_postgres
+from agent.ledger.errors import LeaseLost
 from agent.ledger.schema import step as table
 from agent.ledger.schema import turn
 from agent.ledger.statements import at, change, where
@@ -26,7 +30,7 @@ _COLUMNS = (
     "tokens",
     "cost",
 )
-_APPEND = insert(table).values({name: bindparam(name) for name in _COLUMNS} | {"n": _NEXT_N}).inline()
+_THIS = select(table.c.input_hash, table.c.started_at).where(where(table, "turn", "key"))
 _RESULTS = (
     select(table.c.name, table.c.output)
     .join(turn, turn.c.id == table.c.turn)
@@ -89,9 +93,13 @@ def record(
     tokens: int = 0,
     cost: float = 0.0,
 ) -> None:
-    """Write a step: one that is over, or, without `finished_at`, an effect before it happens, so that a crash leaves it visible."""
-    connection.execute(
-        _APPEND,
+    """Write a step: one that is over, or, without `finished_at`, an effect before it happens, so that a crash leaves it visible.
+
+    Writing it again changes nothing: whoever got no answer from the database cannot know whether it was written.
+    Raises `LeaseLost` when the place is taken by what somebody else did there.
+    """
+    written = connection.execute(
+        _append(is_postgres(connection)),
         {
             "turn": turn_id,
             "key": key,
@@ -106,6 +114,17 @@ def record(
             "cost": cost,
         },
     )
+    if written.rowcount != 1:
+        there = connection.execute(_THIS, {"at_turn": turn_id, "at_key": key}).one()
+        if (there.input_hash, there.started_at) != (input_hash, started_at):
+            raise LeaseLost(f"step {key} of turn {turn_id} was done by another worker")
+
+
+@cache
+def _append(postgres: bool) -> Executable:
+    make = postgresql.insert if postgres else sqlite.insert
+    values: dict[str, Any] = {name: bindparam(name) for name in _COLUMNS} | {"n": _NEXT_N}
+    return make(table).values(values).on_conflict_do_nothing(index_elements=["turn", "key"]).inline()
 
 
 def actions_since(connection: Connection, key: ContactKey, since: datetime) -> list[tuple[str, Any, Any]]:

@@ -32,7 +32,7 @@ _LAST = (
     .order_by(table.c.started_at.desc())
     .limit(1)
 )
-_MINE = select(table.c.id).where(where(table, "id", "lease_owner"), table.c.state == "running")
+_MINE = select(table.c.state).where(where(table, "id", "lease_owner"))
 _ATTACH = (
     update(inbound_table)
     .where(
@@ -203,6 +203,7 @@ class Result:
 
 
 Committed = Literal["done", "abandoned", "held"]
+_ENDED: dict[str, Committed] = {"done": "done", "failed": "done", "abandoned": "abandoned", "held": "held"}
 
 _STAYS = (Comment, ChangeTags, SetLifecycle, UpdateContact)
 
@@ -214,6 +215,7 @@ def commit(
 
     A message that arrived meanwhile lets it be abandoned, when that is allowed; a human who took over meanwhile
     lets its record be kept and nothing be said; what colleagues see of it (notes, tags, fields) is kept as well.
+    A turn that was ended already stays as it is: the database's answer to the first time may have been lost.
     Raises `LeaseLost`.
     """
     key = claim.key
@@ -221,6 +223,8 @@ def commit(
     mine = connection.execute(_MINE, {"at_id": claim.turn, "at_lease_owner": owner}).first()
     if mine is None:
         raise LeaseLost(f"turn {claim.turn} was taken over by another worker")
+    if mine.state != "running":
+        return _ENDED[mine.state]
     if result.restart_allowed and newer_messages(connection, key):
         change(connection, inbound_table, {"turn": claim.turn}, {"turn": None})
         _finish(connection, claim.turn, "abandoned", "a newer message arrived", now, spent=result)

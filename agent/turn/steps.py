@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -14,6 +14,9 @@ from agent.ledger.database import Database, Work
 from agent.ledger.steps import Step
 
 log = structlog.get_logger()
+
+_BEFORE_AN_EFFECT = timedelta(seconds=8)
+"""How long an effect waits for the ledger: what is left of a lease that was just about to be renewed is twice as long."""
 
 
 def input_hash(value: Any) -> str:
@@ -58,10 +61,11 @@ class StepLog:
         return self._steps.get(_full(key, given)) if key in self._places else None
 
     async def start(self, key: str, kind: str, name: str, given: Any) -> None:
-        """Write down an effect before it happens."""
+        """Write down an effect before it happens. Raises `LedgerUnavailable`, and `LeaseLost` when another has begun it."""
         full, now = _full(key, given), self._clock()
         await self.flush()
-        await self._database.write(
+        await patience.write(
+            self._database,
             lambda connection: table.record(
                 connection,
                 self.turn,
@@ -73,7 +77,8 @@ class StepLog:
                 output=None,
                 started_at=now,
                 finished_at=None,
-            )
+            ),
+            _BEFORE_AN_EFFECT,
         )
         self._keep(full, kind, name, given, None, now, None)
 

@@ -96,6 +96,9 @@ class Turns:
             keeping = asyncio.create_task(self._keep_lease(claim.turn))
             try:
                 result = await self._result(begun)
+            except LeaseLost as error:
+                log.warning("turn_lost", reason=str(error))
+                return await self._database.write(then)
             finally:
                 keeping.cancel()
                 with suppress(asyncio.CancelledError):
@@ -178,7 +181,10 @@ class Turns:
                 tokens=log_of_steps.tokens,
                 cost=log_of_steps.cost,
             )
-        except LedgerUnavailable:  # not the model's failing: the turn goes on from its steps when the ledger is back
+        except (
+            LedgerUnavailable,
+            LeaseLost,
+        ):  # not the model's failing: the turn goes on from its steps, here or elsewhere
             raise
         except TimeoutError:
             reason = f"limits.seconds: longer than {self._settings.limits.seconds:g}"

@@ -101,8 +101,8 @@ async def test_the_report_follows_the_outbox_and_what_was_sent_joins_the_history
     await database.write(lambda connection: broadcasts.end(connection, third, "failed", "404"))
 
     def deliver(connection: Connection) -> None:
-        outbound.mark(connection, "broadcast/promo/1/0", "sent", now=NOW, message_id="m1")
         broadcasts.sent(connection, "broadcast/promo/1/0", key(1), "m1", NOW)
+        outbound.mark(connection, "broadcast/promo/1/0", "sent", now=NOW, message_id="m1")
         outbound.mark(connection, "broadcast/promo/2/0", "skipped", now=NOW, reason="the contact opted out")
 
     await database.write(deliver)
@@ -115,6 +115,21 @@ async def test_the_report_follows_the_outbox_and_what_was_sent_joins_the_history
     ]
     (line,) = await database.read(lambda connection: history.recent(connection, key(1), 10))
     assert (line.author, line.text) == ("agent", "Halo")
+
+
+async def test_what_was_sent_joins_the_history_once_when_it_is_written_again(database: Database) -> None:
+    """As it is when the answer of the database was lost. Not every platform gives its messages a number to know them by."""
+    await recorded(database)
+    (first,) = await take(database, 1)
+    await queue(database, first, key(1))
+
+    def deliver(connection: Connection) -> None:
+        broadcasts.sent(connection, "broadcast/promo/1/0", key(1), None, NOW)
+        outbound.mark(connection, "broadcast/promo/1/0", "sent", now=NOW)
+
+    for _ in range(2):
+        await database.write(deliver)
+    assert len(await database.read(lambda connection: history.recent(connection, key(1), 10))) == 1
 
 
 async def test_a_pause_takes_back_what_has_not_gone_out(database: Database) -> None:
