@@ -75,16 +75,20 @@ def pause(
 
 @app.command("resume")
 def resume(contact: Who, config: ConfigFile = _DEFAULT) -> None:
-    """Give the conversation back to the agent; it answers from the next message on."""
-    from agent.ledger import contacts
+    """Give the conversation back to the agent; what the customer wrote last, within the hour and unanswered, it answers."""
+    from agent.clock import now
+    from agent.ledger import giveback
+    from agent.ledger.database import lock_contact
 
-    def work(connection: "Connection") -> tuple[str, bool]:
+    def work(connection: "Connection") -> tuple[str, bool, bool]:
         state = _one(connection, contact)
-        contacts.resume(connection, state.key)
-        return str(state.key), state.paused_at is not None
+        lock_contact(connection, state.key.platform, state.key.id)
+        due = giveback.give_back(connection, state.key, now())
+        return str(state.key), state.paused_at is not None, due is not None
 
-    key, was_paused = _with_ledger(config, lambda database: database.write(work))
-    print(f"{key}: the agent answers{'' if was_paused else ', as it did before'}")
+    key, was_paused, expected = _with_ledger(config, lambda database: database.write(work))
+    beginning = ", beginning with what the customer wrote last" if expected else ""
+    print(f"{key}: the agent answers{beginning if was_paused or expected else ', as it did before'}")
 
 
 @app.command("forget")

@@ -44,9 +44,12 @@ def _at(key: ContactKey) -> dict[str, str]:
 
 
 def append(connection: Connection, key: ContactKey, lines: Sequence[Line]) -> None:
-    """Add lines at the end. One whose platform message id is there already is not added again."""
+    """Add lines at the end. One whose platform message id is there already is not added again.
+
+    That the contact sent stays in its place, with what is known of it now.
+    """
     for line in lines:
-        insert_new(
+        added = insert_new(
             connection,
             table,
             platform=key.platform,
@@ -58,6 +61,8 @@ def append(connection: Connection, key: ContactKey, lines: Sequence[Line]) -> No
             turn=line.turn,
             message_id=line.message_id,
         )
+        if added is None and line.author == "contact":
+            rewrite(connection, key, line)
 
 
 def rewrite(connection: Connection, key: ContactKey, line: Line) -> None:

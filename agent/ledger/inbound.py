@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, select
 
-from agent.ledger import contacts, followups, history, outbound, takeover, tombstones
+from agent.ledger import contacts, followups, giveback, history, outbound, takeover, tombstones
 from agent.ledger.codec import pack_inbound
 from agent.ledger.database import lock_contact
 from agent.ledger.schema import inbound as table
@@ -40,7 +40,7 @@ _ECHO = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A message that no turn has taken yet, as the quiet window looks at it."""
+    """A message that no turn has taken yet, as the quiet window looks at it: `received_at` from the customer or from a human."""
 
     text: str | None
     has_attachment: bool
@@ -104,7 +104,7 @@ def _assigned(connection: Connection, event: AssigneeChanged, now: datetime, rul
     if assignee is None:
         contacts.unassign(connection, key)
         if "unassigned" in rules.resume_on:
-            contacts.resume(connection, key)
+            return Accepted(contact=key, wake_at=giveback.give_back(connection, key, now))
     elif rules.assigned == "silent":
         takeover.assign(connection, key, now, _until(now, rules), assignee.name or assignee.id)
     return Accepted(contact=key)
@@ -193,7 +193,10 @@ def waiting_rows(connection: Connection, key: ContactKey) -> Sequence[Row[Any]]:
 
 def as_waiting(rows: Sequence[Row[Any]]) -> list[Waiting]:
     """Rows of `waiting_rows` as the quiet window looks at them."""
-    return [Waiting(row.payload["text"], bool(row.payload["attachments"]), row.received_at) for row in rows]
+    return [
+        Waiting(row.payload["text"], bool(row.payload["attachments"]), row.given_back_at or row.received_at)
+        for row in rows
+    ]
 
 
 def waiting(connection: Connection, key: ContactKey) -> list[Waiting]:

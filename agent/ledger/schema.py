@@ -46,6 +46,7 @@ inbound = Table(
     Column("state", String, nullable=False),  # waiting → answered · held · skipped · failed
     Column("reason", String),
     Column("turn", String),
+    Column("given_back_at", Instant),  # from when on one that a human left unanswered is the agent's
     UniqueConstraint("platform", "message_id"),
     Index("ix_inbound_contact_state", "platform", "contact", "state"),
     Index("ix_inbound_turn", "turn"),

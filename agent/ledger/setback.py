@@ -23,6 +23,16 @@ _WAITING = (
     .values(received_at=at("now"))
     .returning(inbound.c.platform, inbound.c.contact)
 )
+_GIVEN_BACK = (
+    update(inbound)
+    .where(
+        inbound.c.n > select(func.coalesce(func.max(inbound.c.n), 0)).scalar_subquery() - _NEWEST,
+        inbound.c.state == "waiting",
+        inbound.c.given_back_at > at("latest"),
+    )
+    .values(given_back_at=at("now"))
+    .returning(inbound.c.platform, inbound.c.contact)
+)
 _LEASED = (
     update(turn)
     .where(turn.c.state == "running", turn.c.lease_until > at("latest_lease"))
@@ -49,7 +59,11 @@ def mend(connection: Connection, now: datetime, *, lease: timedelta, tolerance: 
         "at_lease": now + lease,
         "at_latest_lease": now + lease + tolerance,
     }
-    rows = [row for statement in (_WAITING, _LEASED, _POSTPONED) for row in connection.execute(statement, times)]
+    rows = [
+        row
+        for statement in (_WAITING, _GIVEN_BACK, _LEASED, _POSTPONED)
+        for row in connection.execute(statement, times)
+    ]
     keys = {ContactKey(row.platform, row.contact) for row in rows}
     for key in keys:
         contacts.set_columns(connection, key, wake_at=now)

@@ -2,10 +2,28 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from agent.ledger import confirmations, contacts, history, outbound
+from agent.ledger.schema import inbound
+from agent.ledger.statements import where
 from messaging.types import ContactKey
+
+HUMAN = "a human "
+"""How the reason begins for which a message is left to a human."""
+
+OVER = "the conversation was closed"
+
+_LEAVE = (
+    update(inbound)
+    .where(
+        where(inbound, "platform", "contact"),
+        inbound.c.state == "waiting",
+        inbound.c.turn.is_(None),
+        inbound.c.given_back_at.is_not(None),
+    )
+    .values(state="held", reason=OVER)
+)
 
 
 def begin(connection: Connection, key: ContactKey, now: datetime, until: datetime | None, by: str) -> None:
@@ -31,6 +49,10 @@ def assign(connection: Connection, key: ContactKey, now: datetime, until: dateti
 
 
 def close(connection: Connection, key: ContactKey, now: datetime) -> None:
-    """The conversation is over: what the customer writes next begins another, in which no old question is open."""
+    """The conversation is over: what the customer writes next begins another, in which no old question is open.
+
+    What was given back a moment before is not answered any more.
+    """
     contacts.set_columns(connection, key, closed_at=now)
+    connection.execute(_LEAVE, {"at_platform": key.platform, "at_contact": key.id})
     confirmations.settle(connection, key)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, bindparam, func, literal_column, select, update
 
 from actions.action import ChangeTags, Comment, SetLifecycle, UpdateContact
-from agent.ledger import confirmations, contacts, followups, history, inbound, media, outbound, payments
+from agent.ledger import confirmations, contacts, followups, history, inbound, media, outbound, payments, takeover
 from agent.ledger.codec import Deliverable, unpack_inbound
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.contacts import ContactState
@@ -57,7 +57,10 @@ def _at(key: ContactKey) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A turn that is ours until `lease_until`: the contact, and the messages that it answers, in order."""
+    """A turn that is ours until `lease_until`: the contact, and the messages that it answers, in order.
+
+    `given_back` says that a human had left all of them.
+    """
 
     turn: str
     contact: ContactState
@@ -66,6 +69,7 @@ class Claim:
     started_at: datetime
     takeovers: int
     restarts: int
+    given_back: bool = False
 
     @property
     def key(self) -> ContactKey:
@@ -148,6 +152,7 @@ def _claim(
         started_at=started_at,
         takeovers=takeovers,
         restarts=restarts,
+        given_back=all(row.given_back_at is not None for row in rows),
     )
 
 
@@ -230,13 +235,13 @@ def commit(
         _finish(connection, claim.turn, "abandoned", "a newer message arrived", now, spent=result)
         return "abandoned"
     state = contacts.load(connection, key)
-    silenced = bool(result.contents) and state is not None and _silenced(claim.contact, state, now)
+    silenced = _silenced(claim, state, now) if result.contents and state is not None else None
     contents, lines, files = result.contents, result.lines, result.files
     if silenced:
         lines = tuple(line for line in lines if line.author != "agent")
         contents = (*(content for content in contents if isinstance(content, _STAYS)), *result.instead)
         files = ()
-    end, reason = ("held", "a human took over") if silenced else (result.end, result.reason)
+    end, reason = ("held", silenced) if silenced else (result.end, result.reason)
     history.append(connection, key, lines)
     for file in files:
         media.put(connection, file)
@@ -278,10 +283,16 @@ def commit(
     return ended
 
 
-def _silenced(before: ContactState, now_is: ContactState, now: datetime) -> bool:
-    """Whether a human took over, or the contact opted out, since the turn decided to speak."""
-    took_over = now_is.paused(now) and now_is.paused_at != before.paused_at
-    return took_over or now_is.opted_out_at != before.opted_out_at
+def _silenced(claim: Claim, now_is: ContactState, now: datetime) -> str | None:
+    """Why nothing is to be said any more: what has happened since the turn decided to speak."""
+    before = claim.contact
+    if now_is.paused(now) and now_is.paused_at != before.paused_at:
+        return f"{takeover.HUMAN}took over"
+    if now_is.opted_out_at != before.opted_out_at:
+        return "the contact opted out"
+    if claim.given_back and now_is.closed_at != before.closed_at:
+        return takeover.OVER
+    return None
 
 
 def _follow_up(

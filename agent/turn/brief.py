@@ -55,7 +55,8 @@ def begin(
     claim = turns.claim(connection, key, owner, now, turns.LEASE, quiet)
     if not isinstance(claim, Claim):
         return None
-    recent = history.recent(connection, key, lines)
+    asked = {message.message_id for message in claim.messages}  # in the history already when they were given back
+    recent = [line for line in history.recent(connection, key, lines) if line.message_id not in asked]
     results: dict[str, list[Json]] = {}
     for name, output in steps.action_results(connection, key):
         if output["status"] == "done":

@@ -11,6 +11,7 @@ from agent.config.conversation import ConversationSettings
 from agent.config.hours import Hours, OutsideNote
 from agent.config.limits import LimitSettings
 from agent.ledger.contacts import ContactState
+from agent.ledger.takeover import HUMAN
 
 _EDGE = re.compile(r"^\W+|\W+$")
 
@@ -77,7 +78,7 @@ def decide(
         return Say(opt_out.text.in_language(language), "the contact opted out", "opted out")
     verdict: Silent | Say | Answer
     if contact.paused(now):
-        verdict = Silent(f"a human answers ({contact.paused_by})")
+        verdict = Silent(f"{HUMAN}answers ({contact.paused_by})")
     elif (used_up := _used_up(spent, limits)) is None:
         verdict = _hours(contact, now.astimezone(zone), language, conversation)
     elif "budget" in conversation.handover.when:

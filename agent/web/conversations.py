@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agent.delivery import window
-from agent.ledger import contacts, conversations, history, outbound, payments, status, takeover
+from agent.ledger import contacts, conversations, giveback, history, outbound, payments, status, takeover
 from agent.ledger.contacts import ContactState
 from agent.ledger.database import lock_contact
 from agent.ledger.history import Line
@@ -138,14 +138,18 @@ async def _pause(request: Request) -> Response:
 
 
 async def _resume(request: Request) -> Response:
-    now = agent_of(request).clock()
+    agent = agent_of(request)
+    now = agent.clock()
 
-    def work(connection: Connection) -> Summary:
+    def work(connection: Connection) -> tuple[Summary, datetime | None]:
         key = _locked(connection, request)
-        contacts.resume(connection, key)
-        return _again(connection, key, now)
+        due = giveback.give_back(connection, key, now)
+        return _again(connection, key, now), due
 
-    return Json(asdict(await agent_of(request).database.write(work)))
+    summary, due = await agent.database.write(work)
+    if due is not None:
+        await agent.engine.wake(summary.contact.key, due)
+    return Json(asdict(summary))
 
 
 async def _reply(request: Request) -> Response:

@@ -86,7 +86,7 @@ async def test_pausing_silences_and_resuming_brings_the_agent_back(tmp_path: Pat
         resumed = await _json(client, "POST", f"/conversations/{PHONE}/resume")
         assert resumed["paused"] is None
         asked = here.sandbox.say(budi, "sekarang?")
-        assert await here.texts(budi, after=asked) == ["Jawaban untuk: sekarang?"]
+        assert await here.texts(budi, after=asked) == ["Jawaban untuk: masih di situ?\nsekarang?"]
 
 
 async def test_a_reply_by_api_is_a_humans_word(tmp_path: Path) -> None:

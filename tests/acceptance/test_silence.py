@@ -17,9 +17,11 @@ LOOPBACK = {"allow_private": ["127.0.0.1"]}
 LONG = "Baris pertama yang panjang sekali. " * 700  # six messages
 
 
-async def _answered(here: World, contact: Contact) -> None:
+async def _answered(here: World, contact: Contact, *left: str) -> None:
+    """A question is answered, and with it what a human has `left` unanswered."""
     asked = here.sandbox.say(contact, "halo, buka jam berapa?")
-    assert await here.texts(contact, after=asked) == ["Jawaban untuk: halo, buka jam berapa?"]
+    both = "\n".join((*left, "halo, buka jam berapa?"))
+    assert await here.texts(contact, after=asked) == [f"Jawaban untuk: {both}"]
 
 
 async def test_a_human_who_writes_while_the_model_thinks_is_not_talked_over(tmp_path: Path) -> None:
@@ -106,7 +108,7 @@ async def test_it_comes_back_when_the_conversation_is_given_back(tmp_path: Path,
         else:
             here.sandbox.close(budi)
         await here.settled(0.5)
-        await _answered(here, budi)
+        await _answered(here, budi, *(["pesanan saya di mana?"] if given_back == "unassigned" else []))
 
 
 async def test_it_comes_back_only_as_configured(tmp_path: Path) -> None:
@@ -124,7 +126,7 @@ async def test_it_comes_back_only_as_configured(tmp_path: Path) -> None:
         here.sandbox.assign(budi, 2)
         here.sandbox.unassign(budi)
         await here.settled(0.5)
-        await _answered(here, budi)
+        await _answered(here, budi, "pesanan saya di mana?")
 
 
 async def test_it_comes_back_by_itself_after_the_configured_time(tmp_path: Path) -> None:
