@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sqlalchemy import make_url
@@ -19,7 +19,7 @@ class Road:
         self._open = asyncio.Event()
         self._open.set()
         self._port = 0
-        self._clients: set[asyncio.Task[None]] = set()
+        self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._every, self._of = 0, b""
         self._commits = 0
         self.lost = 0
@@ -44,7 +44,7 @@ class Road:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._clients.add(task)
+        self._clients[task] = writer
         try:
             there, out = await asyncio.open_unix_connection(self._socket)
             doomed = asyncio.Event()
@@ -63,7 +63,7 @@ class Road:
             return  # the server is not there: the client is sent away
         finally:
             writer.close()
-            self._clients.discard(task)
+            del self._clients[task]
 
     async def _forth(self, reader: asyncio.StreamReader, out: asyncio.StreamWriter, doomed: asyncio.Event) -> None:
         meant = False
@@ -89,10 +89,9 @@ class Road:
             await writer.drain()
 
     async def close(self) -> None:
-        for task in list(self._clients):
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(*self._clients, return_exceptions=True)
+        for writer in self._clients.values():
+            writer.close()
+        await asyncio.gather(*self._clients, return_exceptions=True)
 
 
 @asynccontextmanager

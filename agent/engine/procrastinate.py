@@ -17,7 +17,7 @@ from procrastinate.jobs import Job, Status
 from procrastinate.worker import Worker
 
 from agent.engine.engine import AFTER_A_FAULT, NEAR, Handle
-from agent.ledger.database import UNREACHABLE
+from agent.ledger.answers import UNREACHABLE, EngineConnection
 from agent.ledger.errors import LedgerUnavailable
 from messaging.types import ContactKey
 
@@ -53,7 +53,14 @@ class ProcrastinateEngine:
         self, url: str, *, concurrent: int = 100, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._app = App(
-            connector=_Connector(conninfo=url, kwargs=dict(UNREACHABLE), min_size=1, max_size=4, timeout=10.0)
+            connector=_Connector(
+                conninfo=url,
+                connection_class=EngineConnection,
+                kwargs=dict(UNREACHABLE),
+                min_size=1,
+                max_size=4,
+                timeout=10.0,  # seconds until one of these is free
+            )
         )
         self._concurrent = concurrent
         self._clock = clock
@@ -72,6 +79,7 @@ class ProcrastinateEngine:
     async def aclose(self) -> None:
         for _, timer in self._timers.values():
             timer.cancel()
+        await asyncio.gather(*self._deferring)
         await self._app.close_async()
 
     async def wake(self, contact: ContactKey, at: datetime) -> None:
@@ -81,7 +89,7 @@ class ProcrastinateEngine:
         if (earlier := self._timers.pop(contact, None)) is not None:
             earlier[1].cancel()
         if delay <= timedelta(0):
-            await self._defer(contact)
+            self._ring(contact)
             return
         timer = asyncio.get_running_loop().call_later(delay.total_seconds(), self._ring, contact)
         self._timers[contact] = (at, timer)

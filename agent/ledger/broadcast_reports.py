@@ -9,6 +9,7 @@ from sqlalchemy import Connection, case, func, select
 
 from agent.ledger.broadcast_schema import recipient as recipients
 from agent.ledger.broadcasts import Broadcast
+from agent.ledger.database import take_time
 from agent.ledger.outbound import OPEN
 from agent.ledger.schema import outbound
 from agent.ledger.statements import at, where
@@ -75,6 +76,7 @@ class Reason:
 
 def counts(connection: Connection, name: str) -> Mapping[str, int]:
     """How many recipients are in each of `STATES`."""
+    take_time(connection)
     found: dict[str, Any] = dict.fromkeys(STATES, 0)
     for row in connection.execute(_COUNTS, {"at_broadcast": name}).all():
         found[row.state] = row.people
@@ -83,12 +85,14 @@ def counts(connection: Connection, name: str) -> Mapping[str, int]:
 
 def reasons(connection: Connection, name: str) -> list[Reason]:
     """Why recipients were skipped or failed, the most frequent first."""
+    take_time(connection)
     rows = connection.execute(_REASONS, {"at_broadcast": name}).all()
     return [Reason(row.state, row.reason or "", row.people) for row in rows]
 
 
 def outcomes(connection: Connection, name: str, limit: int = 100_000) -> list[Outcome]:
     """Every recipient, in the order of the audience."""
+    take_time(connection)
     rows = connection.execute(_EACH, {"at_broadcast": name, "at_limit": limit}).all()
     return [
         Outcome(row.address, row.line, row.contact, row.state, row.reason, row.sent_at, row.platform_message_id)

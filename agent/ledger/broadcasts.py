@@ -16,6 +16,7 @@ from agent.ledger import contacts, history, outbound
 from agent.ledger.broadcast_schema import broadcast as table
 from agent.ledger.broadcast_schema import recipient as recipients
 from agent.ledger.codec import BROADCAST, Deliverable
+from agent.ledger.database import take_time
 from agent.ledger.schema import outbound as outbound_table
 from agent.ledger.statements import at, change, insert_new, where
 from messaging.types import Channel, ContactKey
@@ -146,6 +147,7 @@ def record(connection: Connection, broadcast: Broadcast, audience: Sequence[Addr
     One that was paused or done runs again. Whoever is a recipient already stays as they are, but for those whose message could
     not even be prepared: these are tried again.
     """
+    take_time(connection)
     columns = {
         "settings": dict(broadcast.settings),
         "channel_id": broadcast.channel.id if broadcast.channel else None,
@@ -310,6 +312,7 @@ def cancel(connection: Connection, name: str, now: datetime) -> bool:
 
 def _withdraw(connection: Connection, name: str) -> None:
     """Take unsent messages out of the outbox again. One that a worker begins to send at this moment stays."""
+    take_time(connection)
     for row in connection.execute(_UNSENT, {"at_name": name}).all():
         if connection.execute(_WITHDRAW, {"at_id": row.id}).rowcount:
             change(

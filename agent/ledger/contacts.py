@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, select
 from actions.action import ChangeTags, SetLifecycle, UpdateContact
 from agent.ledger.codec import Deliverable, pack_contact, unpack_contact
 from agent.ledger.columns import EPOCH
+from agent.ledger.database import take_time
 from agent.ledger.schema import contact as table
 from agent.ledger.statements import change, insert_row, where
 from messaging.types import Channel, Contact, ContactChanged, ContactKey, FieldValue
@@ -90,6 +91,7 @@ def find(connection: Connection, needle: str) -> list[ContactState]:
 
 def every(connection: Connection) -> list[ContactState]:
     """All contacts."""
+    take_time(connection)
     return [state_of(row) for row in connection.execute(select(table)).all()]
 
 

@@ -3,8 +3,10 @@
 import asyncio
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
@@ -209,30 +211,20 @@ def _sqlite_engine(path: Path, *, begin: str) -> Engine:
     return engine
 
 
-UNREACHABLE = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 10, "keepalives_interval": 5}
-"""When a PostgreSQL host that does not answer counts as gone: seconds, and `tcp_user_timeout` in milliseconds."""
-
-
 class PostgresDatabase:
     """PostgreSQL: a bounded number of threads, each unit of work in a transaction of its own."""
 
     def __init__(self, url: str, *, connections: int = 8) -> None:
         self.url = url
-        given = make_url(url)
-        self.engine = create_engine(
-            given.set(drivername="postgresql+psycopg"),
-            connect_args={name: value for name, value in UNREACHABLE.items() if name not in given.query},
-            pool_size=connections,
-            max_overflow=0,
-            pool_pre_ping=True,
-        )
+        self.engine = _postgres_engine(url, connections)
         self._threads = ThreadPoolExecutor(connections, thread_name_prefix="ledger")
+        self._heard = time.monotonic()
 
     def describe(self) -> str:
         return f"PostgreSQL {self.engine.url.render_as_string(hide_password=True)}"
 
     async def write(self, work: Work[T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work, time.monotonic())
 
     read = write
 
@@ -240,18 +232,69 @@ class PostgresDatabase:
         await asyncio.to_thread(self._threads.shutdown)
         self.engine.dispose()
 
-    def _run(self, work: Work[T]) -> T:
+    def _run(self, work: Work[T], asked: float) -> T:
+        if time.monotonic() - max(asked, self._heard) > _LONGEST_QUEUE:
+            raise LedgerUnavailable(f"{self.describe()} has not answered anybody for {_LONGEST_QUEUE:g} s")
         for attempt in (1, 2, 3):
             try:
                 with self.engine.begin() as connection:
-                    return work(connection)
+                    result = work(connection)
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", None) in {"40001", "40P01"} and attempt < 3:
                     continue  # a deadlock or serialization failure: the transaction was undone, run it again
                 if isinstance(error, OperationalError) or error.connection_invalidated:
                     raise LedgerUnavailable(f"{self.describe()} cannot be reached: {error.orig}") from error
                 raise
+            self._heard = time.monotonic()
+            return result
         raise LedgerUnavailable(f"{self.describe()}: a transaction kept colliding with others")
+
+
+_LONGEST_QUEUE = 3.0
+"""Seconds that work may wait for a thread while the server answers nobody. Where it is only slow, all wait their turn."""
+
+
+def _postgres_engine(url: str, connections: int) -> Engine:
+    from agent.ledger import answers
+
+    given = make_url(url)
+    engine = create_engine(
+        given.set(drivername="postgresql+psycopg"),
+        connect_args={name: value for name, value in answers.UNREACHABLE.items() if name not in given.query},
+        pool_size=connections,
+        max_overflow=0,
+        pool_pre_ping=True,
+    )
+
+    @event.listens_for(engine, "do_connect")
+    def connect(_dialect: object, _record: object, arguments: Any, parameters: Any) -> answers.LedgerConnection:
+        return answers.LedgerConnection.connect(*arguments, **parameters)
+
+    @event.listens_for(engine, "connect")
+    def limit(connection: answers.LedgerConnection, _record: object) -> None:
+        answers.limit(connection)
+
+    @event.listens_for(engine, "checkin")
+    def expect_ping(connection: answers.LedgerConnection | None, _record: object) -> None:
+        if connection is not None:
+            connection.answer_within = answers.PING.total_seconds()
+
+    @event.listens_for(engine, "checkout")
+    def expect_answers(connection: answers.LedgerConnection, _record: object, _proxy: object) -> None:
+        connection.answer_within = answers.ANSWER.total_seconds()
+
+    return engine
+
+
+def take_time(connection: Connection, longest: timedelta = timedelta(seconds=90)) -> None:
+    """Say that the statements of this transaction may take so long each, by their nature: a report, house-keeping, an audience.
+
+    All others count as unanswered after a few seconds on PostgreSQL (`agent.ledger.answers`).
+    """
+    if is_postgres(connection):
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {round(longest.total_seconds() * 1000)}")
+        own: Any = connection.connection.driver_connection
+        own.answer_within = longest.total_seconds() + 1
 
 
 def is_postgres(connection: Connection) -> bool:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Table, delete, func, select, text, update
 
 from agent.ledger import contacts, tombstones
 from agent.ledger.broadcast_schema import recipient
-from agent.ledger.database import is_postgres, lock_contact
+from agent.ledger.database import is_postgres, lock_contact, take_time
 from agent.ledger.knowledge_schema import gap
 from agent.ledger.memory_schema import fact, summary
 from agent.ledger.payment_schema import payment
@@ -47,6 +47,7 @@ class Erased:
 
 def forget(connection: Connection, key: ContactKey, now: datetime) -> Erased:
     """Erase a contact, unless something of theirs is still under way."""
+    take_time(connection)
     lock_contact(connection, key.platform, key.id)
     if (obstacle := _under_way(connection, key)) is not None:
         return Erased(obstacle=obstacle)

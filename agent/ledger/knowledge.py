@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Column, Connection, bindparam, delete, insert, or_, select, update
 from sqlalchemy import text as sql
 
-from agent.ledger.database import Database, is_postgres
+from agent.ledger.database import Database, is_postgres, take_time
 from agent.ledger.knowledge_schema import alias, document, gap, knowledge, passage, vector
 from agent.ledger.knowledge_schema import source as source_table
 from agent.ledger.statements import insert_new, upsert
@@ -43,6 +43,7 @@ class SqlKnowledgeStore:
 
     async def remove_source(self, source: str) -> None:
         def work(connection: Connection) -> None:
+            take_time(connection)
             ids = connection.scalars(select(document.c.id).where(document.c.source == source)).all()
             _remove(connection, ids)
             _count(connection, knowledge.c.content)
@@ -95,6 +96,7 @@ class SqlKnowledgeStore:
 
     async def replace(self, changes: Sequence[tuple[Document, Sequence[Passage]]]) -> None:
         def work(connection: Connection) -> None:
+            take_time(connection)
             _remove(connection, [one.id for one, _ in changes])
             connection.execute(insert(document), [{**asdict(one), "links": list(one.links)} for one, _ in changes])
             passages = [row for _, several in changes for row in _rows(several)]
@@ -121,6 +123,7 @@ class SqlKnowledgeStore:
             rows.append({"key": one.id, **{f"new_{name}": values[name] for name in names}})
 
         def work(connection: Connection) -> None:
+            take_time(connection)
             connection.execute(statement, rows)
             _count(connection, knowledge.c.details)
 
@@ -129,6 +132,7 @@ class SqlKnowledgeStore:
 
     async def remove(self, documents: Sequence[str]) -> None:
         def work(connection: Connection) -> None:
+            take_time(connection)
             _remove(connection, documents)
             _count(connection, knowledge.c.content)
 
@@ -153,6 +157,7 @@ class SqlKnowledgeStore:
 
     async def keep_vectors(self, model: str, hashes: Sequence[str]) -> None:
         def work(connection: Connection) -> None:
+            take_time(connection)
             connection.execute(delete(vector).where(vector.c.model != model))
             held = set(connection.scalars(select(vector.c.hash)).all())
             for some in _parts(sorted(held - set(hashes))):
@@ -201,6 +206,7 @@ def _sources(connection: Connection) -> list[SourceState]:
 
 
 def _documents(connection: Connection, source: str | None = None) -> list[Document]:
+    take_time(connection)
     query = select(*_KEPT).order_by(document.c.n)
     if source is not None:
         query = query.where(document.c.source == source)
@@ -209,6 +215,7 @@ def _documents(connection: Connection, source: str | None = None) -> list[Docume
 
 
 def _passages(connection: Connection) -> list[Passage]:
+    take_time(connection)
     phrasings = connection.execute(select(alias.c.passage, alias.c.text).order_by(alias.c.passage, alias.c.n)).all()
     aliases = {
         name: tuple(row.text for row in several) for name, several in groupby(phrasings, lambda row: row.passage)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
 
+from agent.ledger.database import take_time
 from agent.ledger.schema import media as table
 from agent.ledger.statements import insert_new
 
@@ -48,4 +49,5 @@ def get(connection: Connection, media_id: str, now: datetime) -> Media | None:
 
 def sweep(connection: Connection, now: datetime) -> None:
     """Drop what has expired."""
+    take_time(connection)
     connection.execute(delete(table).where(table.c.expires_at <= now))

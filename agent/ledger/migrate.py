@@ -5,18 +5,22 @@ A new migration is written from the difference between the tables and the newest
 """
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, create_engine, text
 
-from agent.ledger.database import is_postgres
+from agent.ledger.database import is_postgres, take_time
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 _LOCK = 7226528274
 """Any number that nobody else takes: processes that start together wait for each other."""
+
+_LONGEST = timedelta(days=1)
+"""An index of a large table takes its time, and so does waiting for whoever makes it."""
 
 
 def upgrade(engine: Engine) -> None:
@@ -25,6 +29,7 @@ def upgrade(engine: Engine) -> None:
 
     with engine.begin() as connection:
         if is_postgres(connection):
+            take_time(connection, _LONGEST)
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         command.upgrade(_config(connection), "head")
         if is_postgres(connection):

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, func, select, update
 
 from agent.ledger import contacts
+from agent.ledger.database import take_time
 from agent.ledger.outbound import OPEN
 from agent.ledger.schema import inbound, outbound, turn
 from agent.ledger.statements import at
@@ -53,6 +54,7 @@ def mend(connection: Connection, now: datetime, *, lease: timedelta, tolerance: 
     Messages that wait count as just received, a lease lasts `lease` from now, a delivery is tried again. Order is kept:
     it is that of arrival, never of times.
     """
+    take_time(connection)
     times = {
         "at_now": now,
         "at_latest": now + tolerance,

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 
 from agent.ledger import outbound
+from agent.ledger.database import take_time
 from agent.ledger.outbound import Delivery
 from agent.ledger.schema import contact, followup, inbound, turn
 from agent.ledger.schema import outbound as outbound_table
@@ -15,6 +16,7 @@ from messaging.types import ContactKey
 
 def counts(connection: Connection) -> dict[str, dict[str, Any]]:
     """Rows by table and state, and under `used` the tokens and US dollars of all turns."""
+    take_time(connection)
     result: dict[str, dict[str, Any]] = {}
     for table in (inbound, turn, outbound_table, followup):
         rows = connection.execute(select(table.c.state, func.count()).group_by(table.c.state)).all()

@@ -1,0 +1,150 @@
+"""A PostgreSQL that takes connections and then says nothing."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Connection, text
+
+from agent.ledger import patience
+from agent.ledger.database import PostgresDatabase, take_time
+from agent.ledger.errors import LedgerUnavailable
+from tests.postgres import Postgres
+from tests.road import Road, road_to
+
+pytestmark = pytest.mark.postgres
+
+FEW = 9
+"""Seconds: one answer and one new connection, which both are not given, and a little for a busy machine."""
+
+
+@pytest.fixture
+async def road(postgres_server: Postgres) -> AsyncIterator[Road]:
+    async with road_to(postgres_server.url) as road:
+        yield road
+
+
+@pytest.fixture
+async def far(road: Road, postgres_server: Postgres) -> AsyncIterator[PostgresDatabase]:
+    """A ledger at the end of the road, with a table."""
+    name = f"far_{uuid4().hex[:8]}"
+    postgres_server.database(name)
+    database = PostgresDatabase(road.url(name), connections=4)
+    await database.write(lambda connection: connection.execute(text("CREATE TABLE kept (n INTEGER PRIMARY KEY)")))
+    await asyncio.gather(*(database.write(_sleep(0.2)) for _ in range(4)))  # all connections are there
+    yield database
+    road.thaw()
+    await database.aclose()
+
+
+def _keep(n: int) -> "object":
+    def work(connection: Connection) -> None:
+        connection.execute(text("INSERT INTO kept VALUES (:n) ON CONFLICT DO NOTHING"), {"n": n})
+
+    return work
+
+
+def _sleep(seconds: float) -> "object":
+    def work(connection: Connection) -> None:
+        connection.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": seconds})
+
+    return work
+
+
+def _kept(connection: Connection) -> list[int]:
+    return list(connection.execute(text("SELECT n FROM kept ORDER BY n")).scalars())
+
+
+async def _timed(database: PostgresDatabase, work: object) -> tuple[float, BaseException | None]:
+    begun = time.monotonic()
+    try:
+        await database.write(work)  # type: ignore[arg-type]
+    except LedgerUnavailable as error:
+        return time.monotonic() - begun, error
+    return time.monotonic() - begun, None
+
+
+async def test_whoever_asks_a_frozen_database_hears_so_within_seconds_however_many_ask(
+    far: PostgresDatabase, road: Road
+) -> None:
+    road.freeze()
+    outcomes = await asyncio.gather(*(_timed(far, _keep(n)) for n in range(60)))
+    assert all(error is not None for _, error in outcomes)
+    assert max(seconds for seconds, _ in outcomes) < FEW
+    assert (await _timed(far, _keep(100)))[0] < FEW
+    road.thaw()
+    assert await far.write(_keep(7)) is None  # type: ignore[func-returns-value]
+    assert 7 in await far.read(_kept)
+
+
+async def test_what_must_not_be_lost_is_written_once_the_database_answers_again(
+    far: PostgresDatabase, road: Road
+) -> None:
+    road.freeze()
+    writing = [asyncio.create_task(patience.write(far, _keep(n))) for n in range(12)]
+    await asyncio.sleep(8)
+    assert not any(task.done() for task in writing)
+    road.thaw()
+    await asyncio.wait_for(asyncio.gather(*writing), 20)
+    assert await far.read(_kept) == list(range(12))
+
+
+async def test_sessions_that_were_stopped_are_given_up_for_new_ones(
+    far: PostgresDatabase, postgres_server: Postgres
+) -> None:
+    name = far.engine.url.database
+    rows = postgres_server.execute(f"SELECT pid FROM pg_stat_activity WHERE datname = '{name}'")  # noqa: S608
+    stopped = [row.pid for row in rows]
+    assert len(stopped) == 4
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        await asyncio.wait_for(patience.write(far, _keep(1)), FEW)
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+    assert await far.read(_kept) == [1]
+
+
+async def test_what_a_lost_session_held_is_free_again(far: PostgresDatabase, road: Road) -> None:
+    """The session of which nobody has heard the end must not keep a contact locked for good."""
+    lock = text("SELECT pg_advisory_xact_lock(1)")
+
+    def hold(connection: Connection) -> None:
+        connection.execute(lock)
+        road.freeze()
+        connection.execute(text("SELECT 1"))
+
+    with pytest.raises(LedgerUnavailable):
+        await far.write(hold)
+    road.thaw()
+    await asyncio.wait_for(patience.write(far, lambda connection: connection.execute(lock)), 20)
+
+
+async def test_a_server_says_itself_that_a_statement_takes_too_long(far: PostgresDatabase) -> None:
+    seconds, error = await _timed(far, _sleep(30))
+    assert "statement timeout" in str(error)
+    assert seconds < 5
+
+
+async def test_what_takes_long_by_its_nature_may(far: PostgresDatabase) -> None:
+    def report(connection: Connection) -> str:
+        take_time(connection)
+        connection.execute(text("SELECT pg_sleep(5.5)"))
+        return "done"
+
+    assert await far.read(report) == "done"
+    seconds, error = await _timed(far, _sleep(30))
+    assert error is not None, "the next on the same connection may not"
+    assert timedelta(seconds=seconds) < timedelta(seconds=5)
+
+
+async def test_work_waits_its_turn_where_the_database_is_slow_and_answers(far: PostgresDatabase) -> None:
+    outcomes = await asyncio.gather(*(_timed(far, _sleep(1.0)) for _ in range(20)))
+    assert [error for _, error in outcomes] == [None] * 20
+    assert max(seconds for seconds, _ in outcomes) > 4
