@@ -96,7 +96,7 @@ class Agent:
         if isinstance(self.engine, EmbeddedEngine):  # it is alone, so every lease is that of a process that is gone
             await self.database.write(lambda connection: turns.release(connection, self.owner, self.clock()))
             await self.database.write(broadcasts.release)
-        timekeeper = Timekeeper(self.database, self.clock, lease=turns.LEASE)
+        timekeeper = Timekeeper(self.database, self.clock, lease=turns.LEASE, zone=self.config.zone)
         await timekeeper.look()
         await self._sweep()
         self._tasks = [asyncio.create_task(self._keep_house(timekeeper), name="housekeeping")]

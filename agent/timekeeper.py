@@ -3,11 +3,14 @@
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import structlog
+from sqlalchemy import Connection
 
 from agent.ledger import setback
 from agent.ledger.database import Database
+from messaging.types import ContactKey
 
 log = structlog.get_logger()
 
@@ -19,7 +22,7 @@ LONGEST = timedelta(minutes=15)
 
 
 class Timekeeper:
-    """Compares the clock with one that is never set. Both are looked at every few seconds."""
+    """Compares the clock with one that is never set. Both are looked at every few seconds. `zone` is the business's."""
 
     def __init__(
         self,
@@ -27,11 +30,13 @@ class Timekeeper:
         clock: Callable[[], datetime],
         *,
         lease: timedelta,
+        zone: ZoneInfo,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._clock = clock
         self._lease = lease
+        self._zone = zone
         self._monotonic = monotonic
         self._last: tuple[datetime, float] | None = None
 
@@ -51,8 +56,12 @@ class Timekeeper:
         self._last = now, ticks
 
     async def _mend(self, now: datetime, tolerance: timedelta) -> None:
-        mended = await self._database.write(
-            lambda connection: setback.mend(connection, now, lease=self._lease, tolerance=tolerance)
-        )
-        if mended:
-            log.warning("times_mended", contacts=len(mended))
+        from agent.broadcasts import pace
+
+        def work(connection: Connection) -> tuple[set[ContactKey], list[str]]:
+            concerned = setback.mend(connection, now, lease=self._lease, tolerance=tolerance)
+            return concerned, pace.mend(connection, now, zone=self._zone, tolerance=tolerance)
+
+        mended, moved = await self._database.write(work)
+        if mended or moved:
+            log.warning("times_mended", contacts=len(mended), broadcasts=moved)

@@ -6,7 +6,6 @@ a pause takes hold at once.
 """
 
 import asyncio
-import math
 import random
 import re
 from collections.abc import Callable
@@ -19,6 +18,7 @@ import structlog
 from sqlalchemy import Connection
 
 from agent.broadcasts.message import Occasion, compose
+from agent.broadcasts.pace import BUSY, IDLE, pace
 from agent.broadcasts.settings import BroadcastSettings
 from agent.delivery.window import Skip
 from agent.engine.engine import Engine
@@ -33,36 +33,10 @@ from messaging.types import Address, Contact, ContactKey
 
 log = structlog.get_logger()
 
-IDLE = timedelta(seconds=2)
-"""How often to look for a broadcast that begins."""
-
-BUSY = timedelta(seconds=0.5)
-"""How often to feed while one runs."""
-
-AHEAD = timedelta(seconds=3)
-"""So much of a broadcast may be in the outbox: at its rate, this long."""
-
-MOST = 40
-"""So many messages of all broadcasts are on their way at most: the HTTP client has 100 connections, and answers need them."""
-
 _MOST_ATTEMPTS = 100
 _FIRST_WAIT = timedelta(seconds=5)
 _LONGEST_WAIT = timedelta(minutes=5)
 _LANGUAGE = re.compile(r"[a-z]{2}")
-
-
-def pace(settings: BroadcastSettings, next_at: datetime, now: datetime, on_the_way: int) -> tuple[int, datetime]:
-    """How many recipients to take now, and when the next is due; both by the rate.
-
-    `on_the_way` are being prepared or in the outbox. Time that passed unused (the process was
-    down, the platform slow) is made up for by two seconds' worth, no more.
-    """
-    step = settings.rate.per / settings.rate.count
-    begin = max(next_at, now - IDLE)
-    due = (now - begin) // step + 1
-    room = min(MOST, math.ceil(AHEAD / step)) - on_the_way
-    count = max(0, min(due, room))
-    return count, begin + count * step if count else now + min(step, BUSY)
 
 
 class Feeder:

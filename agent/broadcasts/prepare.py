@@ -131,8 +131,5 @@ async def _template(file: BroadcastFile, platform: Platform, channel: Channel | 
 
 
 def _begins(file: BroadcastFile, config: AgentConfig, now: datetime) -> datetime:
-    at = file.settings.at
-    if at is None:
-        return now
-    begins = at if at.tzinfo is not None else at.replace(tzinfo=config.zone)
-    return max(now, begins.astimezone(now.tzinfo))
+    at = file.settings.begins(config.zone)
+    return now if at is None else max(now, at)

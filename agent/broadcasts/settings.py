@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
@@ -208,6 +209,12 @@ class BroadcastSettings(Settings):
     def hours(self) -> Hours:
         """`between` for every day of the week."""
         return Hours(**dict.fromkeys(DAYS, self.between))
+
+    def begins(self, zone: ZoneInfo) -> datetime | None:
+        """When the owner wants it to begin, in UTC; `None`: at once."""
+        if self.at is None:
+            return None
+        return (self.at if self.at.tzinfo is not None else self.at.replace(tzinfo=zone)).astimezone(UTC)
 
     def columns(self) -> set[str]:
         """The columns of the CSV file that its texts use."""

@@ -25,9 +25,9 @@ CLAIM = timedelta(seconds=60)
 """How long a recipient stays with the process that prepares the message: longer than its two calls to the platform."""
 
 _DUE = select(table).where(table.c.state == "running", table.c.next_at <= at("now")).order_by(table.c.next_at)
-_MOVE_ON = (
-    update(table).where(where(table, "name", "next_at"), table.c.state == "running").values(next_at=bindparam("to"))
-)
+_REDATE = update(table).where(where(table, "name", "next_at")).values(next_at=bindparam("to"))
+_MOVE_ON = _REDATE.where(table.c.state == "running")
+_AHEAD = select(table).where(table.c.state.in_(("running", "paused")), table.c.next_at > at("latest"))
 _FREE = (
     select(recipients)
     .where(
@@ -187,6 +187,17 @@ def record(connection: Connection, broadcast: Broadcast, audience: Sequence[Addr
 def due(connection: Connection, now: datetime) -> list[Broadcast]:
     """Broadcasts whose next recipient's turn has come."""
     return [_broadcast(row) for row in connection.execute(_DUE, {"at_now": now}).all()]
+
+
+def ahead(connection: Connection, latest: datetime) -> list[Broadcast]:
+    """Broadcasts that have not ended and whose next recipient's turn comes after a time."""
+    return [_broadcast(row) for row in connection.execute(_AHEAD, {"at_latest": latest}).all()]
+
+
+def redate(connection: Connection, broadcast: Broadcast, next_at: datetime) -> bool:
+    """Let the next recipient's turn come at another time; False when it has been moved meanwhile."""
+    place = {"at_name": broadcast.name, "at_next_at": broadcast.next_at}
+    return connection.execute(_REDATE, {**place, "to": next_at}).rowcount == 1
 
 
 def on_the_way(connection: Connection, now: datetime) -> int:

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, func, select, update
 
 from agent.ledger import contacts
+from agent.ledger.broadcast_schema import recipient
+from agent.ledger.broadcasts import CLAIM
 from agent.ledger.database import take_time
 from agent.ledger.outbound import OPEN
 from agent.ledger.schema import inbound, outbound, turn
@@ -46,13 +48,18 @@ _POSTPONED = (
     .values(next_attempt_at=at("now"))
     .returning(outbound.c.platform, outbound.c.contact)
 )
+_CLAIMED = (
+    update(recipient)
+    .where(recipient.c.state == "waiting", recipient.c.claimed_until > at("latest_claim"))
+    .values(claimed_until=at("claim"))
+)
 
 
 def mend(connection: Connection, now: datetime, *, lease: timedelta, tolerance: timedelta) -> set[ContactKey]:
     """Bring what lies more than `tolerance` ahead of its latest possible time back to now; the contacts that it concerned.
 
-    Messages that wait count as just received, a lease lasts `lease` from now, a delivery is tried again. Order is kept:
-    it is that of arrival, never of times.
+    Messages that wait count as just received, a lease lasts `lease` from now, a delivery is tried again, a recipient of a
+    broadcast is free again after `CLAIM`. Order is kept: it is that of arrival, never of times.
     """
     take_time(connection)
     times = {
@@ -60,7 +67,10 @@ def mend(connection: Connection, now: datetime, *, lease: timedelta, tolerance: 
         "at_latest": now + tolerance,
         "at_lease": now + lease,
         "at_latest_lease": now + lease + tolerance,
+        "at_claim": now + CLAIM,
+        "at_latest_claim": now + CLAIM + tolerance,
     }
+    connection.execute(_CLAIMED, times)
     rows = [
         row
         for statement in (_WAITING, _GIVEN_BACK, _LEASED, _POSTPONED)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from messaging.sandbox.records import Contact
+from tests.acceptance.campaign import Campaign, numbers
 from tests.acceptance.talk import Talk
 from tests.acceptance.world import World, world
 from tests.postgres import Postgres
@@ -48,6 +49,23 @@ async def test_a_clock_that_was_set_back_while_the_process_was_down_stops_nothin
     async with world(tmp_path) as here:
         await here.start(environment=clock.environment)
         await _set_in_the_middle(here, restarted)
+
+
+async def test_a_broadcast_goes_on_at_its_rate_when_the_clock_is_set_back(tmp_path: Path) -> None:
+    clock = Clock(tmp_path)
+    people = numbers(24)
+    async with world(tmp_path) as here:
+        await here.start(environment=clock.environment)
+        campaign = Campaign(here)
+        campaign.write(people, rate="4/s")
+        await campaign.send()
+        async with asyncio.timeout(30):
+            while len(here.sandbox.sent()) < 6:
+                await asyncio.sleep(0.02)
+        clock.set(-HOUR)
+        report = await campaign.finished(within=40)
+        assert report["counts"]["sent"] == len(people)
+        assert len(here.sandbox.sent()) == len(people)
 
 
 @pytest.mark.postgres
