@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from actions.action import Action, Json
+from actions.reminders.recurring import promise_of_many
 
-Kind = Literal["declared", "act", "report", "payment", "handover"]
+Kind = Literal["declared", "act", "report", "payment", "handover", "recurring"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Claim:
     - `report`: something of the customer's is said to be done, and nothing was even looked up
     - `payment`: money is said to have arrived
     - `handover`: a colleague is said to be coming
+    - `recurring`: reminders are promised that come again and again, which no built-in action can do
     """
 
     text: str
@@ -103,6 +105,7 @@ _GENERAL: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 _SAID_HANDOVER = _compiled(_HANDOVER)
 _PASSED_ON = re.compile(r"\b(?:teruskan|sampaikan|pass|forward|refer)|\b(?:will|akan|segera)\b", re.IGNORECASE)
 
+_REMINDERS = frozenset({"follow_up", "list_reminders", "cancel_reminder"})
 _MYSELF = re.compile(r"\b(?:saya|aku|gue|kami|kita|I|we|I've|we've|my|me)\b", re.IGNORECASE)
 # The word of the reply and the word of the API for one state; both are looked for as parts of words.
 _SAME_STATE = (
@@ -127,7 +130,7 @@ _OPEN = re.compile(
     r"(?:that|which) (?:has|have|was|were|is|are))\b|n't\b",
     re.IGNORECASE,
 )
-_CLAUSES = re.compile(r"[^,;.!?\n:()–—]+[,;.!?\n:()–—]*")
+_CLAUSES = re.compile(r"(?:[^,;.!?\n:()–—]|(?<=\d)[.,:](?=\d))+[,;.!?\n:()–—]*")  # `pukul 08.00` does not end one
 _AND = re.compile(r"\s+(?:jadi|tapi|tetapi|namun|karena|sehingga|but|so|because|however)\s+", re.IGNORECASE)
 
 
@@ -209,6 +212,8 @@ def _states(value: Json | Mapping[str, Sequence[Json]] | Sequence[Json]) -> Iter
 def _general(clause: str, actions: Iterable[Action], done: Iterable[Action], states: Sequence[str]) -> Claim | None:
     if any(re.search(pattern, clause, re.IGNORECASE) for action in done for pattern in action.claims):
         return None
+    if (promised := promise_of_many(clause)) is not None:
+        return None if any(map(_is_the_shops_own, done)) else Claim(promised, "recurring")
     for kind, pattern in _GENERAL:
         if match := pattern.search(clause):
             proven = (
@@ -218,6 +223,11 @@ def _general(clause: str, actions: Iterable[Action], done: Iterable[Action], sta
             )
             return None if proven else Claim(match[0].strip(), kind)
     return None
+
+
+def _is_the_shops_own(action: Action) -> bool:
+    """Whether an action that changes something reaches a system of the business, which may do what we cannot."""
+    return not (hasattr(action, "builtin") or action.name in _REMINDERS or getattr(action, "reads", False))
 
 
 def _is_paid(actions: Iterable[Action], done: Iterable[Action], states: Sequence[str]) -> bool:

@@ -88,6 +88,37 @@ _TIME = re.compile(
     rf"(?:\s*(?P<part>{_any(_PARTS)})\b)?"
 )
 _PART = re.compile(rf"\b({_any(_PARTS)})\b")
+_COUNT = rf"(?:\d+|(?:{_any(_ONES)})(?:\s+(?:belas|puluh(?:\s+(?:{_any(_ONES)}))?))?)"
+_SPAN = rf"(?:(?:{_COUNT}|setengah|half an|an?)\s+|\d+\s*|se)(?:{_any(_UNITS)})"
+_ANY_TIME = re.compile(
+    r"\b(?:(?:pada|hari|on|by|around|sekitar|mulai|from|this|(?:se)?tiap|saban|every|each|next)\s+)*(?:"
+    + "|".join(
+        (
+            r"\d{4}-\d{1,2}-\d{1,2}(?:[t ]\d{2}:\d{2}\S*)?",
+            rf"(?:dalam|in)\s+{_SPAN}",
+            rf"{_SPAN}\s+(?:lagi|ke depan|kemudian|from now|later)",
+            r"(?:minggu|pekan|bulan) depan|(?<=next )(?:week|month)",
+            rf"(?:(?<=setiap )|(?<=tiap )|(?<=saban )|(?<=every )|(?<=each ))(?:{_any(_UNITS)})",
+            rf"(?:tanggal|tgl|the)\s+\d{{1,2}}(?:st|nd|rd|th)?(?:\s+(?:of )?(?:{_any(_MONTHS)}))?(?:\s+\d{{4}})?",
+            rf"\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of )?(?:{_any(_MONTHS)})(?:\s+\d{{4}})?|(?:{_any(_MONTHS)})\s+\d{{1,2}}",
+            r"\d{1,2}[/-]\d{1,2}(?:[/-]\d{2,4})?",
+            rf"(?:{_any(_WEEKDAYS)}|jum'at)(?:s\b)?(?:\s+(?:depan|next week|ini))?",
+            rf"(?:the )?(?:{_any(_DAYS)})",
+            rf"(?:jam|pukul|pkl|at|@)\s*(?:setengah\s+)?{_COUNT}(?:[.:]\d{{2}})?(?:\s*(?:am|pm|a\.m\.|p\.m\.))?"
+            rf"(?:\s+(?:kurang|lewat|lebih)\s+{_COUNT})?",
+            r"\d{1,2}[.:]\d{2}(?:\s*(?:am|pm))?(?!\d)|\d{1,2}\s*(?:am|pm)",
+            rf"(?:in the |at )?(?<!makan )(?:{_any(_PARTS)})(?:\s+(?:hari|nanti|ini))?",
+            _any(_ZONES),
+        )
+    )
+    + r")(?!\w)",
+    re.IGNORECASE,
+)
+
+
+def without_times(text: str) -> str:
+    """A text without the words that say when: `besok jam 9 bayar pesanan` → `bayar pesanan`."""
+    return " ".join(_ANY_TIME.sub(" ", text).split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from actions.dates import moment_named, moments_in
 from actions.reminders.book import Reminder, ReminderBook
 from actions.reminders.moments import in_words, zone_of
 from actions.reminders.phrases import say
+from actions.reminders.recurring import asks_for_many
+from actions.reminders.subject import subject
 from actions.spoken import squash, tokens
 
 _YESTERDAY = re.compile(r"\b(?:kemar[ei]n|tadi|semalam|yesterday|last (?:night|week|month|\w+day))\b", re.IGNORECASE)
@@ -16,6 +18,10 @@ _AHEAD = re.compile(
     r"\b(?:besok|bsk|esok|lusa|nanti|lagi|depan|tomorrow|tonight|next|later|from now|in \d+|in an?)\b", re.IGNORECASE
 )
 _ALL = frozenset("all semua semuanya both everything".split())
+
+
+ONCE = "Reminders do not repeat."
+"""What the result says to who asked for more than one."""
 
 
 class _ReminderAction:
@@ -52,7 +58,7 @@ class Remind(_ReminderAction):
     name = "follow_up"
     description = (
         "Remind / ingatkan the customer of something: write to them again at the day and hour that they asked for. "
-        "Tell them the time that the result names, in words."
+        "Tell them the time that the result names, in words. One call is one message: nothing repeats by itself."
     )
     examples: Sequence[str] = (
         "ingatkan saya",
@@ -100,11 +106,12 @@ class Remind(_ReminderAction):
         if not words or not text:
             return _refused(say("unclear", context.language))
         now, zone = self._clock(), self._zone_of(context)
+        many = any(map(asks_for_many, (words, text, *context.said[-1:])))
         if (passed := _YESTERDAY.search(words)) and not _AHEAD.search(words):
             return _refused(say("past", context.language, when=passed[0]))
         due = moment_named(words, now, zone)
         if due is None:
-            return _refused(say("unclear", context.language))
+            return _refused(say("unclear_many" if many else "unclear", context.language))
         if due <= now:
             return _refused(say("past", context.language, when=in_words(due, zone, context.language)))
         if due - now > self._longest:
@@ -112,10 +119,13 @@ class Remind(_ReminderAction):
         end = await self._book.free_until(context)
         if end is not None and due > end:
             return _refused(say("closed", context.language, when=in_words(end, zone, context.language)))
-        if any(squash(text) == squash(said) for said in context.said):  # what they said is no message to them
-            text = say("reminder", context.language, text=text)
+        if _is_said(text, context.said):  # what they said is no message to them
+            about = subject(text)
+            text = say("reminder" if about else "reminder_of_nothing", context.language, text=about)
         local = due.astimezone(zone)
         told = f"Scheduled for {in_words(due, zone, context.language)}. Tell the customer exactly this day and hour."
+        if many:
+            told += f" {ONCE} Tell them that this is the only one and that they may ask again after it."
         return Outcome("done", told, {"due": local.isoformat()}, (ScheduleFollowUp(due, text),))
 
 
@@ -184,6 +194,12 @@ class CancelReminder(_ReminderAction):
             say("cancelled", context.language, when=in_words(one.due, zone, context.language)) for one in meant
         )
         return Outcome("done", told, {"cancelled": len(meant)}, tuple(CancelFollowUp(one.id) for one in meant))
+
+
+def _is_said(text: str, said: Sequence[str]) -> bool:
+    """Whether a text is nothing but what the customer wrote, in one message or several."""
+    known = {squash(line) for each in said for line in (each, *each.splitlines())}
+    return all(squash(line) in known for line in text.splitlines() if line.strip())
 
 
 def choose(waiting: Sequence[Reminder], which: str, now: datetime, zone: tzinfo) -> list[Reminder]:

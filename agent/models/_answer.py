@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from actions.qris import format_rupiah
+from actions.reminders.actions import ONCE
 from agent.models import _phrases, _quote, _requests
 from agent.models._dialogue import Dialogue, Result
 from agent.models._requests import Request
@@ -105,7 +106,8 @@ def _done(result: Result, dialogue: Dialogue) -> str:
     data = _data(result.content)
     if isinstance(data, str):
         if when := _SCHEDULED.search(data):
-            return _phrases.say("scheduled", language, when=_local_day(when[1], language))
+            once = "scheduled_once" if ONCE in data else "scheduled"
+            return _phrases.say(once, language, when=_local_day(when[1], language))
         sentences = re.split(r"(?<=[.!?])\s+", data)
         kept = " ".join(sentence for sentence in sentences if not _FOR_THE_MODEL.search(sentence))
         return kept[:600] or _phrases.say("done", language)

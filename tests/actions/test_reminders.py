@@ -35,13 +35,17 @@ def said_by(phone: str, language: str = "id", *said: str) -> Context:
     return Context({"id": "7", "phone": phone}, said or ("halo",), {}, "k", NOW, language)
 
 
+def action(book: Book) -> Remind:
+    return Remind(book, JAKARTA, lambda: NOW)
+
+
 async def remind(
     when: str, *, text: str = "Waktunya ambil kopi", book: Book | None = None, told: Context | None = None
 ) -> Outcome:
-    action = Remind(book or Book(), JAKARTA, lambda: NOW)
+    promising = action(book or Book())
     told = told or said_by("+6281234567802")
-    outcome = await action.run({"when": when, "text": text}, told)
-    assert (await action.check({"when": when, "text": text}, told) is None) == (outcome.status == "done")
+    outcome = await promising.run({"when": when, "text": text}, told)
+    assert (await promising.check({"when": when, "text": text}, told) is None) == (outcome.status == "done")
     return outcome
 
 
@@ -92,11 +96,16 @@ async def test_nothing_is_promised_that_the_channel_would_not_take() -> None:
 
 
 async def test_what_the_customer_said_is_not_said_back_as_if_it_were_a_message() -> None:
-    told = said_by("+6281234567802", "id", "ingatkan saya besok jam 9 ambil kopi")
-    outcome = await remind("besok jam 9", text="Ingatkan saya besok jam 9 ambil kopi", told=told)
-    (request,) = outcome.requests
-    assert isinstance(request, ScheduleFollowUp)
-    assert request.text == "Halo! Sesuai permintaan, ini pengingatnya: “Ingatkan saya besok jam 9 ambil kopi”"
+    told = said_by("+6281234567802", "id", "halo kak", "ingatkan saya besok jam 9 ambil kopi", "ingatkan besok ya")
+    for text, words in (
+        ("Ingatkan saya besok jam 9 ambil kopi", "Halo! Sesuai permintaan, ini pengingatnya: “ambil kopi”"),
+        ("halo kak\ningatkan saya besok jam 9 ambil kopi", "Halo! Sesuai permintaan, ini pengingatnya: “ambil kopi”"),
+        ("ingatkan besok ya", "Halo! Sesuai permintaan, ini pengingat dari kami."),
+        ("Jangan lupa ambil kopinya, Kak!", "Jangan lupa ambil kopinya, Kak!"),
+    ):
+        (request,) = (await remind("besok jam 9", text=text, told=told)).requests
+        assert isinstance(request, ScheduleFollowUp)
+        assert request.text == words
 
 
 COFFEE, BEANS = Reminder("a", NINE, "Ambil kopi"), Reminder("b", NINE + timedelta(days=1, hours=7), "Beli biji kopi")

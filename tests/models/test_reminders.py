@@ -5,7 +5,8 @@ from typing import Any, cast
 
 import pytest
 
-from actions.reminders.actions import CancelReminder, ListReminders, Remind
+from actions.claims import unproven
+from actions.reminders.actions import ONCE, CancelReminder, ListReminders, Remind
 from actions.reminders.book import ReminderBook
 from tests.actions.conftest import NOW
 from tests.models.shop import TOOLS, ask, called, exchange, result, tool
@@ -55,6 +56,16 @@ def test_the_time_is_told_as_the_action_says_it() -> None:
     arguments = {"when": "ingatkan saya besok jam 9", "text": "ingatkan saya besok jam 9"}
     told = ask("ingatkan saya besok jam 9", tools=ALL, after=result("follow_up", arguments, scheduled))
     assert told.text == "Baik, saya ingatkan Minggu, 22 November 2026 pukul 09.00 WIB."
+
+
+@pytest.mark.parametrize("text", ["ingatkan saya setiap Senin jam 9", "remind me every Monday at 9"])
+def test_who_asks_for_many_is_promised_one_in_words(text: str) -> None:
+    arguments = {"when": text, "text": text}
+    assert called(ask(text, tools=ALL)) == [("follow_up", arguments)]
+    scheduled = f"Scheduled for Senin, 23 November 2026 pukul 09.00 WIB. {ONCE}"
+    told = ask(text, tools=ALL, after=result("follow_up", arguments, scheduled)).text
+    assert "hanya sekali" in told or "Only once" in told
+    assert unproven(told, ACTIONS, ["follow_up"]) == []
 
 
 def test_reminders_are_listed() -> None:
