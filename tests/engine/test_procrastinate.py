@@ -1,6 +1,8 @@
 """The engine of many processes on a real PostgreSQL that does not always do its part."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -9,6 +11,7 @@ import pytest
 
 from agent.engine.procrastinate import ProcrastinateEngine
 from agent.ledger import migrate
+from agent.ledger.answers import ANSWER
 from agent.ledger.database import PostgresDatabase
 from messaging.types import ContactKey
 from tests.postgres import Postgres
@@ -39,6 +42,13 @@ class Running:
     def execute(self, statement: str) -> None:
         self.server.execute(statement, database=self.name)
 
+    def sessions(self, last: str = "") -> list[int]:
+        """Process ids of the engine's sessions on the server whose last statement begins so."""
+        found = self.server.execute(
+            f"SELECT pid FROM pg_stat_activity WHERE datname = '{self.name}' AND query LIKE '{last}%'"  # noqa: S608
+        )
+        return [row.pid for row in found]
+
 
 @pytest.fixture
 async def running(postgres_server: Postgres) -> AsyncIterator[Running]:
@@ -63,6 +73,28 @@ async def test_it_hears_of_contacts_again_after_the_database_was_away(running: R
     for n in range(5):  # one that only polls, every five seconds, would be too late for some of them
         await asyncio.sleep(1.1)
         await running.wake(f"later {n}", within=1.0)
+
+
+async def test_it_goes_on_with_new_sessions_when_all_of_its_own_are_frozen(running: Running) -> None:
+    """Their connections stay, and the kernel acknowledges whatever is sent: only that no answer comes shows it."""
+    frozen = running.sessions()
+    assert frozen
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        await running.wake("thawed", within=60)
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+    for n in range(3):
+        await running.wake(f"later {n}", within=30)
+
+
+async def test_the_session_that_listens_may_be_silent_for_as_long_as_nothing_happens(running: Running) -> None:
+    before = running.sessions("LISTEN")
+    assert len(before) == 1
+    await asyncio.sleep(ANSWER.total_seconds() + 2)
+    assert running.sessions("LISTEN") == before
 
 
 async def test_it_goes_on_after_others_took_it_for_dead(running: Running) -> None:
