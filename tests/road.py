@@ -1,4 +1,4 @@
-"""A way to PostgreSQL over TCP on which things get lost: frozen for a while, or without the answer to a COMMIT."""
+"""A way to PostgreSQL over TCP on which things get lost: all of them for a while or for good, or the answer to a COMMIT."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,6 +19,8 @@ class Road:
         self._open = asyncio.Event()
         self._open.set()
         self._port = 0
+        self._cut: set[asyncio.Task[None]] = set()
+        self._ended = asyncio.Event()
         self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._every, self._of = 0, b""
         self._commits = 0
@@ -37,6 +39,10 @@ class Road:
         """Let everything through again, what was held up first."""
         self._open.set()
 
+    def cut(self) -> None:
+        """Drop whatever is sent on the connections that stand now, their end too; new ones are not concerned."""
+        self._cut.update(self._clients)
+
     def lose_answers(self, *, every: int, of: bytes = b"") -> None:
         """Of so many commits of transactions with these words in them, let one happen and cut the connection instead of saying so."""
         self._every, self._of = every, of
@@ -49,11 +55,13 @@ class Road:
             there, out = await asyncio.open_unix_connection(self._socket)
             doomed = asyncio.Event()
             ways = [
-                asyncio.create_task(self._forth(reader, out, doomed)),
-                asyncio.create_task(self._back(there, writer, doomed)),
+                asyncio.create_task(self._forth(task, reader, out, doomed)),
+                asyncio.create_task(self._back(task, there, writer, doomed)),
             ]
             try:
                 await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+                if task in self._cut:
+                    await self._ended.wait()
             finally:
                 for way in ways:
                     way.cancel()
@@ -65,10 +73,14 @@ class Road:
             writer.close()
             del self._clients[task]
 
-    async def _forth(self, reader: asyncio.StreamReader, out: asyncio.StreamWriter, doomed: asyncio.Event) -> None:
+    async def _forth(
+        self, client: asyncio.Task[None], reader: asyncio.StreamReader, out: asyncio.StreamWriter, doomed: asyncio.Event
+    ) -> None:
         meant = False
         while data := await reader.read(65536):
             await self._open.wait()
+            if client in self._cut:
+                continue
             if self._every:
                 meant = meant or self._of in data
                 if _COMMIT in data and meant:
@@ -79,9 +91,17 @@ class Road:
             out.write(data)
             await out.drain()
 
-    async def _back(self, there: asyncio.StreamReader, writer: asyncio.StreamWriter, doomed: asyncio.Event) -> None:
+    async def _back(
+        self,
+        client: asyncio.Task[None],
+        there: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        doomed: asyncio.Event,
+    ) -> None:
         while data := await there.read(65536):
             await self._open.wait()
+            if client in self._cut:
+                continue
             if doomed.is_set():
                 self.lost += 1
                 return
@@ -89,6 +109,7 @@ class Road:
             await writer.drain()
 
     async def close(self) -> None:
+        self._ended.set()
         for writer in self._clients.values():
             writer.close()
         await asyncio.gather(*self._clients, return_exceptions=True)

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from uuid import uuid4
 
@@ -111,19 +111,22 @@ async def test_sessions_that_were_stopped_are_given_up_for_new_ones(
     assert await far.read(_kept) == [1]
 
 
-async def test_what_a_lost_session_held_is_free_again(far: PostgresDatabase, road: Road) -> None:
+@pytest.mark.parametrize("lose", [Road.freeze, Road.cut])
+async def test_what_a_lost_session_held_is_free_again(
+    far: PostgresDatabase, road: Road, lose: Callable[[Road], None]
+) -> None:
     """The session of which nobody has heard the end must not keep a contact locked for good."""
     lock = text("SELECT pg_advisory_xact_lock(1)")
 
     def hold(connection: Connection) -> None:
         connection.execute(lock)
-        road.freeze()
+        lose(road)
         connection.execute(text("SELECT 1"))
 
     with pytest.raises(LedgerUnavailable):
         await far.write(hold)
     road.thaw()
-    await asyncio.wait_for(patience.write(far, lambda connection: connection.execute(lock)), 20)
+    await asyncio.wait_for(patience.write(far, lambda connection: connection.execute(lock)), 25)
 
 
 async def test_a_server_says_itself_that_a_statement_takes_too_long(far: PostgresDatabase) -> None:
