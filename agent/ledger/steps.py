@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Row, bindparam, func, select
+from sqlalchemy import Connection, Executable, Row, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from agent.ledger.database import is_postgres
@@ -31,6 +31,11 @@ _COLUMNS = (
     "cost",
 )
 _THIS = select(table.c.input_hash, table.c.started_at).where(where(table, "turn", "key"))
+_CHARGE = (
+    update(turn)
+    .where(turn.c.id == bindparam("charged"))
+    .values(tokens=turn.c.tokens + bindparam("more_tokens"), cost=turn.c.cost + bindparam("more_cost"))
+)
 _RESULTS = (
     select(table.c.name, table.c.output)
     .join(turn, turn.c.id == table.c.turn)
@@ -92,10 +97,10 @@ def record(
     finished_at: datetime | None,
     tokens: int = 0,
     cost: float = 0.0,
-) -> None:
+) -> bool:
     """Write a step: one that is over, or, without `finished_at`, an effect before it happens, so that a crash leaves it visible.
 
-    Writing it again changes nothing: whoever got no answer from the database cannot know whether it was written.
+    Writing it again changes nothing and is answered with False: whoever got no answer from the database cannot know whether it was there.
     Raises `LeaseLost` when the place is taken by what somebody else did there.
     """
     written = connection.execute(
@@ -114,17 +119,24 @@ def record(
             "cost": cost,
         },
     )
-    if written.rowcount != 1:
+    if written.first() is None:
         there = connection.execute(_THIS, {"at_turn": turn_id, "at_key": key}).one()
         if (there.input_hash, there.started_at) != (input_hash, started_at):
             raise LeaseLost(f"step {key} of turn {turn_id} was done by another worker")
+        return False
+    return True
+
+
+def charge(connection: Connection, turn_id: str, *, tokens: int, cost: float) -> None:
+    """Add to what a turn has cost so far, in US dollars: the day's limit counts it from now on."""
+    connection.execute(_CHARGE, {"charged": turn_id, "more_tokens": tokens, "more_cost": cost})
 
 
 @cache
 def _append(postgres: bool) -> Executable:
     make = postgresql.insert if postgres else sqlite.insert
     values: dict[str, Any] = {name: bindparam(name) for name in _COLUMNS} | {"n": _NEXT_N}
-    return make(table).values(values).on_conflict_do_nothing(index_elements=["turn", "key"]).inline()
+    return make(table).values(values).on_conflict_do_nothing(index_elements=["turn", "key"]).returning(table.c.n)
 
 
 def actions_since(connection: Connection, key: ContactKey, since: datetime) -> list[tuple[str, Any, Any]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, func, select
 
 from agent.ledger import steps
 from agent.ledger.database import lock_contact
@@ -33,11 +33,6 @@ _LAST_TURN = (
     )  # whose cost is final, and counts
     .order_by(turn.c.started_at.desc())
     .limit(1)
-)
-_CHARGE = (
-    update(turn)
-    .where(turn.c.id == bindparam("charged"))
-    .values(tokens=turn.c.tokens + bindparam("more_tokens"), cost=turn.c.cost + bindparam("more_cost"))
 )
 _MOST = 200
 """Messages that one extension reads at most; of a longer past only the newest of them."""
@@ -110,7 +105,7 @@ def finish(
     )
     if not changed:
         return False
-    steps.record(
+    written = steps.record(
         connection,
         portion.turn,
         key=f"summary/{portion.upto}",
@@ -124,7 +119,8 @@ def finish(
         tokens=tokens,
         cost=cost,
     )
-    connection.execute(_CHARGE, {"charged": portion.turn, "more_tokens": tokens, "more_cost": cost})
+    if written:
+        steps.charge(connection, portion.turn, tokens=tokens, cost=cost)
     return True
 
 

@@ -308,14 +308,14 @@ def _follow_up(
 def _finish(
     connection: Connection, turn_id: str, state: str, reason: str | None, now: datetime, *, spent: Result
 ) -> None:
-    values = {
+    values: dict[str, Any] = {
         "state": state,
         "reason": reason,
         "finished_at": now,
         "lease_until": None,
-        "tokens": spent.tokens,
-        "cost": spent.cost,
     }
+    if spent.tokens or spent.cost:  # else an earlier run of it may have paid, and that stays
+        values |= {"tokens": spent.tokens, "cost": spent.cost}
     change(connection, table, {"id": turn_id}, values)
 
 
@@ -360,5 +360,5 @@ def answered(connection: Connection, key: ContactKey, since: datetime) -> int:
 
 
 def dollars(connection: Connection, since: datetime) -> float:
-    """US dollars that the turns of all contacts cost since a time."""
+    """US dollars that the turns of all contacts cost since a time; those that run, up to their last step."""
     return connection.scalar(_DOLLARS, {"at_since": since}) or 0.0

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from sqlalchemy import Connection
 
 from agent.ledger import patience
 from agent.ledger import steps as table
@@ -123,8 +124,9 @@ class StepLog:
     ) -> None:
         """Take down something that is over: it is written together with the next step."""
         full, now = _full(key, given), self._clock()
-        self._notes.append(
-            lambda connection: table.record(
+
+        def write(connection: Connection) -> None:
+            written = table.record(
                 connection,
                 self.turn,
                 key=full,
@@ -138,7 +140,10 @@ class StepLog:
                 tokens=tokens,
                 cost=cost,
             )
-        )
+            if written and cost:  # the day's limit counts turns that run; the commit writes the sum
+                table.charge(connection, self.turn, tokens=tokens, cost=cost)
+
+        self._notes.append(write)
         self.tokens += tokens
         self.cost += cost
         self._keep(full, kind, name, given, output, started_at, now)

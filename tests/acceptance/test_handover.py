@@ -1,5 +1,7 @@
 """A human takes over: because the customer asks, an action wants it, something failed, or the budget is used up."""
 
+import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -181,6 +183,37 @@ async def test_dollars_used_up_for_the_day_are_a_handover_of_everybody_and_then_
         await here.settled()
         assert len(here.sandbox.sent()) == 4
         assert len(here.model.asked) == 2
+
+
+async def test_a_turn_that_still_runs_counts_towards_the_dollars_of_the_day(tmp_path: Path) -> None:
+    def answer(asked: Asked) -> Answer:
+        return "Sebentar ya." if asked.results else {"call": "get_order", "arguments": {"order_id": "KS-10234"}}
+
+    async with (
+        shop() as store,
+        world(
+            tmp_path,
+            conversation=HANDOVER,
+            limits={"usd_per_day": 0.1},
+            actions=store.actions(),
+            network=LOOPBACK,
+        ) as here,
+    ):
+        here.config["model"]["price"] = {"input": 1000, "output": 1000}
+        here.model.answer = answer
+        here.model.slow = lambda asked: 6.0 if asked.results else 0.0
+        await here.start()
+        budi, sari = (here.sandbox.phone(number) for number in ("+6281234567802", "+6281234567803"))
+        here.sandbox.say(budi, "cek pesanan KS-10234")
+        async with asyncio.timeout(20):
+            while len(here.model.asked) < 2:
+                await asyncio.sleep(0.02)
+        here.sandbox.say(sari, "buka jam berapa?")
+        assert await here.texts(sari, within=5) == [TEXT], "the other turn has paid for its first call"
+        assert here.sandbox.sent(budi) == []
+        assert await here.texts(budi) == ["Sebentar ya."], "what has begun is finished"
+        spent = json.loads(await here.command("ledger", "show", "+6281234567802", "--json"))[0]["turns"]
+        assert spent[-1]["cost"] == pytest.approx(0.22), "and counted once"
 
 
 async def test_words_before_the_assignment_still_reach_the_customer(tmp_path: Path) -> None:

@@ -107,6 +107,8 @@ async def test_the_cost_is_on_the_turn_and_in_the_days_budget(database: Database
         row = connection.execute(select(turn).where(turn.c.id == turn_id)).one()
         assert (row.tokens, row.cost) == (107, 0.75)
         assert turns.dollars(connection, NOW - timedelta(days=1)) == 0.75
+        _finish(connection, portion, "short")  # the database's answer to the first time was lost
+        assert turns.dollars(connection, NOW - timedelta(days=1)) == 0.75
         (step,) = steps.of_turn(connection, turn_id)
         assert (step.kind, step.output) == ("summary", {"text": "short"})
 
