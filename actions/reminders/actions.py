@@ -17,6 +17,11 @@ _YESTERDAY = re.compile(r"\b(?:kemar[ei]n|tadi|semalam|yesterday|last (?:night|w
 _AHEAD = re.compile(
     r"\b(?:besok|bsk|esok|lusa|nanti|lagi|depan|tomorrow|tonight|next|later|from now|in \d+|in an?)\b", re.IGNORECASE
 )
+_TELLS_NOTHING = frozenset(
+    "batalkan batalin batal hapus cancel delete remove pengingat pengingatnya peringatan reminder reminders my the a saya aku yang yg "
+    "itu ini tolong dong ya kak min please soal tentang untuk buat about for to one".split()
+)
+_QUOTED = re.compile(r"“(.+)”$", re.DOTALL)
 _ALL = frozenset("all semua semuanya both everything".split())
 
 
@@ -47,7 +52,7 @@ class _ReminderAction:
     def _listed(self, reminders: Sequence[Reminder], context: Context) -> str:
         zone = self._zone_of(context)
         return "\n".join(
-            f"{number}. {in_words(one.due, zone, context.language)}: {' '.join(one.text.split())[:100]}"
+            f"{number}. {in_words(one.due, zone, context.language)}: {' '.join(_about(one).split())[:100]}"
             for number, one in enumerate(reminders, 1)
         )
 
@@ -65,6 +70,7 @@ class Remind(_ReminderAction):
         "ingatkan saya besok jam 9",
         "tolong ingatkan saya lusa sore",
         "ingatkan 2 jam lagi",
+        "ingetin gue besok pagi dong",
         "kabari saya lagi besok pagi",
         "tolong peringatkan saya esok pukul 9 pagi",
         "remind me tomorrow at 9",
@@ -186,8 +192,10 @@ class CancelReminder(_ReminderAction):
         waiting = await self._book.waiting(context)
         if not waiting:
             return _refused(say("none", context.language))
-        zone = self._zone_of(context)
-        meant = choose(waiting, str(arguments.get("which") or ""), self._clock(), zone)
+        zone, which = self._zone_of(context), str(arguments.get("which") or "")
+        meant = choose(waiting, which or " ".join(context.said[-1:]), self._clock(), zone)
+        if not meant and not which and len(waiting) == 1:
+            meant = list(waiting)
         if not meant:
             return _refused(say("which", context.language, list=self._listed(waiting, context)))
         told = "\n".join(
@@ -202,12 +210,19 @@ def _is_said(text: str, said: Sequence[str]) -> bool:
     return all(squash(line) in known for line in text.splitlines() if line.strip())
 
 
+def _about(reminder: Reminder) -> str:
+    """What a reminder is about, without the words around it that we give it."""
+    quoted = _QUOTED.search(reminder.text)
+    return quoted[1] if quoted else reminder.text
+
+
 def choose(waiting: Sequence[Reminder], which: str, now: datetime, zone: tzinfo) -> list[Reminder]:
     """The reminders that are meant: all, the one of a number, of a time, of a day, or of words in it; `[]` when that is not clear."""
     words = tokens(which)
     if set(words) & _ALL:
         return list(waiting)
-    if not words:
+    telling = [word for word in words if word not in _TELLS_NOTHING]
+    if not telling:
         return list(waiting) if len(waiting) == 1 else []
     if words[-1].isdigit() and len(words) <= 2 and 1 <= int(words[-1]) <= len(waiting):
         return [waiting[int(words[-1]) - 1]]
@@ -217,6 +232,7 @@ def choose(waiting: Sequence[Reminder], which: str, now: datetime, zone: tzinfo)
         [one for one in waiting if one.due in moments],
         [one for one in waiting if one.due.astimezone(zone).date() in days],
         [one for one in waiting if squash(which) in squash(one.text)],
+        [one for one in waiting if set(telling) <= set(tokens(one.text))],
     ):
         if len(fits) == 1:
             return fits

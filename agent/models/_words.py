@@ -204,7 +204,7 @@ _GROUPS = """
     sambung connect
     ubah change ganti edit
     pindah move
-    ingat remind
+    ingat ingetin ingatin ngingetin remind
     daftar register signup
     keluhan complaint komplain complain
     syarat terms requirement condition ketentuan

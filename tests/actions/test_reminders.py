@@ -124,6 +124,10 @@ COFFEE, BEANS = Reminder("a", NINE, "Ambil kopi"), Reminder("b", NINE + timedelt
         ([COFFEE, BEANS], "yang lusa", [BEANS]),
         ([COFFEE, BEANS], "biji", [BEANS]),
         ([COFFEE, BEANS], "kopi", []),
+        ([COFFEE, BEANS], "batalkan pengingat beli biji ya kak", [BEANS]),
+        ([COFFEE, BEANS], "cancel my reminder about ambil", [COFFEE]),
+        ([COFFEE, BEANS], "tolong batalkan pengingat", []),
+        ([COFFEE], "tolong batalkan pengingatnya ya", [COFFEE]),
         ([COFFEE], "yang lusa", []),
     ],
 )
@@ -144,6 +148,30 @@ async def test_reminders_are_listed_and_called_off_and_the_customer_is_asked_whi
     assert "Pengingat dibatalkan: Senin, 23 November 2026 pukul 16.00 WIB." in done.content
     nothing = await CancelReminder(Book(), JAKARTA, lambda: NOW).run({}, told)
     assert (nothing.status, nothing.requests) == ("refused", ())
+
+
+@pytest.mark.parametrize(
+    ("said", "cancelled"),
+    [
+        ("batalkan pengingat yang biji", ["b"]),
+        ("batalkan pengingat lusa", ["b"]),
+        ("hapus semua pengingat", ["a", "b"]),
+        ("batalkan pengingat", []),
+        ("ga jadi deh, batalkan pengingat itu", []),
+    ],
+)
+async def test_where_the_model_names_none_the_customers_words_do(said: str, cancelled: list[str]) -> None:
+    told = said_by("+6281234567802", "id", "halo", said)
+    outcome = await CancelReminder(Book([COFFEE, BEANS]), JAKARTA, lambda: NOW).run({}, told)
+    assert [request.id for request in outcome.requests if isinstance(request, CancelFollowUp)] == cancelled
+    only = await CancelReminder(Book([COFFEE]), JAKARTA, lambda: NOW).run({}, told)
+    assert only.requests == (CancelFollowUp("a"),)
+
+
+async def test_the_list_tells_what_each_is_about() -> None:
+    ours = Reminder("c", NINE, "Halo! Sesuai permintaan, ini pengingatnya: “bayar pesanan”")
+    listed = await ListReminders(Book([ours]), JAKARTA, lambda: NOW).run({}, said_by("+6281234567802"))
+    assert listed.content.endswith("1. Minggu, 22 November 2026 pukul 09.00 WIB: bayar pesanan")
 
 
 def test_a_number_tells_the_time_only_where_its_country_has_one() -> None:

@@ -36,6 +36,8 @@ WHICH = "Ada beberapa pengingat:\n1. Minggu\n2. Senin\nYang mana yang mau dibata
         "remind me on Friday at 3pm",
         "could you remind me to pick up my beans tomorrow morning?",
         "kabari saya lagi besok pagi ya",
+        "ingetin gw nanti jam 8 malam ya bayar tagihan",
+        "ingatin aku lusa dong",
     ],
 )
 def test_a_reminder_is_asked_for_in_the_customers_own_words(text: str) -> None:
@@ -66,6 +68,14 @@ def test_who_asks_for_many_is_promised_one_in_words(text: str) -> None:
     told = ask(text, tools=ALL, after=result("follow_up", arguments, scheduled)).text
     assert "hanya sekali" in told or "Only once" in told
     assert unproven(told, ACTIONS, ["follow_up"]) == []
+
+
+@pytest.mark.parametrize("text", ["ingetin tiap hari dong", "remind me every day"])
+def test_who_names_no_hour_of_many_is_asked_for_one(text: str) -> None:
+    assert ask(text, tools=ALL).text in (
+        "Kapan tepatnya? Sebutkan hari dan jamnya ya, misalnya besok jam 9.",
+        "When exactly? Please name the day and the hour, for example tomorrow at 9.",
+    )
 
 
 def test_reminders_are_listed() -> None:
