@@ -106,6 +106,7 @@ _TALK: Final[Mapping[str, tuple[str, ...]]] = {
         r"((hello|hi|hey),? )?(good )?(morning|afternoon|evening)",
         r"((hal+o+|hai|hi|permisi),? )?(saya |aku )?(mau|nak|boleh|ingin|izin|numpang) (tanya|nanya|bertanya)( sesuatu| sebentar)?|tanya",
         r"i have a question|question",
+        r"mulai|mula|start|unstop|subscribe",  # back after an opt-out: a welcome, not a question
     ),
 }
 _ADDRESS = "kak|kakak|min|mas|mbak|mba|bang|pak|bu|gan|sis|bro|admin|ya|yah|dong|nih|dear|there|team|all|semua|everyone|guys|deh|loh"

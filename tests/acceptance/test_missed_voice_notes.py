@@ -86,3 +86,18 @@ async def test_the_newest_few_are_listened_to_and_noise_stays_a_mark(tmp_path: P
         await here.texts(budi, within=60)
         opening, late = "[voice note] jam berapa toko buka", "[voice note] pesanan saya belum sampai"
         assert [line.rstrip("?") for line in _said(here)[:-1]] == ["[audio]", late, "[audio]", opening, late, opening]
+
+
+async def test_one_that_is_given_back_unanswered_is_heard_and_answered(tmp_path: Path) -> None:
+    async with world(tmp_path, **HEARING) as here:
+        await here.start()
+        budi = here.sandbox.phone("+6281234567802")
+        here.sandbox.assign(budi, 2)
+        here.sandbox.attach(budi, LATE.read_bytes(), "note.ogg")
+        await _held(here, budi, 1)
+        here.sandbox.unassign(budi)
+        heard = "[voice note] pesanan saya belum sampai"
+        assert await here.texts(budi, within=60) == [f"Jawaban untuk: {heard}"]
+        shown = await here.command("ledger", "show", budi.phone)
+        assert shown.count(f"contact  {heard}") == 1
+        assert "[audio]" not in shown

@@ -107,6 +107,8 @@ SMALL_TALK = [
     ("halo", "Halo! Saya Melati"),
     ("selamat pagi kak!", "Halo! Saya Melati"),
     ("P", "Halo! Saya Melati"),
+    ("Mulai", "Halo! Saya Melati"),
+    ("START", "Halo! Saya Melati"),
     ("makasih banyak ya", "Sama-sama"),
     ("oke, terima kasih", "Sama-sama"),
     ("siapa kamu?", "Saya Melati"),
