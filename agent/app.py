@@ -280,7 +280,7 @@ async def open_agent(
         )
         seats = Seats(SEATS if isinstance(database, SqliteDatabase) else REMOTE)
         attendant = Attendant(
-            database, runner, outbox, followups, due=due, answered=summariser.consider, clock=clock, seats=seats
+            database, runner, outbox, followups, answered=summariser.consider, clock=clock, seats=seats
         )
         agent = Agent(
             config=config,

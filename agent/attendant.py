@@ -1,6 +1,6 @@
 """Everything that is to be done for one contact when the engine says so: deliver, answer, deliver, look when to come back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -11,7 +11,6 @@ from agent.delivery.followups import FollowUps
 from agent.delivery.outbox import Due, Outbox
 from agent.ledger import turns
 from agent.ledger.database import Database, lock_contact
-from agent.ledger.inbound import Waiting
 from agent.seats import Seats
 from agent.turn.brief import Brief
 from messaging.types import ContactKey
@@ -33,7 +32,7 @@ class Attendant:
     What comes next is decided in the transaction that ends what went before: half of the transactions, and no moment
     in between at which anything could be lost.
 
-    `answered` is told of every contact whose turn is over and delivered, for what may be done when nobody waits any more.
+    `answered` is told of every turn that is over and delivered, for what may be done when nobody waits any more.
     """
 
     def __init__(
@@ -43,16 +42,14 @@ class Attendant:
         outbox: Outbox,
         followups: FollowUps,
         *,
-        due: Callable[[Sequence[Waiting]], datetime],
         clock: Callable[[], datetime],
-        answered: Callable[[ContactKey], None],
+        answered: Callable[[Brief], None],
         seats: Seats,
     ) -> None:
         self._database = database
         self._turns = turns
         self._outbox = outbox
         self._followups = followups
-        self._due = due
         self._clock = clock
         self._answered = answered
         self._seats = seats
@@ -65,20 +62,23 @@ class Attendant:
     async def _see_to(self, contact: ContactKey) -> datetime | None:
         def next_task(connection: Connection) -> Due | Brief | Rest:
             lock_contact(connection, contact.platform, contact.id)
-            task = self._outbox.begin(connection, contact) or self._turns.begin(connection, contact)
-            return task or Rest(turns.settle(connection, contact, self._due))
+            delivery = self._outbox.begin(connection, contact)
+            if isinstance(delivery, Due):
+                return delivery
+            turn = self._turns.begin(connection, contact)
+            return turn if isinstance(turn, Brief) else Rest(turns.settle(connection, contact, delivery, turn))
 
-        answered = False
+        answered: Brief | None = None
         task = await self._database.write(next_task)
         while True:
             match task:
                 case Brief():
+                    answered = task
                     task = await self._turns.run(task, next_task)
-                    answered = True
                 case Rest(until):
-                    if answered:
-                        self._answered(contact)
-                    answered = False
+                    if answered is not None:
+                        self._answered(answered)
+                    answered = None
                     if until is None or until > self._clock() or not await self._followups.see_to(contact):
                         return until
                     task = await self._database.write(next_task)

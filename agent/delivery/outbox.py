@@ -76,10 +76,11 @@ class Outbox:
         self._clock = clock
         self._spread = spread
 
-    def begin(self, connection: Connection, contact: ContactKey) -> Due | None:
-        """The next delivery of this contact that is due, marked as being sent; `None` when there is none."""
+    def begin(self, connection: Connection, contact: ContactKey) -> Due | datetime | None:
+        """The next delivery of this contact that is due, marked as being sent; else when one is; `None` when there is none."""
         now = self._clock()
-        for delivery in outbound.heads(connection, contact):
+        heads = outbound.heads(connection, contact)
+        for delivery in heads:
             if delivery.next_attempt_at > now:
                 continue
             if delivery.state != "pending":
@@ -91,7 +92,7 @@ class Outbox:
                 return Unsent(delivery, obstacle.reason)
             if outbound.mark_sending(connection, delivery.id, self._owner):
                 return Sending(delivery, time.monotonic())
-        return None
+        return min((delivery.next_attempt_at for delivery in heads), default=None)
 
     async def see_to(self, due: Due, then: Work[T]) -> T:
         """Send it, or find out whether it was sent. `then` says in the transaction that records it what comes after it."""

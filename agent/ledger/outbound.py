@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, upda
 
 from agent.ledger.codec import BROADCAST, Deliverable, lane, pack, unpack
 from agent.ledger.schema import outbound as table
-from agent.ledger.statements import at, change, insert_new, where
+from agent.ledger.statements import at, change, insert_new, one_of, where
 from messaging.types import ContactKey, Text
 
 LONGEST_PAUSE = timedelta(seconds=10)
@@ -20,14 +20,13 @@ OPEN = ("pending", "sending", "uncertain")
 
 _FIRST = (
     select(func.min(table.c.n))
-    .where(where(table, "platform", "contact"), table.c.state.in_(OPEN))
+    .where(where(table, "platform", "contact"), one_of(table.c.state, *OPEN))
     .group_by(table.c.lane)
 )
-_NEXT_ATTEMPT = select(func.min(table.c.next_attempt_at)).where(table.c.n.in_(_FIRST))
 _HEADS = select(table).where(table.c.n.in_(_FIRST)).order_by(table.c.n)
 _SENDING = (
     update(table)
-    .where(where(table, "id"), table.c.state.in_(("pending", "uncertain")))
+    .where(where(table, "id"), one_of(table.c.state, "pending", "uncertain"))
     .values(state="sending", owner=bindparam("owner"), attempts=table.c.attempts + 1)
 )
 
@@ -206,14 +205,6 @@ def known_message_ids(connection: Connection, key: ContactKey) -> set[str]:
         )
     ).all()
     return {row.platform_message_id for row in rows}
-
-
-def next_attempt(connection: Connection, key: ContactKey) -> datetime | None:
-    """When the first open delivery of the contact is to be tried."""
-    at: datetime | None = connection.execute(
-        _NEXT_ATTEMPT, {"at_platform": key.platform, "at_contact": key.id}
-    ).scalar()
-    return at
 
 
 def unfinished(connection: Connection, key: ContactKey) -> list[Deliverable]:

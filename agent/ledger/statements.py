@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, Executable, Table, and_, bindparam, insert, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, Executable, Table, and_, bindparam, insert, literal_column, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from agent.ledger.database import is_postgres
@@ -20,6 +20,11 @@ def where(table: Table, *names: str) -> ColumnElement[bool]:
     return and_(*(table.c[name] == at(name) for name in names))
 
 
+def one_of(column: ColumnElement[str], *values: str) -> ColumnElement[bool]:
+    """The column has one of the values, which are written into the statement: bound ones are expanded anew at every run."""
+    return column.in_([literal_column(f"'{value}'") for value in values])
+
+
 def insert_new(connection: Connection, table: Table, **values: Any) -> int | str | None:
     """Insert a row unless its key is there already; its first primary key column, or `None` when it was there."""
     statement = _insert_new(table, is_postgres(connection), tuple(values))
@@ -27,12 +32,21 @@ def insert_new(connection: Connection, table: Table, **values: Any) -> int | str
     return result
 
 
+def insert_new_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows that have the same columns, except those whose key is there already."""
+    if rows:
+        connection.execute(_new(table, is_postgres(connection), tuple(rows[0])), [dict(row) for row in rows])
+
+
 @cache
 def _insert_new(table: Table, postgres: bool, names: tuple[str, ...]) -> Executable:
+    return _new(table, postgres, names).returning(next(iter(table.primary_key.columns)))
+
+
+@cache
+def _new(table: Table, postgres: bool, names: tuple[str, ...]) -> "postgresql.Insert | sqlite.Insert":
     make = postgresql.insert if postgres else sqlite.insert
-    key = next(iter(table.primary_key.columns))
-    row: dict[str, Any] = {name: bindparam(name) for name in names}
-    return make(table).values(row).on_conflict_do_nothing().returning(key)
+    return make(table).values({name: bindparam(name) for name in names}).on_conflict_do_nothing().inline()
 
 
 def upsert(connection: Connection, table: Table, **values: Any) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from agent.ledger import steps
 from agent.ledger.database import lock_contact
@@ -64,6 +64,17 @@ def load(connection: Connection, key: ContactKey) -> Summary | None:
     return Summary(row.text, row.upto, row.updated_at) if row is not None and row.text else None
 
 
+def due(connection: Connection, key: ContactKey, window: int) -> bool:
+    """Whether more than `window` messages are not covered."""
+    return _due(connection, key, connection.execute(_LOAD, _at(key)).first(), window)
+
+
+def _due(connection: Connection, key: ContactKey, row: Row[Any] | None, window: int) -> bool:
+    covered = max(row.upto, row.asked_upto) if row is not None else 0
+    count: int = connection.execute(_OPEN, {**_at(key), "at_after": covered}).scalar_one()
+    return count > window
+
+
 def begin(connection: Connection, key: ContactKey, window: int, now: datetime) -> Portion | None:
     """Take on the extension that is due, if one is: when more than `window` messages are not covered, all but half a window of them.
 
@@ -71,9 +82,9 @@ def begin(connection: Connection, key: ContactKey, window: int, now: datetime) -
     """
     lock_contact(connection, key.platform, key.id)
     row = connection.execute(_LOAD, _at(key)).first()
-    upto, asked = (row.upto, row.asked_upto) if row is not None else (0, 0)
-    if connection.execute(_OPEN, {**_at(key), "at_after": max(upto, asked)}).scalar_one() <= window:
+    if not _due(connection, key, row, window):
         return None
+    upto = row.upto if row is not None else 0
     rows = connection.execute(_LINES, {**_at(key), "at_after": upto, "at_keep": window // 2, "at_most": _MOST}).all()
     charged = connection.execute(_LAST_TURN, _at(key)).scalar()
     if not rows or charged is None:

@@ -19,17 +19,16 @@ from agent.ledger.followups import FollowUp, Plan
 from agent.ledger.inbound import Waiting
 from agent.ledger.schema import inbound as inbound_table
 from agent.ledger.schema import turn as table
-from agent.ledger.statements import at, change, insert_row, where
+from agent.ledger.statements import at, change, insert_row, one_of, where
 from messaging.types import ContactKey, InboundMessage
 
 LEASE = timedelta(seconds=30)
 """How long a turn stays its worker's without a sign of life; another takes it over after that."""
 
-_RUNNING = select(table).where(where(table, "platform", "contact"), table.c.state == "running")
 _LAST = (
-    select(table.c.state, table.c.restarts)
+    select(table)
     .where(where(table, "platform", "contact"))
-    .order_by(table.c.started_at.desc())
+    .order_by((table.c.state == "running").desc(), table.c.started_at.desc())
     .limit(1)
 )
 _MINE = select(table.c.state).where(where(table, "id", "lease_owner"))
@@ -44,11 +43,12 @@ _ATTACH = (
 )
 
 _ANSWERED = select(func.count()).where(
-    where(table, "platform", "contact"), table.c.state.in_(("done", "failed")), table.c.started_at >= at("since")
+    where(table, "platform", "contact"), one_of(table.c.state, "done", "failed"), table.c.started_at >= at("since")
 )
 _DOLLARS = select(func.coalesce(func.sum(table.c.cost), 0.0)).where(
     table.c.cost > literal_column("0"), table.c.started_at >= at("since")
 )
+_SPENT = select(_ANSWERED.scalar_subquery(), _DOLLARS.scalar_subquery())
 
 
 def _at(key: ContactKey) -> dict[str, str]:
@@ -76,13 +76,6 @@ class Claim:
         return self.contact.key
 
 
-@dataclass(frozen=True, slots=True)
-class Busy:
-    """Somebody else works on a turn of this contact, at least until `until`."""
-
-    until: datetime
-
-
 def claim(
     connection: Connection,
     key: ContactKey,
@@ -90,16 +83,19 @@ def claim(
     now: datetime,
     lease: timedelta,
     quiet: Callable[[Sequence[Waiting]], datetime] | None = None,
-) -> Claim | Busy | None:
+) -> Claim | datetime | None:
     """Take the contact's unfinished turn over, or begin one with all waiting messages.
 
-    `None` when nothing waits, or when `quiet` (the quiet window) says that more may be coming.
+    Else when to ask again: when the lease of somebody else's turn ends, or when `quiet` (the quiet window) says that no
+    more is coming. `None` when nothing waits.
     """
     lock_contact(connection, key.platform, key.id)
-    running = connection.execute(_RUNNING, _at(key)).first()
-    if running is not None:
+    last = connection.execute(_LAST, _at(key)).first()
+    if last is not None and last.state == "running":
+        running = last
         if running.lease_owner != owner and running.lease_until > now:
-            return Busy(running.lease_until)
+            until: datetime = running.lease_until
+            return until
         connection.execute(
             update(table)
             .where(table.c.id == running.id)
@@ -112,9 +108,12 @@ def claim(
             connection, key, rows, running.id, running.started_at, running.takeovers + 1, restarts=running.restarts
         )
     rows = list(inbound.waiting_rows(connection, key))
-    if not rows or (quiet is not None and quiet(inbound.as_waiting(rows)) > now):
+    if not rows:
         return None
-    turn_id, restarts = secrets.token_hex(8), _restarts(connection, key)
+    if quiet is not None and (due := quiet(inbound.as_waiting(rows))) > now:
+        return due
+    turn_id = secrets.token_hex(8)
+    restarts = last.restarts + 1 if last is not None and last.state == "abandoned" else 0
     row = {
         "id": turn_id,
         "platform": key.platform,
@@ -154,11 +153,6 @@ def _claim(
         restarts=restarts,
         given_back=all(row.given_back_at is not None for row in rows),
     )
-
-
-def _restarts(connection: Connection, key: ContactKey) -> int:
-    last = connection.execute(_LAST, _at(key)).first()
-    return last.restarts + 1 if last is not None and last.state == "abandoned" else 0
 
 
 def renew(connection: Connection, turn_id: str, owner: str, until: datetime) -> None:
@@ -271,8 +265,9 @@ def commit(
             contacts.pause(connection, key, now, until, why)
         for work in result.also:
             work(connection)
-    if result.contact_columns:
-        contacts.set_columns(connection, key, **result.contact_columns)
+    columns = {name: value for name, value in result.contact_columns.items() if getattr(state, name, ...) != value}
+    if columns:
+        contacts.set_columns(connection, key, **columns)
     change(connection, inbound_table, {"turn": claim.turn}, {"state": end, "reason": reason})
     ended: Committed = "held" if end == "held" else "done"
     _finish(connection, claim.turn, "failed" if end == "failed" else ended, reason, now, spent=result)
@@ -319,23 +314,9 @@ def _finish(
     change(connection, table, {"id": turn_id}, values)
 
 
-def settle(connection: Connection, key: ContactKey, quiet: Callable[[Sequence[Waiting]], datetime]) -> datetime | None:
-    """Set the contact's next wake time from what is open, and return it.
-
-    `quiet` is the quiet window's answer for the messages that wait.
-    """
-    lock_contact(connection, key.platform, key.id)
-    times = []
-    running = connection.execute(_RUNNING, _at(key)).first()
-    if running is not None:  # somebody else's: what waits cannot be taken before that ends
-        times.append(running.lease_until)
-    elif waiting := inbound.waiting(connection, key):
-        times.append(quiet(waiting))
-    if (attempt := outbound.next_attempt(connection, key)) is not None:
-        times.append(attempt)
-    if (due := followups.next_due(connection, key)) is not None:
-        times.append(due)
-    wake_at = min(times, default=None)
+def settle(connection: Connection, key: ContactKey, *times: datetime | None) -> datetime | None:
+    """Set the contact's next wake time, and return it: the first of the `times` of what is open and of its follow-ups."""
+    wake_at = min((at for at in (*times, followups.next_due(connection, key)) if at is not None), default=None)
     contacts.set_columns(connection, key, wake_at=wake_at)
     return wake_at
 
@@ -354,9 +335,10 @@ def release(connection: Connection, owner: str, now: datetime) -> list[ContactKe
     return keys
 
 
-def answered(connection: Connection, key: ContactKey, since: datetime) -> int:
-    """Number of turns of a contact since a time that said something."""
-    return connection.scalar(_ANSWERED, {"at_since": since, **_at(key)}) or 0
+def spent(connection: Connection, key: ContactKey, since: datetime) -> tuple[int, float]:
+    """Since a time: how many turns of a contact said something, and US dollars that the turns of all contacts cost."""
+    turns, usd = connection.execute(_SPENT, {"at_since": since, **_at(key)}).one()
+    return turns, usd
 
 
 def dollars(connection: Connection, since: datetime) -> float:

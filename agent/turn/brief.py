@@ -47,30 +47,29 @@ def begin(
     *,
     quiet: Callable[[Sequence[Waiting]], datetime],
     lines: int,
-) -> Brief | None:
+) -> Brief | datetime | None:
     """Claim the contact's turn and read what it begins with, `lines` of history at most.
 
-    `None` when nothing is to be answered yet, or when somebody else is at it.
+    Else when to ask again: more may be coming, or somebody else is at it. `None` when nothing is to be answered.
     """
     claim = turns.claim(connection, key, owner, now, turns.LEASE, quiet)
     if not isinstance(claim, Claim):
-        return None
+        return claim
     asked = {message.message_id for message in claim.messages}  # in the history already when they were given back
     recent = [line for line in history.recent(connection, key, lines) if line.message_id not in asked]
     results: dict[str, list[Json]] = {}
     for name, output in steps.action_results(connection, key):
         if output["status"] == "done":
             results.setdefault(name, []).append(output["data"])
-    yesterday = now - timedelta(days=1)
     remembered = summaries.load(connection, key)
     return Brief(
         claim=claim,
-        steps=steps.of_turn(connection, claim.turn),
+        steps=steps.of_turn(connection, claim.turn) if claim.takeovers else (),
         history=tuple(recent),
         said=_said(connection, key, recent, lines),
         results=results,
         confirmation=confirmations.open_question(connection, key, now),
-        spent=Spent(turns.answered(connection, key, yesterday), turns.dollars(connection, yesterday)),
+        spent=Spent(*turns.spent(connection, key, now - timedelta(days=1))),
         memory=Memory(
             None if remembered is None else remembered.text,
             {fact.key: fact.value for fact in facts.of_contact(connection, key)},

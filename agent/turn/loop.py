@@ -266,7 +266,7 @@ async def perform(
     else:
         async with seats.left():
             outcome = await action.run(arguments, context)
-        await run.log.record(key, "action", action.name, given, outcomes.pack(outcome), started_at=started_at)
+        run.log.note(key, "action", action.name, given, outcomes.pack(outcome), started_at=started_at)
     point("action-recorded")
     run.take(action, outcome)
     _keep_question(run, action, arguments, outcome, confirmed=confirmed)

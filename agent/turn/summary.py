@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
+from sqlalchemy import Connection
 
 from agent.ledger import summaries, turns
 from agent.ledger.database import Database
@@ -15,6 +16,7 @@ from agent.ledger.history import Line
 from agent.ledger.summaries import Portion
 from agent.models.chat import ChatModel
 from agent.models.failures import classify
+from agent.turn.brief import Brief
 from agent.turn.passages import escape
 from messaging.types import ContactKey
 
@@ -64,9 +66,10 @@ class Summariser:
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def consider(self, contact: ContactKey) -> None:
-        """A turn of this contact was committed: extend its summary if that is due, later and beside everything else."""
-        if self._models:
+    def consider(self, begun: Brief) -> None:
+        """A turn was committed: extend the contact's summary if that is due, later and beside everything else."""
+        contact, lines = begun.claim.key, len(begun.history) + len(begun.claim.messages) + 1
+        if self._models and lines > self._settings.window:
             task = asyncio.create_task(self._extend(contact), name=f"summary {contact}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -81,11 +84,9 @@ class Summariser:
     async def _extend(self, contact: ContactKey) -> None:
         async with self._slots:
             try:
-                now = self._clock()
-                usd = await self._database.read(lambda connection: turns.dollars(connection, now - timedelta(days=1)))
-                if usd >= self._settings.usd_per_day:
+                now, window = self._clock(), self._settings.window
+                if not await self._database.read(lambda connection: self._due(connection, contact, now)):
                     return
-                window = self._settings.window
                 portion = await self._database.write(
                     lambda connection: summaries.begin(connection, contact, window, now)
                 )
@@ -93,6 +94,11 @@ class Summariser:
                     await self._write(portion)
             except LedgerUnavailable as error:
                 log.error("ledger_unavailable", reason=str(error))
+
+    def _due(self, connection: Connection, contact: ContactKey, now: datetime) -> bool:
+        if not summaries.due(connection, contact, self._settings.window):
+            return False
+        return turns.dollars(connection, now - timedelta(days=1)) < self._settings.usd_per_day
 
     async def _write(self, portion: Portion) -> None:
         from langchain_core.messages import HumanMessage, SystemMessage

@@ -83,8 +83,8 @@ class Turns:
         self._current = current
         self._clock = clock
 
-    def begin(self, connection: Connection, key: ContactKey) -> Brief | None:
-        """Claim what waits of this contact; `None` when nothing does, or when somebody else is at it."""
+    def begin(self, connection: Connection, key: ContactKey) -> Brief | datetime | None:
+        """Claim what waits of this contact, or say when to ask again; `None` when nothing waits."""
         lines = self._settings.conversation.history
         return brief.begin(connection, key, self._owner, self._clock(), quiet=self._quiet, lines=lines)
 
@@ -174,6 +174,7 @@ class Turns:
             async with asyncio.timeout(self._settings.limits.seconds):
                 return await self._answer(begun, heard, log_of_steps, language, verdict)
         except Superseded:
+            await log_of_steps.flush()
             return Result(
                 "answered",
                 lines=self._lines(claim, heard),
