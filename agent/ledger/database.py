@@ -208,7 +208,7 @@ def _sqlite_engine(path: Path, *, begin: str) -> Engine:
         connection.execute(begin)
 
     # the dialect's own hook: a listener for "begin" has every statement look for listeners, a tenth of its cost
-    engine.dialect.do_begin = start  # type: ignore[method-assign]
+    engine.dialect.do_begin = start  # type: ignore[method-assign, assignment]
     return engine
 
 
