@@ -8,6 +8,7 @@ import os
 import signal
 from collections import Counter
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 _passed: Counter[str] = Counter()
@@ -15,7 +16,7 @@ _passed: Counter[str] = Counter()
 
 def point(name: str) -> None:
     """Pass a named point."""
-    wanted, _, count = os.environ.get("BALAS_KILL_AT", "").partition(":")
+    wanted, _, count = _variable("BALAS_KILL_AT").partition(":")
     if name != wanted:
         return
     _passed[name] += 1
@@ -25,5 +26,13 @@ def point(name: str) -> None:
 
 def clock_error() -> timedelta:
     """How far the process's clock is ahead."""
-    file = os.environ.get("BALAS_CLOCK")
-    return timedelta(seconds=float(Path(file).read_text())) if file else timedelta(0)
+    file = _variable("BALAS_CLOCK")
+    return timedelta(seconds=float(Path(file).read_text())) if file else _RIGHT
+
+
+_RIGHT = timedelta(0)
+
+
+@cache
+def _variable(name: str) -> str:
+    return os.environ.get(name, "")

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Executable, Row, bindparam, select, update
 
 from actions.action import ChangeTags, SetLifecycle, UpdateContact
 from agent.ledger.codec import Deliverable, pack_contact, unpack_contact
@@ -98,7 +99,10 @@ def every(connection: Connection) -> list[ContactState]:
 def remember(connection: Connection, contact: Contact, **columns: Any) -> None:
     """Insert the contact, or merge what is newly known into it; set further columns of the table along."""
     key = contact.key
-    row = connection.execute(_PROFILE, _at(key)).first()
+    if columns:
+        row = connection.execute(_set(tuple(columns)), {**_at(key), **columns}).first()
+    else:
+        row = connection.execute(_PROFILE, _at(key)).first()
     if row is None:
         insert_row(
             connection, table, {"platform": key.platform, "id": key.id, "profile": pack_contact(contact), **columns}
@@ -106,9 +110,13 @@ def remember(connection: Connection, contact: Contact, **columns: Any) -> None:
         return
     profile = {**row.profile, **pack_contact(contact)}
     if profile != row.profile:
-        columns["profile"] = profile
-    if columns:
-        set_columns(connection, key, **columns)
+        set_columns(connection, key, profile=profile)
+
+
+@cache
+def _set(names: tuple[str, ...]) -> Executable:
+    values: dict[str, Any] = {name: bindparam(name) for name in names}
+    return update(table).where(where(table, "platform", "id")).values(values).returning(table.c.profile)
 
 
 def revise(connection: Connection, event: ContactChanged) -> None:

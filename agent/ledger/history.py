@@ -1,7 +1,7 @@
 """The conversation as the model sees it: what the contact, the agent and human colleagues wrote, in order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
 
@@ -31,7 +31,12 @@ class Line:
 
 _OF_CONTACT = where(table, "platform", "contact")
 _UNSAY = delete(table).where(_OF_CONTACT, table.c.author == "agent", table.c.turn == at("turn"))
-_RECENT = select(table).where(_OF_CONTACT).order_by(table.c.n.desc()).limit(at("limit"))
+_RECENT = (
+    select(*(table.c[field.name] for field in fields(Line)))
+    .where(_OF_CONTACT)
+    .order_by(table.c.n.desc())
+    .limit(at("limit"))
+)
 
 
 _SAID = (
@@ -80,10 +85,9 @@ def unsay(connection: Connection, key: ContactKey, turns: Sequence[str]) -> None
 def recent(connection: Connection, key: ContactKey, limit: int) -> list[Line]:
     """The newest `limit` lines, oldest first."""
     rows = connection.execute(_RECENT, {**_at(key), "at_limit": limit}).all()
-    lines = [
-        Line(row.author, row.text, row.at, tuple(row.attachments), row.turn, row.message_id) for row in reversed(rows)
-    ]
-    return _as_said(lines)
+    return _as_said(
+        [Line(row.author, row.text, row.at, tuple(row.attachments), row.turn, row.message_id) for row in reversed(rows)]
+    )
 
 
 def _as_said(lines: list[Line]) -> list[Line]:

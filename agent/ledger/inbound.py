@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, and_, select
 
 from agent.ledger import contacts, followups, giveback, history, outbound, takeover, tombstones
 from agent.ledger.codec import pack_inbound
 from agent.ledger.database import lock_contact
 from agent.ledger.schema import inbound as table
-from agent.ledger.statements import insert_new, where
+from agent.ledger.statements import insert_new, one_of, where
 from messaging.types import (
     AssigneeChanged,
     ContactChanged,
@@ -22,10 +22,11 @@ from messaging.types import (
     MessageSent,
 )
 
+UNTAKEN = and_(one_of(table.c.state, "waiting"), table.c.turn.is_(None))
+"""That no turn has taken a message."""
+
 _WAITING = (
-    select(table)
-    .where(where(table, "platform", "contact"), table.c.state == "waiting", table.c.turn.is_(None))
-    .order_by(table.c.n)
+    select(table.c.payload, table.c.received_at).where(where(table, "platform", "contact"), UNTAKEN).order_by(table.c.n)
 )
 
 
@@ -186,12 +187,12 @@ def of_turn(connection: Connection, turn: str) -> list[str]:
     )
 
 
-def waiting_rows(connection: Connection, key: ContactKey) -> Sequence[Row[Any]]:
+def waiting_rows(connection: Connection, key: ContactKey) -> Sequence[Row[Any, Any]]:
     """Messages of a contact that no turn has taken, in the order they arrived."""
     return connection.execute(_WAITING, {"at_platform": key.platform, "at_contact": key.id}).all()
 
 
-def as_waiting(rows: Sequence[Row[Any]]) -> list[Waiting]:
+def as_waiting(rows: Sequence[Row[Any, Any]]) -> list[Waiting]:
     """Rows of `waiting_rows` as the quiet window looks at them."""
     return [
         Waiting(row.payload["text"], bool(row.payload["attachments"]), row.given_back_at or row.received_at)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, bindparam, func, literal_column, select, update
+from sqlalchemy import Connection, bindparam, exists, func, literal_column, select, update
 
 from actions.action import ChangeTags, Comment, SetLifecycle, UpdateContact
 from agent.ledger import confirmations, contacts, followups, history, inbound, media, outbound, payments, takeover
@@ -31,14 +31,16 @@ _LAST = (
     .order_by((table.c.state == "running").desc(), table.c.started_at.desc())
     .limit(1)
 )
-_MINE = select(table.c.state).where(where(table, "id", "lease_owner"))
+_MINE = select(
+    table.c.state,
+    exists().where(
+        inbound_table.c.platform == table.c.platform, inbound_table.c.contact == table.c.contact, inbound.UNTAKEN
+    ),
+).where(where(table, "id", "lease_owner"))
+_NEWER = select(exists().where(where(inbound_table, "platform", "contact"), inbound.UNTAKEN))
 _ATTACH = (
     update(inbound_table)
-    .where(
-        where(inbound_table, "platform", "contact"),
-        inbound_table.c.state == "waiting",
-        inbound_table.c.turn.is_(None),
-    )
+    .where(where(inbound_table, "platform", "contact"), inbound.UNTAKEN)
     .values(turn=bindparam("turn"))
 )
 
@@ -166,9 +168,9 @@ def renew(connection: Connection, turn_id: str, owner: str, until: datetime) -> 
         raise LeaseLost(f"turn {turn_id} was taken over by another worker")
 
 
-def newer_messages(connection: Connection, key: ContactKey) -> int:
-    """How many messages arrived since the turn was claimed."""
-    return len(inbound.waiting_rows(connection, key))
+def newer_messages(connection: Connection, key: ContactKey) -> bool:
+    """Whether messages arrived since the turn was claimed."""
+    return bool(connection.scalar(_NEWER, _at(key)))
 
 
 InboundEnd = Literal["answered", "held", "skipped", "failed"]
@@ -222,9 +224,10 @@ def commit(
     mine = connection.execute(_MINE, {"at_id": claim.turn, "at_lease_owner": owner}).first()
     if mine is None:
         raise LeaseLost(f"turn {claim.turn} was taken over by another worker")
-    if mine.state != "running":
-        return _ENDED[mine.state]
-    if result.restart_allowed and newer_messages(connection, key):
+    state_of_turn, newer = mine
+    if state_of_turn != "running":
+        return _ENDED[state_of_turn]
+    if result.restart_allowed and newer:
         change(connection, inbound_table, {"turn": claim.turn}, {"turn": None})
         _finish(connection, claim.turn, "abandoned", "a newer message arrived", now, spent=result)
         return "abandoned"

@@ -1,7 +1,7 @@
 """Thinking of an answer: passages, prompt, the loop of model and actions, and the check that nothing undone is claimed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,6 +15,7 @@ from agent.config.facts import fill
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.history import Line
 from agent.ledger.turns import Claim
+from agent.turn.arrivals import Arrivals
 from agent.turn.brief import Memory
 from agent.turn.loop import Loop, perform, told
 from agent.turn.passages import escape
@@ -53,7 +54,7 @@ class Question:
     language: str
     steps: StepLog
     seconds: float
-    superseded: Callable[[], Awaitable[bool]]
+    arrivals: Arrivals | None
     open_question: Confirmation | None = None
     memory: Memory = field(default_factory=Memory)
 
@@ -167,7 +168,7 @@ class Answering:
             context=context,
             system=system_prompt(self._name, fill(self._instructions, contact, escape), situation),
             deadline=asyncio.get_running_loop().time() + question.seconds,
-            superseded=question.superseded,
+            arrivals=question.arrivals,
         )
 
     def _closed_at(self, question: Question) -> datetime | None:

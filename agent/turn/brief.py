@@ -61,7 +61,7 @@ def begin(
     for name, output in steps.action_results(connection, key):
         if output["status"] == "done":
             results.setdefault(name, []).append(output["data"])
-    remembered = summaries.load(connection, key)
+    remembered = summaries.load(connection, key) if len(recent) >= lines else None
     return Brief(
         claim=claim,
         steps=steps.of_turn(connection, claim.turn) if claim.takeovers else (),

@@ -34,6 +34,7 @@ from agent.turn.run import LimitReached, ModelsFailed, Superseded, TurnRun
 
 log = structlog.get_logger()
 
+_NEWER = "a newer message arrived"
 _IDENTICAL_CALLS = 3
 """How often the very same call may be asked for in one turn before the loop is broken off."""
 
@@ -114,8 +115,9 @@ class _TurnMiddleware(AgentMiddleware[AgentState[Any], TurnRun, Any]):
         run = request.runtime.context
         if run.question is not None:
             return ModelResponse([AIMessage(run.question[2])])
-        if run.model_calls and not run.effects and await run.superseded():
-            raise Superseded("a newer message arrived")
+        watched = run.arrivals if not run.effects else None
+        if watched is not None and run.model_calls and await watched.newer():
+            raise Superseded(_NEWER)
         run.model_calls += 1
         request = request.override(system_message=SystemMessage(run.system))
         key, given = f"model/{run.model_calls}", _fingerprint(request)
@@ -131,6 +133,8 @@ class _TurnMiddleware(AgentMiddleware[AgentState[Any], TurnRun, Any]):
         point("model-answered")
         usage = message.usage_metadata
         tokens_in, tokens_out = (usage["input_tokens"], usage["output_tokens"]) if usage else (0, 0)
+        if watched is not None and message.tool_calls:
+            run.log.along(watched.look)
         await run.log.record(
             key,
             "model",
@@ -143,6 +147,8 @@ class _TurnMiddleware(AgentMiddleware[AgentState[Any], TurnRun, Any]):
             shown=given if run.model_calls == 1 else {"messages": given["messages"][-1:]},
         )
         point("model-recorded")
+        if watched is not None and watched.noticed:
+            raise Superseded(_NEWER)
         return ModelResponse([message])
 
     async def _ask(

@@ -1,7 +1,6 @@
 """One run of a turn: what it has learned and done so far. It travels through the loop as the graph's context."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from actions.action import (
@@ -17,6 +16,7 @@ from actions.action import (
     SetLifecycle,
     UpdateContact,
 )
+from agent.turn.arrivals import Arrivals
 from agent.turn.steps import StepLog
 
 _ASIDE = (HandOver, UpdateContact, ChangeTags, SetLifecycle, Comment, CloseConversation)
@@ -41,13 +41,13 @@ class ModelsFailed(TurnStopped):
 
 @dataclass(slots=True)
 class TurnRun:
-    """`superseded` asks whether a newer message has arrived; `deadline` is on the event loop's clock."""
+    """`arrivals` tells of newer messages, where they may start the turn again; `deadline` is on the event loop's clock."""
 
     log: StepLog
     context: Context
     system: str
     deadline: float
-    superseded: Callable[[], Awaitable[bool]]
+    arrivals: Arrivals | None
     model_calls: int = 0
     action_calls: int = 0
     effects: list[str] = field(default_factory=list)  # names of actions with an effect that were begun

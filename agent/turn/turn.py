@@ -28,6 +28,7 @@ from agent.ledger.knowledge import note_gap
 from agent.ledger.turns import Claim, Committed, Result
 from agent.turn import brief, gate, handover
 from agent.turn.answering import Answering, Draft, Question
+from agent.turn.arrivals import Arrivals
 from agent.turn.brief import Brief
 from agent.turn.language import detect
 from agent.turn.listen import Heard, Listener, missed
@@ -228,7 +229,7 @@ class Turns:
                     language=language,
                     steps=log_of_steps,
                     seconds=self._settings.limits.seconds,
-                    superseded=self._superseded(claim) if may_restart else _never,
+                    arrivals=Arrivals(self._database, claim.key) if may_restart else None,
                     open_question=begun.confirmation,
                     memory=begun.memory,
                 )
@@ -369,12 +370,6 @@ class Turns:
         after = self._settings.conversation.handover.resume_after
         return (None if after is None else now + after, f"handed over: {why}")
 
-    def _superseded(self, claim: Claim) -> Callable[[], Any]:
-        async def newer() -> bool:
-            return bool(await self._database.read(lambda connection: turns.newer_messages(connection, claim.key)))
-
-        return newer
-
     def _language(self, claim: Claim, written: Sequence[str]) -> str:
         if self._settings.language != "auto":
             return self._settings.language
@@ -396,10 +391,6 @@ _RECENTLY = timedelta(hours=24)
 
 _DEAF = frozenset({"off", "unavailable", "model_missing", "toy_model", "model_broken"})
 """Reasons for which no voice note can be heard here, however clear it is."""
-
-
-async def _never() -> bool:
-    return False
 
 
 def _noted(question: Unanswered | None, now: datetime) -> tuple[Work[None], ...]:

@@ -104,6 +104,27 @@ async def test_a_question_that_lands_while_the_model_thinks_is_answered_with_the
         assert "dan di mana lokasinya?" in reply
 
 
+async def test_a_change_of_mind_while_the_model_thinks_comes_before_any_effect(tmp_path: Path) -> None:
+    def answer(asked: Asked) -> Answer:
+        if "jangan" not in asked.question and not asked.results:
+            return {"call": "cancel_order", "arguments": {"order_id": "KS-10234"}}
+        return f"[{asked.question}] {' '.join(asked.results)}"
+
+    async with shop() as store, world(tmp_path, actions=store.actions(), network=LOOPBACK) as here:
+        here.model.answer = answer
+        here.model.delay = 1.0
+        await here.start()
+        budi = here.sandbox.phone("+6281234567802")
+        here.sandbox.say(budi, "batalkan KS-10234")
+        await _thinking(here)
+        here.sandbox.say(budi, "eh jangan jadi dibatalkan ya")
+        (reply,) = await here.texts(budi)
+        await here.settled(2.5)
+        assert "eh jangan jadi" in reply
+        assert len(here.sandbox.sent(budi)) == 1
+        assert store.cancelled == {}
+
+
 async def test_what_lands_after_an_effect_is_answered_by_the_next_turn(tmp_path: Path) -> None:
     def answer(asked: Asked) -> Answer:
         if "KS-10234" in asked.question and not asked.results:

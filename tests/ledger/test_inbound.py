@@ -1,4 +1,5 @@
 import asyncio
+import itertools
 from dataclasses import replace
 from datetime import timedelta
 
@@ -26,13 +27,17 @@ async def test_accepting_says_when_the_contact_is_due_and_writes_it_down(databas
 
 
 async def test_messages_of_a_contact_keep_the_order_in_which_they_were_accepted(database: Database) -> None:
-    await asyncio.gather(*(_accept(database, message(n, key=ContactKey("aelyst", str(n % 3)))) for n in range(60)))
-    for n in range(3):
-        key = ContactKey("aelyst", str(n))
-        rows = await database.read(lambda connection, key=key: inbound.waiting_rows(connection, key))
-        numbers = [row.n for row in rows]
-        assert len(numbers) == 20
-        assert numbers == sorted(numbers)
+    written, numbers = [f"pesan {n}" for n in range(20)], itertools.count()
+
+    async def write(key: ContactKey) -> None:
+        for text in written:
+            await _accept(database, message(next(numbers), text, key=key))
+
+    keys = [ContactKey("aelyst", str(n)) for n in range(3)]
+    await asyncio.gather(*map(write, keys))
+    for key in keys:
+        waiting = await database.read(lambda connection, key=key: inbound.waiting(connection, key))
+        assert [each.text for each in waiting] == written
 
 
 async def test_what_a_later_event_does_not_know_is_not_forgotten(database: Database) -> None:
