@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from agent.ledger.errors import LedgerUnavailable
@@ -106,7 +106,7 @@ class SqliteDatabase:
                 self._open_readers.append(connection)
             with connection.begin():
                 return work(connection)
-        except OperationalError as error:
+        except DatabaseError as error:
             raise LedgerUnavailable(f"the ledger {self.path} cannot be read: {error.orig}") from error
 
     def _write_loop(self) -> None:
@@ -118,8 +118,8 @@ class SqliteDatabase:
             try:
                 connection = connection or self.engine.connect()
                 self._run_batch(connection, batch)
-            except (OperationalError, OSError) as error:
-                reason = error.orig if isinstance(error, OperationalError) else error
+            except Exception as error:  # noqa: BLE001 - whatever it is: those who wait hear of it, and the next ones are served
+                reason = error.orig if isinstance(error, DBAPIError) else error
                 unavailable = LedgerUnavailable(f"the ledger {self.path} cannot be written: {reason}")
                 for one in batch:
                     one.error = unavailable

@@ -26,7 +26,9 @@ UNTAKEN = and_(one_of(table.c.state, "waiting"), table.c.turn.is_(None))
 """That no turn has taken a message."""
 
 _WAITING = (
-    select(table.c.payload, table.c.received_at).where(where(table, "platform", "contact"), UNTAKEN).order_by(table.c.n)
+    select(table.c.payload, table.c.received_at, table.c.given_back_at)
+    .where(where(table, "platform", "contact"), UNTAKEN)
+    .order_by(table.c.n)
 )
 
 
@@ -187,12 +189,12 @@ def of_turn(connection: Connection, turn: str) -> list[str]:
     )
 
 
-def waiting_rows(connection: Connection, key: ContactKey) -> Sequence[Row[Any, Any]]:
+def waiting_rows(connection: Connection, key: ContactKey) -> Sequence[Row[Any, Any, Any]]:
     """Messages of a contact that no turn has taken, in the order they arrived."""
     return connection.execute(_WAITING, {"at_platform": key.platform, "at_contact": key.id}).all()
 
 
-def as_waiting(rows: Sequence[Row[Any, Any]]) -> list[Waiting]:
+def as_waiting(rows: Sequence[Row[Any, Any, Any]]) -> list[Waiting]:
     """Rows of `waiting_rows` as the quiet window looks at them."""
     return [
         Waiting(row.payload["text"], bool(row.payload["attachments"]), row.given_back_at or row.received_at)

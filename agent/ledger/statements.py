@@ -43,21 +43,12 @@ def insert_new(connection: Connection, table: Table, **values: Any) -> int | str
     return result
 
 
-def insert_new_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows that have the same columns, except those whose key is there already."""
-    if rows:
-        connection.execute(_new(table, is_postgres(connection), tuple(rows[0])), [dict(row) for row in rows])
-
-
 @cache
 def _insert_new(table: Table, postgres: bool, names: tuple[str, ...]) -> Executable:
-    return _new(table, postgres, names).returning(next(iter(table.primary_key.columns)))
-
-
-@cache
-def _new(table: Table, postgres: bool, names: tuple[str, ...]) -> "postgresql.Insert | sqlite.Insert":
     make = postgresql.insert if postgres else sqlite.insert
-    return make(table).values({name: bindparam(name) for name in names}).on_conflict_do_nothing().inline()
+    key = next(iter(table.primary_key.columns))
+    row: dict[str, Any] = {name: bindparam(name) for name in names}
+    return make(table).values(row).on_conflict_do_nothing().returning(key)
 
 
 def upsert(connection: Connection, table: Table, **values: Any) -> None:

@@ -56,17 +56,18 @@ def begin(
     if not isinstance(claim, Claim):
         return claim
     asked = {message.message_id for message in claim.messages}  # in the history already when they were given back
-    recent = [line for line in history.recent(connection, key, lines) if line.message_id not in asked]
+    known = history.recent(connection, key, lines)
+    recent = [line for line in known if line.message_id not in asked]
     results: dict[str, list[Json]] = {}
     for name, output in steps.action_results(connection, key):
         if output["status"] == "done":
             results.setdefault(name, []).append(output["data"])
-    remembered = summaries.load(connection, key) if len(recent) >= lines else None
+    remembered = summaries.load(connection, key) if len(known) >= lines else None
     return Brief(
         claim=claim,
         steps=steps.of_turn(connection, claim.turn) if claim.takeovers else (),
         history=tuple(recent),
-        said=_said(connection, key, recent, lines),
+        said=_said(connection, key, known, lines),
         results=results,
         confirmation=confirmations.open_question(connection, key, now),
         spent=Spent(*turns.spent(connection, key, now - timedelta(days=1))),

@@ -54,6 +54,18 @@ async def test_a_locked_database_is_reported_as_unavailable_and_works_again_afte
     await database.aclose()
 
 
+async def test_a_file_that_is_broken_leaves_nobody_waiting(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_bytes(b"not a database at all" * 500)
+    database = SqliteDatabase(tmp_path / "ledger.db")
+    async with asyncio.timeout(10):
+        for wanted in (_insert(1), _insert(2)):
+            with pytest.raises(LedgerUnavailable, match="not a database"):
+                await database.write(wanted)
+        with pytest.raises(LedgerUnavailable, match="not a database"):
+            await database.read(_count)
+        await database.aclose()
+
+
 async def test_a_full_disk_is_reported_as_unavailable_and_loses_nothing_that_was_confirmed(tmp_path: Path) -> None:
     database = SqliteDatabase(tmp_path / "ledger.db")
     await asyncio.to_thread(migrate.upgrade, database.engine)
