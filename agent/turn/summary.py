@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 from sqlalchemy import Connection
 
-from agent.ledger import summaries, turns
+from agent.ledger import patience, summaries, turns
 from agent.ledger.database import Database
 from agent.ledger.errors import LedgerUnavailable
 from agent.ledger.history import Line
@@ -112,7 +112,8 @@ class Summariser:
         chat, answer = asked
         usage = answer.usage_metadata
         tokens_in, tokens_out = (usage["input_tokens"], usage["output_tokens"]) if usage else (0, 0)
-        kept = await self._database.write(
+        kept = await patience.write(
+            self._database,
             lambda connection: summaries.finish(
                 connection,
                 portion,
@@ -122,7 +123,7 @@ class Summariser:
                 cost=chat.cost(tokens_in, tokens_out),
                 started_at=started_at,
                 now=self._clock(),
-            )
+            ),
         )
         log.info("summary_written", contact=str(portion.key), messages=len(portion.lines), kept=kept)
 
