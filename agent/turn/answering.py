@@ -37,6 +37,9 @@ _SHORT = 5
 class Search(Protocol):
     """The knowledge base, as far as a turn needs it."""
 
+    @property
+    def size(self) -> int: ...
+
     async def search(
         self, queries: Sequence[str], limit: int | None = None, language: str | None = None
     ) -> "Found": ...
@@ -201,6 +204,8 @@ class Answering:
         step = question.steps.finished("retrieval", given)
         if step is not None:
             return Retrieved.read(step.output)
+        if not self._knowledge.size:
+            return Retrieved()
         started_at = self._clock()
         async with seats.left():
             found = await self._knowledge.search(queries, language=question.language)

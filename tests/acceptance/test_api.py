@@ -64,7 +64,7 @@ async def test_conversations_are_listed_and_shown_with_turns_and_steps(tmp_path:
         assert [line["author"] for line in whole["messages"]] == ["contact", "agent"]
         (summary,) = whole["turns"]
         turn = await _json(client, "GET", f"/turns/{summary['id']}")
-        assert [step["kind"] for step in turn["steps"]] == ["retrieval", "model"]
+        assert [step["kind"] for step in turn["steps"]] == ["model"], "there is nothing to search"
         assert [each["state"] for each in turn["deliveries"]] == ["sent"]
         assert len(turn["answers"]) == 1
 
