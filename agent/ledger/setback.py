@@ -1,8 +1,9 @@
 """Times that lie ahead because the clock was ahead when they were written: nothing may wait for them."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Column, Connection, Executable, func, select, update
 
 from agent.ledger import contacts
 from agent.ledger.broadcast_schema import recipient
@@ -16,26 +17,23 @@ from messaging.types import ContactKey
 _NEWEST = 10_000
 """Among so many messages those are looked for that wait: a message that waits has just arrived."""
 
-_WAITING = (
-    update(inbound)
-    .where(
-        inbound.c.n > select(func.coalesce(func.max(inbound.c.n), 0)).scalar_subquery() - _NEWEST,
-        inbound.c.state == "waiting",
-        inbound.c.received_at > at("latest"),
+
+def _brought_back(moment: Column[Any]) -> Executable:
+    """Messages that wait and whose `moment` lies ahead are taken to have come now."""
+    return (
+        update(inbound)
+        .where(
+            inbound.c.n > select(func.coalesce(func.max(inbound.c.n), 0)).scalar_subquery() - _NEWEST,
+            inbound.c.state == "waiting",
+            moment > at("latest"),
+        )
+        .values({moment: at("now")})
+        .returning(inbound.c.platform, inbound.c.contact)
     )
-    .values(received_at=at("now"))
-    .returning(inbound.c.platform, inbound.c.contact)
-)
-_GIVEN_BACK = (
-    update(inbound)
-    .where(
-        inbound.c.n > select(func.coalesce(func.max(inbound.c.n), 0)).scalar_subquery() - _NEWEST,
-        inbound.c.state == "waiting",
-        inbound.c.given_back_at > at("latest"),
-    )
-    .values(given_back_at=at("now"))
-    .returning(inbound.c.platform, inbound.c.contact)
-)
+
+
+_WAITING = _brought_back(inbound.c.received_at)
+_GIVEN_BACK = _brought_back(inbound.c.given_back_at)
 _LEASED = (
     update(turn)
     .where(turn.c.state == "running", turn.c.lease_until > at("latest_lease"))

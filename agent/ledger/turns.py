@@ -94,21 +94,18 @@ def claim(
     lock_contact(connection, key.platform, key.id)
     last = connection.execute(_LAST, _at(key)).first()
     if last is not None and last.state == "running":
-        running = last
-        if running.lease_owner != owner and running.lease_until > now:
-            until: datetime = running.lease_until
+        if last.lease_owner != owner and last.lease_until > now:
+            until: datetime = last.lease_until
             return until
         connection.execute(
             update(table)
-            .where(table.c.id == running.id)
-            .values(lease_owner=owner, lease_until=now + lease, takeovers=running.takeovers + 1)
+            .where(table.c.id == last.id)
+            .values(lease_owner=owner, lease_until=now + lease, takeovers=last.takeovers + 1)
         )
         rows = connection.execute(
-            select(inbound_table).where(inbound_table.c.turn == running.id).order_by(inbound_table.c.n)
+            select(inbound_table).where(inbound_table.c.turn == last.id).order_by(inbound_table.c.n)
         ).all()
-        return _claim(
-            connection, key, rows, running.id, running.started_at, running.takeovers + 1, restarts=running.restarts
-        )
+        return _claim(connection, key, rows, last.id, last.started_at, last.takeovers + 1, restarts=last.restarts)
     rows = list(inbound.waiting_rows(connection, key))
     if not rows:
         return None
