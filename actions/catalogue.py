@@ -10,10 +10,9 @@ import httpx
 from pydantic import SecretStr
 
 from actions.action import Action
-from actions.builtin.actions import builtin_action
+from actions.builtin.actions import Worded, builtin_action
 from actions.builtin.contact_fields import InFormat, UpdateContactBuiltin
 from actions.builtin.settings import BuiltinSettings, FollowUpAction, SendQrisAction, UpdateContactAction
-from actions.builtin.worded import Worded
 from actions.errors import MissingAction, NameTaken
 from actions.http.action import HttpAction
 from actions.mcp.settings import McpAction

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from actions.action import Action, Json
-from actions.reminders.recurring import promise_of_many
+from actions.reminders.wording import promise_of_many
 
 Kind = Literal["declared", "act", "report", "payment", "handover", "recurring"]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import httpx
 
-from actions.guard.limits import origin
+from actions.guard.transport import origin
 from actions.mcp.settings import McpAction
 from actions.settings import ActionSettings, DeclaredAction
 

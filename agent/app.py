@@ -16,25 +16,25 @@ from typing import TYPE_CHECKING
 import structlog
 
 from agent import logging
-from agent.attendant import Attendant
-from agent.clock import Clock, now
+from agent.assembly import open_actions, open_guarded, open_knowledge, open_ledger
 from agent.config import AgentConfig
-from agent.config.custom_fields import read_fields
-from agent.config.secrets import secret_values
+from agent.config.environment import secret_values
+from agent.config.semantics import read_fields
 from agent.delivery.followups import FollowUps
 from agent.delivery.outbox import Outbox
 from agent.engine.embedded import EmbeddedEngine
 from agent.engine.engine import NEAR, Engine
+from agent.housekeeping import Timekeeper
 from agent.ledger import broadcasts, contacts, inbound, media, turns
 from agent.ledger.database import Database, SqliteDatabase
 from agent.ledger.errors import LedgerUnavailable
 from agent.ledger.inbound import Accepted, Rules, Waiting
-from agent.ledger.lockfile import LockFile
-from agent.seats import REMOTE, SEATS, Seats
-from agent.timekeeper import Timekeeper
-from agent.turn import quiet
-from agent.wings import open_actions, open_guarded, open_knowledge, open_ledger
+from agent.ledger.sqlite import LockFile
+from agent.slots import REMOTE, SEATS, Seats
+from agent.turn import gate
+from agent.worker import Attendant
 from messaging.types import Event
+from settings.clock import Clock, now
 
 if TYPE_CHECKING:
     from actions.action import Action
@@ -262,7 +262,7 @@ async def open_agent(
             tuple(_plan(rule) for rule in config.followups.rules),
         )
         notes = FetchLimits(config.voice.largest)
-        due = partial(quiet.due, window=config.conversation.quiet_window)
+        due = partial(gate.due, window=config.conversation.quiet_window)
         runner = Turns(
             database,
             settings=turn_settings,

@@ -8,8 +8,7 @@ import httpx
 import structlog
 
 from actions.action import Action
-from actions.qris.action import SendQris
-from actions.qris.check import CheckPayment
+from actions.qris.actions import CheckPayment, SendQris
 from actions.qris.errors import GatewayError, GatewayRefused, GatewayUnavailable
 from actions.qris.gateways import Gateway, connect
 from actions.qris.settings import PaymentsSettings

@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 
 from actions.action import Action, Context
 from actions.builtin.settings import FollowUpAction
-from actions.reminders.actions import CancelReminder, ListReminders, Remind
-from actions.reminders.book import Reminder
+from actions.reminders.actions import CancelReminder, ListReminders, Remind, Reminder
 from agent.config import AgentConfig
 from agent.delivery.window import closes
 from agent.ledger import contacts, followups
@@ -33,7 +32,7 @@ def reminder_actions(config: AgentConfig, database: Database, clock: Callable[[]
 
 
 class LedgerReminderBook:
-    """`actions.reminders.book.ReminderBook` over the ledger. `platform` is that of contacts whose context names none."""
+    """`actions.reminders.actions.ReminderBook` over the ledger. `platform` is that of contacts whose context names none."""
 
     def __init__(self, database: Database, platform: str, *, has_template: bool) -> None:
         self._database = database

@@ -22,7 +22,7 @@ from agent.ledger import migrate
 from agent.ledger.database import SqliteDatabase
 from agent.ledger.knowledge import SqlKnowledgeStore
 from knowledge import Knowledge, KnowledgeSettings
-from knowledge.chroma import ChromaIndex, Entry
+from knowledge.index.chroma import ChromaIndex, Entry
 from knowledge.library import Library
 from knowledge.settings import ChromaSettings
 

@@ -28,10 +28,10 @@ from rich.progress import track
 from rich.table import Table
 
 from bench.chat import as_chat
+from knowledge.documents import plain
+from knowledge.documents.passage import Document
+from knowledge.documents.splitter import split
 from knowledge.library import Library, top
-from knowledge.loaders import plain
-from knowledge.passage import Document
-from knowledge.splitter import split
 
 SETS = Path(__file__).parents[2] / "shared/data/retrieval"
 """Question sets lie beside the project: their licences are not ours."""

@@ -6,16 +6,16 @@ from knowledge.errors import KnowledgeError
 from knowledge.settings import KnowledgeSettings
 
 if TYPE_CHECKING:
-    from knowledge.found import Found, Hit
     from knowledge.knowledge import Knowledge
+    from knowledge.results import Found, Hit
     from knowledge.store import KnowledgeStore, MemoryStore
 
 __all__ = ["Found", "Hit", "Knowledge", "KnowledgeError", "KnowledgeSettings", "KnowledgeStore", "MemoryStore"]
 
 # numpy is imported only when knowledge is used: `balas --help` must answer at once.
 _LAZY = {
-    "Found": "knowledge.found",
-    "Hit": "knowledge.found",
+    "Found": "knowledge.results",
+    "Hit": "knowledge.results",
     "Knowledge": "knowledge.knowledge",
     "KnowledgeStore": "knowledge.store",
     "MemoryStore": "knowledge.store",

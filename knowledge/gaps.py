@@ -10,11 +10,10 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from knowledge.embeddings import HashedGrams
 from knowledge.errors import NoPlace
-from knowledge.stopwords import STOPWORDS
+from knowledge.index.embeddings import HashedGrams
+from knowledge.index.words import STOPWORDS, words
 from knowledge.store import Gap
-from knowledge.words import words
 
 ALIKE = 0.55  # cosine of the n-grams of two questions, from which on they are taken for one
 LONGEST = 300  # characters of a question that are kept

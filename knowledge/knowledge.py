@@ -12,22 +12,20 @@ import httpx
 import numpy as np
 import structlog
 
-from knowledge.chroma import ChromaIndex, Lock
-from knowledge.dense import CANDIDATES, DenseIndex
-from knowledge.embeddings import open_embedder
+from knowledge.documents.splitter import count_words
 from knowledge.errors import GapNotFound, NoPlace, NoSuchSource
 from knowledge.evaluation import Evaluation, evaluate, read_questions
-from knowledge.found import Found, Hit, Mode
 from knowledge.gaps import Cluster, clustered, write_aliases, write_entry
+from knowledge.index.chroma import ChromaIndex, Lock
+from knowledge.index.dense import CANDIDATES, DenseIndex
+from knowledge.index.embeddings import open_embedder
+from knowledge.index.keywords import Floats
 from knowledge.lease import Lease
 from knowledge.library import Library, top
-from knowledge.postings import Floats
-from knowledge.sentences import count_words
+from knowledge.results import Found, Hit, Mode, SourceStatus, standing
 from knowledge.settings import KnowledgeSettings, SourceSettings
-from knowledge.standing import SourceStatus, standing
 from knowledge.store import KnowledgeStore, Revision
-from knowledge.sync import Progress, SyncReport, in_order
-from knowledge.synchroniser import Synchroniser
+from knowledge.sync.synchroniser import Progress, Synchroniser, SyncReport, in_order
 
 LINGER = (
     0.5  # seconds before Chroma is imported where it takes no part in answers: a command that only asks is over by then

@@ -7,12 +7,10 @@ from hashlib import blake2b
 
 import numpy as np
 
-from knowledge.chroma import Entry
-from knowledge.found import Hit
-from knowledge.freshness import is_stale, is_volatile, verified_at
-from knowledge.keywords import KeywordIndex, Record
-from knowledge.passage import Document, Passage, SourceState
-from knowledge.postings import Floats
+from knowledge.documents.passage import Document, Passage, SourceState
+from knowledge.index.chroma import Entry
+from knowledge.index.keywords import Floats, KeywordIndex, Record
+from knowledge.results import Hit, is_stale, is_volatile, verified_at
 from knowledge.settings import SourceSettings
 
 OTHER_LANGUAGE = 0.85  # a passage in another language than asked for counts a little less

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, Protocol
 
+from knowledge.documents.passage import Document, Passage, SourceState
 from knowledge.errors import GapNotFound
-from knowledge.passage import Document, Passage, SourceState
 
 GapState = Literal["open", "accepted", "rejected"]
 

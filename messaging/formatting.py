@@ -1,9 +1,4 @@
-"""Markdown, which models write, as the text a chat shows.
-
-WhatsApp has `*bold*`, `_italic_`, `~struck~`, `` `code` ``, fenced code, lists and quotes; Instagram, Facebook and the others get
-plain text. Neither knows headings, links with a text, or tables: a heading becomes bold, `[menu](https://…)` becomes
-`menu (https://…)`, and a table a line per row. Line breaks stay where they are.
-"""
+"""Answers to tap, on channels that have them; numbered lines on those that have not."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +11,21 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.rules_inline import StateInline
     from markdown_it.tree import SyntaxTreeNode
+
+
+_WITHOUT = frozenset({"email", "gmail", "sms", "twilio", "vonage", "messagebird", "bandwidth", "wechat"})
+
+
+def takes_quick_replies(source: str | None) -> bool:
+    """Whether a channel with this `source` shows answers to tap. One that is not known is taken for WhatsApp."""
+    known = (source or "whatsapp").lower()
+    return "whatsapp" in known or not any(part in _WITHOUT for part in known.split("_"))
+
+
+def numbered(title: str, replies: Sequence[str]) -> str:
+    """The question with its answers as lines to choose from by number."""
+    return "\n".join([title, *(f"{number}. {reply}" for number, reply in enumerate(replies, 1))])
+
 
 Style = Literal["bold", "italic", "strike", "code"]
 Dialect = Literal["whatsapp", "plain"]

@@ -1,25 +1,61 @@
-"""The limiter: keeps us under a platform's rate for each key, e.g. one (method, path).
-
-A platform counts a request when it arrives: after it has left us, and before its answer is here. A slot that is given back one
-span after the answer is therefore always right, but wastes the time the answer took. So that time is waited only as far as an
-allowance goes, which grows by `SHARE` of a span with each answer: quick answers save up for a slow one, and on average the rate
-stays above 95 %. Each 429 doubles the share for its key, so that a platform whose arrivals scatter more soon has none to send.
-What had to wait goes out spread over the span: bursts would make delays of their own. A sliding window counted this way also
-satisfies platforms that count in fixed windows or with a token bucket.
-"""
+"""What an answer says about the rate: `X-RateLimit-Limit`, `X-RateLimit-Remaining`, `Retry-After`."""
 
 import asyncio
 import math
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 from messaging.errors import RateLimited
-from messaging.quota import Quota
 from settings import Rate
+
+_LONGEST = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What the platform told us; None where it said nothing, or nothing readable."""
+
+    limit: int | None = None
+    remaining: int | None = None
+    retry_after: timedelta | None = None
+
+
+def read_quota(headers: Mapping[str, str], now: datetime) -> Quota:
+    """The quota in the headers of an answer (any case, as httpx headers or with lower-case names)."""
+    limit = _count(headers.get("x-ratelimit-limit"))
+    return Quota(
+        limit=limit or None,
+        remaining=_count(headers.get("x-ratelimit-remaining")),
+        retry_after=_wait(headers.get("retry-after"), now),
+    )
+
+
+def _count(value: str | None) -> int | None:
+    return int(value) if value is not None and value.isascii() and value.isdigit() and len(value) < 10 else None
+
+
+def _wait(value: str | None, now: datetime) -> timedelta | None:
+    """Seconds (also fractions) or an HTTP date, RFC 9110 10.2.3; never negative, never over a day."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            until = parsedate_to_datetime(value)
+        except (ValueError, OverflowError):
+            return None
+        until = until if until.tzinfo else until.replace(tzinfo=UTC)
+        return min(max(until - now, timedelta()), _LONGEST)
+    if not math.isfinite(seconds):
+        return None
+    return timedelta(seconds=min(max(seconds, 0.0), _LONGEST.total_seconds()))
+
 
 SHARE = 0.04
 """How much of a span is waited for an answer, on average: the rest of the rate is 1 / 1.04, 96 %."""

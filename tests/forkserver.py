@@ -20,10 +20,10 @@ from typing import Any
 
 IMPORTED = (
     "agent.cli.chat",
-    "agent.cli.failures",
+    "agent.cli.frame",
     "agent.cli.frame",
     "agent.cli.serve",
-    "agent.cli.worker",
+    "agent.cli.serve",
     "agent.engine.procrastinate",
     "agent.ledger.knowledge",
     "agent.ledger.migrate",
@@ -31,7 +31,7 @@ IMPORTED = (
     "agent.payments",
     "agent.turn.turn",
     "actions.guard.client",
-    "actions.qris.action",
+    "actions.qris.actions",
     "alembic.command",
     "alembic.config",
     "anyio._backends._asyncio",

@@ -15,7 +15,7 @@ from agent.app import open_agent
 from agent.cli.serve import learn
 from agent.cli.terminal import TerminalPlatform
 from agent.config import loads
-from agent.seats import SEATS
+from agent.slots import SEATS
 from agent.web.server import create_app
 from messaging.errors import RateLimited
 from messaging.types import Contact, ContactKey, Event, InboundMessage
@@ -144,7 +144,7 @@ async def test_while_a_webhook_is_recorded_only_one_contact_is_worked_on(
 
     async def work() -> None:
         nonlocal working
-        async with agent.seats.taken():
+        async with agent.slots.taken():
             working += 1
             await recorded.wait()
 

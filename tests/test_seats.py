@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from agent import seats
-from agent.seats import Seats
+from agent import slots
+from agent.slots import Seats
 
 
 async def _soon() -> None:
@@ -27,7 +27,7 @@ class _Visit:
         async with office.taken():
             self._log.append(f"{self._name} works")
             await self.wait.wait()
-            async with seats.left():
+            async with slots.left():
                 self._log.append(f"{self._name} waits")
                 await self.answer.wait()
             self._log.append(f"{self._name} is back")
@@ -137,7 +137,7 @@ async def test_what_outlives_its_contact_keeps_no_seat(opened: Open) -> None:
     office, outlived = Seats(1), asyncio.Event()
 
     async def straggler() -> None:
-        async with seats.left():
+        async with slots.left():
             await outlived.wait()
 
     async with office.taken():
@@ -151,5 +151,5 @@ async def test_what_outlives_its_contact_keeps_no_seat(opened: Open) -> None:
 
 
 async def test_without_a_seat_nothing_is_left() -> None:
-    async with seats.left():
+    async with slots.left():
         pass

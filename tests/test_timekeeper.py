@@ -5,12 +5,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
+from agent.housekeeping import Timekeeper
 from agent.ledger import broadcasts
-from agent.ledger.broadcast_schema import recipient
 from agent.ledger.broadcasts import CLAIM, Addressed, Broadcast
 from agent.ledger.database import Database
+from agent.ledger.tables import recipient
 from agent.ledger.turns import LEASE
-from agent.timekeeper import Timekeeper
 
 NOW = datetime(2026, 12, 1, 3, tzinfo=UTC)
 HOUR = timedelta(hours=1)

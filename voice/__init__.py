@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from voice.errors import Unavailable, Unintelligible, VoiceError
 from voice.fetch import FetchLimits, fetch_note
 from voice.settings import NONE, Endpoint, VoiceSettings
-from voice.transcript import Segment, Stats, Transcriber, Transcript
+from voice.transcriber import Segment, Stats, Transcriber, Transcript
 
 if TYPE_CHECKING:
     import httpx

@@ -4,11 +4,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from voice.audio import sniff
 from voice.errors import TooLarge
 from voice.languages import known
 from voice.pool import Workers
 from voice.settings import VoiceSettings
-from voice.sniff import sniff
 from voice.worker import Options
 
 _LIBRARIES = 1_500 * 2**20  # bytes of address space that Python, FFmpeg, CTranslate2 and ONNX Runtime take

@@ -4,14 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from voice.counts import Counts
-from voice.gate import judge
-from voice.hearing import Hearing
+from voice.judge import judge
 from voice.limits import check_bytes, open_workers, spoken
 from voice.models import find
 from voice.pool import Workers
 from voice.settings import VoiceSettings
-from voice.transcript import Stats, Transcript
+from voice.transcriber import Counts, Hearing, Stats, Transcript
 
 
 class LocalTranscriber:

@@ -1,12 +1,12 @@
 """Whisper models on this machine: where they are, which commit is meant, whether they may serve customers.
 
-Nothing here goes online; `voice.pull` is the only code that does.
+Nothing here goes online; `voice.models` is the only code that does.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from voice.errors import ModelBroken, ModelMissing, ToyModel
+from voice.errors import ModelBroken, ModelMissing, PullFailed, ToyModel
 from voice.settings import VoiceSettings, is_folder
 
 TOY_MARKER = "TOY.md"  # beside the weights of a model that is made for tests
@@ -99,4 +99,32 @@ def _snapshot(size: str, settings: VoiceSettings, base: Path) -> Path:
             f"the Whisper model {size} (commit {wanted.revision[:12]}) is not on this machine, or not all of it; "
             f"fetch it once with `balas voice pull {size}`"
         ) from error
+    return Path(folder)
+
+
+def pull(release: Release, cache: Path | None) -> Path:
+    """Download a model, with a progress bar on stderr, and return its folder. What is there already is not fetched again.
+
+    `release.revision` may be a branch or a tag: the commit it stands for now is what is fetched; the folder bears its
+    name. `cache` `None` is the Hugging Face cache. `HF_ENDPOINT`, `HF_TOKEN` and proxies count as they do for
+    `huggingface_hub`.
+
+    Raises:
+        PullFailed: the Hub cannot be reached, refuses, or has no such model or commit.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        folder = snapshot_download(
+            release.repository, revision=release.revision, cache_dir=cache, allow_patterns=list(FILES)
+        )
+    except LocalEntryNotFoundError as error:
+        raise PullFailed(
+            f"the Hugging Face Hub cannot be reached to fetch {release.repository}; check the network, or set "
+            "HF_ENDPOINT to a mirror. A folder copied from another machine does as well: `voice: {model: ./folder}`"
+        ) from error
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise PullFailed(f"{release.repository} at {release.revision} was not fetched: {reason}") from error
     return Path(folder)

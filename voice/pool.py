@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from voice import frames
+from voice import worker
 from voice.errors import DeadlinePassed, Unavailable, VoiceError, WorkerCrashed, by_reason
 from voice.worker import Options
 
@@ -67,7 +67,7 @@ class Worker:
         self.notes += 1
         self.busy = True
         try:
-            self._stdin.write(frames.pack({"number": number, "languages": list(languages)}, audio))
+            self._stdin.write(worker.pack({"number": number, "languages": list(languages)}, audio))
             await self._stdin.drain()
         except ConnectionError as error:
             raise await self._crashed() from error
@@ -75,7 +75,7 @@ class Worker:
 
     def drop(self, number: int) -> None:
         """Nobody waits for this note any more: stop between two windows of it."""
-        self._stdin.write(frames.pack({"drop": number}))
+        self._stdin.write(worker.pack({"drop": number}))
 
     async def retire(self) -> None:
         """End the process in good order, and by force when it does not."""
@@ -96,7 +96,7 @@ class Worker:
     async def _answer(self, deadline: timedelta, task: str) -> dict[str, Any]:
         try:
             async with asyncio.timeout(deadline.total_seconds()):
-                answer = await frames.receive(self._stdout)
+                answer = await worker.receive(self._stdout)
         except TimeoutError:
             await self.kill()
             seconds = f"{deadline.total_seconds():g} s"

@@ -9,16 +9,14 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from voice.counts import Counts
+from voice.audio import sniff
 from voice.errors import EndpointFailed, Silent
-from voice.gate import judge
-from voice.hearing import Heard, Hearing
+from voice.judge import judge
 from voice.languages import by_name, choose
 from voice.limits import check_bytes, spoken
 from voice.pool import Workers
 from voice.settings import Endpoint, VoiceSettings
-from voice.sniff import sniff
-from voice.transcript import Stats, Transcript
+from voice.transcriber import Counts, Heard, Hearing, Stats, Transcript
 
 if TYPE_CHECKING:
     import httpx

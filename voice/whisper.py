@@ -5,12 +5,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from voice.decode import SAMPLE_RATE
-from voice.hearing import Heard, Hearing
+from voice.audio import SAMPLE_RATE
 from voice.languages import choose
+from voice.transcriber import Heard, Hearing
 
 if TYPE_CHECKING:
-    from voice.decode import Samples
+    from voice.audio import Samples
 
 # Silero VAD. 500 ms instead of 2,000 ms of silence cuts noise out of pauses; a pad under 400 ms clips first syllables:
 # https://github.com/SYSTRAN/faster-whisper/pull/179

@@ -1,28 +1,66 @@
-"""The process that opens what strangers recorded: it decodes and transcribes one note at a time, and may be killed.
+"""How a worker process and its parent talk: a JSON header and raw bytes, each with its length before it.
 
-It is started by `voice.pool`, takes jobs from stdin and answers on stdout (`voice.frames`), and ends when stdin does, so
-that it never outlives its parent. What it has: the model's folder, a memory limit, no secret of the parent's environment.
+Not pickle: the worker decodes what strangers send, and a parent that unpickled its answers would share its fate.
 """
 
+import asyncio
 import json
 import os
 import queue
 import resource
+import struct
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from voice import frames
-from voice.decode import SAMPLE_RATE, decode
+from voice.audio import SAMPLE_RATE, decode
 from voice.errors import ModelBroken, VoiceError
 
 if TYPE_CHECKING:
     from voice.whisper import Whisper
+
+
+_LENGTHS = struct.Struct(">II")
+_LARGEST_HEADER = 8 * 2**20  # bytes; an hour of speech is about 100 KB of JSON
+
+
+def pack(header: Mapping[str, Any], body: bytes = b"") -> bytes:
+    encoded = json.dumps(header, separators=(",", ":")).encode()
+    return _LENGTHS.pack(len(encoded), len(body)) + encoded + body
+
+
+def read(stream: BinaryIO) -> tuple[dict[str, Any], bytes]:
+    """The next frame of a blocking stream. Raises `EOFError` when it has ended."""
+    header, body = _LENGTHS.unpack(_exactly(stream, _LENGTHS.size))
+    return json.loads(_exactly(stream, header)), _exactly(stream, body)
+
+
+async def receive(stream: asyncio.StreamReader) -> dict[str, Any]:
+    """The next frame's header of an asyncio stream; it must have no body.
+
+    Raises:
+        EOFError: the stream has ended, or what it says is no frame.
+    """
+    try:
+        length, body = _LENGTHS.unpack(await stream.readexactly(_LENGTHS.size))
+        if length > _LARGEST_HEADER or body:
+            raise EOFError(f"a frame of {length} + {body} bytes")
+        value: dict[str, Any] = dict(json.loads(await stream.readexactly(length)))
+    except (asyncio.IncompleteReadError, ConnectionError, TypeError, ValueError) as error:
+        raise EOFError(str(error)) from error
+    return value
+
+
+def _exactly(stream: BinaryIO, count: int) -> bytes:
+    data = stream.read(count)
+    if len(data) < count:
+        raise EOFError
+    return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +95,7 @@ def main() -> None:
     threading.Thread(target=_listen, args=(jobs, dropped), daemon=True).start()
 
     def answer(header: dict[str, Any]) -> None:
-        answers.write(frames.pack(header))
+        answers.write(pack(header))
         answers.flush()
 
     try:
@@ -82,7 +120,7 @@ def confine(memory: int | None) -> None:
 def _listen(jobs: "queue.SimpleQueue[Job]", dropped: set[int]) -> None:
     while True:
         try:
-            header, body = frames.read(sys.stdin.buffer)
+            header, body = read(sys.stdin.buffer)
         except EOFError:
             os._exit(0)  # the parent is gone or wants no more; the native code of a running job cannot be asked to stop
         if "drop" in header:

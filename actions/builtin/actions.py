@@ -1,10 +1,11 @@
-"""The built-in actions: each turns arguments into what the runtime does when the turn is committed."""
+"""Which files may be sent: those of the agent's folder that its patterns name, and nothing that a path can trick out."""
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, tzinfo
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, timedelta, tzinfo
+from pathlib import Path, PurePosixPath
 
 from actions.action import (
+    Action,
     ChangeTags,
     CloseConversation,
     Comment,
@@ -18,7 +19,6 @@ from actions.action import (
     SetLifecycle,
 )
 from actions.arguments import Arguments, Values
-from actions.builtin.files import is_inside, sendable
 from actions.builtin.settings import (
     BuiltinSettings,
     CloseConversationAction,
@@ -31,8 +31,85 @@ from actions.builtin.settings import (
     TagsAction,
 )
 from actions.parameters import Parameter
-from actions.sensitive import secret_in
+from actions.redaction import secret_in
 from actions.wording import Wording
+
+MOST = 100  # names that a model can be given to choose from
+
+
+def sendable(root: Path, patterns: Sequence[str]) -> list[str]:
+    """The files under `root` that match, as relative POSIX paths, sorted. Hidden ones never do."""
+    found = {
+        path.relative_to(root).as_posix()
+        for pattern in patterns
+        if not PurePosixPath(pattern).is_absolute() and ".." not in PurePosixPath(pattern).parts
+        for path in root.glob(pattern)
+    }
+    return sorted(name for name in found if is_inside(root, name))[:MOST]
+
+
+def is_inside(root: Path, name: str) -> bool:
+    """Whether `name` is a file in `root`: not hidden, and not a link that leads out."""
+    relative = PurePosixPath(name)
+    if relative.is_absolute() or any(part.startswith(".") for part in relative.parts) or "\\" in name or "\0" in name:
+        return False
+    target = (root / relative).resolve()
+    return target.is_relative_to(root.resolve()) and target.is_file()
+
+
+class Worded:
+    """What `{builtin: send_qris, description: …}` says replaces what the action says of itself; what it does stays."""
+
+    def __init__(self, action: Action, settings: BuiltinSettings) -> None:
+        self._action = action
+        self._settings = settings
+
+    @property
+    def builtin(self) -> str:
+        return self._action.name
+
+    @property
+    def name(self) -> str:
+        return self._settings.name or self._action.name
+
+    @property
+    def description(self) -> str:
+        return self._settings.description or self._action.description
+
+    @property
+    def parameters(self) -> Mapping[str, Json]:
+        return self._action.parameters
+
+    @property
+    def effect(self) -> bool:
+        return self._action.effect
+
+    @property
+    def idempotent(self) -> bool:
+        return self._action.idempotent
+
+    @property
+    def confirm(self) -> str | None:
+        return self._settings.confirm.text if self._settings.confirm else self._action.confirm
+
+    @property
+    def confirm_expires(self) -> timedelta:
+        return self._settings.confirm.expires if self._settings.confirm else self._action.confirm_expires
+
+    @property
+    def examples(self) -> Sequence[str]:
+        return self._settings.examples or self._action.examples
+
+    @property
+    def claims(self) -> Sequence[str]:
+        return self._settings.claims or self._action.claims
+
+    async def check(self, arguments: Mapping[str, Json], context: Context) -> Outcome | None:
+        return await self._action.check(arguments, context)
+
+    async def run(self, arguments: Mapping[str, Json], context: Context) -> Outcome:
+        return await self._action.run(arguments, context)
+
 
 Work = Callable[[Mapping[str, Json], Context], Outcome]
 

@@ -8,7 +8,7 @@ from actions.action import Context, Json, Outcome, UpdateContact
 from actions.builtin.actions import BuiltinAction
 from actions.builtin.settings import UpdateContactAction
 from actions.errors import FieldRefused, FieldUnknown
-from actions.sensitive import secret_in
+from actions.redaction import secret_in
 
 Scalar: TypeAlias = str | int | float | bool | None
 

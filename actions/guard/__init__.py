@@ -13,8 +13,7 @@ from actions.guard.addresses import PrivateHosts, check_host, is_public
 
 if TYPE_CHECKING:
     from actions.guard.client import guarded_client
-    from actions.guard.limits import Limits
-    from actions.guard.transport import GuardedTransport
+    from actions.guard.transport import GuardedTransport, Limits
 
 __all__ = ["GuardedTransport", "Limits", "PrivateHosts", "check_host", "guarded_client", "is_public"]
 

@@ -1,19 +1,130 @@
-"""The transport of the guard: every hop of every request passes through here, redirects included."""
+"""How far one exchange may go."""
 
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncIterator, Iterator
+import zlib
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import httpcore
 import httpx
 
 from actions.errors import ForbiddenHeader, ForbiddenTarget, ResponseTooLarge, ResponseTooSlow, WrongContentType
 from actions.guard.addresses import PrivateHosts, check_host
-from actions.guard.backend import GuardedBackend, Resolver, resolve
-from actions.guard.body import ENCODINGS, BoundedBody
-from actions.guard.limits import Limits, origin
+from actions.guard.client import GuardedBackend, Resolver, resolve
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a request may reach and what its answer may be.
+
+    `origins`: the only `scheme://host:port` that the request and its redirects may go to; None is any.
+    `ports`: the only ports; None is any. `content_types`: media types of a successful answer (also `image/*`, `*+json`);
+    None is any. `max_bytes` counts the body after decompression, `seconds` the time from connecting to the last byte;
+    None is no limit.
+    """
+
+    origins: frozenset[str] | None = None
+    ports: frozenset[int] | None = None
+    content_types: tuple[str, ...] | None = None
+    max_bytes: int = 25 * 1024 * 1024
+    seconds: float | None = 60.0
+
+    def narrowed(self, extension: Mapping[str, Any] | None) -> "Limits":
+        """These limits, changed by the `guard` extension of a request.
+
+        Raises:
+            TypeError: a key that is none of the fields.
+        """
+        if not extension:
+            return self
+        if unknown := extension.keys() - {field.name for field in fields(self)}:
+            raise TypeError(f"unknown keys in the guard extension: {', '.join(sorted(unknown))}")
+        changes = dict(extension)
+        for name, kind in (("origins", frozenset), ("ports", frozenset), ("content_types", tuple)):
+            if changes.get(name) is not None:
+                changes[name] = kind(changes[name])
+        return replace(self, **changes)
+
+    def accepts(self, content_type: str) -> bool:
+        """Whether an answer of this `Content-Type` is wanted. One without a type may be anything, so it is."""
+        kind = content_type.partition(";")[0].strip().lower()
+        return self.content_types is None or not kind or any(_matches(kind, wanted) for wanted in self.content_types)
+
+
+def _matches(kind: str, wanted: str) -> bool:
+    if wanted.endswith("/*"):
+        return kind.startswith(wanted[:-1])
+    return kind.endswith(wanted[1:]) if wanted.startswith("*+") else kind == wanted
+
+
+def origin(url: httpx.URL) -> str:
+    """`scheme://host:port` with the port always written: `https://api.kopisenja.example:443`."""
+    host = f"[{url.host}]" if ":" in url.host else url.host
+    return f"{url.scheme}://{host}:{url.port or {'https': 443, 'http': 80}.get(url.scheme, 0)}"
+
+
+ENCODINGS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+"""The content encodings that can be unpacked piece by piece, with zlib's window for each."""
+
+_PIECE = 64 * 1024
+
+
+class BoundedBody(httpx.AsyncByteStream):
+    """A response stream that unpacks, counts and watches the clock.
+
+    Unpacking happens here because a limit on the bytes of the wire is none: a kilobyte of gzip holds a megabyte.
+    """
+
+    def __init__(
+        self, inner: httpx.AsyncByteStream, where: str, encoding: str, max_bytes: int, deadline: float | None
+    ) -> None:
+        self._inner = inner
+        self._where = where
+        self._unpacker = zlib.decompressobj(ENCODINGS[encoding]) if encoding in ENCODINGS else None
+        self._max_bytes = max_bytes
+        self._deadline = deadline
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        total = 0
+        chunks = aiter(self._inner)
+        try:
+            while True:
+                async with asyncio.timeout_at(self._deadline):
+                    chunk = await anext(chunks, None)
+                if chunk is None:
+                    return
+                for piece in self._unpacked(chunk):
+                    total += len(piece)
+                    if total > self._max_bytes:
+                        raise ResponseTooLarge(f"the answer of {self._where} is larger than {self._max_bytes:,} bytes")
+                    yield piece
+        except TimeoutError:
+            raise ResponseTooSlow(f"the answer of {self._where} did not end in time") from None
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    def _unpacked(self, chunk: bytes) -> Iterator[bytes]:
+        if self._unpacker is None:
+            yield chunk
+            return
+        while True:
+            try:
+                piece = self._unpacker.decompress(chunk, _PIECE)
+            except zlib.error as error:
+                raise httpx.DecodingError(
+                    f"the answer of {self._where} is not what its encoding says: {error}"
+                ) from None
+            if piece:
+                yield piece
+            chunk = self._unpacker.unconsumed_tail
+            if not chunk and len(piece) < _PIECE:
+                return  # a full piece may have more behind it, although all input is taken
+
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 _TEXT = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*")

@@ -1,9 +1,10 @@
-"""An action that is one HTTP call."""
+"""Answers of safe calls that may be used again for a while."""
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, tzinfo
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import httpx
@@ -11,15 +12,38 @@ import httpx
 from actions.action import Context, Json, Outcome
 from actions.arguments import Arguments, Values
 from actions.errors import GuardError, ResponseTooLarge, WrongContentType
-from actions.guard.limits import origin
+from actions.guard.transport import origin
 from actions.http.auth import auth_flow
 from actions.http.build import BadValueError, Call, build
-from actions.http.cache import Cache
-from actions.http.response import CONTENT_TYPES, interpret
-from actions.http.retry import wait_before, worth_repeating
+from actions.http.response import CONTENT_TYPES, interpret, wait_before, worth_repeating
 from actions.redaction import Redactor
 from actions.settings import DeclaredAction
 from actions.wording import Wording
+
+ENTRIES = 500  # an entry is at most what a model reads plus the picked data
+
+
+class Cache:
+    """Outcomes by complete request: bound values are in it, so nobody is served what was fetched for another."""
+
+    def __init__(self, lifetime: timedelta, clock: Callable[[], datetime]) -> None:
+        self._lifetime = lifetime
+        self._clock = clock
+        self._entries: OrderedDict[Hashable, tuple[datetime, Outcome]] = OrderedDict()
+
+    def get(self, key: Hashable) -> Outcome | None:
+        kept, outcome = self._entries.get(key, (None, None))
+        if kept is None or self._clock() - kept >= self._lifetime:
+            self._entries.pop(key, None)
+            return None
+        return outcome
+
+    def put(self, key: Hashable, outcome: Outcome) -> None:
+        self._entries[key] = (self._clock(), outcome)
+        self._entries.move_to_end(key)
+        if len(self._entries) > ENTRIES:
+            self._entries.popitem(last=False)
+
 
 IDEMPOTENCY_HEADER = "Idempotency-Key"  # draft-ietf-httpapi-idempotency-key-header
 

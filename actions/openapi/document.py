@@ -1,6 +1,7 @@
 """An OpenAPI document: reading it, and following its `$ref`s."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -80,3 +81,168 @@ def _parsed(text: str, where: str) -> Any:
         return YAML(typ="safe").load(text)
     except YAMLError as error:
         raise OpenApiError(f"{where} is neither JSON nor YAML: {str(error).splitlines()[0]}") from None
+
+
+DEEPEST = 5  # a model fills nothing reliably that is nested further
+
+_KEPT = (
+    "title",
+    "description",
+    "format",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+    "multipleOf",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "default",
+)
+_TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
+_DROPPED = (
+    "not",
+    "patternProperties",
+    "propertyNames",
+    "if",
+    "then",
+    "else",
+    "dependentRequired",
+    "contains",
+    "prefixItems",
+)
+
+
+class SchemaReader:
+    """Reads schemas; what cannot be carried over is noted in `left_out`, with the place."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self.left_out: list[str] = []
+
+    def read(self, raw: Any, where: str, depth: int = 0) -> dict[str, Any]:
+        """The schema at `where`, references followed. Beyond `DEEPEST` an object stays open."""
+        source = self._merged(self._document.resolve(raw), where)
+        if depth > DEEPEST:
+            self.left_out.append(f"{where}: nested too deeply, left open")
+            return {"type": "object"} if "properties" in source else {"type": "string"}
+        schema: dict[str, Any] = {}
+        self._type(source, schema)
+        schema |= {key: source[key] for key in _KEPT if source.get(key) is not None}
+        if isinstance(schema.get("description"), str):
+            schema["description"] = shortened(schema["description"], 200)
+        self._bounds(source, schema)
+        self._pattern(source, schema, where)
+        self._values(source, schema)
+        self._members(source, schema, where, depth)
+        self._choices(source, schema, where, depth)
+        self.left_out += [f"{where}: {key}" for key in _DROPPED if key in source]
+        if schema.get("default") == "" or isinstance(schema.get("default"), dict | list):
+            schema.pop("default")
+        return schema
+
+    def _merged(self, source: Any, where: str) -> dict[str, Any]:
+        """`allOf` folded into one schema."""
+        if not isinstance(source, Mapping):
+            return {}
+        found = dict(source)
+        for part in found.pop("allOf", None) or ():
+            other = self._merged(self._document.resolve(part), where)
+            for key, value in other.items():
+                if key == "properties":
+                    earlier = found.get("properties") or {}
+                    found["properties"] = {
+                        **earlier,
+                        **{name: raw for name, raw in value.items() if name not in earlier},
+                    }
+                elif key == "required":
+                    found["required"] = [*(found.get("required") or []), *value]
+                else:
+                    found.setdefault(key, value)
+        return found
+
+    @staticmethod
+    def _type(source: Mapping[str, Any], schema: dict[str, Any]) -> None:
+        kinds = source.get("type")
+        named = [kind for kind in (kinds if isinstance(kinds, list) else [kinds]) if kind in _TYPES and kind != "null"]
+        if len(named) == 1:
+            schema["type"] = named[0]
+        elif named:
+            schema["type"] = named
+        elif "properties" in source:
+            schema["type"] = "object"
+        elif "items" in source:
+            schema["type"] = "array"
+
+    @staticmethod
+    def _bounds(source: Mapping[str, Any], schema: dict[str, Any]) -> None:
+        for plain, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
+            value = source.get(exclusive)
+            if value is True and plain in schema:  # 3.0 says it with a boolean
+                schema[exclusive] = schema.pop(plain)
+            elif isinstance(value, int | float) and not isinstance(value, bool):
+                schema[exclusive] = value
+
+    def _pattern(self, source: Mapping[str, Any], schema: dict[str, Any], where: str) -> None:
+        pattern = source.get("pattern")
+        if not isinstance(pattern, str):
+            return
+        try:
+            re.compile(pattern)
+        except re.error:
+            self.left_out.append(f"{where}: the pattern {pattern} is not one of Python's")
+        else:
+            schema["pattern"] = pattern
+
+    @staticmethod
+    def _values(source: Mapping[str, Any], schema: dict[str, Any]) -> None:
+        values = source.get("enum") or ([source["const"]] if "const" in source else None)
+        if values:
+            kept = [value for value in values if value is not None and value != ""]
+            if kept:
+                schema["enum"] = [str(value) for value in kept] if schema.get("type") == "string" else kept
+            if kept and "type" not in schema and not isinstance(kept[0], str):
+                schema["type"] = (
+                    "integer" if all(type(value) is int for value in kept) else ["number", "boolean", "string"]
+                )
+
+    def _members(self, source: Mapping[str, Any], schema: dict[str, Any], where: str, depth: int) -> None:
+        if schema.get("type") == "array":
+            schema["items"] = self.read(source.get("items") or {}, f"{where}[]", depth + 1)
+        properties = source.get("properties")
+        if not isinstance(properties, Mapping):
+            return
+        members = {
+            str(name): member
+            for name, member in properties.items()
+            if not (resolved := self._document.resolve(member)) or not resolved.get("readOnly")
+        }
+        schema["properties"] = {
+            name: self.read(member, f"{where}.{name}", depth + 1) for name, member in members.items()
+        }
+        if required := [name for name in source.get("required") or () if name in members]:
+            schema["required"] = list(dict.fromkeys(required))
+
+    def _choices(self, source: Mapping[str, Any], schema: dict[str, Any], where: str, depth: int) -> None:
+        for key in ("oneOf", "anyOf"):
+            choices = [
+                choice for choice in map(self._document.resolve, source.get(key) or ()) if choice != {"type": "null"}
+            ]
+            if choices and all("const" in choice for choice in choices):  # how 3.1 gives the values of an enum names
+                self._values({"enum": [choice["const"] for choice in choices]}, schema)
+            elif len(choices) == 1 or (choices and depth >= 2):
+                if len(choices) > 1:
+                    self.left_out.append(f"{where}: {len(choices) - 1} further forms of {key}")
+                schema.update({**self.read(choices[0], where, depth + 1), **schema})
+            elif choices:
+                # A form may overlap another where documents say oneOf: the server decides, so any of them will do.
+                schema["anyOf"] = [
+                    self.read(choice, f"{where}({number})", depth + 1) for number, choice in enumerate(choices, 1)
+                ]
+
+
+def shortened(text: str, longest: int) -> str:
+    """The first paragraph of a description, without markup, on one line."""
+    plain = re.sub(r"<[^>]+>", "", text).strip().split("\n\n")[0]
+    line = " ".join(plain.split()).replace("${", "$ {")
+    return line if len(line) <= longest else line[: longest - 1].rsplit(" ", 1)[0] + "…"

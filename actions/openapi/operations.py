@@ -7,8 +7,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from actions.errors import OpenApiError
-from actions.openapi.document import Document
-from actions.openapi.schemas import SchemaReader, shortened
+from actions.openapi.document import Document, SchemaReader, shortened
 
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 MOST_PARAMETERS = 25  # a model loses sight of more

@@ -1,11 +1,8 @@
 """QRIS: reading codes, putting an amount into the merchant's own, drawing them, and asking gateways for theirs."""
 
-from actions.qris.amounts import Ambiguous, Amount, NotAnAmount, format_rupiah, parse_amount
-from actions.qris.dynamic import with_amount
+from actions.qris.code import Payload, parse, with_amount
 from actions.qris.errors import EditRefused, PayloadError, QrisError
-from actions.qris.payload import Payload, parse
-from actions.qris.sentences import find_amount
-from actions.qris.words import amount_in_words
+from actions.qris.money import Ambiguous, Amount, NotAnAmount, amount_in_words, find_amount, format_rupiah, parse_amount
 
 __all__ = [
     "Ambiguous",

@@ -5,10 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from actions.qris.dynamic import LARGEST, with_amount
+from actions.qris.code import LARGEST, parse, with_amount
 from actions.qris.errors import PayloadError
 from actions.qris.gateways.settings import GatewaySettings
-from actions.qris.payload import parse
 from settings import Duration, Settings
 
 

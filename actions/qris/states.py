@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from actions.qris.amounts import format_rupiah
+from actions.qris.money import format_rupiah
 
 PaymentState: TypeAlias = Literal[
     "open",  # a code was sent, nothing arrived

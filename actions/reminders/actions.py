@@ -1,17 +1,35 @@
-"""The built-in actions `follow_up`, `list_reminders` and `cancel_reminder`."""
+"""The port through which reminders are looked up: the actions ask, the runtime's ledger answers."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from typing import Protocol
 
 from actions.action import CancelFollowUp, Context, Json, Outcome, ScheduleFollowUp
 from actions.dates import moment_named, moments_in
-from actions.reminders.book import Reminder, ReminderBook
-from actions.reminders.moments import in_words, zone_of
-from actions.reminders.phrases import say
-from actions.reminders.recurring import asks_for_many
-from actions.reminders.subject import subject
+from actions.reminders.wording import asks_for_many, in_words, say, subject, zone_of
 from actions.spoken import squash, tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """One that waits. `due` is aware UTC."""
+
+    id: str
+    due: datetime
+    text: str
+
+
+class ReminderBook(Protocol):
+    """What is promised to the contact of `context`."""
+
+    async def waiting(self, context: Context) -> Sequence[Reminder]:
+        """The reminders that are still to be sent, the next first."""
+
+    async def free_until(self, context: Context) -> datetime | None:
+        """Until when the business may write to this contact without being asked; `None`: for ever."""
+
 
 _YESTERDAY = re.compile(r"\b(?:kemar[ei]n|tadi|semalam|yesterday|last (?:night|week|month|\w+day))\b", re.IGNORECASE)
 _AHEAD = re.compile(

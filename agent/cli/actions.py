@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.cli.options import ConfigFile
+from agent.cli.frame import ConfigFile
 from agent.errors import InputError, OutsideError
 
 if TYPE_CHECKING:
@@ -86,8 +86,8 @@ def import_document(
 
 
 async def _all(config: Path) -> "list[Action]":
+    from agent.assembly import open_actions
     from agent.config import load
-    from agent.wings import open_actions
 
     async with open_actions(load(config)) as actions:
         return list(actions.values())
@@ -95,8 +95,8 @@ async def _all(config: Path) -> "list[Action]":
 
 async def _call(config: Path, name: str, given: Mapping[str, Any], facts: Mapping[str, str]) -> "Outcome":
     from actions.action import Context
+    from agent.assembly import open_actions
     from agent.config import load
-    from agent.wings import open_actions
 
     now = datetime.now(UTC)
     custom = {key.removeprefix("custom."): value for key, value in facts.items() if key.startswith("custom.")}
@@ -110,7 +110,7 @@ async def _call(config: Path, name: str, given: Mapping[str, Any], facts: Mappin
     )
     async with open_actions(load(config)) as actions:
         if name not in actions:
-            from actions.scope import suggest
+            from actions.settings import suggest
 
             raise InputError(f"there is no action {name!r}{suggest(name, actions)}")
         return await actions[name].run(dict(given), context)

@@ -12,18 +12,18 @@ from typing import Annotated, Any, TypeVar
 import typer
 from sqlalchemy import Connection
 
-from agent.broadcasts.load import BroadcastFile
-from agent.broadcasts.load import load as load_broadcast
-from agent.broadcasts.prepare import Prepared, prepare
-from agent.broadcasts.show import overview, plan_record, planned, report
-from agent.cli.options import ConfigFile
-from agent.clock import now
+from agent.assembly import open_ledger
+from agent.broadcasts.plan import Prepared, prepare
+from agent.broadcasts.report import overview, plan_record, planned, report
+from agent.broadcasts.settings import BroadcastFile
+from agent.broadcasts.settings import load as load_broadcast
+from agent.cli.frame import ConfigFile
 from agent.config import AgentConfig, load
 from agent.errors import InputError, UsageError
-from agent.ledger import broadcast_reports, broadcasts
+from agent.ledger import broadcasts, reports
 from agent.ledger.broadcasts import Broadcast
 from agent.ledger.database import Database
-from agent.wings import open_ledger
+from settings.clock import now
 
 T = TypeVar("T")
 
@@ -150,12 +150,12 @@ def _report(config: AgentConfig, file: Path, as_json: bool) -> None:
         found = broadcasts.load(connection, name)
         if found is None:
             return None
-        counts = broadcast_reports.counts(connection, name)
-        reasons = broadcast_reports.reasons(connection, name)
+        counts = reports.counts(connection, name)
+        reasons = reports.reasons(connection, name)
         if not as_json:
             return report(found, counts, reasons, config.zone, now())
-        outcomes = broadcast_reports.outcomes(connection, name)
-        return broadcast_reports.record(found, counts, reasons) | {"recipients": [asdict(each) for each in outcomes]}
+        outcomes = reports.outcomes(connection, name)
+        return reports.record(found, counts, reasons) | {"recipients": [asdict(each) for each in outcomes]}
 
     shown = _in_ledger(config, lambda database: database.read(look))
     if shown is None:
@@ -165,11 +165,11 @@ def _report(config: AgentConfig, file: Path, as_json: bool) -> None:
 
 def _list(config: AgentConfig, as_json: bool) -> None:
     def look(connection: Connection) -> list[tuple[Broadcast, Any]]:
-        return [(each, broadcast_reports.counts(connection, each.name)) for each in broadcasts.every(connection)]
+        return [(each, reports.counts(connection, each.name)) for each in broadcasts.every(connection)]
 
     found = _in_ledger(config, lambda database: database.read(look))
     if as_json:
-        print(_json([broadcast_reports.record(each, counts, ()) for each, counts in found]))
+        print(_json([reports.record(each, counts, ()) for each, counts in found]))
     else:
         print(overview(found, config.zone, now()))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.options import ConfigFile
+from agent.cli.frame import ConfigFile
 
 if TYPE_CHECKING:
     from agent.cli.session import Answer, ChatSession
@@ -46,8 +46,8 @@ async def _interactive(config: "AgentConfig", phone: str | None) -> None:
     from prompt_toolkit.history import FileHistory
     from rich.console import Console
 
-    from agent.cli.display import show, trace
     from agent.cli.session import FIRST_CUSTOMER, FOLDER, open_session
+    from agent.cli.terminal import show, trace
     from agent.errors import BalasError
 
     console = Console()
@@ -121,9 +121,9 @@ async def obey(session: "ChatSession", line: str) -> "Answer | None":
 
 
 async def _piped(config: "AgentConfig", phone: str | None, *, as_json: bool) -> None:
-    from agent.cli.display import as_json as to_json
-    from agent.cli.display import as_line
     from agent.cli.session import FIRST_CUSTOMER, open_session
+    from agent.cli.terminal import as_json as to_json
+    from agent.cli.terminal import as_line
     from agent.errors import InputError
 
     wrong = False

@@ -1,14 +1,237 @@
-"""`balas check`: what is wrong with agent.yaml, what is doubtful, what does nothing yet; else what the agent will be."""
+"""`balas check --online`: whether everything that the agent needs outside of itself answers. Nothing is changed there."""
 
+import asyncio
 import json
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
-from agent.cli.options import ConfigFile
-from agent.config import Examination, examine
+from actions.mcp.settings import McpAction
+from actions.settings import DeclaredAction
+from agent.cli.frame import ConfigFile
+from agent.config import AgentConfig, Examination, examine
+from agent.config.environment import secret_values
+from agent.config.model import OFFLINE
+from agent.config.semantics import read_fields, written_fields
 from agent.config.summary import summarise
+from agent.config.texts import TemplateSettings
+from agent.delivery.templates import template_problem
+from knowledge.settings import EndpointSettings
+
+if TYPE_CHECKING:
+    import httpx
+
+
+_SECONDS = 10.0
+_OPENAI = "https://api.openai.com/v1"
+
+
+class _Failed(Exception):
+    """What was asked did not answer as it should; the message is for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Probe:
+    """`ask` returns what is worth telling of a good answer; whether the agent needs it is `needed`."""
+
+    name: str
+    ask: Callable[[], Awaitable[str]]
+    needed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    name: str
+    text: str
+    fine: bool
+
+
+def probe(config: AgentConfig) -> bool:
+    """Ask everything at once, print a line for each, and say whether all that is needed answered."""
+    results = asyncio.run(_probe(config))
+    width = max((len(result.name) for result in results), default=0)
+    for result in results:
+        typer.echo(f"  {result.name:<{width}}  {result.text}", err=not result.fine)
+    return all(result.fine for result in results)
+
+
+async def _probe(config: AgentConfig) -> list[_Result]:
+    import httpx
+
+    from actions.guard import guarded_client
+    from actions.redaction import Redactor
+
+    redactor = Redactor(secret_values(config))
+    async with (
+        httpx.AsyncClient(timeout=_SECONDS) as client,
+        guarded_client(config.network.allow_private, timeout=_SECONDS) as guarded,
+    ):
+        probes = list(_probes(config, client, guarded))
+        return list(await asyncio.gather(*(_result(each, redactor.text) for each in probes)))
+
+
+async def _result(each: _Probe, redact: Callable[[str], str]) -> _Result:
+    import httpx
+
+    from messaging.errors import MessagingError
+
+    started = time.monotonic()
+    try:
+        async with asyncio.timeout(_SECONDS):
+            told = await each.ask()
+    except TimeoutError:
+        problem = f"no answer within {_SECONDS:g} s"
+    except httpx.HTTPError as error:
+        problem = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    except (_Failed, MessagingError) as error:
+        problem = str(error)
+    else:
+        return _Result(each.name, f"answers in {(time.monotonic() - started) * 1000:.0f} ms{redact(told)}", fine=True)
+    if each.needed:
+        return _Result(each.name, f"FAILED: {redact(problem)}", fine=False)
+    return _Result(each.name, f"is not there: {redact(problem)}", fine=True)
+
+
+def _probes(config: AgentConfig, client: "httpx.AsyncClient", guarded: "httpx.AsyncClient") -> Iterator[_Probe]:
+    model = config.model
+    if not model.offline:
+        yield _Probe("model", _models(client, model.base_url, model.key, model.name))
+    for fallback in model.fallbacks:
+        if not isinstance(fallback, str) and fallback.name != OFFLINE and fallback.base_url is not None:
+            key = fallback.api_key.get_secret_value() if fallback.api_key else model.key
+            yield _Probe(f"model {fallback.name}", _models(client, fallback.base_url, key, fallback.name))
+    yield _Probe("messaging", _platform(config, client), needed=config.messaging.effective_platform != "sandbox")
+    if names := {*read_fields(config), *written_fields(config)}:
+        yield _Probe("contact fields", _fields(config, client, sorted(names)))
+    if templates := declared_templates(config):
+        yield _Probe("templates", _templates(config, client, templates))
+    chroma = config.knowledge.chroma
+    if chroma.url is not None:
+        token = chroma.token.get_secret_value() if chroma.token else ""
+        yield _Probe("chroma", _fetched(client, f"{chroma.url.rstrip('/')}/api/v2/heartbeat", token))
+    embeddings = config.knowledge.embeddings
+    if isinstance(embeddings, EndpointSettings):
+        key = embeddings.api_key.get_secret_value() if embeddings.api_key else ""
+        yield _Probe("embeddings", _models(client, embeddings.base_url, key, embeddings.model))
+    for action in config.actions:
+        if isinstance(action, McpAction) and action.mcp.url is not None:
+            yield _Probe(urlsplit(str(action.mcp.url)).netloc, _reached(guarded, str(action.mcp.url)))
+    for origin in dict.fromkeys(_origin(action) for action in config.actions if isinstance(action, DeclaredAction)):
+        yield _Probe(urlsplit(origin).netloc, _reached(guarded, origin))
+
+
+def _origin(action: DeclaredAction) -> str:
+    """The host of an action; its URL has no parameter in that part."""
+    parts = urlsplit(str(action.request.url))
+    return f"{parts.scheme}://{parts.netloc}/"
+
+
+def _models(client: "httpx.AsyncClient", base_url: str | None, key: str, name: str) -> Callable[[], Awaitable[str]]:
+    async def ask() -> str:
+        url = f"{(base_url or _OPENAI).rstrip('/')}/models"
+        answer = await client.get(url, headers=_bearer(key))
+        if answer.status_code in {401, 403}:
+            raise _Failed(f"{url} refuses the key ({answer.status_code})")
+        if answer.status_code >= 500:
+            raise _Failed(f"{url} answers {answer.status_code}")
+        listed = _listed(answer)
+        return "" if not listed or name in listed else f", but does not list {name}"
+
+    return ask
+
+
+def _listed(answer: "httpx.Response") -> set[str]:
+    """The names of a model list; empty when the server has none."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return set()
+    data = body.get("data") if isinstance(body, dict) else None
+    return {str(entry.get("id")) for entry in data if isinstance(entry, dict)} if isinstance(data, list) else set()
+
+
+def _platform(config: AgentConfig, client: "httpx.AsyncClient") -> Callable[[], Awaitable[str]]:
+    async def ask() -> str:
+        from messaging import open_platform
+
+        channels = await open_platform(config.messaging, client).channels()
+        return f", {len(channels)} channel{'' if len(channels) == 1 else 's'}"
+
+    return ask
+
+
+def _fields(config: AgentConfig, client: "httpx.AsyncClient", names: Sequence[str]) -> Callable[[], Awaitable[str]]:
+    """Whether the platform's contacts have the custom fields that agent.yaml names."""
+
+    async def ask() -> str:
+        from messaging import open_platform
+        from messaging.errors import UnknownField
+
+        platform, problems = open_platform(config.messaging, client), []
+        for name in names:
+            try:
+                await platform.in_format({name: None})
+            except UnknownField as error:
+                problems.append(error.message)
+        if problems:
+            raise _Failed("; ".join(problems))
+        return f", {len(names)} named"
+
+    return ask
+
+
+def declared_templates(config: AgentConfig) -> list[TemplateSettings]:
+    """The message templates that agent.yaml names, each once."""
+    named = [rule.template for rule in config.followups.rules]
+    if (reminder := config.followups.reminder_template) is not None:
+        named.append(reminder.model_copy(update={"parameters": (*reminder.parameters, "the reminder's words")}))
+    return list(dict.fromkeys(template for template in named if template is not None))
+
+
+def _templates(
+    config: AgentConfig, client: "httpx.AsyncClient", declared: Sequence[TemplateSettings]
+) -> Callable[[], Awaitable[str]]:
+    """Whether the platform has them, approved, and with as many placeholders as agent.yaml gives texts."""
+
+    async def ask() -> str:
+        from messaging import open_platform
+
+        listed = await open_platform(config.messaging, client).templates()
+        problems = [problem for template in declared if (problem := template_problem(template, listed))]
+        if problems:
+            raise _Failed("; ".join(problems))
+        return f", {len(declared)} declared"
+
+    return ask
+
+
+def _fetched(client: "httpx.AsyncClient", url: str, key: str) -> Callable[[], Awaitable[str]]:
+    async def ask() -> str:
+        answer = await client.get(url, headers=_bearer(key))
+        if answer.status_code >= 400:
+            raise _Failed(f"{url} answers {answer.status_code}")
+        return ""
+
+    return ask
+
+
+def _reached(client: "httpx.AsyncClient", origin: str) -> Callable[[], Awaitable[str]]:
+    """Any answer at all will do: what the root of an API says about itself means nothing."""
+
+    async def ask() -> str:
+        await client.head(origin, follow_redirects=False)
+        return ""
+
+    return ask
+
+
+def _bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 def check(
@@ -39,11 +262,8 @@ def check(
     _print(examination)
     if examination.config is None:
         raise typer.Exit(1)
-    if online:
-        from agent.cli.probes import probe
-
-        if not probe(examination.config):
-            raise typer.Exit(3)
+    if online and not probe(examination.config):
+        raise typer.Exit(3)
 
 
 def _print(examination: Examination) -> None:

@@ -32,9 +32,9 @@ GROUPS: Final[dict[str, tuple[Command, ...]]] = {
     ),
     "Run": (
         Command("serve", "agent.cli.serve:serve", "Accept webhooks and answer them.", "info"),
-        Command("worker", "agent.cli.worker:worker", "Answer only, beside `serve --accept-only` (PostgreSQL).", "info"),
+        Command("worker", "agent.cli.serve:worker", "Answer only, beside `serve --accept-only` (PostgreSQL).", "info"),
         Command("broadcast", "agent.cli.broadcast:broadcast", "Send one message to many contacts, each once."),
-        Command("sandbox", "agent.cli.sandbox:sandbox", "Run the local messaging platform alone.", "info"),
+        Command("sandbox", "agent.cli.demo:sandbox", "Run the local messaging platform alone.", "info"),
     ),
     "Test": (
         Command("test", "agent.cli.test:test", "Run scenarios: conversations as tests."),

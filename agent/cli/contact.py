@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from agent.cli.options import ConfigFile
+from agent.cli.frame import ConfigFile
 from agent.config import load
 from agent.errors import InputError
 from settings import parse_duration
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from agent.ledger.contacts import ContactState
     from agent.ledger.database import Database
-    from agent.ledger.forgetting import Erased
-    from agent.ledger.portrait import Portrait
+    from agent.ledger.erasure import Erased
+    from agent.ledger.overview import Portrait
 
 app = typer.Typer(no_args_is_help=True, help="Show a customer, silence the agent, forget them.")
 
@@ -38,9 +38,9 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Profile, what is remembered, what is open, the last messages."""
-    from agent.ledger import portrait
+    from agent.ledger import overview
 
-    found = _with_ledger(config, lambda database: database.read(lambda c: portrait.of(c, contact, lines)))
+    found = _with_ledger(config, lambda database: database.read(lambda c: overview.of(c, contact, lines)))
     if not found:
         raise _unknown(contact)
     if as_json:
@@ -59,14 +59,14 @@ def pause(
     ] = None,
 ) -> None:
     """Let a human answer: the agent is silent at once, also when it runs."""
-    from agent.clock import now
-    from agent.ledger import takeover
+    from agent.ledger import human
+    from settings.clock import now
 
     length = None if duration is None else _duration(duration)
 
     def work(connection: "Connection") -> str:
         key, at = _one(connection, contact).key, now()
-        takeover.begin(connection, key, at, None if length is None else at + length, "balas contact pause")
+        human.begin(connection, key, at, None if length is None else at + length, "balas contact pause")
         return str(key)
 
     key = _with_ledger(config, lambda database: database.write(work))
@@ -76,14 +76,14 @@ def pause(
 @app.command("resume")
 def resume(contact: Who, config: ConfigFile = _DEFAULT) -> None:
     """Give the conversation back to the agent; what the customer wrote last, within the hour and unanswered, it answers."""
-    from agent.clock import now
-    from agent.ledger import giveback
+    from agent.ledger import human
     from agent.ledger.database import lock_contact
+    from settings.clock import now
 
     def work(connection: "Connection") -> tuple[str, bool, bool]:
         state = _one(connection, contact)
         lock_contact(connection, state.key.platform, state.key.id)
-        due = giveback.give_back(connection, state.key, now())
+        due = human.give_back(connection, state.key, now())
         return str(state.key), state.paused_at is not None, due is not None
 
     key, was_paused, expected = _with_ledger(config, lambda database: database.write(work))
@@ -100,16 +100,16 @@ def forget(
     """Erase everything of a customer: messages, turns, files, facts, reminders. Cannot be undone."""
 
     async def run(database: "Database") -> "tuple[str, Erased, bool]":
-        from agent.clock import now
-        from agent.ledger import forgetting
+        from agent.ledger import erasure
         from agent.ledger.database import SqliteDatabase
+        from settings.clock import now
 
         state = await database.read(lambda connection: _one(connection, contact))
         if not yes:
             name = state.contact.first_name or "without a name"
             if not typer.confirm(f"Erase {state.key} ({name}) for good?", err=True):
                 raise InputError(f"{state.key} was not erased")
-        erased = await database.write(lambda connection: forgetting.forget(connection, state.key, now()))
+        erased = await database.write(lambda connection: erasure.forget(connection, state.key, now()))
         clean = not isinstance(database, SqliteDatabase) or await asyncio.to_thread(database.drop_log)
         return str(state.key), erased, clean
 
@@ -124,7 +124,7 @@ def forget(
 
 
 def _with_ledger(config: Path, work: "Callable[[Database], Any]") -> Any:
-    from agent.wings import open_ledger
+    from agent.assembly import open_ledger
 
     async def run() -> Any:
         async with open_ledger(load(config)) as database:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from agent.cli.serve import stop_signal
-from agent.demo.script import Scene, load_script, shortcomings
+from agent.demo import Scene, load_script, shortcomings
 from agent.errors import OutsideError
 from messaging.sandbox import RunningSandbox
 from messaging.sandbox.records import Contact
@@ -39,7 +39,7 @@ def demo(
 
 
 async def _page(config: Path, port: int, samples: Path | None, data: Path) -> None:
-    from agent.demo.stage import stage
+    from agent.demo import stage
 
     stopping = stop_signal()
     begun = time.monotonic()
@@ -61,7 +61,7 @@ async def _page(config: Path, port: int, samples: Path | None, data: Path) -> No
 
 
 async def _once(config: Path, scenes: list[Scene], samples: Path | None, data: Path) -> None:
-    from agent.demo.stage import stage
+    from agent.demo import stage
     from examples.kopi_senja.orders import DEMO_PHONE
 
     wrong = 0
@@ -107,7 +107,7 @@ async def _amounts(contents: Sequence[Mapping[str, Any]]) -> list[int]:
     import httpx
 
     from actions.qris import parse
-    from actions.qris.image import read_image
+    from actions.qris.picture import read_image
 
     found = []
     async with httpx.AsyncClient() as client:
@@ -120,3 +120,36 @@ async def _amounts(contents: Sequence[Mapping[str, Any]]) -> list[int]:
                 if amount is not None:
                     found.append(int(amount))
     return found
+
+
+def sandbox(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8099,
+    token: Annotated[str, typer.Option(help="The API token that clients must send.")] = "sandbox",
+    webhook: Annotated[str | None, typer.Option(metavar="URL", help="Where events are sent.")] = None,
+    secret: Annotated[str, typer.Option(help="The key that webhooks are signed with.")] = "sandbox-secret",
+    samples: Annotated[Path | None, typer.Option(help="A folder of voice notes for the phone page.")] = None,
+    keep: Annotated[Path | None, typer.Option(help="A file that keeps the conversations over a restart.")] = None,
+) -> None:
+    """Run the sandbox until Ctrl-C: Aelyst's API, and a phone page to play the customer."""
+    from messaging.sandbox import SandboxOptions, serve
+
+    options = SandboxOptions(
+        host=host,
+        port=port,
+        token=token,
+        webhook_url=webhook,
+        webhook_secret=secret,
+        samples=samples,
+        storage=keep,
+    )
+
+    def ready(address: str) -> None:
+        print(f"Phone page   {address}/")
+        print(f"API          {address}/v1   (token: {token})")
+        print(f"Webhooks     {webhook or 'nowhere yet; give --webhook URL or add one on the page'}", flush=True)
+
+    try:
+        asyncio.run(serve(options, ready))
+    except OSError as error:
+        raise OutsideError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from error

@@ -8,11 +8,11 @@ import typer
 from sqlalchemy import Connection
 
 from agent.cli.ledger import Config, Json, print_json, read, write
-from agent.clock import now
 from agent.config import load
 from agent.errors import InputError
 from agent.ledger import contacts, followups
 from agent.ledger.followups import FollowUp
+from settings.clock import now
 
 app = typer.Typer(no_args_is_help=True, help="Messages that are sent later; call one off.")
 

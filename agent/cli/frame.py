@@ -1,20 +1,79 @@
-"""From the words of the command line to a command, and from its end to an exit code.
-
-The frame itself imports next to nothing, so that `balas --help` is instant; Typer, the configuration and everything behind
-them come with the command that needs them.
-"""
+"""Options that many commands share."""
 
 import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeAlias
+
+import typer
 
 from agent.cli.commands import Command, available, find
-from agent.errors import UsageError
+from agent.errors import BalasError, UsageError
 
 if TYPE_CHECKING:
     from typer import Typer
+
+
+ConfigFile: TypeAlias = Annotated[
+    Path, typer.Option("-c", "--config", help="The agent's file, or the folder it is in.", show_default=True)
+]
+"""`-c FILE`; commands give it the default `Path("agent.yaml")`."""
+
+
+_INPUT, _OUTSIDE = 1, 3
+
+# By name, so that explaining an error imports nothing that the command has not imported already. The first class of an
+# exception's ancestry that is listed here counts.
+_CODES = {
+    "messaging.errors.NotActive": _INPUT,
+    "messaging.errors.PayloadError": _INPUT,
+    "messaging.errors.MessagingError": _OUTSIDE,
+    "knowledge.errors.EvaluationError": _INPUT,
+    "knowledge.errors.GapNotFound": _INPUT,
+    "knowledge.errors.NoPlace": _INPUT,
+    "knowledge.errors.NoSuchSource": _INPUT,
+    "knowledge.errors.Unreadable": _INPUT,
+    "knowledge.errors.KnowledgeError": _OUTSIDE,
+    "voice.errors.Unintelligible": _INPUT,
+    "voice.errors.ModelMissing": _INPUT,
+    "voice.errors.ToyModel": _INPUT,
+    "voice.errors.VoiceError": _OUTSIDE,
+    "actions.errors.McpError": _OUTSIDE,
+    "actions.qris.errors.GatewayError": _OUTSIDE,
+    "actions.errors.ActionsError": _INPUT,
+    "agent.ledger.errors.LedgerError": _OUTSIDE,
+    "builtins.FileNotFoundError": _INPUT,
+    "builtins.IsADirectoryError": _INPUT,
+    "builtins.NotADirectoryError": _INPUT,
+    "builtins.PermissionError": _INPUT,
+    "builtins.UnicodeDecodeError": _INPUT,
+    "builtins.OSError": _OUTSIDE,
+}
+
+# Errors of these packages come from what they talk to.
+_CLIENTS = {"httpx", "httpcore", "sqlalchemy", "openai", "chromadb", "psycopg"}
+
+
+def explain(error: BaseException) -> tuple[str, int]:
+    """The line for stderr and the exit code."""
+    if isinstance(error, BalasError):
+        return str(error), error.exit_code
+    for kind in type(error).__mro__:
+        if (code := _CODES.get(f"{kind.__module__}.{kind.__qualname__}")) is not None:
+            return _line(error), code
+        if kind.__module__.partition(".")[0] in _CLIENTS:
+            return f"{type(error).__name__}: {_line(error)}", _OUTSIDE
+    return f"unexpected {type(error).__name__}: {_line(error)} (--debug shows where)", _OUTSIDE
+
+
+def _line(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
 
 LEVELS = ("debug", "info", "warning", "error")
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -113,7 +172,6 @@ def _run(command: Command, call: _Call) -> int:
     except Exception as error:
         if call.debug:
             raise
-        from agent.cli.failures import explain
 
         message, code = explain(error)
         sys.stderr.write(f"{message}\n")

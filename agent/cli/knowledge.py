@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from agent.assembly import open_knowledge
 from agent.config import AgentConfig, load
 from agent.errors import InputError, OutsideError
-from agent.wings import open_knowledge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from knowledge.evaluation import Evaluation
-    from knowledge.found import Found
     from knowledge.gaps import Cluster
-    from knowledge.standing import SourceStatus
-    from knowledge.sync import Progress
+    from knowledge.results import Found, SourceStatus
+    from knowledge.sync.synchroniser import Progress
 
 app = typer.Typer(no_args_is_help=True, help="Sync, search and judge the knowledge base.")
 gaps = typer.Typer(help="Questions that found nothing good, and what to make of them.")

@@ -11,11 +11,11 @@ from typing import Annotated, Any, TypeVar
 import typer
 from sqlalchemy import Connection
 
-from agent.clock import now
+from agent.assembly import open_ledger
 from agent.config import load
 from agent.errors import InputError
-from agent.ledger import contacts, followups, history, outbound, status, steps
-from agent.wings import open_ledger
+from agent.ledger import contacts, followups, history, outbound, overview, steps
+from settings.clock import now
 
 app = typer.Typer(no_args_is_help=True, help="Look at what is recorded; retry what failed.")
 
@@ -52,7 +52,7 @@ def print_json(value: Any) -> None:
 @app.command("status")
 def show_status(config: Config = _DEFAULT, as_json: Json = False) -> None:
     """How many messages, turns and deliveries there are, by state."""
-    counts = read(config, status.counts)
+    counts = read(config, overview.counts)
     if as_json:
         print_json(counts)
         return
@@ -72,7 +72,7 @@ def show_contact(
     def work(connection: Connection) -> list[dict[str, Any]]:
         found = []
         for state in contacts.find(connection, contact):
-            turns = status.turns_of(connection, state.key)
+            turns = overview.turns_of(connection, state.key)
             found.append(
                 {
                     "contact": asdict(state),
@@ -139,7 +139,7 @@ def _clock(at: datetime) -> str:
 @app.command("dead")
 def show_dead(config: Config = _DEFAULT, as_json: Json = False) -> None:
     """What was given up: deliveries that failed, and turns whose customer got the text for failures."""
-    deliveries, turns = read(config, status.dead)
+    deliveries, turns = read(config, overview.dead)
     if as_json:
         print_json({"deliveries": [asdict(each) for each in deliveries], "turns": [asdict(each) for each in turns]})
         return
@@ -159,7 +159,7 @@ def retry(
     """Try again what was given up; a running agent takes it up within ten seconds."""
 
     def work(connection: Connection) -> str | None:
-        key = outbound.retry(connection, identifier, now()) or status.retry_turn(connection, identifier, now())
+        key = outbound.retry(connection, identifier, now()) or overview.retry_turn(connection, identifier, now())
         if key is None:
             return None
         contacts.set_columns(connection, key, wake_at=now())

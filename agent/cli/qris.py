@@ -43,7 +43,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Whom a code pays, how much, and whether it is sound. Exit code 1 when it cannot be used."""
-    from actions.qris.payload import parse
+    from actions.qris.code import parse
 
     payload = parse(_read_code(code))
     if as_json:
@@ -74,8 +74,8 @@ def make(
     config: Config = _DEFAULT,
 ) -> None:
     """Put an amount into a static code: a picture, or a code in the terminal."""
-    from actions.qris.amounts import format_rupiah
-    from actions.qris.dynamic import with_amount
+    from actions.qris.code import with_amount
+    from actions.qris.money import format_rupiah
 
     static = _read_code(payload) if payload is not None else _configured_code(config)
     rupiah = _amount(amount)
@@ -89,7 +89,7 @@ def make(
     elif output is not None:
         print(facts)
     else:
-        from actions.qris.image import blocks, terminal
+        from actions.qris.picture import blocks, terminal
 
         print(terminal(code.text) if sys.stdout.isatty() else blocks(code.text))
         print(f"{code.text}\n{facts}")
@@ -130,9 +130,9 @@ def mark_paid(
     config: Config = _DEFAULT,
 ) -> None:
     """Record that a payment has arrived, after you saw it on your account. The customer is told."""
-    from actions.qris.amounts import format_rupiah
-    from agent.clock import now
+    from actions.qris.money import format_rupiah
     from agent.ledger import payments
+    from settings.clock import now
 
     rupiah = None if amount is None else _amount(amount)
     found = _in_ledger(config, "read", lambda connection: payments.find(connection, payment))
@@ -161,7 +161,7 @@ def simulate(
     import httpx
     import uvicorn
 
-    from actions.qris.gateways.simulator import Keys, examples, simulator
+    from actions.qris.simulator import Keys, examples, simulator
 
     address = f"http://127.0.0.1:{port}"
     print(f"charges and a button that pays them: {address}/\nIn agent.yaml, instead of payments.qris.payload, one of:")
@@ -173,7 +173,7 @@ def simulate(
 def _read_code(text: str) -> str:
     """The code itself, or the one in an image file."""
     from actions.qris.errors import ImageError, PayloadError
-    from actions.qris.image import read_image
+    from actions.qris.picture import read_image
 
     if text == "-":
         return sys.stdin.read()
@@ -208,7 +208,7 @@ def _configured_code(path: Path) -> str:
 
 def _amount(text: str) -> int:
     """Whole rupiah, or an error that says how to write it."""
-    from actions.qris.amounts import Ambiguous, NotAnAmount, format_rupiah, parse_amount
+    from actions.qris.money import Ambiguous, NotAnAmount, format_rupiah, parse_amount
 
     found = parse_amount(text)
     if isinstance(found, NotAnAmount):
@@ -223,7 +223,7 @@ def _amount(text: str) -> int:
 
 def _bare(path: Path, payload: str) -> bytes:
     """The code alone, in the form that the file's name asks for."""
-    from actions.qris.image import jpeg, png, svg
+    from actions.qris.picture import jpeg, png, svg
 
     match path.suffix.lower():
         case ".png":
@@ -240,9 +240,8 @@ def _bare(path: Path, payload: str) -> bytes:
 
 def _drawn(path: Path, code: Any, amount: int, reference: str | None, language: str) -> bytes:
     """The card as a picture; other forms hold the code alone."""
-    from actions.qris.caption import language_of
-    from actions.qris.card import Card, render
-    from actions.qris.image import jpeg
+    from actions.qris.picture import Card, jpeg, render
+    from actions.qris.texts import language_of
 
     kind = path.suffix.lower()
     if kind not in (".png", ".jpg", ".jpeg"):
@@ -289,8 +288,8 @@ def _number(amount: Any) -> int | float:
 
 
 def _described(payload: Any) -> list[str]:
-    from actions.qris.amounts import format_rupiah
-    from actions.qris.profiles import CRITERIA
+    from actions.qris.money import format_rupiah
+    from actions.qris.rules import CRITERIA
 
     merchant = payload.merchant
     amount = "the payer enters it"
@@ -315,8 +314,8 @@ def _described(payload: Any) -> list[str]:
 
 
 def _in_ledger(config: Path, how: str, work: Callable[[Any], T]) -> T:
+    from agent.assembly import open_ledger
     from agent.config import load
-    from agent.wings import open_ledger
 
     async def run() -> T:
         async with open_ledger(load(config)) as database:
@@ -376,7 +375,7 @@ def _table(rows: list[dict[str, Any]], zone: Any) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from actions.qris.amounts import format_rupiah
+    from actions.qris.money import format_rupiah
 
     if not rows:
         print("no payments yet")

@@ -15,10 +15,10 @@ import typer
 from agent.app import Agent, open_agent
 from agent.config import AgentConfig, load
 from agent.errors import InputError
-from agent.web.listening import listening
-from agent.web.server import create_app
+from agent.web.server import create_app, listening
 
 log = structlog.get_logger()
+
 
 SWITCH = 0.0005
 """Seconds after which a busy thread lets another work. The ledger's thread asks for that ten times in a transaction: with
@@ -101,3 +101,23 @@ async def running(
                 learning.cancel()
                 await asyncio.gather(learning, return_exceptions=True)
                 await agent.stop()
+
+
+def worker(
+    config: Annotated[Path, typer.Option("--config", "-c", help="The agent's file.")] = Path("agent.yaml"),
+) -> None:
+    """Work on what `balas serve --accept-only` accepts, until SIGTERM or Ctrl-C."""
+    settings = load(config)
+    require_workers(settings)
+    run(_work(settings))
+
+
+async def _work(config: AgentConfig) -> None:
+    stopping = stop_signal()
+    async with open_agent(config) as agent:
+        await agent.start()
+        await learn(agent)
+        log.info("working", agent=config.name, storage=agent.database.describe())
+        await stopping.wait()
+        log.info("stopping")
+        await agent.stop()

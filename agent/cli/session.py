@@ -18,18 +18,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent.app import Agent, open_agent
 from agent.cli.terminal import TerminalPlatform, as_text
-from agent.clock import now
 from agent.config import AgentConfig
 from agent.config.conversation import QuietWindow
 from agent.errors import InputError
-from agent.ledger import media, status, steps
+from agent.ledger import media, overview, steps
 from agent.ledger.errors import LedgerLocked
-from agent.ledger.lockfile import LockFile
 from agent.ledger.media import Media
+from agent.ledger.sqlite import LockFile
 from agent.ledger.steps import Step
-from agent.web.listening import listening
-from agent.web.server import create_app
+from agent.web.server import create_app, listening
 from messaging.types import Attachment, AttachmentKind, Contact, ContactKey, File, InboundMessage, Outbound
+from settings.clock import now
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -142,8 +141,8 @@ class ChatSession:
             seconds=seconds,
         )
 
-    def _last_turn(self, connection: "Connection") -> tuple[list[status.TurnSummary], list[Step]]:
-        summaries = status.turns_of(connection, self._key, limit=1)
+    def _last_turn(self, connection: "Connection") -> tuple[list[overview.TurnSummary], list[Step]]:
+        summaries = overview.turns_of(connection, self._key, limit=1)
         return summaries, steps.of_turn(connection, summaries[-1].id) if summaries else []
 
     async def _picture(self, file: File) -> Picture:
@@ -167,7 +166,7 @@ def _read(path: Path) -> bytes:
 
 
 def _payload_in(stored: Media) -> str | None:
-    from actions.qris.image import read_image
+    from actions.qris.picture import read_image
 
     found = read_image(stored.content)
     return found[0] if found else None

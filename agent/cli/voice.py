@@ -34,7 +34,7 @@ def pull(
 ) -> None:
     """Download a Whisper model once, at a pinned commit. Serving never downloads anything."""
     from voice.models import RELEASES, cache_folder, release
-    from voice.pull import pull as download
+    from voice.models import pull as download
 
     settings, _, folder = _settings(config)
     size = model or settings.model

@@ -9,12 +9,11 @@ from pydantic import AfterValidator, Field, PrivateAttr, SecretStr
 from actions.qris.settings import PaymentsSettings
 from actions.settings import ActionList, NetworkSettings
 from agent.config.conversation import ConversationSettings
-from agent.config.facts import check_mentioned_facts
 from agent.config.followups import FollowUpSettings
-from agent.config.language_model import ModelSettings
-from agent.config.limits import LimitSettings
+from agent.config.hours import known_timezone
+from agent.config.model import LimitSettings, ModelSettings
 from agent.config.server import ServerSettings, Storage
-from agent.config.timezone import known_timezone
+from agent.config.texts import check_mentioned_facts
 from knowledge.settings import KnowledgeSettings
 from messaging.settings import MessagingSettings
 from settings import Settings

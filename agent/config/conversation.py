@@ -5,9 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from agent.config.facts import FactText
 from agent.config.hours import Hours
-from agent.config.texts import Text
+from agent.config.texts import FactText, Text
 from settings import Duration, Settings
 
 HandoverCause = Literal["asked", "failure", "unknown_outcome", "budget"]

@@ -5,8 +5,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from agent.config.facts import FactText
-from agent.config.templates import NamedTemplate
+from agent.config.texts import FactText, NamedTemplate
 from messaging.types import MessageTag
 from settings import Duration, Settings
 

@@ -1,4 +1,4 @@
-"""Opening hours, as people write them: `mon-fri: "08:00-21:00"`, `sat: "09:00-12:00, 13:00-17:00"`, `sun: closed`."""
+"""Time zones by their names in the IANA database."""
 
 import re
 from collections.abc import Mapping
@@ -6,13 +6,35 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeAlias
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
 from pydantic.config import JsonDict
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
-from agent.config.facts import FactText
+from agent.config.texts import FactText
 from settings import Settings
+
+_INDONESIA = {"WIB": "Asia/Jakarta", "WITA": "Asia/Makassar", "WIT": "Asia/Jayapura"}
+
+
+def known_timezone(name: str) -> str:
+    """`name`, if the IANA database has it; `WIB`, `WITA` and `WIT` become the names it has for them.
+
+    Raises:
+        ValueError: there is no such time zone; the message names the nearest ones.
+    """
+    name = _INDONESIA.get(name, name)
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        from rapidfuzz import process
+
+        near = [found for found, _, _ in process.extract(name, sorted(available_timezones()), limit=1, score_cutoff=60)]
+        hint = f"did you mean {near[0]}?" if near else "write e.g. Asia/Jakarta"
+        raise ValueError(f"{name!r} is not a time zone; {hint}") from None
+    return name
+
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _LONG = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

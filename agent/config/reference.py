@@ -9,9 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from agent.config._models import alternatives, is_model
 from agent.config.config import AgentConfig
-from agent.config.schema import REFERENCE, json_schema
+from agent.config.schema import REFERENCE, alternatives, is_model, json_schema
 from settings import Planned
 
 _HEAD = """\

@@ -1,16 +1,56 @@
-"""What the parts of agent.yaml must know of each other: contradictions are errors, doubts are warnings."""
+"""Which custom fields of the platform's contacts agent.yaml names: those it reads, and those it writes."""
 
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic import BaseModel
+
+from actions.builtin.settings import UpdateContactAction
+from actions.parameters import CONTACT_FACTS, Source
 from agent.config.config import AgentConfig
 from agent.config.document import Document, Path, Problem
-from agent.config.language_model import OFFLINE
+from agent.config.model import OFFLINE
 from agent.config.problems import dotted, mask, nearest
-from knowledge.inspection import inspect
+from agent.config.texts import Text
+from knowledge.sync.files import inspect
 from voice.errors import VoiceError
 from voice.models import find as find_model
 from voice.settings import NONE
+
+_PLACE = re.compile(r"\{\s*contact\.custom\.([^{}|]+)")
+
+
+def read_fields(config: AgentConfig) -> list[str]:
+    """Names after `contact.custom.`: in texts, and where parameters come from."""
+    return sorted(set(_read(config)))
+
+
+def written_fields(config: AgentConfig) -> list[str]:
+    """Names that `update_contact` may set, beside the standard ones."""
+    fields = {name for action in config.actions if isinstance(action, UpdateContactAction) for name in action.fields}
+    return sorted(fields - set(CONTACT_FACTS))
+
+
+def _read(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from (name.strip() for name in _PLACE.findall(value))
+    elif isinstance(value, Source):
+        if value.kind == "contact" and value.name.startswith("custom."):
+            yield value.name.removeprefix("custom.")
+    elif isinstance(value, Text):
+        yield from _read(value.by_language)
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _read(getattr(value, name))
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _read(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _read(item)
 
 
 @dataclass(slots=True)
@@ -56,7 +96,7 @@ def _chroma(config: AgentConfig, problems: _Problems) -> None:
         problems.add(
             ("workers",),
             "the embedded Chroma belongs to one process of a machine, the others search by keywords only; "
-            "set knowledge.chroma.url to a Chroma server",
+            "set knowledge.index.chroma.url to a Chroma server",
         )
 
 

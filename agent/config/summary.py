@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from agent.config.config import AgentConfig
-from agent.config.language_model import OFFLINE
+from agent.config.model import OFFLINE
 from knowledge.settings import EndpointSettings, FolderSettings
 
 

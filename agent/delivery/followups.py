@@ -1,18 +1,19 @@
-"""Follow-ups that are due: each is sent through the outbox, put off, or ended with its reason, in one transaction."""
+"""What becomes of a follow-up when it is due: a plain decision on what is known then, not on what was known when it was scheduled."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import Connection
 
 from actions.action import Comment
-from agent.config.followups import FollowUpSettings
+from actions.qris.states import SETTLED, PaymentState
+from agent.config.followups import FollowUpConditions, FollowUpRule, FollowUpSettings
 from agent.config.hours import Hours
-from agent.delivery.due import End, Facts, Send, Wait, judge
-from agent.delivery.window import UNLESS_REPLIED
+from agent.delivery.window import UNLESS_REPLIED, Skip, Wording, decide
 from agent.faults import point
 from agent.ledger import contacts, followups, history, outbound, payments
 from agent.ledger.codec import Deliverable
@@ -22,6 +23,107 @@ from agent.ledger.followups import FollowUp
 from messaging.types import ContactKey, Outbound, Template, Text
 
 log = structlog.get_logger()
+
+
+STALE = timedelta(days=1)
+"""How late one may still be sent, e.g. after the agent was switched off; nobody understands it later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known when it is due. `sent_today` counts what rules have sent since midnight."""
+
+    contact: ContactState
+    payment: PaymentState | None
+    unanswered: bool
+    sent_today: int
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    content: Outbound
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """It is not sent: `cancelled` when it is no longer wanted, `skipped` when it may not be."""
+
+    state: Literal["cancelled", "skipped"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """It is looked at again then."""
+
+    until: datetime
+
+
+def judge(
+    followup: FollowUp, facts: Facts, *, settings: FollowUpSettings, hours: Hours | None, zone: ZoneInfo, now: datetime
+) -> Send | End | Wait:
+    """Send it, end it with its reason, or wait for the next opening.
+
+    A promise (`rule` is `None`) is kept at the hour that the customer asked for, whatever they wrote since and however much was
+    sent today; only silence that was asked for, a human, and the channel's window stand against it.
+    """
+    contact = facts.contact
+    if contact.contact.status == "blocked":
+        return End("skipped", "the contact is blocked on the platform")
+    if contact.opted_out_at is not None:
+        return End("skipped", "the contact opted out")
+    if now - followup.due_at > STALE:
+        return End("skipped", f"it was due {(now - followup.due_at).days} days ago, when the agent did not run")
+    rule = None
+    if followup.rule is not None:
+        rule = next((each for each in settings.rules if each.name == followup.rule), None)
+        if rule is None:
+            return End("cancelled", f"agent.yaml has no rule {followup.rule!r} any more")
+        if (end := _unmet(rule.when, followup, facts)) is not None:
+            return end
+    if contact.paused(now):
+        return End("skipped", f"a human answers ({contact.paused_by})")
+    if rule is not None:
+        if facts.sent_today >= settings.limit:
+            return End("skipped", f"followups.limit: {settings.limit} a day are used up")
+        if hours is not None and not hours.is_open(now.astimezone(zone)):
+            opening = hours.next_opening(now.astimezone(zone))
+            return Wait(opening) if opening is not None else End("skipped", "the business never opens again")
+    wording = _wording(followup, rule, settings, contact.language)
+    decided = decide(wording, contact, contact.channel.source if contact.channel is not None else None, now)
+    return End("skipped", decided.reason) if isinstance(decided, Skip) else Send(decided)
+
+
+def _unmet(when: FollowUpConditions, followup: FollowUp, facts: Facts) -> End | None:
+    """The condition that does not hold."""
+    if (
+        when.no_reply
+        and facts.contact.last_inbound_at is not None
+        and facts.contact.last_inbound_at > followup.created_at
+    ):
+        return End("cancelled", "the contact replied")
+    if when.payment is not None and facts.payment != when.payment:
+        if facts.payment in SETTLED:
+            return End("cancelled", "it is paid")
+        reason = (
+            "there is no payment" if facts.payment is None else f"the payment is {facts.payment}, not {when.payment}"
+        )
+        return End("skipped", reason)
+    if when.unanswered and not facts.unanswered:
+        return End("cancelled", "the question was answered")
+    return None
+
+
+def _wording(
+    followup: FollowUp, rule: FollowUpRule | None, settings: FollowUpSettings, language: str | None
+) -> Wording:
+    """A rule's words are those of agent.yaml now; a promise has its own, and they fill the last placeholder of a template."""
+    if rule is None:
+        template, line = settings.reminder_template, " ".join(followup.text.split())
+        if template is not None:
+            template = template.model_copy(update={"parameters": (*template.parameters, line)})
+        return Wording(followup.text, template)
+    return Wording(rule.text.in_language(language), rule.template, rule.tag)
 
 
 class FollowUps:

@@ -1,4 +1,4 @@
-"""The outbox: sends what turns have written, in order per contact, once, whatever happens on the way."""
+"""What the runtime itself asks of the platform, beside messages and what actions ask for."""
 
 import random
 import time
@@ -11,11 +11,10 @@ import structlog
 from sqlalchemy import Connection
 
 from actions.action import ChangeTags, CloseConversation, Comment, SetLifecycle, UpdateContact
-from agent import seats
-from agent.delivery import retry, traces, window
-from agent.delivery.tasks import Assign, OpenConversation
+from agent import slots
+from agent.delivery import matching, retry, window
 from agent.faults import point
-from agent.ledger import broadcasts, contacts, outbound, patience
+from agent.ledger import broadcasts, contacts, outbound, write_retry
 from agent.ledger.codec import BROADCAST
 from agent.ledger.database import Database, Work, lock_contact
 from agent.ledger.outbound import Delivery
@@ -24,12 +23,23 @@ from messaging.platform import Platform
 from messaging.types import ContactKey, CustomPayload, Email, File, Outbound, QuickReplies, Template, Text
 
 log = structlog.get_logger()
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Give the conversation to a user (id or e-mail on the platform), or to nobody."""
+
+    to: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenConversation:
+    """Open the conversation, so that it stands in colleagues' inboxes."""
+
 
 _STALE_MARK = 2.0
 """Seconds after which a process that was stopped (SIGSTOP) must not trust its own mark any more."""
-
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +118,7 @@ class Outbox:
         point("before-send")
         started = time.perf_counter()
         try:
-            async with seats.left():
+            async with slots.left():
                 message_id = await self._perform(delivery)
         except PlatformError as error:
             return await self._failed(delivery, error, then)
@@ -170,10 +180,10 @@ class Outbox:
 
     async def _find(self, delivery: Delivery, content: Outbound) -> str | None:
         """The platform's id of a message like ours that is not one we already know of."""
-        async with seats.left():
-            messages = await self._platform.messages(delivery.contact, since=traces.since(delivery.created_at))
+        async with slots.left():
+            messages = await self._platform.messages(delivery.contact, since=matching.since(delivery.created_at))
         known = await self._database.read(lambda connection: outbound.known_message_ids(connection, delivery.contact))
-        ours = (message.id for message in messages if traces.is_ours(message, content, delivery.created_at, known))
+        ours = (message.id for message in messages if matching.is_ours(message, content, delivery.created_at, known))
         return next(ours, None)
 
     async def _mark(
@@ -203,7 +213,7 @@ class Outbox:
             )
             return then(connection)
 
-        return await patience.write(self._database, work)
+        return await write_retry.write(self._database, work)
 
     async def _perform(self, delivery: Delivery) -> str | None:
         """One request to the platform; the message id, for a message."""

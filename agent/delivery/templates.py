@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from agent.config.templates import TemplateSettings
+from agent.config.texts import TemplateSettings
 from messaging.types import ChannelTemplate
 
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 
-from agent.config.facts import fill
-from agent.config.templates import TemplateSettings
+from agent.config.texts import TemplateSettings, fill
 from agent.ledger.contacts import ContactState
 from agent.ledger.outbound import Delivery
 from messaging.types import Email, MessageTag, Outbound, Template, Text

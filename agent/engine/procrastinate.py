@@ -17,8 +17,8 @@ from procrastinate.jobs import Job, Status
 from procrastinate.worker import Worker
 
 from agent.engine.engine import AFTER_A_FAULT, NEAR, Handle
-from agent.ledger.answers import UNREACHABLE, EngineConnection
 from agent.ledger.errors import LedgerUnavailable
+from agent.ledger.postgres import UNREACHABLE, EngineConnection
 from messaging.types import ContactKey
 
 log = structlog.get_logger()

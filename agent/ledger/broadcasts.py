@@ -13,12 +13,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
 
 from agent.ledger import contacts, history, outbound
-from agent.ledger.broadcast_schema import broadcast as table
-from agent.ledger.broadcast_schema import recipient as recipients
 from agent.ledger.codec import BROADCAST, Deliverable
-from agent.ledger.database import take_time
-from agent.ledger.schema import outbound as outbound_table
-from agent.ledger.statements import at, change, insert_new, where
+from agent.ledger.database import at, change, insert_new, take_time, where
+from agent.ledger.tables import broadcast as table
+from agent.ledger.tables import outbound as outbound_table
+from agent.ledger.tables import recipient as recipients
 from messaging.types import Channel, ContactKey
 
 CLAIM = timedelta(seconds=60)

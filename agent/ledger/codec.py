@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, get_args
 from pydantic import TypeAdapter
 
 from actions.action import ChangeTags, CloseConversation, Comment, SetLifecycle, UpdateContact
-from agent.delivery.tasks import Assign, OpenConversation
+from agent.delivery.outbox import Assign, OpenConversation
 from messaging.types import Contact, InboundMessage, Outbound
 
 DeskTask: TypeAlias = (

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
-from agent.ledger.schema import confirmation as table
-from agent.ledger.statements import at, upsert, where
+from agent.ledger.database import at, upsert, where
+from agent.ledger.tables import confirmation as table
 from messaging.types import ContactKey
 
 _OPEN = select(table).where(where(table, "platform", "contact"), table.c.expires_at > at("now"))

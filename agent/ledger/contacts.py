@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import Connection, Executable, Row, bindparam, select, update
+from sqlalchemy import Connection, Executable, Row, bindparam, or_, select, update
 
 from actions.action import ChangeTags, SetLifecycle, UpdateContact
 from agent.ledger.codec import Deliverable, pack_contact, unpack_contact
-from agent.ledger.columns import EPOCH
-from agent.ledger.database import take_time
-from agent.ledger.schema import contact as table
-from agent.ledger.statements import change, insert_row, where
+from agent.ledger.database import change, insert_row, take_time, where
+from agent.ledger.tables import EPOCH
+from agent.ledger.tables import contact as table
 from messaging.types import Channel, Contact, ContactChanged, ContactKey, FieldValue
 
 
@@ -201,3 +200,27 @@ def due(connection: Connection, until: datetime | None = None) -> list[tuple[Con
         statement = statement.where(table.c.wake_at <= until)
     rows = connection.execute(statement.order_by(table.c.wake_at)).all()
     return [(ContactKey(row.platform, row.id), row.wake_at) for row in rows]
+
+
+Only = Literal["paused", "opted_out"]
+
+
+def newest(
+    connection: Connection,
+    *,
+    limit: int,
+    before: datetime | None,
+    only: Only | None,
+    now: datetime,
+) -> list[ContactState]:
+    """Contacts who have written, the latest first; those `before` a time, and `only` some, when given."""
+    statement = select(table).where(table.c.last_inbound_at.is_not(None))
+    if before is not None:
+        statement = statement.where(table.c.last_inbound_at < before)
+    if only == "paused":
+        lasting = or_(table.c.paused_until.is_(None), table.c.paused_until > now)
+        statement = statement.where(table.c.paused_at.is_not(None), lasting)
+    elif only == "opted_out":
+        statement = statement.where(table.c.opted_out_at.is_not(None))
+    rows = connection.execute(statement.order_by(table.c.last_inbound_at.desc(), table.c.id).limit(limit))
+    return [state_of(row) for row in rows]

@@ -1,22 +1,107 @@
-"""How the ledger runs its SQL: work is a plain function on a connection, run in a thread, in one transaction."""
+"""Statements, built once and run with parameters: building one costs several times as much as running it."""
 
 import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Engine,
+    Executable,
+    Table,
+    and_,
+    bindparam,
+    create_engine,
+    event,
+    insert,
+    literal_column,
+    make_url,
+    text,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from agent.ledger.errors import LedgerUnavailable
 
 T = TypeVar("T")
+
+
+def at(name: str) -> BindParameter[Any]:
+    """A value that is given when the statement runs."""
+    return bindparam(f"at_{name}")
+
+
+def where(table: Table, *names: str) -> ColumnElement[bool]:
+    """The columns `names` have the values given as `at_…` when the statement runs."""
+    return and_(*(table.c[name] == at(name) for name in names))
+
+
+def one_of(column: ColumnElement[str], *values: str) -> ColumnElement[bool]:
+    """The column has one of the values, which are written into the statement: bound ones are expanded anew at every run."""
+    return column.in_([literal_column(f"'{value}'") for value in values])
+
+
+def insert_new(connection: Connection, table: Table, **values: Any) -> int | str | None:
+    """Insert a row unless its key is there already; its first primary key column, or `None` when it was there."""
+    statement = _insert_new(table, is_postgres(connection), tuple(values))
+    result: int | str | None = connection.execute(statement, values).scalar()
+    return result
+
+
+@cache
+def _insert_new(table: Table, postgres: bool, names: tuple[str, ...]) -> Executable:
+    make = postgresql.insert if postgres else sqlite.insert
+    key = next(iter(table.primary_key.columns))
+    row: dict[str, Any] = {name: bindparam(name) for name in names}
+    return make(table).values(row).on_conflict_do_nothing().returning(key)
+
+
+def upsert(connection: Connection, table: Table, **values: Any) -> None:
+    """Insert a row, or set all of its other columns when its primary key is there already."""
+    connection.execute(_upsert(table, is_postgres(connection), tuple(values)), values)
+
+
+@cache
+def _upsert(table: Table, postgres: bool, names: tuple[str, ...]) -> Executable:
+    make = postgresql.insert if postgres else sqlite.insert
+    keys = [column.name for column in table.primary_key.columns]
+    statement = make(table).values({name: bindparam(name) for name in names})
+    changes = {name: statement.excluded[name] for name in names if name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=changes)
+
+
+def insert_row(connection: Connection, table: Table, values: Mapping[str, Any]) -> None:
+    """Insert a row."""
+    connection.execute(_insert(table, tuple(values)), dict(values))
+
+
+@cache
+def _insert(table: Table, names: tuple[str, ...]) -> Executable:
+    return insert(table).values({name: bindparam(name) for name in names}).inline()
+
+
+def change(connection: Connection, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> int:
+    """Set columns of the rows whose columns `key` have these values; how many rows there were."""
+    statement = _change(table, tuple(key), tuple(values))
+    return connection.execute(statement, {**{f"at_{name}": value for name, value in key.items()}, **values}).rowcount
+
+
+@cache
+def _change(table: Table, keys: Sequence[str], names: tuple[str, ...]) -> Executable:
+    return update(table).where(where(table, *keys)).values({name: bindparam(name) for name in names})
+
+
 Work = Callable[[Connection], T]
 
 
@@ -256,33 +341,33 @@ _LONGEST_QUEUE = 3.0
 
 
 def _postgres_engine(url: str, connections: int) -> Engine:
-    from agent.ledger import answers
+    from agent.ledger import postgres
 
     given = make_url(url)
     engine = create_engine(
         given.set(drivername="postgresql+psycopg"),
-        connect_args={name: value for name, value in answers.UNREACHABLE.items() if name not in given.query},
+        connect_args={name: value for name, value in postgres.UNREACHABLE.items() if name not in given.query},
         pool_size=connections,
         max_overflow=0,
         pool_pre_ping=True,
     )
 
     @event.listens_for(engine, "do_connect")
-    def connect(_dialect: object, _record: object, arguments: Any, parameters: Any) -> answers.LedgerConnection:
-        return answers.LedgerConnection.connect(*arguments, **parameters)
+    def connect(_dialect: object, _record: object, arguments: Any, parameters: Any) -> postgres.LedgerConnection:
+        return postgres.LedgerConnection.connect(*arguments, **parameters)
 
     @event.listens_for(engine, "connect")
-    def limit(connection: answers.LedgerConnection, _record: object) -> None:
-        answers.limit(connection)
+    def limit(connection: postgres.LedgerConnection, _record: object) -> None:
+        postgres.limit(connection)
 
     @event.listens_for(engine, "checkin")
-    def expect_ping(connection: answers.LedgerConnection | None, _record: object) -> None:
+    def expect_ping(connection: postgres.LedgerConnection | None, _record: object) -> None:
         if connection is not None:
-            connection.answer_within = answers.PING.total_seconds()
+            connection.answer_within = postgres.PING.total_seconds()
 
     @event.listens_for(engine, "checkout")
-    def expect_answers(connection: answers.LedgerConnection, _record: object, _proxy: object) -> None:
-        connection.answer_within = answers.ANSWER.total_seconds()
+    def expect_answers(connection: postgres.LedgerConnection, _record: object, _proxy: object) -> None:
+        connection.answer_within = postgres.ANSWER.total_seconds()
 
     return engine
 
@@ -290,7 +375,7 @@ def _postgres_engine(url: str, connections: int) -> Engine:
 def take_time(connection: Connection, longest: timedelta = timedelta(seconds=90)) -> None:
     """Say that the statements of this transaction may take so long each, by their nature: a report, house-keeping, an audience.
 
-    All others count as unanswered after a few seconds on PostgreSQL (`agent.ledger.answers`).
+    All others count as unanswered after a few seconds on PostgreSQL (`agent.ledger.postgres`).
     """
     if is_postgres(connection):
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = {round(longest.total_seconds() * 1000)}")

@@ -14,10 +14,10 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, bindparam, func, or_, select, true, update
 
 from agent.ledger.contacts import ContactState
-from agent.ledger.schema import contact as contact_table
-from agent.ledger.schema import followup as table
-from agent.ledger.schema import inbound, message
-from agent.ledger.statements import at, change, insert_new, where
+from agent.ledger.database import at, change, insert_new, where
+from agent.ledger.tables import contact as contact_table
+from agent.ledger.tables import followup as table
+from agent.ledger.tables import inbound, message
 from messaging.types import ContactKey
 
 FollowUpState = Literal["scheduled", "sent", "cancelled", "skipped"]

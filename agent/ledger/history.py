@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, delete, select
 
-from agent.ledger.schema import message as table
-from agent.ledger.statements import at, change, insert_new, where
+from agent.ledger.database import at, change, insert_new, where
+from agent.ledger.tables import message as table
 from messaging.types import ContactKey
 
 Author = Literal["contact", "agent", "human"]

@@ -7,11 +7,10 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, and_, select
 
-from agent.ledger import contacts, followups, giveback, history, outbound, takeover, tombstones
+from agent.ledger import contacts, erasure, followups, history, human, outbound
 from agent.ledger.codec import pack_inbound
-from agent.ledger.database import lock_contact
-from agent.ledger.schema import inbound as table
-from agent.ledger.statements import insert_new, one_of, where
+from agent.ledger.database import insert_new, lock_contact, one_of, where
+from agent.ledger.tables import inbound as table
 from messaging.types import (
     AssigneeChanged,
     ContactChanged,
@@ -90,7 +89,7 @@ def accept(connection: Connection, event: Event, now: datetime, rules: Rules) ->
     if isinstance(event, ContactChanged):
         contacts.revise(connection, event)
     if isinstance(event, ConversationClosed):
-        takeover.close(connection, key, now)
+        human.close(connection, key, now)
         if "closed" in rules.resume_on:
             contacts.resume(connection, key)
     return Accepted(contact=key)
@@ -107,15 +106,15 @@ def _assigned(connection: Connection, event: AssigneeChanged, now: datetime, rul
     if assignee is None:
         contacts.unassign(connection, key)
         if "unassigned" in rules.resume_on:
-            return Accepted(contact=key, wake_at=giveback.give_back(connection, key, now))
+            return Accepted(contact=key, wake_at=human.give_back(connection, key, now))
     elif rules.assigned == "silent":
-        takeover.assign(connection, key, now, _until(now, rules), assignee.name or assignee.id)
+        human.assign(connection, key, now, _until(now, rules), assignee.name or assignee.id)
     return Accepted(contact=key)
 
 
 def _message(connection: Connection, event: InboundMessage, now: datetime, rules: Rules) -> Accepted:
     key = event.key
-    if tombstones.stands_for(connection, key.platform, event.message_id):
+    if erasure.stands_for(connection, key.platform, event.message_id):
         return Accepted(duplicate=True)
     lock_contact(connection, key.platform, key.id)
     number = insert_new(
@@ -148,13 +147,13 @@ def _assigned_unheard(connection: Connection, event: InboundMessage, now: dateti
     known = contacts.load(connection, event.key)
     if known is None or known.contact.assignee is None or known.contact.assignee.id != assignee.id:
         contacts.remember(connection, event.contact)
-        takeover.assign(connection, event.key, now, _until(now, rules), assignee.name or assignee.id)
+        human.assign(connection, event.key, now, _until(now, rules), assignee.name or assignee.id)
 
 
 def _sent(connection: Connection, event: MessageSent, now: datetime, rules: Rules) -> Accepted:
     """A human's message silences the agent and joins the history; the echo of our own message does neither."""
     key = event.contact.key
-    if tombstones.stands_for(connection, key.platform, event.message_id):
+    if erasure.stands_for(connection, key.platform, event.message_id):
         return Accepted(duplicate=True)
     lock_contact(connection, key.platform, key.id)
     echo_since = now if event.source == "user" else now - _ECHO
@@ -163,7 +162,7 @@ def _sent(connection: Connection, event: MessageSent, now: datetime, rules: Rule
     contacts.remember(connection, event.contact)
     who = (event.sender.name or event.sender.id) if event.sender else "a colleague"
     over = _was_before_closing(connection, event, now, rules)
-    takeover.begin(connection, key, now, _until(now, rules), who)
+    human.begin(connection, key, now, _until(now, rules), who)
     if over:
         contacts.resume(connection, key)
     line = history.Line("human", event.text or "[an attachment]", now, message_id=event.message_id)

@@ -9,12 +9,11 @@ from typing import Any, TypeVar
 from sqlalchemy import Column, Connection, bindparam, delete, insert, or_, select, update
 from sqlalchemy import text as sql
 
-from agent.ledger.database import Database, is_postgres, take_time
-from agent.ledger.knowledge_schema import alias, document, gap, knowledge, passage, vector
-from agent.ledger.knowledge_schema import source as source_table
-from agent.ledger.statements import insert_new, upsert
+from agent.ledger.database import Database, insert_new, is_postgres, take_time, upsert
+from agent.ledger.tables import alias, document, gap, knowledge, passage, vector
+from agent.ledger.tables import source as source_table
+from knowledge.documents.passage import Document, Passage, SourceState
 from knowledge.errors import GapNotFound
-from knowledge.passage import Document, Passage, SourceState
 from knowledge.store import Everything, Gap, GapState, Revision
 
 T = TypeVar("T")

@@ -6,9 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
 
-from agent.ledger.database import take_time
-from agent.ledger.schema import media as table
-from agent.ledger.statements import insert_new
+from agent.ledger.database import insert_new, take_time
+from agent.ledger.tables import media as table
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, update
 
 from agent.ledger.codec import BROADCAST, Deliverable, lane, pack, unpack
-from agent.ledger.schema import outbound as table
-from agent.ledger.statements import at, change, insert_new, one_of, where
+from agent.ledger.database import at, change, insert_new, one_of, where
+from agent.ledger.tables import outbound as table
 from messaging.types import ContactKey, Text
 
 LONGEST_PAUSE = timedelta(seconds=10)

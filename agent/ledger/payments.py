@@ -11,16 +11,15 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, delete, select, update
 
 from actions.action import Comment, Context, SendPayment
-from actions.qris.book import KnownPayment
-from actions.qris.caption import language_of
+from actions.qris.actions import KnownPayment
 from actions.qris.gateways.gateway import Event
 from actions.qris.states import SETTLED, Happened, PaymentState, Standing, Transition, happen, message
+from actions.qris.texts import language_of
 from agent.ledger import contacts, followups, history, outbound
 from agent.ledger.codec import Deliverable
-from agent.ledger.database import Database
-from agent.ledger.payment_schema import amount_hold
-from agent.ledger.payment_schema import payment as table
-from agent.ledger.statements import insert_new
+from agent.ledger.database import Database, insert_new
+from agent.ledger.tables import amount_hold
+from agent.ledger.tables import payment as table
 from messaging.types import ContactKey, Text
 
 SHOWN = 20
@@ -267,7 +266,7 @@ def hold_amount(connection: Connection, key: str, amounts: Sequence[int], until:
 
 
 class LedgerPaymentBook:
-    """`actions.qris.book.PaymentBook` over the ledger, for the contacts of one platform."""
+    """`actions.qris.actions.PaymentBook` over the ledger, for the contacts of one platform."""
 
     def __init__(self, database: Database, platform: str) -> None:
         self._database = database

@@ -8,11 +8,10 @@ from typing import Any
 from sqlalchemy import Connection, Executable, Row, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from agent.ledger.database import is_postgres
+from agent.ledger.database import at, change, is_postgres, where
 from agent.ledger.errors import LeaseLost
-from agent.ledger.schema import step as table
-from agent.ledger.schema import turn
-from agent.ledger.statements import at, change, where
+from agent.ledger.tables import step as table
+from agent.ledger.tables import turn
 from messaging.types import ContactKey
 
 _OF_TURN = select(table).where(where(table, "turn")).order_by(table.c.n)

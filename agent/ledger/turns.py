@@ -9,17 +9,16 @@ from typing import Any, Literal
 from sqlalchemy import Connection, bindparam, exists, func, literal_column, select, update
 
 from actions.action import ChangeTags, Comment, SetLifecycle, UpdateContact
-from agent.ledger import confirmations, contacts, followups, history, inbound, media, outbound, payments, takeover
+from agent.ledger import confirmations, contacts, followups, history, human, inbound, media, outbound, payments
 from agent.ledger.codec import Deliverable, unpack_inbound
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.contacts import ContactState
-from agent.ledger.database import Work, lock_contact
+from agent.ledger.database import Work, at, change, insert_row, lock_contact, one_of, where
 from agent.ledger.errors import LeaseLost
 from agent.ledger.followups import FollowUp, Plan
 from agent.ledger.inbound import Waiting
-from agent.ledger.schema import inbound as inbound_table
-from agent.ledger.schema import turn as table
-from agent.ledger.statements import at, change, insert_row, one_of, where
+from agent.ledger.tables import inbound as inbound_table
+from agent.ledger.tables import turn as table
 from messaging.types import ContactKey, InboundMessage
 
 LEASE = timedelta(seconds=30)
@@ -282,11 +281,11 @@ def _silenced(claim: Claim, now_is: ContactState, now: datetime) -> str | None:
     """Why nothing is to be said any more: what has happened since the turn decided to speak."""
     before = claim.contact
     if now_is.paused(now) and now_is.paused_at != before.paused_at:
-        return f"{takeover.HUMAN}took over"
+        return f"{human.HUMAN}took over"
     if now_is.opted_out_at != before.opted_out_at:
         return "the contact opted out"
     if claim.given_back and now_is.closed_at != before.closed_at:
-        return takeover.OVER
+        return human.OVER
     return None
 
 

@@ -1,13 +1,49 @@
-"""The chat models of an agent: the one that agent.yaml names, and its fallbacks in order."""
+"""What a model reads of an action: its description, and examples of what customers say when they want it.
 
+`describe` and `read` are inverse, so that a model that is a program finds the examples again.
+"""
+
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.config.language_model import OFFLINE, FallbackSettings, ModelSettings
+from agent.config.model import OFFLINE, FallbackSettings, ModelSettings
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+
+
+_HEADING = "\n\nCustomers ask for it in words like:\n"
+
+
+def describe(description: str, examples: Sequence[str] = ()) -> str:
+    """The tool description of an action."""
+    if not examples:
+        return description
+    return description + _HEADING + "\n".join(f"- {json.dumps(text, ensure_ascii=False)}" for text in examples)
+
+
+def read(description: str) -> tuple[str, tuple[str, ...]]:
+    """The description and the examples that `describe` joined; any other text is a description without examples."""
+    head, heading, tail = description.rpartition(_HEADING)
+    if not heading:
+        return description, ()
+    examples = []
+    for line in tail.split("\n"):
+        example = _example(line)
+        if example is None:
+            return description, ()
+        examples.append(example)
+    return head, tuple(examples)
+
+
+def _example(line: str) -> str | None:
+    try:
+        text = json.loads(line.removeprefix("- ")) if line.startswith("- ") else None
+    except ValueError:
+        return None
+    return text if isinstance(text, str) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +81,7 @@ def open_models(settings: ModelSettings, *, agent_name: str) -> Sequence[ChatMod
 
 
 def _offline(agent_name: str) -> ChatModel:
-    from agent.models.offline import OfflineChatModel
+    from agent.models.offline.model import OfflineChatModel
 
     return ChatModel(OFFLINE, OfflineChatModel(agent_name=agent_name))
 
@@ -53,7 +89,7 @@ def _offline(agent_name: str) -> ChatModel:
 def _remote(settings: ModelSettings, named: FallbackSettings) -> ChatModel:
     from pydantic import SecretStr
 
-    from agent.models.compatible import CompatibleChat
+    from agent.models.openai import CompatibleChat
 
     key = named.api_key.get_secret_value() if named.api_key is not None else settings.key
     chat = CompatibleChat(

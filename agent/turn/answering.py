@@ -10,20 +10,17 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from actions.action import Action, Context, HandOver, Json, Outcome, Request
-from agent import seats
-from agent.config.facts import fill
+from agent import slots
+from agent.config.texts import fill
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.history import Line
 from agent.ledger.turns import Claim
-from agent.turn.arrivals import Arrivals
-from agent.turn.brief import Memory
+from agent.turn.checks import Reply, Unanswered, says_dont_know, unanswered
+from agent.turn.context import Arrivals, Memory, TurnRun
 from agent.turn.loop import Loop, perform, told
-from agent.turn.passages import escape
 from agent.turn.prompt import Situation, conversation, system_prompt
-from agent.turn.retrieved import Retrieved
-from agent.turn.run import TurnRun
+from agent.turn.retrieval import Retrieved, escape
 from agent.turn.steps import StepLog
-from agent.turn.unanswered import Reply, Unanswered, says_dont_know, unanswered
 
 if TYPE_CHECKING:
     from knowledge import Found
@@ -207,7 +204,7 @@ class Answering:
         if not self._knowledge.size:
             return Retrieved()
         started_at = self._clock()
-        async with seats.left():
+        async with slots.left():
             found = await self._knowledge.search(queries, language=question.language)
         retrieved = Retrieved.of(found)
         output = {"mode": found.mode, **retrieved.written()}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from agent import seats
+from agent import slots
 from agent.ledger import history
 from agent.ledger.history import Line
 from agent.turn.steps import StepLog
@@ -107,7 +107,7 @@ class Listener:
         """The line with one of its voice notes in words; written with the step that found them."""
         url, started_at = line.attachments[position]["url"], self._clock()
         try:
-            async with asyncio.timeout_at(end), seats.left():
+            async with asyncio.timeout_at(end), slots.left():
                 result = await self._transcribe(url)
         except TimeoutError:
             result = {"error": "no_time"}
@@ -146,7 +146,7 @@ class Listener:
             output: dict[str, Any] = step.output
             return output
         started_at = self._clock()
-        async with seats.left():
+        async with slots.left():
             output = await self._transcribe(attachment.url)
         await steps.record(key, "transcription", "voice", given, output, started_at=started_at)
         return output

@@ -1,6 +1,7 @@
-"""The loop of model and tools: langchain's `create_agent`, with our step log, limits, retries and fallbacks around each call."""
+"""LangSmith's spans around our middleware: prepared in place while nobody traces, and not in another thread each time."""
 
 import asyncio
+import contextvars
 import json
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -8,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
 
+import langsmith
 import structlog
 from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware
@@ -21,18 +23,32 @@ from langchain_core.messages import (
     messages_from_dict,
 )
 from langchain_core.tools import BaseTool, StructuredTool
+from langsmith.utils import tracing_is_enabled
 
 from actions.action import Action, Context, Outcome
 from actions.confirmation import question as ask
-from agent import seats
+from agent import slots
 from agent.faults import point
-from agent.models.chat import ChatModel
-from agent.models.failures import classify
-from agent.models.toolcard import describe
-from agent.turn import outcomes, spans
-from agent.turn.run import LimitReached, ModelsFailed, Superseded, TurnRun
+from agent.models.chat import ChatModel, describe
+from agent.models.openai import classify
+from agent.turn import steps
+from agent.turn.context import LimitReached, ModelsFailed, Superseded, TurnRun
 
 log = structlog.get_logger()
+
+
+async def _in_place(
+    default: Callable[..., Any], context: contextvars.Context, work: Callable[..., Any], /, *args: Any, **kwargs: Any
+) -> Any:
+    if tracing_is_enabled():
+        return await default(context, work, *args, **kwargs)
+    return context.run(work, *args, **kwargs)
+
+
+def prepare_in_place() -> None:
+    """For this process: without tracing a span is empty, and its six thread hops a turn are all that it costs."""
+    langsmith.set_runtime_overrides(aio_to_thread=_in_place)
+
 
 _NEWER = "a newer message arrived"
 _IDENTICAL_CALLS = 3
@@ -61,7 +77,7 @@ class Loop:
         *,
         clock: Callable[[], datetime],
     ) -> None:
-        spans.prepare_in_place()
+        prepare_in_place()
         tools = [_tool(action) for action in actions.values()]
         middleware = _TurnMiddleware(models, actions, limits, clock)
         self._graph = create_agent(models[0].model, tools, middleware=[middleware], context_schema=TurnRun)
@@ -181,7 +197,7 @@ class _TurnMiddleware(AgentMiddleware[AgentState[Any], TurnRun, Any]):
                     )
                     if not failure.retryable or wait > remaining or (not last and attempt > self._limits.retries):
                         break
-                    async with seats.left():
+                    async with slots.left():
                         await asyncio.sleep(wait)
                 else:
                     return chat, message
@@ -235,7 +251,7 @@ async def perform(
     """
     given = {"name": action.name, "arguments": arguments}
     if (step := run.log.finished(key, given)) is not None:
-        outcome = outcomes.unpack(step.output)
+        outcome = steps.unpack(step.output)
         if action.effect and outcome.status not in ("refused", "confirm"):
             run.effects.append(action.name)
         run.take(action, outcome)
@@ -251,28 +267,28 @@ async def perform(
             "tell the customer that a colleague will look into it.",
         )
         run.effects.append(action.name)
-        await run.log.finish(key, "action", action.name, given, outcomes.pack(outcome))
+        await run.log.finish(key, "action", action.name, given, steps.pack(outcome))
         run.take(action, outcome)
         return outcome
     started_at = clock()
     if action.effect:
         refusal = await action.check(arguments, context)
         if refusal is not None:
-            await run.log.record(key, "action", action.name, given, outcomes.pack(refusal), started_at=started_at)
+            await run.log.record(key, "action", action.name, given, steps.pack(refusal), started_at=started_at)
             _keep_question(run, action, arguments, refusal, confirmed=confirmed)
             return refusal
         run.effects.append(action.name)
         if not run.log.interrupted(key, given):
             await run.log.start(key, "action", action.name, given)
         point("effect-started")
-        async with seats.left():
+        async with slots.left():
             outcome = await action.run(arguments, context)
         point("effect-done")
-        await run.log.finish(key, "action", action.name, given, outcomes.pack(outcome))
+        await run.log.finish(key, "action", action.name, given, steps.pack(outcome))
     else:
-        async with seats.left():
+        async with slots.left():
             outcome = await action.run(arguments, context)
-        run.log.note(key, "action", action.name, given, outcomes.pack(outcome), started_at=started_at)
+        run.log.note(key, "action", action.name, given, steps.pack(outcome), started_at=started_at)
     point("action-recorded")
     run.take(action, outcome)
     _keep_question(run, action, arguments, outcome, confirmed=confirmed)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent.ledger.history import Line
 from agent.turn.language import NAMES
-from agent.turn.passages import escape
+from agent.turn.retrieval import escape
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage

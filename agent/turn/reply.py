@@ -23,9 +23,9 @@ from actions.action import (
 )
 from actions.claims import says_handover
 from agent.config.conversation import HandoverSettings
-from agent.config.facts import fill
-from agent.delivery.tasks import Assign, OpenConversation
-from agent.ledger import facts, payments
+from agent.config.texts import fill
+from agent.delivery.outbox import Assign, OpenConversation
+from agent.ledger import memory, payments
 from agent.ledger.codec import Deliverable
 from agent.ledger.database import Work
 from agent.ledger.followups import FollowUp, cancel
@@ -134,8 +134,7 @@ class ReplyWriter:
 
     def _offer(self, reply: Reply, title: str, replies: tuple[str, ...], channel: Channel | None) -> None:
         """Answers to choose from; the history shows them as the customer sees them, so that "2" can be understood."""
-        from messaging.choices import numbered, takes_quick_replies
-        from messaging.formatting import for_channel
+        from messaging.formatting import for_channel, numbered, takes_quick_replies
 
         source = channel.source if channel is not None else None
         if not takes_quick_replies(source):
@@ -145,12 +144,12 @@ class ReplyWriter:
         reply.shown.append(f"{title} [{' | '.join(replies)}]")
 
     def _remember(self, reply: Reply, key: ContactKey, told: Mapping[str, str], turn: str) -> None:
-        reply.also.append(lambda connection: facts.learn(connection, key, told, turn, self._clock()))
+        reply.also.append(lambda connection: memory.learn(connection, key, told, turn, self._clock()))
 
     async def _payment(
         self, reply: Reply, payment: SendPayment, key: ContactKey, name: str, *, channel: Channel | None, language: str
     ) -> None:
-        from actions.qris.caption import caption, picture
+        from actions.qris.texts import caption, picture
 
         image = await asyncio.to_thread(picture, payment, self._zone, language)
         reply.contents.append(File("image", self._keep(reply, image, "image/png", "qris.png")))

@@ -1,20 +1,52 @@
-"""The step log of a running turn: what is done is written down, and what is written down is not done again."""
+"""How the outcome of an action is kept in a step, and read back when the turn is resumed."""
 
 import hashlib
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cache
+from typing import Any, get_args
 
 import structlog
+from pydantic import TypeAdapter
 from sqlalchemy import Connection
 
-from agent.ledger import patience
+from actions.action import Outcome, Request
 from agent.ledger import steps as table
+from agent.ledger import write_retry
 from agent.ledger.database import Database, Work
 from agent.ledger.steps import Step
 
 log = structlog.get_logger()
+
+
+_REQUESTS: dict[str, type] = {kind.__name__: kind for kind in get_args(Request)}
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def pack(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as JSON; every request with the name of its type."""
+    requests = []
+    for request in outcome.requests:
+        kind: Any = type(request)
+        requests.append({"type": kind.__name__, **_adapter(kind).dump_python(request, mode="json")})
+    return {"status": outcome.status, "content": outcome.content, "data": outcome.data, "requests": requests}
+
+
+def unpack(record: dict[str, Any]) -> Outcome:
+    """The inverse of `pack`."""
+    requests = tuple(
+        _adapter(_REQUESTS[request["type"]]).validate_python(
+            {name: value for name, value in request.items() if name != "type"}
+        )
+        for request in record["requests"]
+    )
+    return Outcome(record["status"], record["content"], record["data"], requests)
+
 
 _BEFORE_AN_EFFECT = timedelta(seconds=8)
 """How long an effect waits for the ledger: what is left of a lease that was just about to be renewed is twice as long."""
@@ -65,7 +97,7 @@ class StepLog:
         """Write down an effect before it happens. Raises `LedgerUnavailable`, and `LeaseLost` when another has begun it."""
         full, now = _full(key, given), self._clock()
         await self.flush()
-        await patience.write(
+        await write_retry.write(
             self._database,
             lambda connection: table.record(
                 connection,
@@ -87,7 +119,7 @@ class StepLog:
         """Complete what `start` began."""
         full, now = _full(key, given), self._clock()
         started = self._steps[full].started_at
-        await patience.write(
+        await write_retry.write(
             self._database, lambda connection: table.finish(connection, self.turn, full, output=output, ended=now)
         )
         self._keep(full, kind, name, given, output, started, now)
@@ -156,7 +188,7 @@ class StepLog:
         """Write what was only noted."""
         works, self._notes = self._notes, []
         if works:
-            await patience.write(self._database, lambda connection: [work(connection) for work in works])
+            await write_retry.write(self._database, lambda connection: [work(connection) for work in works])
 
     def _keep(
         self, key: str, kind: str, name: str, given: Any, output: Any, started: datetime, finished: datetime | None

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import structlog
 from sqlalchemy import Connection
 
-from agent.ledger import patience, summaries, turns
+from agent.ledger import memory, turns, write_retry
 from agent.ledger.database import Database
 from agent.ledger.errors import LedgerUnavailable
 from agent.ledger.history import Line
-from agent.ledger.summaries import Portion
+from agent.ledger.memory import Portion
 from agent.models.chat import ChatModel
-from agent.models.failures import classify
-from agent.turn.brief import Brief
-from agent.turn.passages import escape
+from agent.models.openai import classify
+from agent.turn.context import Brief
+from agent.turn.retrieval import escape
 from messaging.types import ContactKey
 
 if TYPE_CHECKING:
@@ -87,16 +87,14 @@ class Summariser:
                 now, window = self._clock(), self._settings.window
                 if not await self._database.read(lambda connection: self._due(connection, contact, now)):
                     return
-                portion = await self._database.write(
-                    lambda connection: summaries.begin(connection, contact, window, now)
-                )
+                portion = await self._database.write(lambda connection: memory.begin(connection, contact, window, now))
                 if portion is not None:
                     await self._write(portion)
             except LedgerUnavailable as error:
                 log.error("ledger_unavailable", reason=str(error))
 
     def _due(self, connection: Connection, contact: ContactKey, now: datetime) -> bool:
-        if not summaries.due(connection, contact, self._settings.window):
+        if not memory.due(connection, contact, self._settings.window):
             return False
         return turns.dollars(connection, now - timedelta(days=1)) < self._settings.usd_per_day
 
@@ -107,14 +105,14 @@ class Summariser:
         messages = [SystemMessage(_TASK), HumanMessage(_material(portion))]
         asked = await self._ask(portion, messages)
         if asked is None:
-            await self._database.write(lambda connection: summaries.give_up(connection, portion))
+            await self._database.write(lambda connection: memory.give_up(connection, portion))
             return
         chat, answer = asked
         usage = answer.usage_metadata
         tokens_in, tokens_out = (usage["input_tokens"], usage["output_tokens"]) if usage else (0, 0)
-        kept = await patience.write(
+        kept = await write_retry.write(
             self._database,
-            lambda connection: summaries.finish(
+            lambda connection: memory.finish(
                 connection,
                 portion,
                 answer.text.strip()[:LONGEST] or portion.before,

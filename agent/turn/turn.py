@@ -14,10 +14,10 @@ from sqlalchemy import Connection
 from actions.action import ChangeTags, Comment, HandOver, Request, SendPayment
 from agent.asking import wants_human
 from agent.config.conversation import ConversationSettings
-from agent.config.facts import fill
-from agent.config.limits import LimitSettings
+from agent.config.model import LimitSettings
+from agent.config.texts import fill
 from agent.faults import point
-from agent.ledger import patience, turns
+from agent.ledger import turns, write_retry
 from agent.ledger.contacts import ContactState
 from agent.ledger.database import Database, Work
 from agent.ledger.errors import LeaseLost, LedgerUnavailable
@@ -26,16 +26,14 @@ from agent.ledger.history import Line
 from agent.ledger.inbound import Waiting
 from agent.ledger.knowledge import note_gap
 from agent.ledger.turns import Claim, Committed, Result
-from agent.turn import brief, gate, handover
+from agent.turn import context, gate, handover_note
 from agent.turn.answering import Answering, Draft, Question
-from agent.turn.arrivals import Arrivals
-from agent.turn.brief import Brief
+from agent.turn.checks import Unanswered, says_dont_know
+from agent.turn.context import Arrivals, Brief, ModelsFailed, Superseded, TurnStopped
 from agent.turn.language import detect
 from agent.turn.listen import Heard, Listener, missed
 from agent.turn.reply import Reply, ReplyWriter
-from agent.turn.run import ModelsFailed, Superseded, TurnStopped
 from agent.turn.steps import StepLog
-from agent.turn.unanswered import Unanswered, says_dont_know
 from messaging.types import ContactKey
 
 log = structlog.get_logger()
@@ -87,7 +85,7 @@ class Turns:
     def begin(self, connection: Connection, key: ContactKey) -> Brief | datetime | None:
         """Claim what waits of this contact, or say when to ask again; `None` when nothing waits."""
         lines = self._settings.conversation.history
-        return brief.begin(connection, key, self._owner, self._clock(), quiet=self._quiet, lines=lines)
+        return context.begin(connection, key, self._owner, self._clock(), quiet=self._quiet, lines=lines)
 
     async def run(self, begun: Brief, then: Work[T]) -> T:
         """Answer what was claimed. `then` says in the same transaction what comes after it."""
@@ -129,7 +127,7 @@ class Turns:
             return turns.commit(connection, claim, self._owner, result, now, self._settings.plans), then(connection)
 
         try:
-            ended, task = await patience.write(self._database, commit)
+            ended, task = await write_retry.write(self._database, commit)
         except LeaseLost as error:
             log.warning("turn_lost", reason=str(error))
             return await self._database.write(then)
@@ -350,13 +348,13 @@ class Turns:
         now = self._clock()
         closed_at = claim.contact.closed_at
         since = max(now - _RECENTLY, closed_at) if closed_at is not None else now - _RECENTLY
-        known = await self._database.read(lambda connection: handover.look(connection, claim.key, since, now))
+        known = await self._database.read(lambda connection: handover_note.look(connection, claim.key, since, now))
         offered = [
-            handover.Due(request.reference, request.amount, request.expires)
+            handover_note.Due(request.reference, request.amount, request.expires)
             for request in requests
             if isinstance(request, SendPayment) and not request.resend
         ]
-        situation = handover.Situation(
+        situation = handover_note.Situation(
             contact=claim.key.id,
             why=why,
             summary=summary,
@@ -364,7 +362,7 @@ class Turns:
             deeds=known.deeds,
             payments=(*known.payments, *offered),
         )
-        return handover.note(situation, self._settings.default_language, self._settings.zone)
+        return handover_note.note(situation, self._settings.default_language, self._settings.zone)
 
     def _pause(self, now: datetime, why: str) -> tuple[datetime | None, str]:
         after = self._settings.conversation.handover.resume_after

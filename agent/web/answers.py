@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from actions.redaction import Redactor
 from agent.app import Agent
-from agent.config.secrets import secret_values
+from agent.config.environment import secret_values
 from agent.ledger import contacts
 from agent.ledger.contacts import ContactState
 

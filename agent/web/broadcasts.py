@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from agent.ledger import broadcast_reports, broadcasts
+from agent.ledger import broadcasts, reports
 from agent.web.answers import Json, agent_of
 from agent.web.operations import Operation
 
@@ -52,8 +52,8 @@ async def _answer(request: Request, work: Callable[[Connection], bool]) -> Respo
 
 
 def _record(connection: Connection, broadcast: broadcasts.Broadcast) -> dict[str, Any]:
-    counts = broadcast_reports.counts(connection, broadcast.name)
-    return broadcast_reports.record(broadcast, counts, broadcast_reports.reasons(connection, broadcast.name))
+    counts = reports.counts(connection, broadcast.name)
+    return reports.record(broadcast, counts, reports.reasons(connection, broadcast.name))
 
 
 OPERATIONS: tuple[Operation, ...] = (

@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agent.delivery import window
-from agent.ledger import contacts, conversations, giveback, history, outbound, payments, status, takeover
+from agent.ledger import contacts, history, human, outbound, overview, payments
 from agent.ledger.contacts import ContactState
 from agent.ledger.database import lock_contact
 from agent.ledger.history import Line
 from agent.ledger.outbound import Delivery
+from agent.ledger.overview import TurnSummary
 from agent.ledger.payments import Payment
-from agent.ledger.status import TurnSummary
 from agent.web.answers import BadRequest, Json, NotFound, agent_of, contact_named
 from agent.web.operations import Body, Operation, body_of, number_of
 from messaging.splitting import messages_of
@@ -93,13 +93,13 @@ class Replied:
 async def _list(request: Request) -> Response:
     limit = number_of(request, "limit", 50, 200)
     wanted = request.query_params.get("only")
-    only = next((each for each in get_args(conversations.Only) if each == wanted), None)
+    only = next((each for each in get_args(contacts.Only) if each == wanted), None)
     if only != wanted:
-        raise BadRequest(f"only: must be {' or '.join(get_args(conversations.Only))}, found {wanted!r}")
+        raise BadRequest(f"only: must be {' or '.join(get_args(contacts.Only))}, found {wanted!r}")
     before, now = _moment(request.query_params.get("before")), agent_of(request).clock()
 
     def look(connection: Connection) -> Listed:
-        found = conversations.newest(connection, limit=limit, before=before, only=only, now=now)
+        found = contacts.newest(connection, limit=limit, before=before, only=only, now=now)
         listed = [_summary(connection, state, now) for state in found]
         more = len(found) == limit and found[-1].last_inbound_at is not None
         return Listed(listed, f"{found[-1].last_inbound_at:%Y-%m-%dT%H:%M:%S.%fZ}" if more else None)
@@ -115,7 +115,7 @@ async def _one(request: Request) -> Response:
         return Conversation(
             _summary(connection, state, now),
             history.recent(connection, state.key, limit),
-            status.turns_of(connection, state.key),
+            overview.turns_of(connection, state.key),
             outbound.heads(connection, state.key),
             payments.of_contact(connection, state.key),
         )
@@ -131,7 +131,7 @@ async def _pause(request: Request) -> Response:
 
     def work(connection: Connection) -> Summary:
         key = _locked(connection, request)
-        takeover.begin(connection, key, now, until, body.by)
+        human.begin(connection, key, now, until, body.by)
         return _again(connection, key, now)
 
     return Json(asdict(await agent.database.write(work)))
@@ -143,7 +143,7 @@ async def _resume(request: Request) -> Response:
 
     def work(connection: Connection) -> tuple[Summary, datetime | None]:
         key = _locked(connection, request)
-        due = giveback.give_back(connection, key, now)
+        due = human.give_back(connection, key, now)
         return _again(connection, key, now), due
 
     summary, due = await agent.database.write(work)
@@ -168,7 +168,7 @@ async def _reply(request: Request) -> Response:
             )
         if state.contact.status == "blocked":
             raise BadRequest("text: the contact is blocked on the platform")
-        takeover.begin(connection, key, now, until, body.by)
+        human.begin(connection, key, now, until, body.by)
         history.append(connection, key, [Line("human", body.text, now)])
         parts = [Text(part) for part in messages_of(body.text, source)]
         outbound.add(connection, key, name, parts, now=now, channel=state.channel.id if state.channel else None)

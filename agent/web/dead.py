@@ -6,9 +6,9 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from agent.ledger import contacts, outbound, status
+from agent.ledger import contacts, outbound, overview
 from agent.ledger.outbound import Delivery
-from agent.ledger.status import TurnSummary
+from agent.ledger.overview import TurnSummary
 from agent.web.answers import Json, NotFound, agent_of
 from agent.web.operations import Operation
 from messaging.types import ContactKey
@@ -31,7 +31,7 @@ class Retried:
 
 
 async def _list(request: Request) -> Response:
-    return Json(asdict(Dead(*await agent_of(request).database.read(status.dead))))
+    return Json(asdict(Dead(*await agent_of(request).database.read(overview.dead))))
 
 
 async def _retry(request: Request) -> Response:
@@ -39,7 +39,7 @@ async def _retry(request: Request) -> Response:
     now = agent.clock()
 
     def work(connection: Connection) -> ContactKey | None:
-        key = outbound.retry(connection, name, now) or status.retry_turn(connection, name, now)
+        key = outbound.retry(connection, name, now) or overview.retry_turn(connection, name, now)
         if key is not None:
             contacts.set_columns(connection, key, wake_at=now)
         return key

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from actions.dates import moment_named
-from actions.reminders.moments import zone_of
+from actions.reminders.wording import zone_of
 from agent.ledger import followups
 from agent.ledger.database import lock_contact
 from agent.ledger.followups import FollowUp, FollowUpState

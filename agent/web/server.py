@@ -1,9 +1,13 @@
-"""The web server: webhooks in, media out, health and metrics. It accepts; it never thinks."""
+"""Listening on a port with uvicorn, without its signal handling: the command decides how the process ends."""
 
-from collections.abc import Mapping
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import structlog
+import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
@@ -11,14 +15,91 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from agent.app import Agent
+from agent.errors import OutsideError
 from agent.faults import point
-from agent.ledger import media
+from agent.ledger import media, overview
 from agent.ledger.errors import LedgerUnavailable
 from agent.web import api
-from agent.web.metrics import exposition
 from messaging.errors import PayloadError, SignatureError
 
 log = structlog.get_logger()
+
+
+_KEEP_ALIVE = 75
+"""Seconds; longer than a proxy keeps an idle connection (60 as a rule), so that none is closed under a request on its way."""
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def listening(app: Starlette, host: str, port: int) -> AsyncIterator[str]:
+    """Serve `app`; yields its address (with the real port, for port 0) once requests are answered.
+
+    On leaving, requests that are being answered are finished and no new ones taken.
+    """
+    try:
+        listener = socket.create_server((host, port), backlog=2048, family=_family(host))
+    except OSError as error:
+        raise OutsideError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from error
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
+        timeout_keep_alive=_KEEP_ALIVE,
+        lifespan="off",
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]), name="web server")
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.005)
+    try:
+        if serving.done():
+            serving.result()
+        shown = f"[{host}]" if ":" in host else host
+        yield f"http://{shown}:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await serving
+        listener.close()
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+async def exposition(agent: Agent) -> tuple[bytes, str]:
+    """The metrics and their content type."""
+    from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+
+    counts = await agent.database.read(overview.counts)
+    registry = CollectorRegistry()
+    for table, help_text in (
+        ("inbound", "Messages of customers, by state"),
+        ("turn", "Turns, by state"),
+        ("outbound", "Deliveries, by state"),
+        ("followup", "Follow-ups, by state"),
+    ):
+        gauge = Gauge(f"balas_{table}", help_text, ["state"], registry=registry)
+        for state, count in counts.get(table, {}).items():
+            gauge.labels(state).set(count)
+    running, due = agent.engine.load()
+    Gauge("balas_contacts_running", "Contacts being seen to by this process", registry=registry).set(running)
+    Gauge("balas_contacts_due", "Contacts that wait for their time in this process", registry=registry).set(due)
+    Gauge("balas_tokens", "Tokens used by all turns", registry=registry).set(counts["used"]["tokens"])
+    Gauge("balas_cost_usd", "US dollars used by all turns", registry=registry).set(counts["used"]["usd"])
+    if agent.transcriber is not None:
+        stats = agent.transcriber.stats
+        Gauge("balas_voice_waiting", "Voice notes in the queue", registry=registry).set(stats.waiting)
+        Gauge("balas_voice_real_time_factor", "Seconds of work per second of sound", registry=registry).set(
+            stats.real_time_factor
+        )
+    return generate_latest(registry), CONTENT_TYPE_LATEST
+
 
 LARGEST_WEBHOOK = 1024 * 1024
 """Bytes of a webhook body; more is answered with 413."""

@@ -6,9 +6,9 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from agent.ledger import inbound, outbound, status, steps
+from agent.ledger import inbound, outbound, overview, steps
 from agent.ledger.outbound import Delivery
-from agent.ledger.status import TurnSummary
+from agent.ledger.overview import TurnSummary
 from agent.ledger.steps import Step
 from agent.web.answers import Json, NotFound, agent_of
 from agent.web.operations import Operation
@@ -28,7 +28,7 @@ async def _one(request: Request) -> Response:
     name = request.path_params["id"]
 
     def look(connection: Connection) -> Turn | None:
-        turn = status.turn_of(connection, name)
+        turn = overview.turn_of(connection, name)
         if turn is None:
             return None
         return Turn(

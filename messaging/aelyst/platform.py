@@ -5,15 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
-from messaging.aelyst.addresses import Addresses
 from messaging.aelyst.client import Client
-from messaging.aelyst.contacts import Contacts
+from messaging.aelyst.contacts import Addresses, Contacts, Identifier, by_email, by_phone, conditions
 from messaging.aelyst.conversations import Conversations
 from messaging.aelyst.events import parse_events
-from messaging.aelyst.filters import conditions
-from messaging.aelyst.identifiers import Identifier, by_email, by_phone
-from messaging.aelyst.library import TemplateLibrary
 from messaging.aelyst.space import Space
+from messaging.aelyst.templates import TemplateLibrary
 from messaging.limiter import Limiter
 from messaging.settings import MessagingSettings
 from messaging.signature import Encoding, check

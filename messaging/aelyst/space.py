@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from messaging.aelyst.client import Client
-from messaging.aelyst.identifiers import segment
+from messaging.aelyst.contacts import segment
 from messaging.aelyst.records import (
     ClosingNote,
     CustomField,

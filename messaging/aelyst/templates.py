@@ -4,11 +4,13 @@ Unlike at Meta, the whole text with its `{{1}}` travels along with the parameter
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from messaging.aelyst.space import Space
 from messaging.aelyst.values import Json, first, items, mapping, text
 from messaging.errors import Invalid
 from messaging.types import ChannelTemplate, Template
@@ -236,3 +238,53 @@ def _without_empty(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _without_empty(item) for name, item in value.items() if item != []}
     return [_without_empty(item) for item in value] if isinstance(value, list) else value
+
+
+KEPT = timedelta(hours=1)
+"""How long a list of templates is taken to be what the platform has."""
+
+
+class TemplateLibrary:
+    """The templates of a workspace. `channels` whose source is no WhatsApp have none and are not asked."""
+
+    def __init__(self, space: Space, clock: Callable[[], datetime]) -> None:
+        self._space = space
+        self._clock = clock
+        self._known: dict[str, tuple[datetime, list[ChannelTemplate]]] = {}
+
+    async def all(self, channel: str | None = None) -> Sequence[ChannelTemplate]:
+        """What a channel has, or all channels, asked for now."""
+        found: list[ChannelTemplate] = []
+        for one in [channel] if channel is not None else await self._whatsapp():
+            found += await self._fetch(one)
+        return found
+
+    async def filled(self, template: Template, channel: str | None = None) -> Template:
+        """The template with its components, made from its `values`.
+
+        Raises:
+            Invalid: the platform has no such template, or the values do not fit its placeholders.
+        """
+        for one in [channel] if channel is not None else await self._whatsapp():
+            found = _named(self._remembered(one), template) or _named(await self._fetch(one), template)
+            if found is not None:
+                return fill(found, template.values)
+        raise Invalid(
+            f"the platform has no template {template.name!r} in {template.language!r}; `balas check --online` lists what is missing"
+        )
+
+    async def _whatsapp(self) -> list[str]:
+        return [channel.id async for channel in self._space.channels() if "whatsapp" in (channel.source or "whatsapp")]
+
+    def _remembered(self, channel: str) -> list[ChannelTemplate]:
+        at, found = self._known.get(channel, (None, []))
+        return found if at is not None and self._clock() - at < KEPT else []
+
+    async def _fetch(self, channel: str) -> list[ChannelTemplate]:
+        found = [template async for template in self._space.templates(channel)]
+        self._known[channel] = (self._clock(), found)
+        return found
+
+
+def _named(templates: Sequence[ChannelTemplate], wanted: Template) -> ChannelTemplate | None:
+    return next((one for one in templates if (one.name, one.language) == (wanted.name, wanted.language)), None)

@@ -1,16 +1,55 @@
-"""Files under unguessable addresses: what customers upload, and our copies of what the agent sends."""
+"""The HTTP client with which the sandbox calls others: webhook targets, and hosts of attachments."""
 
 import asyncio
+import functools
+import io
 import re
 import secrets
+import ssl
 from pathlib import PurePosixPath
 
 import httpx
 
 from messaging.sandbox.errors import Invalid, NotFound
-from messaging.sandbox.feed import Feed
-from messaging.sandbox.outgoing import open_client
 from messaging.sandbox.records import Media
+from messaging.sandbox.storage import Feed
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """Reading the certificates takes tens of milliseconds: once a process is enough."""
+    return httpx.create_ssl_context()
+
+
+def open_client() -> httpx.AsyncClient:
+    """No proxy and no time limit: callers limit each call as a whole."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=32)
+    return httpx.AsyncClient(limits=limits, timeout=None, trust_env=False, verify=_tls())  # noqa: S113
+
+
+def to_ogg(data: bytes) -> bytes:
+    """Move the Opus packets of a WebM recording into an Ogg file; nothing is decoded, so nothing is lost.
+
+    Raises:
+        Invalid: the bytes are no WebM file with an Opus track.
+    """
+    import av
+
+    target = io.BytesIO()
+    try:
+        with av.open(io.BytesIO(data), "r", format="matroska") as source, av.open(target, "w", format="ogg") as sink:
+            track = source.streams.audio[0]
+            if track.codec_context.name not in {"opus", "libopus"}:
+                raise Invalid(f"file: the recording is {track.codec_context.name}, not Opus")
+            out = sink.add_stream_from_template(track)
+            for packet in source.demux(track):
+                if packet.dts is not None:
+                    packet.stream = out
+                    sink.mux(packet)
+    except (av.FFmpegError, IndexError) as error:
+        raise Invalid(f"file: the recording cannot be read: {error}") from error
+    return target.getvalue()
+
 
 LARGEST = 25 * 1024 * 1024  # bytes
 _PATIENCE = 10.0  # seconds

@@ -1,21 +1,163 @@
-"""Running a sandbox: as the `balas sandbox` command does, or inside a test or demo."""
+"""How a sandbox is set up."""
 
 import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
-from messaging.sandbox.app import create_app
+from messaging.sandbox.api import api_routes
+from messaging.sandbox.control import control_routes
+from messaging.sandbox.control.access import OwnSite
+from messaging.sandbox.errors import ApiError
 from messaging.sandbox.faults import Fault, FaultName
-from messaging.sandbox.options import SandboxOptions
 from messaging.sandbox.records import EVENT_TYPES, Contact, Message, WebhookTarget
 from messaging.sandbox.state import Sandbox
+from settings import Rate
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class SeedContact:
+    """A customer with a phone that exists from the start. `phone` is E.164, e.g. `"+6281234567801"`."""
+
+    first_name: str
+    phone: str
+    last_name: str | None = None
+    email: str | None = None
+    language: str | None = None
+    country_code: str | None = None
+
+
+SEED_CONTACTS = (
+    SeedContact("Sari", "+6281234567801", "Wulandari", "sari@example.com", "id", "ID"),
+    SeedContact("Budi", "+6281234567802", "Santoso", None, "id", "ID"),
+    SeedContact("Emma", "+447700900123", "Clark", "emma@example.com", "en", "GB"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxOptions:
+    """Everything a sandbox can be told before it starts; the defaults make a useful one.
+
+    Attributes:
+        port: 0 takes any free port.
+        token: the bearer token of the REST API.
+        webhook_url: where events go; more targets can be added while it runs. `None`: nowhere yet.
+        webhook_secret: the signing key; an empty one leaves the signature out.
+        webhook_tries: deliveries of one event in all, the first included, before it is given up.
+        webhook_backoff: the wait before the second try; doubled before each further one, at most a minute.
+        webhook_timeout: an answer that takes longer counts as none.
+        rate: requests per method and path; `None` switches the limit off.
+        sent_after, delivered_after: how long an outgoing message takes to earn its first and second tick.
+        samples: a folder of voice notes that the phone page offers.
+        business: the name at the top of the chat, e.g. `Kopi Senja`.
+        storage: a file (SQLite) that keeps the conversations over a restart; `None` keeps them in memory.
+        allowed_hosts: host names, beside loopback and plain IP addresses, under which page and control API answer.
+        clock: the present time, aware UTC.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8099
+    token: str = "sandbox"  # noqa: S105 (the documented token of a local test double)
+    webhook_url: str | None = None
+    webhook_secret: str = "sandbox-secret"  # noqa: S105
+    webhook_events: tuple[str, ...] = EVENT_TYPES
+    webhook_tries: int = 6
+    webhook_backoff: timedelta = timedelta(seconds=1)
+    webhook_timeout: timedelta = timedelta(seconds=5)
+    rate: Rate | None = field(default_factory=lambda: Rate(5, timedelta(seconds=1)))
+    sent_after: timedelta = timedelta(milliseconds=80)
+    delivered_after: timedelta = timedelta(milliseconds=400)
+    samples: Path | None = None
+    business: str | None = None
+    seed: tuple[SeedContact, ...] = SEED_CONTACTS
+    storage: Path | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    clock: Clock = utc_now
+
+
+_PAGE = Path(__file__).with_name("page")
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+    "Cache-Control": "no-cache",
+}
+
+
+class PhonePage(StaticFiles):
+    """The files of the page, with the headers that let it load nothing from elsewhere."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers.update(_HEADERS)
+        return response
+
+
+def create_app(options: SandboxOptions | None = None, *, sandbox: Sandbox | None = None) -> Starlette:
+    """The application of one sandbox. Its lifespan starts and stops the sandbox; `app.state.sandbox` is its state."""
+    state = sandbox or Sandbox(options or SandboxOptions())
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await state.start()
+        try:
+            yield
+        finally:
+            await state.stop()
+
+    page = Mount(
+        "/",
+        PhonePage(directory=_PAGE, html=True),
+        middleware=[Middleware(OwnSite, allowed=state.options.allowed_hosts)],
+    )
+    app = Starlette(
+        routes=[*api_routes(state), *control_routes(state), page],
+        lifespan=lifespan,
+        exception_handlers={ApiError: _say_error, HTTPException: _say_http_error, Exception: _say_crash},
+    )
+    app.state.sandbox = state
+    return app
+
+
+async def _say_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ApiError)  # noqa: S101 (registered for it)
+    return JSONResponse({"code": error.status, "message": error.message}, error.status)
+
+
+async def _say_http_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    return JSONResponse({"code": error.status_code, "message": error.detail}, error.status_code, error.headers)
+
+
+async def _say_crash(_: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"code": 500, "message": f"The sandbox itself failed: {type(error).__name__}: {error}"}, 500)
 
 
 class _Server(uvicorn.Server):

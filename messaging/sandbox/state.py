@@ -13,13 +13,10 @@ from messaging.sandbox.contacts import ContactBook
 from messaging.sandbox.content import SendBody
 from messaging.sandbox.conversations import Conversations
 from messaging.sandbox.errors import Invalid
-from messaging.sandbox.faults import Faults
-from messaging.sandbox.feed import Feed
+from messaging.sandbox.faults import Faults, RateLimiter
 from messaging.sandbox.fields import ContactFields
 from messaging.sandbox.media import MediaStore, kind_of
 from messaging.sandbox.messages import MessageLog
-from messaging.sandbox.options import SandboxOptions
-from messaging.sandbox.ratelimit import RateLimiter
 from messaging.sandbox.records import (
     Comment,
     Contact,
@@ -32,7 +29,8 @@ from messaging.sandbox.records import (
     WebhookTarget,
     WorkspaceSettings,
 )
-from messaging.sandbox.storage import Storage
+from messaging.sandbox.server import SandboxOptions
+from messaging.sandbox.storage import Feed, Storage
 from messaging.sandbox.webhooks import RetryRule, Webhooks
 from messaging.sandbox.workspace import Workspace
 

@@ -15,10 +15,10 @@ import httpx
 
 from messaging.sandbox.errors import Invalid, NotFound
 from messaging.sandbox.faults import Faults
-from messaging.sandbox.feed import Feed
-from messaging.sandbox.options import Clock
-from messaging.sandbox.outgoing import open_client
+from messaging.sandbox.media import open_client
 from messaging.sandbox.records import EVENT_TYPES, Attempt, Delivery, WebhookTarget
+from messaging.sandbox.server import Clock
+from messaging.sandbox.storage import Feed
 from messaging.sandbox.wire import Json
 
 MOST_TARGETS = 35

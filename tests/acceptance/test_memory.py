@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from agent.ledger import summaries
+from agent.ledger import memory
 from agent.ledger.database import SqliteDatabase
 from messaging.types import ContactKey
 from tests.acceptance.stub_model import Answer, Asked
@@ -28,11 +28,11 @@ async def _chat(here: World, texts: list[str], after: int = 0) -> None:
         await here.texts(budi, count=n)
 
 
-async def _summary(here: World) -> summaries.Summary | None:
+async def _summary(here: World) -> memory.Summary | None:
     database = SqliteDatabase(here.folder / ".balas" / "balas.db")
     try:
         key = ContactKey("aelyst", str(here.sandbox.phone("+6281234567802").id))
-        return await database.read(lambda connection: summaries.load(connection, key))
+        return await database.read(lambda connection: memory.load(connection, key))
     finally:
         await database.aclose()
 

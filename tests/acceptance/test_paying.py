@@ -5,8 +5,8 @@ from pathlib import Path
 import httpx
 
 from actions.qris import parse, with_amount
-from actions.qris.gateways.simulator import Keys, simulator
-from actions.qris.image import read_image
+from actions.qris.picture import read_image
+from actions.qris.simulator import Keys, simulator
 from messaging.sandbox.records import Contact, Message
 from tests.acceptance.world import World, world
 from tests.qris.codes import STATIC

@@ -23,7 +23,7 @@ from actions.action import (
     SetLifecycle,
     UpdateContact,
 )
-from actions.builtin.files import is_inside, sendable
+from actions.builtin.actions import is_inside, sendable
 from actions.errors import MissingAction, NameTaken
 from actions.redaction import Redactor
 from actions.settings import ActionList

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from actions.errors import ForbiddenHeader, ForbiddenTarget, ResponseTooLarge, ResponseTooSlow, WrongContentType
 from actions.guard import PrivateHosts, check_host, guarded_client, is_public
-from actions.guard.body import BoundedBody
+from actions.guard.transport import BoundedBody
 from tests.actions.conftest import TLS, Reply, Shop
 
 DATA = Path(__file__).parents[1] / "data" / "actions" / "ssrf.txt"

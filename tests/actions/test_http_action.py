@@ -16,7 +16,7 @@ from actions.action import Outcome
 from actions.arguments import Arguments, Values
 from actions.http.action import HttpAction
 from actions.http.build import BadValueError, build
-from actions.http.retry import wait_before
+from actions.http.response import wait_before
 from actions.http.settings import Request
 from actions.parameters import Parameter
 from actions.redaction import Redactor

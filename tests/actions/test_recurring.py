@@ -4,7 +4,7 @@ import pytest
 
 from actions.claims import unproven
 from actions.reminders.actions import ONCE
-from actions.reminders.recurring import asks_for_many
+from actions.reminders.wording import asks_for_many
 from tests.actions.test_reminders import Book, remind, said_by
 from tests.actions.test_reminders import action as reminder_action
 

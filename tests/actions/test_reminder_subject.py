@@ -2,7 +2,7 @@
 
 import pytest
 
-from actions.reminders.subject import subject
+from actions.reminders.wording import subject
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from actions.action import CancelFollowUp, Context, Outcome, ScheduleFollowUp
-from actions.reminders.actions import CancelReminder, ListReminders, Remind, choose
-from actions.reminders.book import Reminder
-from actions.reminders.moments import in_words, zone_of
+from actions.reminders.actions import CancelReminder, ListReminders, Remind, Reminder, choose
+from actions.reminders.wording import in_words, zone_of
 from tests.actions.conftest import NOW, context
 
 JAKARTA = ZoneInfo("Asia/Jakarta")

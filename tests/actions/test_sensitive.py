@@ -2,7 +2,7 @@
 
 import pytest
 
-from actions.sensitive import secret_in
+from actions.redaction import secret_in
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.broadcasts.csvfile import read_csv
+from agent.broadcasts.audience import read_csv
 from agent.errors import InputError
 
 

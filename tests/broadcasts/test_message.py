@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agent.broadcasts.audience import unseen
-from agent.broadcasts.message import Message, Occasion, compose, template_words
+from agent.broadcasts.compose import Message, Occasion, compose, template_words
 from agent.broadcasts.settings import BroadcastSettings
 from agent.delivery.window import Skip
 from agent.ledger.contacts import ContactState

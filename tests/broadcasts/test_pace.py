@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from agent.broadcasts.pace import BUSY, IDLE, MOST, mended, pace
+from agent.broadcasts.feeder import BUSY, IDLE, MOST, mended, pace
 from agent.broadcasts.settings import BroadcastSettings
 
 NOW = datetime(2026, 12, 1, 3, tzinfo=UTC)

@@ -4,12 +4,11 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
-from agent.broadcasts.load import load
 from agent.broadcasts.reference import BROADCAST
-from agent.broadcasts.settings import BroadcastSettings, fill_row
-from agent.config._models import alternatives, is_model
+from agent.broadcasts.settings import BroadcastSettings, fill_row, load
 from agent.config.errors import ConfigErrors
 from agent.config.reference import page
+from agent.config.schema import alternatives, is_model
 from agent.errors import InputError
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "broadcast-yaml.md"

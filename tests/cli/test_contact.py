@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection
 
 from agent.cli.frame import run
-from agent.ledger import contacts, facts, history, migrate, turns
+from agent.ledger import contacts, history, memory, migrate, turns
 from agent.ledger.database import SqliteDatabase
 from agent.ledger.history import Line
 from agent.ledger.inbound import accept
@@ -36,7 +36,7 @@ async def _fill(folder: Path) -> None:
         assert isinstance(claim, turns.Claim)
         lines = (Line("contact", "alamat saya Jl. Braga 1", NOW, turn=claim.turn),)
         turns.commit(connection, claim, "me", Result("answered", lines=lines), NOW)
-        facts.learn(connection, BUDI, {"address": "Jl. Braga 1"}, claim.turn, NOW)
+        memory.learn(connection, BUDI, {"address": "Jl. Braga 1"}, claim.turn, NOW)
         contacts.remember(connection, contact(email="budi@contoh.id", tags=("vip",)))
         history.append(connection, BUDI, [Line("agent", "Baik, dicatat", NOW)])
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli.commands import GROUPS, available, find
-from agent.cli.failures import explain
-from agent.cli.frame import help_text, run
+from agent.cli.frame import explain, help_text, run
 from agent.errors import BalasError, InputError, OutsideError, UsageError
 
 BALAS = (sys.executable, "-m", "agent")
@@ -74,7 +73,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 def test_commands_that_only_look_into_the_ledger_load_no_model() -> None:
     code = (
-        "import sys\nimport agent.app\nimport agent.wings\nimport agent.cli.ledger\nimport agent.cli.broadcast\n"
+        "import sys\nimport agent.app\nimport agent.assembly\nimport agent.cli.ledger\nimport agent.cli.broadcast\n"
         "print('heavy:', sorted({'langchain', 'langchain_core', 'openai', 'chromadb', 'onnxruntime'} & set(sys.modules)))\n"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -7,7 +7,7 @@ import pytest
 import structlog
 
 from agent.config import loads
-from agent.config.secrets import secret_values
+from agent.config.environment import secret_values
 from agent.logging import configure, hide
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from agent.config.facts import check_facts, check_mentioned_facts, fill
 from agent.config.load import examine_text
-from agent.turn.passages import escape
+from agent.config.texts import check_facts, check_mentioned_facts, fill
+from agent.turn.retrieval import escape
 from messaging.types import Contact, ContactKey
 
 SARI = Contact(

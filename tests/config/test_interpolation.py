@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.config import loads
-from agent.config.interpolation import expand, has_references
+from agent.config.environment import expand, has_references
 
 ENVIRONMENT = {"A": "one", "EMPTY": "", "BRACE": "${A}", "PORT": "9000"}
 MINIMAL = "name: Melati\ninstructions: Jawab singkat.\n"

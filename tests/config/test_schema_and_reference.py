@@ -9,9 +9,8 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 
 from agent.config import AgentConfig
-from agent.config._models import alternatives, is_model
 from agent.config.reference import page
-from agent.config.schema import json_schema
+from agent.config.schema import alternatives, is_model, json_schema
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "tests" / "data" / "config" / "agent.example.yaml"

@@ -1,5 +1,5 @@
 from agent.config import loads
-from agent.config.secrets import secret_values
+from agent.config.environment import secret_values
 
 MINIMAL = "name: A\ninstructions: B\n"
 

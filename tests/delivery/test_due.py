@@ -9,7 +9,7 @@ import pytest
 
 from agent.config.conversation import ConversationSettings
 from agent.config.followups import FollowUpSettings
-from agent.delivery.due import End, Facts, Send, Wait, judge
+from agent.delivery.followups import End, Facts, Send, Wait, judge
 from agent.delivery.window import WINDOW
 from agent.ledger.contacts import ContactState
 from agent.ledger.followups import FollowUp

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent.delivery.traces import is_ours, says_the_same
+from agent.delivery.matching import is_ours, says_the_same
 from messaging.types import CustomPayload, Email, File, Outbound, PlatformMessage, QuickReplies, Template, Text
 
 NOW = datetime(2026, 11, 21, 5, tzinfo=UTC)

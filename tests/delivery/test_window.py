@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from actions.action import Comment
-from agent.config.templates import TemplateSettings
+from agent.config.texts import TemplateSettings
 from agent.delivery.window import Obstacle, Skip, Wording, closes, decide, obstacle
 from agent.ledger.codec import Deliverable
 from agent.ledger.contacts import ContactState

@@ -11,7 +11,7 @@ from agent.engine.embedded import EmbeddedEngine
 from agent.engine.engine import NEAR
 from agent.ledger import contacts, migrate
 from agent.ledger.database import SqliteDatabase
-from agent.ledger.schema import contact
+from agent.ledger.tables import contact
 from messaging.types import ContactKey
 
 BUDI, SARI = ContactKey("aelyst", "1"), ContactKey("aelyst", "2")

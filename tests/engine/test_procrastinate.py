@@ -11,8 +11,8 @@ import pytest
 
 from agent.engine.procrastinate import ProcrastinateEngine
 from agent.ledger import migrate
-from agent.ledger.answers import ANSWER
 from agent.ledger.database import PostgresDatabase
+from agent.ledger.postgres import ANSWER
 from messaging.types import ContactKey
 from tests.postgres import Postgres
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from agent.broadcasts.load import BroadcastFile
-from agent.broadcasts.load import load as load_broadcast
-from agent.broadcasts.prepare import Prepared, prepare
-from agent.broadcasts.show import planned
+from agent.broadcasts.plan import Prepared, prepare
+from agent.broadcasts.report import planned
+from agent.broadcasts.settings import BroadcastFile
+from agent.broadcasts.settings import load as load_broadcast
 from agent.config import loads
 from agent.errors import InputError
 from agent.ledger import migrate
@@ -37,7 +37,7 @@ async def ready(file: BroadcastFile, folder: Path) -> Prepared:
 async def test_more_people_than_one_broadcast_holds_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.broadcasts.prepare.MOST_RECIPIENTS", 4)
+    monkeypatch.setattr("agent.broadcasts.plan.MOST_RECIPIENTS", 4)
     with pytest.raises(InputError, match="5 recipients are more than 4; split it"):
         await ready(load_broadcast(SAMPLE, environment={}), tmp_path)
 

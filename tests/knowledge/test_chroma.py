@@ -18,9 +18,9 @@ from agent.ledger import migrate
 from agent.ledger.database import open_database
 from agent.ledger.knowledge import SqlKnowledgeStore
 from knowledge import Knowledge, KnowledgeSettings
-from knowledge.chroma import ChromaIndex, Entry, Lock
-from knowledge.embeddings import HashedGrams
 from knowledge.errors import ChromaError, IndexLocked
+from knowledge.index.chroma import ChromaIndex, Entry, Lock
+from knowledge.index.embeddings import HashedGrams
 from knowledge.settings import ChromaSettings
 from knowledge.store import KnowledgeStore, MemoryStore
 from tests.knowledge.conftest import OpenKnowledge
@@ -28,7 +28,7 @@ from tests.knowledge.conftest import OpenKnowledge
 HOLD = """
 import sys, time
 from pathlib import Path
-from knowledge.chroma import Lock
+from knowledge.index.chroma import Lock
 
 lock = Lock(Path(sys.argv[1]))
 print("held", flush=True)
@@ -213,7 +213,7 @@ def end_the_process_that_opens_it(folder: Path) -> None:
 OPEN = """
 import sys
 from pathlib import Path
-from knowledge.chroma import ChromaIndex
+from knowledge.index.chroma import ChromaIndex
 from knowledge.settings import ChromaSettings
 
 chroma = ChromaIndex(ChromaSettings(), Path(sys.argv[1]), sys.argv[2], "hashed-384")

@@ -14,7 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from knowledge import Knowledge, KnowledgeSettings, MemoryStore, chroma, dense
+from knowledge import Knowledge, KnowledgeSettings, MemoryStore
+from knowledge.index import chroma, dense
 from tests.knowledge.conftest import OpenKnowledge
 from tests.knowledge.test_embeddings import EmbeddingServer
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from agent.assembly import open_ledger
 from agent.cli.frame import run
-from agent.clock import now
 from agent.config import load
 from agent.ledger.knowledge import note_gap
-from agent.wings import open_ledger
+from settings.clock import now
 from tests.knowledge.documents import pdf
 
 FAQ = "# Toko\n\n## Jam buka?\n\nPukul 08.17 sampai 21.00.\n\n## Ongkir?\n\nLima belas ribu ke Bandung.\n"

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from knowledge import dense
-from knowledge.embeddings import HashedGrams
 from knowledge.errors import EmbeddingError
-from knowledge.onnx import OnnxModel
+from knowledge.index import dense
+from knowledge.index.embeddings import HashedGrams, OnnxModel
 from knowledge.store import MemoryStore
 from tests.knowledge.conftest import OpenKnowledge
 

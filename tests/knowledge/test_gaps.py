@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from knowledge.documents.passage import Passage
 from knowledge.errors import NoPlace
 from knowledge.gaps import clustered, with_aliases, without_private
-from knowledge.passage import Passage
 from knowledge.store import Gap, MemoryStore
 from tests.knowledge.conftest import OpenKnowledge
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from agent.cli.frame import run
-from knowledge.inspection import inspect
 from knowledge.settings import KnowledgeSettings
+from knowledge.sync.files import inspect
 from tests.knowledge.documents import line, locked, pdf
 
 

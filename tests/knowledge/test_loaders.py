@@ -5,10 +5,10 @@ from datetime import date
 
 import pytest
 
+from knowledge.documents.loading import kind_of, load
+from knowledge.documents.passage import Passage
+from knowledge.documents.splitter import split
 from knowledge.errors import Unreadable
-from knowledge.loaders import kind_of, load
-from knowledge.passage import Passage
-from knowledge.splitter import split
 from tests.knowledge.documents import docx, grid, line, locked, pdf, xlsx
 
 

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from knowledge.keywords import KeywordIndex, Record
+from knowledge.documents.passage import Document, Passage
+from knowledge.index.keywords import KeywordIndex, Record
+from knowledge.index.repair import Repair
+from knowledge.index.words import grams, words
 from knowledge.library import Library, top
-from knowledge.passage import Document, Passage
-from knowledge.repair import Repair
-from knowledge.words import grams, words
 
 SHOP = {
     "jam": ("Jam buka", "Kedai buka setiap hari pukul 08.00 sampai 21.00. Hari Minggu mulai pukul 10.00."),

@@ -5,9 +5,8 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knowledge.loaders import markdown, plain
-from knowledge.sentences import count_words, sentences
-from knowledge.splitter import ENOUGH, FULL, split
+from knowledge.documents import markdown, plain
+from knowledge.documents.splitter import ENOUGH, FULL, count_words, sentences, split
 
 WORD = st.sampled_from(
     "kopi susu senja buka jam delapan pagi kirim ke Bandung harga 25.000 Jl. Merdeka No. 5 kami".split()

@@ -7,9 +7,9 @@ import pytest
 
 from agent.ledger.database import Database
 from agent.ledger.knowledge import SqlKnowledgeStore, note_gap
+from knowledge.documents.loading import load
+from knowledge.documents.passage import Document, Passage, SourceState
 from knowledge.errors import GapNotFound
-from knowledge.loaders import load
-from knowledge.passage import Document, Passage, SourceState
 from knowledge.store import Gap, KnowledgeStore, MemoryStore
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 import gzip
 
-from knowledge.web import same_site
+from knowledge.sync.web import same_site
 from tests.knowledge.conftest import Clock, OpenKnowledge
 from tests.knowledge.site import Site
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from agent.ledger import broadcast_reports, broadcasts, contacts, forgetting, history, outbound
+from agent.ledger import broadcasts, contacts, erasure, history, outbound, reports
 from agent.ledger.broadcasts import CLAIM, Addressed, Broadcast, Recipient
 from agent.ledger.database import Database
 from messaging.types import Channel, Contact, ContactKey, Text
@@ -41,7 +41,7 @@ async def queue(database: Database, recipient: Recipient, contact: ContactKey) -
 
 
 async def counts(database: Database) -> dict[str, Any]:
-    return dict(await database.read(lambda connection: broadcast_reports.counts(connection, "promo")))
+    return dict(await database.read(lambda connection: reports.counts(connection, "promo")))
 
 
 async def test_recording_again_adds_the_new_ones_only(database: Database) -> None:
@@ -89,7 +89,7 @@ async def test_a_contact_with_two_addresses_gets_it_once(database: Database) -> 
     assert not await queue(database, first, key(1)), "taken twice"
     assert await queue(database, third, key(3))
     assert await counts(database) == {"waiting": 0, "sending": 2, "sent": 0, "skipped": 1, "failed": 0}
-    (reason,) = await database.read(lambda connection: broadcast_reports.reasons(connection, "promo"))
+    (reason,) = await database.read(lambda connection: reports.reasons(connection, "promo"))
     assert (reason.state, reason.reason, reason.count) == ("skipped", "the same contact as line 2", 1)
 
 
@@ -107,7 +107,7 @@ async def test_the_report_follows_the_outbox_and_what_was_sent_joins_the_history
 
     await database.write(deliver)
     assert await counts(database) == {"waiting": 0, "sending": 0, "sent": 1, "skipped": 1, "failed": 1}
-    outcomes = await database.read(lambda connection: broadcast_reports.outcomes(connection, "promo"))
+    outcomes = await database.read(lambda connection: reports.outcomes(connection, "promo"))
     assert [(each.line, each.contact, each.state, each.reason, each.message) for each in outcomes] == [
         (2, "1", "sent", None, "m1"),
         (3, "2", "skipped", "the contact opted out", None),
@@ -165,7 +165,7 @@ async def test_who_is_forgotten_is_forgotten_under_every_address_they_were_given
     await recorded(database, [*THREE, Addressed("email:sari@example.com", 9, {"nama": "Sari"})])
     *_, by_email = await take(database, 4)
     await queue(database, by_email, key(1))  # the platform knows this address; the ledger only what webhooks told
-    await database.write(lambda connection: forgetting.forget(connection, key(1), NOW))
+    await database.write(lambda connection: erasure.forget(connection, key(1), NOW))
     left = await database.read(lambda connection: broadcasts.addresses(connection, "promo"))
     assert left == {each.address for each in THREE}
 

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, text
 from agent.ledger import migrate
 from agent.ledger.database import Database, PostgresDatabase, SqliteDatabase
 from agent.ledger.errors import LedgerLocked, LedgerUnavailable
-from agent.ledger.lockfile import LockFile
-from agent.ledger.schema import media
+from agent.ledger.sqlite import LockFile
+from agent.ledger.tables import media
 from tests.ledger.messages import NOW
 
 

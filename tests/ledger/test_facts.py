@@ -2,10 +2,10 @@
 
 from sqlalchemy import Connection, select
 
-from agent.ledger import facts, history
+from agent.ledger import history, memory
 from agent.ledger.database import Database
 from agent.ledger.history import Line
-from agent.ledger.schema import message as messages
+from agent.ledger.tables import message as messages
 from tests.ledger.messages import BUDI, NOW
 
 
@@ -15,9 +15,9 @@ async def test_a_fact_names_its_message_and_a_newer_one_takes_its_place(database
         history.append(connection, BUDI, [Line("contact", text, NOW) for text in said])
         history.append(connection, BUDI, [Line("agent", "Baik, Jl. Dago 5 ya", NOW)])
         numbers = list(connection.execute(select(messages.c.n).order_by(messages.c.n)).scalars())
-        facts.learn(connection, BUDI, {"name": "Budi", "address": "jl braga 1"}, "t1", NOW)
-        facts.learn(connection, BUDI, {"address": "Jl. Dago 5"}, "t2", NOW)
-        found = {fact.key: fact for fact in facts.of_contact(connection, BUDI)}
+        memory.learn(connection, BUDI, {"name": "Budi", "address": "jl braga 1"}, "t1", NOW)
+        memory.learn(connection, BUDI, {"address": "Jl. Dago 5"}, "t2", NOW)
+        found = {fact.key: fact for fact in memory.of_contact(connection, BUDI)}
         assert (found["name"].value, found["name"].message, found["name"].turn) == ("Budi", numbers[0], "t1")
         assert (found["address"].value, found["address"].message) == ("Jl. Dago 5", numbers[2])
 

@@ -6,29 +6,16 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, func, select, text
 
-import agent.ledger.payment_schema  # noqa: F401 - adds its tables to the metadata
+import agent.ledger.tables  # noqa: F401 - adds its tables to the metadata
 from actions.action import SendPayment
-from agent.ledger import (
-    contacts,
-    facts,
-    forgetting,
-    history,
-    outbound,
-    payments,
-    steps,
-    summaries,
-    turns,
-)
-from agent.ledger.broadcast_schema import recipient
+from agent.ledger import contacts, erasure, history, memory, outbound, payments, steps, turns
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.database import Database, PostgresDatabase, SqliteDatabase
 from agent.ledger.followups import FollowUp
 from agent.ledger.history import Line
 from agent.ledger.inbound import accept
-from agent.ledger.knowledge_schema import gap
 from agent.ledger.media import Media
-from agent.ledger.payment_schema import payment
-from agent.ledger.schema import metadata
+from agent.ledger.tables import gap, metadata, payment, recipient
 from agent.ledger.turns import Result
 from knowledge.gaps import without_private
 from messaging.types import ContactKey, File, Text
@@ -57,9 +44,9 @@ def _everything(connection: Connection, key: ContactKey = BUDI, first: int = 1) 
         confirmation=Confirmation("cancel", {"address": SECRET}, SECRET, claim.turn, NOW + timedelta(hours=1)),
     )
     turns.commit(connection, claim, "me", result, NOW)
-    facts.learn(connection, key, {"address": SECRET}, claim.turn, NOW)
+    memory.learn(connection, key, {"address": SECRET}, claim.turn, NOW)
     history.append(connection, key, [Line("contact", f"baris {n}", NOW) for n in range(4)])
-    assert summaries.begin(connection, key, 4, NOW) is not None
+    assert memory.begin(connection, key, 4, NOW) is not None
     due = SendPayment("payload", 50_000, f"REF{first}", "Kopi Senja", None, None, "static")
     payments.open_payment(connection, key, f"pay{first}", due, NOW)
     place = {
@@ -83,20 +70,20 @@ def _rows(connection: Connection) -> dict[str, int]:
 
 
 def test_every_table_is_erased_made_nobodys_or_known_to_hold_nothing_of_anybody() -> None:
-    known = {table.name for table in (*forgetting.ERASED, *forgetting.ANONYMISED)} | forgetting.IMPERSONAL
+    known = {table.name for table in (*erasure.ERASED, *erasure.ANONYMISED)} | erasure.IMPERSONAL
     assert set(metadata.tables) == known
     for table in metadata.tables.values():
-        assert not (table.name in forgetting.IMPERSONAL and {"contact", "recipient"} & set(table.columns.keys()))
+        assert not (table.name in erasure.IMPERSONAL and {"contact", "recipient"} & set(table.columns.keys()))
 
 
 async def test_nothing_of_a_contact_stays_in_any_table(database: Database) -> None:
     before = await database.write(_rows)
     await database.write(_everything)
     filled = await database.read(_rows)
-    assert all(filled[table.name] > before[table.name] for table in (*forgetting.ERASED, *forgetting.ANONYMISED))
-    erased = await database.write(lambda connection: forgetting.forget(connection, BUDI, NOW))
+    assert all(filled[table.name] > before[table.name] for table in (*erasure.ERASED, *erasure.ANONYMISED))
+    erased = await database.write(lambda connection: erasure.forget(connection, BUDI, NOW))
     assert erased.obstacle is None
-    assert set(erased.rows) == {table.name for table in (*forgetting.ERASED, *forgetting.ANONYMISED)}
+    assert set(erased.rows) == {table.name for table in (*erasure.ERASED, *erasure.ANONYMISED)}
     after = await database.read(_rows)
     assert {name for name in after if after[name] != before[name]} == {"payment", "forgotten"}
 
@@ -104,9 +91,9 @@ async def test_nothing_of_a_contact_stays_in_any_table(database: Database) -> No
 async def test_payments_stay_for_the_books_without_whose_they_were(database: Database) -> None:
     def work(connection: Connection) -> None:
         _everything(connection)
-        forgetting.forget(connection, BUDI, NOW)
+        erasure.forget(connection, BUDI, NOW)
         row = connection.execute(select(payment)).one()
-        assert (row.contact, row.amount, row.reference) == (forgetting.NOBODY, 50_000, "REF1")
+        assert (row.contact, row.amount, row.reference) == (erasure.NOBODY, 50_000, "REF1")
         payments.mark_paid(connection, "pay1", "kasir", NOW)
         assert connection.execute(select(func.count()).select_from(metadata.tables["outbound"])).scalar() == 0
 
@@ -119,7 +106,7 @@ async def test_nobody_else_is_forgotten(database: Database) -> None:
         alone = _rows(connection)
         connection.execute(gap.delete())  # the question of both is the same
         _everything(connection, BUDI, first=2)
-        forgetting.forget(connection, BUDI, NOW)
+        erasure.forget(connection, BUDI, NOW)
         return alone, _rows(connection)
 
     alone, after = await database.write(work)
@@ -135,7 +122,7 @@ async def test_a_webhook_of_before_is_known_and_not_answered_again(database: Dat
         claim = turns.claim(connection, BUDI, "me", NOW, timedelta(seconds=30))
         assert isinstance(claim, turns.Claim)
         turns.commit(connection, claim, "me", Result("held"), NOW)
-        assert forgetting.forget(connection, BUDI, NOW).obstacle is None
+        assert erasure.forget(connection, BUDI, NOW).obstacle is None
         assert accept(connection, message(1), NOW, RULES).duplicate
         assert accept(connection, sent(50, by_human=True), NOW, RULES).duplicate
         assert contacts.load(connection, BUDI) is None
@@ -155,7 +142,7 @@ async def test_what_is_under_way_is_finished_first(database: Database, under_way
                 turns.commit(connection, claim, "me", Result("answered", contents=(Text("ya"),)), NOW)
                 outbound.mark_sending(connection, f"{claim.turn}/0", "me")
         before = _rows(connection)
-        obstacle = forgetting.forget(connection, BUDI, NOW).obstacle
+        obstacle = erasure.forget(connection, BUDI, NOW).obstacle
         assert obstacle is not None
         assert _rows(connection) == before
 
@@ -165,7 +152,7 @@ async def test_what_is_under_way_is_finished_first(database: Database, under_way
 async def test_the_file_holds_no_trace_of_what_was_erased(sqlite: SqliteDatabase) -> None:
     await sqlite.write(_everything)
     assert SECRET.encode() in _bytes(sqlite)
-    await sqlite.write(lambda connection: forgetting.forget(connection, BUDI, NOW))
+    await sqlite.write(lambda connection: erasure.forget(connection, BUDI, NOW))
     assert await asyncio.to_thread(sqlite.drop_log)
     assert SECRET.encode() not in _bytes(sqlite)
 
@@ -182,7 +169,7 @@ async def test_waiting_wake_ups_are_dropped(postgres: PostgresDatabase) -> None:
         for key in (BUDI, SARI):
             job = text("INSERT INTO procrastinate_jobs (task_name, queue_name, lock) VALUES ('t', 'contacts', :lock)")
             connection.execute(job, {"lock": str(key)})
-        forgetting.forget(connection, BUDI, NOW)
+        erasure.forget(connection, BUDI, NOW)
         return list(connection.execute(text("SELECT lock FROM procrastinate_jobs")).scalars())
 
     assert await postgres.write(work) == [str(SARI)]

@@ -2,11 +2,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from agent.ledger import contacts, giveback, history, inbound, takeover, turns
+from agent.ledger import contacts, history, human, inbound, turns
+from agent.ledger.clock_repair import mend
 from agent.ledger.database import Database
 from agent.ledger.history import Line
 from agent.ledger.inbound import Rules
-from agent.ledger.setback import mend
 from agent.ledger.turns import Claim, Result
 from messaging.types import AssigneeChanged, ConversationClosed
 from tests.ledger.messages import BUDI, NOW, RULES, contact, message, quiet, sent
@@ -15,7 +15,7 @@ LEASE = timedelta(seconds=30)
 
 
 async def _hold(
-    database: Database, number: int, at: datetime = NOW, reason: str = f"{takeover.HUMAN}answers (Rina)"
+    database: Database, number: int, at: datetime = NOW, reason: str = f"{human.HUMAN}answers (Rina)"
 ) -> None:
     """A message of the customer that a turn has left to a human."""
 
@@ -31,7 +31,7 @@ async def _hold(
 
 
 async def _give_back(database: Database, at: datetime) -> datetime | None:
-    return await database.write(lambda connection: giveback.give_back(connection, BUDI, at))
+    return await database.write(lambda connection: human.give_back(connection, BUDI, at))
 
 
 async def _waiting(database: Database) -> list[str]:
@@ -45,11 +45,11 @@ async def test_what_came_after_the_last_word_waits_again(database: Database) -> 
     await _hold(database, 2, NOW + timedelta(seconds=2))
     await _hold(database, 3, NOW + timedelta(seconds=3))
     at = NOW + timedelta(minutes=1)
-    assert await _give_back(database, at) == at + giveback.GRACE
+    assert await _give_back(database, at) == at + human.GRACE
     assert await _waiting(database) == ["m2", "m3"]
     early = await database.write(lambda c: turns.claim(c, BUDI, "me", at, LEASE, quiet))
-    assert early == at + giveback.GRACE, "not before its time"
-    claim = await database.write(lambda c: turns.claim(c, BUDI, "me", at + giveback.GRACE, LEASE, quiet))
+    assert early == at + human.GRACE, "not before its time"
+    claim = await database.write(lambda c: turns.claim(c, BUDI, "me", at + human.GRACE, LEASE, quiet))
     assert isinstance(claim, Claim)
     assert claim.given_back
     assert claim.received_at == (NOW + timedelta(seconds=2), NOW + timedelta(seconds=3))
@@ -83,7 +83,7 @@ async def test_what_was_not_left_to_a_human_stays_as_it_is(database: Database, r
 
 async def test_an_old_message_is_only_known(database: Database) -> None:
     await _hold(database, 1)
-    assert await _give_back(database, NOW + giveback.STILL_EXPECTED) is None
+    assert await _give_back(database, NOW + human.STILL_EXPECTED) is None
     assert await _waiting(database) == []
 
 
@@ -96,7 +96,7 @@ async def test_what_came_before_a_closing_is_over(database: Database) -> None:
 async def test_a_closing_after_the_giving_back_ends_it(database: Database) -> None:
     await _hold(database, 1)
     accepted = await database.write(lambda c: inbound.accept(c, AssigneeChanged(contact()), NOW, RULES))
-    assert accepted.wake_at == NOW + giveback.GRACE
+    assert accepted.wake_at == NOW + human.GRACE
     await database.write(lambda c: inbound.accept(c, message(2), NOW + timedelta(seconds=1), RULES))
     await database.write(lambda c: inbound.accept(c, ConversationClosed(contact()), NOW + timedelta(seconds=2), RULES))
     assert await _waiting(database) == ["m2"], "what is new is answered as always"

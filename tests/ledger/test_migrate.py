@@ -5,7 +5,7 @@ from alembic.migration import MigrationContext
 
 from agent.ledger import migrate
 from agent.ledger.database import PostgresDatabase, SqliteDatabase
-from agent.ledger.schema import metadata
+from agent.ledger.tables import metadata
 from tests.postgres import Postgres
 
 

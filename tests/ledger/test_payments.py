@@ -11,13 +11,13 @@ from sqlalchemy import select
 
 from actions.action import Comment, Context, SendPayment
 from actions.qris import with_amount
-from actions.qris.check import CLAIMS, CheckPayment
+from actions.qris.actions import CLAIMS, CheckPayment
 from actions.qris.errors import GatewayRefused, GatewayUnavailable, NotificationForged
 from actions.qris.gateways.gateway import Event
 from agent.ledger import contacts, history, payments
 from agent.ledger.codec import unpack
 from agent.ledger.payments import LedgerPaymentBook, Settled
-from agent.ledger.schema import outbound as table
+from agent.ledger.tables import outbound as table
 from agent.payments import end_overdue, receive
 from messaging.types import Contact, ContactKey, Text
 from tests.qris.codes import STATIC

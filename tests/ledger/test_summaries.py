@@ -4,12 +4,12 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, select
 
-from agent.ledger import contacts, history, steps, summaries, turns
+from agent.ledger import contacts, history, memory, steps, turns
 from agent.ledger.database import Database
 from agent.ledger.history import Line
 from agent.ledger.inbound import accept
-from agent.ledger.schema import turn
-from agent.ledger.summaries import Portion
+from agent.ledger.memory import Portion
+from agent.ledger.tables import turn
 from agent.ledger.turns import Result
 from tests.ledger.messages import BUDI, NOW, RULES, contact, message
 
@@ -31,14 +31,14 @@ def _answered_turn(connection: Connection) -> str:
 
 
 def _finish(connection: Connection, portion: Portion, text: str) -> bool:
-    return summaries.finish(connection, portion, text, model="m", tokens=7, cost=0.25, started_at=NOW, now=NOW)
+    return memory.finish(connection, portion, text, model="m", tokens=7, cost=0.25, started_at=NOW, now=NOW)
 
 
 async def test_nothing_is_summarised_while_the_model_sees_everything(database: Database) -> None:
     def work(connection: Connection) -> Portion | None:
         _answered_turn(connection)
         _talk(connection, WINDOW)
-        return summaries.begin(connection, BUDI, WINDOW, NOW)
+        return memory.begin(connection, BUDI, WINDOW, NOW)
 
     assert await database.write(work) is None
 
@@ -47,14 +47,14 @@ async def test_what_falls_out_of_the_window_is_taken_in_large_steps(database: Da
     def work(connection: Connection) -> None:
         _answered_turn(connection)
         _talk(connection, WINDOW + 1)
-        portion = summaries.begin(connection, BUDI, WINDOW, NOW)
+        portion = memory.begin(connection, BUDI, WINDOW, NOW)
         assert portion is not None
         assert [line.text for line in portion.lines] == [f"line {n}" for n in range(1, 7)]
         assert _finish(connection, portion, "first")
         _talk(connection, 5)
-        assert summaries.begin(connection, BUDI, WINDOW, NOW) is None
+        assert memory.begin(connection, BUDI, WINDOW, NOW) is None
         _talk(connection, 1)
-        portion = summaries.begin(connection, BUDI, WINDOW, NOW)
+        portion = memory.begin(connection, BUDI, WINDOW, NOW)
         assert portion is not None
         assert (portion.before, len(portion.lines)) == ("first", 6)
 
@@ -65,18 +65,18 @@ async def test_a_step_that_was_taken_on_is_not_paid_twice_and_the_next_one_cover
     def work(connection: Connection) -> None:
         _answered_turn(connection)
         _talk(connection, WINDOW + 1)
-        lost = summaries.begin(connection, BUDI, WINDOW, NOW)  # whoever took it on is killed now
+        lost = memory.begin(connection, BUDI, WINDOW, NOW)  # whoever took it on is killed now
         assert lost is not None
-        assert summaries.begin(connection, BUDI, WINDOW, NOW) is None
-        assert summaries.load(connection, BUDI) is None
+        assert memory.begin(connection, BUDI, WINDOW, NOW) is None
+        assert memory.load(connection, BUDI) is None
         _talk(connection, 6)
-        later = summaries.begin(connection, BUDI, WINDOW, NOW)
+        later = memory.begin(connection, BUDI, WINDOW, NOW)
         assert later is not None
         assert later.lines[0].text == "line 1"
         assert later.upto > lost.upto
         assert not _finish(connection, lost, "too late")
         assert _finish(connection, later, "all of it")
-        found = summaries.load(connection, BUDI)
+        found = memory.load(connection, BUDI)
         assert found is not None
         assert found.text == "all of it"
 
@@ -87,10 +87,10 @@ async def test_a_step_that_no_model_answered_is_taken_on_again(database: Databas
     def work(connection: Connection) -> None:
         _answered_turn(connection)
         _talk(connection, WINDOW + 1)
-        first = summaries.begin(connection, BUDI, WINDOW, NOW)
+        first = memory.begin(connection, BUDI, WINDOW, NOW)
         assert first is not None
-        summaries.give_up(connection, first)
-        again = summaries.begin(connection, BUDI, WINDOW, NOW)
+        memory.give_up(connection, first)
+        again = memory.begin(connection, BUDI, WINDOW, NOW)
         assert again is not None
         assert again.lines == first.lines
 
@@ -101,7 +101,7 @@ async def test_the_cost_is_on_the_turn_and_in_the_days_budget(database: Database
     def work(connection: Connection) -> None:
         turn_id = _answered_turn(connection)
         _talk(connection, WINDOW + 1)
-        portion = summaries.begin(connection, BUDI, WINDOW, NOW)
+        portion = memory.begin(connection, BUDI, WINDOW, NOW)
         assert portion is not None
         _finish(connection, portion, "short")
         row = connection.execute(select(turn).where(turn.c.id == turn_id)).one()
@@ -122,7 +122,7 @@ async def test_a_turn_that_still_runs_is_not_charged(database: Database) -> None
         accept(connection, message(2), NOW, RULES)
         running = turns.claim(connection, BUDI, "me", NOW + timedelta(seconds=1), timedelta(seconds=30))
         assert isinstance(running, turns.Claim)
-        portion = summaries.begin(connection, BUDI, WINDOW, NOW)
+        portion = memory.begin(connection, BUDI, WINDOW, NOW)
         assert portion is not None
         assert portion.turn == over != running.turn
 

@@ -1,7 +1,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from agent.ledger import confirmations, contacts, history, inbound, outbound, takeover
+from agent.ledger import confirmations, contacts, history, human, inbound, outbound
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.contacts import ContactState
 from agent.ledger.database import Database
@@ -140,7 +140,7 @@ async def test_a_second_word_of_a_human_does_not_make_the_first_one_stale(databa
     await _accept(database, message(1))
     await database.write(
         lambda connection: (
-            takeover.begin(connection, BUDI, NOW, None, "api"),
+            human.begin(connection, BUDI, NOW, None, "api"),
             outbound.add(connection, BUDI, "reply", [Text("dari manusia")], now=NOW),
         )
     )

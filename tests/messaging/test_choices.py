@@ -2,7 +2,7 @@
 
 import pytest
 
-from messaging.choices import numbered, takes_quick_replies
+from messaging.formatting import numbered, takes_quick_replies
 
 
 @pytest.mark.parametrize(

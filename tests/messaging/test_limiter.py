@@ -15,8 +15,7 @@ import pytest
 
 from messaging.aelyst import Aelyst
 from messaging.errors import RateLimited
-from messaging.limiter import SHARE, Limiter
-from messaging.quota import Quota, read_quota
+from messaging.limiter import SHARE, Limiter, Quota, read_quota
 from messaging.types import ContactKey, Text
 from settings import Rate
 from tests.messaging.stub import Answer, Call, Stub

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from messaging.aelyst.outbound import send_body
+from messaging.aelyst.conversations import send_body
 from messaging.aelyst.templates import (
     Body,
     Buttons,

@@ -5,9 +5,9 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
-from agent.models.offline import OfflineChatModel
-from agent.models.toolcard import describe
-from agent.turn.passages import Passage, render_passages
+from agent.models.chat import describe
+from agent.models.offline.model import OfflineChatModel
+from agent.turn.retrieval import Passage, render_passages
 
 HOURS = Passage(
     "docs/jam.md",

@@ -14,9 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from agent.models.compatible import CompatibleChat
-from agent.models.failures import classify
-from agent.web.listening import listening
+from agent.models.openai import CompatibleChat, classify
+from agent.web.server import listening
 
 CONVERSATION: list[BaseMessage] = [
     SystemMessage("Kamu Melati."),

@@ -5,8 +5,8 @@ from langchain.agents import create_agent
 from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_core.tools import tool as as_tool
 
-from agent.models.offline import OfflineChatModel
-from agent.turn.passages import Passage, render_passages
+from agent.models.offline.model import OfflineChatModel
+from agent.turn.retrieval import Passage, render_passages
 from tests.models.shop import (
     ALL,
     CANCEL_ORDER,

@@ -6,8 +6,7 @@ from typing import Any, cast
 import pytest
 
 from actions.claims import unproven
-from actions.reminders.actions import ONCE, CancelReminder, ListReminders, Remind
-from actions.reminders.book import ReminderBook
+from actions.reminders.actions import ONCE, CancelReminder, ListReminders, Remind, ReminderBook
 from tests.actions.conftest import NOW
 from tests.models.shop import TOOLS, ask, called, exchange, result, tool
 

@@ -5,11 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from actions.action import Context, SendPayment
+from actions.builtin.actions import Worded
 from actions.builtin.settings import SendQrisAction
-from actions.builtin.worded import Worded
 from actions.qris import parse
-from actions.qris.action import SendQris
-from actions.qris.book import KnownPayment
+from actions.qris.actions import KnownPayment, SendQris
 from actions.qris.settings import QrisSettings
 from tests.qris.codes import STATIC, VECTORS
 

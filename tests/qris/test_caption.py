@@ -4,8 +4,8 @@ from zoneinfo import ZoneInfo
 
 from actions.action import SendPayment
 from actions.qris import with_amount
-from actions.qris.caption import LONGEST, caption, language_of, picture
-from actions.qris.image import read_image
+from actions.qris.picture import read_image
+from actions.qris.texts import LONGEST, caption, language_of, picture
 from tests.qris.codes import STATIC
 
 JAKARTA = ZoneInfo("Asia/Jakarta")

@@ -11,7 +11,7 @@ import pytest
 
 from actions.action import SendPayment
 from actions.qris import parse, with_amount
-from actions.qris.image import png, read_image
+from actions.qris.picture import png, read_image
 from agent.cli.frame import run
 from agent.ledger import contacts, migrate, payments
 from agent.ledger.database import open_database

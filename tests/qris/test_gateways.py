@@ -19,8 +19,8 @@ from starlette.routing import Route
 from actions.qris import parse
 from actions.qris.errors import GatewayRefused, GatewayUnavailable, NotificationForged, NotificationUnreadable
 from actions.qris.gateways import GatewaySettings, connect
-from actions.qris.gateways.simulator import Keys, examples, simulator
 from actions.qris.settings import QrisSettings
+from actions.qris.simulator import Keys, examples, simulator
 from tests.qris.codes import TLS
 from tests.qris.serving import serve
 

@@ -6,9 +6,8 @@ import pytest
 from PIL import Image
 
 from actions.qris import parse, with_amount
-from actions.qris.card import Card, local_time, render
 from actions.qris.errors import ImageError
-from actions.qris.image import blocks, modules, png, read_image, svg, terminal, verified
+from actions.qris.picture import Card, blocks, local_time, modules, png, read_image, render, svg, terminal, verified
 from tests.qris.codes import GOOD, STATIC
 
 WIB = timezone(timedelta(hours=7))

@@ -11,10 +11,10 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from actions.action import Context
-from actions.qris.caption import picture
-from actions.qris.gateways.simulator import Keys, simulator
-from actions.qris.image import read_image
+from actions.qris.picture import read_image
 from actions.qris.settings import PaymentsSettings
+from actions.qris.simulator import Keys, simulator
+from actions.qris.texts import picture
 from agent.ledger import contacts, history, migrate, payments
 from agent.ledger.database import open_database
 from agent.payments import open_gateway, payment_actions, receive

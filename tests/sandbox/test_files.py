@@ -8,8 +8,7 @@ import pytest
 
 from messaging.sandbox import RunningSandbox
 from messaging.sandbox.errors import Invalid
-from messaging.sandbox.media import kind_of, tidy_name, type_of
-from messaging.sandbox.voicenote import to_ogg
+from messaging.sandbox.media import kind_of, tidy_name, to_ogg, type_of
 from tests.sandbox.receiver import Receiver
 
 

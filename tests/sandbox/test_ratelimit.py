@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging.sandbox import RunningSandbox, SandboxOptions
-from messaging.sandbox.ratelimit import RateLimiter
+from messaging.sandbox.faults import RateLimiter
 from settings import Rate
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from agent.ledger import inbound, turns
 from agent.ledger.database import Database
-from agent.turn.arrivals import Arrivals
+from agent.turn.context import Arrivals
 from tests.ledger.messages import BUDI, NOW, RULES, message, quiet
 
 
@@ -12,7 +12,7 @@ async def test_a_look_along_with_a_write_spares_the_next_one_for_a_moment(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [100.0]
-    monkeypatch.setattr("agent.turn.arrivals.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr("agent.turn.context.time", SimpleNamespace(monotonic=lambda: clock[0]))
     await database.write(lambda connection: inbound.accept(connection, message(1), NOW, RULES))
     await database.write(lambda connection: turns.claim(connection, BUDI, "me", NOW, turns.LEASE, quiet))
     arrivals = Arrivals(database, BUDI)

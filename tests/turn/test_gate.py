@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agent.config.conversation import ConversationSettings
-from agent.config.limits import LimitSettings
+from agent.config.model import LimitSettings
 from agent.ledger.contacts import ContactState
 from agent.turn.gate import Answer, Say, Silent, Spent, decide
 from messaging.types import Contact, ContactKey

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from agent.turn.handover import LONGEST, Deed, Due, Situation, note
+from agent.turn.handover_note import LONGEST, Deed, Due, Situation, note
 
 JAKARTA = ZoneInfo("Asia/Jakarta")
 FULL = Situation(

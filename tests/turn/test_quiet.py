@@ -4,7 +4,7 @@ import pytest
 
 from agent.config.conversation import QuietWindow
 from agent.ledger.inbound import Waiting
-from agent.turn.quiet import due, finished
+from agent.turn.gate import due, finished
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 WINDOW = QuietWindow()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.turn.retrieved import Retrieved, rests_on_outdated
+from agent.turn.retrieval import Retrieved, rests_on_outdated
 from knowledge import Found, Hit
 
 

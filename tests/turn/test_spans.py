@@ -7,7 +7,7 @@ import pytest
 from langsmith._internal._aiter import aio_to_thread
 from langsmith.utils import get_env_var
 
-from agent.turn.spans import prepare_in_place
+from agent.turn.loop import prepare_in_place
 
 
 async def test_without_tracing_a_span_is_prepared_in_place() -> None:

@@ -9,14 +9,14 @@ from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
 from sqlalchemy import Connection
 
-from agent.ledger import history, inbound, migrate, steps, summaries, turns
+from agent.ledger import history, inbound, memory, migrate, steps, turns
 from agent.ledger.database import SqliteDatabase
 from agent.ledger.errors import LedgerUnavailable
 from agent.ledger.history import Line
 from agent.ledger.turns import Result
 from agent.models.chat import ChatModel
-from agent.turn import brief
-from agent.turn.brief import Brief
+from agent.turn import context
+from agent.turn.context import Brief
 from agent.turn.summary import Summariser, SummarySettings
 from tests.ledger.messages import BUDI, NOW, RULES, message, quiet
 
@@ -52,7 +52,7 @@ async def _after_a_turn(folder: Path, lines: int) -> tuple[_Ledger, Brief]:
         said = [Line("contact" if n % 2 else "agent", f"line {n}", NOW) for n in range(1, lines + 1)]
         history.append(connection, BUDI, said)
         inbound.accept(connection, message(1), NOW, RULES)
-        begun = brief.begin(connection, BUDI, "me", NOW, quiet=quiet, lines=WINDOW)
+        begun = context.begin(connection, BUDI, "me", NOW, quiet=quiet, lines=WINDOW)
         assert isinstance(begun, Brief)
         answer = (Line("contact", "halo", NOW), Line("agent", "ya", NOW))
         turns.commit(connection, begun.claim, "me", Result("answered", lines=answer), NOW)
@@ -81,7 +81,7 @@ async def test_a_short_conversation_costs_no_look_at_the_ledger(tmp_path: Path) 
 async def test_it_is_extended_as_soon_as_the_model_no_longer_sees_everything(tmp_path: Path) -> None:
     ledger, begun = await _after_a_turn(tmp_path, WINDOW - 1)
     await _considered(ledger, begun)
-    found = await ledger.read(lambda connection: summaries.load(connection, BUDI))
+    found = await ledger.read(lambda connection: memory.load(connection, BUDI))
     assert found is not None
     assert found.text == "Budi asked."
     await ledger.aclose()
@@ -92,7 +92,7 @@ async def test_a_summary_that_was_paid_for_is_kept_though_the_answer_to_writing_
     ledger.away = 1
     await _considered(ledger, begun)
     assert (ledger.away, ledger.writes) == (0, 3)
-    found = await ledger.read(lambda connection: summaries.load(connection, BUDI))
+    found = await ledger.read(lambda connection: memory.load(connection, BUDI))
     assert found is not None
     assert found.text == "Budi asked."
     recorded = await ledger.read(lambda connection: steps.of_turn(connection, begun.claim.turn))

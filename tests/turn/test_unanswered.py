@@ -2,8 +2,8 @@
 
 import pytest
 
-from agent.turn.retrieved import Retrieved
-from agent.turn.unanswered import Reply, says_dont_know, unanswered
+from agent.turn.checks import Reply, says_dont_know, unanswered
+from agent.turn.retrieval import Retrieved
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.voice.conftest import NOTES, Note
 from tests.voice.recordings import RATE, bomb, encode, samples, silence
 from tests.voice.test_sniff import IMPOSTORS
-from voice.decode import decode
+from voice.audio import decode
 from voice.errors import TooLong, Unintelligible, Unreadable
 
 MINUTE = timedelta(minutes=1)

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from voice.errors import LowConfidence, Silent
-from voice.gate import judge
-from voice.hearing import Heard, Hearing
+from voice.judge import judge
+from voice.transcriber import Heard, Hearing
 
 SURE = Heard(0.4, 2.0, " halo selamat pagi", no_speech=0.1, log_probability=-0.1, compression_ratio=0.8)
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tests.voice.conftest import NOTES
 from tests.voice.recordings import encode, samples
+from voice.audio import AAC, AMR, CONTAINERS, M4A, MP3, OGG, WAV, WEBM, Container, sniff
 from voice.errors import Unreadable
-from voice.sniff import AAC, AMR, CONTAINERS, M4A, MP3, OGG, WAV, WEBM, Container, sniff
 
 SDP = b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n"
 PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"

@@ -14,8 +14,7 @@ from typing import Any
 import httpx
 
 from actions.qris.errors import GatewayRefused, NotificationForged, NotificationUnreadable
-from actions.qris.gateways.gateway import Charge, Event
-from actions.qris.gateways.http import call, reason_in, required
+from actions.qris.gateways.gateway import Charge, Event, call, reason_in, required
 from actions.qris.gateways.settings import DokuSettings
 from actions.qris.gateways.signing import (
     WIB,

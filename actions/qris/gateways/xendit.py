@@ -9,8 +9,7 @@ from typing import Any
 import httpx
 
 from actions.qris.errors import GatewayRefused, NotificationUnreadable
-from actions.qris.gateways.gateway import Charge, Event
-from actions.qris.gateways.http import call, reason_in, required
+from actions.qris.gateways.gateway import Charge, Event, call, reason_in, required
 from actions.qris.gateways.settings import XenditSettings
 from actions.qris.gateways.signing import moment, read_json, rupiah, same, text_of
 from actions.qris.states import Happening

@@ -2,13 +2,7 @@
 
 from alembic import context
 
-from agent.ledger import (  # noqa: F401 - they add their tables to the metadata
-    broadcast_schema,
-    knowledge_schema,
-    memory_schema,
-    payment_schema,
-)
-from agent.ledger.schema import metadata
+from agent.ledger.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

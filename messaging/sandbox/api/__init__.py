@@ -3,7 +3,7 @@
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route
 
-from messaging.sandbox.api import contacts, conversations, messages, space
+from messaging.sandbox.api import contacts, space
 from messaging.sandbox.api.gate import Gate
 from messaging.sandbox.state import Sandbox
 
@@ -18,12 +18,12 @@ def api_routes(sandbox: Sandbox) -> list[BaseRoute]:
         Route("/contact/{identifier}/tag", contacts.remove_tags, methods=["DELETE"]),
         Route("/contact/{identifier}/channels", contacts.channels, methods=["GET"]),
         Route("/contact/{identifier}/lifecycle/update", contacts.set_lifecycle, methods=["POST"]),
-        Route("/contact/{identifier}/conversation/assignee", conversations.assign, methods=["POST"]),
-        Route("/contact/{identifier}/conversation/status", conversations.set_status, methods=["POST"]),
-        Route("/contact/{identifier}/comment", conversations.comment, methods=["POST"]),
-        Route("/contact/{identifier}/message", messages.send, methods=["POST"]),
-        Route("/contact/{identifier}/message/list", messages.recent, methods=["GET"]),
-        Route("/contact/{identifier}/message/{message_id:int}", messages.show, methods=["GET"]),
+        Route("/contact/{identifier}/conversation/assignee", contacts.assign, methods=["POST"]),
+        Route("/contact/{identifier}/conversation/status", contacts.set_status, methods=["POST"]),
+        Route("/contact/{identifier}/comment", contacts.comment, methods=["POST"]),
+        Route("/contact/{identifier}/message", contacts.send, methods=["POST"]),
+        Route("/contact/{identifier}/message/list", contacts.recent, methods=["GET"]),
+        Route("/contact/{identifier}/message/{message_id:int}", contacts.show, methods=["GET"]),
         Route("/contact/{identifier}", contacts.Contact),
         Route("/space/user", space.users, methods=["GET"]),
         Route("/space/user/{id:int}", space.user, methods=["GET"]),

@@ -1,6 +1,6 @@
 """Contacts, their tags, channels and lifecycle."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 from starlette.endpoints import HTTPEndpoint
@@ -8,12 +8,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from messaging.sandbox import wire
-from messaging.sandbox.api.answers import body_of, contact_id, contact_of, page, sandbox_of
+from messaging.sandbox.api.gate import body_of, contact_id, contact_of, page, sandbox_of
 from messaging.sandbox.contacts import TagNames
-from messaging.sandbox.content import Body, read_body, read_json
+from messaging.sandbox.content import Body, SendBody, Words, read_body, read_json
 from messaging.sandbox.errors import Invalid
-from messaging.sandbox.fields import ContactFields, MergeBody
-from messaging.sandbox.filters import ListBody, select
+from messaging.sandbox.fields import ContactFields, ListBody, MergeBody, select
+from messaging.sandbox.records import Sender
 
 _TAGS: TypeAdapter[tuple[str, ...]] = TypeAdapter(TagNames)
 
@@ -91,3 +91,64 @@ async def set_lifecycle(request: Request) -> JSONResponse:
     body = read_body(LifecycleBody, await body_of(request))
     sandbox_of(request).contacts.set_lifecycle(contact_of(request), body.name)
     return JSONResponse({"code": 200, "message": "Contact lifecycle stage updated successfully!"})
+
+
+_LONGEST_COMMENT = 1000
+
+
+class AssigneeBody(Body):
+    assignee: int | str | None
+
+
+class StatusBody(Body):
+    status: Literal["open", "close"]
+    category: Annotated[str, Field(max_length=128)] | None = None
+    summary: Annotated[str, Field(max_length=512)] | None = None
+
+
+class CommentBody(Body):
+    text: Words
+
+
+async def assign(request: Request) -> JSONResponse:
+    sandbox, contact = sandbox_of(request), contact_of(request)
+    body = read_body(AssigneeBody, await body_of(request))
+    user = None if body.assignee is None else sandbox.workspace.find_user(body.assignee)
+    return contact_id(sandbox.conversations.assign(contact, user))
+
+
+async def set_status(request: Request) -> JSONResponse:
+    conversations, contact = sandbox_of(request).conversations, contact_of(request)
+    body = read_body(StatusBody, await body_of(request))
+    if body.status == "open":
+        conversations.open(contact, "api")
+    else:
+        conversations.close(contact, "api", None, body.category, body.summary)
+    return contact_id(contact)
+
+
+async def comment(request: Request) -> JSONResponse:
+    conversations, contact = sandbox_of(request).conversations, contact_of(request)
+    body = read_body(CommentBody, await body_of(request))
+    if len(body.text) > _LONGEST_COMMENT:
+        raise Invalid(f"Comment length must not be greater than {_LONGEST_COMMENT} characters")
+    kept = conversations.comment(contact, body.text, Sender("api"))
+    return JSONResponse({"contactId": contact.id, "text": kept.text, "created_at": wire.seconds(kept.at)})
+
+
+async def send(request: Request) -> JSONResponse:
+    contact = contact_of(request)
+    body = read_body(SendBody, await body_of(request))
+    message = sandbox_of(request).messages.send(contact, body, Sender("api"))
+    return JSONResponse({"messageId": message.id})
+
+
+async def show(request: Request) -> JSONResponse:
+    message = sandbox_of(request).messages.get(contact_of(request), request.path_params["message_id"])
+    return JSONResponse(wire.message(message))
+
+
+async def recent(request: Request) -> JSONResponse:
+    """The messages of a contact, newest first."""
+    found = sandbox_of(request).messages.of(contact_of(request).id)[::-1]
+    return page(request, found, wire.message, lambda message: message.id, most=50, newest_first=True)

@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from messaging.sandbox import wire
-from messaging.sandbox.api.answers import body_of, page, sandbox_of
+from messaging.sandbox.api.gate import body_of, page, sandbox_of
 from messaging.sandbox.content import Body, Words, read_body
 from messaging.sandbox.fields import CustomFieldBody
 from messaging.sandbox.records import ClosingNote

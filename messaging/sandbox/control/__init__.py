@@ -3,33 +3,33 @@
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route
 
-from messaging.sandbox.control import colleague, customer, files, settings, stream
+from messaging.sandbox.control import people, settings, views
 from messaging.sandbox.control.access import OwnSite
 from messaging.sandbox.state import Sandbox
 
 
 def control_routes(sandbox: Sandbox) -> list[BaseRoute]:
     routes = [
-        Route("/state", stream.state, methods=["GET"]),
-        Route("/stream", stream.stream, methods=["GET"]),
-        Route("/messages", stream.messages, methods=["GET"]),
-        Route("/contacts", customer.contacts, methods=["GET"]),
-        Route("/contacts", customer.create, methods=["POST"]),
-        Route("/contacts/{contact}", customer.delete, methods=["DELETE"]),
-        Route("/contacts/{contact}/messages", customer.say, methods=["POST"]),
-        Route("/contacts/{contact}/files", customer.upload, methods=["POST"]),
-        Route("/contacts/{contact}/samples/{name}", customer.send_sample, methods=["POST"]),
-        Route("/contacts/{contact}/read", customer.read, methods=["POST"]),
-        Route("/contacts/{contact}/age", customer.age, methods=["POST"]),
-        Route("/contacts/{contact}/reply", colleague.reply, methods=["POST"]),
-        Route("/contacts/{contact}/assign", colleague.assign, methods=["POST"]),
-        Route("/contacts/{contact}/unassign", colleague.unassign, methods=["POST"]),
-        Route("/contacts/{contact}/close", colleague.close, methods=["POST"]),
-        Route("/contacts/{contact}/reopen", colleague.reopen, methods=["POST"]),
-        Route("/contacts/{contact}/block", colleague.block, methods=["POST"]),
-        Route("/contacts/{contact}/unblock", colleague.unblock, methods=["POST"]),
-        Route("/contacts/{contact}/comment", colleague.comment, methods=["POST"]),
-        Route("/contacts/{contact}/call", colleague.end_call, methods=["POST"]),
+        Route("/state", views.state, methods=["GET"]),
+        Route("/stream", views.stream, methods=["GET"]),
+        Route("/messages", views.messages, methods=["GET"]),
+        Route("/contacts", people.contacts, methods=["GET"]),
+        Route("/contacts", people.create, methods=["POST"]),
+        Route("/contacts/{contact}", people.delete, methods=["DELETE"]),
+        Route("/contacts/{contact}/messages", people.say, methods=["POST"]),
+        Route("/contacts/{contact}/files", people.upload, methods=["POST"]),
+        Route("/contacts/{contact}/samples/{name}", people.send_sample, methods=["POST"]),
+        Route("/contacts/{contact}/read", people.read, methods=["POST"]),
+        Route("/contacts/{contact}/age", people.age, methods=["POST"]),
+        Route("/contacts/{contact}/reply", people.reply, methods=["POST"]),
+        Route("/contacts/{contact}/assign", people.assign, methods=["POST"]),
+        Route("/contacts/{contact}/unassign", people.unassign, methods=["POST"]),
+        Route("/contacts/{contact}/close", people.close, methods=["POST"]),
+        Route("/contacts/{contact}/reopen", people.reopen, methods=["POST"]),
+        Route("/contacts/{contact}/block", people.block, methods=["POST"]),
+        Route("/contacts/{contact}/unblock", people.unblock, methods=["POST"]),
+        Route("/contacts/{contact}/comment", people.comment, methods=["POST"]),
+        Route("/contacts/{contact}/call", people.end_call, methods=["POST"]),
         Route("/faults", settings.faults, methods=["GET"]),
         Route("/faults", settings.switch_all_off, methods=["DELETE"]),
         Route("/faults/{name}", settings.switch_on, methods=["PUT"]),
@@ -41,11 +41,11 @@ def control_routes(sandbox: Sandbox) -> list[BaseRoute]:
         Route("/deliveries/{number:int}", settings.delivery, methods=["GET"]),
         Route("/deliveries/{number:int}/redeliver", settings.redeliver, methods=["POST"]),
         Route("/templates", settings.add_template, methods=["POST"]),
-        Route("/samples", files.samples, methods=["GET"]),
-        Route("/samples/{name}", files.sample, methods=["GET"]),
+        Route("/samples", settings.samples, methods=["GET"]),
+        Route("/samples/{name}", settings.sample, methods=["GET"]),
         Route("/reset", settings.reset, methods=["POST"]),
     ]
     return [
-        Route("/sandbox/media/{token}/{name}", files.media, methods=["GET"]),
+        Route("/sandbox/media/{token}/{name}", settings.media, methods=["GET"]),
         Mount("/sandbox", routes=routes, middleware=[Middleware(OwnSite, allowed=sandbox.options.allowed_hosts)]),
     ]

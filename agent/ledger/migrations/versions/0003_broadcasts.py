@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-import agent.ledger.columns
+import agent.ledger.tables
 
 revision = "0003"
 down_revision = "0002"
@@ -22,9 +22,9 @@ def upgrade() -> None:
         sa.Column("template", sa.JSON(), nullable=False),
         sa.Column("left_out", sa.JSON(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
-        sa.Column("created_at", agent.ledger.columns.Instant(), nullable=False),
-        sa.Column("next_at", agent.ledger.columns.Instant(), nullable=False),
-        sa.Column("finished_at", agent.ledger.columns.Instant(), nullable=True),
+        sa.Column("created_at", agent.ledger.tables.Instant(), nullable=False),
+        sa.Column("next_at", agent.ledger.tables.Instant(), nullable=False),
+        sa.Column("finished_at", agent.ledger.tables.Instant(), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_broadcast")),
     )
     with op.batch_alter_table("broadcast", schema=None) as batch_op:
@@ -40,7 +40,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("claimed_until", agent.ledger.columns.Instant(), nullable=True),
+        sa.Column("claimed_until", agent.ledger.tables.Instant(), nullable=True),
         sa.Column("outbound", sa.String(), nullable=True),
         sa.Column("said", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("n", name=op.f("pk_broadcast_recipient")),

@@ -5,7 +5,7 @@ import secrets
 import sqlalchemy as sa
 from alembic import op
 
-import agent.ledger.columns
+import agent.ledger.tables
 
 revision = "0005"
 down_revision = "0004"
@@ -23,7 +23,7 @@ def upgrade() -> None:
         sa.Column("details", sa.BigInteger(), nullable=False),
         sa.Column("looks", sa.BigInteger(), nullable=False),
         sa.Column("sync_owner", sa.String(), nullable=True),
-        sa.Column("sync_until", agent.ledger.columns.Instant(), nullable=True),
+        sa.Column("sync_until", agent.ledger.tables.Instant(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_knowledge")),
     )
     row = {"id": 1, "identity": secrets.token_hex(8), "content": 0, "details": 0, "looks": 0}

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-import agent.ledger.columns
+import agent.ledger.tables
 
 revision = "0006"
 down_revision = "0005"
@@ -21,13 +21,13 @@ def upgrade() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("message", sa.BigInteger(), nullable=True),
         sa.Column("turn", sa.String(), nullable=False),
-        sa.Column("at", agent.ledger.columns.Instant(), nullable=False),
+        sa.Column("at", agent.ledger.tables.Instant(), nullable=False),
         sa.PrimaryKeyConstraint("platform", "contact", "key", name=op.f("pk_fact")),
     )
     op.create_table(
         "forgotten",
         sa.Column("hash", sa.String(), nullable=False),
-        sa.Column("at", agent.ledger.columns.Instant(), nullable=False),
+        sa.Column("at", agent.ledger.tables.Instant(), nullable=False),
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_forgotten")),
     )
     op.create_table(
@@ -37,11 +37,11 @@ def upgrade() -> None:
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("upto", sa.BigInteger(), nullable=False),
         sa.Column("asked_upto", sa.BigInteger(), nullable=False),
-        sa.Column("updated_at", agent.ledger.columns.Instant(), nullable=False),
+        sa.Column("updated_at", agent.ledger.tables.Instant(), nullable=False),
         sa.PrimaryKeyConstraint("platform", "contact", name=op.f("pk_summary")),
     )
     with op.batch_alter_table("contact", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("profile_at", agent.ledger.columns.Instant(), nullable=True))
+        batch_op.add_column(sa.Column("profile_at", agent.ledger.tables.Instant(), nullable=True))
 
     # ### end Alembic commands ###
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from agent.ledger.columns import Instant
+from agent.ledger.tables import Instant
 
 revision = "0008"
 down_revision = "0007"

@@ -1,0 +1,116 @@
+"""The `model:` part of agent.yaml."""
+
+from datetime import timedelta
+
+from pydantic import Field, SecretStr, field_validator
+
+from settings import Duration, Settings
+
+OFFLINE = "offline"
+"""The name of the model that answers with no language model and no server."""
+
+
+class Price(Settings):
+    """What a model costs, in US dollars per million tokens, as its provider's price list says."""
+
+    input: float = Field(ge=0, description="What it reads.", examples=[0.25])
+    output: float = Field(ge=0, description="What it writes, thinking included.", examples=[2.0])
+
+
+class FallbackSettings(Settings):
+    """Another model, possibly on another server, for when the main one fails."""
+
+    name: str = Field(min_length=1, description="Name of the model.", examples=["llama3.1:8b"])
+    base_url: str | None = Field(
+        default=None, pattern="^https?://", description="Its server, when it is not the main model's."
+    )
+    api_key: SecretStr | None = Field(default=None, description="Its key, when it is not the main model's.")
+    price: Price | None = Field(
+        default=None,
+        description="US dollars per million tokens; null: its cost is not counted.",
+        examples=[{"input": 0.25, "output": 2.0}],
+    )
+
+
+class ModelSettings(Settings):
+    """The chat model that thinks. Without a key and without a server of your own, the `offline` model answers."""
+
+    name: str = Field(
+        default="gpt-5-mini",
+        min_length=1,
+        description="Any chat model of an OpenAI-compatible server; `offline` needs no server.",
+        examples=["gpt-5-mini", "offline"],
+    )
+    api_key: SecretStr | None = Field(
+        default=None, description="Key of the server. With neither a key nor a `base_url`, the `offline` model answers."
+    )
+    base_url: str | None = Field(
+        default=None,
+        pattern="^https?://",
+        description="An OpenAI-compatible server such as Ollama, vLLM or llama.cpp; left out, OpenAI's own.",
+        examples=["http://127.0.0.1:11434/v1"],
+    )
+    temperature: float | None = Field(
+        default=0.2, ge=0, le=2, description="How freely it words its answers; null leaves it to the server."
+    )
+    timeout: Duration = Field(default=timedelta(seconds=60), description="The longest a single model call may take.")
+    retries: int = Field(
+        default=2, ge=0, le=20, description="How often a failed call is repeated before a fallback is asked."
+    )
+    max_tokens: int | None = Field(
+        default=None, ge=1, description="The longest answer, in tokens; null leaves it to the server.", examples=[1000]
+    )
+    price: Price | None = Field(
+        default=None,
+        description="US dollars per million tokens, for `limits.usd_per_day`; null: the cost is not counted. A server of your own "
+        "costs `{input: 0, output: 0}`.",
+        examples=[{"input": 0.25, "output": 2.0}],
+    )
+    fallbacks: tuple[str | FallbackSettings, ...] = Field(
+        default=(),
+        description="Models that are asked in turn when the main one fails: names, or `{name, base_url, api_key}`. With none, "
+        "the customer gets `conversation.on_failure` and a human.",
+        examples=[["gpt-5-nano", "offline"]],
+    )
+
+    @field_validator("timeout")
+    @classmethod
+    def _some_time(cls, value: timedelta) -> timedelta:
+        if value <= timedelta():
+            raise ValueError("0s leaves the model no time; write e.g. 60s")
+        return value
+
+    @property
+    def key(self) -> str:
+        """The key as text; empty when there is none."""
+        return self.api_key.get_secret_value().strip() if self.api_key else ""
+
+    @property
+    def unpriced(self) -> list[str]:
+        """Names of the models that may be asked and whose price is not known."""
+        models = [(self.name, self.price)] if not self.offline else []
+        models += [(each, None) if isinstance(each, str) else (each.name, each.price) for each in self.fallbacks]
+        return [name for name, price in models if price is None and name != OFFLINE]
+
+    @property
+    def offline(self) -> bool:
+        """Whether no server is asked: by name, or because there is neither a key nor a server."""
+        return self.name == OFFLINE or (not self.key and self.base_url is None)
+
+
+class LimitSettings(Settings):
+    """Where a turn, a contact and a day end. A turn that reaches its limit ends with a handover, never in silence."""
+
+    model_calls: int = Field(default=8, ge=1, description="Model calls in one turn.")
+    actions: int = Field(default=12, ge=0, description="Action calls in one turn.")
+    seconds: float = Field(default=90, gt=0, description="Seconds that one turn may take.")
+    tokens_per_turn: int = Field(default=30_000, ge=100, description="Tokens, read and written, in one turn.")
+    turns_per_contact_per_day: int = Field(default=200, ge=1, description="Answers to one contact in a day.")
+    usd_per_day: float = Field(
+        default=20,
+        gt=0,
+        description="US dollars for model calls in 24 hours, all contacts together; counted with `model.price`.",
+    )
+    turns_at_once: int = Field(
+        default=1000, ge=1, description="Turns that one process works on at the same time; further ones wait."
+    )

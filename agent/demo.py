@@ -1,0 +1,124 @@
+"""A scripted conversation and what its answers must hold."""
+
+import os
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from agent.app import Agent
+from agent.cli.serve import running
+from agent.config import load
+from agent.errors import InputError
+from agent.web.server import listening
+from messaging.sandbox import RunningSandbox, SandboxOptions
+from messaging.settings import MessagingSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What the customer says in one go, and what must come back.
+
+    Each entry of `expect` is fulfilled by any of its texts; `payment` is rupiah; `replies` is the number of messages.
+    """
+
+    texts: tuple[str, ...]
+    voice: Path | None
+    expect: tuple[tuple[str, ...], ...]
+    payment: int | None
+    replies: int
+
+    def shown(self) -> str:
+        return " / ".join(self.texts) if self.texts else f"🎤 {self.voice.name if self.voice else ''}"
+
+
+def load_script(path: Path) -> list[Scene]:
+    """Read a script. Raises `InputError` for a file that is none."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        entries = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except (OSError, YAMLError) as error:
+        raise InputError(f"{path} cannot be read as a script: {error}") from error
+    return [_scene(entry) for entry in entries]
+
+
+def _scene(entry: dict[str, Any]) -> Scene:
+    said = entry.get("say", [])
+    return Scene(
+        texts=(said,) if isinstance(said, str) else tuple(said),
+        voice=Path(entry["voice"]) if "voice" in entry else None,
+        expect=tuple((each,) if isinstance(each, str) else tuple(each) for each in entry.get("expect", [])),
+        payment=entry.get("payment"),
+        replies=entry.get("replies", 1),
+    )
+
+
+def shortcomings(scene: Scene, texts: Sequence[str], amounts: Sequence[int]) -> list[str]:
+    """What is wrong with an answer: `texts` of its messages, `amounts` of the payment codes that its pictures hold."""
+    found = []
+    if len(texts) != scene.replies:
+        found.append(f"{len(texts)} messages instead of {scene.replies}")
+    whole = _folded("\n".join(texts))
+    found += [
+        f"nothing of {' | '.join(wanted)}"
+        for wanted in scene.expect
+        if not any(_folded(text) in whole for text in wanted)
+    ]
+    if scene.payment is not None and scene.payment not in amounts:
+        found.append(f"no payment code over {scene.payment} (found: {', '.join(map(str, amounts)) or 'none'})")
+    return found
+
+
+def _folded(text: str) -> str:
+    return re.sub(r"\s+", " ", text).casefold()
+
+
+SECRET = "demo-secret"  # noqa: S105 - between two servers of one process on loopback
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What runs; `url` is the phone page."""
+
+    sandbox: RunningSandbox
+    agent: Agent
+    url: str
+
+
+@asynccontextmanager
+async def stage(config: Path, *, port: int, samples: Path | None, data: Path) -> AsyncIterator[Stage]:
+    """Start the shop, the sandbox (its page on `port`, 0 for a free one) and the agent; `data`, an absolute folder, keeps their memory."""
+    from examples.kopi_senja.orders import create_app
+
+    async with listening(create_app(), "127.0.0.1", 0) as shop:
+        options = SandboxOptions(
+            port=port,
+            webhook_secret=SECRET,
+            samples=samples,
+            business="Kopi Senja",
+            storage=data / "sandbox.db",
+        )
+        async with RunningSandbox(options) as sandbox:
+            os.environ["SHOP_URL"] = shop  # agent.yaml refers to it, as a real one refers to the real shop
+            os.environ["BALAS_STORAGE"] = f"sqlite:///{data / 'balas.db'}"
+            agent_config = load(config)
+            messaging = MessagingSettings(
+                platform="sandbox",
+                base_url=sandbox.api_url,
+                token=SecretStr(sandbox.token),
+                webhook_secret=SecretStr(SECRET),
+            )
+            changes = {
+                "messaging": messaging,
+                "voice": agent_config.voice.model_copy(update={"allow_toy": True}),
+                "server": agent_config.server.model_copy(update={"public_url": None}),
+            }
+            async with running(agent_config.model_copy(update=changes), host="127.0.0.1", port=0) as (agent, address):
+                sandbox.send_webhooks_to(f"{address}/webhooks/sandbox", SECRET)
+                yield Stage(sandbox, agent, sandbox.url)

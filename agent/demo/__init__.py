@@ -1,1 +1,0 @@
-"""The demonstration: the sandbox, the sample shop's orders API and the sample agent, in one process."""

@@ -1,0 +1,78 @@
+"""Times that lie ahead because the clock was ahead when they were written: nothing may wait for them."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Column, Connection, Executable, func, select, update
+
+from agent.ledger import contacts
+from agent.ledger.broadcasts import CLAIM
+from agent.ledger.database import at, take_time
+from agent.ledger.outbound import OPEN
+from agent.ledger.tables import inbound, outbound, recipient, turn
+from messaging.types import ContactKey
+
+_NEWEST = 10_000
+"""Among so many messages those are looked for that wait: a message that waits has just arrived."""
+
+
+def _brought_back(moment: Column[Any]) -> Executable:
+    """Messages that wait and whose `moment` lies ahead are taken to have come now."""
+    return (
+        update(inbound)
+        .where(
+            inbound.c.n > select(func.coalesce(func.max(inbound.c.n), 0)).scalar_subquery() - _NEWEST,
+            inbound.c.state == "waiting",
+            moment > at("latest"),
+        )
+        .values({moment: at("now")})
+        .returning(inbound.c.platform, inbound.c.contact)
+    )
+
+
+_WAITING = _brought_back(inbound.c.received_at)
+_GIVEN_BACK = _brought_back(inbound.c.given_back_at)
+_LEASED = (
+    update(turn)
+    .where(turn.c.state == "running", turn.c.lease_until > at("latest_lease"))
+    .values(lease_until=at("lease"))
+    .returning(turn.c.platform, turn.c.contact)
+)
+_POSTPONED = (
+    update(outbound)
+    .where(outbound.c.state.in_(OPEN), outbound.c.next_attempt_at > at("latest"))
+    .values(next_attempt_at=at("now"))
+    .returning(outbound.c.platform, outbound.c.contact)
+)
+_CLAIMED = (
+    update(recipient)
+    .where(recipient.c.state == "waiting", recipient.c.claimed_until > at("latest_claim"))
+    .values(claimed_until=at("claim"))
+)
+
+
+def mend(connection: Connection, now: datetime, *, lease: timedelta, tolerance: timedelta) -> set[ContactKey]:
+    """Bring what lies more than `tolerance` ahead of its latest possible time back to now; the contacts that it concerned.
+
+    Messages that wait count as just received, a lease lasts `lease` from now, a delivery is tried again, a recipient of a
+    broadcast is free again after `CLAIM`. Order is kept: it is that of arrival, never of times.
+    """
+    take_time(connection)
+    times = {
+        "at_now": now,
+        "at_latest": now + tolerance,
+        "at_lease": now + lease,
+        "at_latest_lease": now + lease + tolerance,
+        "at_claim": now + CLAIM,
+        "at_latest_claim": now + CLAIM + tolerance,
+    }
+    connection.execute(_CLAIMED, times)
+    rows = [
+        row
+        for statement in (_WAITING, _GIVEN_BACK, _LEASED, _POSTPONED)
+        for row in connection.execute(statement, times)
+    ]
+    keys = {ContactKey(row.platform, row.contact) for row in rows}
+    for key in keys:
+        contacts.set_columns(connection, key, wake_at=now)
+    return keys

@@ -1,0 +1,166 @@
+"""What is left of messages whose contact was forgotten: a hash of each id, so that a webhook that comes again is known."""
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Table, delete, func, select, text, update
+
+from agent.ledger import contacts
+from agent.ledger.database import insert_new, is_postgres, lock_contact, take_time, where
+from agent.ledger.tables import (
+    confirmation,
+    contact,
+    fact,
+    followup,
+    forgotten,
+    gap,
+    inbound,
+    media,
+    message,
+    outbound,
+    payment,
+    recipient,
+    step,
+    summary,
+    turn,
+)
+from knowledge.gaps import without_private
+from messaging.types import ContactKey
+
+_KNOWN = select(forgotten.c.hash).where(where(forgotten, "hash"))
+
+
+def put(connection: Connection, platform: str, message_id: str, now: datetime) -> None:
+    """Know a message id again without keeping it."""
+    insert_new(connection, forgotten, hash=_hash(platform, message_id), at=now)
+
+
+def stands_for(connection: Connection, platform: str, message_id: str) -> bool:
+    """Whether the message was erased together with its contact."""
+    return connection.execute(_KNOWN, {"at_hash": _hash(platform, message_id)}).first() is not None
+
+
+def _hash(platform: str, message_id: str) -> str:
+    return hashlib.blake2b(f"{platform}:{message_id}".encode(), digest_size=16).hexdigest()
+
+
+ERASED: Final[tuple[Table, ...]] = (
+    step, turn, inbound, message, outbound, confirmation, followup, media, gap, fact, summary, recipient,
+    contact,
+)  # fmt: skip
+ANONYMISED: Final[tuple[Table, ...]] = (payment,)
+IMPERSONAL: Final = frozenset(
+    {"source", "document", "passage", "alias", "vector", "knowledge", "amount_hold", "broadcast", "forgotten"}
+)
+"""Tables that hold nothing of any contact."""
+
+NOBODY: Final = "forgotten"
+"""Whose the payments of somebody are who was forgotten."""
+
+_MEDIA = re.compile(r"/media/([\w-]+\.\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """Rows that were removed, by table; `payment` counts those that were made nobody's. `obstacle`: why nothing was done."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    obstacle: str | None = None
+
+
+def forget(connection: Connection, key: ContactKey, now: datetime) -> Erased:
+    """Erase a contact, unless something of theirs is still under way."""
+    take_time(connection)
+    lock_contact(connection, key.platform, key.id)
+    if (obstacle := _under_way(connection, key)) is not None:
+        return Erased(obstacle=obstacle)
+    if not is_postgres(connection):
+        connection.exec_driver_sql("PRAGMA secure_delete = ON")  # what is freed is overwritten with zeros
+    _leave_marks(connection, key, now)
+    rows: dict[str, int] = {}
+    rows["gap"] = _forget_questions(connection, key)
+    rows["media"] = _forget_files(connection, key)
+    rows["broadcast_recipient"] = _forget_recipient(connection, key)
+    turns = select(turn.c.id).where(turn.c.platform == key.platform, turn.c.contact == key.id)
+    rows["step"] = connection.execute(delete(step).where(step.c.turn.in_(turns))).rowcount
+    for table in (turn, inbound, message, outbound, confirmation, followup, fact, summary):
+        mine = delete(table).where(table.c.platform == key.platform, table.c.contact == key.id)
+        rows[table.name] = connection.execute(mine).rowcount
+    paid = update(payment).where(payment.c.platform == key.platform, payment.c.contact == key.id)
+    rows["payment"] = connection.execute(paid.values(contact=NOBODY, payer=None)).rowcount
+    gone = delete(contact).where(contact.c.platform == key.platform, contact.c.id == key.id)
+    rows["contact"] = connection.execute(gone).rowcount
+    if is_postgres(connection):
+        _forget_jobs(connection, key)
+    return Erased({table: count for table, count in rows.items() if count})
+
+
+def _under_way(connection: Connection, key: ContactKey) -> str | None:
+    checks: list[tuple[Table, tuple[str, ...], str]] = [
+        (turn, ("running",), "a turn of theirs is running"),
+        (inbound, ("waiting",), "a message of theirs waits for its answer"),
+        (outbound, ("sending",), "a message to them is just being sent"),
+    ]
+    for table, states, told in checks:
+        found = select(func.count()).select_from(table)
+        mine = found.where(table.c.platform == key.platform, table.c.contact == key.id, table.c.state.in_(states))
+        if connection.execute(mine).scalar_one():
+            return told
+    return None
+
+
+def _leave_marks(connection: Connection, key: ContactKey, now: datetime) -> None:
+    """A hash of every message id that a webhook could bring again."""
+    for table, column in ((inbound, "message_id"), (message, "message_id"), (outbound, "platform_message_id")):
+        ids = select(table.c[column]).where(
+            table.c.platform == key.platform, table.c.contact == key.id, table.c[column].is_not(None)
+        )
+        for identity in connection.execute(ids).scalars().all():
+            put(connection, key.platform, identity, now)
+
+
+def _forget_questions(connection: Connection, key: ContactKey) -> int:
+    """Open questions for the documents that are quoted from this contact: one message, or all of a turn."""
+    said = select(message.c.turn, message.c.text).where(
+        message.c.platform == key.platform, message.c.contact == key.id, message.c.author == "contact"
+    )
+    turns: dict[str, list[str]] = {}
+    quotes: set[str] = set()
+    for turn_id, words in connection.execute(said.order_by(message.c.n)).all():
+        quotes.add(without_private(words))
+        turns.setdefault(turn_id or "", []).append(words)
+    quotes |= {without_private("\n".join(texts)) for texts in turns.values()}
+    return sum(connection.execute(delete(gap).where(gap.c.question == quote)).rowcount for quote in quotes if quote)
+
+
+def _forget_files(connection: Connection, key: ContactKey) -> int:
+    """Files that were sent to this contact: their payment codes, documents."""
+    payloads = select(outbound.c.payload).where(outbound.c.platform == key.platform, outbound.c.contact == key.id)
+    names = {name for payload in connection.execute(payloads).scalars() for name in _MEDIA.findall(_url(payload))}
+    return sum(connection.execute(delete(media).where(media.c.id == name)).rowcount for name in names)
+
+
+def _forget_recipient(connection: Connection, key: ContactKey) -> int:
+    """Their place in broadcasts, whichever way it names them; one that is still to come will not reach them."""
+    state = contacts.load(connection, key)
+    addresses = [f"id:{key.id}"]
+    if state is not None:
+        addresses += [f"phone:{state.contact.phone}", f"email:{(state.contact.email or '').casefold()}"]
+    sent = select(outbound.c.id).where(outbound.c.platform == key.platform, outbound.c.contact == key.id)
+    theirs = recipient.c.address.in_(addresses) | recipient.c.outbound.in_(sent)
+    return connection.execute(delete(recipient).where(theirs)).rowcount
+
+
+def _url(payload: dict[str, Any]) -> str:
+    return str(payload.get("url") or "")
+
+
+def _forget_jobs(connection: Connection, key: ContactKey) -> None:
+    """Wake-ups that name the contact; one that is just being worked on ends by itself and finds nothing."""
+    if connection.execute(text("SELECT to_regclass('procrastinate_jobs')")).scalar() is not None:
+        connection.execute(
+            text("DELETE FROM procrastinate_jobs WHERE lock = :lock AND status = 'todo'"), {"lock": str(key)}
+        )

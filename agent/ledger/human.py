@@ -1,0 +1,102 @@
+"""A colleague gives a conversation back on purpose: what the customer wrote to them last, and nobody answered, is the agent's."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from agent.ledger import confirmations, contacts, history, outbound
+from agent.ledger.database import at, where
+from agent.ledger.tables import inbound, message
+from messaging.types import ContactKey
+
+HUMAN = "a human "
+"""How the reason begins for which a message is left to a human."""
+
+STILL_EXPECTED = timedelta(hours=1)
+"""How old a message may be that is answered after all; an older one is only known."""
+
+GRACE = timedelta(seconds=5)
+"""How long the agent waits with that: a platform may report a colleague's last word, or the closing, after the giving back."""
+
+_LAST_WORD = (
+    select(message.c.at)
+    .where(where(message, "platform", "contact"), message.c.author != "contact")
+    .order_by(message.c.n.desc())
+    .limit(1)
+)
+_ASK_AGAIN = (
+    update(inbound)
+    .where(
+        where(inbound, "platform", "contact"),
+        inbound.c.state == "held",
+        inbound.c.reason.startswith(HUMAN),
+        inbound.c.received_at > at("after"),
+    )
+    .values(state="waiting", reason=None, turn=None, given_back_at=bindparam("given_back"))
+)
+
+
+def give_back(connection: Connection, key: ContactKey, now: datetime) -> datetime | None:
+    """The agent answers from now on; when it does so by itself, or `None` when it waits for the customer.
+
+    By itself it answers what came after everybody's last word and after the last closing, if that is recent.
+    """
+    contacts.resume(connection, key)
+    state = contacts.load(connection, key)
+    if state is None:
+        return None
+    contact = {"at_platform": key.platform, "at_contact": key.id}
+    last_word: datetime | None = connection.execute(_LAST_WORD, contact).scalar()
+    after = max(moment for moment in (now - STILL_EXPECTED, last_word, state.closed_at) if moment is not None)
+    due = now + GRACE
+    if not connection.execute(_ASK_AGAIN, {**contact, "at_after": after, "given_back": due}).rowcount:
+        return None
+    wake_at = due if state.wake_at is None else min(due, state.wake_at)
+    contacts.set_columns(connection, key, wake_at=wake_at)
+    return wake_at
+
+
+OVER = "the conversation was closed"
+
+_LEAVE = (
+    update(inbound)
+    .where(
+        where(inbound, "platform", "contact"),
+        inbound.c.state == "waiting",
+        inbound.c.turn.is_(None),
+        inbound.c.given_back_at.is_not(None),
+    )
+    .values(state="held", reason=OVER)
+)
+
+
+def begin(connection: Connection, key: ContactKey, now: datetime, until: datetime | None, by: str) -> None:
+    """A human answers from now on, at the latest until `until` (`None`: until it is given back).
+
+    What the agent has written and not sent yet is not sent any more, and leaves its history; a question that waited for
+    a yes is dropped, since the next yes is for the human.
+    """
+    state = contacts.load(connection, key)
+    since = state.paused_at if state is not None and state.paused(now) else None
+    contacts.pause(connection, key, since or now, until, by)
+    history.unsay(connection, key, outbound.withdraw(connection, key, f"a human took over ({by})"))
+    confirmations.settle(connection, key)
+
+
+def assign(connection: Connection, key: ContactKey, now: datetime, until: datetime | None, to: str) -> None:
+    """The conversation is a colleague's. Where the agent handed it over itself, its last words still go out."""
+    state = contacts.load(connection, key)
+    if state is not None and state.paused(now):
+        contacts.pause(connection, key, state.paused_at or now, until, f"assigned to {to}")
+    else:
+        begin(connection, key, now, until, f"assigned to {to}")
+
+
+def close(connection: Connection, key: ContactKey, now: datetime) -> None:
+    """The conversation is over: what the customer writes next begins another, in which no old question is open.
+
+    What was given back a moment before is not answered any more.
+    """
+    contacts.set_columns(connection, key, closed_at=now)
+    connection.execute(_LEAVE, {"at_platform": key.platform, "at_contact": key.id})
+    confirmations.settle(connection, key)

@@ -1,0 +1,206 @@
+"""The running summary of a conversation's older part: extended in large steps, each of which is paid for at most once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select
+
+from actions.spoken import contains
+from agent.ledger import steps
+from agent.ledger.database import at, change, lock_contact, upsert, where
+from agent.ledger.history import Line
+from agent.ledger.tables import fact, message, summary, turn
+from messaging.types import ContactKey
+
+_LOAD = select(summary).where(where(summary, "platform", "contact"))
+_OPEN = (
+    select(func.count()).select_from(message).where(where(message, "platform", "contact"), message.c.n > at("after"))
+)
+_LINES = (
+    select(message)
+    .where(where(message, "platform", "contact"), message.c.n > at("after"))
+    .order_by(message.c.n.desc())
+    .offset(at("keep"))
+    .limit(at("most"))
+)
+_LAST_TURN = (
+    select(turn.c.id)
+    .where(
+        where(turn, "platform", "contact"), turn.c.state.not_in(("running", "abandoned"))
+    )  # whose cost is final, and counts
+    .order_by(turn.c.started_at.desc())
+    .limit(1)
+)
+_MOST = 200
+"""Messages that one extension reads at most; of a longer past only the newest of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """`upto` is the number of the last message that the text covers."""
+
+    text: str
+    upto: int
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Messages that a summary is to be extended with, oldest first. `turn` bears what that costs."""
+
+    key: ContactKey
+    turn: str
+    before: str
+    lines: Sequence[Line]
+    upto: int
+
+
+def load(connection: Connection, key: ContactKey) -> Summary | None:
+    """What there is of a summary."""
+    row = connection.execute(_LOAD, _at(key)).first()
+    return Summary(row.text, row.upto, row.updated_at) if row is not None and row.text else None
+
+
+def due(connection: Connection, key: ContactKey, window: int) -> bool:
+    """Whether more than `window` messages are not covered."""
+    return _due(connection, key, connection.execute(_LOAD, _at(key)).first(), window)
+
+
+def _due(connection: Connection, key: ContactKey, row: Row[Any] | None, window: int) -> bool:
+    covered = max(row.upto, row.asked_upto) if row is not None else 0
+    count: int = connection.execute(_OPEN, {**_at(key), "at_after": covered}).scalar_one()
+    return count > window
+
+
+def begin(connection: Connection, key: ContactKey, window: int, now: datetime) -> Portion | None:
+    """Take on the extension that is due, if one is: when more than `window` messages are not covered, all but half a window of them.
+
+    It is marked as taken: whoever dies on the way does not have a model paid twice for it. The next extension covers it too.
+    """
+    lock_contact(connection, key.platform, key.id)
+    row = connection.execute(_LOAD, _at(key)).first()
+    if not _due(connection, key, row, window):
+        return None
+    upto = row.upto if row is not None else 0
+    rows = connection.execute(_LINES, {**_at(key), "at_after": upto, "at_keep": window // 2, "at_most": _MOST}).all()
+    charged = connection.execute(_LAST_TURN, _at(key)).scalar()
+    if not rows or charged is None:
+        return None
+    before = row.text if row is not None else ""
+    _put(connection, key, text=before, upto=upto, asked_upto=rows[0].n, updated_at=now)
+    lines = [Line(each.author, each.text, each.at, tuple(each.attachments), each.turn) for each in reversed(rows)]
+    return Portion(key, charged, before, lines, rows[0].n)
+
+
+def finish(
+    connection: Connection,
+    portion: Portion,
+    text: str,
+    *,
+    model: str,
+    tokens: int,
+    cost: float,
+    started_at: datetime,
+    now: datetime,
+) -> bool:
+    """Keep the extended text and what it cost; False when the contact was forgotten meanwhile."""
+    lock_contact(connection, portion.key.platform, portion.key.id)
+    changed = change(
+        connection,
+        summary,
+        {"platform": portion.key.platform, "contact": portion.key.id, "asked_upto": portion.upto},
+        {"text": text, "upto": portion.upto, "updated_at": now},
+    )
+    if not changed:
+        return False
+    written = steps.record(
+        connection,
+        portion.turn,
+        key=f"summary/{portion.upto}",
+        kind="summary",
+        name=model,
+        input_hash=str(portion.upto),
+        given={"messages": len(portion.lines), "upto": portion.upto},
+        output={"text": text},
+        started_at=started_at,
+        finished_at=now,
+        tokens=tokens,
+        cost=cost,
+    )
+    if written:
+        steps.charge(connection, portion.turn, tokens=tokens, cost=cost)
+    return True
+
+
+def give_up(connection: Connection, portion: Portion) -> None:
+    """No model answered, so nothing was paid: it may be tried again."""
+    change(
+        connection,
+        summary,
+        {"platform": portion.key.platform, "contact": portion.key.id, "asked_upto": portion.upto},
+        {"asked_upto": 0},
+    )
+
+
+def _put(connection: Connection, key: ContactKey, **values: Any) -> None:
+    upsert(connection, summary, platform=key.platform, contact=key.id, **values)
+
+
+def _at(key: ContactKey) -> dict[str, str]:
+    return {"at_platform": key.platform, "at_contact": key.id}
+
+
+_ALL = select(fact).where(where(fact, "platform", "contact")).order_by(fact.c.key)
+_SAID = (
+    select(message.c.n, message.c.text)
+    .where(where(message, "platform", "contact"), message.c.author == "contact")
+    .order_by(message.c.n.desc())
+    .limit(at("limit"))
+)
+_FAR_BACK = 500
+"""Messages that are searched for the one in which something was said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """`message` numbers the message of origin in the ledger; `None` when it is not one of the recent ones."""
+
+    key: str
+    value: str
+    message: int | None
+    turn: str
+    at: datetime
+
+
+def learn(connection: Connection, key: ContactKey, values: Mapping[str, str], turn: str, now: datetime) -> None:
+    """Keep facts of a contact; a newer value of the same key takes the place of the older one.
+
+    To be called when the turn's messages are in the history: the newest one that holds the value is its origin.
+    """
+    said = connection.execute(_SAID, {**_fact_at(key), "at_limit": _FAR_BACK}).all()
+    for name, value in values.items():
+        origin = next((row.n for row in said if contains(row.text, value)), None)
+        upsert(
+            connection,
+            fact,
+            platform=key.platform,
+            contact=key.id,
+            key=name,
+            value=value,
+            message=origin,
+            turn=turn,
+            at=now,
+        )
+
+
+def of_contact(connection: Connection, key: ContactKey) -> list[Fact]:
+    """Everything that is known, by key."""
+    return [
+        Fact(row.key, row.value, row.message, row.turn, row.at) for row in connection.execute(_ALL, _fact_at(key)).all()
+    ]
+
+
+def _fact_at(key: ContactKey) -> dict[str, str]:
+    return {"at_platform": key.platform, "at_contact": key.id}

@@ -1,0 +1,140 @@
+"""Everything that the ledger knows of one contact, put together for whoever looks at it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, func, select, update
+
+from agent.ledger import contacts, history, memory, outbound
+from agent.ledger.contacts import ContactState
+from agent.ledger.database import take_time
+from agent.ledger.history import Line
+from agent.ledger.memory import Fact, Summary
+from agent.ledger.outbound import Delivery
+from agent.ledger.tables import contact, followup, inbound, payment, turn
+from agent.ledger.tables import outbound as outbound_table
+from messaging.types import ContactKey
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """`reminders` and `payments` count what is still open; `to_send` is what goes out next, `lines` the newest messages."""
+
+    state: ContactState
+    summary: Summary | None
+    facts: list[Fact]
+    reminders: int
+    payments: int
+    to_send: list[Delivery]
+    lines: list[Line]
+
+
+def of(connection: Connection, needle: str, lines: int) -> list[Portrait]:
+    """Of every contact that `needle` may mean, as `contacts.find` understands it."""
+    return [_portrait(connection, state, lines) for state in contacts.find(connection, needle)]
+
+
+def _portrait(connection: Connection, state: ContactState, lines: int) -> Portrait:
+    key = state.key
+    return Portrait(
+        state=state,
+        summary=memory.load(connection, key),
+        facts=memory.of_contact(connection, key),
+        reminders=_count(connection, key, followup, "scheduled"),
+        payments=_count(connection, key, payment, "open"),
+        to_send=outbound.heads(connection, key),
+        lines=history.recent(connection, key, lines),
+    )
+
+
+def _count(connection: Connection, key: ContactKey, table: Table, state: str) -> int:
+    mine = (table.c.platform == key.platform, table.c.contact == key.id, table.c.state == state)
+    return int(connection.execute(select(func.count()).select_from(table).where(*mine)).scalar_one())
+
+
+def counts(connection: Connection) -> dict[str, dict[str, Any]]:
+    """Rows by table and state, and under `used` the tokens and US dollars of all turns."""
+    take_time(connection)
+    result: dict[str, dict[str, Any]] = {}
+    for table in (inbound, turn, outbound_table, followup):
+        rows = connection.execute(select(table.c.state, func.count()).group_by(table.c.state)).all()
+        result[table.name] = {row[0]: row[1] for row in rows}
+    tokens, usd = connection.execute(
+        select(func.coalesce(func.sum(turn.c.tokens), 0), func.coalesce(func.sum(turn.c.cost), 0.0))
+    ).one()
+    result["used"] = {"tokens": tokens, "usd": usd}
+    result["contact"] = {"all": connection.execute(select(func.count()).select_from(contact)).scalar_one()}
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSummary:
+    """A turn as the owner looks at it."""
+
+    id: str
+    contact: ContactKey
+    state: str
+    reason: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    tokens: int
+    cost: float
+
+
+def turns_of(connection: Connection, key: ContactKey, limit: int = 20) -> list[TurnSummary]:
+    """The newest turns of a contact, oldest first."""
+    rows = connection.execute(
+        select(turn)
+        .where(turn.c.platform == key.platform, turn.c.contact == key.id)
+        .order_by(turn.c.started_at.desc())
+        .limit(limit)
+    ).all()
+    return [_summary(row) for row in reversed(rows)]
+
+
+def turn_of(connection: Connection, turn_id: str) -> TurnSummary | None:
+    """One turn, or `None` when there is no such one."""
+    row = connection.execute(select(turn).where(turn.c.id == turn_id)).first()
+    return None if row is None else _summary(row)
+
+
+def dead(connection: Connection, limit: int = 200) -> tuple[list[Delivery], list[TurnSummary]]:
+    """What was given up: deliveries, and turns whose customer got the text for failures."""
+    rows = connection.execute(
+        select(turn).where(turn.c.state == "failed").order_by(turn.c.started_at.desc()).limit(limit)
+    ).all()
+    return outbound.dead(connection, limit), [_summary(row) for row in rows]
+
+
+def retry_turn(connection: Connection, turn_id: str, now: datetime) -> ContactKey | None:
+    """Let the messages of a failed turn wait for an answer again; their contact, or `None` when there is no such turn."""
+    row = connection.execute(
+        update(turn)
+        .where(turn.c.id == turn_id, turn.c.state == "failed")
+        .values(state="abandoned", reason="retried by hand")
+        .returning(turn.c.platform, turn.c.contact)
+    ).first()
+    if row is None:
+        return None
+    connection.execute(update(inbound).where(inbound.c.turn == turn_id).values(state="waiting", turn=None, reason=None))
+    key = ContactKey(row.platform, row.contact)
+    connection.execute(
+        update(contact)
+        .where(contact.c.platform == key.platform, contact.c.id == key.id)
+        .values(wake_at=now, paused_at=None, paused_until=None, paused_by=None)
+    )
+    return key
+
+
+def _summary(row: Any) -> TurnSummary:
+    return TurnSummary(
+        row.id,
+        ContactKey(row.platform, row.contact),
+        row.state,
+        row.reason,
+        row.started_at,
+        row.finished_at,
+        row.tokens,
+        row.cost,
+    )

@@ -1,0 +1,415 @@
+"""Column types that SQLite and PostgreSQL store alike."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeDecorator
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+Counter = BigInteger().with_variant(Integer, "sqlite")
+"""An automatic number: SQLite counts only in a column that is declared exactly INTEGER PRIMARY KEY."""
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime, stored as whole microseconds since 1970: exact, ordered, alike in both databases."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> int | None:
+        return None if value is None else (value - EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+contact = Table(
+    "contact",
+    metadata,
+    Column("platform", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("profile", JSON, nullable=False),
+    Column("language", String),
+    Column("channel_id", String),
+    Column("channel_source", String),
+    Column("last_inbound_at", Instant),
+    Column("wake_at", Instant),  # when there is something to do next; NULL when there is nothing
+    Column("paused_at", Instant),  # a human answers since then
+    Column("paused_until", Instant),  # NULL while paused: until it is given back
+    Column("paused_by", String),
+    Column("opted_out_at", Instant),
+    Column("notice_at", Instant),  # when the out-of-hours notice was last given
+    Column("closed_at", Instant),  # when the conversation was last closed on the platform
+    Column("profile_at", Instant),  # when all of it was last read from the platform; NULL: it may have changed since
+    Index("ix_contact_wake_at", "wake_at"),
+)
+
+inbound = Table(
+    "inbound",
+    metadata,
+    Column("n", Counter, primary_key=True),  # arrival order
+    Column("platform", String, nullable=False),
+    Column("message_id", String, nullable=False),
+    Column("contact", String, nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("state", String, nullable=False),  # waiting → answered · held · skipped · failed
+    Column("reason", String),
+    Column("turn", String),
+    Column("given_back_at", Instant),  # from when on one that a human left unanswered is the agent's
+    UniqueConstraint("platform", "message_id"),
+    Index("ix_inbound_contact_state", "platform", "contact", "state"),
+    Index("ix_inbound_turn", "turn"),
+)
+
+turn = Table(
+    "turn",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("platform", String, nullable=False),
+    Column("contact", String, nullable=False),
+    Column("state", String, nullable=False),  # running → done · held · abandoned · failed
+    Column("reason", String),
+    Column("lease_owner", String),
+    Column("lease_until", Instant),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("takeovers", Integer, nullable=False, default=0),
+    Column(
+        "restarts", Integer, nullable=False, default=0
+    ),  # how many turns before this one were abandoned for newer messages
+    Column("tokens", Integer, nullable=False, default=0),
+    Column("cost", Float, nullable=False, default=0.0),  # US dollars
+    Index("ix_turn_contact_state", "platform", "contact", "state"),
+)
+# What a day cost is asked by every turn: the turns that cost something, and nothing else.
+Index("ix_turn_cost", turn.c.started_at, turn.c.cost, sqlite_where=turn.c.cost > 0, postgresql_where=turn.c.cost > 0)
+
+step = Table(
+    "step",
+    metadata,
+    Column("turn", String, primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("key", String, nullable=False),  # what a resumed turn finds the step by
+    Column("kind", String, nullable=False),  # transcription, retrieval, model, action, claim
+    Column("name", String, nullable=False),
+    Column("input_hash", String, nullable=False),
+    Column("input", JSON),
+    Column("output", JSON),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("tokens", Integer, nullable=False, default=0),
+    Column("cost", Float, nullable=False, default=0.0),
+    UniqueConstraint("turn", "key"),
+)
+
+message = Table(
+    "message",
+    metadata,
+    Column("n", Counter, primary_key=True),
+    Column("platform", String, nullable=False),
+    Column("contact", String, nullable=False),
+    Column("author", String, nullable=False),  # contact, agent, human
+    Column("text", Text, nullable=False),
+    Column("attachments", JSON, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("turn", String),
+    Column("message_id", String),  # the platform's, for messages of contacts and human colleagues
+    Index("ix_message_contact", "platform", "contact", "n"),
+    UniqueConstraint("platform", "message_id"),
+)
+
+outbound = Table(
+    "outbound",
+    metadata,
+    Column("n", Counter, primary_key=True),  # order within a contact
+    Column("id", String, nullable=False, unique=True),  # turn + position: committing twice cannot send twice
+    Column("platform", String, nullable=False),
+    Column("contact", String, nullable=False),
+    Column(
+        "lane", String, nullable=False
+    ),  # message: in order; desk: assignments, tags, comments, which never hold a message up
+    Column("channel", String),
+    Column("payload", JSON, nullable=False),
+    Column("state", String, nullable=False),  # pending → sending → sent · uncertain · failed · skipped
+    Column("reason", String),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_attempt_at", Instant, nullable=False),
+    Column("owner", String),
+    Column("created_at", Instant, nullable=False),
+    Column("sent_at", Instant),
+    Column("platform_message_id", String),
+    Column("turn", String),
+    Index("ix_outbound_contact_state", "platform", "contact", "state"),
+    Index("ix_outbound_state", "state"),
+)
+
+confirmation = Table(
+    "confirmation",
+    metadata,
+    Column("platform", String, primary_key=True),
+    Column("contact", String, primary_key=True),
+    Column("action", String, nullable=False),
+    Column("arguments", JSON, nullable=False),
+    Column("question", Text, nullable=False),
+    Column("turn", String, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+
+followup = Table(
+    "followup",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("platform", String, nullable=False),
+    Column("contact", String, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("rule", String),  # NULL: scheduled by the agent in a conversation
+    Column("text", Text, nullable=False),
+    Column("conditions", JSON, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("state", String, nullable=False),  # scheduled → sent · cancelled · skipped
+    Column("reason", String),
+    Column("ended_at", Instant),
+    Index("ix_followup_state_due_at", "state", "due_at"),
+    Index("ix_followup_contact", "platform", "contact", "state"),
+)
+
+media = Table(
+    "media",
+    metadata,
+    Column("id", String, primary_key=True),  # unguessable
+    Column("content", LargeBinary, nullable=False),
+    Column("type", String, nullable=False),
+    Column("name", String),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Index("ix_media_expires_at", "expires_at"),
+)
+
+
+fact = Table(
+    "fact",
+    metadata,
+    Column("platform", String, primary_key=True),
+    Column("contact", String, primary_key=True),
+    Column("key", String, primary_key=True),  # name, address, preferences …
+    Column("value", Text, nullable=False),  # in the customer's own words
+    Column("message", BigInteger),  # message.n in which the customer said it
+    Column("turn", String, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+summary = Table(
+    "summary",
+    metadata,
+    Column("platform", String, primary_key=True),
+    Column("contact", String, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("upto", BigInteger, nullable=False),  # the last message.n that it covers
+    Column("asked_upto", BigInteger, nullable=False),  # further, while or after a model was asked to extend it
+    Column("updated_at", Instant, nullable=False),
+)
+
+forgotten = Table(
+    "forgotten",
+    metadata,
+    Column("hash", String, primary_key=True),  # of a message id: a webhook that comes again is not answered again
+    Column("at", Instant, nullable=False),
+)
+
+
+broadcast = Table(
+    "broadcast",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("settings", JSON, nullable=False),  # the file, without its audience
+    Column("channel_id", String),
+    Column("channel_source", String),
+    Column("template", JSON, nullable=False),  # the parts of the platform's template, when there is one
+    Column("left_out", JSON, nullable=False),  # who of the audience could not become a recipient: reason → count
+    Column("state", String, nullable=False),  # running → paused → running … → done · cancelled
+    Column("created_at", Instant, nullable=False),
+    Column("next_at", Instant, nullable=False),  # when the next recipient's turn is: the start, then the pace
+    Column("finished_at", Instant),
+    Index("ix_broadcast_state_next_at", "state", "next_at"),
+)
+
+recipient = Table(
+    "broadcast_recipient",
+    metadata,
+    Column("n", Counter, primary_key=True),
+    Column("broadcast", String, nullable=False),
+    Column("address", String, nullable=False),  # id:123, phone:+62… or email:…
+    Column("line", Integer),  # of the CSV file
+    Column("row", JSON, nullable=False),
+    Column("state", String, nullable=False),  # waiting → queued · skipped · failed; queued: the outbound row knows more
+    Column("reason", String),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("claimed_until", Instant),  # somebody prepares the message, or it is to be tried again then
+    Column("outbound", String),  # outbound.id
+    Column("said", Text),  # what joins the history once it is sent
+    UniqueConstraint("broadcast", "address"),
+    UniqueConstraint("outbound"),
+    Index("ix_broadcast_recipient_state", "broadcast", "state", "n"),
+    Index("ix_broadcast_recipient_claimed_until", "claimed_until"),
+)
+
+
+source = Table(
+    "source",
+    metadata,
+    Column("id", String, primary_key=True),  # the path or address as configured
+    Column("checked_at", Instant, nullable=False),
+    Column("verified_at", Instant),  # when the last good copy was known to be right
+    Column("error", Text),
+    Column("failing_since", Instant),
+    Column("problems", JSON, nullable=False),
+    Column("settings", String),  # fingerprint of how it was configured at the last look
+)
+
+document = Table(
+    "document",
+    metadata,
+    Column("n", Counter, primary_key=True),
+    Column("id", String, nullable=False, unique=True),  # path relative to agent.yaml, or address
+    Column("source", String, nullable=False),
+    Column("hash", String, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("verified_at", Instant, nullable=False),
+    Column("title", Text),
+    Column("language", String),
+    Column("stamp", String),
+    Column("etag", String),
+    Column("last_modified", String),
+    Column("expires", Date),
+    Column("volatile", Boolean),
+    Column("links", JSON, nullable=False),
+    Column("error", Text),
+    Column("failing_since", Instant),
+    Index("ix_document_source", "source"),
+)
+
+passage = Table(
+    "passage",
+    metadata,
+    Column("document", String, ForeignKey("document.id", ondelete="CASCADE"), primary_key=True),
+    Column("n", Integer, primary_key=True),  # order within the document
+    Column("id", String, nullable=False, unique=True),
+    Column("text", Text, nullable=False),
+    Column("start", Integer, nullable=False),  # offsets into document.text
+    Column("end", Integer, nullable=False),
+    Column("path", JSON, nullable=False),  # title and headings
+    Column("question", Text),
+    Column("answer", Text),
+)
+
+alias = Table(
+    "alias",
+    metadata,
+    Column("passage", String, primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("document", String, ForeignKey("document.id", ondelete="CASCADE"), nullable=False),
+    Column("text", Text, nullable=False),
+    Index("ix_alias_document", "document"),
+)
+
+vector = Table(
+    "vector",
+    metadata,
+    Column("model", String, primary_key=True),
+    Column("hash", String, primary_key=True),  # of the embedded text
+    Column("data", LargeBinary, nullable=False),  # little-endian float32
+)
+
+gap = Table(
+    "gap",
+    metadata,
+    Column("id", Counter, primary_key=True),
+    Column("question", Text, nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("times", Integer, nullable=False),
+    Column("first_at", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    Column("nearest", String),  # id of the best passage there was
+    Column("state", String, nullable=False),  # open → accepted · rejected
+    UniqueConstraint("question"),
+)
+
+knowledge = Table(
+    "knowledge",
+    metadata,
+    Column("id", Integer, primary_key=True),  # there is one row
+    Column("identity", String, nullable=False),  # no other ledger has it
+    Column("content", BigInteger, nullable=False),  # grows with every change of documents and passages
+    Column("details", BigInteger, nullable=False),  # with every change of what else is known about documents
+    Column("looks", BigInteger, nullable=False),  # with every look at a source
+    Column("sync_owner", String),  # the process that looks at the sources
+    Column("sync_until", Instant),
+)
+
+
+payment = Table(
+    "payment",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("platform", String, nullable=False),
+    Column("contact", String, nullable=False),
+    Column("reference", String, nullable=False),
+    Column("amount", BigInteger, nullable=False),  # rupiah
+    Column("asked", BigInteger),  # rupiah before a unique suffix
+    Column("payload", Text, nullable=False),
+    Column("merchant", String, nullable=False),
+    Column("nmid", String),
+    Column("provider", String, nullable=False),  # static, or the gateway's name
+    Column("provider_id", String),  # the gateway's id of the charge
+    Column("order_id", String, nullable=False),  # our id of it at the gateway
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("state", String, nullable=False),  # see actions.qris.states
+    Column("paid_at", Instant),
+    Column("paid_amount", BigInteger, nullable=False, default=0),  # rupiah, all that arrived
+    Column("receipts", JSON, nullable=False),  # the gateway's ids of what arrived
+    Column("payer", String),  # the payer's bank or wallet
+    Column("marked_by", String),  # the operator who entered it by hand
+    UniqueConstraint("provider", "provider_id"),
+    Index("ix_payment_order", "provider", "order_id"),
+    Index("ix_payment_contact", "platform", "contact", "created_at"),
+    Index("ix_payment_state", "state", "expires_at"),
+)
+
+amount_hold = Table(
+    "amount_hold",
+    metadata,
+    Column("key", String, primary_key=True),  # the idempotency key of the step that holds it
+    Column("amount", BigInteger, nullable=False, unique=True),
+    Column("until", Instant, nullable=False),
+)

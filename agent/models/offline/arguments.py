@@ -1,0 +1,344 @@
+"""Reading a tool's arguments off what a customer wrote: by the type, pattern, format and enumeration of each parameter.
+
+Nothing is guessed. What cannot be read is missing, and is asked for.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Any, Final, TypeAlias
+
+from actions.dates import moment_named
+from actions.qris import Ambiguous, Amount, find_amount
+from actions.spoken import DIGITS, as_digits, tokens
+from agent.models.offline import words as _words
+
+Value: TypeAlias = str | int | float | bool | list[Any]
+Schema: TypeAlias = Mapping[str, Any]
+
+NUMERALS = frozenset(DIGITS) | frozenset(
+    "puluh belas ratus ribu rebu juta seratus seribu sejuta sepuluh sebelas setengah rupiah rb jt hundred thousand million ten "
+    "eleven twelve twenty thirty forty fifty sixty seventy eighty ninety".split()
+)
+"""Words of numbers: they are values, not subjects."""
+
+_MONEY = frozenset("amount rupiah nominal price harga total idr uang bayar pembayaran payment biaya".split())
+_FREE = frozenset(
+    "reason alasan summary ringkasan message pesan note catatan text teks question pertanyaan topic topik query keluhan complaint comment "
+    "komentar description keterangan details detail request permintaan subject perihal".split()
+)
+_LITERAL_HEAD = re.compile(r"^\^?([A-Za-z]{1,10}[-_/ ]?)(?=[\[\\(])")
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_URL = re.compile(r"https?://[^\s<>\"]+")
+_PHONE = re.compile(r"(?<![\w-])\+?\d[\d\s().-]{7,16}\d(?![\w-])")
+_QUOTED = re.compile(r"[\"“”'‘’«]([^\"“”'‘’«»]{1,200})[\"“”'‘’»]")
+_NUMBER = re.compile(r"(?<![\w.,-])\d+(?:[.,]\d+)?(?![\w-])")
+_NUMBERED = re.compile(r"\b(?:id|number|nomor|kode|code|reference|invoice|resi)\b", re.IGNORECASE)
+_CODE = re.compile(r"(?<![\w-])[A-Z]{1,8}[-/]?(?:[A-Z0-9]+[-/])*\d{3,}(?![\w-])")
+_DIGITS = re.compile(r"\\d|0-9")
+_SEPARATORS = ("", "-", "_", "/", " ", ".")
+_CLOCK = re.compile(
+    r"(?:\b(?:jam|pukul|pkl|at)\s*|\b(?=\d{1,2}[:.]\d{2}\b)|\b(?=\d{1,2}\s*(?:am|pm)\b))(\d{1,2})(?:[:.](\d{2}))?\s*"
+    r"(am|pm|pagi|siang|sore|malam|petang)?"
+)
+_MONTHS: Final = {
+    name: number
+    for number, names in enumerate(
+        (
+            "januari january jan", "februari february feb", "maret march mar mac", "april apr", "mei may", "juni june jun jun",
+            "juli july jul julai", "agustus august agt agu aug ogos", "september sep sept", "oktober october okt oct",
+            "november nov", "desember december des dec disember",
+        ),
+        1,
+    )
+    for name in names.split()
+}  # fmt: skip
+_DAYS: Final = {
+    name: number
+    for number, names in enumerate(
+        ("senin isnin monday", "selasa tuesday", "rabu wednesday", "kamis khamis thursday", "jumat jumaat friday", "sabtu saturday",
+         "minggu ahad sunday")
+    )
+    for name in names.split()
+}  # fmt: skip
+_RELATIVE: Final = {"hari ini": 0, "today": 0, "besok": 1, "esok": 1, "tomorrow": 1, "lusa": 2, "day after tomorrow": 2}
+_ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
+_NUMERIC_DATE = re.compile(r"\b(\d{1,2})[/-](\d{1,2})(?:[/-](\d{4}|\d{2}))?\b")
+_NAMED_DATE = re.compile(rf"\b(\d{{1,2}})\s+({'|'.join(sorted(_MONTHS, key=len, reverse=True))})\b(?:\s+(\d{{4}}))?")
+_IN = re.compile(
+    r"\b(?:dalam |in )?(\d{1,3})\s*(menit|minutes?|jam|hours?|hari|days?|minggu|weeks?)\s*(?:lagi|from now|later)?\b"
+)
+_UNITS: Final = {
+    "men": "minutes",
+    "min": "minutes",
+    "jam": "hours",
+    "hou": "hours",
+    "har": "days",
+    "day": "days",
+    "wee": "weeks",
+}
+
+
+def values(name: str, schema: Schema, text: str, now: datetime | None = None) -> list[Value]:
+    """Everything in `text` that this parameter could be, in the order it stands there; `[]` when nothing is.
+
+    `now` is the customer's local time, for "besok"; without it relative dates are not read.
+    """
+    kind = _kind(schema)
+    if "enum" in schema:
+        return _enumerated(schema["enum"], text)
+    if kind in ("integer", "number"):
+        found = _amounts(text) if is_money(name, schema) else _numbers(text, kind)
+        return [value for value in found if _in_range(value, schema)]
+    if kind == "array":
+        items = values(name, schema.get("items") or {}, text, now)
+        return [items] if items else []
+    if kind == "boolean":
+        return []
+    if kind == "string":
+        return [value for value in _strings(name, schema, text, now) if _fits(value, schema)]
+    return []
+
+
+def is_money(name: str, schema: Schema) -> bool:
+    """Whether a number is an amount of rupiah, by its name and description."""
+    spoken = f"{name.replace('_', ' ')} {schema.get('description', '')}"
+    return not _MONEY.isdisjoint(_words.words(spoken))
+
+
+def is_free(name: str, schema: Schema) -> bool:
+    """Whether the customer's message itself is the value: a reason, a note, a question."""
+    if _kind(schema) != "string" or schema.get("pattern") or schema.get("enum") or schema.get("format"):
+        return False
+    return not _FREE.isdisjoint(_words.words(name.replace("_", " ")))
+
+
+def is_plain(schema: Schema) -> bool:
+    """Whether any text would do, so that only an answer to the question for it can be taken."""
+    return _kind(schema) == "string" and not (schema.get("pattern") or schema.get("enum") or schema.get("format"))
+
+
+def is_ambiguous(name: str, schema: Schema, text: str) -> bool:
+    """Whether an amount is spoken of that can be read in several ways, or that is likely meant otherwise ("bayar 50")."""
+    if _kind(schema) not in ("integer", "number") or not is_money(name, schema):
+        return False
+    amount = find_amount(text)
+    return isinstance(amount, Ambiguous) or (isinstance(amount, Amount) and amount.confirm)
+
+
+def _kind(schema: Schema) -> str:
+    kind = schema.get("type", "string")
+    if isinstance(kind, list):
+        return next((each for each in kind if each != "null"), "string")
+    if "anyOf" in schema:
+        return next((_kind(each) for each in schema["anyOf"] if each.get("type") != "null"), "string")
+    return str(kind)
+
+
+def _in_range(value: Value, schema: Schema) -> bool:
+    number = float(value)  # type: ignore[arg-type]
+    return bool(schema.get("minimum", number) <= number <= schema.get("maximum", number))
+
+
+def _fits(value: str, schema: Schema) -> bool:
+    pattern = schema.get("pattern")
+    if pattern and re.search(pattern, value) is None:
+        return False
+    return bool(schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)))
+
+
+def _enumerated(options: Sequence[Any], text: str) -> list[Value]:
+    """Options that are named in full; of options that contain each other the longest."""
+    said = f" {' '.join(_words.words(text))} "
+    vocabulary = _words.vocabulary(text)
+    named = []
+    for option in options:
+        spelled = " ".join(_words.words(str(option).replace("_", " ")))
+        if spelled and (f" {spelled} " in said or _all_named(spelled, vocabulary)):
+            named.append((option, spelled))
+    return [option for option, spelled in named if not any(spelled != other and spelled in other for _, other in named)]
+
+
+def _all_named(spelled: str, vocabulary: _words.Vocabulary) -> bool:
+    subject = [word for word in spelled.split() if word in _words.content(word)]
+    return bool(subject) and all(vocabulary.has(word) for word in subject)
+
+
+def _amounts(text: str) -> list[Value]:
+    amount = find_amount(text)
+    return [int(amount)] if isinstance(amount, Amount) and not amount.confirm else []
+
+
+def _numbers(text: str, kind: str) -> list[Value]:
+    found: list[Value] = []
+    for match in _NUMBER.findall(text):
+        number = float(match.replace(",", "."))
+        if kind == "integer" and number.is_integer():
+            found.append(int(number))
+        elif kind == "number":
+            found.append(number)
+    return found or [DIGITS[word] for word in _words.words(text) if word in DIGITS and word != "oh"]
+
+
+def _strings(name: str, schema: Schema, text: str, now: datetime | None) -> Iterable[str]:
+    form = schema.get("format")
+    if form in ("date", "date-time", "time"):
+        return _moments(form, text, now)
+    if name == "when":  # told in the customer's own words
+        said = now is not None and moment_named(text, now.replace(tzinfo=UTC), UTC) is not None
+        return [" ".join(text.split())[-schema.get("maxLength", 200) :]] if said else []
+    if form == "email" or (form is None and "email" in name):
+        return _EMAIL.findall(text)
+    if form in ("uri", "url"):
+        return _URL.findall(text)
+    if schema.get("pattern"):
+        return _patterned(schema["pattern"], text)
+    if re.search(r"phone|telepon|nomor_hp|\bhp\b|whatsapp", name):
+        return [re.sub(r"[^\d+]", "", match) for match in _PHONE.findall(text)]
+    if _NUMBERED.search(f"{name.replace('_', ' ')} {schema.get('description', '')}"):
+        return _CODE.findall(unicodedata.normalize("NFKC", text))
+    return _labelled(name, schema, text) or _QUOTED.findall(text)
+
+
+@lru_cache(maxsize=1_000)
+def _patterned(pattern: str, text: str) -> tuple[str, ...]:
+    """Values that match, written exactly, in other case or spacing, or spoken digit by digit."""
+    plain = unicodedata.normalize("NFKC", text)
+    core = pattern.removeprefix("^").removesuffix("$")
+    exact = [match[0] for match in re.finditer(rf"(?<![A-Za-z0-9])(?:{core})(?![A-Za-z0-9])", plain) if match[0]]
+    if exact:
+        return tuple(dict.fromkeys(exact))
+    said = as_digits(tokens(plain))
+    if _DIGITS.search(pattern) and not any(token.isdigit() for token in said):
+        return ()
+    return tuple(dict.fromkeys(_joined(pattern, said)))
+
+
+def bare(schema: Schema, text: str) -> str | None:
+    """A number without the letters that belong to it: `10234` for `KS-10234`. Only in answer to a question, or beside its verb."""
+    pattern = str(schema.get("pattern", ""))
+    head = _LITERAL_HEAD.match(pattern)
+    if head is None or find_amount(text) is not None:
+        return None
+    said = as_digits(tokens(text))
+    numbers = [token for token in said if token.isdigit()]
+    whole = "".join(numbers)
+    candidates = [*numbers, whole] if len(numbers) == len(said) else numbers
+    fitting = [head[1] + number for number in candidates if re.search(pattern, head[1] + number)]
+    return fitting[0] if len(set(fitting)) == 1 else None
+
+
+def _joined(pattern: str, said: Sequence[str]) -> list[str]:
+    """Runs of tokens that make a match when they are written together: `["ks", "10", "234"]` → `KS-10234`."""
+    found: list[str] = []
+    start = 0
+    while start < len(said):
+        for end in range(min(len(said), start + 12), start, -1):
+            match = _spelling(pattern, said[start:end])
+            if match is not None:
+                found.append(match)
+                start = end
+                break
+        else:
+            start += 1
+    return found
+
+
+def _spelling(pattern: str, run: Sequence[str]) -> str | None:
+    parts: list[str] = []
+    for token in run:  # letters with letters, digits with digits
+        if parts and parts[-1].isdigit() == token.isdigit():
+            parts[-1] += token
+        else:
+            parts.append(token)
+    for separator in _SEPARATORS if len(parts) > 1 else ("",):
+        joined = separator.join(parts)
+        for spelling in (joined, joined.upper()):
+            if re.fullmatch(pattern, spelling):
+                return spelling
+    return None
+
+
+def _labelled(name: str, schema: Schema, text: str) -> list[str]:
+    """`nama saya Rina` → `Rina`, for a parameter that is called or described by `nama`."""
+    labels = [*_words.words(name.replace("_", " ")), *_words.content(schema.get("description") or "")]
+    known = sorted({label for word in labels for label in _words.forms(word) if len(label) >= 4})
+    if not known:
+        return []
+    label = "|".join(map(re.escape, known))
+    match = re.search(
+        rf"\b(?:{label})(?:\s+(?:saya|aku|ku|nya|my|adalah|is|ialah|penerima|lengkap)|nya|\s*[:=])+\s*[:=]?\s*(?P<value>[^\n,.;!?]+)",
+        text,
+        re.IGNORECASE,
+    )
+    return [match["value"].strip()] if match else []
+
+
+def _moments(form: str, text: str, now: datetime | None) -> list[str]:
+    plain = _words.fold(text)
+    clock = _clock(plain)
+    if form == "time":
+        return [clock.strftime("%H:%M")] if clock else []
+    later = _IN.search(plain)
+    if form == "date-time" and later and now and ("lagi" in later[0] or later[0].startswith(("dalam ", "in "))):
+        unit = "weeks" if later[2] == "minggu" else _UNITS[later[2][:3]]
+        return [(now + timedelta(**{unit: int(later[1])})).strftime("%Y-%m-%dT%H:%M")]
+    day = _day(plain, now)
+    if day is None and clock is not None and now is not None and form == "date-time":
+        day = now.date() if clock > now.time() else now.date() + timedelta(days=1)
+    if day is None or (form == "date-time" and clock is None):
+        return []
+    return [day.isoformat()] if form == "date" else [f"{day.isoformat()}T{clock:%H:%M}"]
+
+
+def _clock(text: str) -> time | None:
+    for match in _CLOCK.finditer(text):
+        hour, minute, part = int(match[1]), int(match[2] or 0), match[3]
+        if part in ("pm", "sore", "malam", "petang") and hour < 12:
+            hour += 12
+        if part == "siang" and hour < 5:
+            hour += 12
+        if part == "am" and hour == 12:
+            hour = 0
+        if hour < 24 and minute < 60:
+            return time(hour, minute)
+    return None
+
+
+def _day(text: str, now: datetime | None) -> date | None:
+    if match := _ISO.search(text):
+        return _date(int(match[1]), int(match[2]), int(match[3]))
+    year = now.year if now else None
+    if match := _NAMED_DATE.search(text):
+        return _coming(match[3], year, _MONTHS[match[2]], int(match[1]), now)
+    if match := _NUMERIC_DATE.search(text):
+        return _coming(match[3], year, int(match[2]), int(match[1]), now)
+    if now is None:
+        return None
+    today = now.date()
+    for name, days in sorted(_RELATIVE.items(), key=lambda item: -len(item[0])):
+        if re.search(rf"\b{name}\b", text):
+            return today + timedelta(days=days)
+    for word in re.findall(r"[a-z]+", text):
+        if word in _DAYS:
+            return today + timedelta(days=(_DAYS[word] - today.weekday() - 1) % 7 + 1)
+    return None
+
+
+def _coming(written: str | None, year: int | None, month: int, day: int, now: datetime | None) -> date | None:
+    """The date with its year as written, or the next time it comes."""
+    if written:
+        return _date(int(written) + (2000 if len(written) == 2 else 0), month, day)
+    if year is None or now is None:
+        return None
+    found = _date(year, month, day)
+    return _date(year + 1, month, day) if found and found < now.date() else found
+
+
+def _date(year: int, month: int, day: int) -> date | None:
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None

@@ -1,0 +1,353 @@
+"""What the offline model says or calls next, decided on a dialogue. Pure functions: the same dialogue, the same answer."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage, BaseMessage, ToolCall
+from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+
+from actions.qris import format_rupiah
+from actions.reminders.actions import ONCE
+from agent.models.offline import quote as _quote
+from agent.models.offline import sayings as _phrases
+from agent.models.offline import tools as _requests
+from agent.models.offline.dialogue import Dialogue, Result, read
+from agent.models.offline.tools import Request
+from agent.turn.language import detect
+from agent.turn.retrieval import Passage
+
+_TALK_ORDER = ("identity", "ability", "wellbeing", "thanks", "goodbye", "greeting")
+_ASKS = re.compile(
+    r"\?|\b(?:apa|apakah|berapa|kapan|siapa|di ?mana|mana|bagaimana|gimana|kenapa|bisa|boleh|ada)\b"
+    r"|\b(?:what|when|where|who|how|why|which|do|does|can|is|are)\b"
+)
+_FOR_THE_MODEL = re.compile(
+    r"\bthe customer\b|\bnothing was\b|\b(?:do not|don't) (?:call|repeat|list|say)\b|\bleave it out\b|\bno action\b"
+    r"|\bit must be\b|\bnever say\b|\byour reply\b|\bcolleague\b|(?:^|[.;] )(?:tell|ask|say)\b",
+    re.IGNORECASE,
+)
+_NOT_FOUND = re.compile(r"\b404\b|not found|tidak (?:di)?temukan|tidak ada|does not exist|no such", re.IGNORECASE)
+_SERVER_SAYS = re.compile(r'"(?:error|message|detail|pesan)"\s*:\s*"((?:[^"\\]|\\.)*)"')
+_SENT_BESIDE = re.compile(r"\bis sent\b.*\bas a picture with a caption\b")
+_SCHEDULED = re.compile(r"\bScheduled for (.+?)\.(?:\s|$)")
+_REFUSED_BY_CUSTOMER = re.compile(r"\bsaid no\b")
+_RUPIAH = re.compile(
+    r"^(?:amount|total|subtotal|harga|price|tagihan|ongkir|nominal|biaya|total_price|grand_total)$", re.IGNORECASE
+)
+_DAYS = {"Monday": "Senin", "Tuesday": "Selasa", "Wednesday": "Rabu", "Thursday": "Kamis", "Friday": "Jumat", "Saturday": "Sabtu",
+         "Sunday": "Minggu"}  # fmt: skip
+_MONTHS = {"January": "Januari", "February": "Februari", "March": "Maret", "May": "Mei", "June": "Juni", "July": "Juli",
+           "August": "Agustus", "October": "Oktober", "December": "Desember"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Tools to call, each with its arguments."""
+
+    calls: tuple[tuple[str, Mapping[str, Any]], ...]
+
+
+Step: TypeAlias = Say | Calls
+
+
+def next_step(dialogue: Dialogue, agent_name: str) -> Step:
+    """The next thing to do: call what was asked for, report what was called, ask for what is missing, or answer."""
+    language = dialogue.language
+    if dialogue.rejected:
+        return Say(f"{_phrases.say('rejected', language)} {_phrases.say('offer', language)}")
+    requested = _requests.requests(dialogue)
+    called = [(result.name, dict(result.arguments)) for result in dialogue.results]
+    ready = [request for request in requested if not (request.missing or request.unclear)]
+    new = [request for request in ready if (request.tool.name, dict(request.arguments)) not in called]
+    if new and not any(result.status in ("refused", "confirm", "unknown") for result in dialogue.results):
+        return Calls(tuple((request.tool.name, request.arguments) for request in new))
+    if dialogue.results:
+        return Say(_report(dialogue, requested))
+    if requested:
+        return Say(_requests.question_for(requested[0], language))
+    return _answer(dialogue, agent_name)
+
+
+# Reporting what was done
+
+
+def _report(dialogue: Dialogue, requested: Sequence[Request]) -> str:
+    parts = [_told(result, dialogue) for result in dialogue.results]
+    parts = list(dict.fromkeys(part for part in parts if part))
+    if all(result.status == "done" for result in dialogue.results):
+        quote = _beside(dialogue, requested)
+        parts += [quote] if quote else []
+    return "\n\n".join(parts)
+
+
+def _told(result: Result, dialogue: Dialogue) -> str:
+    language = dialogue.language
+    match result.status:
+        case "done":
+            return _done(result, dialogue)
+        case "refused" if _REFUSED_BY_CUSTOMER.search(result.content):
+            return _phrases.say("declined", language)
+        case "refused" | "confirm":
+            return _asked_back(result, dialogue)
+        case "unknown":
+            return _phrases.say("uncertain", language)
+        case _:
+            return _failed(result, language)
+
+
+def _done(result: Result, dialogue: Dialogue) -> str:
+    """A result in a sentence. Empty when the runtime itself says it: a colleague comes, a payment code is sent."""
+    language = dialogue.language
+    if _requests.is_handover(result.name) or _SENT_BESIDE.search(result.content):
+        return ""
+    data = _data(result.content)
+    if isinstance(data, str):
+        if when := _SCHEDULED.search(data):
+            once = "scheduled_once" if ONCE in data else "scheduled"
+            return _phrases.say(once, language, when=_local_day(when[1], language))
+        sentences = re.split(r"(?<=[.!?])\s+", data)
+        kept = " ".join(sentence for sentence in sentences if not _FOR_THE_MODEL.search(sentence))
+        return kept[:600] or _phrases.say("done", language)
+    facts = list(_facts(data, language))
+    if not facts:
+        return _phrases.say("empty" if data in ([], {}) else "done", language)
+    return "\n".join(facts)
+
+
+def _data(content: str) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError:
+        return content.strip()
+
+
+def _facts(data: Any, language: str) -> list[str]:
+    """JSON as lines a customer can read: `Status: dikirim, resi: JP123`."""
+    if isinstance(data, Mapping):
+        flat = [f"{_label(name)}: {text}" for name, value in data.items() if (text := _value(name, value, language))]
+        line = ", ".join(flat)
+        return [f"{line[:1].upper()}{line[1:]}."] if line else []
+    if isinstance(data, list):
+        return [f"- {text}" for item in data[:10] if (text := " ".join(_facts(item, language)).rstrip("."))]
+    text = _value("", data, language)
+    return [text] if text else []
+
+
+def _label(name: str) -> str:
+    return str(name).replace("_", " ")
+
+
+def _value(name: str, value: Any, language: str) -> str:
+    if value is None or value in ("", [], {}):
+        return ""
+    if isinstance(value, bool):
+        return _phrases.say("yes" if value else "no", language)
+    if isinstance(value, int) and _RUPIAH.match(str(name)):
+        return format_rupiah(value)
+    if isinstance(value, Mapping):
+        return ", ".join(
+            f"{_label(key)} {text}" for key, item in value.items() if (text := _value(key, item, language))
+        )
+    if isinstance(value, list):
+        return "; ".join(text for item in value[:10] if (text := _value(name, item, language)))
+    return str(value)[:300]
+
+
+def _local_day(text: str, language: str) -> str:
+    if language != "en":
+        for english, own in {**_DAYS, **_MONTHS, " at ": " pukul "}.items():
+            text = text.replace(english, own)
+    return text
+
+
+def _asked_back(result: Result, dialogue: Dialogue) -> str:
+    """What a refusal asks of the customer: its own question where it is one, else for what the tool requires."""
+    language, content = dialogue.language, result.content.strip()
+    question = content.rpartition("The customer is asked: ")[2]
+    own_words = detect(question) == language or (language == "ms" and detect(question) == "id")
+    if question.endswith("?") or (own_words and not _FOR_THE_MODEL.search(question)):
+        return question
+    tool = next((tool for tool in dialogue.tools if tool.name == result.name), None)
+    if tool is None or not tool.required:
+        return f"{_phrases.say('failed', language)} {_phrases.say('offer', language)}"
+    return _requests.question_for(Request(tool, {}, tuple(tool.required)), language)
+
+
+def _failed(result: Result, language: str) -> str:
+    if _NOT_FOUND.search(result.content):
+        named = ", ".join(str(value) for value in result.arguments.values() if isinstance(value, str | int))
+        return _phrases.say("not_found", language, what=named or result.name.replace("_", " "))
+    said = _SERVER_SAYS.search(result.content)
+    reason = said[1][:200] if said else ""
+    if not reason and not _FOR_THE_MODEL.search(result.content) and detect(result.content, "en") == language != "en":
+        reason = result.content[:200]
+    text = _phrases.say("failed", language)
+    if reason:
+        text = f"{text} {reason[:1].upper()}{reason[1:].rstrip('.')}."
+    return f"{text} {_phrases.say('offer', language)}"
+
+
+def _beside(dialogue: Dialogue, requested: Sequence[Request]) -> str:
+    """The answer to a question that was asked in the same breath as what the tools did."""
+    for segment in _requests.segments(dialogue.said):
+        if "?" not in segment or _requests.wanted_in(segment, dialogue, requested):
+            continue
+        quote = _quote.find(segment, dialogue.passages, dialogue.language)
+        if quote is not None and quote.cover >= 0.7:
+            return _cited(quote, dialogue.language)
+    return ""
+
+
+# Answering from the passages
+
+
+def _answer(dialogue: Dialogue, agent_name: str) -> Step:
+    language = dialogue.language
+    verdict = _phrases.yes_or_no(dialogue.text)
+    if verdict is not None and dialogue.earlier:
+        return Say(_phrases.say("agreed" if verdict == "yes" else "declined", language))
+    talk = [_phrases.small_talk(line) for line in dialogue.said]
+    asked = [line for line, kind in zip(dialogue.said, talk, strict=True) if kind is None]
+    if not asked:
+        return Say(_talk(dialogue, [kind for kind in talk if kind], agent_name))
+    quotes, unanswered = _quotes(asked, dialogue)
+    greeted = f"{_phrases.say('hello', language)} " if "greeting" in talk and not dialogue.earlier else ""
+    if not quotes:
+        return Say(f"{greeted}{_phrases.say('unknown', language)} {_phrases.say('offer', language)}")
+    parts = [_cited(quote, language) for quote in quotes]
+    if unanswered:
+        question = unanswered[0].rstrip("?!. ")
+        parts.append(f"{_phrases.say('unknown_part', language, question=question)} {_phrases.say('offer', language)}")
+    return Say(greeted + "\n\n".join(parts))
+
+
+def _talk(dialogue: Dialogue, kinds: Sequence[str], agent_name: str) -> str:
+    if not kinds:
+        return _phrases.say("attachment" if dialogue.attachments else "nothing", dialogue.language)
+    kind = min(kinds, key=_TALK_ORDER.index)
+    return _phrases.say(kind, dialogue.language, name=agent_name)
+
+
+def _quotes(asked: Sequence[str], dialogue: Dialogue) -> tuple[list[_quote.Quote], list[str]]:
+    """A quote for each question, each passage once; and the questions that no passage answers."""
+    passages, language = dialogue.passages, dialogue.language
+    context = " ".join(dialogue.earlier[-1].said) if dialogue.earlier else ""
+    quotes: list[_quote.Quote] = []
+    unanswered = []
+    segments = _requests.segments(asked)
+    for segment in segments:
+        quote = _quote.find(segment, passages, language, context)
+        if quote is None:
+            unanswered += [segment] if _ASKS.search(segment.casefold()) else []
+        elif all(set(quote.passages) - set(other.passages) for other in quotes):
+            quotes.append(quote)
+    if not quotes and len(segments) > 1:
+        together = _quote.find(" ".join(segments), passages, language)
+        return ([together], []) if together is not None else ([], unanswered)
+    return quotes[:3], unanswered
+
+
+def _cited(quote: _quote.Quote, language: str) -> str:
+    text = quote.text
+    spoken = detect(text, language)
+    if (language == "en") != (spoken == "en"):
+        text = _phrases.say("other_language", language, text=text)
+    sources = list(dict.fromkeys(_source(passage) for passage in quote.passages))
+    dates = [passage.date for passage in quote.passages if passage.volatile and passage.date]
+    if dates:
+        return f"{text}\n\n_{_phrases.say('source_dated', language, source='; '.join(sources), date=min(dates))}_"
+    return f"{text}\n\n_{_phrases.say('source', language, source='; '.join(sources))}_"
+
+
+def _source(passage: Passage) -> str:
+    """`Jam buka dan lokasi (jam-buka.md)`: the document by its title and its name."""
+    name = passage.source if "://" in passage.source else passage.source.rpartition("/")[2]
+    title = passage.title.partition(" > ")[0].strip()
+    return name if not title or title in (name, passage.source) else f"{title} ({name})"
+
+
+_CHARACTERS_PER_TOKEN = 4
+
+
+class OfflineChatModel(BaseChatModel):
+    """Answers from the system prompt's passages and the tools it is bound to. `agent_name` is who it says it is."""
+
+    agent_name: str = "Balas"
+
+    @property
+    def _llm_type(self) -> str:
+        return "balas-offline"
+
+    @property
+    def _identifying_params(self) -> Mapping[str, Any]:
+        return {"model": "offline"}
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Bound to these tools. `tool_choice` changes nothing: a tool is called when the customer asks for it."""
+        return self.bind(tools=[convert_to_openai_tool(tool) for tool in tools], **kwargs)
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return ChatResult(generations=[ChatGeneration(message=self._answer(messages, kwargs.get("tools") or ()))])
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return self._generate(messages, **kwargs)  # a few milliseconds of looking up words: not worth a thread
+
+    def _answer(self, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]) -> AIMessage:
+        step = next_step(read(messages, tools), self.agent_name)
+        if isinstance(step, Calls):
+            calls = [
+                ToolCall(name=name, args=dict(arguments), id=_call_id(len(messages), name, arguments))
+                for name, arguments in step.calls
+            ]
+            return _message("", messages, calls)
+        return _message(step.text, messages, [])
+
+
+def _call_id(place: int, name: str, arguments: Mapping[str, Any]) -> str:
+    """The same call at the same place of a conversation has the same id, so that a turn can be run again."""
+    key = json.dumps([place, name, arguments], sort_keys=True, ensure_ascii=False)
+    return f"call_{hashlib.blake2b(key.encode(), digest_size=9).hexdigest()}"
+
+
+def _message(text: str, messages: Sequence[BaseMessage], calls: list[ToolCall]) -> AIMessage:
+    """The answer with an estimate of tokens, so that limits and displays have something to go by."""
+    given = sum(len(message.text) for message in messages) // _CHARACTERS_PER_TOKEN
+    made = (len(text) + sum(len(json.dumps(call["args"])) for call in calls)) // _CHARACTERS_PER_TOKEN + 1
+    return AIMessage(
+        text,
+        tool_calls=calls,
+        usage_metadata={"input_tokens": given, "output_tokens": made, "total_tokens": given + made},
+        response_metadata={"model_name": "offline", "finish_reason": "tool_calls" if calls else "stop"},
+    )

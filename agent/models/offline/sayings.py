@@ -1,0 +1,149 @@
+"""What the offline model says in its own words, in Indonesian (also for Malay) and English; and the small talk it understands."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from agent.models.offline import words as _words
+
+_SAYINGS: Final[Mapping[str, Mapping[str, str]]] = {
+    "id": {
+        "greeting": "Halo! Saya {name}. Ada yang bisa saya bantu?",
+        "thanks": "Sama-sama! Kalau ada yang lain, tulis saja ya.",
+        "goodbye": "Sampai jumpa, terima kasih sudah menghubungi kami!",
+        "identity": "Saya {name}, asisten otomatis di sini. Saya menjawab dari informasi yang kami punya dan bisa menyambungkan Anda "
+        "ke tim kami.",
+        "ability": "Saya bisa menjawab pertanyaan tentang toko kami. Silakan tulis saja.",
+        "hello": "Halo!",
+        "scheduled": "Baik, saya ingatkan {when}.",
+        "scheduled_once": "Baik, saya ingatkan {when}. Pengingatnya hanya sekali, belum bisa berulang; sesudah itu minta lagi saja ya.",
+        "wellbeing": "Baik, terima kasih! Ada yang bisa saya bantu?",
+        "unknown": "Maaf, saya belum tahu soal itu.",
+        "offer": "Mau saya sambungkan ke tim kami?",
+        "unknown_part": "Soal “{question}” saya belum tahu.",
+        "source": "Sumber: {source}",
+        "source_dated": "Sumber: {source}, per {date}",
+        "other_language": "Catatan kami: {text}",
+        "ask": "Boleh sebutkan {what}?",
+        "ask_amount": "Maksudnya berapa rupiah? Mohon tulis lengkap, misalnya Rp50.000.",
+        "ask_when": "Kapan tepatnya? Sebutkan hari dan jamnya ya, misalnya besok jam 9.",
+        "and": " dan ",
+        "agreed": "Baik. Ada lagi yang bisa saya bantu?",
+        "declined": "Baik, tidak jadi ya. Ada lagi yang bisa saya bantu?",
+        "done": "Berhasil.",
+        "failed": "Maaf, itu belum berhasil.",
+        "not_found": "Maaf, {what} tidak ditemukan. Mohon periksa lagi ya.",
+        "uncertain": "Maaf, hasilnya belum pasti. Tim kami akan memeriksanya.",
+        "empty": "Tidak ada data untuk itu.",
+        "attachment": "Terima kasih, kirimannya sudah kami terima. Saya belum bisa melihat isinya, boleh dijelaskan lewat tulisan?",
+        "nothing": "Maaf, bagaimana saya bisa membantu?",
+        "rejected": "Maaf, itu belum dilakukan.",
+        "yes": "ya",
+        "no": "tidak",
+    },
+    "en": {
+        "greeting": "Hello! I'm {name}. How can I help you?",
+        "thanks": "You're welcome! Just write if there is anything else.",
+        "goodbye": "Goodbye, and thank you for contacting us!",
+        "identity": "I'm {name}, the automatic assistant here. I answer from the information we have and can connect you with our team.",
+        "ability": "I can answer questions about our shop. Just write.",
+        "hello": "Hello!",
+        "scheduled": "All right, I will remind you on {when}.",
+        "scheduled_once": "All right, I will remind you on {when}. Only once, as reminders do not repeat; just ask again after it.",
+        "wellbeing": "I'm well, thank you! How can I help you?",
+        "unknown": "Sorry, I don't know that yet.",
+        "offer": "Shall I connect you with our team?",
+        "unknown_part": "About “{question}” I don't know yet.",
+        "source": "Source: {source}",
+        "source_dated": "Source: {source}, as of {date}",
+        "other_language": "Our notes say: {text}",
+        "ask": "Could you tell me: {what}?",
+        "ask_amount": "How many rupiah do you mean? Please write it in full, for example Rp50.000.",
+        "ask_when": "When exactly? Please name the day and the hour, for example tomorrow at 9.",
+        "and": " and ",
+        "agreed": "All right. Anything else I can help you with?",
+        "declined": "All right, we'll leave it. Anything else I can help you with?",
+        "done": "Done.",
+        "failed": "Sorry, that did not work.",
+        "not_found": "Sorry, {what} was not found. Please check it again.",
+        "uncertain": "Sorry, the outcome is not certain yet. Our team will look into it.",
+        "empty": "There is no data for that.",
+        "attachment": "Thank you, we have received it. I cannot look inside yet; could you describe it in words?",
+        "nothing": "Sorry, how can I help you?",
+        "rejected": "Sorry, that has not been done.",
+        "yes": "yes",
+        "no": "no",
+    },
+}
+
+_TALK: Final[Mapping[str, tuple[str, ...]]] = {
+    "identity": (
+        r"siapa (ini|kamu|anda|awak|nama(mu|nya)?|namanya kamu)",
+        r"(kamu|anda|awak|ini) siapa",
+        r"namamu siapa|nama (kamu|anda) siapa|ini dengan siapa|(dengan )?siapa saya (bicara|chat)",
+        r"(apa |apakah )?(ini|kamu|anda) (robot|bot|ai|manusia|orang)( .+)?",
+        r"who are you|who is this|what('| i)?s your name|am i talking to .+",
+        r"are you (a )?(human|robot|bot|real|an? ai).*",
+    ),
+    "ability": (
+        r"(kamu |anda |awak )?(bisa|boleh) (bantu |buat )?apa( saja| aja)?|bantuan|menu bantuan",
+        r"what can you do|help|how can you help( me)?",
+    ),
+    "wellbeing": (r"apa k(ab|hab)ar|gimana kabar(nya)?|how are you( doing)?|how('| i)?s it going",),
+    "thanks": (
+        r"((ok(e|ay)?|sip|baik|siap|mantap|wah|great|cool|perfect)[ ,!]+)?"
+        r"(terima ?kasih|makasih|mksh|makasi|trims|tengkyu|matur nuwun|hatur nuhun|nuhun|thanks?|thank you|thx|tq|ty)"
+        r"( so much| very much| a lot| banyak| sekali| infonya| atas .+| for .+)?",
+    ),
+    "goodbye": (
+        r"bye( bye)?|dadah?|da+h|good ?bye|good night|see you( later| soon)?|sampai (jumpa|ketemu)( lagi)?|selamat tinggal",
+        r"cukup( sekian)?|(sudah|udah|itu) (itu )?(saja|aja|cukup)|(no,? )?that('| i)?s all",
+    ),
+    "greeting": (
+        r"halo+|hal+o|helo+|hai+|hi+|hey+|hello+|hola|hei|p|permisi|punten|tes|test|ping|min|salam",
+        r"assalamu ?'?alaikum( wr\.? ?wb\.?)?",
+        r"((hal+o+|hai|hi|hello),? )?(selamat )?(pagi|siang|sore|malam|petang)",
+        r"((hello|hi|hey),? )?(good )?(morning|afternoon|evening)",
+        r"((hal+o+|hai|hi|permisi),? )?(saya |aku )?(mau|nak|boleh|ingin|izin|numpang) (tanya|nanya|bertanya)( sesuatu| sebentar)?|tanya",
+        r"i have a question|question",
+        r"mulai|mula|start|unstop|subscribe",  # back after an opt-out: a welcome, not a question
+    ),
+}
+_ADDRESS = "kak|kakak|min|mas|mbak|mba|bang|pak|bu|gan|sis|bro|admin|ya|yah|dong|nih|dear|there|team|all|semua|everyone|guys|deh|loh"
+_FILLER = rf"(?:[\W_]|\b(?:{_ADDRESS})\b)*"
+_TALKS: Final = {kind: re.compile(rf"{_FILLER}(?:{'|'.join(patterns)}){_FILLER}") for kind, patterns in _TALK.items()}
+_YES = frozenset(
+    "ya iya yes ok oke okay boleh betul benar yup yep sip lanjut silakan silahkan mau please sure y yoi setuju correct baik".split()
+)
+_NO = frozenset("tidak nggak gak ga enggak no nope jangan batal tak engga ngga tdk nah".split())
+_POLITE = frozenset(
+    "kak kakak min mas mbak pak bu dong deh aja saja tolong please thanks terima kasih makasih ya usah perlu jadi not thank you "
+    "dulu".split()
+)
+
+
+def say(key: str, language: str, **values: str) -> str:
+    """A saying in the customer's language."""
+    return _SAYINGS["en" if language == "en" else "id"][key].format(**values)
+
+
+def in_every_language(key: str) -> list[str]:
+    """A saying without values, as it was said before in whatever language."""
+    return [sayings[key] for sayings in _SAYINGS.values()]
+
+
+def small_talk(line: str) -> str | None:
+    """What a line is when it is nothing but small talk: `greeting`, `thanks`, `goodbye`, `identity`, `ability`, `wellbeing`."""
+    plain = _words.fold(line).strip()
+    return next((kind for kind, pattern in _TALKS.items() if plain and pattern.fullmatch(plain)), None)
+
+
+def yes_or_no(text: str) -> str | None:
+    """`"yes"` or `"no"` for a text that is nothing else."""
+    said = re.findall(r"[^\W\d_]+", _words.fold(text))
+    if not said or len(said) > 5:
+        return None
+    for verdict, own in (("no", _NO), ("yes", _YES)):
+        if said[0] in own and all(word in own | _POLITE for word in said):
+            return verdict
+    return None

@@ -1,0 +1,189 @@
+"""The passages block of the system prompt: how found knowledge is shown to a model, and read back by one that is a program.
+
+    <passages>
+    <passage n="1" source="documents/jam-buka.md" title="Jam buka" date="2026-11-20">
+    Senin sampai Jumat: 07.00–22.00 WIB
+    </passage>
+    </passages>
+
+Whatever a document says stays inside its element: `&`, `<` and `>` are escaped, so no text can close the block or
+open another. `volatile="yes"` marks facts that change (prices).
+"""
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from knowledge import Found
+
+
+class Hit(Protocol):
+    """A found passage, as `knowledge` returns it. `question` and `answer` are set for an entry of questions and answers."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def verified_at(self) -> datetime | None: ...
+    @property
+    def volatile(self) -> bool: ...
+    @property
+    def question(self) -> str | None: ...
+    @property
+    def answer(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A passage as the model sees it. `text` is the answer when there is a `question`; `date` is `YYYY-MM-DD` or empty."""
+
+    source: str
+    title: str
+    text: str
+    date: str = ""
+    volatile: bool = False
+    question: str = ""
+
+
+_BLOCK = re.compile(r"<passages>\n((?:<passage [^<>]*>\n[^<>]*\n</passage>\n)*)</passages>")
+_PASSAGE = re.compile(r"<passage ([^<>]*)>\n([^<>]*)\n</passage>\n")
+_ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
+
+
+def escape(text: str) -> str:
+    """Text of unknown origin for the system prompt: it can no longer open or close an element."""
+    return html.escape(text, quote=False)
+
+
+def render(hits: Sequence[Hit]) -> str:
+    """The block for these hits, best first; `""` for none."""
+    return render_passages([_passage(hit) for hit in hits])
+
+
+def render_passages(passages: Sequence[Passage]) -> str:
+    if not passages:
+        return ""
+    elements = []
+    for n, passage in enumerate(passages, 1):
+        attributes = {
+            "n": str(n),
+            "source": passage.source,
+            "title": passage.title,
+            "question": passage.question,
+            "date": passage.date,
+            "volatile": "yes" if passage.volatile else "",
+        }
+        shown = " ".join(f'{name}="{_attribute(value)}"' for name, value in attributes.items() if value)
+        elements.append(f"<passage {shown}>\n{escape(passage.text)}\n</passage>\n")
+    return f"<passages>\n{''.join(elements)}</passages>"
+
+
+def read(system_text: str) -> list[Passage]:
+    """The passages of the last block in a system prompt: the inverse of `render`. `[]` when there is none."""
+    blocks = _BLOCK.findall(system_text)
+    return [_read_passage(*match) for match in _PASSAGE.findall(blocks[-1])] if blocks else []
+
+
+def _passage(hit: Hit) -> Passage:
+    answered = hit.question is not None and hit.answer is not None
+    return Passage(
+        source=hit.source,
+        title=hit.title,
+        text=(hit.answer or "") if answered else hit.text,
+        date=hit.verified_at.date().isoformat() if hit.verified_at else "",
+        volatile=hit.volatile,
+        question=(hit.question or "") if answered else "",
+    )
+
+
+def _attribute(value: str) -> str:
+    return html.escape(value, quote=True).replace("\r", "&#13;").replace("\n", "&#10;")
+
+
+def _read_passage(attributes: str, text: str) -> Passage:
+    values = {name: html.unescape(value) for name, value in _ATTRIBUTE.findall(attributes)}
+    return Passage(
+        source=values.get("source", ""),
+        title=values.get("title", ""),
+        text=html.unescape(text),
+        date=values.get("date", ""),
+        volatile=values.get("volatile") == "yes",
+        question=values.get("question", ""),
+    )
+
+
+LIKELY = 0.15
+"""Below this score fewer than 1 in 100 right passages of the test sets were found: such a passage is not what was asked for."""
+
+AS_GOOD = 0.9
+"""A current passage with this share of an outdated one's score answers as well; further down it usually is about something else."""
+
+_LEFT_OUT = (
+    "Other passages that fit are too old to be relied on and were left out. If those above do not hold the answer, say that you "
+    "don't know, and offer a colleague."
+)
+
+
+class Rated(Protocol):
+    """What the decision needs of a hit."""
+
+    @property
+    def score(self) -> float: ...
+    @property
+    def stale(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """What came of a search; kept as a step, so that a resumed turn sees the same.
+
+    `passages` is what the model reads, `nearest` the id of the best passage, `outdated` the sources that were left out. `needs_human`
+    says that an answer from passages would rest on those.
+    """
+
+    passages: str = ""
+    confidence: float = 0.0
+    foreign: bool = True
+    nearest: str | None = None
+    outdated: tuple[str, ...] = ()
+    needs_human: bool = False
+
+    @classmethod
+    def of(cls, found: "Found") -> "Retrieved":
+        nearest = found.hits[0].id if found.hits else None
+        if found.foreign:
+            return cls("", found.confidence, foreign=True, nearest=nearest)
+        outdated = tuple(dict.fromkeys(hit.source for hit in found.hits if hit.stale))
+        parts = [render([hit for hit in found.hits if not hit.stale]), _LEFT_OUT if outdated else ""]
+        return cls(
+            "\n\n".join(part for part in parts if part),
+            found.confidence,
+            foreign=False,
+            nearest=nearest,
+            outdated=outdated,
+            needs_human=rests_on_outdated(found.hits),
+        )
+
+    @classmethod
+    def read(cls, output: Mapping[str, Any]) -> "Retrieved":
+        """The inverse of `written`."""
+        names = cls.__dataclass_fields__
+        known = {name: value for name, value in output.items() if name in names}
+        return cls(**{**known, "outdated": tuple(known.get("outdated", ()))})
+
+    def written(self) -> dict[str, Any]:
+        return {**asdict(self), "outdated": list(self.outdated)}
+
+
+def rests_on_outdated(hits: Sequence[Rated]) -> bool:
+    """Whether the passage that fits is outdated, and no current one fits as well."""
+    outdated = max((hit.score for hit in hits if hit.stale), default=0.0)
+    current = max((hit.score for hit in hits if not hit.stale), default=0.0)
+    return outdated >= LIKELY and current < AS_GOOD * outdated

@@ -1,0 +1,1 @@
+"""From files and pages to passages: one module a format, and the splitter."""

@@ -1,0 +1,89 @@
+"""From the bytes of a file to its text and blocks, by what kind of file it is."""
+
+import re
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import PurePosixPath
+
+from knowledge.documents.passage import Loaded
+from knowledge.errors import Unreadable
+
+# Loaders are imported when a file of their kind comes along: pdfplumber and trafilatura take a third of a second each.
+_LOADERS = {
+    "csv": ("knowledge.documents.sheet", "load_csv"),
+    "docx": ("knowledge.documents.docx", "load"),
+    "html": ("knowledge.documents.html", "load"),
+    "markdown": ("knowledge.documents.markdown", "load"),
+    "pdf": ("knowledge.documents.pdf", "load"),
+    "plain": ("knowledge.documents.plain", "load"),
+    "xlsx": ("knowledge.documents.sheet", "load_xlsx"),
+}
+_SUFFIXES = {
+    ".csv": "csv",
+    ".docx": "docx",
+    ".htm": "html",
+    ".html": "html",
+    ".markdown": "markdown",
+    ".md": "markdown",
+    ".pdf": "pdf",
+    ".text": "plain",
+    ".tsv": "csv",
+    ".txt": "plain",
+    ".xhtml": "html",
+    ".xlsm": "xlsx",
+    ".xlsx": "xlsx",
+}
+_TYPES = {
+    "application/pdf": "pdf",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "application/xhtml+xml": "html",
+    "text/csv": "csv",
+    "text/html": "html",
+    "text/markdown": "markdown",
+    "text/plain": "plain",
+    "text/tab-separated-values": "csv",
+}
+_OLD = {".doc": "DOCX", ".xls": "XLSX", ".ppt": "PDF", ".pptx": "PDF", ".odt": "DOCX", ".ods": "XLSX", ".rtf": "DOCX"}
+
+READABLE = frozenset(_SUFFIXES)
+"""Suffixes of the files that can be read."""
+
+DOCUMENTS = READABLE | _OLD.keys() | {".epub", ".key", ".numbers", ".odp", ".pages", ".wps"}
+"""Suffixes of files in which somebody may have written something for customers."""
+
+
+def load(name: str, data: bytes, content_type: str | None = None) -> Loaded:
+    """Reads a document. `name` is its path or address; `content_type` wins where the name has no telling suffix.
+
+    Raises:
+        Unreadable: nobody here reads this kind, or there is no text to be had from it. The message says what would help.
+    """
+    kind = kind_of(name, content_type)
+    if kind is None:
+        suffix = PurePosixPath(name).suffix.lower()
+        better = _OLD.get(suffix)
+        advice = f"save it as {better}" if better else f"readable are {', '.join(sorted(READABLE))}"
+        raise Unreadable(f"a file of the kind {suffix or content_type or 'unknown'} cannot be read; {advice}")
+    module, function = _LOADERS[kind]
+    loader: Callable[[bytes], Loaded] = getattr(import_module(module), function)
+    try:
+        loaded = loader(data).storable()
+    except Unreadable:
+        raise
+    except (
+        Exception
+    ) as error:  # at a damaged file the libraries raise whatever their layers raise; the other files go on
+        raise Unreadable(f"not a readable {kind.upper()} file: {error or type(error).__name__}") from error
+    if not loaded.text.strip():
+        raise Unreadable("the file holds no text")
+    return loaded
+
+
+def kind_of(name: str, content_type: str | None = None) -> str | None:
+    plain_type = (content_type or "").split(";")[0].strip().lower()
+    by_name = _SUFFIXES.get(PurePosixPath(re.split("[?#]", name, maxsplit=1)[0]).suffix.lower())
+    by_type = _TYPES.get(plain_type)
+    if by_type in (None, "plain"):  # servers send Markdown and CSV as text/plain
+        return by_name or by_type
+    return by_type

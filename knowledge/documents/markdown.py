@@ -1,0 +1,193 @@
+"""Markdown, with front matter: title, language, expires, volatile, aliases."""
+
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from knowledge.documents.passage import Block, Loaded, labelled
+from knowledge.errors import Unreadable
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+
+_FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+_LEAVES = frozenset({"paragraph_open", "fence", "code_block", "html_block"})
+_QUESTION = re.compile(r"^\W{0,4}(?:Q|T|P|Tanya|Pertanyaan|Soalan|Question)\s*[:.]\W{0,3}(?=\S)", re.IGNORECASE)
+_ANSWER = re.compile(r"^\W{0,4}(?:A|J|Jawab|Jawaban|Jawapan|Answer)\s*[:.]\W{0,3}(?=\S)", re.IGNORECASE)
+
+
+def load(data: bytes) -> Loaded:
+    return read(data.decode("utf-8-sig", errors="replace"))
+
+
+def read(text: str) -> Loaded:
+    """Raises `Unreadable` when the front matter is not what it should be."""
+    front, body_at = _front_matter(text)
+    blocks = list(_entries(list(_blocks(text, body_at)), text))
+    return Loaded(
+        text,
+        blocks,
+        title=_text(front, "title"),
+        language=_text(front, "language"),
+        expires=_date(front.get("expires")),
+        volatile=_flag(front.get("volatile")),
+        aliases=_aliases(front.get("aliases")),
+    )
+
+
+def _front_matter(text: str) -> tuple[Mapping[str, Any], int]:
+    match = _FRONT.match(text)
+    if not match:
+        return {}, 0
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        values = YAML(typ="safe", pure=True).load(io.StringIO(match[1]))
+    except YAMLError as error:
+        raise Unreadable(f"the front matter is not valid YAML: {str(error).splitlines()[0]}") from error
+    if values is None:
+        return {}, match.end()
+    if not isinstance(values, dict):
+        return {}, 0  # two rules with text between them
+    return values, match.end()
+
+
+def _text(front: Mapping[str, Any], key: str) -> str | None:
+    value = front.get(key)
+    return None if value is None else str(value)
+
+
+def _date(value: Any) -> date | None:
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    raise Unreadable(f"`expires: {value}` in the front matter is not a date; write it as 2026-12-31")
+
+
+def _flag(value: Any) -> bool | None:
+    if value is None or isinstance(value, bool):
+        return value
+    raise Unreadable(f"`volatile: {value}` in the front matter must be true or false")
+
+
+def _aliases(value: Any) -> Mapping[str, tuple[str, ...]]:
+    """A list of phrasings for the document, or a mapping from heading to list."""
+    if value is None:
+        return {}
+    if isinstance(value, dict):
+        return {str(heading): _phrasings(several) for heading, several in value.items()}
+    return {"": _phrasings(value)}
+
+
+def _phrasings(value: Any) -> tuple[str, ...]:
+    return tuple(str(one) for one in value) if isinstance(value, list) else (str(value),)
+
+
+def _blocks(text: str, body_at: int) -> Iterator[Block]:
+    from markdown_it import MarkdownIt
+
+    body = text[body_at:]
+    lines = _line_starts(body)
+
+    def span(token: "Token") -> tuple[int, int]:
+        first, last = token.map or (0, 0)
+        start, end = lines[first], lines[last]
+        piece = body[start:end]
+        start += len(piece) - len(piece.lstrip())
+        return body_at + start, max(body_at + start, body_at + end - (len(piece) - len(piece.rstrip())))
+
+    tokens = MarkdownIt("commonmark").enable("table").parse(body)
+    at = 0
+    while at < len(tokens):
+        token = tokens[at]
+        if token.type == "heading_open":
+            start, end = span(token)
+            yield Block("heading", start, end, level=int(token.tag[1]), shown=_plain(tokens[at + 1]))
+            at += 2
+        elif token.type == "table_open":
+            close = next(k for k in range(at, len(tokens)) if tokens[k].type == "table_close")
+            yield from _rows(tokens[at:close], span)
+            at = close
+        elif token.type in _LEAVES and token.map:
+            start, end = span(token)
+            if start < end and not _is_comment(text[start:end]):
+                yield Block("paragraph", start, end)
+        at += 1
+
+
+def _is_comment(piece: str) -> bool:
+    return piece.startswith("<!--") and piece.endswith("-->")
+
+
+def _rows(tokens: Sequence["Token"], span: Any) -> Iterator[Block]:
+    head: list[str] = []
+    cells: list[str] = []
+    where = (0, 0)
+    for token in tokens:
+        if token.type == "tr_open":
+            cells, where = [], span(token)
+        elif token.type == "inline":
+            cells.append(_plain(token))
+        elif token.type == "tr_close" and not head:
+            head = cells
+        elif token.type == "tr_close":
+            yield Block("row", *where, shown=labelled(head, cells))
+
+
+def _plain(inline: "Token") -> str:
+    return "".join(child.content for child in inline.children or () if child.type in ("text", "code_inline")).strip()
+
+
+def _line_starts(text: str) -> list[int]:
+    """Markdown counts lines by `\\n` alone."""
+    starts = [0]
+    while (found := text.find("\n", starts[-1])) >= 0:
+        starts.append(found + 1)
+    return [*starts, len(text)]
+
+
+def _entries(blocks: Sequence[Block], text: str) -> Iterator[Block]:
+    """Paragraphs written as question and answer become entries."""
+    at = 0
+    while at < len(blocks):
+        block = blocks[at]
+        piece = text[block.start : block.end]
+        asked = _QUESTION.match(piece) if block.kind == "paragraph" else None
+        if not asked:
+            yield block
+            at += 1
+            continue
+        within = next(
+            (k for k in range(block.start, block.end) if text[k - 1] == "\n" and _ANSWER.match(text[k : block.end])),
+            None,
+        )
+        last = at
+        if within is None:
+            following = blocks[at + 1] if at + 1 < len(blocks) else None
+            if (
+                not following
+                or following.kind != "paragraph"
+                or not _ANSWER.match(text[following.start : following.end])
+            ):
+                yield block
+                at += 1
+                continue
+            within, last = following.start, at + 1
+        while last + 1 < len(blocks) and _belongs(blocks[last + 1], text):
+            last += 1
+        answered = _ANSWER.match(text[within : blocks[last].end])
+        question = text[block.start + asked.end() : within].strip().strip("*_ ")
+        answer = text[within + (answered.end() if answered else 0) : blocks[last].end].strip()
+        yield Block("entry", block.start, blocks[last].end, question=question, answer=answer)
+        at = last + 1
+
+
+def _belongs(block: Block, text: str) -> bool:
+    return block.kind in ("paragraph", "row") and not _QUESTION.match(text[block.start : block.end])

@@ -1,0 +1,95 @@
+"""How much of a question one sentence covers, where a word also counts when only most of its grams match."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from knowledge.index.keywords import Floats, Ints, Longs
+
+ALIKE = 0.45  # Dice coefficient of the grams, from which on two words are taken for forms of one
+
+
+class Coverage:
+    """The words of all records in order, with the beginnings of their sentences."""
+
+    def __init__(self, tokens: Sequence[Ints], starts: Sequence[Ints], grams: Longs, lengths: Longs) -> None:
+        """`starts` of each record count from its first word. The grams of word w are the next `lengths[w]` of `grams`."""
+        empty = np.zeros(0, dtype=np.int32)
+        self._tokens = np.concatenate([*tokens, empty])
+        self._offsets = np.concatenate([[0], np.cumsum([len(some) for some in tokens], dtype=np.int64)])
+        self.lengths = np.diff(self._offsets)
+        self._starts = np.concatenate([*starts, empty])
+        self._start_offsets = np.concatenate([[0], np.cumsum([len(some) for some in starts], dtype=np.int64)])
+        self._grams = grams
+        self._lengths = lengths
+        self._gram_offsets = np.concatenate([[0], np.cumsum(lengths)])
+        self._gram_count = int(grams.max()) + 1 if len(grams) else 0
+
+    def of(
+        self,
+        records: npt.NDArray[np.intp],
+        close: Sequence[Sequence[tuple[Longs, float]]],
+        related: Sequence[Sequence[tuple[int, float]]],
+        importance: Floats,
+    ) -> tuple[Floats, Floats, Floats]:
+        """For each record what its best sentence covers, and the share of neighbouring words that stand together in it; then for
+        each place how well any word of the records matches it. All are 0 to 1.
+
+        For every place in the question: `close` are grams and weight of its readings (-1 for a gram that no record has), `related` words
+        that mean nearly the same, `importance` how much the place counts.
+        """
+        tokens, bounds, sentences, of_sentence = self._gathered(records)
+        distinct, inverse = np.unique(tokens, return_inverse=True)
+        by_word = self._matches(distinct, close, related)
+        matched, match = by_word.max(axis=0), by_word[inverse]
+        total = float(importance.sum()) or 1.0
+        covered = np.maximum.reduceat(match, sentences, axis=0) @ importance / total
+        best = np.maximum.reduceat(covered, of_sentence)
+        if match.shape[1] < 2:
+            return best.astype(np.float32), np.zeros(len(records), dtype=np.float32), matched
+        pairs = np.zeros((len(tokens), match.shape[1] - 1), dtype=np.float32)
+        pairs[:-1] = np.minimum(match[:-1, :-1], match[1:, 1:])
+        pairs[bounds[1:] - 1] = 0  # the last word of a record has no neighbour
+        worth = importance[:-1] + importance[1:]
+        together = np.maximum.reduceat(pairs, bounds[:-1], axis=0) @ worth / (float(worth.sum()) or 1.0)
+        return best.astype(np.float32), together.astype(np.float32), matched
+
+    def _gathered(self, records: npt.NDArray[np.intp]) -> tuple[Ints, Longs, Longs, Longs]:
+        """Words of the records, where each record and each sentence begins among them, and the first sentence of each record."""
+        offsets, starts = self._offsets, self._start_offsets
+        tokens = np.concatenate([self._tokens[offsets[at] : offsets[at + 1]] for at in records])
+        bounds = np.concatenate([[0], np.cumsum(offsets[records + 1] - offsets[records])])
+        sentences = np.concatenate(
+            [self._starts[starts[at] : starts[at + 1]] + bound for at, bound in zip(records, bounds, strict=False)]
+        )
+        counts = starts[records + 1] - starts[records]
+        return tokens, bounds, sentences, np.cumsum(counts) - counts
+
+    def _matches(
+        self,
+        words: Ints,
+        close: Sequence[Sequence[tuple[Longs, float]]],
+        related: Sequence[Sequence[tuple[int, float]]],
+    ) -> Floats:
+        """How well each word matches each place in the question, 0 to 1."""
+        lengths = self._lengths[words]
+        begins = np.cumsum(lengths) - lengths
+        within = np.arange(int(lengths.sum()), dtype=np.int64) - np.repeat(begins, lengths)
+        grams = self._grams[np.repeat(self._gram_offsets[words], lengths) + within]
+        match = np.zeros((len(words), len(close)), dtype=np.float32)
+        asked = np.zeros(self._gram_count + 1, dtype=np.int32)  # the last one takes what is unknown, and no word has it
+        for place, readings in enumerate(close):
+            for ids, weight in readings:
+                asked[ids] = 1
+                dice = 2 * np.add.reduceat(asked[grams], begins) / (lengths + len(ids))
+                asked[ids] = 0
+                np.maximum(
+                    match[:, place], np.where(dice > ALIKE, weight * np.minimum(dice, 1), 0), out=match[:, place]
+                )
+        for place, others in enumerate(related):
+            for word, weight in others:
+                at = int(np.searchsorted(words, word))
+                if at < len(words) and words[at] == word:
+                    match[at, place] = max(match[at, place], weight)
+        return match

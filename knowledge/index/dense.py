@@ -1,0 +1,212 @@
+"""The vector side of the search: embeds passages, keeps Chroma equal to the library, and gives way when it is slow."""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+import structlog
+
+from knowledge.errors import ChromaError, EmbeddingError
+from knowledge.index.chroma import ChromaIndex, Entry
+from knowledge.index.embeddings import Embedder, Vectors
+from knowledge.library import Library
+from knowledge.store import KnowledgeStore
+
+T = TypeVar("T")
+
+PATIENCE = 1.5  # seconds a question waits for its vector and for Chroma before keywords answer alone
+PAUSE = 30.0  # seconds without asking a server again that just failed
+CANDIDATES = 50
+SAMPLE = 20  # passages that are looked up by their own vector at start
+CHUNK = 256  # passages embedded and stored in one go
+
+log = structlog.get_logger(__name__)
+
+
+class DenseIndex:
+    """Vectors of the library in Chroma. Not ready until `start` has finished in the background; until then it finds nothing."""
+
+    def __init__(self, chroma: ChromaIndex, embedder: Embedder, store: KnowledgeStore) -> None:
+        self.embedder = embedder
+        self._chroma = chroma
+        self._store = store
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="chroma")
+        self._held: dict[str, str] = {}
+        self._opened = False
+        self._resting_until = 0.0
+        self._tried_again = -PAUSE
+        self._busy = asyncio.Lock()
+        self.problem: str | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        return self._opened and self.problem is None
+
+    @property
+    def size(self) -> int:
+        """Records in Chroma: passages and aliases."""
+        return len(self._held)
+
+    async def start(self, library: Library) -> None:
+        """Open Chroma, check that it holds what the store holds, and repair what it does not."""
+        async with self._busy:
+            try:
+                await self._open(library)
+                self._opened, self.problem = True, None
+            except (ChromaError, EmbeddingError) as error:
+                self._fail(error)
+                log.warning("knowledge.vectors_unavailable", reason=str(error))
+        await self.follow(library)
+
+    async def catch_up(self, library: Library) -> None:
+        """Follow; after a failure of Chroma open it again first."""
+        if self._opened:
+            await self.follow(library)
+        else:
+            await self.start(library)
+
+    async def recover(self, library: Library) -> None:
+        """After a failure: catch up, unless that was tried a moment ago."""
+        now = asyncio.get_running_loop().time()
+        if self.problem and now >= self._tried_again + PAUSE:
+            self._tried_again = now
+            await self.catch_up(library)
+            if self.problem is None:
+                self._resting_until = 0.0
+                log.info("knowledge.vectors_back")
+
+    async def follow(self, library: Library) -> None:
+        """Make Chroma hold exactly the passages of `library`.
+
+        A failure leaves the keywords to answer alone, and is tried again next time.
+        """
+        if not self._opened:
+            return
+        async with self._busy:
+            try:
+                entries = library.entries()
+                if self._chroma.is_shared and self._held != {entry.id: entry.hash for entry in entries}:
+                    self._held = await self._run(self._chroma.hashes)  # another process may have been here
+                await self._reconcile(entries)
+                self.problem = None
+            except (ChromaError, EmbeddingError) as error:
+                self._fail(error)
+                log.warning("knowledge.vectors_behind", reason=str(error))
+
+    async def cosines(
+        self, library: Library, questions: Sequence[str], also: Sequence[int]
+    ) -> Mapping[int, float] | None:
+        """Cosine by position in the library, for the nearest passages and for those in `also`.
+
+        `None` when vectors cannot answer now.
+        """
+        loop = asyncio.get_running_loop()
+        if not self.is_ready or self.embedder.weight == 0 or loop.time() < self._resting_until:
+            return None
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._cosines(library, questions, also)
+        except (TimeoutError, ChromaError, EmbeddingError) as error:
+            if isinstance(error, ChromaError):
+                self._fail(error)
+            self._resting_until = loop.time() + PAUSE
+            log.warning("knowledge.keywords_only", reason=str(error) or f"no vector within {PATIENCE} s")
+            return None
+
+    def _fail(self, error: ChromaError | EmbeddingError) -> None:
+        self.problem = str(error)
+        if isinstance(error, ChromaError):  # it is opened and checked anew before it is asked again
+            self._opened = False
+
+    async def close(self) -> None:
+        """Waits for what Chroma is doing: nobody else may open it before."""
+        async with self._busy:
+            await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
+            await asyncio.to_thread(self._chroma.close)
+            self._opened = False
+
+    async def _cosines(self, library: Library, questions: Sequence[str], also: Sequence[int]) -> Mapping[int, float]:
+        vectors = await self.embedder.embed(questions)
+        found: dict[int, float] = {}
+        ids = [library.passages[at].id for at in also]
+        for vector in vectors:
+            row = vector.reshape(1, -1)
+            near = dict(await self._run(lambda row=row: self._chroma.nearest(row, CANDIDATES)))  # type: ignore[misc]
+            near.update(await self._run(lambda row=row: self._chroma.cosines(row, ids)))  # type: ignore[misc]
+            for id_, cosine in near.items():
+                at = library.positions.get(id_.rsplit("~", 1)[0] if id_ not in library.positions else id_)
+                if at is not None:
+                    found[at] = max(found.get(at, -1.0), cosine)
+        return found
+
+    async def _open(self, library: Library) -> None:
+        try:
+            await self._run(self._chroma.open)
+            self._held = await self._run(self._chroma.hashes)
+            is_sound = await self._is_sound(library)
+        except ChromaError as error:
+            if self._chroma.is_shared:
+                raise
+            log.warning("knowledge.index_damaged", reason=str(error), action="rebuilding it from the ledger")
+            await self._run(self._chroma.rebuild)
+            self._held, is_sound = {}, True
+        if not is_sound:
+            reason = "records are not found by their own vectors"
+            log.warning("knowledge.index_damaged", reason=reason, action="rebuilding it from the ledger")
+            await self._run(self._chroma.clear)
+            self._held = {}
+        await self._run(self._chroma.checked)
+
+    async def _is_sound(self, library: Library) -> bool:
+        """Whether sampled records hold the vector that they should, and are found by it."""
+        same = [entry for entry in library.entries() if self._held.get(entry.id) == entry.hash]
+        sample = random.sample(same, min(SAMPLE, len(same)))
+        vectors = await self._known(sample)
+        if not vectors:
+            return True
+        return await self._run(lambda: self._chroma.is_sound(vectors))
+
+    async def _known(self, entries: Sequence[Entry]) -> Mapping[str, Vectors]:
+        """Vectors by record, as far as they are known without asking a model."""
+        if not self.embedder.weight:
+            rows = await self.embedder.embed([entry.text for entry in entries])
+            return {entry.id: row for entry, row in zip(entries, rows, strict=True)}
+        kept = await self._store.vectors(self.embedder.name, [entry.hash for entry in entries])
+        return {entry.id: np.frombuffer(kept[entry.hash], dtype="<f4") for entry in entries if entry.hash in kept}
+
+    async def _reconcile(self, entries: Sequence[Entry]) -> None:
+        wanted = {entry.id: entry.hash for entry in entries}
+        extra = [id_ for id_ in self._held if id_ not in wanted]
+        if extra:
+            await self._run(lambda: self._chroma.remove(extra))
+            for id_ in extra:
+                del self._held[id_]
+        missing = [entry for entry in entries if self._held.get(entry.id) != entry.hash]
+        for at in range(0, len(missing), CHUNK):
+            batch = missing[at : at + CHUNK]
+            vectors = await self._embedded(batch)
+            await self._run(lambda batch=batch, vectors=vectors: self._chroma.put(batch, vectors))  # type: ignore[misc]
+            self._held.update((entry.id, entry.hash) for entry in batch)
+        if missing or extra:
+            if self.embedder.weight:
+                await self._store.keep_vectors(self.embedder.name, list(set(wanted.values())))
+            await self._run(self._chroma.drop_others)
+
+    async def _embedded(self, entries: Sequence[Entry]) -> Vectors:
+        """From the store where the same text was embedded before: a model is paid for once."""
+        if not self.embedder.weight:
+            return await self.embedder.embed([entry.text for entry in entries])
+        kept = dict(await self._store.vectors(self.embedder.name, [entry.hash for entry in entries]))
+        new = list({entry.hash: entry for entry in entries if entry.hash not in kept}.values())
+        if new:
+            vectors = await self.embedder.embed([entry.text for entry in new])
+            made = {entry.hash: row.astype("<f4").tobytes() for entry, row in zip(new, vectors, strict=True)}
+            await self._store.save_vectors(self.embedder.name, made)
+            kept.update(made)
+        return np.stack([np.frombuffer(kept[entry.hash], dtype="<f4") for entry in entries])
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)

@@ -1,0 +1,201 @@
+"""An embedding model behind an OpenAI-compatible endpoint."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Protocol
+from zlib import crc32
+
+import httpx
+import numpy as np
+import numpy.typing as npt
+
+from knowledge.errors import EmbeddingError
+from knowledge.index.words import grams, words
+from knowledge.settings import EndpointSettings, FolderSettings, KnowledgeSettings
+
+Vectors = npt.NDArray[np.float32]
+ENDPOINT_BATCH = 64
+TIMEOUT = 60.0  # seconds for a batch of passages; a question has less patience, see `dense.PATIENCE`
+
+
+class Endpoint:
+    """`POST {base_url}/embeddings`."""
+
+    def __init__(self, settings: EndpointSettings, client: httpx.AsyncClient) -> None:
+        self._settings = settings
+        self._client = client
+        self.weight = settings.weight
+        self.name = f"{settings.base_url.rstrip('/')} {settings.model}"
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        rows: list[list[float]] = []
+        for at in range(0, len(texts), ENDPOINT_BATCH):
+            rows += await self._batch(texts[at : at + ENDPOINT_BATCH])
+        try:
+            return unit(np.array(rows, dtype=np.float32))
+        except ValueError as error:
+            raise EmbeddingError(f"{self.name} sent vectors of different lengths") from error
+
+    async def _batch(self, texts: Sequence[str]) -> list[list[float]]:
+        key = self._settings.api_key
+        try:
+            response = await self._client.post(
+                f"{self._settings.base_url.rstrip('/')}/embeddings",
+                json={"model": self._settings.model, "input": list(texts), "encoding_format": "float"},
+                headers={"Authorization": f"Bearer {key.get_secret_value()}"} if key else None,
+                timeout=TIMEOUT,
+            )
+            response.raise_for_status()
+            data: list[Any] = sorted(response.json()["data"], key=lambda item: item["index"])
+            vectors = [item["embedding"] for item in data]
+        except httpx.HTTPStatusError as error:
+            raise EmbeddingError(
+                f"{self.name} answered {error.response.status_code}: {error.response.text[:200]}"
+            ) from error
+        except httpx.HTTPError as error:
+            raise EmbeddingError(f"{self.name} did not answer: {error or type(error).__name__}") from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise EmbeddingError(f"{self.name} did not answer as an embeddings endpoint does: {error}") from error
+        if len(vectors) != len(texts):
+            raise EmbeddingError(f"{self.name} sent {len(vectors)} vectors for {len(texts)} texts")
+        return vectors
+
+
+BATCH = 16
+LONGEST = 512  # tokens
+
+
+class OnnxModel:
+    """A sentence-transformers export: `model.onnx` (or `onnx/model.onnx`) and `tokenizer.json`.
+
+    Token vectors are averaged under the attention mask, unless the model itself puts out one vector per text.
+    """
+
+    def __init__(self, folder: Path, weight: float) -> None:
+        """Raises `EmbeddingError` when the folder lacks one of the files."""
+        places = [folder / "model.onnx", folder / "onnx" / "model.onnx"]
+        model = next((path for path in places if path.is_file()), None)
+        tokenizer = folder / "tokenizer.json"
+        if model is None or not tokenizer.is_file():
+            lacking = "model.onnx" if model is None else "tokenizer.json"
+            raise EmbeddingError(f"{folder} has no {lacking}; an embedding model is model.onnx and tokenizer.json")
+        self.weight = weight
+        self._model = model
+        self._tokenizer_file = tokenizer
+        stamp = f"{model.stat().st_size} {tokenizer.stat().st_size}"
+        with model.open("rb") as file:
+            self.name = f"onnx {blake2b(file.read(1 << 20) + stamp.encode(), digest_size=8).hexdigest()}"
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="embed")
+        self._loaded: tuple[Any, Any] | None = None
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        rows: list[Vectors] = []
+        for at in range(0, len(texts), BATCH):  # between batches a question gets its turn
+            batch = texts[at : at + BATCH]
+            rows.append(await asyncio.get_running_loop().run_in_executor(self._pool, self._embed, batch))
+        return np.concatenate(rows)
+
+    def _embed(self, texts: Sequence[str]) -> Vectors:
+        try:
+            session, tokenizer = self._load()
+            encoded = tokenizer.encode_batch(list(texts))
+            inputs = {
+                "input_ids": np.array([one.ids for one in encoded], dtype=np.int64),
+                "attention_mask": np.array([one.attention_mask for one in encoded], dtype=np.int64),
+                "token_type_ids": np.array([one.type_ids for one in encoded], dtype=np.int64),
+            }
+            wanted = {one.name for one in session.get_inputs()}
+            out = session.run(None, {name: value for name, value in inputs.items() if name in wanted})[0]
+        except Exception as error:  # onnxruntime and tokenizers raise bare exceptions of their own
+            raise EmbeddingError(f"the embedding model {self._model} failed: {error}") from error
+        if out.ndim == 3:
+            mask = inputs["attention_mask"][:, :, None].astype(np.float32)
+            out = (out * mask).sum(axis=1) / np.maximum(mask.sum(axis=1), 1e-9)
+        return unit(np.asarray(out, dtype=np.float32))
+
+    def _load(self) -> tuple[Any, Any]:
+        if self._loaded is None:
+            import onnxruntime  # type: ignore[import-untyped]
+            from tokenizers import Tokenizer
+
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = 1
+            session = onnxruntime.InferenceSession(str(self._model), options, providers=["CPUExecutionProvider"])
+            tokenizer = Tokenizer.from_file(str(self._tokenizer_file))
+            tokenizer.enable_truncation(LONGEST)
+            tokenizer.enable_padding()
+            self._loaded = (session, tokenizer)
+        return self._loaded
+
+
+AUTO = Path(".balas/embeddings")  # where `embeddings: auto` looks for a local model
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors.
+
+    `name` changes when the vectors are no longer comparable. `weight` is how much they count beside the keywords; at 0 they
+    are only stored.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def weight(self) -> float: ...
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        """One row per text. Raises `EmbeddingError`."""
+
+
+class HashedGrams:
+    """Character n-grams hashed into 384 dimensions: no model, no network.
+
+    They find less than the keyword index, so they do not vote; they let Chroma hold every passage in the same way whether or not there
+    is a model.
+    """
+
+    name = "hashed-384"
+    weight = 0.0
+    dimensions = 384
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        return self.vectors(texts)
+
+    def vectors(self, texts: Sequence[str]) -> Vectors:
+        rows = np.zeros((len(texts), self.dimensions), dtype=np.float32)
+        for row, text in zip(rows, texts, strict=True):
+            parts = [_places(word) for word in words(text)]
+            if parts:
+                places = np.concatenate(parts)
+                counts = np.bincount(places >> 1, weights=1.0 - 2.0 * (places & 1), minlength=self.dimensions)
+                row[:] = np.sign(counts) * np.sqrt(np.abs(counts))
+        return unit(rows)
+
+
+@lru_cache(maxsize=100_000)
+def _places(word: str) -> npt.NDArray[np.int64]:
+    """Dimension and sign of every gram, packed into one number."""
+    hashes = [crc32(gram.encode()) for gram in grams(word)]
+    return np.array([(h % HashedGrams.dimensions) << 1 | (h >> 31) for h in hashes], dtype=np.int64)
+
+
+def unit(rows: Vectors) -> Vectors:
+    """Rows of length 1; a row of zeros stays one."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return (rows / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
+
+
+def open_embedder(settings: KnowledgeSettings, base: Path, client: httpx.AsyncClient) -> Embedder:
+    """The embedder that agent.yaml asks for. Raises `EmbeddingError` when a local model is not where it should be."""
+    chosen = settings.embeddings
+    if isinstance(chosen, EndpointSettings):
+        return Endpoint(chosen, client)
+    if isinstance(chosen, FolderSettings) or (chosen == "auto" and (base / AUTO).is_dir()):
+        folder = chosen if isinstance(chosen, FolderSettings) else FolderSettings(path=AUTO)
+        return OnnxModel(base / folder.path, folder.weight)
+    return HashedGrams()

@@ -1,0 +1,128 @@
+"""What a search gives back."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+from knowledge.documents.passage import Document, SourceState
+from knowledge.library import Library
+from knowledge.settings import SourceSettings
+
+Mode = Literal["keywords", "blend"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage that was found.
+
+    `source` is the file or address it stands in, `title` its heading path, `score` 0 to 1 on a scale that is the same for every question.
+    `stale` means that it must not be quoted as it is: it has expired, or it is volatile and its copy is old; hand over instead.
+    `question` and `answer` are set when it is an entry of a FAQ.
+    """
+
+    id: str
+    source: str
+    title: str
+    text: str
+    score: float
+    verified_at: datetime
+    volatile: bool = False
+    stale: bool = False
+    question: str | None = None
+    answer: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The passages for a question, best first.
+
+    `confidence` (0 to 1) is the score of the best one. `foreign` says that the question is plainly about something else; short
+    of that, only reading the passages tells whether they hold the answer. `mode` is `blend` when an embedding model took part.
+    `repaired` are the questions as they were understood.
+    """
+
+    hits: tuple[Hit, ...]
+    confidence: float
+    mode: Mode
+    foreign: bool
+    repaired: tuple[str, ...] = ()
+    milliseconds: float = 0.0
+
+    @property
+    def stale(self) -> bool:
+        """The best passage must not be quoted: hand over."""
+        return bool(self.hits) and self.hits[0].stale
+
+
+def verified_at(document: Document, state: SourceState | None) -> datetime:
+    """When the copy was last known to be right: with its source, unless the document itself is failing."""
+    if document.failing_since is not None or state is None or state.verified_at is None:
+        return document.verified_at
+    return max(document.verified_at, state.verified_at)
+
+
+def is_volatile(document: Document, source: SourceSettings | None) -> bool:
+    if document.volatile is not None:
+        return document.volatile
+    return bool(source and source.volatile)
+
+
+def is_stale(document: Document, state: SourceState | None, source: SourceSettings | None, now: datetime) -> bool:
+    """Expired, or volatile with an old copy.
+
+    A copy is old when the last look failed. One from the web is also old when it was not verified for twice the time between two looks;
+    a file is looked at where it lies, so time alone does not age it.
+    """
+    seen = verified_at(document, state)
+    if _expired(document.expires, seen, now) or (source and _expired(source.expires, seen, now)):
+        return True
+    if not is_volatile(document, source):
+        return False
+    failing = document.failing_since is not None or (state is not None and state.failing_since is not None)
+    web = source is not None and source.path is None
+    return failing or bool(web and source and now - seen > 2 * source.refresh_after)
+
+
+def _expired(limit: date | timedelta | None, seen: datetime, now: datetime) -> bool:
+    if limit is None:
+        return False
+    if isinstance(limit, timedelta):
+        return now - seen > limit
+    return now.date() > limit
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """A configured source and how it stands. `problems` are single documents that could not be read."""
+
+    id: str
+    documents: int
+    passages: int
+    volatile: bool
+    verified_at: datetime | None
+    error: str | None
+    failing_since: datetime | None
+    problems: tuple[str, ...] = ()
+
+
+def standing(library: Library, sources: Sequence[SourceSettings], now: datetime) -> list[SourceStatus]:
+    """Every configured source as it stands; one that nobody has looked at yet was never verified."""
+    documents = Counter(document.source for document in library.documents.values())
+    passages = Counter(library.documents[passage.document].source for passage in library.passages)
+    states = [library.states.get(source.id) or SourceState(source.id, now) for source in sources]
+    return [
+        SourceStatus(
+            id=source.id,
+            documents=documents[source.id],
+            passages=passages[source.id],
+            volatile=source.volatile,
+            verified_at=state.verified_at,
+            error=state.error,
+            failing_since=state.failing_since,
+            problems=state.problems,
+        )
+        for source, state in zip(sources, states, strict=True)
+    ]

@@ -1,0 +1,219 @@
+"""Documents in folders: which files a source names, and whether they may have changed."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from datetime import datetime
+from glob import has_magic
+from pathlib import Path
+
+from knowledge.documents.loading import DOCUMENTS, READABLE, load
+from knowledge.documents.passage import Document, SourceState
+from knowledge.errors import SourceError, Unreadable
+from knowledge.settings import KnowledgeSettings, SourceSettings
+from knowledge.store import KnowledgeStore
+from knowledge.sync.synchroniser import Change, Progress, Report, Tally, fingerprint, make, recovered, save
+
+# A file written this shortly before the last look may change again under the same stamp.
+_RACE_NS = 100_000_000
+_COARSE_RACE_NS = 2_000_000_000  # where times have whole seconds only
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef:
+    """`id` is the path as it is shown: relative to agent.yaml where it lies below it."""
+
+    id: str
+    path: Path
+    stamp: str
+    modified_ns: int
+
+    def is_settled(self, looked_at: datetime) -> bool:
+        """Whether an equal stamp means an equal file."""
+        race = _RACE_NS if self.modified_ns % 1_000_000_000 else _COARSE_RACE_NS
+        return self.modified_ns < looked_at.timestamp() * 1e9 - race
+
+
+def find(pattern: str, base: Path) -> Sequence[FileRef]:
+    """The files that a path or glob names, in order of their names; a glob passes over kinds that cannot be read.
+
+    Raises:
+        SourceError: there is no such file.
+    """
+    expanded = os.path.expanduser(pattern)  # noqa: PTH111 (a glob is no path yet)
+    if not has_magic(expanded):
+        path = base / expanded
+        if path.is_dir():
+            raise SourceError(f"{pattern} is a folder; name its files, e.g. {pattern.rstrip('/')}/**/*.md")
+        if not path.is_file():
+            raise SourceError(f"there is no file {path}")
+        return [_ref(path, base)]
+    found = [path for path in _matching(expanded, base) if path.suffix.lower() in READABLE]
+    if not found:
+        if skipped := passed_over(pattern, base):
+            raise SourceError(
+                f"{pattern} matches only files of kinds that cannot be read, e.g. {skipped[0]}; save them as DOCX, XLSX or PDF"
+            )
+        raise SourceError(f"no file matches {pattern} in {base}")
+    return [_ref(path, base) for path in found]
+
+
+def passed_over(pattern: str, base: Path) -> Sequence[str]:
+    """The documents that a glob matches and `find` leaves out, because nobody here reads their kind. Pictures and the like are none."""
+    expanded = os.path.expanduser(pattern)  # noqa: PTH111 (a glob is no path yet)
+    if not has_magic(expanded):
+        return ()
+    return [_shown(path, base) for path in _matching(expanded, base) if path.suffix.lower() in DOCUMENTS - READABLE]
+
+
+def _matching(pattern: str, base: Path) -> Sequence[Path]:
+    root, relative = (Path(Path(pattern).anchor), pattern[1:]) if os.path.isabs(pattern) else (base, pattern)  # noqa: PTH117
+    return sorted(path for path in root.glob(relative) if path.is_file())
+
+
+def read(ref: FileRef, largest: int) -> bytes:
+    """Raises `Unreadable` when the file is too large or cannot be opened."""
+    try:
+        size = ref.path.stat().st_size
+        if size > largest:
+            raise Unreadable(f"{size:,} bytes are more than the {largest:,} that `knowledge.largest` allows")
+        return ref.path.read_bytes()
+    except OSError as error:
+        raise Unreadable(f"cannot be opened: {error.strerror or error}") from error
+
+
+def _ref(path: Path, base: Path) -> FileRef:
+    status = path.stat()
+    return FileRef(_shown(path, base), path, f"{status.st_size}-{status.st_mtime_ns}", status.st_mtime_ns)
+
+
+def _shown(path: Path, base: Path) -> str:
+    return (path.relative_to(base) if path.is_relative_to(base) else path).as_posix()
+
+
+BATCH = 64  # documents that are read in one go and saved in one transaction
+
+
+class FileSync:
+    """Synchronises the sources that are files."""
+
+    def __init__(
+        self,
+        settings: KnowledgeSettings,
+        base: Path,
+        store: KnowledgeStore,
+        pool: Executor,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._settings = settings
+        self._base = base
+        self._store = store
+        self._pool = pool
+        self._clock = clock
+
+    async def run(
+        self, source: SourceSettings, state: SourceState | None, claimed: set[str], tally: Tally, report: Report
+    ) -> None:
+        """Raises `SourceError` when the source as a whole cannot be read; nothing is changed then.
+
+        `claimed` are the documents that other sources have; those found here are added to it.
+        """
+        loop = asyncio.get_running_loop()
+        now = self._clock()
+        refs = await loop.run_in_executor(self._pool, find, source.path or "", self._base)
+        refs = [ref for ref in refs if ref.id not in claimed]
+        claimed.update(ref.id for ref in refs)
+        known = {document.id: document for document in await self._store.documents(source.id)}
+        looked_at = state.verified_at if state else None
+        todo: list[FileRef] = []
+        for ref in refs:
+            before = known.get(ref.id)
+            same = before and before.stamp == ref.stamp and before.failing_since is None and looked_at
+            if same and looked_at and ref.is_settled(looked_at):
+                tally.kept(ref.id)
+            else:
+                todo.append(ref)
+        done = len(refs) - len(todo)
+        report(Progress(source.id, done, len(refs)))
+        for at in range(0, len(todo), BATCH):
+            batch = todo[at : at + BATCH]
+            changes = await loop.run_in_executor(self._pool, self._read_all, batch, source, known, now)
+            await save(changes, known, self._store, tally, now)
+            done += len(batch)
+            report(Progress(source.id, done, len(refs)))
+        gone = sorted(known.keys() - {ref.id for ref in refs})
+        for document in gone:
+            tally.gone(document)
+        if gone:
+            await self._store.remove(gone)
+
+    def _read_all(
+        self, refs: Sequence[FileRef], source: SourceSettings, known: Mapping[str, Document], now: datetime
+    ) -> list[Change]:
+        return [self._read(ref, source, known.get(ref.id), now) for ref in refs]
+
+    def _read(self, ref: FileRef, source: SourceSettings, before: Document | None, now: datetime) -> Change:
+        try:
+            data = read(ref, self._settings.largest)
+            if before and before.hash == fingerprint(data, source):
+                settled = replace(recovered(before), stamp=ref.stamp)
+                return Change(ref.id, touched=None if settled == before else settled)
+            document, passages = make(ref.id, data, None, source, now)
+        except SourceError as error:
+            return Change(ref.id, problem=str(error))
+        return Change(ref.id, new=(replace(document, stamp=ref.stamp), passages))
+
+
+LONGEST = 20.0  # seconds of reading; a first sync of very many PDF files takes longer and reads them anyway
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with one file of a source, or with the source as a whole. `source` is its place in the list."""
+
+    source: int
+    message: str
+
+
+def inspect(settings: KnowledgeSettings, base: Path) -> list[Finding]:
+    """Reads every file that the sources name and says which of them no passage can come from: scans, broken ones, passwords.
+
+    Addresses are not asked. Blocks, for at most about `LONGEST` seconds.
+    """
+    until = time.monotonic() + LONGEST
+    return [
+        Finding(at, message)
+        for at, source in enumerate(settings.sources)
+        if source.path is not None
+        for message in _wrong(source, source.path, settings, base, until)
+    ]
+
+
+def _wrong(
+    source: SourceSettings, pattern: str, settings: KnowledgeSettings, base: Path, until: float
+) -> Iterator[str]:
+    try:
+        refs = find(pattern, base)
+    except SourceError as error:
+        yield str(error)
+        return
+    for number, ref in enumerate(refs):
+        if time.monotonic() > until:
+            yield f"{len(refs) - number} of {len(refs)} files were not looked into; `balas knowledge sync` reads them all"
+            break
+        try:
+            problem = load(ref.id, read(ref, settings.largest)).problem
+        except SourceError as error:
+            problem = str(error)
+        if problem:
+            yield f"{ref.id}: {problem}"
+    if skipped := passed_over(pattern, base):
+        yield _told(skipped)
+
+
+def _told(skipped: Sequence[str]) -> str:
+    shown = ", ".join(skipped[:5]) + (f" and {len(skipped) - 5} more" if len(skipped) > 5 else "")
+    return f"passed over, of a kind that cannot be read (save as DOCX, XLSX or PDF): {shown}"

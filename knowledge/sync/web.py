@@ -1,0 +1,290 @@
+"""Pages on the web: fetched politely, and only when they may have changed."""
+
+import asyncio
+import gzip
+import html
+import io
+import re
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from datetime import datetime
+from urllib.parse import urldefrag, urljoin, urlsplit
+from urllib.robotparser import RobotFileParser
+
+import httpx
+
+from knowledge.documents.passage import Document
+from knowledge.errors import Gone, SourceError, Unreachable, Unreadable
+from knowledge.settings import CrawlSettings, SourceSettings
+from knowledge.store import KnowledgeStore
+from knowledge.sync.synchroniser import Change, Progress, Report, Tally, fingerprint, make, recovered, save
+
+AGENT = "balas"
+USER_AGENT = f"{AGENT}/0.1 (knowledge of a customer service agent)"
+TIMEOUT = 30.0  # seconds for a page
+AT_ONCE = 4  # requests to a site at the same time
+LONGEST_PAUSE = 10.0  # seconds that a robots.txt may ask us to wait between two pages
+SITEMAP_DEPTH = 3  # an index may name indexes
+ROBOTS_SIZE = 500_000  # bytes, as search engines read them
+
+_ENTRY = re.compile(r"<(url|sitemap)\b.*?</\1>", re.DOTALL | re.IGNORECASE)
+_LOC = re.compile(r"<loc>\s*(.*?)\s*</loc>", re.DOTALL | re.IGNORECASE)
+_LASTMOD = re.compile(r"<lastmod>\s*(.*?)\s*</lastmod>", re.DOTALL | re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An answer. `url` is the address after redirects; `data` is `None` when the page has not changed."""
+
+    url: str
+    data: bytes | None
+    content_type: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageRef:
+    """A page a sitemap names; `stamp` is its `lastmod`."""
+
+    url: str
+    stamp: str | None = None
+
+
+class Web:
+    """Fetches through the guarded client it is given."""
+
+    def __init__(self, client: httpx.AsyncClient, largest: int) -> None:
+        self._client = client
+        self._largest = largest
+        self._robots: dict[str, RobotFileParser] = {}
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    async def get(self, url: str, known: Document | None = None) -> Page:
+        """Raises `Unreachable` for anything but a page, `Unreadable` when it is larger than allowed."""
+        headers = {"User-Agent": USER_AGENT, "Accept-Language": "*"}
+        if known and known.failing_since is None:
+            if known.etag:
+                headers["If-None-Match"] = known.etag
+            if known.last_modified:
+                headers["If-Modified-Since"] = known.last_modified
+        try:
+            async with (
+                self._slots,
+                self._client.stream("GET", url, headers=headers, timeout=TIMEOUT, follow_redirects=True) as response,
+            ):
+                if response.status_code == httpx.codes.NOT_MODIFIED:
+                    return Page(url, None)
+                if response.status_code in (httpx.codes.NOT_FOUND, httpx.codes.GONE):
+                    raise Gone(f"{url} does not exist (the server answered {response.status_code})")
+                if response.status_code != httpx.codes.OK:
+                    raise Unreachable(f"{url} answered {response.status_code} {response.reason_phrase}".strip())
+                return Page(
+                    str(response.url),
+                    await self._body(response),
+                    response.headers.get("content-type"),
+                    response.headers.get("etag"),
+                    response.headers.get("last-modified"),
+                )
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Unreachable(f"{url} cannot be reached: {error or type(error).__name__}") from error
+
+    async def sitemap(self, url: str, depth: int = 0) -> Sequence[PageRef]:
+        """The pages of a sitemap and of those it names, each once, in order."""
+        page = await self.get(url)
+        data = page.data or b""
+        if data.startswith(b"\x1f\x8b"):
+            data = unpacked(data, self._largest)
+        text = data.decode("utf-8", errors="replace")
+        if "<loc>" not in text.lower():
+            raise Unreachable(f"{url} is not a sitemap: it names no <loc>")
+        pages: dict[str, PageRef] = {}
+        for match in _ENTRY.finditer(text):
+            place = _LOC.search(match[0])
+            if not place:
+                continue
+            address = html.unescape(place[1])
+            if match[1].lower() == "sitemap":
+                if depth < SITEMAP_DEPTH:
+                    pages.update((ref.url, ref) for ref in await self.sitemap(address, depth + 1))
+                continue
+            modified = _LASTMOD.search(match[0])
+            pages.setdefault(address, PageRef(address, modified[1] if modified else None))
+        return list(pages.values())
+
+    async def may_fetch(self, url: str) -> bool:
+        """Whether robots.txt of the site allows us the page. Waits as long as it asks for between two pages."""
+        robots = await self._rules(url)
+        pause = robots.crawl_delay(AGENT)
+        if pause:
+            await asyncio.sleep(min(float(pause), LONGEST_PAUSE))
+        return robots.can_fetch(AGENT, url)
+
+    async def _rules(self, url: str) -> RobotFileParser:
+        place = urlsplit(url)
+        site = f"{place.scheme}://{place.netloc}"
+        if site not in self._robots:
+            self._robots[site] = await self._fetched_rules(site)
+        return self._robots[site]
+
+    async def _fetched_rules(self, site: str) -> RobotFileParser:
+        """RFC 9309: no such file means everything is allowed, a server that fails means nothing is."""
+        rules = RobotFileParser()
+        try:
+            response = await self._client.get(
+                f"{site}/robots.txt", headers={"User-Agent": USER_AGENT}, timeout=TIMEOUT, follow_redirects=True
+            )
+        except httpx.HTTPError as error:
+            raise Unreachable(f"{site}/robots.txt cannot be reached: {error or type(error).__name__}") from error
+        if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+            raise Unreachable(f"{site}/robots.txt answered {response.status_code}, so nothing may be fetched there now")
+        allowed = response.text[:ROBOTS_SIZE] if response.status_code == httpx.codes.OK else ""
+        rules.parse(allowed.splitlines())
+        return rules
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        data = bytearray()
+        async for chunk in response.aiter_bytes():
+            data += chunk
+            if len(data) > self._largest:
+                raise Unreadable(
+                    f"{response.url} is larger than the {self._largest:,} bytes that `knowledge.largest` allows"
+                )
+        return bytes(data)
+
+
+def unpacked(data: bytes, largest: int) -> bytes:
+    """A gzipped sitemap, but no more of it than `largest` bytes. Raises `Unreadable`."""
+
+    try:
+        with gzip.open(io.BytesIO(data)) as file:
+            return file.read(largest)
+    except (OSError, EOFError) as error:
+        raise Unreadable(f"not a gzip file: {error}") from error
+
+
+def same_site(links: Sequence[str], base: str) -> list[str]:
+    """The links that lead to other pages of the same host, absolute, without fragments, each once."""
+    host = urlsplit(base).netloc
+    found: dict[str, None] = {}
+    for link in links:
+        try:
+            address = urldefrag(urljoin(base, link.strip())).url
+            place = urlsplit(address)
+        except ValueError:  # "http://[": a link that nobody can follow
+            continue
+        if place.scheme in ("http", "https") and place.netloc == host:
+            found.setdefault(address)
+    return list(found)
+
+
+BATCH = 8  # pages that are fetched together
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What became of a page, and where it leads."""
+
+    change: Change
+    links: Sequence[str] = ()
+    is_gone: bool = False
+
+
+class WebSync:
+    def __init__(self, web: Web, store: KnowledgeStore, pool: Executor, clock: Callable[[], datetime]) -> None:
+        self._web = web
+        self._store = store
+        self._pool = pool
+        self._clock = clock
+
+    async def run(self, source: SourceSettings, claimed: set[str], tally: Tally, report: Report) -> None:
+        """Raises `SourceError` when the source as a whole cannot be read; nothing is changed then.
+
+        `claimed` are the documents that other sources have; those found here are added to it.
+        """
+        known = {document.id: document for document in await self._store.documents(source.id)}
+        seen: set[str] = set()
+        async for looked, total in self._pages(source, known, claimed):
+            if source.url and looked[0].change.problem:
+                raise Unreachable(looked[0].change.problem)
+            changes = [one.change for one in looked if not one.is_gone]  # a dead link is no failure of ours
+            await save(changes, known, self._store, tally, self._clock())
+            seen.update(change.document for change in changes)
+            claimed.update(seen)
+            report(Progress(source.id, len(seen), max(total, len(seen))))
+        if not seen:
+            raise Unreachable(f"{source.id} leads to no page that may be fetched")
+        gone = sorted(known.keys() - seen)
+        for document in gone:
+            tally.gone(document)
+        if gone:
+            await self._store.remove(gone)
+
+    async def _pages(
+        self, source: SourceSettings, known: Mapping[str, Document], claimed: set[str]
+    ) -> AsyncIterator[tuple[list[_Looked], int]]:
+        """Pages in batches as they come, with how many there are so far."""
+        if source.url:
+            yield [await self._look(PageRef(source.url), source, known)], 1
+        elif source.sitemap:
+            refs = [ref for ref in await self._web.sitemap(source.sitemap) if ref.url not in claimed]
+            allowed = [ref for ref in refs if await self._web.may_fetch(ref.url)]
+            for at in range(0, len(allowed), BATCH):
+                batch = allowed[at : at + BATCH]
+                yield list(await asyncio.gather(*(self._look(ref, source, known) for ref in batch))), len(allowed)
+        elif source.crawl:
+            async for looked in self._crawled(source, source.crawl, known, claimed):
+                yield looked
+
+    async def _crawled(
+        self, source: SourceSettings, crawl: CrawlSettings, known: Mapping[str, Document], claimed: set[str]
+    ) -> AsyncIterator[tuple[list[_Looked], int]]:
+        met = {crawl.url}
+        level, fetched = [crawl.url], 0
+        for depth in range(crawl.depth + 1):
+            following: list[str] = []
+            for at in range(0, len(level), BATCH):
+                batch = level[at : at + min(BATCH, crawl.pages - fetched)]
+                allowed = [url for url in batch if url not in claimed and await self._web.may_fetch(url)]
+                looked = await asyncio.gather(*(self._look(PageRef(url), source, known) for url in allowed))
+                fetched += len(allowed)
+                if depth == 0 and looked and looked[0].change.problem:
+                    raise Unreachable(looked[0].change.problem)
+                for one in looked:
+                    new = [url for url in one.links if url not in met]
+                    met.update(new)
+                    following += new
+                if looked:
+                    yield list(looked), min(len(met), crawl.pages)
+                if fetched >= crawl.pages:
+                    return
+            level = following
+
+    async def _look(self, ref: PageRef, source: SourceSettings, known: Mapping[str, Document]) -> _Looked:
+        before = known.get(ref.url)
+        if before and ref.stamp and before.stamp == ref.stamp and before.failing_since is None:
+            return _Looked(Change(ref.url, touched=before), before.links)  # the sitemap says that nothing changed
+        try:
+            page = await self._web.get(ref.url, before)
+            if before and (page.data is None or before.hash == fingerprint(page.data, source)):
+                return _Looked(Change(ref.url, touched=_seen_again(before, page, ref)), before.links)
+            if page.data is None:
+                raise Unreachable(f"{ref.url} answered 304 although we have no copy")
+            document, passages = await asyncio.get_running_loop().run_in_executor(
+                self._pool, make, ref.url, page.data, page.content_type, source, self._clock()
+            )
+        except SourceError as error:
+            return _Looked(Change(ref.url, problem=str(error)), before.links if before else (), isinstance(error, Gone))
+        links = tuple(same_site(document.links, page.url))
+        document = replace(document, stamp=ref.stamp, etag=page.etag, last_modified=page.last_modified, links=links)
+        return _Looked(Change(ref.url, new=(document, passages)), links)
+
+
+def _seen_again(document: Document, page: Page, ref: PageRef) -> Document:
+    return replace(
+        recovered(document),
+        stamp=ref.stamp,
+        etag=page.etag or document.etag,
+        last_modified=page.last_modified or document.last_modified,
+    )

@@ -1,0 +1,189 @@
+"""What a Whisper made of a note, before anybody has judged it."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+from typing import Any, Protocol
+
+from voice.errors import Unavailable, Unintelligible
+from voice.numbers import normalise
+from voice.pool import Workers
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A segment as a Whisper reports it; times in seconds from the beginning of the note."""
+
+    start: float
+    end: float
+    text: str
+    no_speech: float  # probability that it holds no speech
+    log_probability: float  # mean over its tokens
+    compression_ratio: float  # of its text by zlib; a loop compresses well
+
+    @property
+    def confidence(self) -> float:
+        return math.exp(min(0.0, self.log_probability))
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What Whisper made of a note. `voiced` is false when the voice detector found no speech and was overruled."""
+
+    language: str
+    parts: tuple[Heard, ...]
+    duration: timedelta
+    voiced: bool
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"duration": self.duration.total_seconds()}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Hearing":
+        return cls(
+            language=str(value["language"]),
+            parts=tuple(Heard(**part) for part in value["parts"]),
+            duration=timedelta(seconds=value["duration"]),
+            voiced=bool(value["voiced"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of speech; `start` and `end` count from the beginning of the note."""
+
+    start: timedelta
+    end: timedelta
+    text: str
+    confidence: float  # 0 to 1: the mean probability of its words
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The words of one voice note. They are the customer's words, as untrusted as a text message.
+
+    `duration` is that of the decoded sound, never what a header claims. `confidence` is 0 to 1.
+    """
+
+    text: str
+    language: str  # ISO 639-1
+    duration: timedelta
+    segments: tuple[Segment, ...]
+    confidence: float
+
+    @property
+    def normalised(self) -> str:
+        """`text` with spoken amounts and numbers in digits: `"bayar tujuh puluh lima ribu"` → `"bayar 75000"`."""
+        return normalise(self.text, self.language)
+
+    def as_json(self) -> dict[str, Any]:
+        """A JSON object; `from_json` reads it back. Durations are seconds."""
+        return {
+            "text": self.text,
+            "normalised": self.normalised,
+            "language": self.language,
+            "duration": self.duration.total_seconds(),
+            "confidence": self.confidence,
+            "segments": [
+                {
+                    "start": part.start.total_seconds(),
+                    "end": part.end.total_seconds(),
+                    "text": part.text,
+                    "confidence": part.confidence,
+                }
+                for part in self.segments
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Transcript":
+        return cls(
+            text=str(value["text"]),
+            language=str(value["language"]),
+            duration=timedelta(seconds=float(value["duration"])),
+            segments=tuple(
+                Segment(
+                    start=timedelta(seconds=float(part["start"])),
+                    end=timedelta(seconds=float(part["end"])),
+                    text=str(part["text"]),
+                    confidence=float(part["confidence"]),
+                )
+                for part in value["segments"]
+            ),
+            confidence=float(value["confidence"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """How busy a transcriber is, for metrics. Counts run from its start."""
+
+    waiting: int = 0  # notes in the queue
+    running: int = 0  # notes being worked on
+    done: int = 0  # notes that became words
+    refused: int = 0  # notes without usable words
+    failed: int = 0  # notes nothing here could hear
+    crashes: int = 0  # worker processes that died at work
+    heard: timedelta = timedelta()  # sound transcribed
+    worked: timedelta = timedelta()  # time the workers took for it
+
+    @property
+    def real_time_factor(self) -> float:
+        """Seconds of work per second of sound; below 1 is faster than the customer spoke. 0 before the first note."""
+        return self.worked / self.heard if self.heard else 0.0
+
+
+class Transcriber(Protocol):
+    """Turns voice notes into words. One per process; safe for many notes at once on one event loop."""
+
+    @property
+    def stats(self) -> Stats: ...
+
+    async def transcribe(self, audio: bytes, languages: Sequence[str] | None = None) -> Transcript:
+        """The words of an encoded note (ogg/opus, mp3, m4a, aac, amr, wav, webm).
+
+        `languages` are the ones to choose among for this note; without it, those the transcriber was opened with.
+
+        Raises:
+            Unintelligible: ask the customer to write.
+            Unavailable: nothing here can hear it now; ask the customer to write and tell the operator.
+        """
+
+    async def warm(self) -> None:
+        """Load the model now rather than with the first note. Raises `Unavailable`."""
+
+    async def aclose(self) -> None:
+        """End every worker process; notes still waiting raise `Unavailable`."""
+
+
+class Counts:
+    """The counters behind `Stats`. A note that is cancelled counts as nothing."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.refused = 0
+        self.failed = 0
+        self.heard = timedelta()
+
+    @contextmanager
+    def note(self) -> Iterator[None]:
+        """Count how the note handled inside ends."""
+        try:
+            yield
+        except Unintelligible:
+            self.refused += 1
+            raise
+        except Unavailable:
+            self.failed += 1
+            raise
+        self.done += 1
+
+    def stats(self, workers: Workers | None) -> Stats:
+        totals = Stats(done=self.done, refused=self.refused, failed=self.failed, heard=self.heard)
+        if workers is None:
+            return totals
+        return replace(
+            totals, waiting=workers.waiting, running=workers.running, crashes=workers.crashes, worked=workers.worked
+        )
