@@ -12,7 +12,7 @@ from typing import Any
 from actions.action import Context, Json, Outcome
 from actions.parameters import Parameter, Schema, model_schema
 from actions.provenance import bound_values, unsupported
-from actions.wording import plain
+from actions.template import plain
 
 
 def deeper_than(value: Json, levels: int) -> bool:

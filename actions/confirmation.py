@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Literal, Protocol, runtime_checkable
 
 from actions.action import Action, Context, Json
-from actions.wording import fill, plain
+from actions.template import fill, plain
 
 Answer = Literal["yes", "no"]
 

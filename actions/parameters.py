@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from actions.action import Json
-from actions.settings import action_scope, list_scope, suggest
+from actions.scope import action_scope, list_scope, suggest
 from settings import Settings
 
 CONTACT_FACTS = ("id", "phone", "email", "first_name", "last_name", "language", "country")

@@ -19,13 +19,14 @@ from knowledge.gaps import Cluster, clustered, write_aliases, write_entry
 from knowledge.index.chroma import ChromaIndex, Lock
 from knowledge.index.dense import CANDIDATES, DenseIndex
 from knowledge.index.embeddings import open_embedder
-from knowledge.index.keywords import Floats
+from knowledge.index.postings import Floats
 from knowledge.lease import Lease
-from knowledge.library import Library, top
-from knowledge.results import Found, Hit, Mode, SourceStatus, standing
+from knowledge.library import Library, SourceStatus, standing, top
+from knowledge.results import Found, Hit, Mode
 from knowledge.settings import KnowledgeSettings, SourceSettings
 from knowledge.store import KnowledgeStore, Revision
-from knowledge.sync.synchroniser import Progress, Synchroniser, SyncReport, in_order
+from knowledge.sync.report import Progress, SyncReport, in_order
+from knowledge.sync.synchroniser import Synchroniser
 
 LINGER = (
     0.5  # seconds before Chroma is imported where it takes no part in answers: a command that only asks is over by then

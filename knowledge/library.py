@@ -1,5 +1,6 @@
 """Everything that can be found, at one moment: the passages, what is known about their sources, and the keyword index over them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,7 +10,8 @@ import numpy as np
 
 from knowledge.documents.passage import Document, Passage, SourceState
 from knowledge.index.chroma import Entry
-from knowledge.index.keywords import Floats, KeywordIndex, Record
+from knowledge.index.keywords import KeywordIndex, Record
+from knowledge.index.postings import Floats
 from knowledge.results import Hit, is_stale, is_volatile, verified_at
 from knowledge.settings import SourceSettings
 
@@ -126,3 +128,37 @@ def _records(passages: Sequence[Passage]) -> Sequence[Record]:
         records.append(Record(at, title, passage.text))
         records += (Record(at, "", alias) for alias in passage.aliases)
     return records
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """A configured source and how it stands. `problems` are single documents that could not be read."""
+
+    id: str
+    documents: int
+    passages: int
+    volatile: bool
+    verified_at: datetime | None
+    error: str | None
+    failing_since: datetime | None
+    problems: tuple[str, ...] = ()
+
+
+def standing(library: Library, sources: Sequence[SourceSettings], now: datetime) -> list[SourceStatus]:
+    """Every configured source as it stands; one that nobody has looked at yet was never verified."""
+    documents = Counter(document.source for document in library.documents.values())
+    passages = Counter(library.documents[passage.document].source for passage in library.passages)
+    states = [library.states.get(source.id) or SourceState(source.id, now) for source in sources]
+    return [
+        SourceStatus(
+            id=source.id,
+            documents=documents[source.id],
+            passages=passages[source.id],
+            volatile=source.volatile,
+            verified_at=state.verified_at,
+            error=state.error,
+            failing_since=state.failing_since,
+            problems=state.problems,
+        )
+        for source, state in zip(sources, states, strict=True)
+    ]

@@ -27,10 +27,10 @@ class Worker:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
-        self._stdin = cast(asyncio.StreamWriter, process.stdin)
-        self._stdout = cast(asyncio.StreamReader, process.stdout)
+        self._stdin = cast("asyncio.StreamWriter", process.stdin)
+        self._stdout = cast("asyncio.StreamReader", process.stdout)
         self._last_words: deque[bytes] = deque(maxlen=5)
-        self._errors = asyncio.create_task(self._read_errors(cast(asyncio.StreamReader, process.stderr)))
+        self._errors = asyncio.create_task(self._read_errors(cast("asyncio.StreamReader", process.stderr)))
         self.notes = 0  # asked so far
         self.busy = True  # with loading, or with a note
 

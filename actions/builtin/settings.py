@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from actions.parameters import Pattern
-from actions.settings import list_scope, suggest
+from actions.scope import list_scope, suggest
 from actions.wording import ActionName, Confirm, to_confirm
 from settings import Duration, Settings
 

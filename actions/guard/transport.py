@@ -1,20 +1,21 @@
 """How far one exchange may go."""
 
 import asyncio
+import ipaddress
 import re
+import socket
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpcore
 import httpx
 
 from actions.errors import ForbiddenHeader, ForbiddenTarget, ResponseTooLarge, ResponseTooSlow, WrongContentType
-from actions.guard.addresses import PrivateHosts, check_host
-from actions.guard.client import GuardedBackend, Resolver, resolve
+from actions.guard.addresses import Address, PrivateHosts, check_host
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,84 @@ class _Wire(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         with _as_httpx():
             await self._inner.aclose()  # type: ignore[attr-defined]
+
+
+Resolver: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Host name and port to addresses. The seam for tests of DNS rebinding."""
+
+
+async def resolve(host: str, port: int) -> Sequence[str]:
+    """The addresses of a name as the system knows them, IPv4 first: it is reachable from more machines."""
+    infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    infos.sort(key=lambda info: info[0] != socket.AF_INET)
+    return list(dict.fromkeys(str(info[4][0]) for info in infos))
+
+
+class GuardedBackend(httpcore.AsyncNetworkBackend):
+    """Opens TCP connections to permitted addresses only.
+
+    A name is resolved here and nowhere else, so what was checked is what is connected to: a name that answers
+    differently the next time (DNS rebinding) gains nothing. TLS above it verifies the certificate for the name.
+    """
+
+    def __init__(self, private: PrivateHosts, resolver: Resolver = resolve) -> None:
+        self._private = private
+        self._resolver = resolver
+        self._sockets = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        addresses = await self._permitted(host, port, timeout)
+        for address in addresses[:-1]:
+            try:
+                return await self._sockets.connect_tcp(str(address), port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue  # the next address of the same name may answer
+        return await self._sockets.connect_tcp(str(addresses[-1]), port, timeout, local_address, socket_options)
+
+    async def connect_unix_socket(
+        self,
+        path: str,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        raise ForbiddenTarget(f"the socket {path!r} is not on the network")
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def _permitted(self, host: str, port: int, seconds: float | None) -> list[Address]:
+        try:
+            literal = check_host(host)
+        except ValueError as error:
+            raise ForbiddenTarget(str(error)) from None
+        found = [literal] if literal is not None else await self._resolve(host, port, seconds)
+        permitted = [address for address in found if self._private.permits(address, host, port)]
+        if not permitted:
+            where = host if literal is not None else f"{host} ({', '.join(map(str, found))})"
+            raise ForbiddenTarget(
+                f"{where} is not a public address; if the agent is meant to reach it, add "
+                f"{host!r} to network.allow_private"
+            )
+        return permitted
+
+    async def _resolve(self, host: str, port: int, seconds: float | None) -> list[Address]:
+        try:
+            async with asyncio.timeout(seconds):
+                texts = await self._resolver(host, port)
+        except TimeoutError:
+            raise httpcore.ConnectTimeout(f"resolving {host} took longer than {seconds:g} s") from None
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(f"{host} cannot be resolved: {error}") from error
+        if not texts:
+            raise httpcore.ConnectError(f"{host} has no address")
+        return [ipaddress.ip_address(text.partition("%")[0]) for text in texts]
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):

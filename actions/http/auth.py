@@ -12,7 +12,7 @@ import httpx
 
 from actions.guard.transport import origin
 from actions.http.settings import ApiKey, Auth, Hmac, OAuth2
-from actions.wording import fill
+from actions.template import fill
 
 EARLY = timedelta(seconds=30)  # a token is renewed before it expires, not while a request is on its way
 _UNSTATED = timedelta(minutes=5)  # how long a token is used whose server does not say

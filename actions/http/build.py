@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from actions.action import Json
 from actions.http.settings import FilePart, Request
-from actions.wording import fill, placeholders, plain, whole
+from actions.template import fill, placeholders, plain, whole
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 

@@ -12,7 +12,7 @@ import jsonpath
 from actions.action import Json, Outcome
 from actions.arguments import deeper_than
 from actions.http.settings import Response
-from actions.wording import fill, plain
+from actions.template import fill, plain
 
 SHOWN = 6000  # characters of an answer that the model reads; the rest would push the conversation out of its memory
 DEEPEST = 60  # levels of JSON; nested further it is an attack on whoever walks through it, and is taken as text

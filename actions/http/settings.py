@@ -18,8 +18,8 @@ from pydantic import (
 )
 
 from actions.guard.addresses import check_host
-from actions.settings import action_scope, check_template
-from actions.wording import placeholders, texts
+from actions.scope import action_scope, check_template
+from actions.template import placeholders, texts
 from settings import Duration, Settings
 
 Method = Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]

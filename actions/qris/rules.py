@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from actions.qris.code import Item
+from actions.qris.tlv import Item
 
 Scheme = Literal["qris", "paynow", "promptpay", "duitnow", "vietqr", "pix", "qrph", "emv"]
 Kind = Literal["payment", "transfer", "cash-in", "cash-out", "bill"]

@@ -110,7 +110,7 @@ async def _call(config: Path, name: str, given: Mapping[str, Any], facts: Mappin
     )
     async with open_actions(load(config)) as actions:
         if name not in actions:
-            from actions.settings import suggest
+            from actions.scope import suggest
 
             raise InputError(f"there is no action {name!r}{suggest(name, actions)}")
         return await actions[name].run(dict(given), context)

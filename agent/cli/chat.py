@@ -1,17 +1,24 @@
 """`balas chat`: talk to the agent in the terminal, or through a pipe."""
 
 import asyncio
+import json
+import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich import text as rich_text
+from rich.console import Console, Group, RenderableType
+from rich.markdown import Markdown
 
 from agent.cli.frame import ConfigFile
+from agent.cli.session import Answer, Picture
+from agent.ledger.steps import Step
 
 if TYPE_CHECKING:
-    from agent.cli.session import Answer, ChatSession
+    from agent.cli.session import ChatSession
     from agent.config import AgentConfig
 
 _HELP = """\
@@ -46,8 +53,8 @@ async def _interactive(config: "AgentConfig", phone: str | None) -> None:
     from prompt_toolkit.history import FileHistory
     from rich.console import Console
 
+    from agent.cli.chat import show, trace
     from agent.cli.session import FIRST_CUSTOMER, FOLDER, open_session
-    from agent.cli.terminal import show, trace
     from agent.errors import BalasError
 
     console = Console()
@@ -121,9 +128,9 @@ async def obey(session: "ChatSession", line: str) -> "Answer | None":
 
 
 async def _piped(config: "AgentConfig", phone: str | None, *, as_json: bool) -> None:
+    from agent.cli.chat import as_json as to_json
+    from agent.cli.chat import as_line
     from agent.cli.session import FIRST_CUSTOMER, open_session
-    from agent.cli.terminal import as_json as to_json
-    from agent.cli.terminal import as_line
     from agent.errors import InputError
 
     wrong = False
@@ -147,3 +154,133 @@ async def _lines() -> AsyncIterator[str]:
     """The lines of standard input, read in a thread so that the agent goes on meanwhile."""
     while line := await asyncio.to_thread(sys.stdin.readline):
         yield line.strip()
+
+
+_LONGEST = 160
+"""Characters of an argument or a result that fit beside it; `/trace` shows all."""
+
+
+_SOURCE = re.compile(r'<passage n="\d+" source="([^"]*)"(?: title="([^"]*)")?')
+
+
+def show(console: Console, answer: Answer) -> None:
+    """The reply, its pictures, and the passages, actions, tokens and time behind it."""
+    if answer.text:
+        console.print(_bubble(answer.text))
+    for picture in answer.pictures:
+        _show_picture(console, picture)
+    if not answer.messages:
+        console.print(rich_text.Text(f"(no reply: {answer.reason or answer.state})", style="yellow"))
+    for step in answer.steps:
+        for line in lines_of(step):
+            console.print(rich_text.Text(f"  {line}", style="dim"), soft_wrap=True)
+    for note in answer.notes:
+        console.print(rich_text.Text(f"  {note}", style="dim"), soft_wrap=True)
+    tokens = f", {answer.tokens} tokens" if answer.tokens else ""
+    console.print(rich_text.Text(f"  {answer.seconds:.2f} s{tokens}", style="dim"))
+
+
+def trace(console: Console, answer: Answer) -> None:
+    """Every step of the turn in full."""
+    for step in answer.steps:
+        console.rule(f"{step.n} {step.kind} {step.name} · {milliseconds(step)}", align="left", style="dim")
+        console.print_json(data={"input": step.input, "output": step.output}, default=str, ensure_ascii=False)
+
+
+def lines_of(step: Step) -> list[str]:
+    """A step in a line or two."""
+    match step.kind:
+        case "retrieval":
+            return _passages(step)
+        case "action":
+            return [_action(step)]
+        case "model":
+            return [f"model {step.name} · {step.tokens} tokens · {milliseconds(step)}"]
+        case _:
+            return [f"{step.kind} {step.name}: {_short(step.output)} · {milliseconds(step)}"]
+
+
+def milliseconds(step: Step) -> str:
+    if step.finished_at is None:
+        return "unfinished"
+    return f"{(step.finished_at - step.started_at).total_seconds() * 1000:.0f} ms"
+
+
+def _bubble(text: str) -> RenderableType:
+    """Markdown, in which a line break is one: that is how people write in a chat."""
+    return Group(
+        rich_text.Text(""), Markdown(re.sub(r"(?<!\n)\n(?!\n|[-*] |\d+\. )", "  \n", text)), rich_text.Text("")
+    )
+
+
+def _show_picture(console: Console, picture: Picture) -> None:
+    if picture.qris is None:
+        console.print(rich_text.Text(f"[{picture.kind}: {picture.url}]", style="cyan"))
+        return
+    from actions.qris.picture import terminal
+
+    console.print(rich_text.Text.from_ansi(terminal(picture.qris)), soft_wrap=True)
+
+
+def _passages(step: Step) -> list[str]:
+    found = _SOURCE.findall(step.output.get("passages", "")) if isinstance(step.output, Mapping) else []
+    if not found:
+        return [f"passages: none · {milliseconds(step)}"]
+    shown = [
+        f"{source.rpartition('/')[2]} › {title.rpartition('&gt; ')[2]}" if title else source for source, title in found
+    ]
+    return [f"passages: {'; '.join(shown)} · {milliseconds(step)}"]
+
+
+def _action(step: Step) -> str:
+    given = step.input.get("arguments", {}) if isinstance(step.input, Mapping) else {}
+    arguments = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in given.items())
+    output = step.output if isinstance(step.output, Mapping) else {}
+    result = f"{output.get('status', 'unfinished')}: {_short(output.get('content'))}"
+    return f"action {step.name}({arguments}) → {result} · {milliseconds(step)}"
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
+
+
+def as_line(answer: Answer) -> str:
+    """A reply on one line: line breaks become spaces, a picture stands in brackets, silence is an empty line."""
+    parts = [" ".join(answer.text.split())] if answer.text else []
+    parts += [
+        f"[{picture.kind}: {f'qris {picture.qris}' if picture.qris else picture.url}]" for picture in answer.pictures
+    ]
+    return " ".join(parts)
+
+
+def as_json(said: str, answer: Answer) -> str:
+    """A reply as one line of JSON, with everything behind it."""
+    record = {
+        "said": said,
+        "text": answer.text,
+        "attachments": [
+            {"kind": picture.kind, "url": picture.url, "type": picture.type, "qris": picture.qris}
+            for picture in answer.pictures
+        ],
+        "steps": [
+            {
+                "kind": step.kind,
+                "name": step.name,
+                "input": step.input,
+                "output": step.output,
+                "ms": None
+                if step.finished_at is None
+                else round((step.finished_at - step.started_at).total_seconds() * 1000, 1),
+                "tokens": step.tokens,
+            }
+            for step in answer.steps
+        ],
+        "notes": list(answer.notes),
+        "state": answer.state,
+        "reason": answer.reason,
+        "tokens": answer.tokens,
+        "ms": round(answer.seconds * 1000, 1),
+    }
+    return json.dumps(record, ensure_ascii=False, default=str)

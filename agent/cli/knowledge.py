@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     from knowledge.evaluation import Evaluation
     from knowledge.gaps import Cluster
-    from knowledge.results import Found, SourceStatus
-    from knowledge.sync.synchroniser import Progress
+    from knowledge.library import SourceStatus
+    from knowledge.results import Found
+    from knowledge.sync.report import Progress
 
 app = typer.Typer(no_args_is_help=True, help="Sync, search and judge the knowledge base.")
 gaps = typer.Typer(help="Questions that found nothing good, and what to make of them.")

@@ -10,7 +10,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from actions.parameters import CONTACT_FACTS
-from actions.wording import plain
+from actions.template import plain
 from messaging.types import Contact
 from settings import Settings
 

@@ -15,7 +15,7 @@ from agent import slots
 from agent.delivery import matching, retry, window
 from agent.faults import point
 from agent.ledger import broadcasts, contacts, outbound, write_retry
-from agent.ledger.codec import BROADCAST
+from agent.ledger.codec import BROADCAST, Assign, OpenConversation
 from agent.ledger.database import Database, Work, lock_contact
 from agent.ledger.outbound import Delivery
 from messaging.errors import NotFound, PlatformError
@@ -24,18 +24,6 @@ from messaging.types import ContactKey, CustomPayload, Email, File, Outbound, Qu
 
 log = structlog.get_logger()
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Assign:
-    """Give the conversation to a user (id or e-mail on the platform), or to nobody."""
-
-    to: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class OpenConversation:
-    """Open the conversation, so that it stands in colleagues' inboxes."""
 
 
 _STALE_MARK = 2.0

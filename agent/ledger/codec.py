@@ -1,14 +1,30 @@
 """How messaging and action values are kept as JSON: `{"type": "Text", "text": "…"}`."""
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, TypeAlias, get_args
 
 from pydantic import TypeAdapter
 
 from actions.action import ChangeTags, CloseConversation, Comment, SetLifecycle, UpdateContact
-from agent.delivery.outbox import Assign, OpenConversation
-from messaging.types import Contact, InboundMessage, Outbound
+from messaging.types import (
+    Contact,
+    InboundMessage,
+    Outbound,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Give the conversation to a user (id or e-mail on the platform), or to nobody."""
+
+    to: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenConversation:
+    """Open the conversation, so that it stands in colleagues' inboxes."""
+
 
 DeskTask: TypeAlias = (
     Assign | OpenConversation | UpdateContact | ChangeTags | SetLifecycle | Comment | CloseConversation

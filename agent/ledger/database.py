@@ -159,7 +159,7 @@ class SqliteDatabase:
         loop = asyncio.get_running_loop()
         job = _Job(work, loop, loop.create_future())
         self._jobs.put(job)
-        return cast(T, await job.future)
+        return cast("T", await job.future)
 
     async def read(self, work: Work[T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)

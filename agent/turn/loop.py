@@ -29,8 +29,9 @@ from actions.action import Action, Context, Outcome
 from actions.confirmation import question as ask
 from agent import slots
 from agent.faults import point
-from agent.models.chat import ChatModel, describe
+from agent.models.chat import ChatModel
 from agent.models.openai import classify
+from agent.models.toolcard import describe
 from agent.turn import steps
 from agent.turn.context import LimitReached, ModelsFailed, Superseded, TurnRun
 
@@ -208,7 +209,7 @@ class _TurnMiddleware(AgentMiddleware[AgentState[Any], TurnRun, Any]):
         request: ToolCallRequest,
         handler: Callable[[ToolCallRequest], Awaitable[Any]],
     ) -> ToolMessage:
-        run = cast(TurnRun, request.runtime.context)
+        run = cast("TurnRun", request.runtime.context)
         call = request.tool_call
         outcome = await self._call(run, call["name"], call["args"], str(call["id"]))
         return ToolMessage(told(outcome), tool_call_id=call["id"], name=call["name"])

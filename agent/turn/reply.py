@@ -24,9 +24,8 @@ from actions.action import (
 from actions.claims import says_handover
 from agent.config.conversation import HandoverSettings
 from agent.config.texts import fill
-from agent.delivery.outbox import Assign, OpenConversation
 from agent.ledger import memory, payments
-from agent.ledger.codec import Deliverable
+from agent.ledger.codec import Assign, Deliverable, OpenConversation
 from agent.ledger.database import Work
 from agent.ledger.followups import FollowUp, cancel
 from agent.ledger.media import Media, new_id

@@ -15,7 +15,7 @@ from knowledge.documents.passage import Document, SourceState
 from knowledge.errors import SourceError, Unreadable
 from knowledge.settings import KnowledgeSettings, SourceSettings
 from knowledge.store import KnowledgeStore
-from knowledge.sync.synchroniser import Change, Progress, Report, Tally, fingerprint, make, recovered, save
+from knowledge.sync.report import Change, Progress, Report, Tally, fingerprint, make, recovered, save
 
 # A file written this shortly before the last look may change again under the same stamp.
 _RACE_NS = 100_000_000

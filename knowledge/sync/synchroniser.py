@@ -1,192 +1,20 @@
 """What a sync reports, and the steps that files and web pages have in common."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
 from datetime import datetime
-from glob import has_magic
-from hashlib import blake2b
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import httpx
 
-from knowledge.documents.loading import load
-from knowledge.documents.passage import Document, Loaded, Passage, SourceState
-from knowledge.documents.splitter import split
+from knowledge.documents.passage import SourceState
 from knowledge.errors import SourceError
 from knowledge.library import Library
 from knowledge.settings import KnowledgeSettings, SourceSettings
 from knowledge.store import KnowledgeStore
 from knowledge.sync.files import FileSync
+from knowledge.sync.report import Report, SourceReport, Tally
 from knowledge.sync.web import Web, WebSync
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """`done` of `total` documents of a source have been looked at; `total` may grow while a site is crawled."""
-
-    source: str
-    done: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class SourceReport:
-    """What a sync did to the passages of one source. `error` and `failing_since` say why nothing new was learnt."""
-
-    source: str
-    documents: int = 0
-    added: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    removed: int = 0
-    error: str | None = None
-    failing_since: datetime | None = None
-    problems: tuple[str, ...] = ()
-    touched: int = 0  # documents whose text stayed, but of which something else was learnt
-
-
-@dataclass(frozen=True, slots=True)
-class SyncReport:
-    sources: tuple[SourceReport, ...]
-    seconds: float
-
-    @property
-    def is_changed(self) -> bool:
-        return any(one.added or one.changed or one.removed for one in self.sources)
-
-
-@dataclass(slots=True)
-class Tally:
-    """Counts passages while a source is synchronised."""
-
-    before: Mapping[str, Sequence[Passage]]  # by document
-    added: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    removed: int = 0
-    documents: int = 0
-    touched: int = 0
-    problems: list[str] = field(default_factory=list)
-
-    def replaced(self, document: str, passages: Sequence[Passage]) -> None:
-        old = {passage.id: passage.hash for passage in self.before.get(document, ())}
-        new = {passage.id: passage.hash for passage in passages}
-        self.documents += 1
-        self.added += len(new.keys() - old.keys())
-        self.removed += len(old.keys() - new.keys())
-        same = sum(1 for id_, hash_ in new.items() if old.get(id_) == hash_)
-        self.unchanged += same
-        self.changed += len(new.keys() & old.keys()) - same
-
-    def kept(self, document: str) -> None:
-        self.documents += 1
-        self.unchanged += len(self.before.get(document, ()))
-
-    def gone(self, document: str) -> None:
-        self.removed += len(self.before.get(document, ()))
-
-    def report(self, state: SourceState) -> SourceReport:
-        return SourceReport(
-            state.id,
-            self.documents,
-            self.added,
-            self.changed,
-            self.unchanged,
-            self.removed,
-            state.error,
-            state.failing_since,
-            state.problems,
-            self.touched,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What became of one document: new passages, the same as before under a new stamp, a problem, or nothing at all."""
-
-    document: str
-    new: tuple[Document, Sequence[Passage]] | None = None
-    touched: Document | None = None
-    problem: str | None = None
-
-
-Report = Callable[[Progress], None]
-
-
-def recovered(document: Document) -> Document:
-    """The document without the failure that is over."""
-    return document if document.failing_since is None else replace(document, error=None, failing_since=None)
-
-
-def fingerprint(data: bytes, source: SourceSettings) -> str:
-    """Of the bytes and of the settings that decide what becomes of them."""
-    digest = blake2b(data, digest_size=16)
-    digest.update(f"\x00{source.title or ''}\x00{source.language or ''}".encode())
-    return digest.hexdigest()
-
-
-def make(
-    id_: str, data: bytes, content_type: str | None, source: SourceSettings, now: datetime
-) -> tuple[Document, Sequence[Passage]]:
-    """A document and its passages from bytes. Raises `Unreadable`. Blocks: call it in a worker thread."""
-    loaded = load(id_, data, content_type)
-    document = Document(
-        id=id_,
-        source=source.id,
-        hash=fingerprint(data, source),
-        text=loaded.text,
-        verified_at=now,
-        title=source.title or loaded.title,
-        language=source.language or loaded.language,
-        expires=loaded.expires,
-        volatile=loaded.volatile,
-        links=loaded.links,
-        error=loaded.problem,
-    )
-    return document, split(id_, loaded, source.title or _named(loaded, id_))
-
-
-def _named(loaded: Loaded, id_: str) -> str | None:
-    """A document without any title goes by the name of its file."""
-    if loaded.title or any(block.kind == "heading" and block.level == 1 for block in loaded.blocks):
-        return loaded.title
-    stem = PurePosixPath(id_).stem
-    return stem.replace("-", " ").replace("_", " ").strip() or None
-
-
-async def save(
-    changes: Sequence[Change], known: Mapping[str, Document], store: KnowledgeStore, tally: Tally, now: datetime
-) -> None:
-    """Each document's passages are swapped in one transaction; one that cannot be read keeps its last good copy."""
-    fresh = [change.new for change in changes if change.new]
-    touched = [change.touched for change in changes if change.touched]
-    for change in changes:
-        if change.problem is None:
-            continue
-        before = known.get(change.document)
-        since = before.failing_since if before else None
-        tally.problems.append(f"{change.document}: {change.problem}")
-        if before:
-            touched.append(replace(before, error=change.problem, failing_since=since or now))
-            tally.kept(change.document)
-    if fresh:
-        await store.replace(fresh)
-    if touched:
-        await store.update(touched)
-        tally.touched += len(touched)
-    for document, passages in fresh:
-        tally.replaced(document.id, passages)
-        if document.error:
-            tally.problems.append(f"{document.id}: {document.error}")
-    for change in changes:
-        if change.new is None and change.problem is None:
-            tally.kept(change.document)
-
-
-def in_order(sources: Sequence[SourceSettings]) -> list[SourceSettings]:
-    """A file that is named stands with its own settings, even when a glob before it would take it too."""
-    return sorted(sources, key=lambda source: source.path is not None and has_magic(source.path))
 
 
 class Synchroniser:

@@ -18,7 +18,7 @@ from knowledge.documents.passage import Document
 from knowledge.errors import Gone, SourceError, Unreachable, Unreadable
 from knowledge.settings import CrawlSettings, SourceSettings
 from knowledge.store import KnowledgeStore
-from knowledge.sync.synchroniser import Change, Progress, Report, Tally, fingerprint, make, recovered, save
+from knowledge.sync.report import Change, Progress, Report, Tally, fingerprint, make, recovered, save
 
 AGENT = "balas"
 USER_AGENT = f"{AGENT}/0.1 (knowledge of a customer service agent)"

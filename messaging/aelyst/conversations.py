@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import assert_never
 
+from messaging.aelyst.addresses import Addresses, Identifier, segment
 from messaging.aelyst.client import Client
-from messaging.aelyst.contacts import Addresses, Identifier, segment
 from messaging.aelyst.records import read_message
 from messaging.aelyst.values import Json, integer, text
 from messaging.errors import Invalid, OutcomeUnknown

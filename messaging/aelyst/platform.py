@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
+from messaging.aelyst.addresses import Addresses, Identifier, by_email, by_phone
 from messaging.aelyst.client import Client
-from messaging.aelyst.contacts import Addresses, Contacts, Identifier, by_email, by_phone, conditions
+from messaging.aelyst.contacts import Contacts, conditions
 from messaging.aelyst.conversations import Conversations
 from messaging.aelyst.events import parse_events
 from messaging.aelyst.space import Space

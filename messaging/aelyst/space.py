@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TypeVar
 
+from messaging.aelyst.addresses import segment
 from messaging.aelyst.client import Client
-from messaging.aelyst.contacts import segment
 from messaging.aelyst.records import (
     ClosingNote,
     CustomField,

@@ -9,8 +9,8 @@ from pydantic import Field
 from messaging.sandbox import events
 from messaging.sandbox.errors import Conflict, Invalid, NotFound
 from messaging.sandbox.fields import PHONE, ContactFields, check_value, normal_phone
+from messaging.sandbox.options import Clock
 from messaging.sandbox.records import Contact, FieldValue
-from messaging.sandbox.server import Clock
 from messaging.sandbox.storage import Feed
 from messaging.sandbox.webhooks import Webhooks
 from messaging.sandbox.workspace import Workspace

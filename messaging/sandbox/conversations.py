@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from messaging.sandbox import events
 from messaging.sandbox.contacts import ContactBook
+from messaging.sandbox.options import Clock
 from messaging.sandbox.records import Comment, Contact, Conversation, Message, Sender, User
-from messaging.sandbox.server import Clock
 from messaging.sandbox.storage import Feed
 from messaging.sandbox.webhooks import Webhooks
 from messaging.sandbox.workspace import Workspace

@@ -14,8 +14,8 @@ from messaging.sandbox.content import SendBody, check_channel, dump, plain_text
 from messaging.sandbox.conversations import Conversations
 from messaging.sandbox.errors import Invalid, NotFound
 from messaging.sandbox.media import MediaStore, MediaUnreachable
+from messaging.sandbox.options import Clock
 from messaging.sandbox.records import Contact, Content, Message, Sender, Status, StatusValue
-from messaging.sandbox.server import Clock
 from messaging.sandbox.storage import Feed
 from messaging.sandbox.webhooks import Webhooks
 from messaging.sandbox.workspace import Workspace

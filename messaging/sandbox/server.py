@@ -5,8 +5,7 @@ import contextlib
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,76 +25,9 @@ from messaging.sandbox.control import control_routes
 from messaging.sandbox.control.access import OwnSite
 from messaging.sandbox.errors import ApiError
 from messaging.sandbox.faults import Fault, FaultName
+from messaging.sandbox.options import SandboxOptions
 from messaging.sandbox.records import EVENT_TYPES, Contact, Message, WebhookTarget
 from messaging.sandbox.state import Sandbox
-from settings import Rate
-
-Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class SeedContact:
-    """A customer with a phone that exists from the start. `phone` is E.164, e.g. `"+6281234567801"`."""
-
-    first_name: str
-    phone: str
-    last_name: str | None = None
-    email: str | None = None
-    language: str | None = None
-    country_code: str | None = None
-
-
-SEED_CONTACTS = (
-    SeedContact("Sari", "+6281234567801", "Wulandari", "sari@example.com", "id", "ID"),
-    SeedContact("Budi", "+6281234567802", "Santoso", None, "id", "ID"),
-    SeedContact("Emma", "+447700900123", "Clark", "emma@example.com", "en", "GB"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class SandboxOptions:
-    """Everything a sandbox can be told before it starts; the defaults make a useful one.
-
-    Attributes:
-        port: 0 takes any free port.
-        token: the bearer token of the REST API.
-        webhook_url: where events go; more targets can be added while it runs. `None`: nowhere yet.
-        webhook_secret: the signing key; an empty one leaves the signature out.
-        webhook_tries: deliveries of one event in all, the first included, before it is given up.
-        webhook_backoff: the wait before the second try; doubled before each further one, at most a minute.
-        webhook_timeout: an answer that takes longer counts as none.
-        rate: requests per method and path; `None` switches the limit off.
-        sent_after, delivered_after: how long an outgoing message takes to earn its first and second tick.
-        samples: a folder of voice notes that the phone page offers.
-        business: the name at the top of the chat, e.g. `Kopi Senja`.
-        storage: a file (SQLite) that keeps the conversations over a restart; `None` keeps them in memory.
-        allowed_hosts: host names, beside loopback and plain IP addresses, under which page and control API answer.
-        clock: the present time, aware UTC.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 8099
-    token: str = "sandbox"  # noqa: S105 (the documented token of a local test double)
-    webhook_url: str | None = None
-    webhook_secret: str = "sandbox-secret"  # noqa: S105
-    webhook_events: tuple[str, ...] = EVENT_TYPES
-    webhook_tries: int = 6
-    webhook_backoff: timedelta = timedelta(seconds=1)
-    webhook_timeout: timedelta = timedelta(seconds=5)
-    rate: Rate | None = field(default_factory=lambda: Rate(5, timedelta(seconds=1)))
-    sent_after: timedelta = timedelta(milliseconds=80)
-    delivered_after: timedelta = timedelta(milliseconds=400)
-    samples: Path | None = None
-    business: str | None = None
-    seed: tuple[SeedContact, ...] = SEED_CONTACTS
-    storage: Path | None = None
-    allowed_hosts: tuple[str, ...] = ()
-    clock: Clock = utc_now
-
 
 _PAGE = Path(__file__).with_name("page")
 _HEADERS = {

@@ -17,6 +17,7 @@ from messaging.sandbox.faults import Faults, RateLimiter
 from messaging.sandbox.fields import ContactFields
 from messaging.sandbox.media import MediaStore, kind_of
 from messaging.sandbox.messages import MessageLog
+from messaging.sandbox.options import SandboxOptions
 from messaging.sandbox.records import (
     Comment,
     Contact,
@@ -29,7 +30,6 @@ from messaging.sandbox.records import (
     WebhookTarget,
     WorkspaceSettings,
 )
-from messaging.sandbox.server import SandboxOptions
 from messaging.sandbox.storage import Feed, Storage
 from messaging.sandbox.webhooks import RetryRule, Webhooks
 from messaging.sandbox.workspace import Workspace

@@ -16,8 +16,8 @@ import httpx
 from messaging.sandbox.errors import Invalid, NotFound
 from messaging.sandbox.faults import Faults
 from messaging.sandbox.media import open_client
+from messaging.sandbox.options import Clock
 from messaging.sandbox.records import EVENT_TYPES, Attempt, Delivery, WebhookTarget
-from messaging.sandbox.server import Clock
 from messaging.sandbox.storage import Feed
 from messaging.sandbox.wire import Json
 

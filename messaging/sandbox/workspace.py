@@ -10,8 +10,8 @@ from pydantic import Field
 from messaging.sandbox.content import Body
 from messaging.sandbox.errors import Conflict, Invalid, NotFound
 from messaging.sandbox.fields import CustomFieldBody
+from messaging.sandbox.options import Clock
 from messaging.sandbox.records import Channel, ClosingNote, Content, CustomField, Tag, Template, User, WorkspaceSettings
-from messaging.sandbox.server import Clock
 from messaging.sandbox.storage import Feed
 
 LIFECYCLES = ("New Lead", "Hot Lead", "Payment", "Customer", "Cold Lead")

@@ -17,8 +17,8 @@ from prompt_toolkit.output import DummyOutput
 from rich.console import Console
 
 from agent.cli import chat
+from agent.cli.chat import as_json, as_line, show, trace
 from agent.cli.session import FIRST_CUSTOMER, ChatSession, open_session, phone_number
-from agent.cli.terminal import as_json, as_line, show, trace
 from agent.config import load
 from agent.errors import InputError
 

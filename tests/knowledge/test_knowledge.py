@@ -10,7 +10,7 @@ import pytest
 from knowledge.errors import EvaluationError, IndexLocked, NoSuchSource
 from knowledge.knowledge import Knowledge
 from knowledge.store import MemoryStore
-from knowledge.sync.synchroniser import Progress, SourceReport, SyncReport
+from knowledge.sync.report import Progress, SourceReport, SyncReport
 from tests.knowledge.conftest import Clock, OpenKnowledge
 
 

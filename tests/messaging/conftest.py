@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from messaging.aelyst import Aelyst
-from messaging.aelyst.contacts import Addresses
+from messaging.aelyst.addresses import Addresses
 from settings import Rate
 from tests.messaging.stub import Stub, running_stub
 

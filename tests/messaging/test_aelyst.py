@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from messaging.aelyst import Aelyst, Condition, Filter, by_email, by_phone
-from messaging.aelyst.contacts import Addresses
+from messaging.aelyst.addresses import Addresses
 from messaging.aelyst.records import ClosingNote, CustomField, User
 from messaging.errors import (
     Conflict,

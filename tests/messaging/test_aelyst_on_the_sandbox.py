@@ -9,7 +9,7 @@ import pytest
 
 from messaging import open_platform
 from messaging.aelyst import Aelyst, Condition, Filter, by_phone
-from messaging.aelyst.contacts import Addresses
+from messaging.aelyst.addresses import Addresses
 from messaging.errors import InQueue, Invalid, NotFound, OutcomeUnknown, RateLimited, Unauthorized, Unavailable
 from messaging.sandbox import RunningSandbox, SandboxOptions
 from messaging.sandbox.faults import FaultName

@@ -5,8 +5,8 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
-from agent.models.chat import describe
 from agent.models.offline.model import OfflineChatModel
+from agent.models.toolcard import describe
 from agent.turn.retrieval import Passage, render_passages
 
 HOURS = Passage(

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.models.chat import describe, read
+from agent.models.toolcard import describe, read
 
 
 @given(st.text(), st.lists(st.text(), min_size=1))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actions.qris import PayloadError, parse
-from actions.qris.code import Item, checksum, join, seal, walk
+from actions.qris.tlv import Item, checksum, join, seal, walk
 from tests.qris.codes import DYNAMIC_50000, GOOD, STATIC, VECTORS
 
 

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from messaging.aelyst import Aelyst
-from messaging.aelyst.contacts import by_email, by_phone
+from messaging.aelyst.addresses import by_email, by_phone
 from messaging.errors import PlatformError, SignatureError
 from messaging.sandbox import RunningSandbox
 from messaging.types import (

@@ -3,6 +3,7 @@
 No account is needed and no money moves. Point a gateway's `base_url` to `…/midtrans`, `…/xendit`, `…/duitku` or `…/doku`.
 """
 
-from actions.qris.simulator.app import GATEWAYS, Keys, examples, simulator
+from actions.qris.simulator.app import simulator
+from actions.qris.simulator.charges import GATEWAYS, Keys, examples
 
 __all__ = ["GATEWAYS", "Keys", "examples", "simulator"]

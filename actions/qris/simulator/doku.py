@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from actions.qris.simulator.app import WIB, Charge, Charges, Keys, Notification, Payment
+from actions.qris.simulator.charges import WIB, Charge, Charges, Keys, Notification, Payment
 
 _STATUS = {"paid": "00", "pending": "03", "cancelled": "05", "failed": "06", "expired": "08"}
 _PREFIX = "/snap-adapter/b2b/v1.0/qr/qr-mpm-"

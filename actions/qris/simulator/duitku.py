@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from actions.qris.simulator.app import Charge, Charges, Keys, Notification, Payment
+from actions.qris.simulator.charges import Charge, Charges, Keys, Notification, Payment
 
 _STATUS = {"paid": "00", "pending": "01"}
 _RESULT = {"paid": "00", "failed": "01"}

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from actions.qris.simulator.app import WIB, Charge, Charges, Keys, Notification, Payment
+from actions.qris.simulator.charges import WIB, Charge, Charges, Keys, Notification, Payment
 
 _STATUS = {"paid": "settlement", "expired": "expire", "cancelled": "cancel", "failed": "deny", "pending": "pending"}
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from actions.qris.simulator.app import Charge, Charges, Keys, Notification, Payment
+from actions.qris.simulator.charges import Charge, Charges, Keys, Notification, Payment
 
 _CODE = {"pending": "ACTIVE", "paid": "INACTIVE", "expired": "INACTIVE", "cancelled": "INACTIVE", "failed": "INACTIVE"}
 _REQUEST = {

@@ -8,7 +8,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
-from agent.models.chat import read as read_card
+from agent.models.toolcard import read as read_card
 from agent.turn.language import NAMES, detect
 from agent.turn.retrieval import Passage
 from agent.turn.retrieval import read as read_passages

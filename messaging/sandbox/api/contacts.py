@@ -12,7 +12,8 @@ from messaging.sandbox.api.gate import body_of, contact_id, contact_of, page, sa
 from messaging.sandbox.contacts import TagNames
 from messaging.sandbox.content import Body, SendBody, Words, read_body, read_json
 from messaging.sandbox.errors import Invalid
-from messaging.sandbox.fields import ContactFields, ListBody, MergeBody, select
+from messaging.sandbox.fields import ContactFields, MergeBody
+from messaging.sandbox.filters import ListBody, select
 from messaging.sandbox.records import Sender
 
 _TAGS: TypeAdapter[tuple[str, ...]] = TypeAdapter(TagNames)

@@ -3,16 +3,16 @@
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route
 
-from messaging.sandbox.control import people, settings, views
+from messaging.sandbox.control import people, settings, stream
 from messaging.sandbox.control.access import OwnSite
 from messaging.sandbox.state import Sandbox
 
 
 def control_routes(sandbox: Sandbox) -> list[BaseRoute]:
     routes = [
-        Route("/state", views.state, methods=["GET"]),
-        Route("/stream", views.stream, methods=["GET"]),
-        Route("/messages", views.messages, methods=["GET"]),
+        Route("/state", stream.state, methods=["GET"]),
+        Route("/stream", stream.stream, methods=["GET"]),
+        Route("/messages", stream.messages, methods=["GET"]),
         Route("/contacts", people.contacts, methods=["GET"]),
         Route("/contacts", people.create, methods=["POST"]),
         Route("/contacts/{contact}", people.delete, methods=["DELETE"]),
@@ -41,11 +41,11 @@ def control_routes(sandbox: Sandbox) -> list[BaseRoute]:
         Route("/deliveries/{number:int}", settings.delivery, methods=["GET"]),
         Route("/deliveries/{number:int}/redeliver", settings.redeliver, methods=["POST"]),
         Route("/templates", settings.add_template, methods=["POST"]),
-        Route("/samples", settings.samples, methods=["GET"]),
-        Route("/samples/{name}", settings.sample, methods=["GET"]),
+        Route("/samples", stream.samples, methods=["GET"]),
+        Route("/samples/{name}", stream.sample, methods=["GET"]),
         Route("/reset", settings.reset, methods=["POST"]),
     ]
     return [
-        Route("/sandbox/media/{token}/{name}", settings.media, methods=["GET"]),
+        Route("/sandbox/media/{token}/{name}", stream.media, methods=["GET"]),
         Mount("/sandbox", routes=routes, middleware=[Middleware(OwnSite, allowed=sandbox.options.allowed_hosts)]),
     ]

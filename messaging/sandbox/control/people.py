@@ -12,7 +12,7 @@ from messaging.sandbox.api.gate import body_of, sandbox_of
 from messaging.sandbox.content import Body, Words, read_body
 from messaging.sandbox.control import views
 from messaging.sandbox.control.access import AsColleague, named_contact, upload_of
-from messaging.sandbox.control.settings import read_sample
+from messaging.sandbox.control.stream import read_sample
 from messaging.sandbox.errors import Invalid
 from messaging.sandbox.fields import Phone
 from messaging.sandbox.media import sniff, to_ogg

@@ -1,0 +1,60 @@
+"""Texts with `{parameters}` in them, as agent.yaml writes them. `{{` and `}}` are literal braces."""
+
+import re
+from collections.abc import Callable, Iterator
+
+from actions.action import Json
+
+_BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
+
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def placeholders(text: str) -> list[str]:
+    """The parameters that a template names, in order, repeated when repeated.
+
+    Raises:
+        ValueError: braces hold something that is no name.
+    """
+    names = [match[1] for match in _BRACES.finditer(text) if match[1] is not None]
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{{{name}}} is not the name of a parameter; write literal braces as {{{{ and }}}}")
+    return names
+
+
+def whole(text: str) -> str | None:
+    """The parameter's name when the template is one placeholder and nothing else: such a value keeps its type."""
+    match = _BRACES.fullmatch(text)
+    return match[1] if match else None
+
+
+def fill(text: str, render: Callable[[str], str]) -> str:
+    """The template with each placeholder replaced by `render(name)`."""
+    return _BRACES.sub(lambda match: match[0][0] if match[1] is None else render(match[1]), text)
+
+
+def texts(value: object) -> Iterator[str]:
+    """Every text in a structure of mappings and lists; keys are no templates."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from texts(item)
+
+
+def plain(value: Json) -> str:
+    """A value inside a text: `true` and `3` as JSON writes them, whole floats without `.0`, lists with commas."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, list):
+        return ",".join(map(plain, value))
+    return str(value)

@@ -1,0 +1,99 @@
+"""How a contact is addressed in a path: `id:123`, `phone:+6281234567890` or `email:ani@example.com`."""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+from urllib.parse import quote
+
+from messaging.errors import Invalid
+from messaging.types import ContactKey
+
+_PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
+
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """One contact, named by id, phone (E.164) or e-mail. A contact is created by phone or e-mail only."""
+
+    by: Literal["id", "phone", "email"]
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.by}:{self.value}"
+
+    @property
+    def path(self) -> str:
+        """For use as one path segment: nothing in it can reach another path. A `+` is escaped, as some servers read it as a space."""
+        return quote(str(self), safe=":@")
+
+
+def by_phone(phone: str) -> Identifier:
+    """Spaces, dashes and brackets are dropped.
+
+    Raises:
+        Invalid: not an international number.
+    """
+    digits = re.sub(r"[\s().-]", "", phone)
+    if not _PHONE.fullmatch(digits):
+        raise Invalid(f"{phone!r} is not an international phone number; write e.g. +6281234567890")
+    return Identifier("phone", digits)
+
+
+def by_email(email: str) -> Identifier:
+    """Raises `Invalid` for what is not an e-mail address."""
+    if not _EMAIL.fullmatch(email.strip()):
+        raise Invalid(f"{email!r} is not an e-mail address; write e.g. ani@example.com")
+    return Identifier("email", email.strip())
+
+
+def identify(contact: ContactKey | Identifier) -> Identifier:
+    """Contacts that we know are addressed by the platform's own id."""
+    return contact if isinstance(contact, Identifier) else Identifier("id", contact.id)
+
+
+def segment(value: str) -> str:
+    """Any other id as one path segment.
+
+    Raises:
+        Invalid: empty, or made of dots only, which would change the path.
+    """
+    if not value.strip("."):
+        raise Invalid(f"{value!r} cannot be part of a path")
+    return quote(value, safe="")
+
+
+class Addresses:
+    """Paths of contacts. A contact that was just created is left alone for `delay` first: "it is highly recommended to add a
+    delay before executing a new action after creating a new contact" (Aelyst, create a contact)."""
+
+    def __init__(
+        self,
+        *,
+        delay: timedelta = timedelta(seconds=2),
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.delay = delay
+        self._clock = clock
+        self._sleep = sleep
+        self._ready_at: dict[Identifier, float] = {}
+
+    def created(self, *identifiers: Identifier) -> None:
+        """Remember that this contact is new, under each of its names."""
+        now = self._clock()
+        self._ready_at = {known: at for known, at in self._ready_at.items() if at > now}
+        self._ready_at |= dict.fromkeys(identifiers, now + self.delay.total_seconds())
+
+    async def path(self, contact: ContactKey | Identifier) -> str:
+        """`/contact/id:123`, as soon as it may be used."""
+        identifier = identify(contact)
+        if (ready_at := self._ready_at.get(identifier)) is not None and (wait := ready_at - self._clock()) > 0:
+            await self._sleep(wait)
+        return f"/contact/{identifier.path}"
