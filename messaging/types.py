@@ -6,6 +6,7 @@ All values are immutable. Times are aware UTC.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
 
@@ -79,6 +80,55 @@ class ContactFilter:
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
+class ChannelKind(StrEnum):
+    """What a channel is, for formatting, limits and windows. Platforms name it as an open set of sources: see `kind_of`."""
+
+    WHATSAPP = "whatsapp"
+    INSTAGRAM = "instagram"
+    FACEBOOK = "facebook"
+    TELEGRAM = "telegram"
+    VIBER = "viber"
+    LINE = "line"
+    WECHAT = "wechat"
+    SMS = "sms"
+    EMAIL = "email"
+    CUSTOM = "custom"  # a channel that the business connected itself
+    OTHER = "other"  # a source that is new to us
+    UNKNOWN = "unknown"  # no channel, or one without a source
+
+
+_KINDS = {
+    "instagram": ChannelKind.INSTAGRAM,
+    "facebook": ChannelKind.FACEBOOK,
+    "telegram": ChannelKind.TELEGRAM,
+    "viber": ChannelKind.VIBER,
+    "line": ChannelKind.LINE,
+    "wechat": ChannelKind.WECHAT,
+    "email": ChannelKind.EMAIL,
+    "gmail": ChannelKind.EMAIL,
+    "sms": ChannelKind.SMS,
+    "twilio": ChannelKind.SMS,
+    "vonage": ChannelKind.SMS,
+    "messagebird": ChannelKind.SMS,
+    "bandwidth": ChannelKind.SMS,
+    "custom": ChannelKind.CUSTOM,
+}
+
+
+def kind_of(source: str | None) -> ChannelKind:
+    """Tell the kind of a channel from the platform's name for its source.
+
+    Args:
+        source: e.g. `whatsapp_cloud`, `360dialog_whatsapp`, `twilio` (SMS), `twilio_whatsapp`, `other_email`, `custom_channel`.
+    """
+    if not source:
+        return ChannelKind.UNKNOWN
+    name = source.lower()
+    if "whatsapp" in name:
+        return ChannelKind.WHATSAPP
+    return next((_KINDS[part] for part in name.split("_") if part in _KINDS), ChannelKind.OTHER)
+
+
 @dataclass(frozen=True, slots=True)
 class Channel:
     """A connected number or account inside a platform. `source` is an open set: whatsapp_cloud, instagram, facebook …"""
@@ -86,6 +136,10 @@ class Channel:
     id: str
     source: str | None = None
     name: str | None = None
+
+    @property
+    def kind(self) -> ChannelKind:
+        return kind_of(self.source)
 
 
 @dataclass(frozen=True, slots=True)
