@@ -155,11 +155,19 @@ class Outcome:
     requests: tuple[Request, ...] = ()
 
 
+CONFIRM_EXPIRES = timedelta(minutes=15)
+"""How long a yes is waited for, unless agent.yaml says otherwise."""
+
+
 class Action(Protocol):
     """An action as the agent sees it. `parameters` is the JSON Schema of what the model may set, and nothing else."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def builtin(self) -> str | None:
+        """Which built-in action it is, under whatever name; `None` when it reaches a system of the business."""
 
     @property
     def description(self) -> str: ...
@@ -172,6 +180,10 @@ class Action(Protocol):
         """Whether it changes something outside; runs at most once a turn."""
 
     @property
+    def reads(self) -> bool:
+        """Whether it only looks something up: it may be repeated, and its receipt proves no change."""
+
+    @property
     def idempotent(self) -> bool:
         """Whether calling again with the same `Context.key` is harmless."""
 
@@ -180,7 +192,8 @@ class Action(Protocol):
         """The question a customer must say yes to before it runs; braces hold parameters."""
 
     @property
-    def confirm_expires(self) -> timedelta: ...
+    def confirm_expires(self) -> timedelta:
+        """How long the answer to `confirm` is waited for."""
 
     @property
     def examples(self) -> Sequence[str]: ...
@@ -188,6 +201,9 @@ class Action(Protocol):
     @property
     def claims(self) -> Sequence[str]:
         """Regular expressions of what may only be said with a receipt of this action."""
+
+    def visible(self, arguments: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
+        """The values that a call would run with and that `confirm` may name: bound ones too, secrets never."""
 
     async def check(self, arguments: Mapping[str, Json], context: Context) -> Outcome | None:
         """The refusal, or `None` when the arguments are valid and have their provenance. Calls nothing."""

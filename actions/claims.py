@@ -105,7 +105,6 @@ _GENERAL: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 _SAID_HANDOVER = _compiled(_HANDOVER)
 _PASSED_ON = re.compile(r"\b(?:teruskan|sampaikan|pass|forward|refer)|\b(?:will|akan|segera)\b", re.IGNORECASE)
 
-_REMINDERS = frozenset({"follow_up", "list_reminders", "cancel_reminder"})
 _MYSELF = re.compile(r"\b(?:saya|aku|gue|kami|kita|I|we|I've|we've|my|me)\b", re.IGNORECASE)
 # The word of the reply and the word of the API for one state; both are looked for as parts of words.
 _SAME_STATE = (
@@ -226,20 +225,20 @@ def _general(clause: str, actions: Iterable[Action], done: Iterable[Action], sta
 
 
 def _is_the_shops_own(action: Action) -> bool:
-    """Whether an action that changes something reaches a system of the business, which may do what we cannot."""
-    return not (hasattr(action, "builtin") or action.name in _REMINDERS or getattr(action, "reads", False))
+    """Whether an action changes something in a system of the business, which may do what no built-in action can."""
+    return action.builtin is None and not action.reads
 
 
 def _is_paid(actions: Iterable[Action], done: Iterable[Action], states: Sequence[str]) -> bool:
     """Where payments can be checked, only that proves one; elsewhere a result that says so. Sending a code does neither."""
-    if any(action.name == "check_payment" for action in done):
+    if any(action.builtin == "check_payment" for action in done):
         return True
-    return _names(states, _PAID) and all(action.name != "check_payment" for action in actions)
+    return _names(states, _PAID) and all(action.builtin != "check_payment" for action in actions)
 
 
 def _bears_out(kind: Kind, action: Action, said: str) -> bool:
     """A note for colleagues passes something on; it brings nobody into the conversation."""
     if kind == "handover":
-        builtin = getattr(action, "builtin", None)
-        return builtin == "hand_over" or (builtin == "comment" and _PASSED_ON.search(said) is not None)
-    return kind == "report" or not getattr(action, "reads", False)
+        passed_on = action.builtin == "comment" and _PASSED_ON.search(said) is not None
+        return action.builtin == "hand_over" or passed_on
+    return kind == "report" or not action.reads

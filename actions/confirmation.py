@@ -6,7 +6,7 @@ Who asks, waits and forgets is the agent's ledger; a yes is only ever looked for
 import re
 import unicodedata
 from collections.abc import Mapping
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 from actions.action import Action, Context, Json
 from actions.template import fill, plain
@@ -14,16 +14,9 @@ from actions.template import fill, plain
 Answer = Literal["yes", "no"]
 
 
-@runtime_checkable
-class TellsValues(Protocol):
-    """An action that knows the values it would run with, bound ones included and secrets left out."""
-
-    def visible(self, arguments: Mapping[str, Json], context: Context) -> Mapping[str, Json]: ...
-
-
 def question(action: Action, arguments: Mapping[str, Json], context: Context) -> str:
     """The question that the customer is asked, with the values that the action would run with."""
-    values = action.visible(arguments, context) if isinstance(action, TellsValues) else arguments
+    values = action.visible(arguments, context)
     return fill(action.confirm or "", lambda name: plain(values.get(name)))
 
 

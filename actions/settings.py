@@ -22,6 +22,7 @@ from pydantic import (
 
 from actions.builtin.settings import (
     BUILTINS,
+    BuiltinSettings,
     CloseConversationAction,
     CommentAction,
     FollowUpAction,
@@ -84,6 +85,11 @@ class DeclaredAction(Settings):
         return value
 
     @property
+    def label(self) -> str:
+        """How an overview of agent.yaml calls this entry."""
+        return self.name
+
+    @property
     def has_effect(self) -> bool:
         return not self.request.safe if self.effect is None else self.effect
 
@@ -107,8 +113,10 @@ def _kind(value: Any) -> str:
         if "builtin" in value:
             name = value["builtin"]
             return f"({name})" if isinstance(name, str) and name in BUILTINS else "(builtin)"
-    elif isinstance(value, Settings) and not isinstance(value, DeclaredAction):
-        return "(mcp)" if isinstance(value, McpAction) else f"({getattr(value, 'builtin', 'builtin')})"
+    elif isinstance(value, McpAction):
+        return "(mcp)"
+    elif isinstance(value, BuiltinSettings):
+        return f"({value.builtin})"
     return "(action)"
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Protocol
 
 from pydantic import AfterValidator, Field
 
+from actions.action import CONFIRM_EXPIRES
 from actions.scope import check_template, list_scope
 from settings import Duration, Settings
 
@@ -27,7 +28,7 @@ class Confirm(Settings):
     text: Annotated[str, Field(min_length=1), AfterValidator(check_template)] = Field(
         description="the question, with {parameters}"
     )
-    expires: Duration = Field(timedelta(minutes=15), description="how long a yes is waited for")
+    expires: Duration = Field(CONFIRM_EXPIRES, description="how long a yes is waited for")
 
 
 def to_confirm(value: Any) -> Any:
@@ -60,7 +61,7 @@ class Wording:
 
     @property
     def confirm_expires(self) -> timedelta:
-        return self._words.confirm.expires if self._words.confirm else timedelta(minutes=15)
+        return self._words.confirm.expires if self._words.confirm else CONFIRM_EXPIRES
 
     @property
     def examples(self) -> Sequence[str]:

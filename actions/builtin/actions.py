@@ -65,8 +65,8 @@ class Worded:
         self._settings = settings
 
     @property
-    def builtin(self) -> str:
-        return self._action.name
+    def builtin(self) -> str | None:
+        return self._action.builtin
 
     @property
     def name(self) -> str:
@@ -83,6 +83,10 @@ class Worded:
     @property
     def effect(self) -> bool:
         return self._action.effect
+
+    @property
+    def reads(self) -> bool:
+        return self._action.reads
 
     @property
     def idempotent(self) -> bool:
@@ -103,6 +107,9 @@ class Worded:
     @property
     def claims(self) -> Sequence[str]:
         return self._settings.claims or self._action.claims
+
+    def visible(self, arguments: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
+        return self._action.visible(arguments, context)
 
     async def check(self, arguments: Mapping[str, Json], context: Context) -> Outcome | None:
         return await self._action.check(arguments, context)
@@ -140,8 +147,7 @@ class BuiltinAction(Wording):
         return self._settings.name or self._name
 
     @property
-    def builtin(self) -> str:
-        """Which of the built-in actions this is, whatever agent.yaml calls it."""
+    def builtin(self) -> str | None:
         return self._name
 
     @property
@@ -157,11 +163,14 @@ class BuiltinAction(Wording):
         return self._effect
 
     @property
+    def reads(self) -> bool:
+        return False
+
+    @property
     def idempotent(self) -> bool:
         return True
 
     def visible(self, arguments: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
-        """The values that a question may name."""
         values = self._arguments.take(arguments, context)
         return values.visible if isinstance(values, Values) else arguments
 

@@ -14,6 +14,7 @@ from settings import Duration, Settings
 class BuiltinSettings(Settings):
     """What every built-in action has."""
 
+    builtin: str = Field(description="which built-in action")
     name: ActionName | None = Field(None, description="the name by which the model knows it, when not its own")
     description: str | None = Field(None, description="what it does and when to use it, when its own text does not fit")
     examples: list[str] = Field(default_factory=list, description="what customers say when they want it")
@@ -23,6 +24,11 @@ class BuiltinSettings(Settings):
     claims: list[Pattern] = Field(
         default_factory=list, description="regular expressions of what may only be said with a receipt of this action"
     )
+
+    @property
+    def label(self) -> str:
+        """How an overview of agent.yaml calls this entry."""
+        return self.name or self.builtin
 
 
 class HandOverAction(BuiltinSettings):
@@ -147,3 +153,7 @@ class UnknownBuiltin(Settings):
     builtin: Annotated[Any, WithJsonSchema({"enum": list(BUILTINS)}), AfterValidator(_no_such_builtin)] = Field(
         description=", ".join(BUILTINS)
     )
+
+    @property
+    def label(self) -> str:
+        return str(self.builtin)

@@ -101,20 +101,17 @@ class HttpAction(Wording):
 
     @property
     def reads(self) -> bool:
-        """Whether it only looks something up: its receipt is no proof that anything was changed."""
         return not self.effect
+
+    @property
+    def builtin(self) -> str | None:
+        return None
 
     @property
     def idempotent(self) -> bool:
         return self._settings.request.repeatable
 
-    @property
-    def origin(self) -> str:
-        """`scheme://host:port` of the declared host, for `balas check --online`."""
-        return origin(httpx.URL(self._settings.request.url.partition("{")[0]))
-
     def visible(self, arguments: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
-        """The values that a question or a log line may name: the model's and the bound ones, without secrets."""
         values = self._arguments.take(arguments, context)
         return values.visible if isinstance(values, Values) else arguments
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from actions.action import Action, Context, Json, Outcome
+from actions.action import CONFIRM_EXPIRES, Action, Context, Json, Outcome
 from actions.arguments import validator
 from actions.errors import McpError
 from actions.guard.transport import origin
@@ -68,8 +68,11 @@ class McpToolAction:
 
     @property
     def reads(self) -> bool:
-        """Whether it only looks something up: its receipt is no proof that anything was changed."""
         return not self.effect
+
+    @property
+    def builtin(self) -> str | None:
+        return None
 
     @property
     def idempotent(self) -> bool:
@@ -82,7 +85,7 @@ class McpToolAction:
 
     @property
     def confirm_expires(self) -> timedelta:
-        return timedelta(minutes=15)
+        return CONFIRM_EXPIRES
 
     @property
     def examples(self) -> Sequence[str]:
@@ -91,6 +94,9 @@ class McpToolAction:
     @property
     def claims(self) -> Sequence[str]:
         return ()
+
+    def visible(self, arguments: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
+        return arguments
 
     async def check(self, arguments: Mapping[str, Json], context: Context) -> Outcome | None:
         values = self._take(arguments, context)

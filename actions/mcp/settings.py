@@ -59,3 +59,8 @@ class McpAction(Settings):
         description="whether its tools change something; by default every tool that does not say that it only reads",
     )
     timeout: Duration = Field(timedelta(seconds=30), description="for starting, listing and each call")
+
+    @property
+    def label(self) -> str:
+        """How an overview of agent.yaml calls this entry."""
+        return "MCP server"

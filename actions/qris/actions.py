@@ -5,10 +5,10 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
-from actions.action import Context, Json, Outcome, SendPayment
+from actions.action import CONFIRM_EXPIRES, Context, Json, Outcome, SendPayment
 from actions.provenance import found
 from actions.qris.code import parse, with_amount
 from actions.qris.errors import GatewayError, GatewayUnavailable, PayloadError
@@ -197,14 +197,19 @@ class SendQris:
         self._source: Gateway | str | None = gateway or settings.payload
         self._gateway = gateway
         self.name = NAME
+        self.builtin: str | None = NAME
         self.description = DESCRIPTION
         self.parameters: Mapping[str, Json] = PARAMETERS
         self.examples: Sequence[str] = EXAMPLES
         self.effect = gateway is not None  # a static code changes nothing anywhere
+        self.reads = False
         self.idempotent = True
         self.confirm: str | None = None
-        self.confirm_expires = timedelta(minutes=15)
+        self.confirm_expires = CONFIRM_EXPIRES
         self.claims: Sequence[str] = ()
+
+    def visible(self, arguments: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
+        return arguments
 
     async def check(self, arguments: Mapping[str, Json], context: Context) -> Outcome | None:
         """The refusal or the question, or `None` when a code may be sent."""
@@ -449,13 +454,15 @@ class CheckPayment:
     """
 
     name = CHECK_NAME
+    builtin: str | None = CHECK_NAME
     description = CHECK_DESCRIPTION
     examples: Sequence[str] = CHECK_EXAMPLES
     claims: Sequence[str] = CLAIMS
     effect = False
+    reads = True
     idempotent = True
     confirm: str | None = None
-    confirm_expires = timedelta(minutes=15)
+    confirm_expires = CONFIRM_EXPIRES
 
     def __init__(self, book: PaymentBook, gateway: Gateway | None = None) -> None:
         self._book = book
@@ -471,6 +478,9 @@ class CheckPayment:
             },
             "additionalProperties": False,
         }
+
+    def visible(self, arguments: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
+        return arguments
 
     async def check(self, arguments: Mapping[str, Json], context: Context) -> Outcome | None:
         return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Protocol
 
-from actions.action import CancelFollowUp, Context, Json, Outcome, ScheduleFollowUp
+from actions.action import CONFIRM_EXPIRES, CancelFollowUp, Context, Json, Outcome, ScheduleFollowUp
 from actions.dates import moment_named, moments_in
 from actions.reminders.wording import asks_for_many, in_words, say, subject, zone_of
 from actions.spoken import squash, tokens
@@ -52,13 +52,16 @@ class _ReminderAction:
 
     idempotent = True
     confirm: str | None = None
-    confirm_expires = timedelta(minutes=15)
+    confirm_expires = CONFIRM_EXPIRES
     claims: Sequence[str] = ()
 
     def __init__(self, book: ReminderBook, zone: tzinfo, clock: Callable[[], datetime]) -> None:
         self._book = book
         self._zone = zone
         self._clock = clock
+
+    def visible(self, arguments: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
+        return arguments
 
     async def check(self, arguments: Mapping[str, Json], context: Context) -> Outcome | None:
         return None
@@ -79,6 +82,9 @@ class Remind(_ReminderAction):
     """Promises a message at a time that the customer asked for, at most `longest` ahead and only if it can be sent then."""
 
     name = "follow_up"
+    builtin: str | None = "follow_up"
+    effect = True
+    reads = False
     description = (
         "Remind / ingatkan the customer of something: write to them again at the day and hour that they asked for. "
         "Tell them the time that the result names, in words. One call is one message: nothing repeats by itself."
@@ -94,7 +100,6 @@ class Remind(_ReminderAction):
         "remind me tomorrow at 9",
         "remind me on Friday at 3pm",
     )
-    effect = True
 
     def __init__(
         self,
@@ -157,13 +162,15 @@ class ListReminders(_ReminderAction):
     """Looks up what was promised."""
 
     name = "list_reminders"
+    builtin: str | None = "list_reminders"
+    effect = False
+    reads = True
     description = "List the reminders that the customer asked for and that are still to come."
     examples: Sequence[str] = (
         "daftar pengingat yang terjadwal",
         "lihat jadwal pengingat",
         "list the scheduled reminders",
     )
-    effect = False
     parameters: Mapping[str, Json] = {"type": "object", "properties": {}, "additionalProperties": False}
 
     async def run(self, arguments: Mapping[str, Json], context: Context) -> Outcome:
@@ -177,6 +184,9 @@ class CancelReminder(_ReminderAction):
     """Calls one off; when it is not clear which, the customer is asked."""
 
     name = "cancel_reminder"
+    builtin: str | None = "cancel_reminder"
+    effect = True
+    reads = False
     description = "Cancel / batalkan a reminder that the customer asked for earlier."
     claims: Sequence[str] = (
         r"\b(?:pengingat|peringatan)\w*\b.{0,60}\b(?:di)?batalkan\b",
@@ -189,7 +199,6 @@ class CancelReminder(_ReminderAction):
         "batalkan peringatan",
         "cancel my reminder",
     )
-    effect = True
     parameters: Mapping[str, Json] = {
         "type": "object",
         "properties": {

@@ -19,7 +19,7 @@ def _rows(config: AgentConfig) -> Iterator[tuple[str, str]]:
     yield "model", _model(config)
     yield "messaging", _messaging(config)
     yield "knowledge", _knowledge(config)
-    yield "actions", ", ".join(_action_name(action) for action in config.actions) or "none"
+    yield "actions", ", ".join(action.label for action in config.actions) or "none"
     qris = config.payments.qris
     yield "payments", f"QRIS: {qris.describe()}" if qris else "none"
     voice = config.voice.model
@@ -64,13 +64,6 @@ def _knowledge(config: AgentConfig) -> str:
     else:
         meaning = "keywords"
     return f"{', '.join(source.id for source in knowledge.sources)}; found by {meaning}"
-
-
-def _action_name(action: object) -> str:
-    for attribute in ("name", "builtin"):
-        if name := getattr(action, attribute, None):
-            return str(name)
-    return "MCP server"
 
 
 def _storage(config: AgentConfig) -> str:

@@ -152,6 +152,7 @@ async def test_texts_of_agent_yaml_replace_the_built_in_ones(client: httpx.Async
     entry = {"builtin": "hand_over", "name": "panggil_tim", "description": "Panggil tim.", "examples": ["mau komplain"]}
     actions = await opened(client, folder, entry, {"builtin": "comment", "confirm": "Catat {text}?"})
     assert (actions["panggil_tim"].description, actions["panggil_tim"].examples) == ("Panggil tim.", ["mau komplain"])
+    assert (actions["panggil_tim"].builtin, actions["panggil_tim"].reads) == ("hand_over", False)
     assert actions["comment"].confirm == "Catat {text}?"
 
 

@@ -23,7 +23,7 @@ ACTIONS = [
     Known("change_address"),
     Known("panggil_tim", builtin="hand_over"),
     Known("comment", builtin="comment"),
-    Known("send_qris"),
+    Known("send_qris", builtin="send_qris"),
 ]
 
 
@@ -168,9 +168,23 @@ def test_a_payment_is_proven_by_a_check_or_where_there_is_none_by_a_result() -> 
     )
     assert unproven(said, ACTIONS, ["get_order"], paid) == []  # type: ignore[arg-type]
     assert unproven(said, ACTIONS, ["get_order"], unpaid)  # type: ignore[arg-type]
-    checked = [*ACTIONS, Known("check_payment")]
+    checked = [*ACTIONS, Known("check_payment", builtin="check_payment", reads=True)]
     assert unproven(said, checked, ["get_order"], paid)  # type: ignore[arg-type]
     assert unproven(said, checked, ["check_payment"]) == []  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["check_payment", "list_reminders"])
+def test_a_built_in_that_only_looks_up_bears_out_no_act(name: str) -> None:
+    looked_up = [*ACTIONS, Known(name, builtin=name, reads=True)]
+    claims = unproven("Alamatnya sudah saya ubah.", looked_up, [name])  # type: ignore[arg-type]
+    assert [claim.kind for claim in claims] == ["act"]
+
+
+@pytest.mark.parametrize(("builtin", "kinds"), [(None, []), ("send_qris", ["recurring"])])
+def test_only_a_system_of_the_business_may_remind_again_and_again(builtin: str | None, kinds: list[str]) -> None:
+    action = Known("langganan", builtin=builtin)
+    claims = unproven("Saya ingatkan setiap hari jam 9 ya!", [action], ["langganan"])  # type: ignore[arg-type]
+    assert [claim.kind for claim in claims] == kinds
 
 
 def test_every_claim_of_a_reply_is_told_in_order() -> None:
