@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
@@ -15,11 +15,12 @@ from agent.config.texts import fill
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.history import Line
 from agent.ledger.turns import Claim
+from agent.models.values import TurnValues
 from agent.turn.checks import Reply, Unanswered, says_dont_know, unanswered
 from agent.turn.context import Arrivals, Memory, TurnRun
 from agent.turn.loop import Loop, perform, told
 from agent.turn.prompt import Situation, conversation, system_prompt
-from agent.turn.retrieval import Retrieved, escape
+from agent.turn.retrieval import Retrieved, escape, read
 from agent.turn.steps import StepLog
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Question:
     steps: StepLog
     seconds: float
     arrivals: Arrivals | None
+    attachments: tuple[str, ...] = ()  # kinds of the files that `text` does not put into words
     open_question: Confirmation | None = None
     memory: Memory = field(default_factory=Memory)
 
@@ -168,6 +170,12 @@ class Answering:
             context=context,
             system=system_prompt(self._name, fill(self._instructions, contact, escape), situation),
             deadline=asyncio.get_running_loop().time() + question.seconds,
+            values=TurnValues(
+                language=question.language,
+                now=situation.now,
+                passages=tuple(read(passages)),
+                attachments=question.attachments,
+            ),
             arrivals=question.arrivals,
         )
 
@@ -255,6 +263,7 @@ class Answering:
             f"[system] Your draft says {claims[0]!r}, but no action did that in this turn. It was not sent. "
             "Do it with an action if there is one, or write a reply that does not claim it."
         )
+        run.values = replace(run.values, rejected=True)
         text = await self._loop.answer(run, [*messages, AIMessage(text), HumanMessage(reminder)])
         claims = self._unproven(run, text)
         if not claims or run.question is not None:

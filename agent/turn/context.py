@@ -28,6 +28,7 @@ from agent.ledger.history import Line
 from agent.ledger.inbound import Waiting
 from agent.ledger.steps import Step
 from agent.ledger.turns import Claim
+from agent.models.values import TurnValues
 from agent.turn.gate import Spent
 from agent.turn.steps import StepLog
 from messaging.types import ContactKey
@@ -154,6 +155,7 @@ class TurnRun:
     context: Context
     system: str
     deadline: float
+    values: TurnValues
     arrivals: Arrivals | None
     model_calls: int = 0
     action_calls: int = 0

@@ -32,6 +32,7 @@ from agent.faults import point
 from agent.models.chat import ChatModel
 from agent.models.openai import classify
 from agent.models.toolcard import describe
+from agent.models.values import configured
 from agent.turn import steps
 from agent.turn.context import LimitReached, ModelsFailed, Superseded, TurnRun
 
@@ -90,7 +91,8 @@ class Loop:
         Raises `Superseded`, `LimitReached` or `ModelsFailed`.
         """
         state: Any = {"messages": list(messages)}
-        result = await self._graph.ainvoke(state, {"recursion_limit": self._recursion}, context=run)
+        config = configured(run.values, recursion_limit=self._recursion)
+        result = await self._graph.ainvoke(state, config, context=run)
         return _text(result["messages"][-1])
 
 

@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from agent.models.values import Passage
+
 if TYPE_CHECKING:
     from knowledge import Found
 
@@ -38,18 +40,6 @@ class Hit(Protocol):
     def question(self) -> str | None: ...
     @property
     def answer(self) -> str | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A passage as the model sees it. `text` is the answer when there is a `question`; `date` is `YYYY-MM-DD` or empty."""
-
-    source: str
-    title: str
-    text: str
-    date: str = ""
-    volatile: bool = False
-    question: str = ""
 
 
 _BLOCK = re.compile(r"<passages>\n((?:<passage [^<>]*>\n[^<>]*\n</passage>\n)*)</passages>")

@@ -229,6 +229,9 @@ class Turns:
                     seconds=self._settings.limits.seconds,
                     arrivals=Arrivals(self._database, claim.key) if may_restart else None,
                     open_question=begun.confirmation,
+                    attachments=tuple(
+                        record["kind"] for each in heard for record in each.attachments if "transcript" not in record
+                    ),
                     memory=begun.memory,
                 )
             )

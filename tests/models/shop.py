@@ -7,7 +7,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from agent.models.offline.model import OfflineChatModel
 from agent.models.toolcard import describe
-from agent.turn.retrieval import Passage, render_passages
+from agent.models.values import Passage
+from agent.turn.retrieval import render_passages
 
 HOURS = Passage(
     "docs/jam.md",

@@ -6,7 +6,8 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_core.tools import tool as as_tool
 
 from agent.models.offline.model import OfflineChatModel
-from agent.turn.retrieval import Passage, render_passages
+from agent.models.values import Passage
+from agent.turn.retrieval import render_passages
 from tests.models.shop import (
     ALL,
     CANCEL_ORDER,

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.turn.retrieval import Passage, escape, read, render, render_passages
+from agent.models.values import Passage
+from agent.turn.retrieval import escape, read, render, render_passages
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
 passages = st.lists(

@@ -9,8 +9,8 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
 from agent.models.toolcard import read as read_card
+from agent.models.values import Passage
 from agent.turn.language import NAMES, detect
-from agent.turn.retrieval import Passage
 from agent.turn.retrieval import read as read_passages
 
 _LANGUAGE = re.compile(rf"\bWrite in ({'|'.join(NAMES.values())})\b")

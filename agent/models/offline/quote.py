@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.models.offline import words as _words
+from agent.models.values import Passage
 from agent.turn.language import detect
-from agent.turn.retrieval import Passage
 
 _RELEVANT = 0.51
 """The share of a question's subject that a passage must hold to count as an answer: more than one word of two."""

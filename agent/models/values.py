@@ -1,0 +1,76 @@
+"""What a turn knows beside the messages that it sends to a chat model, as values instead of prose.
+
+A language model reads the prompt. A model that is a program need not parse that prompt: the same facts travel in the
+configuration of the call, which LangChain hands through to every model and which any model may ignore.
+
+    reply = await model.ainvoke(messages, configured(values))
+    values_of(config)  # inside the model; `None` where the caller gave none
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
+
+_KEY = "turn_values"
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A passage as the model sees it. `text` is the answer when there is a `question`; `date` is `YYYY-MM-DD` or empty."""
+
+    source: str
+    title: str
+    text: str
+    date: str = ""
+    volatile: bool = False
+    question: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnValues:
+    """The facts of a turn that its system prompt tells a language model.
+
+    Attributes:
+        language: code of the language to answer in (`id`, `en`, `ms`).
+        now: when the turn began, in the business's time zone.
+        passages: what the knowledge base holds on the customer's words, best first.
+        attachments: kinds (`image`, `audio` …) of the files of this turn's messages whose content the text does not give.
+        rejected: whether the model's draft was rejected, because it claims something that no action did.
+    """
+
+    language: str
+    now: datetime
+    passages: tuple[Passage, ...] = ()
+    attachments: tuple[str, ...] = ()
+    rejected: bool = False
+
+
+def configured(values: TurnValues, *, recursion_limit: int | None = None) -> "RunnableConfig":
+    """Configure a call of a model, or of a graph with models in it, with the values of a turn.
+
+    Args:
+        values: what the model is told.
+        recursion_limit: steps that a graph may take; `None` leaves LangChain's default.
+    """
+    config: RunnableConfig = {"configurable": {_KEY: values}}
+    if recursion_limit is not None:
+        config["recursion_limit"] = recursion_limit
+    return config
+
+
+def values_of(config: "RunnableConfig | None" = None) -> TurnValues | None:
+    """Read the values of the turn that calls a model.
+
+    Args:
+        config: that of the call; without one, that of the graph node in which the caller runs.
+
+    Returns:
+        `None` where nothing but messages was given.
+    """
+    from langchain_core.runnables.config import ensure_config
+
+    values: TurnValues | None = ensure_config(config).get("configurable", {}).get(_KEY)
+    return values

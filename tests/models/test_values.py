@@ -1,0 +1,42 @@
+"""The values of a turn reach a model beside its messages, and a model that does not ask for them is not troubled."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from langchain.agents import create_agent
+from langchain_core.language_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage, HumanMessage
+from pydantic import Field
+
+from agent.models.values import Passage, TurnValues, configured, values_of
+
+VALUES = TurnValues("en", datetime(2026, 11, 21, 10, tzinfo=UTC), (Passage("a.md", "A", "text"),), ("image",))
+
+
+class _Asking(GenericFakeChatModel):
+    """Keeps what it was told beside the messages."""
+
+    told: list[TurnValues | None] = Field(default_factory=list)
+
+    async def _agenerate(self, *args: Any, **kwargs: Any) -> Any:
+        self.told.append(values_of())
+        return await super()._agenerate(*args, **kwargs)
+
+
+async def test_a_model_in_a_graph_finds_the_values_that_the_graph_was_called_with() -> None:
+    model = _Asking(messages=iter([AIMessage("hi"), AIMessage("hi")]))
+    graph = create_agent(model, [])
+    await graph.ainvoke({"messages": [HumanMessage("halo")]}, configured(VALUES, recursion_limit=9))
+    await graph.ainvoke({"messages": [HumanMessage("halo")]})
+    assert model.told == [VALUES, None]
+
+
+async def test_a_model_that_does_not_ask_for_them_answers_as_ever() -> None:
+    model = GenericFakeChatModel(messages=iter([AIMessage("hi")]))
+    answer = await model.ainvoke([HumanMessage("halo")], configured(VALUES))
+    assert answer.content == "hi"
+
+
+def test_the_values_are_read_from_the_configuration_of_a_call() -> None:
+    assert values_of(configured(VALUES)) == VALUES
+    assert values_of() is None
