@@ -1,4 +1,4 @@
-"""Voice notes to words, on this machine: a bounded decoder, Whisper in worker processes, a gate against invented words."""
+"""Voice notes to words: a bounded decoder, Whisper in worker processes or a transcription server, a filter for invented words."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,10 +21,16 @@ __all__ = [
 def open_transcriber(
     settings: VoiceSettings, *, client: "httpx.AsyncClient", languages: Sequence[str], base: Path
 ) -> Transcriber | None:
-    """The transcriber of `settings`, or `None` for `model: none`. Starts nothing yet; close it with `aclose`.
+    """Make the transcriber that `settings` ask for. No process is started and no model is looked for before the first note.
 
-    `client` is the operator's own (it reaches a transcription server), `languages` those the agent speaks, `base` the
-    folder that relative paths in `settings` start from. A model that is missing raises with the first note.
+    Args:
+        settings: the `voice:` part of agent.yaml.
+        client: reaches a transcription server (`voice.model: {url: …}`); not used, and never closed, otherwise.
+        languages: ISO 639-1 codes of the languages the agent speaks; a note is transcribed in one of them.
+        base: the folder that relative paths in `settings` start from.
+
+    Returns:
+        The transcriber, to be closed with `aclose`; `None` for `model: none`.
     """
     if settings.model == NONE:
         return None

@@ -1,4 +1,7 @@
-"""What a file is, by its first bytes. A name or a content type is a claim; only these bytes choose the demuxer."""
+"""Recognise and decode voice notes: the container is chosen by the first bytes, and no more sound is decoded than allowed.
+
+A file name or a content type is a claim by the sender; only the bytes choose the demuxer.
+"""
 
 import io
 from collections.abc import Iterator
@@ -42,7 +45,10 @@ CONTAINERS = (OGG, MP3, M4A, AAC, AMR, WAV, WEBM)
 
 
 def sniff(data: bytes) -> Container:
-    """The container of an audio file.
+    """Recognise the container of an audio file by its first 4 KiB.
+
+    Args:
+        data: the file, or at least its beginning.
 
     Raises:
         Unreadable: empty, or none of the formats that messaging platforms and browsers record.
@@ -109,17 +115,24 @@ def _is_mp3(head: bytes) -> bool:
     )
 
 
-SAMPLE_RATE = 16_000  # Hz; what Whisper hears
+SAMPLE_RATE = 16_000  # Hz; the input of Whisper
 _RATES = range(4_000, 192_001)  # Hz; outside, resampling would multiply a small file
 _MAX_RAW = 256 * 2**20  # bytes of decoded sound before resampling: a forged rate hides the length from the clock
 
 
 def decode(audio: bytes, longest: timedelta) -> "Samples":
-    """Mono samples at 16 kHz between -1 and 1.
+    """Decode an encoded note.
+
+    Args:
+        audio: the file, in one of `CONTAINERS`.
+        longest: the most sound to decode.
+
+    Returns:
+        Mono samples at 16 kHz (`SAMPLE_RATE`), float32 between -1 and 1, shape `(samples,)`.
 
     Raises:
         TooLong: more sound than `longest`; nothing beyond it was decoded.
-        Unreadable: not a known format, or no sound can be got out of it.
+        Unreadable: not a known format, or no sound can be decoded from it.
     """
     import av
     import numpy as np

@@ -1,4 +1,4 @@
-"""Why a voice note could not be understood.
+"""Errors of this package: why a voice note could not be transcribed.
 
 VoiceError
 ├── Unintelligible        the note holds no words that the agent may trust: ask the customer to write
@@ -9,13 +9,14 @@ VoiceError
 │   ├── Unreadable        not audio, an unknown format, or broken
 │   ├── LinkExpired       the platform no longer serves the recording
 │   └── NotFetched        the recording could not be downloaded
-└── Unavailable           the note may be fine, but nothing here can hear it: ask the customer to write, tell the operator
+└── Unavailable           the note may be fine, but cannot be transcribed now: ask the customer to write, tell the operator
     ├── ModelMissing      the model is not on this machine: `balas voice pull`
     ├── ToyModel          the tiny test model was configured for real customers
     ├── ModelBroken       the model's files are there but do not load
     ├── WorkerCrashed     the worker process died, twice
     ├── DeadlinePassed    transcribing took longer than `voice.deadline`
-    └── EndpointFailed    the transcription endpoint refused, failed or sent nonsense
+    ├── EndpointFailed    the transcription endpoint refused, failed or sent something else than a transcript
+    └── PullFailed        the model could not be downloaded (`balas voice pull`)
 """
 
 
@@ -60,7 +61,7 @@ class NotFetched(Unintelligible):
 
 
 class Unavailable(VoiceError):
-    """Nothing on this machine can hear the note now; the operator has something to mend."""
+    """The note cannot be transcribed now; the operator has something to repair. `reason` is a stable word for logs and metrics."""
 
     reason = "unavailable"
 
@@ -94,7 +95,12 @@ class PullFailed(Unavailable):
 
 
 def by_reason(reason: str, message: str) -> VoiceError:
-    """The error that a worker process reported by its reason; an unknown reason is a `WorkerCrashed`."""
+    """Rebuild the error that a worker process reported.
+
+    Args:
+        reason: the `reason` of one of the classes above; any other gives a `WorkerCrashed`.
+        message: its text.
+    """
     pending: list[type[VoiceError]] = [Unintelligible, Unavailable]
     while pending:
         kind = pending.pop()

@@ -1,4 +1,4 @@
-"""Fetching a recording from the address that a platform gave: a stranger's link, whatever it says."""
+"""Download a recording from the URL in a webhook. The URL and everything it answers is untrusted input."""
 
 import asyncio
 from dataclasses import dataclass
@@ -17,27 +17,37 @@ _GONE = {401, 403, 404, 410}  # what a media link answers when its signature or 
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
+    """How much a download may take."""
+
     size: int = 16 * 2**20  # bytes, as they arrive
     time: timedelta = timedelta(seconds=30)  # for everything, redirects included
 
 
 async def fetch_note(client: "httpx.AsyncClient", url: str, limits: FetchLimits | None = None) -> bytes:
-    """The recording at `url`, through the guarded client, which decides what hosts may be reached.
+    """Download the recording at `url`.
 
-    `Content-Type` must be sound, video (browsers record WebM), or bytes of no kind, as media stores often say. What it
-    truly is, the bytes tell later.
+    `Content-Type` must be audio, video (browsers record WebM), or unspecified bytes, as media stores often say. The real
+    type is told from the bytes later (`voice.audio.sniff`).
+
+    Args:
+        client: the guarded client, which decides what hosts may be reached.
+        url: where the recording is.
+        limits: most bytes and longest time; 16 MiB and 30 s when left out.
+
+    Returns:
+        The bytes as they were sent.
 
     Raises:
-        LinkExpired: the server no longer gives it.
+        LinkExpired: the server no longer serves it.
         TooLarge: more bytes than the limit; nothing beyond it was read.
-        NotFetched: anything else: refused by the guard, no answer in time, a page instead of a recording, an error.
+        NotFetched: anything else: refused by the guard, no answer in time, a web page instead of a recording, an error.
     """
     import httpx
 
     limits = limits or FetchLimits()
     try:
         async with asyncio.timeout(limits.time.total_seconds()):
-            # The guarded client's own limits are for documents and actions; here ours are to be met first.
+            # Above our own limits, so that a large recording raises TooLarge rather than the guard's error.
             guard = {"max_bytes": limits.size + _SLACK, "seconds": limits.time.total_seconds() + 1}
             headers = {"Accept-Encoding": "identity"}
             async with client.stream("GET", url, headers=headers, extensions={"guard": guard}) as response:
@@ -53,7 +63,9 @@ async def _read(response: "httpx.Response", limit: int) -> bytes:
         raise LinkExpired(f"the recording is not there any more: HTTP {response.status_code}")
     if response.status_code != 200:
         raise NotFetched(f"the recording could not be fetched: HTTP {response.status_code}")
-    if response.headers.get("Content-Encoding", "identity") != "identity":  # a bomb unpacks before it can be counted
+    if (
+        response.headers.get("Content-Encoding", "identity") != "identity"
+    ):  # a compression bomb unpacks before it can be counted
         raise NotFetched(
             f"the recording came packed as {response.headers['Content-Encoding']}, which was not asked for"
         )

@@ -1,17 +1,17 @@
-"""Whether words may be trusted: what Whisper invents over silence and noise must never become a customer's sentence."""
+"""Decide whether a raw transcript may be trusted: what Whisper invents over silence and noise must not reach the agent."""
 
 import re
 from datetime import timedelta
 
 from voice.errors import LowConfidence, Silent
-from voice.transcriber import Heard, Hearing, Segment, Transcript
+from voice.transcriber import RawSegment, RawTranscript, Segment, Transcript
 
 # Whisper's own thresholds (OpenAI's reference implementation, faster-whisper defaults).
 NO_SPEECH = 0.6
 LOG_PROBABILITY = -1.0
 COMPRESSION_RATIO = 2.4
 
-# Over noise Whisper repeats the ends of the videos it learnt from; a note that says nothing else says nothing.
+# Over noise Whisper repeats the ends of the videos it was trained on; a transcript that is only such words is silence.
 _CREDITS = re.compile(
     r"terima ?kasih (telah|sudah|karena telah) (menonton|menyaksikan)( video ini)?"
     r"|sampai jumpa di video (selanjutnya|berikutnya)"
@@ -24,58 +24,71 @@ _CREDITS = re.compile(
 )
 
 
-def judge(hearing: Hearing, least: float) -> Transcript:
-    """The transcript of what was heard, if it may be trusted.
+def judge(raw: RawTranscript, least: float) -> Transcript:
+    """Turn a raw transcript into one that may be used.
+
+    Args:
+        raw: what the model reported.
+        least: the confidence that is needed, 0 to 1 (`voice.confidence`).
 
     Raises:
-        Silent: no speech in it.
-        LowConfidence: the words are less certain than `least` (0 to 1), or a loop.
+        Silent: there is no speech in it.
+        LowConfidence: its confidence is below `least`, or it is one phrase in a loop.
     """
-    is_words = is_speech if hearing.voiced else is_certain_speech
-    parts = [part for part in hearing.parts if is_words(part)]
-    sane = [part for part in parts if not is_loop(part)]
-    text = " ".join(part.text.strip() for part in sane)
-    if parts and not sane:
+    is_words = is_speech if raw.voiced else is_certain_speech
+    segments = [segment for segment in raw.segments if is_words(segment)]
+    kept = [segment for segment in segments if not is_loop(segment)]
+    text = " ".join(segment.text.strip() for segment in kept)
+    if segments and not kept:
         raise LowConfidence("the voice note came out as one phrase repeated over and over")
     if not text or is_credits(text):
-        raise Silent(f"no speech was heard in {hearing.duration.total_seconds():.1f} s of sound")
-    certainty = _confidence(sane)
-    if certainty < least:
+        raise Silent(f"no speech was heard in {raw.duration.total_seconds():.1f} s of sound")
+    confidence = _confidence(kept)
+    if confidence < least:
         raise LowConfidence(
-            f"the words heard are a guess: confidence {certainty:.2f}, needed {least:g} (voice.confidence)"
+            f"the words heard are a guess: confidence {confidence:.2f}, needed {least:g} (voice.confidence)"
         )
     return Transcript(
         text=text,
-        language=hearing.language,
-        duration=hearing.duration,
+        language=raw.language,
+        duration=raw.duration,
         segments=tuple(
-            Segment(timedelta(seconds=part.start), timedelta(seconds=part.end), part.text.strip(), part.confidence)
-            for part in sane
+            Segment(
+                timedelta(seconds=segment.start),
+                timedelta(seconds=segment.end),
+                segment.text.strip(),
+                segment.confidence,
+            )
+            for segment in kept
         ),
-        confidence=certainty,
+        confidence=confidence,
     )
 
 
-def is_speech(part: Heard) -> bool:
-    """False for a segment without words, and for one over a stretch that is probably no speech."""
-    return bool(part.text.strip()) and not (part.no_speech > NO_SPEECH and part.log_probability < LOG_PROBABILITY)
+def is_speech(segment: RawSegment) -> bool:
+    """Tell whether a segment holds words, and does not stand over a stretch that is probably no speech."""
+    silent = segment.no_speech > NO_SPEECH and segment.log_probability < LOG_PROBABILITY
+    return bool(segment.text.strip()) and not silent
 
 
-def is_certain_speech(part: Heard) -> bool:
-    """A stricter rule, for sound in which no voice was detected: either sign of doubt is enough."""
-    return bool(part.text.strip()) and part.no_speech <= NO_SPEECH and part.log_probability >= LOG_PROBABILITY / 2
+def is_certain_speech(segment: RawSegment) -> bool:
+    """Apply the stricter rule for sound in which the voice detector found no speech: either doubt is enough to refuse."""
+    certain = segment.no_speech <= NO_SPEECH and segment.log_probability >= LOG_PROBABILITY / 2
+    return bool(segment.text.strip()) and certain
 
 
-def is_loop(part: Heard) -> bool:
-    return part.compression_ratio > COMPRESSION_RATIO
+def is_loop(segment: RawSegment) -> bool:
+    """Tell whether a segment repeats itself: such text compresses well."""
+    return segment.compression_ratio > COMPRESSION_RATIO
 
 
 def is_credits(text: str) -> bool:
-    """Whether a whole transcript is a video's closing words, invented over noise."""
+    """Tell whether a whole transcript is a video's closing words, invented over noise."""
     return _CREDITS.fullmatch(text.strip(" .!…")) is not None
 
 
-def _confidence(parts: list[Heard]) -> float:
+def _confidence(segments: list[RawSegment]) -> float:
     """0 to 1: the mean confidence of the segments, each weighted by the length of its text."""
-    weights = [len(part.text) for part in parts]
-    return sum(part.confidence * weight for part, weight in zip(parts, weights, strict=True)) / max(1, sum(weights))
+    weights = [len(segment.text) for segment in segments]
+    weighted = sum(segment.confidence * weight for segment, weight in zip(segments, weights, strict=True))
+    return weighted / max(1, sum(weights))

@@ -1,4 +1,4 @@
-"""Which language a note is in: never any of Whisper's hundred, always one the agent speaks."""
+"""Choose the language of a note: one of those the agent speaks, never any of Whisper's hundred."""
 
 from collections.abc import Iterable, Sequence
 
@@ -23,10 +23,17 @@ NEIGHBOURS = {"ms": "id", "jw": "id", "su": "id", "id": "ms"}
 
 
 def choose(probabilities: Iterable[tuple[str, float]], languages: Sequence[str]) -> tuple[str, float]:
-    """The likeliest of `languages` and its share of their probability; a neighbour's probability counts for its language.
+    """Choose the likeliest of `languages`; the probability of a neighbouring language counts for it.
 
-    Of two neighbours among `languages` the later one must be three times as likely. `languages` empty: the likeliest of
-    all. None of them among the probabilities: the first, with 0.
+    Of two neighbours among `languages` the later one must be three times as likely as the earlier.
+
+    Args:
+        probabilities: pairs of Whisper's language code and probability, 0 to 1.
+        languages: the codes to choose among, the preferred first; empty allows any.
+
+    Returns:
+        The code and its share of the probability of `languages`, 0 to 1. When none of them is among the probabilities:
+        the first, with 0.
     """
     heard = list(probabilities)
     if not languages:
@@ -45,17 +52,17 @@ def choose(probabilities: Iterable[tuple[str, float]], languages: Sequence[str])
 
 
 def spoken_by(language: str) -> tuple[str, ...]:
-    """The languages of an agent whose `language` is `auto` (Indonesian, English, Malay) or one: `"ms-MY"` → `("ms",)`."""
+    """List the languages of an agent by its `language`: `auto` is Indonesian, English and Malay; `"ms-MY"` → `("ms",)`."""
     return ("id", "en", "ms") if language == "auto" else known([language])
 
 
 def known(languages: Iterable[str]) -> tuple[str, ...]:
-    """The languages that Whisper knows, by Whisper's codes, in order and once each: `["jv", "id-ID"]` → `("jw", "id")`."""
+    """Keep the languages that Whisper knows, by Whisper's codes, in order and once each: `["jv", "id-ID"]` → `("jw", "id")`."""
     codes = (language.lower().replace("_", "-").split("-")[0] for language in languages)
     return tuple(dict.fromkeys(code for code in ("jw" if code == "jv" else code for code in codes) if code in WHISPER))
 
 
 def by_name(name: str) -> str | None:
-    """Whisper's code of a language that a server names in its own way: `"Indonesian"`, `"id"` → `"id"`."""
+    """Find Whisper's code for a server's name of a language: `"Indonesian"`, `"id"` → `"id"`; `None` for an unknown one."""
     found = known([_NAMES.get(name.lower(), name)])
     return found[0] if found else None

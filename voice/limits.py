@@ -1,4 +1,4 @@
-"""What a transcriber may spend on a note, read off the settings and the machine."""
+"""Limits of a transcriber: bytes of a note, languages, and the threads and memory of its workers."""
 
 import os
 from collections.abc import Sequence
@@ -18,7 +18,12 @@ _MODEL_COPIES = 3  # while loading, a model's file and its converted weights are
 
 
 def check_bytes(audio: bytes, settings: VoiceSettings) -> None:
-    """Refuse what needs no decoder to be refused. Raises `TooLarge` or `Unreadable`."""
+    """Refuse a note that need not be decoded to be refused.
+
+    Raises:
+        TooLarge: more bytes than `voice.largest`.
+        Unreadable: not an audio format that is known.
+    """
     if len(audio) > settings.largest:
         limit = settings.largest.human_readable()
         raise TooLarge(f"the voice note has {len(audio):,} bytes; the limit is {limit} (voice.largest)")
@@ -26,17 +31,22 @@ def check_bytes(audio: bytes, settings: VoiceSettings) -> None:
 
 
 def spoken(settings: VoiceSettings, languages: Sequence[str]) -> tuple[str, ...]:
-    """The languages to choose among: the configured one, or those the agent speaks."""
+    """List the languages to choose among: the configured one, or (for `auto`) `languages`, those the agent speaks."""
     return known(languages if settings.language == "auto" else [settings.language])
 
 
 def open_workers(settings: VoiceSettings, folder: Path | None) -> Workers:
-    """Worker processes with the model in `folder`, or without one, to measure notes. None is started yet."""
+    """Make a pool of worker processes; none is started yet.
+
+    Args:
+        settings: how many workers, with what limits.
+        folder: the model to load; `None` for workers that only measure notes.
+    """
     return Workers(options(settings, folder), settings.workers, settings.deadline, settings.recycle)
 
 
 def options(settings: VoiceSettings, folder: Path | None) -> Options:
-    """What a worker is started with: the configured limits, or what the model and the longest note need."""
+    """Compute what a worker is started with: the configured limits, or what the model and the longest note need."""
     longest = settings.longest.total_seconds()
     threads = settings.threads or spare_threads(settings.workers)
     weights = (folder / "model.bin").stat().st_size if folder else 0
@@ -51,12 +61,12 @@ def options(settings: VoiceSettings, folder: Path | None) -> Options:
 
 
 def spare_threads(workers: int) -> int:
-    """Threads for each of `workers`, leaving a core to the agent; never more than 4, where Whisper stops gaining."""
+    """Compute the threads of each of `workers`, leaving a core to the agent; at most 4, beyond which Whisper gains nothing."""
     return max(1, min(4, (_cores() - 1) // workers))
 
 
 def _cores() -> int:
-    """Cores this process may use: its affinity, and in a container its quota (a thread pool wider than that is slower)."""
+    """Cores this process may use: its affinity, and in a container its quota (more threads than that are slower)."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()

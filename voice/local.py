@@ -1,4 +1,4 @@
-"""Transcribing on this machine: faster-whisper in worker processes."""
+"""Transcribe on this machine: faster-whisper in worker processes."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from voice.limits import check_bytes, open_workers, spoken
 from voice.models import find
 from voice.pool import Workers
 from voice.settings import VoiceSettings
-from voice.transcriber import Counts, Hearing, Stats, Transcript
+from voice.transcriber import Counts, RawTranscript, Stats, Transcript
 
 
 class LocalTranscriber:
-    """The `Transcriber` of a model on this machine. Nothing is looked for or started before the first note."""
+    """Implements `Transcriber` with a model on this machine. The model is looked for and loaded with the first note."""
 
     def __init__(self, settings: VoiceSettings, languages: Sequence[str], base: Path) -> None:
         self._settings = settings
@@ -24,7 +24,7 @@ class LocalTranscriber:
 
     @property
     def stats(self) -> Stats:
-        return self._counts.stats(self._workers)
+        return self._counts.stats(None if self._workers is None else self._workers.load)
 
     async def transcribe(self, audio: bytes, languages: Sequence[str] | None = None) -> Transcript:
         with self._counts.note():
@@ -32,9 +32,9 @@ class LocalTranscriber:
             workers = await self._ready()
             choices = spoken(self._settings, self._languages if languages is None else languages)
             answer = await workers.run(choices, audio)
-            hearing = Hearing.from_json(answer["hearing"])
-            self._counts.heard += hearing.duration
-            return judge(hearing, self._settings.confidence)
+            raw = RawTranscript.from_json(answer["transcript"])
+            self._counts.heard += raw.duration
+            return judge(raw, self._settings.confidence)
 
     async def warm(self) -> None:
         await (await self._ready()).warm()
@@ -44,9 +44,9 @@ class LocalTranscriber:
             await self._workers.aclose()
 
     async def _ready(self) -> Workers:
-        """The workers, made when the model is found: a model pulled later is taken up without a restart."""
+        """The pool, made as soon as the model is there: one that is pulled later is used without a restart."""
         if self._workers is None:
             folder = await asyncio.to_thread(find, self._settings, self._base)
-            if self._workers is None:  # another note may have been quicker
+            if self._workers is None:  # another note may have made it meanwhile
                 self._workers = open_workers(self._settings, folder)
         return self._workers

@@ -1,6 +1,6 @@
-"""Whisper models on this machine: where they are, which commit is meant, whether they may serve customers.
+"""Whisper models: where they are on this machine, which commit is used, whether they may serve customers; downloading them.
 
-Nothing here goes online; `voice.models` is the only code that does.
+Only `pull` goes online, and only `balas voice pull` calls it.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,11 @@ RELEASES = {
 
 
 def find(settings: VoiceSettings, base: Path) -> Path:
-    """The folder of the configured model; `base` is the folder that relative paths start from.
+    """Find the folder of the configured model.
+
+    Args:
+        settings: `model` is a size or a folder.
+        base: the folder that relative paths start from.
 
     Raises:
         ModelMissing: it is not on this machine; the message says what to do.
@@ -60,17 +64,18 @@ def find(settings: VoiceSettings, base: Path) -> Path:
 
 
 def is_toy(folder: Path) -> bool:
+    """Tell whether a model folder is marked as made for tests."""
     return (folder / TOY_MARKER).is_file()
 
 
 def release(size: str, revision: str | None = None) -> Release:
-    """What a size means on the Hub, at `revision` or at the commit balas has tested."""
+    """Name the repository of a size (one of `RELEASES`), at `revision` or at the commit balas has tested."""
     known = RELEASES[size]
     return Release(known.repository, revision or known.revision)
 
 
 def cache_folder(settings: VoiceSettings, base: Path) -> Path | None:
-    """`voice.cache` as an absolute path; `None` stands for the Hugging Face cache."""
+    """Resolve `voice.cache` against `base`; `None` stands for the Hugging Face cache."""
     return None if settings.cache is None else base / settings.cache.expanduser()
 
 
@@ -103,11 +108,16 @@ def _snapshot(size: str, settings: VoiceSettings, base: Path) -> Path:
 
 
 def pull(release: Release, cache: Path | None) -> Path:
-    """Download a model, with a progress bar on stderr, and return its folder. What is there already is not fetched again.
+    """Download a model, with a progress bar on stderr; files that are there already are not fetched again.
 
-    `release.revision` may be a branch or a tag: the commit it stands for now is what is fetched; the folder bears its
-    name. `cache` `None` is the Hugging Face cache. `HF_ENDPOINT`, `HF_TOKEN` and proxies count as they do for
-    `huggingface_hub`.
+    `HF_ENDPOINT`, `HF_TOKEN` and proxies count as they do for `huggingface_hub`.
+
+    Args:
+        release: its `revision` may be a branch or a tag: the commit it stands for now is fetched.
+        cache: where models are kept; `None` is the Hugging Face cache.
+
+    Returns:
+        The folder of the model, named by its commit.
 
     Raises:
         PullFailed: the Hub cannot be reached, refuses, or has no such model or commit.

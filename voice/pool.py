@@ -1,4 +1,4 @@
-"""A bounded number of worker processes: started when needed, replaced after N notes, killed when they take too long."""
+"""A bounded pool of worker processes: started when needed, replaced after N notes, killed at their deadline."""
 
 import asyncio
 import os
@@ -13,13 +13,14 @@ from typing import Any, cast
 
 from voice import worker
 from voice.errors import DeadlinePassed, Unavailable, VoiceError, WorkerCrashed, by_reason
+from voice.transcriber import WorkerLoad
 from voice.worker import Options
 
-# The worker finds this package where its parent found it, and nothing in the folder it happens to be started in.
+# The worker imports this package from where its parent did, and nothing from its working directory.
 _BOOT = "import sys; sys.path.append(sys.argv[1]); from voice.worker import main; main()"
 _ROOT = str(Path(__file__).resolve().parent.parent)
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-_GRACE = 2.0  # seconds a worker gets to end by itself
+_GRACE = 2.0  # seconds a worker gets to exit by itself
 
 
 class Worker:
@@ -36,7 +37,13 @@ class Worker:
 
     @classmethod
     async def start(cls, options: Options, deadline: timedelta) -> "Worker":
-        """A worker with its model loaded. Raises `ModelBroken`, `WorkerCrashed` or `DeadlinePassed`."""
+        """Start a process and wait until its model is loaded.
+
+        Raises:
+            ModelBroken: the model does not load.
+            WorkerCrashed: the process died.
+            DeadlinePassed: loading took longer than `deadline`; the process was killed.
+        """
         environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-c", _BOOT, _ROOT, options.dumps()),
@@ -63,7 +70,22 @@ class Worker:
         return self._process.returncode is None
 
     async def ask(self, number: int, languages: Sequence[str], audio: bytes, deadline: timedelta) -> dict[str, Any]:
-        """The worker's answer to one note. Raises what it reports, `WorkerCrashed` or `DeadlinePassed`."""
+        """Have the worker process one note.
+
+        Args:
+            number: names the note for `drop`.
+            languages: the codes to choose among.
+            audio: the encoded note.
+            deadline: the worker is killed when it takes longer.
+
+        Returns:
+            `{"transcript": …}` of a worker with a model, `{"seconds", "speech"}` of one without, or `{"dropped": True}`.
+
+        Raises:
+            VoiceError: what the worker reports.
+            WorkerCrashed: the process died.
+            DeadlinePassed: the process was killed.
+        """
         self.notes += 1
         self.busy = True
         try:
@@ -74,20 +96,21 @@ class Worker:
         return await self._answer(deadline, "transcribe a note")
 
     def drop(self, number: int) -> None:
-        """Nobody waits for this note any more: stop between two windows of it."""
+        """Cancel a note: the worker stops between two of its 30 s windows."""
         self._stdin.write(worker.pack({"drop": number}))
 
     async def retire(self) -> None:
-        """End the process in good order, and by force when it does not."""
+        """Close the worker's input and wait for it to exit; kill it after 2 s."""
         self._stdin.close()
         try:
             async with asyncio.timeout(_GRACE):
                 await self._process.wait()
         except TimeoutError:
-            pass  # `kill` is for that
+            pass  # killed below
         await self.kill()
 
     async def kill(self) -> None:
+        """Kill the process and wait until it is gone."""
         if self.alive:
             self._process.kill()
         await self._process.wait()
@@ -125,15 +148,24 @@ class Worker:
 
 @dataclass(eq=False, slots=True)
 class _Note:
+    """A note in the queue or in work."""
+
     number: int
     languages: Sequence[str]
     audio: bytes
-    answer: asyncio.Future[dict[str, Any]]  # cancelled: nobody waits for it
+    answer: asyncio.Future[dict[str, Any]]  # cancelled: the caller has given up
     worker: Worker | None = None
 
 
 class Workers:
-    """At most `count` processes. A note is tried twice when its worker dies; a worker is replaced after `recycle` notes."""
+    """A pool of at most `count` processes. A note is tried twice when its worker dies.
+
+    Args:
+        options: what each worker is started with.
+        count: most processes at a time.
+        deadline: the longest a worker may take to load its model, or for one note.
+        recycle: a worker is replaced after so many notes.
+    """
 
     def __init__(self, options: Options, count: int, deadline: timedelta, recycle: int) -> None:
         self._options = options
@@ -144,18 +176,31 @@ class Workers:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._numbers = 0
-        self.waiting = 0  # notes in the queue
-        self.running = 0  # notes being worked on
-        self.crashes = 0  # workers that died at work
-        self.worked = timedelta()  # time spent on notes
+        self._waiting = 0
+        self._running = 0
+        self._crashes = 0
+        self._worked = timedelta()
+
+    @property
+    def load(self) -> WorkerLoad:
+        """How busy the workers are now, and what they did since the pool was made."""
+        return WorkerLoad(self._waiting, self._running, self._crashes, self._worked)
 
     async def run(self, languages: Sequence[str], audio: bytes) -> dict[str, Any]:
-        """The answer of a worker, in the order of asking. Cancelling it frees the worker, at its next window.
+        """Process one note; notes are taken in the order of asking. Cancelling frees the worker at its next 30 s window.
+
+        Args:
+            languages: the codes to choose among; a worker without a model ignores them.
+            audio: the encoded note.
+
+        Returns:
+            The worker's answer, see `Worker.ask`.
 
         Raises:
             VoiceError: what the worker reports.
-            WorkerCrashed: two workers died over it.
-            DeadlinePassed: it was killed.
+            WorkerCrashed: two workers died of it.
+            DeadlinePassed: its worker was killed.
+            Unavailable: the pool is closed.
         """
         if self._closed:
             raise Unavailable("voice notes are not transcribed any more: shutting down")
@@ -170,7 +215,7 @@ class Workers:
             raise
 
     async def warm(self) -> None:
-        """Have one worker ready. Raises `ModelBroken`, `WorkerCrashed` or `DeadlinePassed`."""
+        """Start one worker now. Raises as `Worker.start` does."""
         async with self._slots:
             await self._put_back(await self._take())
 
@@ -184,7 +229,7 @@ class Workers:
         self._idle.clear()
 
     def pids(self) -> list[int]:
-        """The processes that wait for work."""
+        """List the ids of the idle processes."""
         return [worker.pid for worker in self._idle]
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -193,25 +238,25 @@ class Workers:
         task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, note: _Note) -> None:
-        """Give a note its turn. A task of its own: the slot stays taken until the worker is free again, whoever waits."""
-        self.waiting += 1
+        """Process a note when a slot is free. A task of its own: the slot is held until the worker is free, even if the caller gives up."""
+        self._waiting += 1
         try:
             await self._slots.acquire()
         except asyncio.CancelledError:
             _fail(note, Unavailable("the voice note was still waiting at shutdown"))
             raise
         finally:
-            self.waiting -= 1
-        self.running += 1
+            self._waiting -= 1
+        self._running += 1
         try:
             await self._work(note)
         except VoiceError as error:
             _fail(note, error)
         except asyncio.CancelledError:
-            _fail(note, Unavailable("the voice note was cut off by shutdown"))
+            _fail(note, Unavailable("the voice note was interrupted by shutdown"))
             raise
         finally:
-            self.running -= 1
+            self._running -= 1
             self._slots.release()
 
     async def _work(self, note: _Note) -> None:
@@ -227,19 +272,19 @@ class Workers:
         try:
             note.worker = worker = await self._take()
         except WorkerCrashed:
-            self.crashes += 1
+            self._crashes += 1
             raise
         started = time.monotonic()
         try:
             answer = await worker.ask(note.number, note.languages, note.audio, self._deadline)
-            self.worked += timedelta(seconds=time.monotonic() - started)
+            self._worked += timedelta(seconds=time.monotonic() - started)
             if not note.answer.done():
                 note.answer.set_result(answer)
         except WorkerCrashed:
-            self.crashes += 1
+            self._crashes += 1
             raise
         except VoiceError as error:
-            _fail(note, error)  # before the worker is put back, which may take a while
+            _fail(note, error)  # before the worker is put back, which may take seconds
         finally:
             note.worker = None
             await self._put_back(worker)

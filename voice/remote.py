@@ -1,6 +1,6 @@
-"""Transcribing on somebody's server: the OpenAI-compatible `POST /audio/transcriptions`.
+"""Transcribe on a server with the OpenAI-compatible `POST /audio/transcriptions`.
 
-The recording is opened here first, in a worker process: silence, an hour in a megabyte or a picture are neither uploaded
+The recording is decoded here first, in a worker process: silence, an hour in a megabyte or a picture are neither uploaded
 nor paid for.
 """
 
@@ -16,7 +16,7 @@ from voice.languages import by_name, choose
 from voice.limits import check_bytes, spoken
 from voice.pool import Workers
 from voice.settings import Endpoint, VoiceSettings
-from voice.transcriber import Counts, Heard, Hearing, Stats, Transcript
+from voice.transcriber import Counts, RawSegment, RawTranscript, Stats, Transcript
 
 if TYPE_CHECKING:
     import httpx
@@ -28,7 +28,15 @@ _PAUSE = (1.0, 10.0)  # seconds before asking a busy server again: unless it say
 
 
 class RemoteTranscriber:
-    """The `Transcriber` of an OpenAI-compatible server. A busy server is asked once more, any other failure raises."""
+    """Implements `Transcriber` with an OpenAI-compatible server. A busy server is asked once more, any other failure raises.
+
+    Args:
+        settings: the `voice:` part of agent.yaml.
+        endpoint: the server.
+        client: makes the requests; not closed.
+        languages: codes of the languages the agent speaks.
+        inspectors: workers without a model, which measure each note before it is uploaded; closed with `aclose`.
+    """
 
     def __init__(
         self,
@@ -50,16 +58,16 @@ class RemoteTranscriber:
 
     @property
     def stats(self) -> Stats:
-        return self._counts.stats(self._inspectors)
+        return self._counts.stats(self._inspectors.load)
 
     async def transcribe(self, audio: bytes, languages: Sequence[str] | None = None) -> Transcript:
         with self._counts.note():
             check_bytes(audio, self._settings)
             choices = spoken(self._settings, self._languages if languages is None else languages)
             seconds = await self._inspect(audio)
-            hearing = await self._hear(audio, choices, seconds)
-            self._counts.heard += hearing.duration
-            return judge(hearing, self._settings.confidence)
+            raw = await self._ask(audio, choices, seconds)
+            self._counts.heard += raw.duration
+            return judge(raw, self._settings.confidence)
 
     async def warm(self) -> None:
         await self._inspectors.warm()
@@ -68,17 +76,17 @@ class RemoteTranscriber:
         await self._inspectors.aclose()
 
     async def _inspect(self, audio: bytes) -> float:
-        """Seconds of decoded sound. Raises `Silent` when nobody speaks, and whatever the decoder refuses."""
+        """Seconds of decoded sound. Raises `Silent` when there is no speech, and what the decoder raises."""
         answer = await self._inspectors.run((), audio)
         if answer["speech"] < _LEAST_SPEECH:
             raise Silent(f"no speech was heard in {answer['seconds']:.1f} s of sound")
         return float(answer["seconds"])
 
-    async def _hear(self, audio: bytes, choices: Sequence[str], seconds: float) -> Hearing:
+    async def _ask(self, audio: bytes, choices: Sequence[str], seconds: float) -> RawTranscript:
         answer = await self._post(audio, choices[0] if len(choices) == 1 else None)
         language = by_name(str(answer.get("language") or ""))
         if choices and language is not None and language not in choices:
-            # what was taken for another language was translated into it: ask again, naming ours
+            # the words were translated into a language we did not ask for: ask again, naming ours
             language = choose([(language, 1.0)], choices)[0]
             answer = await self._post(audio, language)
         return parse(answer, language or (choices[0] if choices else "und"), seconds)
@@ -112,31 +120,36 @@ class RemoteTranscriber:
             raise EndpointFailed(f"the transcription server {self._url} cannot be reached: {reason}") from error
 
 
-def parse(answer: Mapping[str, Any], language: str, seconds: float) -> Hearing:
-    """A server's answer as a `Hearing`. A server that tells only the text is believed as to its confidence.
+def parse(answer: Mapping[str, Any], language: str, seconds: float) -> RawTranscript:
+    """Read a server's answer. Text without probabilities is taken as certain.
+
+    Args:
+        answer: the JSON object, `verbose_json` or `json`.
+        language: the code of the language that was asked for or reported.
+        seconds: the length of the note, as decoded here.
 
     Raises:
         EndpointFailed: there is no text in it.
     """
     try:
-        parts = [
-            Heard(
-                start=float(part["start"]),
-                end=float(part["end"]),
-                text=str(part["text"]),
-                no_speech=float(part.get("no_speech_prob") or 0.0),
-                log_probability=float(part.get("avg_logprob") or 0.0),
-                compression_ratio=float(part.get("compression_ratio") or 0.0),
+        segments = [
+            RawSegment(
+                start=float(segment["start"]),
+                end=float(segment["end"]),
+                text=str(segment["text"]),
+                no_speech=float(segment.get("no_speech_prob") or 0.0),
+                log_probability=float(segment.get("avg_logprob") or 0.0),
+                compression_ratio=float(segment.get("compression_ratio") or 0.0),
             )
-            for part in answer.get("segments") or []
+            for segment in answer.get("segments") or []
         ]
-        if not parts:
-            parts = [Heard(0.0, seconds, str(answer["text"]), 0.0, 0.0, 0.0)]
+        if not segments:
+            segments = [RawSegment(0.0, seconds, str(answer["text"]), 0.0, 0.0, 0.0)]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise EndpointFailed(
             f"the transcription server's answer is not as OpenAI's: {error!r} in {str(answer)[:200]}"
         ) from error
-    return Hearing(language, tuple(parts), timedelta(seconds=seconds), voiced=True)
+    return RawTranscript(language, tuple(segments), timedelta(seconds=seconds), voiced=True)
 
 
 def _pause(response: "httpx.Response") -> float:

@@ -23,7 +23,7 @@ def _known_model(value: str) -> str:
 
 
 def is_folder(model: str) -> bool:
-    """Whether a `voice.model` is written as a path: it holds a slash, or begins with `.` or `~`."""
+    """Tell whether a `voice.model` is written as a path: it holds a slash, or begins with `.` or `~`."""
     return "/" in model or model.startswith((".", "~"))
 
 
@@ -56,12 +56,12 @@ class Endpoint(Settings):
 
 
 def _kind(model: object) -> str:
-    """Which of the two ways to name a model was meant: the errors of the other would only confuse."""
+    """The tag of the union member that was meant, so that only its errors are reported."""
     return "endpoint" if isinstance(model, (dict, Endpoint)) else "name"
 
 
 class VoiceSettings(Settings):
-    """How voice notes are understood."""
+    """How voice notes are transcribed."""
 
     model: Annotated[
         Annotated[str, AfterValidator(_known_model), Tag("name")] | Annotated[Endpoint, Tag("endpoint")],

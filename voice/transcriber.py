@@ -1,20 +1,19 @@
-"""What a Whisper made of a note, before anybody has judged it."""
+"""What transcribers have in common: the raw transcript of a model, the transcript that may be used, counters, the protocol."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
 from voice.errors import Unavailable, Unintelligible
 from voice.numbers import normalise
-from voice.pool import Workers
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """A segment as a Whisper reports it; times in seconds from the beginning of the note."""
+class RawSegment:
+    """A segment as Whisper reports it; times in seconds from the beginning of the note."""
 
     start: float
     end: float
@@ -25,26 +24,31 @@ class Heard:
 
     @property
     def confidence(self) -> float:
+        """0 to 1: the geometric mean of the probabilities of its tokens."""
         return math.exp(min(0.0, self.log_probability))
 
 
 @dataclass(frozen=True, slots=True)
-class Hearing:
-    """What Whisper made of a note. `voiced` is false when the voice detector found no speech and was overruled."""
+class RawTranscript:
+    """What Whisper reports of a note, before `voice.judge` decides whether it may be used.
+
+    `voiced` is false when the voice detector found no speech and was overruled.
+    """
 
     language: str
-    parts: tuple[Heard, ...]
+    segments: tuple[RawSegment, ...]
     duration: timedelta
     voiced: bool
 
     def as_json(self) -> dict[str, Any]:
+        """A JSON object; `from_json` reads it back. Durations are seconds."""
         return asdict(self) | {"duration": self.duration.total_seconds()}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Hearing":
+    def from_json(cls, value: Mapping[str, Any]) -> "RawTranscript":
         return cls(
             language=str(value["language"]),
-            parts=tuple(Heard(**part) for part in value["parts"]),
+            segments=tuple(RawSegment(**segment) for segment in value["segments"]),
             duration=timedelta(seconds=value["duration"]),
             voiced=bool(value["voiced"]),
         )
@@ -62,7 +66,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """The words of one voice note. They are the customer's words, as untrusted as a text message.
+    """The words of one voice note: the customer's, and as untrusted as a text message.
 
     `duration` is that of the decoded sound, never what a header claims. `confidence` is 0 to 1.
     """
@@ -121,34 +125,47 @@ class Stats:
     """How busy a transcriber is, for metrics. Counts run from its start."""
 
     waiting: int = 0  # notes in the queue
-    running: int = 0  # notes being worked on
+    running: int = 0  # notes in work
     done: int = 0  # notes that became words
     refused: int = 0  # notes without usable words
-    failed: int = 0  # notes nothing here could hear
+    failed: int = 0  # notes that could not be transcribed here
     crashes: int = 0  # worker processes that died at work
     heard: timedelta = timedelta()  # sound transcribed
     worked: timedelta = timedelta()  # time the workers took for it
 
     @property
     def real_time_factor(self) -> float:
-        """Seconds of work per second of sound; below 1 is faster than the customer spoke. 0 before the first note."""
+        """Seconds of work per second of sound: below 1 is faster than speech; 0 before the first note."""
         return self.worked / self.heard if self.heard else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLoad:
+    """The part of `Stats` that a pool of worker processes knows."""
+
+    waiting: int  # notes in the queue
+    running: int  # notes in work
+    crashes: int  # processes that died at work
+    worked: timedelta  # time spent on notes
 
 
 class Transcriber(Protocol):
     """Turns voice notes into words. One per process; safe for many notes at once on one event loop."""
 
     @property
-    def stats(self) -> Stats: ...
+    def stats(self) -> Stats:
+        """The counters now."""
 
     async def transcribe(self, audio: bytes, languages: Sequence[str] | None = None) -> Transcript:
-        """The words of an encoded note (ogg/opus, mp3, m4a, aac, amr, wav, webm).
+        """Transcribe an encoded note.
 
-        `languages` are the ones to choose among for this note; without it, those the transcriber was opened with.
+        Args:
+            audio: ogg/opus, mp3, m4a, aac, amr, wav or webm.
+            languages: the codes to choose among for this note; when left out, those the transcriber was opened with.
 
         Raises:
             Unintelligible: ask the customer to write.
-            Unavailable: nothing here can hear it now; ask the customer to write and tell the operator.
+            Unavailable: it cannot be transcribed here now; ask the customer to write, and tell the operator.
         """
 
     async def warm(self) -> None:
@@ -169,7 +186,7 @@ class Counts:
 
     @contextmanager
     def note(self) -> Iterator[None]:
-        """Count how the note handled inside ends."""
+        """Count how the `with` block of a note ends: done, refused or failed."""
         try:
             yield
         except Unintelligible:
@@ -180,10 +197,16 @@ class Counts:
             raise
         self.done += 1
 
-    def stats(self, workers: Workers | None) -> Stats:
-        totals = Stats(done=self.done, refused=self.refused, failed=self.failed, heard=self.heard)
-        if workers is None:
-            return totals
-        return replace(
-            totals, waiting=workers.waiting, running=workers.running, crashes=workers.crashes, worked=workers.worked
+    def stats(self, workers: WorkerLoad | None) -> Stats:
+        """These counters together with those of the workers; `None` when there are no workers yet."""
+        load = workers or WorkerLoad(0, 0, 0, timedelta())
+        return Stats(
+            waiting=load.waiting,
+            running=load.running,
+            done=self.done,
+            refused=self.refused,
+            failed=self.failed,
+            crashes=load.crashes,
+            heard=self.heard,
+            worked=load.worked,
         )

@@ -1,4 +1,4 @@
-"""Words from samples: faster-whisper with the settings that chat voice notes need. Runs inside a worker process."""
+"""Transcribe samples with faster-whisper, with the settings that chat voice notes need. Runs inside a worker process."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from voice.audio import SAMPLE_RATE
 from voice.languages import choose
-from voice.transcriber import Heard, Hearing
+from voice.transcriber import RawSegment, RawTranscript
 
 if TYPE_CHECKING:
     from voice.audio import Samples
@@ -18,15 +18,21 @@ _VAD = {"threshold": 0.5, "min_silence_duration_ms": 500, "speech_pad_ms": 400}
 _WINDOW_FRAMES = 3_000  # Whisper's window: 30 s
 _WINDOW_TOKENS = 200  # bounds a window that loops; 30 s of fast speech is about 150
 
-# A very short note ("ya", "oke") can be too little for the voice detector. It is heard again without it when it is loud
-# enough to be speech, and judged more strictly.
+# A very short note ("ya", "oke") can be too little for the voice detector. It is transcribed again without it when it is loud
+# enough to be speech, and then judged more strictly.
 _MISSED_SPEECH = 0.3  # seconds of speech found, at most
 _MISSED_NOTE = (0.5, 4.0)  # seconds of sound, from and to
 _AUDIBLE = 0.01  # root mean square of full scale: -40 dB
 
 
 class Whisper:
-    """A loaded model. Not for use from more than one thread."""
+    """A loaded model. Not for use from more than one thread.
+
+    Args:
+        folder: the CTranslate2 model.
+        threads: threads of one transcription.
+        beam: beam size of the search.
+    """
 
     def __init__(self, folder: Path, threads: int, beam: int) -> None:
         from faster_whisper import WhisperModel
@@ -37,27 +43,30 @@ class Whisper:
         )
         self._beam = beam
 
-    def hear(self, samples: "Samples", languages: Sequence[str], is_dropped: Callable[[], bool]) -> Hearing:
-        """Transcribe mono samples at 16 kHz in one of `languages`; with none given, in any that the model knows.
+    def transcribe(self, samples: "Samples", languages: Sequence[str], is_dropped: Callable[[], bool]) -> RawTranscript:
+        """Transcribe mono samples at 16 kHz.
 
-        `is_dropped` is asked between windows of 30 s; once it says so, the rest is not heard.
+        Args:
+            samples: as `voice.audio.decode` returns them.
+            languages: the codes to choose among; empty allows any that the model knows.
+            is_dropped: asked between windows of 30 s; once it is true, the rest is left out.
         """
         import numpy as np
 
-        hearing, speech = self._hear(samples, languages, is_dropped, vad=_VAD)
+        transcript, speech = self._transcribe(samples, languages, is_dropped, vad=_VAD)
         seconds = len(samples) / SAMPLE_RATE
         shortest, longest = _MISSED_NOTE
         if speech < _MISSED_SPEECH and shortest < seconds < longest and np.sqrt(np.mean(samples**2)) > _AUDIBLE:
-            hearing, _ = self._hear(samples, languages, is_dropped, vad=None)
-        return hearing
+            transcript, _ = self._transcribe(samples, languages, is_dropped, vad=None)
+        return transcript
 
-    def _hear(
+    def _transcribe(
         self,
         samples: "Samples",
         languages: Sequence[str],
         is_dropped: Callable[[], bool],
         vad: dict[str, Any] | None,
-    ) -> tuple[Hearing, float]:
+    ) -> tuple[RawTranscript, float]:
         self._model.choices = languages
         segments, info = self._model.transcribe(
             samples,
@@ -68,19 +77,21 @@ class Whisper:
             condition_on_previous_text=False,  # one bad window would be fed into the next
             max_new_tokens=_WINDOW_TOKENS,
         )
-        parts = []
-        for part in segments:  # lazily: each step of the loop may be a window of work
+        found = []
+        for each in segments:  # lazily: each step of the loop may be a window of work
             if is_dropped():
                 break
-            parts.append(
-                Heard(part.start, part.end, part.text, part.no_speech_prob, part.avg_logprob, part.compression_ratio)
+            found.append(
+                RawSegment(
+                    each.start, each.end, each.text, each.no_speech_prob, each.avg_logprob, each.compression_ratio
+                )
             )
-        hearing = Hearing(info.language, tuple(parts), timedelta(seconds=info.duration), voiced=vad is not None)
-        return hearing, info.duration_after_vad
+        duration = timedelta(seconds=info.duration)
+        return RawTranscript(info.language, tuple(found), duration, voiced=vad is not None), info.duration_after_vad
 
 
 def speech_seconds(samples: "Samples") -> float:
-    """Seconds in which the voice detector hears somebody."""
+    """Measure the seconds in which the voice detector finds speech."""
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
     found = get_speech_timestamps(samples, VadOptions(**_VAD))

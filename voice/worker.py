@@ -1,6 +1,7 @@
-"""How a worker process and its parent talk: a JSON header and raw bytes, each with its length before it.
+"""The worker process: its frame protocol with the parent, its confinement, and its loop over notes.
 
-Not pickle: the worker decodes what strangers send, and a parent that unpickled its answers would share its fate.
+A frame is a JSON header and raw bytes, each with its length before it. Not pickle: the worker decodes untrusted files, and
+unpickling the answers of a compromised worker would compromise the parent.
 """
 
 import asyncio
@@ -30,21 +31,22 @@ _LARGEST_HEADER = 8 * 2**20  # bytes; an hour of speech is about 100 KB of JSON
 
 
 def pack(header: Mapping[str, Any], body: bytes = b"") -> bytes:
+    """Encode a frame: two big-endian 32-bit lengths, the header as JSON, the body."""
     encoded = json.dumps(header, separators=(",", ":")).encode()
     return _LENGTHS.pack(len(encoded), len(body)) + encoded + body
 
 
 def read(stream: BinaryIO) -> tuple[dict[str, Any], bytes]:
-    """The next frame of a blocking stream. Raises `EOFError` when it has ended."""
+    """Read the next frame, header and body, of a blocking stream. Raises `EOFError` when it has ended."""
     header, body = _LENGTHS.unpack(_exactly(stream, _LENGTHS.size))
     return json.loads(_exactly(stream, header)), _exactly(stream, body)
 
 
 async def receive(stream: asyncio.StreamReader) -> dict[str, Any]:
-    """The next frame's header of an asyncio stream; it must have no body.
+    """Read the header of the next frame of an asyncio stream; the frame must have no body.
 
     Raises:
-        EOFError: the stream has ended, or what it says is no frame.
+        EOFError: the stream has ended, or its bytes are no frame.
     """
     try:
         length, body = _LENGTHS.unpack(await stream.readexactly(_LENGTHS.size))
@@ -65,7 +67,7 @@ def _exactly(stream: BinaryIO, count: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a worker is started with. `folder` `None`: no model, the worker only measures notes."""
+    """What a worker is started with. Without a `folder` it loads no model and only measures notes."""
 
     folder: str | None
     threads: int
@@ -74,22 +76,25 @@ class Options:
     memory: int | None  # bytes of address space
 
     def dumps(self) -> str:
+        """As one command-line argument."""
         return json.dumps(asdict(self))
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
+    """A note to process; `number` names it for the parent."""
+
     number: int
     languages: tuple[str, ...]
     audio: bytes
 
 
 def main() -> None:
-    """The worker's life: `sys.argv[-1]` is its `Options` as JSON."""
+    """Run the worker until its input ends; `sys.argv[-1]` is its `Options` as JSON."""
     options = Options(**json.loads(sys.argv[-1]))
     confine(options.memory)
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints must not fall between the frames
+    os.dup2(2, 1)  # what a library prints must not end up between the frames
     jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
     dropped: set[int] = set()
     threading.Thread(target=_listen, args=(jobs, dropped), daemon=True).start()
@@ -110,8 +115,12 @@ def main() -> None:
 
 
 def confine(memory: int | None) -> None:
-    """Give up what a worker does not need: priority, core dumps (they would hold a customer's voice) and endless memory."""
-    os.nice(10)  # text messages go first
+    """Lower the priority, forbid core dumps (they would hold a customer's voice) and limit memory.
+
+    Args:
+        memory: bytes of address space, applied on Linux; `None` for no limit.
+    """
+    os.nice(10)  # text messages come first
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if memory is not None and sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
@@ -122,7 +131,7 @@ def _listen(jobs: "queue.SimpleQueue[Job]", dropped: set[int]) -> None:
         try:
             header, body = read(sys.stdin.buffer)
         except EOFError:
-            os._exit(0)  # the parent is gone or wants no more; the native code of a running job cannot be asked to stop
+            os._exit(0)  # the parent is gone or closing; native code of a running job cannot be interrupted otherwise
         if "drop" in header:
             dropped.add(header["drop"])
         else:
@@ -149,9 +158,9 @@ def _handle(job: Job, whisper: "Whisper | None", options: Options, is_dropped: C
         samples = decode(job.audio, timedelta(seconds=options.longest))
         if whisper is None:
             return {"seconds": len(samples) / SAMPLE_RATE, "speech": speech_seconds(samples)}
-        hearing = whisper.hear(samples, job.languages, is_dropped)
+        transcript = whisper.transcribe(samples, job.languages, is_dropped)
     except VoiceError as error:
         return {"error": {"reason": error.reason, "message": str(error)}}
     if is_dropped():
         return {"dropped": True}
-    return {"hearing": hearing.as_json()}
+    return {"transcript": transcript.as_json()}

@@ -53,7 +53,7 @@ async def idle_worker(pool: Workers) -> int:
 
 
 def text(answer: dict[str, Any]) -> str:
-    return "".join(part["text"] for part in answer["hearing"]["parts"]).strip()
+    return "".join(part["text"] for part in answer["transcript"]["segments"]).strip()
 
 
 async def until_gone(pid: int) -> None:
@@ -63,7 +63,7 @@ async def until_gone(pid: int) -> None:
 
 
 async def until_running(pool: Workers) -> None:
-    while not pool.running:
+    while not pool.load.running:
         await asyncio.sleep(0.01)
 
 
@@ -80,7 +80,7 @@ async def test_a_worker_killed_over_a_note_is_replaced_and_the_note_is_heard(poo
     os.kill(pid, signal.SIGKILL)
 
     assert text(await note) == SPOKEN[0].text
-    assert pool.crashes == 1
+    assert pool.load.crashes == 1
     assert pool.pids() != [pid]
 
 
@@ -96,7 +96,7 @@ async def test_a_worker_without_enough_memory_crashes_twice_and_says_what_to_do(
     async with workers(memory="256MiB") as pool:
         with pytest.raises(WorkerCrashed, match=r"voice\.memory"):
             await pool.run(["id"], SPOKEN[0].audio)
-        assert pool.crashes == 2
+        assert pool.load.crashes == 2
 
 
 async def test_a_worker_past_its_deadline_is_killed_and_the_next_note_is_heard() -> None:
@@ -125,14 +125,14 @@ async def test_no_more_workers_run_than_allowed_and_the_rest_waits_its_turn(pool
     notes = [asyncio.create_task(pool.run(["id", "en"], note.audio)) for note in SPOKEN[:3]]
     await until_running(pool)
 
-    assert (pool.running, pool.waiting) == (1, 2)
+    assert (pool.load.running, pool.load.waiting) == (1, 2)
     assert [text(await note) for note in notes] == [note.text for note in SPOKEN[:3]]
-    assert (pool.running, pool.waiting, len(pool.pids())) == (0, 0, 1)
+    assert (pool.load.running, pool.load.waiting, len(pool.pids())) == (0, 0, 1)
 
 
 async def test_a_cancelled_note_frees_its_worker_between_two_windows(pool: Workers) -> None:
     long = encode(np.concatenate([samples(note.audio) for note in SPOKEN] * 3), "wav", "pcm_s16le")
-    pid, crashes = await idle_worker(pool), pool.crashes
+    pid, crashes = await idle_worker(pool), pool.load.crashes
     note = asyncio.create_task(pool.run(["id", "en"], long))
     await until_running(pool)
     await asyncio.sleep(0.1)
@@ -142,7 +142,7 @@ async def test_a_cancelled_note_frees_its_worker_between_two_windows(pool: Worke
 
     assert text(await pool.run(["id"], SPOKEN[0].audio)) == SPOKEN[0].text
     assert pool.pids() == [pid]
-    assert pool.crashes == crashes
+    assert pool.load.crashes == crashes
 
 
 async def test_a_note_cancelled_in_the_queue_is_never_worked_on(pool: Workers) -> None:
@@ -154,7 +154,7 @@ async def test_a_note_cancelled_in_the_queue_is_never_worked_on(pool: Workers) -
 
     assert text(await first) == SPOKEN[0].text
     await pool.warm()  # its turn in the queue has come and gone
-    assert (pool.waiting, pool.running) == (0, 0)
+    assert (pool.load.waiting, pool.load.running) == (0, 0)
 
 
 async def test_a_worker_is_replaced_after_so_many_notes() -> None:

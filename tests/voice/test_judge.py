@@ -7,13 +7,13 @@ import pytest
 
 from voice.errors import LowConfidence, Silent
 from voice.judge import judge
-from voice.transcriber import Heard, Hearing
+from voice.transcriber import RawSegment, RawTranscript
 
-SURE = Heard(0.4, 2.0, " halo selamat pagi", no_speech=0.1, log_probability=-0.1, compression_ratio=0.8)
+SURE = RawSegment(0.4, 2.0, " halo selamat pagi", no_speech=0.1, log_probability=-0.1, compression_ratio=0.8)
 
 
-def hearing(*parts: Heard, voiced: bool = True) -> Hearing:
-    return Hearing("id", parts, timedelta(seconds=4), voiced)
+def hearing(*parts: RawSegment, voiced: bool = True) -> RawTranscript:
+    return RawTranscript("id", parts, timedelta(seconds=4), voiced)
 
 
 def test_words_that_are_certain_become_a_transcript_with_its_times() -> None:
