@@ -1,4 +1,4 @@
-"""The words of agent.yaml that every wing's settings share; this package imports nothing of the house."""
+"""The ground floor: settings models, units, the clock, back-off and telephone numbers; it imports nothing of the house."""
 
 from settings.base import Planned, Settings
 from settings.units import Duration, Rate, format_duration, parse_duration, parse_rate

@@ -14,6 +14,7 @@ from agent.ledger.broadcasts import Addressed
 from agent.ledger.contacts import ContactState
 from messaging.platform import Platform
 from messaging.types import Address, Contact, ContactFilter, ContactKey
+from settings.phone import to_assigned_e164
 
 _DELIMITERS = ",;\t|"
 _LARGEST = 50 * 1024 * 1024
@@ -145,37 +146,9 @@ def _address(values: Mapping[str, str], country: str) -> str:
 
 def phone_number(text: str, country: str) -> str:
     """`0812-3456-7801` as E.164, in the country it is written in. Raises `ValueError` with the reason."""
-    import phonenumbers
-
     if _ROUNDED.fullmatch(text):
         raise ValueError(f"{text!r} was rounded by a spreadsheet; make the column text there and write it again")
-    try:
-        number = phonenumbers.parse(text.removeprefix("'"), country)
-    except phonenumbers.NumberParseException:
-        raise ValueError(f"{text!r} is no phone number") from None
-    if not phonenumbers.is_valid_number(number):
-        reason = {
-            phonenumbers.ValidationResult.TOO_SHORT: "it is too short",
-            phonenumbers.ValidationResult.TOO_LONG: "it is too long",
-        }.get(phonenumbers.is_possible_number_with_reason(number), "nobody can have it")
-        raise ValueError(f"{text!r} is no phone number of {_where(number.country_code, country)}: {reason}")
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-def _where(code: int | None, country: str) -> str:
-    import phonenumbers
-
-    return phonenumbers.region_code_for_country_code(code) if code else country
-
-
-def country_of(phone: str | None) -> str | None:
-    """`+62…` → `ID`."""
-    import phonenumbers
-
-    try:
-        return None if phone is None else phonenumbers.region_code_for_number(phonenumbers.parse(phone))
-    except phonenumbers.NumberParseException:
-        return None
+    return to_assigned_e164(text.removeprefix("'"), country)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-import random
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,6 +24,7 @@ from agent.ledger.errors import LedgerUnavailable
 from messaging.errors import Forbidden, NotFound, PlatformError, Unauthorized
 from messaging.platform import Platform
 from messaging.types import Address, Contact, ContactKey
+from settings.backoff import Backoff
 
 log = structlog.get_logger()
 
@@ -89,8 +89,7 @@ def mend(connection: Connection, now: datetime, *, zone: ZoneInfo, tolerance: ti
 
 
 _MOST_ATTEMPTS = 100
-_FIRST_WAIT = timedelta(seconds=5)
-_LONGEST_WAIT = timedelta(minutes=5)
+_BACKOFF = Backoff(timedelta(seconds=5), timedelta(minutes=5), least=0.5)
 _LANGUAGE = re.compile(r"[a-z]{2}")
 
 
@@ -200,11 +199,10 @@ class Feeder:
             log.error("broadcast_recipient_failed", broadcast=recipient.broadcast, line=recipient.line, reason=reason)
             await self._database.write(lambda connection: broadcasts.end(connection, recipient, "failed", reason))
             return
-        wait = error.retry_after or min(_FIRST_WAIT * 2 ** min(attempts - 1, 10), _LONGEST_WAIT)
         log.warning(
             "broadcast_recipient_postponed", broadcast=recipient.broadcast, line=recipient.line, reason=str(error)
         )
-        until = self._clock() + wait * random.uniform(1.0, 1.2)
+        until = self._clock() + _BACKOFF.wait(attempts, error.retry_after)
         await self._database.write(lambda connection: broadcasts.put_off(connection, recipient, until, str(error)))
 
     def _decide(

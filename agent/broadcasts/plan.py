@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from agent.broadcasts.audience import Audience, BadRow, Book, Person, country_of, from_csv, from_filter
+from agent.broadcasts.audience import Audience, BadRow, Book, Person, from_csv, from_filter
 from agent.broadcasts.compose import Message, Occasion, compose, language_of
 from agent.broadcasts.settings import BroadcastFile, PriceSettings
 from agent.config import AgentConfig
@@ -18,6 +18,7 @@ from agent.ledger.broadcasts import Broadcast
 from agent.ledger.database import Database
 from messaging.platform import Platform
 from messaging.types import Channel, ChannelTemplate, ContactKey, Template
+from settings.phone import country_of
 
 
 @dataclass(slots=True)
@@ -98,7 +99,7 @@ def _language(message: Message, person: Person, occasion: Occasion) -> str:
 def _price(message: Message, phone: str | None, price: PriceSettings) -> int:
     if not isinstance(message.content, Template):
         return price.text
-    country = country_of(phone) if price.countries else None
+    country = country_of(phone) if price.countries and phone else None
     return price.countries.get(country, price.template) if country else price.template
 
 

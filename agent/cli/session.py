@@ -29,6 +29,7 @@ from agent.ledger.steps import Step
 from agent.web.server import create_app, listening
 from messaging.types import Attachment, AttachmentKind, Contact, ContactKey, File, InboundMessage, Outbound
 from settings.clock import now
+from settings.phone import InvalidPhone, to_e164
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -177,15 +178,10 @@ def phone_number(text: str) -> str:
 
     Raises `InputError` when it is no phone number.
     """
-    import phonenumbers
-
     try:
-        number = phonenumbers.parse(text, "ID")
-    except phonenumbers.NumberParseException as error:
-        raise InputError(f"{text!r} is no phone number; write it with its country, e.g. {FIRST_CUSTOMER}") from error
-    if not phonenumbers.is_possible_number(number):
-        raise InputError(f"{text!r} is no phone number; write it with its country, e.g. {FIRST_CUSTOMER}")
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        return to_e164(text, "ID")
+    except InvalidPhone as error:
+        raise InputError(f"{error}; write it with its country, e.g. {FIRST_CUSTOMER}") from error
 
 
 @asynccontextmanager

@@ -21,6 +21,7 @@ from agent.ledger.outbound import Delivery
 from messaging.errors import NotFound, PlatformError
 from messaging.platform import Platform
 from messaging.types import ContactKey, CustomPayload, Email, File, Outbound, QuickReplies, Template, Text
+from settings.backoff import Uniform
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -66,13 +67,13 @@ class Outbox:
         *,
         owner: str,
         clock: Callable[[], datetime],
-        spread: Callable[[float, float], float] = random.uniform,
+        uniform: Uniform = random.uniform,
     ) -> None:
         self._database = database
         self._platform = platform
         self._owner = owner
         self._clock = clock
-        self._spread = spread
+        self._uniform = uniform
 
     def begin(self, connection: Connection, contact: ContactKey) -> Due | datetime | None:
         """The next delivery of this contact that is due, marked as being sent; else when one is; `None` when there is none."""
@@ -129,7 +130,7 @@ class Outbox:
             attempts=delivery.attempts + 1,
             age=now - delivery.created_at,
             lane=delivery.lane,
-            spread=self._spread,
+            uniform=self._uniform,
         )
         if isinstance(verdict, retry.GiveUp):
             log.error("delivery_failed", delivery=delivery.id, contact=str(delivery.contact), reason=verdict.reason)

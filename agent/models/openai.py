@@ -1,7 +1,7 @@
 """What an exception of a chat model means: try again, or try another model."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
@@ -10,6 +10,7 @@ from langchain_core.outputs import ChatResult
 from langchain_openai import ChatOpenAI
 
 from agent import slots
+from settings.backoff import requested_wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Failure:
     retry_after: timedelta | None = None
 
 
-def classify(error: Exception) -> Failure:
+def classify(error: Exception, now: datetime) -> Failure:
     """Read an exception of the OpenAI client. Anything that is not known to be passing is not retried."""
     import openai
 
@@ -34,22 +35,8 @@ def classify(error: Exception) -> Failure:
         passing = status in (408, 409, 425, 429) or status >= 500
         if status == 429 and getattr(error, "code", None) == "insufficient_quota":
             passing = False
-        return Failure(f"the model's server answered {status}", passing, _retry_after(error))
+        return Failure(f"the model's server answered {status}", passing, requested_wait(error.response.headers, now))
     return Failure(f"{type(error).__name__}: {error}", retryable=False)
-
-
-def _retry_after(error: Exception) -> timedelta | None:
-    response = getattr(error, "response", None)
-    if response is None:
-        return None
-    milliseconds = response.headers.get("retry-after-ms")
-    seconds = response.headers.get("retry-after")
-    try:
-        if milliseconds:
-            return timedelta(milliseconds=float(milliseconds))
-        return timedelta(seconds=float(seconds)) if seconds else None
-    except ValueError:  # an HTTP date: rare enough to fall back on our own waiting time
-        return None
 
 
 class CompatibleChat(ChatOpenAI):

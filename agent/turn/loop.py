@@ -3,10 +3,9 @@
 import asyncio
 import contextvars
 import json
-import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import langsmith
@@ -35,6 +34,7 @@ from agent.models.toolcard import describe
 from agent.models.values import configured
 from agent.turn import steps
 from agent.turn.context import LimitReached, ModelsFailed, Superseded, TurnRun
+from settings.backoff import Backoff
 
 log = structlog.get_logger()
 
@@ -53,6 +53,7 @@ def prepare_in_place() -> None:
 
 
 _NEWER = "a newer message arrived"
+_BACKOFF = Backoff(timedelta(seconds=0.5), timedelta(seconds=20), least=0.5)
 _IDENTICAL_CALLS = 3
 """How often the very same call may be asked for in one turn before the loop is broken off."""
 
@@ -191,9 +192,9 @@ class _TurnMiddleware(AgentMiddleware[AgentState[Any], TurnRun, Any]):
                     if not isinstance(message, AIMessage):
                         raise TypeError(f"{chat.name} answered with a {type(message).__name__}")
                 except Exception as error:  # noqa: BLE001 - whatever a model's client raises, the customer gets an answer
-                    failure = classify(error)
+                    failure = classify(error, self._clock())
                     reasons.append(f"{chat.name}: {failure.reason}")
-                    wait = _wait(attempt, failure.retry_after)
+                    wait = _BACKOFF.wait(attempt, failure.retry_after).total_seconds()
                     remaining = (patience if failure.retry_after is None else run.deadline) - now()
                     log.warning(
                         "model_failed", turn=run.log.turn, model=chat.name, reason=failure.reason, attempt=attempt
@@ -324,14 +325,6 @@ def told(outcome: Outcome) -> str:
 
 def _idempotency_key(turn: str, key: str) -> str:
     return f"balas-{turn}-{key.replace('/', '-')}"
-
-
-def _wait(attempt: int, retry_after: Any) -> float:
-    """Seconds until the next attempt: as the server asks, else doubling from half a second with full jitter, to 20 s."""
-    if retry_after is not None:
-        return float(retry_after.total_seconds()) + random.uniform(0, 0.25)
-    ceiling = min(0.5 * 2 ** (attempt - 1), 20.0)
-    return random.uniform(ceiling / 2, ceiling)
 
 
 def _fingerprint(request: ModelRequest[TurnRun]) -> dict[str, Any]:

@@ -132,7 +132,9 @@ class Summariser:
                 async with asyncio.timeout(self._settings.timeout.total_seconds()):
                     return chat, await chat.model.ainvoke(messages)
             except Exception as error:  # noqa: BLE001 - whatever a model's client raises, the conversation goes on without
-                reason = "no answer in time" if isinstance(error, TimeoutError) else classify(error).reason
+                reason = (
+                    "no answer in time" if isinstance(error, TimeoutError) else classify(error, self._clock()).reason
+                )
                 log.warning("summary_failed", contact=str(portion.key), model=chat.name, reason=reason)
         return None
 

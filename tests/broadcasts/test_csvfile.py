@@ -58,7 +58,7 @@ def test_lines_that_name_nobody_new_are_told_with_their_number(tmp_path: Path) -
         (5, "'bukan surel' is not an e-mail address"),
         (7, "+6281234567801 is on line 3 already"),
         (8, "'8.1E+11' was rounded by a spreadsheet; make the column text there and write it again"),
-        (9, "'+6299912345678901' is no phone number of ID: nobody can have it"),
+        (9, "'+6299912345678901' is no phone number of ID: it is in no assigned range"),
     ]
 
 

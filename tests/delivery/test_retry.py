@@ -18,7 +18,7 @@ SECOND = timedelta(seconds=1)
 
 
 def _decide(error: PlatformError, *, attempts: int = 1, hours: float = 0, lane: str = "message") -> Again | GiveUp:
-    return decide(error, attempts=attempts, age=timedelta(hours=hours), lane=lane, spread=lambda _low, high: high)
+    return decide(error, attempts=attempts, age=timedelta(hours=hours), lane=lane, uniform=lambda _low, high: high)
 
 
 @pytest.mark.parametrize("error", [Invalid("no"), NotFound("no")])

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from agent.models.openai import CompatibleChat, classify
 from agent.web.server import listening
+from settings.clock import now
 
 CONVERSATION: list[BaseMessage] = [
     SystemMessage("Kamu Melati."),
@@ -91,7 +92,7 @@ async def test_a_failure_means_the_same_as_langchains(answer: Response) -> None:
             await _chat(ChatOpenAI, address).ainvoke(CONVERSATION)
         with pytest.raises(Exception) as ours:  # noqa: PT011
             await _chat(CompatibleChat, address).ainvoke(CONVERSATION)
-    expected, found = classify(theirs.value), classify(ours.value)
+    expected, found = classify(theirs.value, now()), classify(ours.value, now())
     assert (found.retryable, found.retry_after) == (expected.retryable, expected.retry_after)
 
 

@@ -1,0 +1,73 @@
+"""Telephone numbers: as people write them, and as E.164 (`+6281234567801`), the one form in which they are kept."""
+
+from functools import lru_cache
+
+from phonenumbers import (
+    NumberParseException,
+    PhoneNumber,
+    PhoneNumberFormat,
+    ValidationResult,
+    format_number,
+    is_possible_number,
+    is_possible_number_with_reason,
+    is_valid_number,
+    parse,
+    region_code_for_country_code,
+    region_code_for_number,
+)
+
+_REASONS = {ValidationResult.TOO_SHORT: "it is too short", ValidationResult.TOO_LONG: "it is too long"}
+
+
+class InvalidPhone(ValueError):
+    """A text is no telephone number; the message quotes it and says why."""
+
+
+def to_e164(text: str, region: str) -> str:
+    """A number of the right length as E.164: `0812-3456-7801` in `ID` → `+6281234567801`.
+
+    Args:
+        text: the number, with or without its country; spaces, dashes, dots and brackets may stand in it.
+        region: ISO 3166 code of the country of numbers that are written without one.
+
+    Raises:
+        InvalidPhone: it is no number, or too short or too long for its country.
+    """
+    number = _parsed(text, region)
+    if not is_possible_number(number):
+        raise InvalidPhone(_explained(text, number, region))
+    return format_number(number, PhoneNumberFormat.E164)
+
+
+def to_assigned_e164(text: str, region: str) -> str:
+    """As `to_e164`, and the number lies in a range that its country has assigned: what a list of recipients must pass.
+
+    Raises:
+        InvalidPhone: it is no number, or none that a subscriber of its country can have.
+    """
+    number = _parsed(text, region)
+    if not is_valid_number(number):
+        raise InvalidPhone(_explained(text, number, region))
+    return format_number(number, PhoneNumberFormat.E164)
+
+
+@lru_cache(maxsize=10_000)
+def country_of(phone: str) -> str | None:
+    """ISO 3166 code of the country of a number in E.164: `+62…` → `ID`; None for what is no number."""
+    try:
+        return region_code_for_number(parse(phone))
+    except NumberParseException:
+        return None
+
+
+def _parsed(text: str, region: str) -> PhoneNumber:
+    try:
+        return parse(text, region)
+    except NumberParseException:
+        raise InvalidPhone(f"{text!r} is no phone number") from None
+
+
+def _explained(text: str, number: PhoneNumber, region: str) -> str:
+    country = region_code_for_country_code(number.country_code) if number.country_code else region
+    reason = _REASONS.get(is_possible_number_with_reason(number), "it is in no assigned range")
+    return f"{text!r} is no phone number of {country}: {reason}"
