@@ -24,15 +24,15 @@ from agent.delivery.followups import FollowUps
 from agent.delivery.outbox import Outbox
 from agent.engine.embedded import EmbeddedEngine
 from agent.engine.engine import NEAR, Engine
-from agent.housekeeping import Timekeeper
+from agent.housekeeping import ClockWatch
 from agent.ledger import broadcasts, contacts, inbound, media, turns
 from agent.ledger.database import Database, SqliteDatabase
 from agent.ledger.errors import LedgerUnavailable
 from agent.ledger.inbound import Accepted, Rules, Waiting
 from agent.ledger.sqlite import LockFile
-from agent.slots import REMOTE, SEATS, Seats
+from agent.slots import LOCAL, REMOTE, Slots
 from agent.turn import gate
-from agent.worker import Attendant
+from agent.worker import ContactWorker
 from messaging.types import Event
 from settings.clock import Clock, now
 
@@ -68,11 +68,11 @@ class Agent:
     actions: "Mapping[str, Action]"
     transcriber: "Transcriber | None"
     gateway: "Gateway | None"
-    attendant: Attendant
+    worker: ContactWorker
     base_url: str
     owner: str
     clock: Clock
-    seats: Seats
+    slots: Slots
     _summariser: "Summariser" = field(repr=False)
     ready: bool = False
     _due: Callable[[Sequence[Waiting]], datetime] = field(repr=False, default=lambda _waiting: now())
@@ -96,12 +96,12 @@ class Agent:
         if isinstance(self.engine, EmbeddedEngine):  # it is alone, so every lease is that of a process that is gone
             await self.database.write(lambda connection: turns.release(connection, self.owner, self.clock()))
             await self.database.write(broadcasts.release)
-        timekeeper = Timekeeper(self.database, self.clock, lease=turns.LEASE, zone=self.config.zone)
-        await timekeeper.look()
+        clock_watch = ClockWatch(self.database, self.clock, lease=turns.LEASE, zone=self.config.zone)
+        await clock_watch.check()
         await self._sweep()
-        self._tasks = [asyncio.create_task(self._keep_house(timekeeper), name="housekeeping")]
+        self._tasks = [asyncio.create_task(self._keep_house(clock_watch), name="housekeeping")]
         if working:
-            self._tasks.append(asyncio.create_task(self.engine.run(self.attendant.see_to), name="engine"))
+            self._tasks.append(asyncio.create_task(self.engine.run(self.worker.process), name="engine"))
             self._tasks.append(asyncio.create_task(self._feeder().run(), name="broadcasts"))
             if self.config.payments.qris is not None:
                 from agent.payments import watch
@@ -149,13 +149,13 @@ class Agent:
         while not self.engine.idle(within=within):
             await asyncio.sleep(0.02)
 
-    async def _keep_house(self, timekeeper: Timekeeper) -> None:
+    async def _keep_house(self, clock_watch: ClockWatch) -> None:
         """Every ten seconds: look at the clock, see to contacts who come due. Every hour: drop expired files."""
         for seconds in count(0, int(SWEEP.total_seconds())):
             try:
                 if seconds % 3600 == 0:
                     await self.database.write(lambda connection: media.sweep(connection, self.clock()))
-                await timekeeper.look()
+                await clock_watch.check()
                 await self._sweep()
             except LedgerUnavailable as error:
                 log.error("ledger_unavailable", reason=str(error))
@@ -278,9 +278,9 @@ async def open_agent(
         followups = FollowUps(
             database, config.followups, hours=config.conversation.hours, zone=config.zone, clock=clock
         )
-        seats = Seats(SEATS if isinstance(database, SqliteDatabase) else REMOTE)
-        attendant = Attendant(
-            database, runner, outbox, followups, answered=summariser.consider, clock=clock, seats=seats
+        slots = Slots(LOCAL if isinstance(database, SqliteDatabase) else REMOTE)
+        worker = ContactWorker(
+            database, runner, outbox, followups, answered=summariser.consider, clock=clock, slots=slots
         )
         agent = Agent(
             config=config,
@@ -291,8 +291,8 @@ async def open_agent(
             actions=actions,
             transcriber=transcriber,
             gateway=gateway,
-            attendant=attendant,
-            seats=seats,
+            worker=worker,
+            slots=slots,
             base_url=base_url or config.server.public_url or f"http://{config.server.host}:{config.server.port}",
             owner=owner,
             clock=clock,

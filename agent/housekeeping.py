@@ -1,4 +1,4 @@
-"""Whether the clock was set back, and what must be done about it."""
+"""Housekeeping of a running agent: noticing that the system clock was set back, and repairing the ledger's times after it."""
 
 import time
 from collections.abc import Callable
@@ -15,14 +15,14 @@ from messaging.types import ContactKey
 log = structlog.get_logger()
 
 NOTICED = timedelta(seconds=2)
-"""A clock that is this much behind where it should be was set back; a smaller difference is waited for."""
+"""A clock that is this far behind its expected time was set back; a smaller difference is waited for."""
 
 LONGEST = timedelta(minutes=15)
-"""Longer than anything is put off (a delivery: five minutes): what lies further ahead was written with another clock."""
+"""Longer than any retry is delayed (a delivery: five minutes): a time further ahead was written with a wrong clock."""
 
 
-class Timekeeper:
-    """Compares the clock with one that is never set. Both are looked at every few seconds. `zone` is the business's."""
+class ClockWatch:
+    """Compares the system clock with the monotonic one, every few seconds."""
 
     def __init__(
         self,
@@ -33,6 +33,15 @@ class Timekeeper:
         zone: ZoneInfo,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Watch a clock.
+
+        Args:
+            database: the ledger whose times are repaired.
+            clock: the system clock, aware UTC.
+            lease: how long a turn's lease is.
+            zone: time zone of the business, in which broadcasts have their hours.
+            monotonic: seconds of a clock that is never set.
+        """
         self._database = database
         self._clock = clock
         self._lease = lease
@@ -40,22 +49,23 @@ class Timekeeper:
         self._monotonic = monotonic
         self._last: tuple[datetime, float] | None = None
 
-    async def look(self) -> None:
-        """Mend the ledger's times if the clock was set back since the last look, or, at the first, before.
+    async def check(self) -> None:
+        """Repair the ledger's times if the clock was set back since the last check or, at the first one, before it.
 
-        Raises `LedgerUnavailable`; then the next look does it.
+        Raises:
+            LedgerUnavailable: the ledger cannot be written; the next check tries again.
         """
         now, ticks = self._clock(), self._monotonic()
         if self._last is None:
-            await self._mend(now, LONGEST)
+            await self._repair(now, LONGEST)
         else:
             expected = self._last[0] + timedelta(seconds=ticks - self._last[1])
             if expected - now > NOTICED:
                 log.warning("clock_set_back", seconds=round((expected - now).total_seconds(), 1))
-                await self._mend(now, timedelta(seconds=1))
+                await self._repair(now, timedelta(seconds=1))
         self._last = now, ticks
 
-    async def _mend(self, now: datetime, tolerance: timedelta) -> None:
+    async def _repair(self, now: datetime, tolerance: timedelta) -> None:
         from agent.broadcasts import feeder
 
         def work(connection: Connection) -> tuple[set[ContactKey], list[str]]:

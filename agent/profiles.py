@@ -43,7 +43,7 @@ class Profiles:
         if state.profile_at is not None and now - state.profile_at < KEPT:
             return state
         try:
-            async with slots.left(), asyncio.timeout(_PATIENCE):
+            async with slots.released(), asyncio.timeout(_PATIENCE):
                 whole = await self._platform.contact(state.key)
         except (PlatformError, TimeoutError) as error:
             log.warning("profile_not_read", contact=str(state.key), reason=str(error) or "no answer in time")

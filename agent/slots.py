@@ -1,8 +1,13 @@
-"""Seats: how many contacts use the processor at once, while any number of them wait for a model, a shop or the platform.
+"""CPU slots: how many contacts use the processor at once, while any number of them wait for I/O.
 
-A turn is some thirty milliseconds of work around seconds of waiting, all in one event loop. With a thousand turns at work at
-once, a webhook would wait for a round of them all at each of its own steps. So a contact is seen to on a seat, and its seat
-is another's for as long as it waits for the outside.
+A turn is some thirty milliseconds of work around seconds of waiting (for a model, an action, the platform), all in one event
+loop. With a thousand turns working at once, a webhook would wait for a round of them all at each of its own steps. So a
+contact is processed while holding a slot, and the slot is released while awaiting I/O.
+
+    async with slots.held():          # ContactWorker.process
+        ...
+        async with released():        # anywhere below it
+            answer = await client.post(...)
 """
 
 import asyncio
@@ -11,41 +16,49 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 
-SEATS = 2
-"""One works while another waits for the ledger's disk. With eight, a webhook waited twice as long, and nothing went faster."""
+LOCAL = 2
+"""With the ledger on this machine: one works while another waits for the disk. Eight made webhooks wait twice as long for no gain."""
 
 REMOTE = 8
-"""Where the ledger is on another machine: more wait for it at the same time."""
+"""With the ledger on another machine: more wait for it at the same time."""
 
 
-class Seats:
-    """The seats of one process. Who has begun goes before who has not; while webhooks come in, only one seat is given."""
+class Slots:
+    """The CPU slots of one process.
+
+    Contacts whose processing has begun are served before new ones; while a webhook is being recorded, only one slot is given.
+    """
 
     def __init__(self, count: int) -> None:
+        """Offer slots.
+
+        Args:
+            count: how many may be held at the same time.
+        """
         self._count = count
-        self._taken = 0
+        self._held = 0
         self._webhooks = 0
-        self._begun: deque[asyncio.Future[None]] = deque()
+        self._resuming: deque[asyncio.Future[None]] = deque()
         self._new: deque[asyncio.Future[None]] = deque()
 
     @asynccontextmanager
-    async def taken(self) -> AsyncIterator[None]:
-        """Work on a seat; what runs inside may leave it with `left`."""
-        seat = _Seat(self)
-        await self._sit(self._new)
-        seat.held = True
-        token = _mine.set(seat)
+    async def held(self) -> AsyncIterator[None]:
+        """Wait for a slot and hold it; code inside may give it up for a while with `released`."""
+        slot = _Slot(self)
+        await self._acquire(self._new)
+        slot.held = True
+        token = _current.set(slot)
         try:
             yield
         finally:
-            _mine.reset(token)
-            seat.over = True
-            if seat.held:
-                self._rise()
+            _current.reset(token)
+            slot.closed = True
+            if slot.held:
+                self._release()
 
     @contextmanager
     def webhook(self) -> Iterator[None]:
-        """While a webhook is being recorded."""
+        """Restrict the others to one slot while a webhook is being recorded."""
         self._webhooks += 1
         try:
             yield
@@ -53,66 +66,66 @@ class Seats:
             self._webhooks -= 1
             self._give()
 
-    async def _sit(self, queue: deque[asyncio.Future[None]]) -> None:
-        asked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        queue.append(asked)
+    async def _acquire(self, queue: deque[asyncio.Future[None]]) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        queue.append(waiter)
         self._give()
         try:
-            await asked
+            await waiter
         except asyncio.CancelledError:
-            if not asked.cancelled():  # given in the same moment
-                self._rise()
+            if not waiter.cancelled():  # given in the same moment
+                self._release()
             raise
 
-    def _rise(self) -> None:
-        self._taken -= 1
+    def _release(self) -> None:
+        self._held -= 1
         self._give()
 
     def _give(self) -> None:
-        free = 1 if self._webhooks else self._count
-        while self._taken < free and (queue := self._begun or self._new):
-            asked = queue.popleft()
-            if not asked.cancelled():
-                asked.set_result(None)
-                self._taken += 1
+        limit = 1 if self._webhooks else self._count
+        while self._held < limit and (queue := self._resuming or self._new):
+            waiter = queue.popleft()
+            if not waiter.cancelled():
+                waiter.set_result(None)
+                self._held += 1
 
 
-class _Seat:
-    """One contact's place in the process."""
+class _Slot:
+    """One contact's slot. `closed` once its processing has ended."""
 
-    __slots__ = ("held", "over", "seats")
+    __slots__ = ("closed", "held", "slots")
 
-    def __init__(self, seats: Seats) -> None:
-        self.seats = seats
+    def __init__(self, slots: Slots) -> None:
+        self.slots = slots
         self.held = False
-        self.over = False
+        self.closed = False
 
-    def leave(self) -> None:
+    def release(self) -> None:
         self.held = False
-        self.seats._rise()
+        self.slots._release()
 
-    async def come_back(self) -> None:
-        """Unless the contact has been seen to meanwhile, or another of its calls has come back first."""
-        if self.over or self.held:
+    async def acquire_again(self) -> None:
+        """Unless the processing has ended meanwhile, or another of its calls has got the slot back first."""
+        if self.closed or self.held:
             return
-        await self.seats._sit(self.seats._begun)
-        if self.over or self.held:
-            self.seats._rise()
-        self.held = not self.over
+        await self.slots._acquire(self.slots._resuming)
+        if self.closed or self.held:
+            self.slots._release()
+        self.held = not self.closed
 
 
-_mine: ContextVar[_Seat | None] = ContextVar("seat", default=None)
+_current: ContextVar[_Slot | None] = ContextVar("slot", default=None)
 
 
 @asynccontextmanager
-async def left() -> AsyncIterator[None]:
-    """While waiting for the outside: the seat is another's. Without a seat, and within another `left`, nothing happens."""
-    seat = _mine.get()
-    if seat is None or not seat.held:
+async def released() -> AsyncIterator[None]:
+    """Release the CPU slot while awaiting I/O. Without a slot, and inside another `released`, this does nothing."""
+    slot = _current.get()
+    if slot is None or not slot.held:
         yield
         return
-    seat.leave()
+    slot.release()
     try:
         yield
     finally:
-        await seat.come_back()
+        await slot.acquire_again()

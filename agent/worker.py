@@ -1,4 +1,4 @@
-"""Everything that is to be done for one contact when the engine says so: deliver, answer, deliver, look when to come back."""
+"""Processing one contact when the engine wakes it: deliver, answer, deliver, and say when it is due again."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from agent.delivery.followups import FollowUps
 from agent.delivery.outbox import Due, Outbox
 from agent.ledger import turns
 from agent.ledger.database import Database, lock_contact
-from agent.slots import Seats
+from agent.slots import Slots
 from agent.turn.context import Brief
 from messaging.types import ContactKey
 
@@ -20,19 +20,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
-    """Nothing is to be done before `until`, or at all."""
+class Idle:
+    """Nothing is due before `until` (aware UTC); `None`: nothing is open."""
 
     until: datetime | None
 
 
-class Attendant:
-    """Sees to one contact at a time. It may be called too often or too late: the ledger says what there is to do.
+class ContactWorker:
+    """Processes one contact at a time. It may be woken too often or too late: the ledger says what is due.
 
-    What comes next is decided in the transaction that ends what went before: half of the transactions, and no moment
-    in between at which anything could be lost.
-
-    `answered` is told of every turn that is over and delivered, for what may be done when nobody waits any more.
+    The next task is chosen in the transaction that ends the previous one. This halves the number of transactions, and leaves
+    no moment in between at which a crash could lose anything.
     """
 
     def __init__(
@@ -44,29 +42,44 @@ class Attendant:
         *,
         clock: Callable[[], datetime],
         answered: Callable[[Brief], None],
-        seats: Seats,
+        slots: Slots,
     ) -> None:
+        """Bring the parts together.
+
+        Args:
+            database: the ledger.
+            turns: answers what waits.
+            outbox: sends what is due.
+            followups: sends what was scheduled.
+            clock: the time, aware UTC.
+            answered: called with every turn that is committed and delivered, for work that no customer waits for.
+            slots: the CPU slots of this process.
+        """
         self._database = database
         self._turns = turns
         self._outbox = outbox
         self._followups = followups
         self._clock = clock
         self._answered = answered
-        self._seats = seats
+        self._slots = slots
 
-    async def see_to(self, contact: ContactKey) -> datetime | None:
-        """Do what is due; when this contact is next, or `None` when nothing is open."""
-        async with self._seats.taken():
-            return await self._see_to(contact)
+    async def process(self, contact: ContactKey) -> datetime | None:
+        """Do everything that is due for a contact.
 
-    async def _see_to(self, contact: ContactKey) -> datetime | None:
-        def next_task(connection: Connection) -> Due | Brief | Rest:
+        Returns:
+            When the contact is due again (aware UTC); `None` when nothing is open.
+        """
+        async with self._slots.held():
+            return await self._process(contact)
+
+    async def _process(self, contact: ContactKey) -> datetime | None:
+        def next_task(connection: Connection) -> Due | Brief | Idle:
             lock_contact(connection, contact.platform, contact.id)
             delivery = self._outbox.begin(connection, contact)
             if isinstance(delivery, Due):
                 return delivery
             turn = self._turns.begin(connection, contact)
-            return turn if isinstance(turn, Brief) else Rest(turns.settle(connection, contact, delivery, turn))
+            return turn if isinstance(turn, Brief) else Idle(turns.settle(connection, contact, delivery, turn))
 
         answered: Brief | None = None
         task = await self._database.write(next_task)
@@ -75,7 +88,7 @@ class Attendant:
                 case Brief():
                     answered = task
                     task = await self._turns.run(task, next_task)
-                case Rest(until):
+                case Idle(until):
                     if answered is not None:
                         self._answered(answered)
                     answered = None

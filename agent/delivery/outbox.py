@@ -107,7 +107,7 @@ class Outbox:
         point("before-send")
         started = time.perf_counter()
         try:
-            async with slots.left():
+            async with slots.released():
                 message_id = await self._perform(delivery)
         except PlatformError as error:
             return await self._failed(delivery, error, then)
@@ -169,7 +169,7 @@ class Outbox:
 
     async def _find(self, delivery: Delivery, content: Outbound) -> str | None:
         """The platform's id of a message like ours that is not one we already know of."""
-        async with slots.left():
+        async with slots.released():
             messages = await self._platform.messages(delivery.contact, since=matching.since(delivery.created_at))
         known = await self._database.read(lambda connection: outbound.known_message_ids(connection, delivery.contact))
         ours = (message.id for message in messages if matching.is_ours(message, content, delivery.created_at, known))

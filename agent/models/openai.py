@@ -54,6 +54,6 @@ class CompatibleChat(ChatOpenAI):
         **kwargs: Any,
     ) -> ChatResult:
         payload = self._get_request_payload(messages, stop=stop, **kwargs)
-        async with slots.left():
+        async with slots.released():
             answer: Any = await self.root_async_client.post("/chat/completions", cast_to=object, body=payload)
         return self._create_chat_result(answer)

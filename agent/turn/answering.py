@@ -212,7 +212,7 @@ class Answering:
         if not self._knowledge.size:
             return Retrieved()
         started_at = self._clock()
-        async with slots.left():
+        async with slots.released():
             found = await self._knowledge.search(queries, language=question.language)
         retrieved = Retrieved.of(found)
         output = {"mode": found.mode, **retrieved.written()}

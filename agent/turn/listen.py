@@ -107,7 +107,7 @@ class Listener:
         """The line with one of its voice notes in words; written with the step that found them."""
         url, started_at = line.attachments[position]["url"], self._clock()
         try:
-            async with asyncio.timeout_at(end), slots.left():
+            async with asyncio.timeout_at(end), slots.released():
                 result = await self._transcribe(url)
         except TimeoutError:
             result = {"error": "no_time"}
@@ -146,7 +146,7 @@ class Listener:
             output: dict[str, Any] = step.output
             return output
         started_at = self._clock()
-        async with slots.left():
+        async with slots.released():
             output = await self._transcribe(attachment.url)
         await steps.record(key, "transcription", "voice", given, output, started_at=started_at)
         return output

@@ -201,7 +201,7 @@ class _TurnMiddleware(AgentMiddleware[AgentState[Any], TurnRun, Any]):
                     )
                     if not failure.retryable or wait > remaining or (not last and attempt > self._limits.retries):
                         break
-                    async with slots.left():
+                    async with slots.released():
                         await asyncio.sleep(wait)
                 else:
                     return chat, message
@@ -285,12 +285,12 @@ async def perform(
         if not run.log.interrupted(key, given):
             await run.log.start(key, "action", action.name, given)
         point("effect-started")
-        async with slots.left():
+        async with slots.released():
             outcome = await action.run(arguments, context)
         point("effect-done")
         await run.log.finish(key, "action", action.name, given, steps.pack(outcome))
     else:
-        async with slots.left():
+        async with slots.released():
             outcome = await action.run(arguments, context)
         run.log.note(key, "action", action.name, given, steps.pack(outcome), started_at=started_at)
     point("action-recorded")

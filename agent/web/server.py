@@ -183,7 +183,7 @@ async def _webhook(request: Request) -> Response:
         return JSONResponse({"error": f"larger than {LARGEST_WEBHOOK} bytes"}, 413)
     except ValueError:
         return JSONResponse({"error": "the Content-Length is not a number"}, 400)
-    with agent.seats.webhook():
+    with agent.slots.webhook():
         return await _accept(agent, dict(request.headers), body)
 
 

@@ -15,7 +15,7 @@ from agent.app import open_agent
 from agent.cli.serve import learn
 from agent.cli.terminal import TerminalPlatform
 from agent.config import loads
-from agent.slots import SEATS
+from agent.slots import LOCAL
 from agent.web.server import create_app
 from messaging.errors import RateLimited
 from messaging.types import Contact, ContactKey, Event, InboundMessage
@@ -119,8 +119,8 @@ async def test_a_refused_message_is_sent_later_and_once(tmp_path: Path, monkeypa
     assert seen == ["write"] * 7  # one more that says when to try again, and one that begins it
 
 
-async def test_more_contacts_than_there_are_seats_wait_for_the_platform_at_once(tmp_path: Path) -> None:
-    crowd = SEATS + 2
+async def test_more_contacts_than_there_are_slots_wait_for_the_platform_at_once(tmp_path: Path) -> None:
+    crowd = LOCAL + 2
     phone = _Crowd(crowd)
     config = loads(CONFIG, file=tmp_path / "agent.yaml", environment={})
     async with open_agent(config, platform=phone, base_url="http://127.0.0.1") as agent:
@@ -144,7 +144,7 @@ async def test_while_a_webhook_is_recorded_only_one_contact_is_worked_on(
 
     async def work() -> None:
         nonlocal working
-        async with agent.slots.taken():
+        async with agent.slots.held():
             working += 1
             await recorded.wait()
 

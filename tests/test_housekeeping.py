@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
-from agent.housekeeping import Timekeeper
+from agent.housekeeping import ClockWatch
 from agent.ledger import broadcasts
 from agent.ledger.broadcasts import CLAIM, Addressed, Broadcast
 from agent.ledger.database import Database
@@ -40,10 +40,10 @@ def _broadcast(name: str, at: datetime | None, next_at: datetime) -> Broadcast:
 
 async def _set_back(database: Database, clock: Clock) -> None:
     ticks = iter([100.0, 110.0])
-    timekeeper = Timekeeper(database, clock, lease=LEASE, zone=ZoneInfo("Asia/Jakarta"), monotonic=lambda: next(ticks))
-    await timekeeper.look()
+    clock_watch = ClockWatch(database, clock, lease=LEASE, zone=ZoneInfo("Asia/Jakarta"), monotonic=lambda: next(ticks))
+    await clock_watch.check()
     clock.now = NOW
-    await timekeeper.look()
+    await clock_watch.check()
 
 
 async def _next(database: Database, name: str) -> datetime:
