@@ -28,9 +28,9 @@ from rich.progress import track
 from rich.table import Table
 
 from bench.chat import as_chat
-from knowledge.documents import plain
 from knowledge.documents.passage import Document
 from knowledge.documents.splitter import split
+from knowledge.documents.text import load_plain
 from knowledge.library import Library, top
 
 SETS = Path(__file__).parents[2] / "shared/data/retrieval"
@@ -45,7 +45,7 @@ def build(docs: Docs) -> Search:
     now = datetime.now(UTC)
     documents, passages = [], []
     for doc in docs:
-        loaded = plain.load(doc["text"].encode())
+        loaded = load_plain(doc["text"].encode())
         documents.append(Document(doc["id"], "bench", "", loaded.text, now))
         passages += split(doc["id"], loaded, doc.get("title") or None)
     library = Library.build(passages, documents, (), ())

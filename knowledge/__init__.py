@@ -1,4 +1,4 @@
-"""What the agent knows: documents, cut into passages, found for how people really write."""
+"""Knowledge of the agent: documents split into passages, kept in sync with their sources, found by keywords and vectors."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,18 +7,17 @@ from knowledge.settings import KnowledgeSettings
 
 if TYPE_CHECKING:
     from knowledge.knowledge import Knowledge
-    from knowledge.results import Found, Hit
-    from knowledge.store import KnowledgeStore, MemoryStore
+    from knowledge.results import Hit, SearchResult
+    from knowledge.store import KnowledgeStore
 
-__all__ = ["Found", "Hit", "Knowledge", "KnowledgeError", "KnowledgeSettings", "KnowledgeStore", "MemoryStore"]
+__all__ = ["Hit", "Knowledge", "KnowledgeError", "KnowledgeSettings", "KnowledgeStore", "SearchResult"]
 
-# numpy is imported only when knowledge is used: `balas --help` must answer at once.
+# Lazy, because numpy takes long to import and `balas --help` does not need it.
 _LAZY = {
-    "Found": "knowledge.results",
+    "SearchResult": "knowledge.results",
     "Hit": "knowledge.results",
     "Knowledge": "knowledge.knowledge",
     "KnowledgeStore": "knowledge.store",
-    "MemoryStore": "knowledge.store",
 }
 
 

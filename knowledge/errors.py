@@ -1,8 +1,8 @@
-"""What can go wrong with knowledge.
+"""The exceptions of this package.
 
 KnowledgeError
 ├── SourceError          a source or document cannot be read; the others go on
-│   ├── Unreadable       broken, scanned, password-protected, too large, or of a kind that nobody here reads
+│   ├── Unreadable       broken, scanned, password-protected, too large, or of a kind without a loader
 │   └── Unreachable      the web did not answer or refused
 │       └── Gone         the page does not exist any more
 ├── ChromaError          Chroma cannot be used

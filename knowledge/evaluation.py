@@ -1,17 +1,18 @@
-"""How often the right passage is found, for questions whose answer is known."""
+"""Measures retrieval: recall, rank and latency for questions whose relevant passages are known (`balas knowledge eval`)."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from knowledge.errors import EvaluationError
+from knowledge.results import SearchResult
 
-if TYPE_CHECKING:
-    from knowledge.knowledge import Knowledge
+DEPTH = 10  # passages per question
 
-DEPTH = 10
+Search = Callable[[Sequence[str], int], Awaitable[SearchResult]]
+"""`Knowledge.search`: phrasings of one question and how many passages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,11 @@ class Evaluation:
 
 
 def read_questions(file: Path) -> list[Question]:
-    """JSON Lines `{"query": …, "relevant": [ids]}`. Raises `EvaluationError` with the line that is wrong."""
+    """Read JSON Lines of the form `{"query": …, "relevant": [ids]}`.
+
+    Raises:
+        EvaluationError: the file cannot be read or is empty, or a line is wrong; the message names it.
+    """
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -73,13 +78,14 @@ def _question(place: str, line: str) -> Question:
     return Question(query, frozenset(relevant))
 
 
-async def evaluate(knowledge: "Knowledge", questions: Sequence[Question]) -> Evaluation:
+async def evaluate(search: Search, questions: Sequence[Question]) -> Evaluation:
+    """Ask every question, one after the other, and rank its first relevant passage among the best 10."""
     ranks: list[int | None] = []
     latencies: list[float] = []
     misses: list[Miss] = []
     mode = "keywords"
     for question in questions:
-        found = await knowledge.search([question.query], limit=DEPTH)
+        found = await search([question.query], DEPTH)
         latencies.append(found.milliseconds)
         mode = found.mode
         rank = next(

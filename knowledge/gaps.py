@@ -1,4 +1,4 @@
-"""Questions that found nothing good: collected, put together by what they ask for, and turned into documents when somebody says so."""
+"""Gaps: unanswered questions, clustered by what they ask for, and written into Markdown files when accepted."""
 
 import re
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from knowledge.index.embeddings import HashedGrams
 from knowledge.index.words import STOPWORDS, words
 from knowledge.store import Gap
 
-ALIKE = 0.55  # cosine of the n-grams of two questions, from which on they are taken for one
-LONGEST = 300  # characters of a question that are kept
+SIMILAR = 0.55  # cosine of the hashed n-grams of two questions from which they count as the same
+MAX_QUESTION = 300  # characters of a question that are stored
 
 _PRIVATE = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+|\+?\d[\d\s().-]{6,}\d")
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?(?:\n|\Z)", re.DOTALL | re.MULTILINE)
@@ -24,7 +24,7 @@ _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?(?:\n|\Z)", re.DOTALL | 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Questions that ask for the same. `id` is that of the one asked most, `nearest` the passage that came closest to an answer."""
+    """Questions that ask for the same. `id` is that of the one asked most, `nearest` the id of its best passage."""
 
     id: int
     question: str
@@ -37,12 +37,12 @@ class Cluster:
 
 
 def without_private(question: str) -> str:
-    """Addresses and numbers of people have no place in a list that colleagues read."""
-    return " ".join(_PRIVATE.sub("…", question).split())[:LONGEST]
+    """Replace email addresses and phone numbers by `…` and cut the question to 300 characters: colleagues read the list."""
+    return " ".join(_PRIVATE.sub("…", question).split())[:MAX_QUESTION]
 
 
 def clustered(gaps: Sequence[Gap]) -> list[Cluster]:
-    """Most asked first. A question joins the first cluster whose leader it resembles."""
+    """Cluster similar questions, most asked first. A question joins the first cluster whose leader it resembles."""
     ordered = sorted(gaps, key=lambda gap: (-gap.times, gap.id))
     if not ordered:
         return []
@@ -50,7 +50,7 @@ def clustered(gaps: Sequence[Gap]) -> list[Cluster]:
     groups: list[list[int]] = []
     for at in range(len(ordered)):
         for group in groups:
-            if float(rows[group[0]] @ rows[at]) >= ALIKE:
+            if float(rows[group[0]] @ rows[at]) >= SIMILAR:
                 group.append(at)
                 break
         else:
@@ -79,12 +79,12 @@ def _cluster(gaps: Sequence[Gap]) -> Cluster:
 
 
 def write_entry(file: Path, question: str, others: Sequence[str], answer: str) -> None:
-    """Append a question with its answer to a Markdown file; further phrasings go into its front matter."""
+    """Append a question with its answer to a Markdown file, which is created if needed; `others` become aliases in its front matter."""
     text = file.read_text(encoding="utf-8") if file.exists() else ""
     heading = question if question.rstrip().endswith("?") else f"{question.rstrip(' .!')}?"
     body = f"{text.rstrip()}\n\n" if text.strip() else ""
     file.parent.mkdir(parents=True, exist_ok=True)
-    _put(file, with_aliases(f"{body}## {heading}\n\n{answer.strip()}\n", heading, others))
+    _replace_file(file, with_aliases(f"{body}## {heading}\n\n{answer.strip()}\n", heading, others))
 
 
 def write_aliases(file: Path, heading: str, phrasings: Sequence[str]) -> None:
@@ -97,11 +97,15 @@ def write_aliases(file: Path, heading: str, phrasings: Sequence[str]) -> None:
         raise NoPlace(
             f"{file} cannot hold further phrasings; accept the question as an entry of its own, with an answer"
         )
-    _put(file, with_aliases(file.read_text(encoding="utf-8"), heading, phrasings))
+    _replace_file(file, with_aliases(file.read_text(encoding="utf-8"), heading, phrasings))
 
 
 def with_aliases(text: str, heading: str, phrasings: Sequence[str]) -> str:
-    """`text` with `phrasings` under `aliases: {heading: […]}` in its front matter; the rest stays as it was."""
+    """Add phrasings under `aliases: {heading: […]}` in the front matter of `text`.
+
+    Raises:
+        NoPlace: the front matter is not valid YAML, or its aliases are a list for the whole document.
+    """
     if not phrasings:
         return text
     yaml = YAML()
@@ -124,8 +128,8 @@ def with_aliases(text: str, heading: str, phrasings: Sequence[str]) -> str:
     return f"---\n{out.getvalue()}---\n{text[match.end() :] if match else text}"
 
 
-def _put(file: Path, text: str) -> None:
-    """Whole or not at all."""
+def _replace_file(file: Path, text: str) -> None:
+    """Write atomically: a reader sees the old file or the new one."""
     draft = file.with_name(f".{file.name}.new")
     draft.write_text(text, encoding="utf-8")
     draft.replace(file)

@@ -1,8 +1,8 @@
-"""Documents in, passages out: what the agent knows."""
+"""`Knowledge`: search, sync, gaps and evaluation over the sources of one agent."""
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,22 +21,21 @@ from knowledge.index.dense import CANDIDATES, DenseIndex
 from knowledge.index.embeddings import open_embedder
 from knowledge.index.postings import Floats
 from knowledge.lease import Lease
-from knowledge.library import Library, SourceStatus, standing, top
-from knowledge.results import Found, Hit, Mode
+from knowledge.library import Library, SourceStatus, source_statuses, top
+from knowledge.results import Hit, Mode, SearchResult
 from knowledge.settings import KnowledgeSettings, SourceSettings
 from knowledge.store import KnowledgeStore, Revision
 from knowledge.sync.report import Progress, SyncReport, in_order
 from knowledge.sync.synchroniser import Synchroniser
 
-LINGER = (
-    0.5  # seconds before Chroma is imported where it takes no part in answers: a command that only asks is over by then
-)
-LOOKED_AT = 50  # passages among which the current ones for the model are looked for
-RETRY = 30.0  # seconds after a sync that failed as a whole
-NOTICED = 5.0  # seconds until what another process has learnt is known here
-FOREIGN = 0.05  # fewer than 1 in 100 answerable questions of the test sets score below
+# Seconds before Chroma is imported when vectors take no part in answers: a short command has exited by then.
+CHROMA_IMPORT_DELAY = 0.5
+STALE_WINDOW = 50  # best passages among which the current (not stale) ones for the model are chosen
+RETRY_DELAY = 30.0  # seconds after a sync that failed as a whole
+POLL_INTERVAL = 5.0  # seconds at most until a change made by another process is loaded here
+OFF_TOPIC = 0.05  # fewer than 1 in 100 answerable questions of the test sets score below
 
-LONG_AGO = datetime.min.replace(tzinfo=UTC)
+NEVER_CHECKED = datetime.min.replace(tzinfo=UTC)
 
 Clock = Callable[[], datetime]
 
@@ -94,7 +93,13 @@ class Knowledge:
         client: httpx.AsyncClient,
         clock: Clock = _now,
     ) -> "Knowledge":
-        """Open with Chroma; paths are relative to `base`, `client` fetches sources and embeddings.
+        """Open with Chroma.
+
+        Args:
+            base: folder of agent.yaml; paths of sources and of Chroma are relative to it.
+            store: where documents, passages and vectors are kept.
+            client: fetches sources and embeddings; it decides which addresses may be reached.
+            clock: aware UTC.
 
         Raises:
             IndexLocked: another process owns the Chroma folder. `open_without_chroma` still searches by keywords.
@@ -123,7 +128,11 @@ class Knowledge:
         clock: Clock = _now,
         locked: str | None = None,
     ) -> "Knowledge":
-        """Keywords alone: where there is nothing to put into Chroma, or where its folder is `locked` (who has it, in words)."""
+        """Open for keyword search alone: there are no sources, or another process owns the Chroma folder.
+
+        Args:
+            locked: the message of `IndexLocked`, shown as `problem`; `None` when Chroma is not needed.
+        """
         knowledge = cls(settings, base, store, client, clock, None, None, locked)
         await knowledge._load()
         return knowledge
@@ -137,7 +146,7 @@ class Knowledge:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Stops what runs in the background and gives Chroma free for another process."""
+        """Stop background work and release the Chroma folder for other processes."""
         if self._opening:
             self._opening.cancel()
             await asyncio.gather(self._opening, return_exceptions=True)
@@ -166,23 +175,27 @@ class Knowledge:
 
     @property
     def has_sources(self) -> bool:
-        """Whether there is anything to look at."""
+        """Whether any source is configured or learned."""
         return bool(self._sources())
 
     @property
     def size(self) -> int:
-        """How many passages there are."""
+        """Number of passages."""
         return len(self._library.passages)
 
     # Search
 
-    async def search(self, queries: Sequence[str], limit: int | None = None, language: str | None = None) -> Found:
-        """The passages for a question, best first.
+    async def search(
+        self, queries: Sequence[str], limit: int | None = None, language: str | None = None
+    ) -> SearchResult:
+        """Find the passages for a question, best first.
 
-        `queries` are phrasings of the same question, for instance in the languages of the documents; a passage counts by the
-        one it fits best. Without `limit`, `settings.passages` and about `settings.words` words come back, with the outdated ones
-        between them; with it, exactly so many if there are.
-        A passage in another language than `language` counts a little less.
+        Args:
+            queries: phrasings of the same question, for instance in the languages of the documents; a passage is scored by the
+                phrasing it fits best.
+            limit: exactly so many passages, if there are. Without it, what a model gets: at most `settings.passages` passages
+                and about `settings.words` words, with the stale passages between them.
+            language: code such as `id`; the score of a passage in another language is multiplied by `library.OTHER_LANGUAGE`.
         """
         began = time.perf_counter()
         library = self._library
@@ -199,15 +212,15 @@ class Knowledge:
         confidence = float(scores.max()) if len(scores) else 0.0
         now = self._clock()
         if limit is None:
-            candidates = [library.hit(at, score, now) for at, score in top(scores, LOOKED_AT)]
-            hits = _for_the_model(candidates, self.settings.passages, self.settings.words)
+            candidates = [library.hit(at, score, now) for at, score in top(scores, STALE_WINDOW)]
+            hits = _within_budget(candidates, self.settings.passages, self.settings.words)
         else:
             hits = [library.hit(at, score, now) for at, score in top(scores, limit)]
-        return Found(
+        return SearchResult(
             hits=tuple(hits),
             confidence=confidence,
             mode=mode,
-            foreign=confidence < FOREIGN,
+            off_topic=confidence < OFF_TOPIC,
             repaired=repaired,
             milliseconds=(time.perf_counter() - began) * 1000,
         )
@@ -215,68 +228,74 @@ class Knowledge:
     # Sync
 
     async def sync(self, progress: Callable[[Progress], None] | None = None, only: str | None = None) -> SyncReport:
-        """Look at every source (or `only` at this one) and take over what changed.
+        """Read what changed in the sources and save it.
 
-        A source that fails keeps its last good copy. While another process that shares the store is at it, this one waits.
-        Raises `NoSuchSource` when `only` names none.
+        A source that fails keeps its last good copy. Waits for the sync lease while another process holds it.
+
+        Args:
+            progress: called as documents of a source are done.
+            only: id (path or address) of the one source to read; all without.
+
+        Raises:
+            NoSuchSource: `only` is not a configured source.
         """
         names = [source.id for source in self._sources()]
         if only is not None and only not in names:
             raise NoSuchSource(f"{only} is not a source; the sources are: {', '.join(names) or 'none'}")
         async with self._syncing, self._lease.wait():
-            await self._notice()
-            return await self._look(None if only is None else [only], progress)
+            await self._reload_if_changed()
+            return await self._run_sync(None if only is None else [only], progress)
 
     async def first_sync(self) -> SyncReport:
-        """At the start of a process: every file is looked at, and of the web what is due or configured otherwise than before."""
+        """Sync at process start: every file source, and web sources that are due or whose settings changed."""
         async with self._syncing, self._lease.wait():
-            await self._notice()
+            await self._reload_if_changed()
             now = self._clock()
             due = [source.id for source in self._sources() if source.path is not None or self._due(source) <= now]
             everything = len(due) == len(self._sources())
-            return await self._look(None if everything else due, None)
+            return await self._run_sync(None if everything else due, None)
 
     async def refresh(self) -> None:
-        """Look at what is due, unless another process is at it; know what others have learnt."""
+        """Load what other processes have saved, and sync the sources that are due unless another process holds the lease."""
         async with self._syncing:
-            if await self._is_busy():
+            if await self._is_leased_elsewhere():
                 return
-            await self._notice()
+            await self._reload_if_changed()
             if self._dense and self._opening and self._opening.done():
                 await self._dense.recover(self._library)
             if not self._overdue():
                 return
             async with self._lease.attempt() as is_ours:
                 if is_ours:
-                    await self._notice()  # somebody may have been faster
+                    await self._reload_if_changed()  # another process may have synced meanwhile
                     if overdue := self._overdue():
-                        await self._look(overdue, None)
+                        await self._run_sync(overdue, None)
 
     async def keep_fresh(self) -> None:
-        """Runs for ever: looks at each source as often as its `refresh` says."""
+        """Run until cancelled: sync each source as often as its `refresh` says."""
         while True:
             due = min(map(self._due, self._sources()), default=self._clock() + timedelta(hours=1))
-            await asyncio.sleep(min(NOTICED, max(1.0, (due - self._clock()).total_seconds())))
+            await asyncio.sleep(min(POLL_INTERVAL, max(1.0, (due - self._clock()).total_seconds())))
             try:
                 await self.refresh()
             except Exception:
-                # whatever it was, say the ledger, may be over next time; without us no source would be looked at again
+                # a transient error, e.g. of the ledger, must not end the loop that refreshes the sources
                 log.exception("knowledge.sync_failed")
-                await asyncio.sleep(RETRY)
+                await asyncio.sleep(RETRY_DELAY)
 
-    async def _look(self, only: Sequence[str] | None, progress: Callable[[Progress], None] | None) -> SyncReport:
+    async def _run_sync(self, only: Sequence[str] | None, progress: Callable[[Progress], None] | None) -> SyncReport:
         began = time.perf_counter()
         sync = Synchroniser(self.settings, self._base, self._store, self._client, self._pool, self._clock)
         reports = await sync.run(in_order(self._sources()), only, self._library, progress or (lambda _: None))
         report = SyncReport(tuple(reports), time.perf_counter() - began)
-        await self._notice()
+        await self._reload_if_changed()
         if self._dense and self._dense.problem and self._opening and self._opening.done():
             await self._dense.catch_up(self._library)
         log.info("knowledge.synced", seconds=round(report.seconds, 3), passages=self.size)
         return report
 
-    async def _notice(self) -> None:
-        """Take over what this or another process has written into the store since the last time."""
+    async def _reload_if_changed(self) -> None:
+        """Load what this or another process has saved since the last call, as little of it as the revision demands."""
         revision, known = await self._store.revision(), self._revision
         if revision.content != known.content:
             await self._load()
@@ -285,12 +304,12 @@ class Knowledge:
             return
         if revision.details != known.details:
             self._library = self._library.with_details(await self._store.documents())
-        if revision.looks != known.looks:
+        if revision.source_checks != known.source_checks:
             self._library = self._library.with_states(await self._store.sources())
         self._revision = revision
 
-    async def _is_busy(self) -> bool:
-        """Whether another process is writing: what it learns is taken over once it is done, and not bit by bit."""
+    async def _is_leased_elsewhere(self) -> bool:
+        """Whether another process is syncing: its changes are loaded once, when it has finished."""
         until = (await self._store.revision()).syncing_until
         return until is not None and until > self._clock()
 
@@ -301,13 +320,17 @@ class Knowledge:
     # Learning
 
     async def gaps(self) -> list[Cluster]:
-        """The questions still open, most asked first, those that ask for the same together."""
+        """List the open questions, most asked first, similar ones clustered."""
         return clustered(await self._store.gaps())
 
     async def accept_as_entry(self, gap: int, answer: str) -> Path:
-        """Write the question with its answer into `settings.suggestions`; the file that was written. The next sync takes it over.
+        """Append the question with its answer to `settings.suggestions`; the next sync reads it.
 
-        Raises `GapNotFound`.
+        Returns:
+            The file that was written.
+
+        Raises:
+            GapNotFound: no open question has this number.
         """
         cluster = await self._cluster(gap)
         file = self._base / self.settings.suggestions
@@ -316,9 +339,14 @@ class Knowledge:
         return file
 
     async def accept_as_alias(self, gap: int, passage: str) -> Path:
-        """Write the question as a further phrasing of an entry into that entry's own Markdown file; the file that was written.
+        """Add the question as a phrasing of an existing entry, in the front matter of that entry's Markdown file.
 
-        Raises `GapNotFound`, or `NoPlace` when the passage cannot be written to.
+        Returns:
+            The file that was written.
+
+        Raises:
+            GapNotFound: no open question has this number.
+            NoPlace: the passage does not exist, has no heading, or is not in a local Markdown file.
         """
         cluster = await self._cluster(gap)
         at = self._library.positions.get(passage)
@@ -335,13 +363,24 @@ class Knowledge:
         return file
 
     async def reject(self, gap: int) -> None:
-        """Close a question with those like it; asked again, it stays closed. Raises `GapNotFound`."""
+        """Close a question and its cluster; asked again, it stays closed.
+
+        Raises:
+            GapNotFound: no open question has this number.
+        """
         cluster = await self._cluster(gap)
         await self._store.close_gaps(cluster.members, "rejected")
 
     async def evaluate(self, file: Path) -> Evaluation:
-        """How often the right passage is found. Raises `EvaluationError`."""
-        return await evaluate(self, await asyncio.to_thread(read_questions, file))
+        """Measure how often the right passage is found.
+
+        Args:
+            file: JSON Lines, see `read_questions`.
+
+        Raises:
+            EvaluationError: the file cannot be read, or a line of it is wrong.
+        """
+        return await evaluate(self.search, await asyncio.to_thread(read_questions, file))
 
     async def _cluster(self, gap: int) -> Cluster:
         found = next((cluster for cluster in await self.gaps() if gap in cluster.members), None)
@@ -349,14 +388,14 @@ class Knowledge:
             raise GapNotFound(f"no open question has the number {gap}; `balas knowledge gaps` lists them")
         return found
 
-    # Standing
+    # State
 
     def sources(self) -> list[SourceStatus]:
-        """Every configured source as it stands."""
-        return standing(self._library, self._sources(), self._clock())
+        """Report the state of every configured source."""
+        return source_statuses(self._library, self._sources(), self._clock())
 
     def _sources(self) -> Sequence[SourceSettings]:
-        """Those of agent.yaml, and the file of accepted suggestions once there is one."""
+        """The sources of agent.yaml, and the file of accepted suggestions once it exists."""
         learned = self.settings.suggestions.as_posix()
         if not (self._base / learned).is_file() or any(source.path == learned for source in self.settings.sources):
             return self.settings.sources
@@ -365,36 +404,35 @@ class Knowledge:
     def _due(self, source: SourceSettings) -> datetime:
         state = self._library.states.get(source.id)
         if state is None or state.settings != source.fingerprint:
-            return LONG_AGO
+            return NEVER_CHECKED
         return state.checked_at + source.refresh_after
 
     async def _load(self) -> None:
-        """Build the next library from the store and put it in place of the present one."""
-        kept = await self._store.everything()
+        """Build a library from the store and replace the present one."""
+        snapshot = await self._store.snapshot()
         self._library = await asyncio.get_running_loop().run_in_executor(
-            self._pool, Library.build, kept.passages, kept.documents, kept.sources, self._sources()
+            self._pool, Library.build, snapshot.passages, snapshot.documents, snapshot.sources, self._sources()
         )
-        self._revision = kept.revision
+        self._revision = snapshot.revision
 
     async def _open_dense(self) -> None:
         if self._dense:
             if not self._dense.embedder.weight:
-                await asyncio.sleep(LINGER)
+                await asyncio.sleep(CHROMA_IMPORT_DELAY)
             await self._dense.start(self._library)
             await self._dense.follow(self._library)  # a sync may have ended meanwhile
 
 
-def _blended(scores: Floats, cosines: dict[int, float] | object, weight: float) -> Floats:
-    """Keywords and vectors on one absolute scale; a passage whose cosine is not known is as far as the farthest that is."""
-    known = dict(cosines) if isinstance(cosines, dict) else {}
-    dense = np.full(len(scores), min(known.values(), default=0.0), dtype=np.float32)
-    for at, cosine in known.items():
+def _blended(scores: Floats, cosines: Mapping[int, float], weight: float) -> Floats:
+    """Blend keyword scores with cosines, both 0 to 1; a passage without a cosine gets the lowest known one."""
+    dense = np.full(len(scores), min(cosines.values(), default=0.0), dtype=np.float32)
+    for at, cosine in cosines.items():
         dense[at] = cosine
     return ((1 - weight) * scores + weight * np.clip(dense, 0, 1)).astype(np.float32)
 
 
-def _for_the_model(candidates: Sequence[Hit], passages: int, words: int) -> list[Hit]:
-    """Current ones up to these numbers, the first one always; outdated ones among them take nobody's place, for no model sees them."""
+def _within_budget(candidates: Sequence[Hit], passages: int, words: int) -> list[Hit]:
+    """Limit hits to what a model gets, the first always; stale hits are kept but not counted, since no model sees them."""
     hits: list[Hit] = []
     current = total = 0
     for hit in candidates:

@@ -1,4 +1,4 @@
-"""One process at a time looks at the sources, however many share a store."""
+"""The sync lease: one process at a time syncs the sources, however many share a store."""
 
 import asyncio
 import os
@@ -10,33 +10,36 @@ from datetime import datetime, timedelta
 
 from knowledge.store import KnowledgeStore
 
-LASTS = timedelta(seconds=15)  # without a sign of life
-RENEWED = 5.0  # seconds between two of them
-ASKED_AGAIN = 0.3  # seconds
+LEASE_DURATION = timedelta(seconds=15)  # without a renewal, another process may take the lease
+RENEW_INTERVAL = 5.0  # seconds between renewals
+POLL_INTERVAL = 0.3  # seconds between attempts to take the lease
 
-_HERE: set[str] = set()  # the owners in this process
+_LOCAL_OWNERS: set[str] = set()  # owners that live in this process
 
 
 class Lease:
-    """The right to look at the sources. `owner` names this process and this object of it."""
+    """A lease in the store, renewed in the background while held.
+
+    `owner` is `<host>/<pid>/<random>`: it names this process and this object in it.
+    """
 
     def __init__(self, store: KnowledgeStore, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._clock = clock
         self.owner = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
-        _HERE.add(self.owner)
+        _LOCAL_OWNERS.add(self.owner)
 
     @asynccontextmanager
     async def wait(self) -> AsyncIterator[None]:
-        """Hold it as soon as nobody else does."""
+        """Poll until the lease is free, and hold it."""
         while not await self._take():
-            await asyncio.sleep(ASKED_AGAIN)
+            await asyncio.sleep(POLL_INTERVAL)
         async with self._held():
             yield
 
     @asynccontextmanager
     async def attempt(self) -> AsyncIterator[bool]:
-        """Hold it if nobody else does: whether that is so."""
+        """Hold the lease if it is free; yields whether it was."""
         if not await self._take():
             yield False
             return
@@ -44,40 +47,41 @@ class Lease:
             yield True
 
     def close(self) -> None:
-        _HERE.discard(self.owner)
+        """Let processes of this machine see that this owner is gone."""
+        _LOCAL_OWNERS.discard(self.owner)
 
     async def _take(self) -> bool:
         now = self._clock()
-        other = await self._store.begin_sync(self.owner, now, now + LASTS)
-        if other is not None and _is_gone(other):
+        other = await self._store.begin_sync(self.owner, now, now + LEASE_DURATION)
+        if other is not None and _is_dead(other):
             await self._store.end_sync(other)
-            other = await self._store.begin_sync(self.owner, now, now + LASTS)
+            other = await self._store.begin_sync(self.owner, now, now + LEASE_DURATION)
         return other is None
 
     @asynccontextmanager
     async def _held(self) -> AsyncIterator[None]:
-        keeping = asyncio.create_task(self._keep(), name="knowledge: keep the lease")
+        renewal = asyncio.create_task(self._renew(), name="knowledge: renew the lease")
         try:
             yield
         finally:
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+            renewal.cancel()
+            await asyncio.gather(renewal, return_exceptions=True)
             await self._store.end_sync(self.owner)
 
-    async def _keep(self) -> None:
+    async def _renew(self) -> None:
         while True:
-            await asyncio.sleep(RENEWED)
+            await asyncio.sleep(RENEW_INTERVAL)
             now = self._clock()
-            await self._store.begin_sync(self.owner, now, now + LASTS)
+            await self._store.begin_sync(self.owner, now, now + LEASE_DURATION)
 
 
-def _is_gone(owner: str) -> bool:
-    """Whether the owner was a process of this machine that has died: its lease need not run out first."""
+def _is_dead(owner: str) -> bool:
+    """Whether the owner was a process of this machine that has exited: its lease may be taken before it expires."""
     host, process, _ = owner.split("/")
     if host != socket.gethostname():
         return False
     if int(process) == os.getpid():
-        return owner not in _HERE
+        return owner not in _LOCAL_OWNERS
     try:
         os.kill(int(process), 0)
     except ProcessLookupError:

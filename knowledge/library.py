@@ -1,4 +1,4 @@
-"""Everything that can be found, at one moment: the passages, what is known about their sources, and the keyword index over them."""
+"""What searches read: an immutable `Library` of passages, documents and source states, with the keyword index over them."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,10 @@ OTHER_LANGUAGE = 0.85  # a passage in another language than asked for counts a l
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """Immutable: a sync builds the next one while searches go on in this one."""
+    """Passages and their index at one moment. Immutable: a sync builds the next one while searches go on in this one.
+
+    `positions` maps passage id to its index in `passages`; score arrays have the same order.
+    """
 
     passages: Sequence[Passage]
     documents: Mapping[str, Document]
@@ -38,7 +41,7 @@ class Library:
         states: Sequence[SourceState],
         sources: Sequence[SourceSettings],
     ) -> "Library":
-        """Indexes the passages: seconds of CPU for tens of thousands, so call it in a worker thread."""
+        """Index the passages. Takes seconds of CPU for tens of thousands: call it in a worker thread."""
         by_document: dict[str, list[Passage]] = {}
         for passage in passages:
             by_document.setdefault(passage.document, []).append(passage)
@@ -53,21 +56,30 @@ class Library:
         )
 
     def with_states(self, states: Sequence[SourceState]) -> "Library":
-        """The same passages with what was newly learnt about their sources."""
+        """Copy with new source states, sharing passages and index."""
         return replace(self, states={state.id: state for state in states})
 
     def with_details(self, documents: Sequence[Document]) -> "Library":
-        """The same passages with what was newly learnt about their documents."""
+        """Copy with new document details (expiry, failures, validators), sharing passages and index."""
         return replace(self, documents={document.id: document for document in documents})
 
     def scores(self, questions: Sequence[str], language: str | None) -> Floats:
-        """For every passage the best score any of the questions gives it."""
+        """Score every passage, 0 to 1, by the phrasing it fits best.
+
+        Args:
+            questions: phrasings of one question.
+            language: see `preferring`.
+
+        Returns:
+            Shape `(len(passages),)`.
+        """
         best = np.zeros(len(self.passages), dtype=np.float32)
         for question in questions:
             np.maximum(best, self.index.scores(question), out=best)
         return self.preferring(best, language)
 
     def preferring(self, scores: Floats, language: str | None) -> Floats:
+        """Lower the scores of passages in another language; passages of unknown language keep theirs."""
         if language is None or not any(document.language for document in self.documents.values()):
             return scores
         spoken = [self.documents[passage.document].language for passage in self.passages]
@@ -75,6 +87,7 @@ class Library:
         return np.where(other, scores * np.float32(OTHER_LANGUAGE), scores)
 
     def hit(self, at: int, score: float, now: datetime) -> Hit:
+        """Build the hit for the passage at position `at`, with its freshness at `now`."""
         passage = self.passages[at]
         document = self.documents[passage.document]
         state, source = self.states.get(document.source), self.sources.get(document.source)
@@ -93,7 +106,7 @@ class Library:
         )
 
     def entries(self) -> list[Entry]:
-        """What Chroma is to hold: every passage under its id, every alias under `<id>~<n>`."""
+        """List the records Chroma must hold: every passage under its id, every alias under `<id>~<n>`."""
         entries: list[Entry] = []
         for passage in self.passages:
             body = f"{passage.title}\n{passage.text}" if passage.path else passage.text
@@ -106,7 +119,7 @@ class Library:
 
 
 def top(scores: Floats, count: int) -> list[tuple[int, float]]:
-    """Positions and scores of the best, best first, without those that score nothing; equal scores in document order."""
+    """Select the best `count` positions with their scores, best first, without zero scores; ties in document order."""
     count = min(count, len(scores))
     if not count:
         return []
@@ -132,7 +145,7 @@ def _records(passages: Sequence[Passage]) -> Sequence[Record]:
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """A configured source and how it stands. `problems` are single documents that could not be read."""
+    """State of a configured source. `problems` are single documents that could not be read, with the reason."""
 
     id: str
     documents: int
@@ -144,8 +157,8 @@ class SourceStatus:
     problems: tuple[str, ...] = ()
 
 
-def standing(library: Library, sources: Sequence[SourceSettings], now: datetime) -> list[SourceStatus]:
-    """Every configured source as it stands; one that nobody has looked at yet was never verified."""
+def source_statuses(library: Library, sources: Sequence[SourceSettings], now: datetime) -> list[SourceStatus]:
+    """Report every configured source; one that was never synced has no `verified_at`."""
     documents = Counter(document.source for document in library.documents.values())
     passages = Counter(library.documents[passage.document].source for passage in library.passages)
     states = [library.states.get(source.id) or SourceState(source.id, now) for source in sources]

@@ -1,4 +1,4 @@
-"""What a search gives back."""
+"""Search results, and the rules for when a passage is volatile or stale."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -12,7 +12,7 @@ Mode = Literal["keywords", "blend"]
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage that was found.
+    """A passage found by a search.
 
     `source` is the file or address it stands in, `title` its heading path, `score` 0 to 1 on a scale that is the same for every question.
     `stale` means that it must not be quoted as it is: it has expired, or it is volatile and its copy is old; hand over instead.
@@ -33,45 +33,46 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """The passages for a question, best first.
 
-    `confidence` (0 to 1) is the score of the best one. `foreign` says that the question is plainly about something else; short
-    of that, only reading the passages tells whether they hold the answer. `mode` is `blend` when an embedding model took part.
-    `repaired` are the questions as they were understood.
+    `confidence` (0 to 1) is the score of the best one. `off_topic` is set when it is so low that the question is about something
+    else; otherwise only reading the passages tells whether they hold the answer. `mode` is `blend` when an embedding model took
+    part. `repaired` are the phrasings after spelling and slang were repaired.
     """
 
     hits: tuple[Hit, ...]
     confidence: float
     mode: Mode
-    foreign: bool
+    off_topic: bool
     repaired: tuple[str, ...] = ()
     milliseconds: float = 0.0
 
     @property
     def stale(self) -> bool:
-        """The best passage must not be quoted: hand over."""
+        """Whether the best passage must not be quoted, so that a human has to answer."""
         return bool(self.hits) and self.hits[0].stale
 
 
 def verified_at(document: Document, state: SourceState | None) -> datetime:
-    """When the copy was last known to be right: with its source, unless the document itself is failing."""
+    """When the copy was last known to be current: with its source, unless the document itself is failing."""
     if document.failing_since is not None or state is None or state.verified_at is None:
         return document.verified_at
     return max(document.verified_at, state.verified_at)
 
 
 def is_volatile(document: Document, source: SourceSettings | None) -> bool:
+    """Whether facts in the document go out of date: its front matter wins over its source."""
     if document.volatile is not None:
         return document.volatile
     return bool(source and source.volatile)
 
 
 def is_stale(document: Document, state: SourceState | None, source: SourceSettings | None, now: datetime) -> bool:
-    """Expired, or volatile with an old copy.
+    """Whether a document has expired, or is volatile and its copy is old.
 
-    A copy is old when the last look failed. One from the web is also old when it was not verified for twice the time between two looks;
-    a file is looked at where it lies, so time alone does not age it.
+    A copy is old when the last check failed. A web copy is also old when it was not verified for twice its refresh interval; a file is
+    read where it lies, so time alone does not make it old.
     """
     seen = verified_at(document, state)
     if _expired(document.expires, seen, now) or (source and _expired(source.expires, seen, now)):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from knowledge.evaluation import Evaluation
     from knowledge.gaps import Cluster
     from knowledge.library import SourceStatus
-    from knowledge.results import Found
+    from knowledge.results import SearchResult
     from knowledge.sync.report import Progress
 
 app = typer.Typer(no_args_is_help=True, help="Sync, search and judge the knowledge base.")
@@ -86,7 +86,7 @@ def search(
         marks = "".join(f" [{mark}]" for mark, is_so in (("volatile", hit.volatile), ("stale", hit.stale)) if is_so)
         typer.echo(f"{hit.score:.2f}  {hit.id}  {hit.title}{marks}")
         typer.echo("".join(f"      {line}\n" for line in hit.text.splitlines()), nl=False)
-    verdict = "about something else" if found.foreign else f"confidence {found.confidence:.2f}"
+    verdict = "about something else" if found.off_topic else f"confidence {found.confidence:.2f}"
     typer.echo(f"{verdict}, {found.mode}, {found.milliseconds:.0f} ms", err=True)
 
 
@@ -220,7 +220,9 @@ def _sync_elsewhere(config: AgentConfig, only: str | None, server: str | None, l
     return report
 
 
-async def _search(config: AgentConfig, questions: Sequence[str], limit: int | None, language: str | None) -> "Found":
+async def _search(
+    config: AgentConfig, questions: Sequence[str], limit: int | None, language: str | None
+) -> "SearchResult":
     async with open_knowledge(config) as knowledge:
         if knowledge.has_model:
             await knowledge.settled()

@@ -14,7 +14,7 @@ from agent.ledger.tables import alias, document, gap, knowledge, passage, vector
 from agent.ledger.tables import source as source_table
 from knowledge.documents.passage import Document, Passage, SourceState
 from knowledge.errors import GapNotFound
-from knowledge.store import Everything, Gap, GapState, Revision
+from knowledge.store import Gap, GapState, Revision, Snapshot
 
 T = TypeVar("T")
 _AT_ONCE = 500  # values in one IN (…): databases limit how many parameters a statement takes
@@ -61,12 +61,12 @@ class SqlKnowledgeStore:
     async def passages(self) -> Sequence[Passage]:
         return await self._database.read(_passages)
 
-    async def everything(self) -> Everything:
-        def work(connection: Connection) -> Everything:
-            if is_postgres(connection):  # else each statement would see another moment
+    async def snapshot(self) -> Snapshot:
+        def work(connection: Connection) -> Snapshot:
+            if is_postgres(connection):  # else each statement would see its own snapshot
                 connection.execute(sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
             kept = _revision(connection)
-            return Everything(_passages(connection), _documents(connection), _sources(connection), kept)
+            return Snapshot(_passages(connection), _documents(connection), _sources(connection), kept)
 
         return await self._database.read(work)
 
@@ -230,7 +230,7 @@ def _revision(connection: Connection) -> Revision:
 
 
 def _count(connection: Connection, counter: Column[int]) -> None:
-    """Let other processes see that something has changed."""
+    """Increment a change counter of the store, which other processes poll."""
     connection.execute(update(knowledge).values({counter.name: counter + 1}))
 
 

@@ -24,7 +24,7 @@ from agent.turn.retrieval import Retrieved, escape, read
 from agent.turn.steps import StepLog
 
 if TYPE_CHECKING:
-    from knowledge import Found
+    from knowledge import SearchResult
 
 log = structlog.get_logger()
 
@@ -40,7 +40,7 @@ class Search(Protocol):
 
     async def search(
         self, queries: Sequence[str], limit: int | None = None, language: str | None = None
-    ) -> "Found": ...
+    ) -> "SearchResult": ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from agent.models.values import Passage
 
 if TYPE_CHECKING:
-    from knowledge import Found
+    from knowledge import SearchResult
 
 
 class Hit(Protocol):
@@ -146,9 +146,9 @@ class Retrieved:
     needs_human: bool = False
 
     @classmethod
-    def of(cls, found: "Found") -> "Retrieved":
+    def of(cls, found: "SearchResult") -> "Retrieved":
         nearest = found.hits[0].id if found.hits else None
-        if found.foreign:
+        if found.off_topic:
             return cls("", found.confidence, foreign=True, nearest=nearest)
         outdated = tuple(dict.fromkeys(hit.source for hit in found.hits if hit.stale))
         parts = [render([hit for hit in found.hits if not hit.stale]), _LEFT_OUT if outdated else ""]

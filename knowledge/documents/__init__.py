@@ -1,1 +1,1 @@
-"""From files and pages to passages: one module a format, and the splitter."""
+"""From files and pages to passages: one loader a format (plain functions from bytes to `Loaded`), and the splitter."""

@@ -12,7 +12,11 @@ _HEADING = re.compile(r"(?:Heading|Judul|Tajuk|Überschrift) (\d)")
 
 
 def load(data: bytes) -> Loaded:
-    """Raises `Unreadable` when it is no DOCX, or one with a password."""
+    """Load a Word document.
+
+    Raises:
+        Unreadable: it is not a DOCX file, or is protected by a password.
+    """
     from docx import Document
     from docx.opc.exceptions import PackageNotFoundError
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 
-from knowledge.documents.markdown import read
 from knowledge.documents.passage import Loaded
+from knowledge.documents.text import parse_markdown
 from knowledge.errors import Unreadable
 
 _CHARSET = re.compile(rb"""<meta[^>]+charset=["']?([\w-]+)""", re.IGNORECASE)
@@ -15,7 +15,11 @@ _BLANK = re.compile(r"\s+")
 
 
 def load(data: bytes) -> Loaded:
-    """Raises `Unreadable` when nothing is left without its scripts and menus."""
+    """Load the main text of a page, with its title, language and links.
+
+    Raises:
+        Unreadable: nothing is left without scripts and menus.
+    """
     import trafilatura
 
     page = decode(data)
@@ -31,7 +35,7 @@ def load(data: bytes) -> Loaded:
     )
     if not text or not text.strip():
         raise Unreadable("the page holds no text of its own (is it built by scripts in the browser?)")
-    loaded = read(text)
+    loaded = parse_markdown(text)
     return replace(
         loaded, title=loaded.title or facts.title, language=loaded.language or facts.language, links=tuple(facts.links)
     )
@@ -48,10 +52,11 @@ def _config() -> ConfigParser:
 
 
 def decode(data: bytes) -> str:
+    """Decode a page by the charset it declares, or as UTF-8."""
     declared = _CHARSET.search(data[:4096])
     try:
         return data.decode(declared[1].decode() if declared else "utf-8", errors="replace")
-    except LookupError:  # a charset that nobody knows
+    except LookupError:  # an unknown charset
         return data.decode("utf-8", errors="replace")
 
 

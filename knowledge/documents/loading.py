@@ -13,9 +13,9 @@ _LOADERS = {
     "csv": ("knowledge.documents.sheet", "load_csv"),
     "docx": ("knowledge.documents.docx", "load"),
     "html": ("knowledge.documents.html", "load"),
-    "markdown": ("knowledge.documents.markdown", "load"),
+    "markdown": ("knowledge.documents.text", "load_markdown"),
     "pdf": ("knowledge.documents.pdf", "load"),
-    "plain": ("knowledge.documents.plain", "load"),
+    "plain": ("knowledge.documents.text", "load_plain"),
     "xlsx": ("knowledge.documents.sheet", "load_xlsx"),
 }
 _SUFFIXES = {
@@ -50,14 +50,18 @@ READABLE = frozenset(_SUFFIXES)
 """Suffixes of the files that can be read."""
 
 DOCUMENTS = READABLE | _OLD.keys() | {".epub", ".key", ".numbers", ".odp", ".pages", ".wps"}
-"""Suffixes of files in which somebody may have written something for customers."""
+"""Suffixes of files that may hold text for customers, readable or not."""
 
 
 def load(name: str, data: bytes, content_type: str | None = None) -> Loaded:
-    """Reads a document. `name` is its path or address; `content_type` wins where the name has no telling suffix.
+    """Load a document with the loader of its kind. Blocks, and is CPU-bound: call it outside the event loop.
+
+    Args:
+        name: path or address; its suffix tells the kind.
+        content_type: of the HTTP response, if there was one; see `kind_of`.
 
     Raises:
-        Unreadable: nobody here reads this kind, or there is no text to be had from it. The message says what would help.
+        Unreadable: no loader reads this kind, or there is no text in it. The message says what would help.
     """
     kind = kind_of(name, content_type)
     if kind is None:
@@ -71,9 +75,7 @@ def load(name: str, data: bytes, content_type: str | None = None) -> Loaded:
         loaded = loader(data).storable()
     except Unreadable:
         raise
-    except (
-        Exception
-    ) as error:  # at a damaged file the libraries raise whatever their layers raise; the other files go on
+    except Exception as error:  # parsers raise arbitrary errors on damaged files; the other files go on
         raise Unreadable(f"not a readable {kind.upper()} file: {error or type(error).__name__}") from error
     if not loaded.text.strip():
         raise Unreadable("the file holds no text")
@@ -81,9 +83,13 @@ def load(name: str, data: bytes, content_type: str | None = None) -> Loaded:
 
 
 def kind_of(name: str, content_type: str | None = None) -> str | None:
+    """Tell the kind of a document: a key of the loaders, or `None`.
+
+    The content type wins, except `text/plain`: servers send Markdown and CSV under it.
+    """
     plain_type = (content_type or "").split(";")[0].strip().lower()
     by_name = _SUFFIXES.get(PurePosixPath(re.split("[?#]", name, maxsplit=1)[0]).suffix.lower())
     by_type = _TYPES.get(plain_type)
-    if by_type in (None, "plain"):  # servers send Markdown and CSV as text/plain
+    if by_type in (None, "plain"):
         return by_name or by_type
     return by_type

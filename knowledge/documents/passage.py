@@ -1,4 +1,4 @@
-"""Documents and the passages they are cut into."""
+"""What loaders produce (`Loaded`, `Block`) and what the store keeps (`Document`, `Passage`, `SourceState`)."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -67,7 +67,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """How the last look at a source ended. A failing source keeps the documents of its last good copy.
+    """How the last sync of a source ended. A failing source keeps the documents of its last good copy.
 
     `settings` is the fingerprint of how the source was configured then.
     """
@@ -125,7 +125,7 @@ class Loaded:
     problem: str | None = None  # something to tell the owner although there is text, e.g. scanned pages
 
     def storable(self) -> "Loaded":
-        """The same without the characters that no database takes: NUL and halves of surrogate pairs, which some PDF files hold."""
+        """Replace characters that databases refuse: NUL and lone surrogates, which some PDF files hold."""
         strings = [self.text, self.title or "", *(block.shown or "" for block in self.blocks)]
         if not any(map(_UNSTORABLE.search, strings)):
             return self
@@ -155,15 +155,17 @@ class Composer:
         return "".join(self._parts)
 
     def heading(self, level: int, text: str) -> None:
+        """Append a heading of level 1 to 6."""
         start, end = self._append(text, "\n\n")
         self.blocks.append(Block("heading", start, end, level=level, shown=text))
 
     def paragraph(self, text: str) -> None:
+        """Append a paragraph, list item or block of code."""
         start, end = self._append(text, "\n\n")
         self.blocks.append(Block("paragraph", start, end))
 
     def table(self, rows: Sequence[Sequence[str]]) -> None:
-        """The first row is the head; the others become rows that repeat it."""
+        """Append a table. The first row is the head; every other row becomes a block that repeats it."""
         if not rows:
             return
         head, body = rows[0], rows[1:]
@@ -176,7 +178,7 @@ class Composer:
         self._append("", "\n")
 
     def entry(self, line: str, block: Block) -> None:
-        """A line that is a passage by itself; the span of `block` is set here."""
+        """Append a line that is a passage by itself; the span of `block` is set here."""
         start, end = self._append(line, "\n")
         self.blocks.append(
             Block("entry", start, end, 0, block.shown, block.question, block.answer, block.aliases),
@@ -190,7 +192,7 @@ class Composer:
 
 
 def labelled(head: Sequence[str], cells: Sequence[str]) -> str:
-    """`column: value` for every cell that is not empty."""
+    """Format a table row as `column: value` lines, without empty cells."""
     pairs = zip(head, cells, strict=False)
     named = [
         f"{name.strip()}: {cell.strip()}" if name.strip() else cell.strip() for name, cell in pairs if cell.strip()

@@ -19,11 +19,15 @@ _HYPHEN = re.compile(r"(?<=\w)[-\u00ad]\n(?=[a-z])")
 
 
 def load(data: bytes) -> Loaded:
-    """Raises `Unreadable` for a broken or protected file, and when every page is a scan."""
+    """Load a PDF: paragraphs, then the tables, page by page. Pages without text are named in `Loaded.problem`.
+
+    Raises:
+        Unreadable: the file is damaged or protected, or every page is a scan.
+    """
     from pypdf import PdfReader
     from pypdf.errors import PyPdfError
 
-    logging.getLogger("pypdf").setLevel(logging.ERROR)  # what is odd in a PDF interests nobody who cannot change it
+    logging.getLogger("pypdf").setLevel(logging.ERROR)  # its warnings are about the PDF's author's tools
     logging.getLogger("pdfminer").setLevel(logging.ERROR)
     try:
         reader = PdfReader(io.BytesIO(data))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from knowledge.documents.passage import Block, Composer, Loaded, labelled
-from knowledge.documents.plain import decode
+from knowledge.documents.text import decode
 from knowledge.errors import Unreadable
 
 _QUESTIONS = frozenset({"question", "questions", "pertanyaan", "tanya", "soalan", "q", "faq"})
@@ -16,7 +16,11 @@ _BETWEEN = re.compile(r"\s*[|;\n]\s*")
 
 
 def load_csv(data: bytes) -> Loaded:
-    """The first row names the columns. Raises `Unreadable` when there is no second one."""
+    """Load a CSV or TSV table whose first row names the columns; every further row is an entry.
+
+    Raises:
+        Unreadable: there is no row under the head, or the quoting is broken.
+    """
     text = decode(data)
     rows = list(_rows(text))
     if len(rows) < 2:
@@ -57,7 +61,11 @@ def _dialect(text: str) -> type[csv.Dialect]:
 
 
 def load_xlsx(data: bytes) -> Loaded:
-    """Every sheet with a head and rows; formulas as the values they last had."""
+    """Load every sheet that has a head and rows; formulas count as the values they last had.
+
+    Raises:
+        Unreadable: the workbook is damaged or protected, or no sheet has rows under a head.
+    """
     from zipfile import BadZipFile
 
     from openpyxl import load_workbook
@@ -94,7 +102,14 @@ def _cell(value: object) -> str:
 
 
 def entry(head: Sequence[str], cells: Sequence[str], start: int, end: int) -> Block:
-    """A row as a passage; question, answer and alias columns are recognised by their name."""
+    """Build the entry of one row; question, answer and alias columns are recognised by their name.
+
+    Args:
+        head: names of the columns.
+        cells: the row, as long as `head` or not.
+        start: offset of the row in the loaded text, in characters.
+        end: offset of its end.
+    """
     named = {name.strip().lower(): cell.strip() for name, cell in zip(head, cells, strict=False)}
     question = next((cell for name, cell in named.items() if name in _QUESTIONS and cell), None)
     answer = next((cell for name, cell in named.items() if name in _ANSWERS and cell), None)

@@ -1,4 +1,4 @@
-"""Where sentences end, and how many words a text has, in any script."""
+"""Splits loaded documents into passages of 120 to 200 words, along headings, paragraphs and sentences of any script."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -16,10 +16,14 @@ _LAST_WORD = re.compile(r"([^\s(\[\"'“‘]+)$")
 _HAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _SPACELESS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 _WORD = re.compile(r"\w+(?:[.,'’-]\w+)*")
+ENOUGH = 120  # words from which a passage is closed before the next paragraph
+FULL = 200  # words a passage holds at most, unless one sentence or row is longer
+OVERLAP = 30  # words repeated after a cut inside a paragraph
+_ASKS = re.compile(r"[?？؟]\s*$")
 
 
 def sentences(text: str, start: int = 0, end: int | None = None) -> Iterator[tuple[int, int]]:
-    """Spans of the sentences in `text[start:end]`, without the white space around them; together they cover every word."""
+    """Yield the spans (start, end) of the sentences in `text[start:end]`, without surrounding white space; they cover every word."""
     stop = len(text) if end is None else end
     begin = start
     for match in _END.finditer(text, start, stop):
@@ -51,7 +55,7 @@ def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def count_words(text: str) -> int:
-    """Words as a reader would count them; scripts without spaces by their usual word length."""
+    """Count words as a reader would; scripts without spaces by their usual word length."""
     if text.isascii():
         return len(_WORD.findall(text))
     han = len(_HAN.findall(text))
@@ -59,13 +63,6 @@ def count_words(text: str) -> int:
     if han or spaceless:
         text = _SPACELESS.sub(" ", _HAN.sub(" ", text))
     return len(_WORD.findall(text)) + (han + 1) // 2 + (spaceless + 3) // 4
-
-
-ENOUGH = 120  # words after which a passage is closed when the next paragraph would overfill it
-FULL = 200
-OVERLAP = 30  # words repeated after a cut inside a paragraph
-
-_ASKS = re.compile(r"[?？؟]\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +84,15 @@ class _Section:
 
 
 def split(document: str, loaded: Loaded, title: str | None = None) -> list[Passage]:
-    """The passages of `loaded`, in order; `document` is its id and `title` wins over the document's own."""
+    """Split a loaded document into passages.
+
+    Args:
+        document: id of the document; passage ids are `<document>#<n>` with n from 1.
+        title: wins over the title in the document.
+
+    Returns:
+        The passages in the order of the text.
+    """
     name = title or loaded.title or _first_title(loaded.blocks)
     passages: list[Passage] = []
     for section in _sections(loaded.blocks, name):

@@ -1,1 +1,1 @@
-"""Finding passages: keywords in memory, vectors in Chroma, and how a question is put into words that documents use."""
+"""Finding passages: the keyword index in memory, vectors in Chroma, and the repair of a question's words."""

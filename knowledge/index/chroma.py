@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from chromadb.config import Settings as ClientSettings
 
 
-_OPENING = "balas.opening"  # there while the index is opened and checked: some damage ends the whole process
+_OPENING = "balas.opening"  # exists while the index is opened and checked: some damage crashes the whole process
 _SEGMENT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-SAME = 1e-3  # farther apart, two vectors are not the same
-PATIENCE = 20.0  # seconds for one answer of a server; questions wait for much less, in `dense`
-BATCH = 1000  # Chroma takes 5,461 at most; smaller ones keep queries moving meanwhile
+TOLERANCE = 1e-3  # vectors (and cosine distances) closer than this are equal
+SERVER_TIMEOUT = 20.0  # seconds for one response of a Chroma server; questions wait for `dense.QUERY_TIMEOUT` only
+WRITE_BATCH = 1000  # Chroma takes 5,461 at most; smaller batches leave gaps for queries
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,11 @@ class Lock:
     """Exclusive ownership of a folder, for as long as the process lives."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises `IndexLocked` when another process has it."""
+        """Take the lock.
+
+        Raises:
+            IndexLocked: another process holds it; the message says which.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "balas.lock"
         self._file: IO[str] = self._path.open("a+")
@@ -70,6 +74,7 @@ class Lock:
         self._file.flush()
 
     def release(self) -> None:
+        """Give the folder free for another process."""
         self._file.close()
 
 
@@ -97,9 +102,12 @@ class ChromaIndex:
         return f"Chroma {self._settings.url or self._folder}"
 
     def open(self) -> None:
-        """Imports Chroma (2 to 3 seconds) and opens the collection; call `checked` once it has proved to be sound. Raises `ChromaError`.
+        """Import Chroma (2 to 3 seconds) and open the collection; call `mark_checked` once it has proved to be sound.
 
-        A folder that the last process did not live to check is emptied first.
+        A folder whose last process exited before its check is emptied first.
+
+        Raises:
+            ChromaError: it cannot be opened.
         """
         import chromadb
         from chromadb.api.shared_system_client import SharedSystemClient
@@ -128,8 +136,8 @@ class ChromaIndex:
 
         place, token = urlsplit(url), self._settings.token
         headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
-        # Chroma's own client waits for ever for a server that hangs
-        httpx.get(f"{url.rstrip('/')}/api/v2/heartbeat", headers=headers, timeout=PATIENCE, trust_env=False)
+        # Chroma's own client has no timeout for a server that hangs
+        httpx.get(f"{url.rstrip('/')}/api/v2/heartbeat", headers=headers, timeout=SERVER_TIMEOUT, trust_env=False)
         client = chromadb.HttpClient(
             host=place.hostname or "localhost",
             port=place.port or (443 if place.scheme == "https" else 80),
@@ -137,15 +145,19 @@ class ChromaIndex:
             headers=headers,
             settings=settings,
         )
-        client._server._session.timeout = PATIENCE  # type: ignore[attr-defined]
+        client._server._session.timeout = SERVER_TIMEOUT  # type: ignore[attr-defined]
         return client
 
-    def checked(self) -> None:
-        """The index is sound, or at least does no harm."""
+    def mark_checked(self) -> None:
+        """Remove the marker that `open` has set: the index was read without crashing the process."""
         (self._folder / _OPENING).unlink(missing_ok=True)
 
     def rebuild(self) -> None:
-        """Throw away what lies in the folder, which nothing can be read from, and begin anew. Raises `ChromaError`."""
+        """Delete the unreadable index in the folder and open an empty one.
+
+        Raises:
+            ChromaError: that fails too.
+        """
         self.close()
         self._empty()
         self.open()
@@ -158,7 +170,7 @@ class ChromaIndex:
                 shutil.rmtree(path, ignore_errors=True)
 
     def hashes(self) -> dict[str, str]:
-        """What is in the collection: record id → hash."""
+        """List the records of the collection: id → hash."""
         found: dict[str, str] = {}
         with self._errors("be read"):
             while True:
@@ -169,12 +181,13 @@ class ChromaIndex:
                     return found
 
     def put(self, entries: Sequence[Entry], vectors: Vectors) -> None:
+        """Insert or replace records; `vectors` has shape `(len(entries), dimensions)`."""
         with self._errors("take passages"):
-            for at in range(0, len(entries), BATCH):
-                batch = entries[at : at + BATCH]
+            for at in range(0, len(entries), WRITE_BATCH):
+                batch = entries[at : at + WRITE_BATCH]
                 self._ready.upsert(
                     ids=[entry.id for entry in batch],
-                    embeddings=vectors[at : at + BATCH],
+                    embeddings=vectors[at : at + WRITE_BATCH],
                     documents=[entry.text for entry in batch],
                     metadatas=[
                         {"hash": entry.hash, "passage": entry.passage, "document": entry.document} for entry in batch
@@ -183,11 +196,11 @@ class ChromaIndex:
 
     def remove(self, ids: Sequence[str]) -> None:
         with self._errors("remove passages"):
-            for at in range(0, len(ids), BATCH):
-                self._ready.delete(ids=list(ids[at : at + BATCH]))
+            for at in range(0, len(ids), WRITE_BATCH):
+                self._ready.delete(ids=list(ids[at : at + WRITE_BATCH]))
 
     def nearest(self, vector: Vectors, count: int) -> Mapping[str, float]:
-        """Record id → cosine of the records nearest to `vector`."""
+        """Find the `count` records nearest to `vector` (shape `(1, dimensions)`): record id → cosine."""
         with self._errors("be searched"):
             # fewer come back from a small collection; counting first would cost ten times the query
             found = self._ready.query(query_embeddings=vector, n_results=count, include=["distances"])
@@ -195,7 +208,7 @@ class ChromaIndex:
             return {id_: 1.0 - float(d) for id_, d in zip(found["ids"][0], distances[0], strict=True)}
 
     def cosines(self, vector: Vectors, ids: Sequence[str]) -> Mapping[str, float]:
-        """Record id → cosine of the given records."""
+        """Compare `vector` (shape `(1, dimensions)`) with the given records: record id → cosine."""
         if not ids:
             return {}
         with self._errors("be searched"):
@@ -206,7 +219,7 @@ class ChromaIndex:
         return dict(zip(found["ids"], (rows @ vector.reshape(-1)).tolist(), strict=True))
 
     def is_sound(self, vectors: Mapping[str, Vectors]) -> bool:
-        """Whether each of these records holds its vector and is found by it: a damaged index loses some without any error."""
+        """Whether each record holds its vector and is found by it: a damaged index loses some without any error."""
         if not vectors:
             return True
         rows = np.stack(list(vectors.values()))
@@ -214,15 +227,15 @@ class ChromaIndex:
             kept = self._ready.get(ids=list(vectors), include=["embeddings"])
             embeddings: Any = kept["embeddings"]
             held = dict(zip(kept["ids"], embeddings, strict=True))
-            if any(id_ not in held or np.abs(held[id_] - row).max() > SAME for id_, row in vectors.items()):
+            if any(id_ not in held or np.abs(held[id_] - row).max() > TOLERANCE for id_, row in vectors.items()):
                 return False
             found = self._ready.query(query_embeddings=rows, n_results=1, include=["distances"])
             distances: Any = found["distances"]
             # another record with the same text is as good: what counts is the distance
-            return all(one and one[0] < SAME for one in distances)
+            return all(one and one[0] < TOLERANCE for one in distances)
 
     def clear(self) -> None:
-        """Throw the collection away and begin an empty one."""
+        """Replace the collection by an empty one."""
         with self._errors("be cleared"):
             self._opened.delete_collection(self._collection_name)
             self._collection = self._open_collection()
@@ -239,7 +252,7 @@ class ChromaIndex:
         client, self._client, self._collection = self._client, None, None
         if client is not None:
             client.close()  # type: ignore[attr-defined]
-            self.checked()  # we are alive: it did not end the process
+            self.mark_checked()  # the process did not crash
 
     @property
     def _opened(self) -> "ClientAPI":
@@ -263,7 +276,7 @@ class ChromaIndex:
 
 
 class _Translated:
-    """Chroma raises whatever its layers raise; callers see `ChromaError`."""
+    """Translates the errors of Chroma's layers into `ChromaError`."""
 
     def __init__(self, what: str) -> None:
         self._what = what

@@ -1,4 +1,4 @@
-"""The vector side of the search: embeds passages, keeps Chroma equal to the library, and gives way when it is slow."""
+"""Vector search: embeds passages, keeps Chroma in step with the library, and falls back to keywords when it is slow or down."""
 
 import asyncio
 import random
@@ -17,17 +17,17 @@ from knowledge.store import KnowledgeStore
 
 T = TypeVar("T")
 
-PATIENCE = 1.5  # seconds a question waits for its vector and for Chroma before keywords answer alone
-PAUSE = 30.0  # seconds without asking a server again that just failed
+QUERY_TIMEOUT = 1.5  # seconds a question waits for its vector and for Chroma before keywords answer alone
+RETRY_DELAY = 30.0  # seconds without a request to a server that has just failed
 CANDIDATES = 50
-SAMPLE = 20  # passages that are looked up by their own vector at start
-CHUNK = 256  # passages embedded and stored in one go
+SAMPLE = 20  # passages whose own vector is queried at start to check the index
+EMBED_BATCH = 256  # passages embedded and stored in one transaction
 
 log = structlog.get_logger(__name__)
 
 
 class DenseIndex:
-    """Vectors of the library in Chroma. Not ready until `start` has finished in the background; until then it finds nothing."""
+    """Vectors of the library in Chroma. Not ready until `start` has finished in the background."""
 
     def __init__(self, chroma: ChromaIndex, embedder: Embedder, store: KnowledgeStore) -> None:
         self.embedder = embedder
@@ -36,8 +36,8 @@ class DenseIndex:
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="chroma")
         self._held: dict[str, str] = {}
         self._opened = False
-        self._resting_until = 0.0
-        self._tried_again = -PAUSE
+        self._retry_at = 0.0
+        self._last_recovery = -RETRY_DELAY
         self._busy = asyncio.Lock()
         self.problem: str | None = None
 
@@ -62,20 +62,20 @@ class DenseIndex:
         await self.follow(library)
 
     async def catch_up(self, library: Library) -> None:
-        """Follow; after a failure of Chroma open it again first."""
+        """Follow the library; after a failure of Chroma, open it again first."""
         if self._opened:
             await self.follow(library)
         else:
             await self.start(library)
 
     async def recover(self, library: Library) -> None:
-        """After a failure: catch up, unless that was tried a moment ago."""
+        """After a failure, catch up, but at most every `RETRY_DELAY` seconds."""
         now = asyncio.get_running_loop().time()
-        if self.problem and now >= self._tried_again + PAUSE:
-            self._tried_again = now
+        if self.problem and now >= self._last_recovery + RETRY_DELAY:
+            self._last_recovery = now
             await self.catch_up(library)
             if self.problem is None:
-                self._resting_until = 0.0
+                self._retry_at = 0.0
                 log.info("knowledge.vectors_back")
 
     async def follow(self, library: Library) -> None:
@@ -89,7 +89,7 @@ class DenseIndex:
             try:
                 entries = library.entries()
                 if self._chroma.is_shared and self._held != {entry.id: entry.hash for entry in entries}:
-                    self._held = await self._run(self._chroma.hashes)  # another process may have been here
+                    self._held = await self._run(self._chroma.hashes)  # another process may have written
                 await self._reconcile(entries)
                 self.problem = None
             except (ChromaError, EmbeddingError) as error:
@@ -99,30 +99,34 @@ class DenseIndex:
     async def cosines(
         self, library: Library, questions: Sequence[str], also: Sequence[int]
     ) -> Mapping[int, float] | None:
-        """Cosine by position in the library, for the nearest passages and for those in `also`.
+        """Compare phrasings of a question with passages.
 
-        `None` when vectors cannot answer now.
+        Args:
+            also: positions in the library whose cosines are wanted whether they are near or not.
+
+        Returns:
+            Cosine by position, for the nearest 50 and those in `also`; `None` when vectors are not available now.
         """
         loop = asyncio.get_running_loop()
-        if not self.is_ready or self.embedder.weight == 0 or loop.time() < self._resting_until:
+        if not self.is_ready or self.embedder.weight == 0 or loop.time() < self._retry_at:
             return None
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(QUERY_TIMEOUT):
                 return await self._cosines(library, questions, also)
         except (TimeoutError, ChromaError, EmbeddingError) as error:
             if isinstance(error, ChromaError):
                 self._fail(error)
-            self._resting_until = loop.time() + PAUSE
-            log.warning("knowledge.keywords_only", reason=str(error) or f"no vector within {PATIENCE} s")
+            self._retry_at = loop.time() + RETRY_DELAY
+            log.warning("knowledge.keywords_only", reason=str(error) or f"no vector within {QUERY_TIMEOUT} s")
             return None
 
     def _fail(self, error: ChromaError | EmbeddingError) -> None:
         self.problem = str(error)
-        if isinstance(error, ChromaError):  # it is opened and checked anew before it is asked again
+        if isinstance(error, ChromaError):  # opened and checked again before the next query
             self._opened = False
 
     async def close(self) -> None:
-        """Waits for what Chroma is doing: nobody else may open it before."""
+        """Wait for the running operation and close Chroma; only then may another process open it."""
         async with self._busy:
             await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
             await asyncio.to_thread(self._chroma.close)
@@ -158,18 +162,18 @@ class DenseIndex:
             log.warning("knowledge.index_damaged", reason=reason, action="rebuilding it from the ledger")
             await self._run(self._chroma.clear)
             self._held = {}
-        await self._run(self._chroma.checked)
+        await self._run(self._chroma.mark_checked)
 
     async def _is_sound(self, library: Library) -> bool:
         """Whether sampled records hold the vector that they should, and are found by it."""
         same = [entry for entry in library.entries() if self._held.get(entry.id) == entry.hash]
         sample = random.sample(same, min(SAMPLE, len(same)))
-        vectors = await self._known(sample)
+        vectors = await self._known_vectors(sample)
         if not vectors:
             return True
         return await self._run(lambda: self._chroma.is_sound(vectors))
 
-    async def _known(self, entries: Sequence[Entry]) -> Mapping[str, Vectors]:
+    async def _known_vectors(self, entries: Sequence[Entry]) -> Mapping[str, Vectors]:
         """Vectors by record, as far as they are known without asking a model."""
         if not self.embedder.weight:
             rows = await self.embedder.embed([entry.text for entry in entries])
@@ -185,8 +189,8 @@ class DenseIndex:
             for id_ in extra:
                 del self._held[id_]
         missing = [entry for entry in entries if self._held.get(entry.id) != entry.hash]
-        for at in range(0, len(missing), CHUNK):
-            batch = missing[at : at + CHUNK]
+        for at in range(0, len(missing), EMBED_BATCH):
+            batch = missing[at : at + EMBED_BATCH]
             vectors = await self._embedded(batch)
             await self._run(lambda batch=batch, vectors=vectors: self._chroma.put(batch, vectors))  # type: ignore[misc]
             self._held.update((entry.id, entry.hash) for entry in batch)

@@ -1,4 +1,4 @@
-"""An embedding model behind an OpenAI-compatible endpoint."""
+"""Embedders: an OpenAI-compatible endpoint, a local ONNX model, and hashed n-grams where there is no model."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,12 +18,15 @@ from knowledge.index.words import grams, words
 from knowledge.settings import EndpointSettings, FolderSettings, KnowledgeSettings
 
 Vectors = npt.NDArray[np.float32]
-ENDPOINT_BATCH = 64
-TIMEOUT = 60.0  # seconds for a batch of passages; a question has less patience, see `dense.PATIENCE`
+ENDPOINT_BATCH = 64  # texts in one request
+TIMEOUT = 60.0  # seconds for one batch of passages; a question waits for `dense.QUERY_TIMEOUT` only
+ONNX_BATCH = 16  # texts in one run of the model
+MAX_TOKENS = 512  # longer texts are truncated
+AUTO = Path(".balas/embeddings")  # where `embeddings: auto` looks for a local model
 
 
 class Endpoint:
-    """`POST {base_url}/embeddings`."""
+    """Embedder over `POST {base_url}/embeddings`, in batches of 64 texts."""
 
     def __init__(self, settings: EndpointSettings, client: httpx.AsyncClient) -> None:
         self._settings = settings
@@ -65,10 +68,6 @@ class Endpoint:
         return vectors
 
 
-BATCH = 16
-LONGEST = 512  # tokens
-
-
 class OnnxModel:
     """A sentence-transformers export: `model.onnx` (or `onnx/model.onnx`) and `tokenizer.json`.
 
@@ -76,7 +75,11 @@ class OnnxModel:
     """
 
     def __init__(self, folder: Path, weight: float) -> None:
-        """Raises `EmbeddingError` when the folder lacks one of the files."""
+        """Find the files; the model itself is loaded with the first text.
+
+        Raises:
+            EmbeddingError: the folder lacks one of the files.
+        """
         places = [folder / "model.onnx", folder / "onnx" / "model.onnx"]
         model = next((path for path in places if path.is_file()), None)
         tokenizer = folder / "tokenizer.json"
@@ -94,8 +97,8 @@ class OnnxModel:
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
         rows: list[Vectors] = []
-        for at in range(0, len(texts), BATCH):  # between batches a question gets its turn
-            batch = texts[at : at + BATCH]
+        for at in range(0, len(texts), ONNX_BATCH):  # between batches a waiting question is embedded
+            batch = texts[at : at + ONNX_BATCH]
             rows.append(await asyncio.get_running_loop().run_in_executor(self._pool, self._embed, batch))
         return np.concatenate(rows)
 
@@ -126,13 +129,10 @@ class OnnxModel:
             options.intra_op_num_threads = 1
             session = onnxruntime.InferenceSession(str(self._model), options, providers=["CPUExecutionProvider"])
             tokenizer = Tokenizer.from_file(str(self._tokenizer_file))
-            tokenizer.enable_truncation(LONGEST)
+            tokenizer.enable_truncation(MAX_TOKENS)
             tokenizer.enable_padding()
             self._loaded = (session, tokenizer)
         return self._loaded
-
-
-AUTO = Path(".balas/embeddings")  # where `embeddings: auto` looks for a local model
 
 
 class Embedder(Protocol):
@@ -149,7 +149,14 @@ class Embedder(Protocol):
     def weight(self) -> float: ...
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
-        """One row per text. Raises `EmbeddingError`."""
+        """Embed texts.
+
+        Returns:
+            Unit vectors of shape `(len(texts), dimensions)`.
+
+        Raises:
+            EmbeddingError: the model failed or did not answer.
+        """
 
 
 class HashedGrams:
@@ -167,6 +174,7 @@ class HashedGrams:
         return self.vectors(texts)
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
+        """Embed without awaiting: shape `(len(texts), 384)`."""
         rows = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         for row, text in zip(rows, texts, strict=True):
             parts = [_places(word) for word in words(text)]
@@ -185,13 +193,17 @@ def _places(word: str) -> npt.NDArray[np.int64]:
 
 
 def unit(rows: Vectors) -> Vectors:
-    """Rows of length 1; a row of zeros stays one."""
+    """Normalise rows to length 1; a row of zeros stays as it is."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return (rows / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
 
 
 def open_embedder(settings: KnowledgeSettings, base: Path, client: httpx.AsyncClient) -> Embedder:
-    """The embedder that agent.yaml asks for. Raises `EmbeddingError` when a local model is not where it should be."""
+    """Choose the embedder that `knowledge.embeddings` asks for.
+
+    Raises:
+        EmbeddingError: the folder of the local model lacks one of its files.
+    """
     chosen = settings.embeddings
     if isinstance(chosen, EndpointSettings):
         return Endpoint(chosen, client)

@@ -1,4 +1,4 @@
-"""An inverted index with BM25 weights, as arrays."""
+"""The keyword index: BM25 over words and character n-grams, then sentence coverage of the best candidates."""
 
 import re
 from collections import Counter
@@ -16,8 +16,10 @@ TITLE = 2  # how often the words of the title count
 GRAMS, WORDS, SENTENCE, PAIRS = 0.5, 0.35, 0.12, 0.03  # shares of the score
 MEANT = 0.5  # readings below this weight are related words, not what was meant
 CANDIDATES = 50  # records whose sentences are looked at
-BESIDE = 0.25  # of the score remains when passages share nothing with the question but function words
-LOOKED_AT = 12_000  # words of candidates; passages are short, but nothing forbids a long one
+FUNCTION_WORDS_ONLY = 0.25  # share of the score that remains when passages share only function words with the question
+SENTENCE_BUDGET = (
+    12_000  # words of candidates compared sentence by sentence; passages are short, but nothing forbids a long one
+)
 
 _SENTENCE_END = re.compile(
     r"(?<=[.!?])\s+|[。！？\n]+"
@@ -55,7 +57,11 @@ class KeywordIndex:
         self.repair = Repair({word: frequencies[at] for word, at in vocabulary.items() if word})
 
     def scores(self, question: str) -> Floats:
-        """A score of 0 to 1 for every entry."""
+        """Score every entry for a question.
+
+        Returns:
+            Shape `(entries,)`, 0 to 1; the best of its records counts for an entry.
+        """
         best = np.zeros(self.entries, dtype=np.float32)
         terms = self.repair(question)
         if not terms or not len(self._entry):
@@ -67,7 +73,7 @@ class KeywordIndex:
         sentence, pairs, is_touched = self._covered(terms, candidates)
         found[candidates] += SENTENCE * sentence + PAIRS * pairs
         if not is_touched:
-            found *= np.float32(BESIDE)
+            found *= np.float32(FUNCTION_WORDS_ONLY)
         np.maximum.at(best, self._entry, np.minimum(found, 1))
         return best
 
@@ -76,7 +82,7 @@ class KeywordIndex:
         best = np.argpartition(-found, count - 1)[:count]
         best = best[np.argsort(-found[best], kind="stable")]
         read = np.cumsum(self._coverage.lengths[best])
-        return np.sort(best[: max(3, int(np.searchsorted(read, LOOKED_AT)))])
+        return np.sort(best[: max(3, int(np.searchsorted(read, SENTENCE_BUDGET)))])
 
     def _asked(
         self,

@@ -1,4 +1,4 @@
-"""An inverted index with BM25 weights, as arrays."""
+"""Array structures of the keyword index: BM25 postings, and the token sequences that sentence coverage is computed from."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,21 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.int32]
-
-
 Longs = npt.NDArray[np.int64]
-
-
 Floats = npt.NDArray[np.float32]
 
-
-K1 = 1.2
-
-
-B = 0.75
-
-
+K1 = 1.2  # BM25 term frequency saturation
+B = 0.75  # BM25 length normalisation
 RARER = 1.1  # what no record has counts this much more than what one record has
+SAME_WORD = 0.45  # Dice coefficient of the grams from which two words count as forms of one
 
 
 class Postings:
@@ -72,9 +64,6 @@ def _built(
     norm = K1 * (1 - B + B * length / max(float(length.mean()), 1.0))
     impacts = (tf * (K1 + 1) / (tf + norm[records])).astype(np.float32)
     return records, impacts, np.bincount(keys // size, minlength=features)
-
-
-ALIKE = 0.45  # Dice coefficient of the grams, from which on two words are taken for forms of one
 
 
 class Coverage:
@@ -152,7 +141,7 @@ class Coverage:
                 dice = 2 * np.add.reduceat(asked[grams], begins) / (lengths + len(ids))
                 asked[ids] = 0
                 np.maximum(
-                    match[:, place], np.where(dice > ALIKE, weight * np.minimum(dice, 1), 0), out=match[:, place]
+                    match[:, place], np.where(dice > SAME_WORD, weight * np.minimum(dice, 1), 0), out=match[:, place]
                 )
         for place, others in enumerate(related):
             for word, weight in others:

@@ -1,4 +1,4 @@
-"""Documents in folders: which files a source names, and whether they may have changed."""
+"""File sources: which files a path or glob names, which of them changed, and which cannot be read (`balas check`)."""
 
 import asyncio
 import os
@@ -15,11 +15,22 @@ from knowledge.documents.passage import Document, SourceState
 from knowledge.errors import SourceError, Unreadable
 from knowledge.settings import KnowledgeSettings, SourceSettings
 from knowledge.store import KnowledgeStore
-from knowledge.sync.report import Change, Progress, Report, Tally, fingerprint, make, recovered, save
+from knowledge.sync.report import (
+    Change,
+    Progress,
+    ProgressCallback,
+    Tally,
+    build_document,
+    fingerprint,
+    recovered,
+    save_changes,
+)
 
-# A file written this shortly before the last look may change again under the same stamp.
+# A file written this shortly before the last check may change again under the same stamp.
 _RACE_NS = 100_000_000
-_COARSE_RACE_NS = 2_000_000_000  # where times have whole seconds only
+_COARSE_RACE_NS = 2_000_000_000  # on file systems with whole seconds
+READ_BATCH = 64  # documents read in one executor job and saved in one transaction
+INSPECT_TIME = 20.0  # seconds of reading in `inspect`; a sync reads the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +42,14 @@ class FileRef:
     stamp: str
     modified_ns: int
 
-    def is_settled(self, looked_at: datetime) -> bool:
+    def is_settled(self, verified_at: datetime) -> bool:
         """Whether an equal stamp means an equal file."""
         race = _RACE_NS if self.modified_ns % 1_000_000_000 else _COARSE_RACE_NS
-        return self.modified_ns < looked_at.timestamp() * 1e9 - race
+        return self.modified_ns < verified_at.timestamp() * 1e9 - race
 
 
 def find(pattern: str, base: Path) -> Sequence[FileRef]:
-    """The files that a path or glob names, in order of their names; a glob passes over kinds that cannot be read.
+    """List the files that a path or glob names, sorted; a glob skips kinds that cannot be read.
 
     Raises:
         SourceError: there is no such file.
@@ -53,7 +64,7 @@ def find(pattern: str, base: Path) -> Sequence[FileRef]:
         return [_ref(path, base)]
     found = [path for path in _matching(expanded, base) if path.suffix.lower() in READABLE]
     if not found:
-        if skipped := passed_over(pattern, base):
+        if skipped := unreadable_matches(pattern, base):
             raise SourceError(
                 f"{pattern} matches only files of kinds that cannot be read, e.g. {skipped[0]}; save them as DOCX, XLSX or PDF"
             )
@@ -61,12 +72,14 @@ def find(pattern: str, base: Path) -> Sequence[FileRef]:
     return [_ref(path, base) for path in found]
 
 
-def passed_over(pattern: str, base: Path) -> Sequence[str]:
-    """The documents that a glob matches and `find` leaves out, because nobody here reads their kind. Pictures and the like are none."""
+def unreadable_matches(pattern: str, base: Path) -> Sequence[str]:
+    """List the documents that a glob matches and `find` skips because no loader reads their kind; pictures and the like do not count."""
     expanded = os.path.expanduser(pattern)  # noqa: PTH111 (a glob is no path yet)
     if not has_magic(expanded):
         return ()
-    return [_shown(path, base) for path in _matching(expanded, base) if path.suffix.lower() in DOCUMENTS - READABLE]
+    return [
+        _display_path(path, base) for path in _matching(expanded, base) if path.suffix.lower() in DOCUMENTS - READABLE
+    ]
 
 
 def _matching(pattern: str, base: Path) -> Sequence[Path]:
@@ -75,7 +88,14 @@ def _matching(pattern: str, base: Path) -> Sequence[Path]:
 
 
 def read(ref: FileRef, largest: int) -> bytes:
-    """Raises `Unreadable` when the file is too large or cannot be opened."""
+    """Read a file.
+
+    Args:
+        largest: bytes.
+
+    Raises:
+        Unreadable: the file is larger, or cannot be opened.
+    """
     try:
         size = ref.path.stat().st_size
         if size > largest:
@@ -87,14 +107,11 @@ def read(ref: FileRef, largest: int) -> bytes:
 
 def _ref(path: Path, base: Path) -> FileRef:
     status = path.stat()
-    return FileRef(_shown(path, base), path, f"{status.st_size}-{status.st_mtime_ns}", status.st_mtime_ns)
+    return FileRef(_display_path(path, base), path, f"{status.st_size}-{status.st_mtime_ns}", status.st_mtime_ns)
 
 
-def _shown(path: Path, base: Path) -> str:
+def _display_path(path: Path, base: Path) -> str:
     return (path.relative_to(base) if path.is_relative_to(base) else path).as_posix()
-
-
-BATCH = 64  # documents that are read in one go and saved in one transaction
 
 
 class FileSync:
@@ -115,11 +132,22 @@ class FileSync:
         self._clock = clock
 
     async def run(
-        self, source: SourceSettings, state: SourceState | None, claimed: set[str], tally: Tally, report: Report
+        self,
+        source: SourceSettings,
+        state: SourceState | None,
+        claimed: set[str],
+        tally: Tally,
+        report: ProgressCallback,
     ) -> None:
-        """Raises `SourceError` when the source as a whole cannot be read; nothing is changed then.
+        """Sync one source.
 
-        `claimed` are the documents that other sources have; those found here are added to it.
+        Args:
+            state: of the last sync, if there was one.
+            claimed: documents that belong to other sources; those found here are added.
+            tally: counts what is done.
+
+        Raises:
+            SourceError: the source as a whole cannot be read; nothing is changed then.
         """
         loop = asyncio.get_running_loop()
         now = self._clock()
@@ -127,21 +155,21 @@ class FileSync:
         refs = [ref for ref in refs if ref.id not in claimed]
         claimed.update(ref.id for ref in refs)
         known = {document.id: document for document in await self._store.documents(source.id)}
-        looked_at = state.verified_at if state else None
+        verified_at = state.verified_at if state else None
         todo: list[FileRef] = []
         for ref in refs:
             before = known.get(ref.id)
-            same = before and before.stamp == ref.stamp and before.failing_since is None and looked_at
-            if same and looked_at and ref.is_settled(looked_at):
+            same = before and before.stamp == ref.stamp and before.failing_since is None and verified_at
+            if same and verified_at and ref.is_settled(verified_at):
                 tally.kept(ref.id)
             else:
                 todo.append(ref)
         done = len(refs) - len(todo)
         report(Progress(source.id, done, len(refs)))
-        for at in range(0, len(todo), BATCH):
-            batch = todo[at : at + BATCH]
+        for at in range(0, len(todo), READ_BATCH):
+            batch = todo[at : at + READ_BATCH]
             changes = await loop.run_in_executor(self._pool, self._read_all, batch, source, known, now)
-            await save(changes, known, self._store, tally, now)
+            await save_changes(changes, known, self._store, tally, now)
             done += len(batch)
             report(Progress(source.id, done, len(refs)))
         gone = sorted(known.keys() - {ref.id for ref in refs})
@@ -159,15 +187,12 @@ class FileSync:
         try:
             data = read(ref, self._settings.largest)
             if before and before.hash == fingerprint(data, source):
-                settled = replace(recovered(before), stamp=ref.stamp)
-                return Change(ref.id, touched=None if settled == before else settled)
-            document, passages = make(ref.id, data, None, source, now)
+                verified = replace(recovered(before), stamp=ref.stamp)
+                return Change(ref.id, touched=None if verified == before else verified)
+            document, passages = build_document(ref.id, data, None, source, now)
         except SourceError as error:
             return Change(ref.id, problem=str(error))
         return Change(ref.id, new=(replace(document, stamp=ref.stamp), passages))
-
-
-LONGEST = 20.0  # seconds of reading; a first sync of very many PDF files takes longer and reads them anyway
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,20 +204,20 @@ class Finding:
 
 
 def inspect(settings: KnowledgeSettings, base: Path) -> list[Finding]:
-    """Reads every file that the sources name and says which of them no passage can come from: scans, broken ones, passwords.
+    """Read every file that the sources name and report those that yield no passage: scans, damaged and protected files.
 
-    Addresses are not asked. Blocks, for at most about `LONGEST` seconds.
+    Web sources are not fetched. Blocks for at most about `INSPECT_TIME` seconds.
     """
-    until = time.monotonic() + LONGEST
+    until = time.monotonic() + INSPECT_TIME
     return [
         Finding(at, message)
         for at, source in enumerate(settings.sources)
         if source.path is not None
-        for message in _wrong(source, source.path, settings, base, until)
+        for message in _problems(source, source.path, settings, base, until)
     ]
 
 
-def _wrong(
+def _problems(
     source: SourceSettings, pattern: str, settings: KnowledgeSettings, base: Path, until: float
 ) -> Iterator[str]:
     try:
@@ -202,7 +227,7 @@ def _wrong(
         return
     for number, ref in enumerate(refs):
         if time.monotonic() > until:
-            yield f"{len(refs) - number} of {len(refs)} files were not looked into; `balas knowledge sync` reads them all"
+            yield f"{len(refs) - number} of {len(refs)} files were not read; `balas knowledge sync` reads them all"
             break
         try:
             problem = load(ref.id, read(ref, settings.largest)).problem
@@ -210,10 +235,10 @@ def _wrong(
             problem = str(error)
         if problem:
             yield f"{ref.id}: {problem}"
-    if skipped := passed_over(pattern, base):
-        yield _told(skipped)
+    if skipped := unreadable_matches(pattern, base):
+        yield _skip_message(skipped)
 
 
-def _told(skipped: Sequence[str]) -> str:
+def _skip_message(skipped: Sequence[str]) -> str:
     shown = ", ".join(skipped[:5]) + (f" and {len(skipped) - 5} more" if len(skipped) > 5 else "")
     return f"passed over, of a kind that cannot be read (save as DOCX, XLSX or PDF): {shown}"

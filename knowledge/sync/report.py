@@ -1,4 +1,4 @@
-"""What a sync reports, and the steps that files and web pages have in common."""
+"""Sync progress and reports, and the steps that file and web sources share: building documents and saving changes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,7 @@ from knowledge.store import KnowledgeStore
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`done` of `total` documents of a source have been looked at; `total` may grow while a site is crawled."""
+    """`done` of `total` documents of a source were checked; `total` may grow while a site is crawled."""
 
     source: str
     done: int
@@ -25,7 +25,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class SourceReport:
-    """What a sync did to the passages of one source. `error` and `failing_since` say why nothing new was learnt."""
+    """What a sync did to the passages of one source. `error` and `failing_since` are set when the source as a whole failed."""
 
     source: str
     documents: int = 0
@@ -36,11 +36,13 @@ class SourceReport:
     error: str | None = None
     failing_since: datetime | None = None
     problems: tuple[str, ...] = ()
-    touched: int = 0  # documents whose text stayed, but of which something else was learnt
+    touched: int = 0  # documents whose text stayed, but whose details changed
 
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
+    """The result of one sync; `seconds` is its wall-clock time."""
+
     sources: tuple[SourceReport, ...]
     seconds: float
 
@@ -96,7 +98,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became of one document: new passages, the same as before under a new stamp, a problem, or nothing at all."""
+    """The outcome for one document: new passages, unchanged text with new details (`touched`), a problem, or no change at all."""
 
     document: str
     new: tuple[Document, Sequence[Passage]] | None = None
@@ -104,25 +106,34 @@ class Change:
     problem: str | None = None
 
 
-Report = Callable[[Progress], None]
+ProgressCallback = Callable[[Progress], None]
 
 
 def recovered(document: Document) -> Document:
-    """The document without the failure that is over."""
+    """Clear the failure of a document that was read again."""
     return document if document.failing_since is None else replace(document, error=None, failing_since=None)
 
 
 def fingerprint(data: bytes, source: SourceSettings) -> str:
-    """Of the bytes and of the settings that decide what becomes of them."""
+    """Hash the bytes of a document and the settings its passages depend on."""
     digest = blake2b(data, digest_size=16)
     digest.update(f"\x00{source.title or ''}\x00{source.language or ''}".encode())
     return digest.hexdigest()
 
 
-def make(
+def build_document(
     id_: str, data: bytes, content_type: str | None, source: SourceSettings, now: datetime
 ) -> tuple[Document, Sequence[Passage]]:
-    """A document and its passages from bytes. Raises `Unreadable`. Blocks: call it in a worker thread."""
+    """Load and split a document. Blocks, and is CPU-bound: call it outside the event loop.
+
+    Args:
+        id_: path or address.
+        content_type: of the HTTP response, if there was one.
+        now: aware UTC, kept as `verified_at`.
+
+    Raises:
+        Unreadable: no loader reads it, or it holds no text.
+    """
     loaded = load(id_, data, content_type)
     document = Document(
         id=id_,
@@ -141,17 +152,17 @@ def make(
 
 
 def _named(loaded: Loaded, id_: str) -> str | None:
-    """A document without any title goes by the name of its file."""
+    """Fall back to the file name for a document without any title."""
     if loaded.title or any(block.kind == "heading" and block.level == 1 for block in loaded.blocks):
         return loaded.title
     stem = PurePosixPath(id_).stem
     return stem.replace("-", " ").replace("_", " ").strip() or None
 
 
-async def save(
+async def save_changes(
     changes: Sequence[Change], known: Mapping[str, Document], store: KnowledgeStore, tally: Tally, now: datetime
 ) -> None:
-    """Each document's passages are swapped in one transaction; one that cannot be read keeps its last good copy."""
+    """Save the outcome of a batch: all new passages in one transaction; a document that cannot be read keeps its last good copy."""
     fresh = [change.new for change in changes if change.new]
     touched = [change.touched for change in changes if change.touched]
     for change in changes:
@@ -178,5 +189,5 @@ async def save(
 
 
 def in_order(sources: Sequence[SourceSettings]) -> list[SourceSettings]:
-    """A file that is named stands with its own settings, even when a glob before it would take it too."""
+    """Sort named files before globs: a file keeps its own settings even when an earlier glob matches it too."""
     return sorted(sources, key=lambda source: source.path is not None and has_magic(source.path))

@@ -1,4 +1,4 @@
-"""What a sync reports, and the steps that files and web pages have in common."""
+"""One sync of the sources of an agent: which are read, and how their failures are recorded."""
 
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
@@ -13,12 +13,12 @@ from knowledge.library import Library
 from knowledge.settings import KnowledgeSettings, SourceSettings
 from knowledge.store import KnowledgeStore
 from knowledge.sync.files import FileSync
-from knowledge.sync.report import Report, SourceReport, Tally
+from knowledge.sync.report import ProgressCallback, SourceReport, Tally
 from knowledge.sync.web import Web, WebSync
 
 
 class Synchroniser:
-    """One look at the sources."""
+    """Reads the sources once and saves what changed."""
 
     def __init__(
         self,
@@ -35,21 +35,35 @@ class Synchroniser:
         self._pages = WebSync(Web(client, settings.largest), store, pool, clock)
 
     async def run(
-        self, sources: Sequence[SourceSettings], only: Collection[str] | None, library: Library, report: Report
+        self,
+        sources: Sequence[SourceSettings],
+        only: Collection[str] | None,
+        library: Library,
+        report: ProgressCallback,
     ) -> list[SourceReport]:
-        """Of all `sources`, or of those named by `only`; what is no source any more is forgotten in the first case."""
+        """Sync all `sources`, or those named by `only`. Without `only`, sources that are no longer configured are deleted.
+
+        Args:
+            library: what is known so far, for counting changes.
+            report: called as documents are done.
+        """
         states = {state.id: state for state in await self._store.sources()}
-        forgotten = states.keys() - {source.id for source in sources} if only is None else ()
-        reports = [await self._forgotten(source, library) for source in sorted(forgotten)]
+        removed = states.keys() - {source.id for source in sources} if only is None else ()
+        reports = [await self._delete_source(source, library) for source in sorted(removed)]
         claimed = {d.id for d in library.documents.values() if d.source not in only} if only is not None else set()
         chosen = [source for source in sources if only is None or source.id in only]
         return reports + [
-            await self._one(source, states.get(source.id), claimed, Tally(library.by_document), report)
+            await self._sync_source(source, states.get(source.id), claimed, Tally(library.by_document), report)
             for source in chosen
         ]
 
-    async def _one(
-        self, source: SourceSettings, state: SourceState | None, claimed: set[str], tally: Tally, report: Report
+    async def _sync_source(
+        self,
+        source: SourceSettings,
+        state: SourceState | None,
+        claimed: set[str],
+        tally: Tally,
+        report: ProgressCallback,
     ) -> SourceReport:
         now = self._clock()
         try:
@@ -66,7 +80,7 @@ class Synchroniser:
         await self._store.save_source(new)
         return tally.report(new)
 
-    async def _forgotten(self, source: str, library: Library) -> SourceReport:
+    async def _delete_source(self, source: str, library: Library) -> SourceReport:
         documents = {document.id for document in library.documents.values() if document.source == source}
         await self._store.remove_source(source)
         return SourceReport(source, removed=sum(len(library.by_document.get(document, ())) for document in documents))

@@ -1,4 +1,4 @@
-"""Pages on the web: fetched politely, and only when they may have changed."""
+"""Web sources: pages, sitemaps and crawls, under robots.txt and with conditional requests."""
 
 import asyncio
 import gzip
@@ -18,15 +18,25 @@ from knowledge.documents.passage import Document
 from knowledge.errors import Gone, SourceError, Unreachable, Unreadable
 from knowledge.settings import CrawlSettings, SourceSettings
 from knowledge.store import KnowledgeStore
-from knowledge.sync.report import Change, Progress, Report, Tally, fingerprint, make, recovered, save
+from knowledge.sync.report import (
+    Change,
+    Progress,
+    ProgressCallback,
+    Tally,
+    build_document,
+    fingerprint,
+    recovered,
+    save_changes,
+)
 
 AGENT = "balas"
 USER_AGENT = f"{AGENT}/0.1 (knowledge of a customer service agent)"
 TIMEOUT = 30.0  # seconds for a page
-AT_ONCE = 4  # requests to a site at the same time
-LONGEST_PAUSE = 10.0  # seconds that a robots.txt may ask us to wait between two pages
-SITEMAP_DEPTH = 3  # an index may name indexes
-ROBOTS_SIZE = 500_000  # bytes, as search engines read them
+CONCURRENT_REQUESTS = 4  # to one site
+FETCH_BATCH = 8  # pages fetched together
+MAX_CRAWL_DELAY = 10.0  # seconds; a longer Crawl-delay in robots.txt is cut to this
+SITEMAP_DEPTH = 3  # a sitemap index may name further indexes
+ROBOTS_SIZE = 500_000  # characters of robots.txt that are parsed, about what search engines read
 
 _ENTRY = re.compile(r"<(url|sitemap)\b.*?</\1>", re.DOTALL | re.IGNORECASE)
 _LOC = re.compile(r"<loc>\s*(.*?)\s*</loc>", re.DOTALL | re.IGNORECASE)
@@ -35,7 +45,7 @@ _LASTMOD = re.compile(r"<lastmod>\s*(.*?)\s*</lastmod>", re.DOTALL | re.IGNORECA
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An answer. `url` is the address after redirects; `data` is `None` when the page has not changed."""
+    """A response. `url` is the address after redirects; `data` is `None` when the page has not changed."""
 
     url: str
     data: bytes | None
@@ -46,23 +56,29 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class PageRef:
-    """A page a sitemap names; `stamp` is its `lastmod`."""
+    """A page that a sitemap names; `stamp` is its `lastmod`."""
 
     url: str
     stamp: str | None = None
 
 
 class Web:
-    """Fetches through the guarded client it is given."""
+    """Fetches pages through the given client, which decides what addresses may be reached; `largest` is in bytes."""
 
     def __init__(self, client: httpx.AsyncClient, largest: int) -> None:
         self._client = client
         self._largest = largest
         self._robots: dict[str, RobotFileParser] = {}
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(CONCURRENT_REQUESTS)
 
     async def get(self, url: str, known: Document | None = None) -> Page:
-        """Raises `Unreachable` for anything but a page, `Unreadable` when it is larger than allowed."""
+        """Fetch a page, conditionally when a good copy is `known`.
+
+        Raises:
+            Gone: the server answered 404 or 410.
+            Unreachable: it answered anything else but a page, or not at all.
+            Unreadable: the page is larger than allowed.
+        """
         headers = {"User-Agent": USER_AGENT, "Accept-Language": "*"}
         if known and known.failing_since is None:
             if known.etag:
@@ -91,7 +107,7 @@ class Web:
             raise Unreachable(f"{url} cannot be reached: {error or type(error).__name__}") from error
 
     async def sitemap(self, url: str, depth: int = 0) -> Sequence[PageRef]:
-        """The pages of a sitemap and of those it names, each once, in order."""
+        """List the pages of a sitemap and of the sitemaps it names (3 levels), each once, in order."""
         page = await self.get(url)
         data = page.data or b""
         if data.startswith(b"\x1f\x8b"):
@@ -114,11 +130,11 @@ class Web:
         return list(pages.values())
 
     async def may_fetch(self, url: str) -> bool:
-        """Whether robots.txt of the site allows us the page. Waits as long as it asks for between two pages."""
+        """Whether robots.txt allows the page. Sleeps for its Crawl-delay, at most 10 seconds."""
         robots = await self._rules(url)
         pause = robots.crawl_delay(AGENT)
         if pause:
-            await asyncio.sleep(min(float(pause), LONGEST_PAUSE))
+            await asyncio.sleep(min(float(pause), MAX_CRAWL_DELAY))
         return robots.can_fetch(AGENT, url)
 
     async def _rules(self, url: str) -> RobotFileParser:
@@ -129,7 +145,7 @@ class Web:
         return self._robots[site]
 
     async def _fetched_rules(self, site: str) -> RobotFileParser:
-        """RFC 9309: no such file means everything is allowed, a server that fails means nothing is."""
+        """Fetch robots.txt. RFC 9309, 2.3.1: a missing file allows everything, a failing server nothing."""
         rules = RobotFileParser()
         try:
             response = await self._client.get(
@@ -155,8 +171,11 @@ class Web:
 
 
 def unpacked(data: bytes, largest: int) -> bytes:
-    """A gzipped sitemap, but no more of it than `largest` bytes. Raises `Unreadable`."""
+    """Decompress a gzipped sitemap, up to `largest` bytes.
 
+    Raises:
+        Unreadable: it is not a gzip file.
+    """
     try:
         with gzip.open(io.BytesIO(data)) as file:
             return file.read(largest)
@@ -165,26 +184,23 @@ def unpacked(data: bytes, largest: int) -> bytes:
 
 
 def same_site(links: Sequence[str], base: str) -> list[str]:
-    """The links that lead to other pages of the same host, absolute, without fragments, each once."""
+    """Select the links to pages of the same host: absolute, without fragments, each once."""
     host = urlsplit(base).netloc
     found: dict[str, None] = {}
     for link in links:
         try:
             address = urldefrag(urljoin(base, link.strip())).url
             place = urlsplit(address)
-        except ValueError:  # "http://[": a link that nobody can follow
+        except ValueError:  # "http://[" is not a URL
             continue
         if place.scheme in ("http", "https") and place.netloc == host:
             found.setdefault(address)
     return list(found)
 
 
-BATCH = 8  # pages that are fetched together
-
-
 @dataclass(frozen=True, slots=True)
-class _Looked:
-    """What became of a page, and where it leads."""
+class _PageCheck:
+    """The outcome for a page, and its links."""
 
     change: Change
     links: Sequence[str] = ()
@@ -192,24 +208,31 @@ class _Looked:
 
 
 class WebSync:
+    """Synchronises the sources that are pages, sitemaps and crawled sites."""
+
     def __init__(self, web: Web, store: KnowledgeStore, pool: Executor, clock: Callable[[], datetime]) -> None:
         self._web = web
         self._store = store
         self._pool = pool
         self._clock = clock
 
-    async def run(self, source: SourceSettings, claimed: set[str], tally: Tally, report: Report) -> None:
-        """Raises `SourceError` when the source as a whole cannot be read; nothing is changed then.
+    async def run(self, source: SourceSettings, claimed: set[str], tally: Tally, report: ProgressCallback) -> None:
+        """Sync one source.
 
-        `claimed` are the documents that other sources have; those found here are added to it.
+        Args:
+            claimed: documents that belong to other sources; those found here are added.
+            tally: counts what is done.
+
+        Raises:
+            SourceError: the source as a whole cannot be read; nothing is changed then.
         """
         known = {document.id: document for document in await self._store.documents(source.id)}
         seen: set[str] = set()
-        async for looked, total in self._pages(source, known, claimed):
-            if source.url and looked[0].change.problem:
-                raise Unreachable(looked[0].change.problem)
-            changes = [one.change for one in looked if not one.is_gone]  # a dead link is no failure of ours
-            await save(changes, known, self._store, tally, self._clock())
+        async for checks, total in self._pages(source, known, claimed):
+            if source.url and checks[0].change.problem:
+                raise Unreachable(checks[0].change.problem)
+            changes = [one.change for one in checks if not one.is_gone]  # a dead link is not a failure
+            await save_changes(changes, known, self._store, tally, self._clock())
             seen.update(change.document for change in changes)
             claimed.update(seen)
             report(Progress(source.id, len(seen), max(total, len(seen))))
@@ -223,65 +246,67 @@ class WebSync:
 
     async def _pages(
         self, source: SourceSettings, known: Mapping[str, Document], claimed: set[str]
-    ) -> AsyncIterator[tuple[list[_Looked], int]]:
-        """Pages in batches as they come, with how many there are so far."""
+    ) -> AsyncIterator[tuple[list[_PageCheck], int]]:
+        """Yield batches of checked pages with the number of pages known so far."""
         if source.url:
-            yield [await self._look(PageRef(source.url), source, known)], 1
+            yield [await self._check(PageRef(source.url), source, known)], 1
         elif source.sitemap:
             refs = [ref for ref in await self._web.sitemap(source.sitemap) if ref.url not in claimed]
             allowed = [ref for ref in refs if await self._web.may_fetch(ref.url)]
-            for at in range(0, len(allowed), BATCH):
-                batch = allowed[at : at + BATCH]
-                yield list(await asyncio.gather(*(self._look(ref, source, known) for ref in batch))), len(allowed)
+            for at in range(0, len(allowed), FETCH_BATCH):
+                batch = allowed[at : at + FETCH_BATCH]
+                yield list(await asyncio.gather(*(self._check(ref, source, known) for ref in batch))), len(allowed)
         elif source.crawl:
-            async for looked in self._crawled(source, source.crawl, known, claimed):
-                yield looked
+            async for checks in self._crawled(source, source.crawl, known, claimed):
+                yield checks
 
     async def _crawled(
         self, source: SourceSettings, crawl: CrawlSettings, known: Mapping[str, Document], claimed: set[str]
-    ) -> AsyncIterator[tuple[list[_Looked], int]]:
+    ) -> AsyncIterator[tuple[list[_PageCheck], int]]:
         met = {crawl.url}
         level, fetched = [crawl.url], 0
         for depth in range(crawl.depth + 1):
             following: list[str] = []
-            for at in range(0, len(level), BATCH):
-                batch = level[at : at + min(BATCH, crawl.pages - fetched)]
+            for at in range(0, len(level), FETCH_BATCH):
+                batch = level[at : at + min(FETCH_BATCH, crawl.pages - fetched)]
                 allowed = [url for url in batch if url not in claimed and await self._web.may_fetch(url)]
-                looked = await asyncio.gather(*(self._look(PageRef(url), source, known) for url in allowed))
+                checks = await asyncio.gather(*(self._check(PageRef(url), source, known) for url in allowed))
                 fetched += len(allowed)
-                if depth == 0 and looked and looked[0].change.problem:
-                    raise Unreachable(looked[0].change.problem)
-                for one in looked:
+                if depth == 0 and checks and checks[0].change.problem:
+                    raise Unreachable(checks[0].change.problem)
+                for one in checks:
                     new = [url for url in one.links if url not in met]
                     met.update(new)
                     following += new
-                if looked:
-                    yield list(looked), min(len(met), crawl.pages)
+                if checks:
+                    yield list(checks), min(len(met), crawl.pages)
                 if fetched >= crawl.pages:
                     return
             level = following
 
-    async def _look(self, ref: PageRef, source: SourceSettings, known: Mapping[str, Document]) -> _Looked:
+    async def _check(self, ref: PageRef, source: SourceSettings, known: Mapping[str, Document]) -> _PageCheck:
         before = known.get(ref.url)
         if before and ref.stamp and before.stamp == ref.stamp and before.failing_since is None:
-            return _Looked(Change(ref.url, touched=before), before.links)  # the sitemap says that nothing changed
+            return _PageCheck(Change(ref.url, touched=before), before.links)  # the sitemap says that nothing changed
         try:
             page = await self._web.get(ref.url, before)
             if before and (page.data is None or before.hash == fingerprint(page.data, source)):
-                return _Looked(Change(ref.url, touched=_seen_again(before, page, ref)), before.links)
+                return _PageCheck(Change(ref.url, touched=_reverified(before, page, ref)), before.links)
             if page.data is None:
                 raise Unreachable(f"{ref.url} answered 304 although we have no copy")
             document, passages = await asyncio.get_running_loop().run_in_executor(
-                self._pool, make, ref.url, page.data, page.content_type, source, self._clock()
+                self._pool, build_document, ref.url, page.data, page.content_type, source, self._clock()
             )
         except SourceError as error:
-            return _Looked(Change(ref.url, problem=str(error)), before.links if before else (), isinstance(error, Gone))
+            return _PageCheck(
+                Change(ref.url, problem=str(error)), before.links if before else (), isinstance(error, Gone)
+            )
         links = tuple(same_site(document.links, page.url))
         document = replace(document, stamp=ref.stamp, etag=page.etag, last_modified=page.last_modified, links=links)
-        return _Looked(Change(ref.url, new=(document, passages)), links)
+        return _PageCheck(Change(ref.url, new=(document, passages)), links)
 
 
-def _seen_again(document: Document, page: Page, ref: PageRef) -> Document:
+def _reverified(document: Document, page: Page, ref: PageRef) -> Document:
     return replace(
         recovered(document),
         stamp=ref.stamp,

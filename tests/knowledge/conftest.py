@@ -10,7 +10,8 @@ import pytest
 
 from knowledge.knowledge import Knowledge
 from knowledge.settings import KnowledgeSettings
-from knowledge.store import KnowledgeStore, MemoryStore
+from knowledge.store import KnowledgeStore
+from tests.knowledge.memory import MemoryStore
 from tests.knowledge.site import Site
 
 

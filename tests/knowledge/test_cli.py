@@ -17,7 +17,7 @@ from agent.cli.frame import run
 from agent.config import load
 from agent.ledger.knowledge import note_gap
 from settings.clock import now
-from tests.knowledge.documents import pdf
+from tests.knowledge.samples import pdf
 
 FAQ = "# Toko\n\n## Jam buka?\n\nPukul 08.17 sampai 21.00.\n\n## Ongkir?\n\nLima belas ribu ke Bandung.\n"
 

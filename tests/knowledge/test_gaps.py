@@ -8,8 +8,9 @@ import pytest
 from knowledge.documents.passage import Passage
 from knowledge.errors import NoPlace
 from knowledge.gaps import clustered, with_aliases, without_private
-from knowledge.store import Gap, MemoryStore
+from knowledge.store import Gap
 from tests.knowledge.conftest import OpenKnowledge
+from tests.knowledge.memory import MemoryStore
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -69,7 +70,7 @@ async def test_an_accepted_answer_is_an_entry_that_answers_every_phrasing(
     file = await knowledge.accept_as_entry(wifi.id, "Ada, gratis untuk tamu.")
     assert file == tmp_path / "knowledge/learned.md"
     assert [cluster.question for cluster in await knowledge.gaps()] == ["udah open blm"]
-    assert (await knowledge.search(["wifinya gratis ga"])).foreign, "nothing changes before the next sync"
+    assert (await knowledge.search(["wifinya gratis ga"])).off_topic, "nothing changes before the next sync"
     await knowledge.sync()
     for question in (wifi.question, *wifi.others):
         hit = (await knowledge.search([question])).hits[0]

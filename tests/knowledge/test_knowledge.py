@@ -9,9 +9,9 @@ import pytest
 
 from knowledge.errors import EvaluationError, IndexLocked, NoSuchSource
 from knowledge.knowledge import Knowledge
-from knowledge.store import MemoryStore
 from knowledge.sync.report import Progress, SourceReport, SyncReport
 from tests.knowledge.conftest import Clock, OpenKnowledge
+from tests.knowledge.memory import MemoryStore
 
 
 def write(folder: Path, **files: str) -> None:
@@ -41,7 +41,7 @@ async def test_a_fact_that_stands_only_in_a_document_is_found(tmp_path: Path, op
     assert (hit.id, hit.source, hit.title) == ("jam.md#1", "jam.md", "Toko > Jam buka?")
     assert (hit.question, hit.answer) == ("Jam buka?", "Pukul 08.17 sampai 21.00.")
     assert found.mode == "keywords"
-    assert not found.foreign
+    assert not found.off_topic
     assert 0 < hit.score == found.confidence <= 1
 
 
@@ -204,7 +204,7 @@ async def test_what_shares_nothing_with_the_documents_is_foreign(
     write(tmp_path, a="# Kopi Senja\n\n## Jam buka?\n\nPukul delapan.\n\n## Ongkir?\n\nLima belas ribu ke Bandung.\n")
     knowledge = await open_knowledge("*.md")
     await knowledge.sync()
-    assert (await knowledge.search([question])).foreign
+    assert (await knowledge.search([question])).off_topic
 
 
 async def test_an_unknown_source_is_refused_by_name(tmp_path: Path, open_knowledge: OpenKnowledge) -> None:

@@ -1,11 +1,7 @@
-"""Several processes over one ledger: one looks at the sources, all know what it learnt."""
+"""Several processes over one ledger: one syncs the sources, all load what it saved."""
 
 import asyncio
-import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,9 +11,7 @@ import pytest
 from agent.ledger.database import Database
 from agent.ledger.knowledge import SqlKnowledgeStore
 from knowledge.knowledge import Knowledge
-from knowledge.lease import LASTS, Lease
 from knowledge.settings import KnowledgeSettings
-from knowledge.store import MemoryStore
 from tests.knowledge.conftest import Clock
 from tests.knowledge.site import Site
 
@@ -96,24 +90,3 @@ async def test_a_sync_waits_for_the_one_of_another_machine(site: Site, machine: 
     reports = await asyncio.gather(one.sync(), other.sync())
     assert sorted(report.sources[0].added for report in reports) == [0, 1]
     assert sorted(report.sources[0].unchanged for report in reports) == [0, 1]
-
-
-async def test_the_lease_of_a_process_that_died_here_is_taken_over_at_once(clock: Clock) -> None:
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    store = MemoryStore()
-    await store.begin_sync(f"{socket.gethostname()}/{dead.pid}/abc", clock.now, clock.now + LASTS)
-    async with Lease(store, clock).attempt() as is_ours:
-        assert is_ours
-
-
-async def test_the_lease_of_another_machine_runs_out_when_it_gives_no_sign_of_life(clock: Clock) -> None:
-    store = MemoryStore()
-    lease = Lease(store, clock)
-    await store.begin_sync("elsewhere/1/abc", clock.now, clock.now + LASTS)
-    async with lease.attempt() as is_ours:
-        assert not is_ours
-    clock.now += LASTS + timedelta(seconds=1)
-    async with lease.attempt() as is_ours:
-        assert is_ours
-    assert await store.begin_sync("elsewhere/1/abc", clock.now, clock.now + LASTS) is None, "it was given back"

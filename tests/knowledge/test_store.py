@@ -10,7 +10,8 @@ from agent.ledger.knowledge import SqlKnowledgeStore, note_gap
 from knowledge.documents.loading import load
 from knowledge.documents.passage import Document, Passage, SourceState
 from knowledge.errors import GapNotFound
-from knowledge.store import Gap, KnowledgeStore, MemoryStore
+from knowledge.store import Gap, KnowledgeStore
+from tests.knowledge.memory import MemoryStore
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
@@ -106,7 +107,7 @@ async def test_a_closed_gap_is_no_longer_open_and_an_unknown_one_is_refused(data
 async def test_every_change_is_counted_by_what_it_changes(store: KnowledgeStore) -> None:
     async def counted() -> tuple[int, int, int]:
         revision = await store.revision()
-        return revision.content, revision.details, revision.looks
+        return revision.content, revision.details, revision.source_checks
 
     assert await counted() == (0, 0, 0)
     await store.replace([(document("a.md"), [passage("a.md", 1, "satu")])])
@@ -122,7 +123,7 @@ async def test_every_change_is_counted_by_what_it_changes(store: KnowledgeStore)
 async def test_everything_is_read_at_one_moment(store: KnowledgeStore) -> None:
     await store.replace([(document("a.md"), [passage("a.md", 1, "satu", "uno")])])
     await store.save_source(SourceState("docs/*.md", NOW, NOW, settings="f"))
-    kept = await store.everything()
+    kept = await store.snapshot()
     assert kept.passages == [passage("a.md", 1, "satu", "uno")]
     assert kept.documents == [document("a.md", text="")]
     assert kept.sources == [SourceState("docs/*.md", NOW, NOW, settings="f")]

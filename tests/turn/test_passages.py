@@ -23,7 +23,7 @@ passages = st.lists(
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     source: str
     title: str
     text: str
@@ -48,7 +48,7 @@ def test_no_document_can_close_the_block_or_add_to_it(given_passages: list[Passa
 
 
 def test_a_found_passage_keeps_source_title_date_and_marks() -> None:
-    block = render([Found("menu.csv", "Menu", "nama: Latte\nharga: Rp30.000", volatile=True)])
+    block = render([SearchResult("menu.csv", "Menu", "nama: Latte\nharga: Rp30.000", volatile=True)])
     assert block == (
         '<passages>\n<passage n="1" source="menu.csv" title="Menu" date="2026-11-20" volatile="yes">\n'
         "nama: Latte\nharga: Rp30.000\n</passage>\n</passages>"
@@ -56,7 +56,7 @@ def test_a_found_passage_keeps_source_title_date_and_marks() -> None:
 
 
 def test_an_entry_of_questions_and_answers_shows_its_answer_as_text() -> None:
-    found = Found("faq.md", "FAQ", "Is there Wi-Fi?\nYes.", question="Is there Wi-Fi?", answer="Yes.")
+    found = SearchResult("faq.md", "FAQ", "Is there Wi-Fi?\nYes.", question="Is there Wi-Fi?", answer="Yes.")
     assert read(render([found])) == [Passage("faq.md", "FAQ", "Yes.", "2026-11-20", question="Is there Wi-Fi?")]
 
 

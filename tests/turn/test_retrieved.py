@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.turn.retrieval import Retrieved, rests_on_outdated
-from knowledge import Found, Hit
+from knowledge import Hit, SearchResult
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ def hit(text: str, score: float, *, stale: bool = False) -> Hit:
     return Hit(f"{source}#1", source, "Judul", text, score, datetime(2026, 3, 1, tzinfo=UTC), stale=stale)
 
 
-def found(*hits: Hit, foreign: bool = False) -> Found:
-    return Found(hits, hits[0].score if hits else 0.0, "keywords", foreign)
+def found(*hits: Hit, foreign: bool = False) -> SearchResult:
+    return SearchResult(hits, hits[0].score if hits else 0.0, "keywords", foreign)
 
 
 def test_an_outdated_passage_is_never_shown_and_its_absence_is_told() -> None:

@@ -14,10 +14,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from knowledge import Knowledge, KnowledgeSettings, MemoryStore
+from knowledge import Knowledge, KnowledgeSettings
 from knowledge.index import chroma, dense
 from tests.knowledge.conftest import OpenKnowledge
-from tests.knowledge.test_embeddings import EmbeddingServer
+from tests.knowledge.index.test_embeddings import EmbeddingServer
+from tests.knowledge.memory import MemoryStore
 
 
 class Chroma:
@@ -76,7 +77,7 @@ async def test_keywords_go_on_while_the_server_is_gone_and_vectors_come_back_wit
     open_knowledge: OpenKnowledge,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(dense, "PAUSE", 0.5)
+    monkeypatch.setattr(dense, "RETRY_DELAY", 0.5)
     (tmp_path / "a.md").write_text("# Hotel\n\n## Menginap\n\nPenginapan mulai 200000.\n\n## Minum\n\nKopi 10000.\n")
     knowledge = await open_knowledge(
         "a.md", embeddings={"model": "m", "base_url": embeddings.url}, chroma={"url": server.url}
@@ -92,7 +93,7 @@ async def test_keywords_go_on_while_the_server_is_gone_and_vectors_come_back_wit
     began = time.monotonic()
     found = await knowledge.search(["harga kopi"])
     assert (found.mode, found.hits[0].text) == ("keywords", "Kopi 10000.")
-    assert time.monotonic() - began < dense.PATIENCE + 0.5
+    assert time.monotonic() - began < dense.QUERY_TIMEOUT + 0.5
 
     await asyncio.to_thread(shutil.rmtree, server.folder)  # it comes back empty: the ledger has everything
     await asyncio.to_thread(server.start)
@@ -111,7 +112,7 @@ async def test_a_server_that_hangs_is_not_waited_for(
     open_knowledge: OpenKnowledge,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(chroma, "PATIENCE", 2.0)
+    monkeypatch.setattr(chroma, "SERVER_TIMEOUT", 2.0)
     (tmp_path / "a.md").write_text("# Minum\n\nKopi 10000.\n")
     knowledge = await open_knowledge(
         "a.md", embeddings={"model": "m", "base_url": embeddings.url}, chroma={"url": server.url}
@@ -122,7 +123,7 @@ async def test_a_server_that_hangs_is_not_waited_for(
     try:
         began = time.monotonic()
         found = await knowledge.search(["harga kopi"])
-        assert (found.mode, time.monotonic() - began < dense.PATIENCE + 0.5) == ("keywords", True)
+        assert (found.mode, time.monotonic() - began < dense.QUERY_TIMEOUT + 0.5) == ("keywords", True)
         async with asyncio.timeout(10):
             await knowledge.aclose()
     finally:

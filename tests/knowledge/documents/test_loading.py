@@ -9,7 +9,7 @@ from knowledge.documents.loading import kind_of, load
 from knowledge.documents.passage import Passage
 from knowledge.documents.splitter import split
 from knowledge.errors import Unreadable
-from tests.knowledge.documents import docx, grid, line, locked, pdf, xlsx
+from tests.knowledge.samples import docx, grid, line, locked, pdf, xlsx
 
 
 def passages(name: str, data: bytes | str, content_type: str | None = None) -> list[Passage]:

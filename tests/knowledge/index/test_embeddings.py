@@ -12,8 +12,8 @@ import pytest
 from knowledge.errors import EmbeddingError
 from knowledge.index import dense
 from knowledge.index.embeddings import HashedGrams, OnnxModel
-from knowledge.store import MemoryStore
 from tests.knowledge.conftest import OpenKnowledge
+from tests.knowledge.memory import MemoryStore
 
 # A model that knows that "penginapan" and "kamar" are about the same, which no keyword could tell.
 MEANINGS = {"kamar": 0, "penginapan": 0, "kopi": 1, "minuman": 1, "parkir": 2}
@@ -114,7 +114,7 @@ async def test_a_question_is_embedded_as_it_was_understood(
 async def test_a_server_that_is_late_or_fails_leaves_the_keywords_to_answer_and_is_left_alone_for_a_while(
     hotel: Path, server: EmbeddingServer, open_knowledge: OpenKnowledge, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
-    monkeypatch.setattr(dense, "PATIENCE", 0.1)
+    monkeypatch.setattr(dense, "QUERY_TIMEOUT", 0.1)
     knowledge = await open_knowledge("a.md", embeddings={"model": "m", "base_url": server.url})
     await knowledge.sync()
     await knowledge.settled()

@@ -8,7 +8,7 @@ import pytest
 from agent.cli.frame import run
 from knowledge.settings import KnowledgeSettings
 from knowledge.sync.files import inspect
-from tests.knowledge.documents import line, locked, pdf
+from tests.knowledge.samples import line, locked, pdf
 
 
 def found(folder: Path, *sources: Any, **settings: Any) -> list[tuple[int, str]]:

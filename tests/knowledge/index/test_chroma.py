@@ -22,8 +22,9 @@ from knowledge.errors import ChromaError, IndexLocked
 from knowledge.index.chroma import ChromaIndex, Entry, Lock
 from knowledge.index.embeddings import HashedGrams
 from knowledge.settings import ChromaSettings
-from knowledge.store import KnowledgeStore, MemoryStore
+from knowledge.store import KnowledgeStore
 from tests.knowledge.conftest import OpenKnowledge
+from tests.knowledge.memory import MemoryStore
 
 HOLD = """
 import sys, time
@@ -44,7 +45,7 @@ import httpx, structlog
 from agent.ledger.database import open_database
 from agent.ledger.knowledge import SqlKnowledgeStore
 from knowledge import Knowledge, KnowledgeSettings
-from tests.knowledge.test_chroma import write_round
+from tests.knowledge.index.test_chroma import write_round
 
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 

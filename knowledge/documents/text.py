@@ -1,4 +1,4 @@
-"""Markdown, with front matter: title, language, expires, volatile, aliases."""
+"""Text files: Markdown with its front matter (title, language, expires, volatile, aliases), and plain text."""
 
 import io
 import re
@@ -14,17 +14,52 @@ if TYPE_CHECKING:
 
 
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+_EMPTY_LINES = re.compile(r"\n[ \t\r]*\n\s*")
 _LEAVES = frozenset({"paragraph_open", "fence", "code_block", "html_block"})
 _QUESTION = re.compile(r"^\W{0,4}(?:Q|T|P|Tanya|Pertanyaan|Soalan|Question)\s*[:.]\W{0,3}(?=\S)", re.IGNORECASE)
 _ANSWER = re.compile(r"^\W{0,4}(?:A|J|Jawab|Jawaban|Jawapan|Answer)\s*[:.]\W{0,3}(?=\S)", re.IGNORECASE)
 
 
-def load(data: bytes) -> Loaded:
-    return read(data.decode("utf-8-sig", errors="replace"))
+def decode(data: bytes) -> str:
+    """Decode UTF-8, UTF-16 with a byte order mark, or else Windows-1252, which old spreadsheets and shops export."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", errors="replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", errors="replace")
 
 
-def read(text: str) -> Loaded:
-    """Raises `Unreadable` when the front matter is not what it should be."""
+def load_plain(data: bytes) -> Loaded:
+    """Load plain text; paragraphs are separated by empty lines."""
+    text = decode(data)
+    blocks: list[Block] = []
+    start = 0
+    for gap in (*_EMPTY_LINES.finditer(text), None):
+        end = gap.start() if gap else len(text)
+        piece = text[start:end]
+        if piece.strip():
+            begin = start + len(piece) - len(piece.lstrip())
+            blocks.append(Block("paragraph", begin, start + len(piece.rstrip())))
+        start = gap.end() if gap else end
+    return Loaded(text, blocks)
+
+
+def load_markdown(data: bytes) -> Loaded:
+    """Load Markdown from UTF-8 bytes.
+
+    Raises:
+        Unreadable: the front matter is not valid.
+    """
+    return parse_markdown(data.decode("utf-8-sig", errors="replace"))
+
+
+def parse_markdown(text: str) -> Loaded:
+    """Split Markdown into headings, paragraphs, table rows and question-and-answer entries.
+
+    Raises:
+        Unreadable: the front matter is not valid YAML, or `expires` or `volatile` in it has the wrong type.
+    """
     front, body_at = _front_matter(text)
     blocks = list(_entries(list(_blocks(text, body_at)), text))
     return Loaded(

@@ -5,8 +5,8 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knowledge.documents import markdown, plain
 from knowledge.documents.splitter import ENOUGH, FULL, count_words, sentences, split
+from knowledge.documents.text import load_plain, parse_markdown
 
 WORD = st.sampled_from(
     "kopi susu senja buka jam delapan pagi kirim ke Bandung harga 25.000 Jl. Merdeka No. 5 kami".split()
@@ -28,7 +28,7 @@ MARKDOWN = st.builds("\n\n".join, st.lists(st.one_of(PARAGRAPH, PARAGRAPH, TABLE
 @settings(max_examples=30, deadline=None)
 @given(MARKDOWN)
 def test_no_sentence_and_no_row_is_cut_and_none_is_lost(text: str) -> None:
-    loaded = markdown.read(text)
+    loaded = parse_markdown(text)
     found = split("d", loaded)
     spans = [(one.start, one.end) for one in found]
     for block in loaded.blocks:
@@ -43,7 +43,7 @@ def test_no_sentence_and_no_row_is_cut_and_none_is_lost(text: str) -> None:
 @settings(max_examples=30, deadline=None)
 @given(MARKDOWN)
 def test_prose_is_a_slice_of_the_source_and_rows_stand_in_theirs(text: str) -> None:
-    for one in split("d", markdown.read(text)):
+    for one in split("d", parse_markdown(text)):
         if "|" not in text[one.start : one.end]:
             assert one.text == text[one.start : one.end]
         else:
@@ -55,18 +55,18 @@ def test_prose_is_a_slice_of_the_source_and_rows_stand_in_theirs(text: str) -> N
 def test_passages_stay_within_their_size(paragraphs: list[str]) -> None:
     text = "\n\n".join(paragraphs)
     longest = max(count_words(text[start:end]) for start, end in sentences(text))
-    found = split("d", plain.load(text.encode()))
+    found = split("d", load_plain(text.encode()))
     assert all(count_words(one.text) <= FULL + longest for one in found)
     assert all(count_words(one.text) >= min(ENOUGH - longest, 1) for one in found[:-1])
 
 
 def test_a_long_paragraph_repeats_its_last_sentences_and_a_new_paragraph_does_not() -> None:
     long = " ".join(f"Kalimat nomor {n} berisi sepuluh kata agar cukup panjang untuk dipotong." for n in range(40))
-    first, second, *_ = split("d", plain.load(f"{long}\n\nPenutup.".encode()))
+    first, second, *_ = split("d", load_plain(f"{long}\n\nPenutup.".encode()))
     assert second.start < first.end
     assert 0 < count_words(long[second.start : first.end]) <= 30
     short = "\n\n".join("Paragraf pendek ini tidak pernah dipotong oleh siapa pun. " * 8 for _ in range(4))
-    parts = split("d", plain.load(short.encode()))
+    parts = split("d", load_plain(short.encode()))
     assert len(parts) > 1
     assert all(later.start >= earlier.end for earlier, later in pairwise(parts))
 
@@ -86,6 +86,8 @@ def test_words_are_counted_in_scripts_without_spaces() -> None:
 
 
 def test_a_heading_path_leads_to_every_passage() -> None:
-    [first, second] = split("d", markdown.read("# Toko\n\n## Kirim\n\nA.\n\n### Luar kota\n\nB.\n"), title="Kopi Senja")
+    [first, second] = split(
+        "d", parse_markdown("# Toko\n\n## Kirim\n\nA.\n\n### Luar kota\n\nB.\n"), title="Kopi Senja"
+    )
     assert (first.title, second.title) == ("Kopi Senja > Toko > Kirim", "Kopi Senja > Toko > Kirim > Luar kota")
     assert (first.id, second.id) == ("d#1", "d#2")
