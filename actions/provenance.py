@@ -14,7 +14,8 @@ from pydantic import SecretStr
 from actions.action import Context, Json
 from actions.dates import days_in, moments_in
 from actions.parameters import Parameter, Schema, Source
-from actions.spoken import as_phone, contains, numbers, phones, squash
+from language.numbers import numbers
+from language.values import as_phone, contains, phones, squash
 
 
 def bound_values(parameters: Mapping[str, Parameter], context: Context) -> tuple[dict[str, Json], list[str]]:

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
+from language.numbers import normalise
 from voice.errors import Unavailable, Unintelligible
-from voice.numbers import normalise
 
 
 @dataclass(frozen=True, slots=True)

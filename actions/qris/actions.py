@@ -25,7 +25,7 @@ from actions.qris.money import (
 from actions.qris.settings import QrisSettings
 from actions.qris.states import SETTLED, PaymentState
 from actions.qris.texts import language_of, say
-from actions.spoken import contains
+from language.values import contains
 
 
 @dataclass(frozen=True, slots=True)

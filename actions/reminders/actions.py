@@ -9,7 +9,7 @@ from typing import Protocol
 from actions.action import CONFIRM_EXPIRES, CancelFollowUp, Context, Json, Outcome, ScheduleFollowUp
 from actions.dates import moment_named, moments_in
 from actions.reminders.wording import asks_for_many, in_words, say, subject, zone_of
-from actions.spoken import squash, tokens
+from language.values import pieces, squash
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +245,7 @@ def _about(reminder: Reminder) -> str:
 
 def choose(waiting: Sequence[Reminder], which: str, now: datetime, zone: tzinfo) -> list[Reminder]:
     """The reminders that are meant: all, the one of a number, of a time, of a day, or of words in it; `[]` when that is not clear."""
-    words = tokens(which)
+    words = pieces(which)
     if set(words) & _ALL:
         return list(waiting)
     telling = [word for word in words if word not in _TELLS_NOTHING]
@@ -259,7 +259,7 @@ def choose(waiting: Sequence[Reminder], which: str, now: datetime, zone: tzinfo)
         [one for one in waiting if one.due in moments],
         [one for one in waiting if one.due.astimezone(zone).date() in days],
         [one for one in waiting if squash(which) in squash(one.text)],
-        [one for one in waiting if set(telling) <= set(tokens(one.text))],
+        [one for one in waiting if set(telling) <= set(pieces(one.text))],
     ):
         if len(fits) == 1:
             return fits

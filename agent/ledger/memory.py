@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from actions.spoken import contains
 from agent.ledger import steps
 from agent.ledger.database import at, change, lock_contact, upsert, where
 from agent.ledger.history import Line
 from agent.ledger.tables import fact, message, summary, turn
+from language.values import contains
 from messaging.types import ContactKey
 
 _LOAD = select(summary).where(where(summary, "platform", "contact"))

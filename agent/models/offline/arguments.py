@@ -7,22 +7,17 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final, TypeAlias
 
 from actions.dates import moment_named
 from actions.qris import Ambiguous, Amount, find_amount
-from actions.spoken import DIGITS, as_digits, tokens
 from agent.models.offline import words as _words
+from language.numbers import as_digits, digits, every_vocabulary
+from language.values import pieces
 
 Value: TypeAlias = str | int | float | bool | list[Any]
 Schema: TypeAlias = Mapping[str, Any]
-
-NUMERALS = frozenset(DIGITS) | frozenset(
-    "puluh belas ratus ribu rebu juta seratus seribu sejuta sepuluh sebelas setengah rupiah rb jt hundred thousand million ten "
-    "eleven twelve twenty thirty forty fifty sixty seventy eighty ninety".split()
-)
-"""Words of numbers: they are values, not subjects."""
 
 _MONEY = frozenset("amount rupiah nominal price harga total idr uang bayar pembayaran payment biaya".split())
 _FREE = frozenset(
@@ -79,6 +74,12 @@ _UNITS: Final = {
     "day": "days",
     "wee": "weeks",
 }
+
+
+@cache
+def numerals() -> frozenset[str]:
+    """Words of numbers: they are values, not subjects."""
+    return every_vocabulary().numerals | {"rupiah"}
 
 
 def values(name: str, schema: Schema, text: str, now: datetime | None = None) -> list[Value]:
@@ -179,7 +180,7 @@ def _numbers(text: str, kind: str) -> list[Value]:
             found.append(int(number))
         elif kind == "number":
             found.append(number)
-    return found or [DIGITS[word] for word in _words.words(text) if word in DIGITS and word != "oh"]
+    return found or [digits()[word] for word in _words.words(text) if word in digits() and word != "oh"]
 
 
 def _strings(name: str, schema: Schema, text: str, now: datetime | None) -> Iterable[str]:
@@ -210,7 +211,7 @@ def _patterned(pattern: str, text: str) -> tuple[str, ...]:
     exact = [match[0] for match in re.finditer(rf"(?<![A-Za-z0-9])(?:{core})(?![A-Za-z0-9])", plain) if match[0]]
     if exact:
         return tuple(dict.fromkeys(exact))
-    said = as_digits(tokens(plain))
+    said = as_digits(pieces(plain))
     if _DIGITS.search(pattern) and not any(token.isdigit() for token in said):
         return ()
     return tuple(dict.fromkeys(_joined(pattern, said)))
@@ -222,7 +223,7 @@ def bare(schema: Schema, text: str) -> str | None:
     head = _LITERAL_HEAD.match(pattern)
     if head is None or find_amount(text) is not None:
         return None
-    said = as_digits(tokens(text))
+    said = as_digits(pieces(text))
     numbers = [token for token in said if token.isdigit()]
     whole = "".join(numbers)
     candidates = [*numbers, whole] if len(numbers) == len(said) else numbers

@@ -11,12 +11,12 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from actions.spoken import tokens
 from agent.asking import wants_human
 from agent.models.offline import arguments as _arguments
 from agent.models.offline import sayings as _phrases
 from agent.models.offline import words as _words
 from agent.models.offline.dialogue import Dialogue, Exchange, Tool
+from language.values import pieces
 
 _LOOKS = frozenset(
     "get list find search check track show read look fetch cek lihat cari lacak query status info".split()
@@ -100,7 +100,7 @@ def subject(text: str, tool: Tool) -> tuple[str, ...]:
 @lru_cache(maxsize=2_000)
 def _subject_without(text: str, patterns: tuple[str, ...]) -> tuple[str, ...]:
     named = [value for pattern in patterns for value in _arguments.values("", {"pattern": pattern}, text)]
-    values = {token for value in named for token in tokens(str(value))} | _arguments.NUMERALS
+    values = {token for value in named for token in pieces(str(value))} | _arguments.numerals()
     for value in named:
         text = text.replace(str(value), " ")
     return tuple(

@@ -1,10 +1,17 @@
 """Spoken numbers in digits."""
 
+import shutil
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice.numbers import normalise
+import language
+from language.numbers import figures, normalise, numbers, runs
 
 INDONESIAN = {
     "saya mau bayar tujuh puluh lima ribu": "saya mau bayar 75000",
@@ -128,3 +135,55 @@ def english(number: int) -> str:
             head, rest = divmod(number, scale)
             return f"{english(head)} {word} {english(rest)}".strip()
     return small[number] if number < 20 else f"{tens[number // 10]} {small[number % 10]}".strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("1.500", {"1500", "1.5"}),
+        ("75rb", {"75000"}),
+        ("tujuh dua", {"7", "2", "72"}),
+        ("satu setengah kilo", {"1.5"}),
+        ("dua lusin", {"24"}),
+        ("goceng dua", {"5000", "2"}),
+        ("meja untuk berempat", {"4"}),
+    ],
+)
+def test_every_number_that_a_text_can_mean_is_found_and_no_part_of_one(text: str, meant: set[str]) -> None:
+    assert numbers(text) == {Decimal(number) for number in meant}
+
+
+def test_number_words_become_figures_and_digits_said_one_by_one_stay_apart() -> None:
+    assert (
+        figures("dua belas hari lagi jam sembilan, atau in twenty minutes") == "12 hari lagi jam 9, atau in 20 minutes"
+    )
+    assert figures("dua tiga hari") == "2 3 hari"
+    assert figures("25/12/2026 jam 08.30") == "25/12/2026 jam 08.30"
+
+
+def test_neighbouring_number_words_are_one_number_or_none() -> None:
+    found = [(" ".join(run.words), run.value) for run in runs("lima puluh ribu, lima lima ribu atau sejuta setengah")]
+    assert found == [("lima puluh ribu", 50_000), ("lima lima ribu", None), ("sejuta setengah", 1_500_000)]
+
+
+@given(st.integers(3_000, 20_000), st.sampled_from(["ribu", " juta", " million", ""]))
+def test_an_endless_numeral_is_no_number(length: int, scale: str) -> None:
+    text = "1" * length + scale
+    assert normalise(text, "id") == text
+    assert figures(text).startswith("1" * length)
+    assert numbers(text) <= {Decimal("1" * length)}
+
+
+def test_a_further_language_is_one_more_file(tmp_path: Path) -> None:
+    """Esperanto, in a copy of the package: its number words are read beside the others, and alone."""
+    shutil.copytree(Path(language.__file__).parent, tmp_path / "language")
+    (tmp_path / "language" / "data" / "eo.toml").write_text(
+        "[language]\nname = 'Esperanto'\n[numbers]\ndigits = { nul = 0, unu = 1, du = 2, tri = 3, kvar = 4 }\nten = 'dek'\n"
+        "hundred = 'cent'\nscales = { mil = 1000 }\n"
+    )
+    program = (
+        "from language.numbers import figures, normalise, numbers\n"
+        "print(normalise('mi volas du dek tri mil rupiojn', 'eo'), figures('du dek'), int(max(numbers('kvar cent'))))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "mi volas 23000 rupiojn 20 400"
