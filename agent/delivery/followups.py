@@ -13,7 +13,7 @@ from actions.action import Comment
 from actions.qris.states import SETTLED, PaymentState
 from agent.config.followups import FollowUpConditions, FollowUpRule, FollowUpSettings
 from agent.config.hours import Hours
-from agent.delivery.window import UNLESS_REPLIED, Skip, Wording, decide
+from agent.delivery.window import Skip, Wording, decide
 from agent.faults import point
 from agent.ledger import contacts, followups, history, outbound, payments
 from agent.ledger.codec import Deliverable
@@ -193,7 +193,15 @@ class FollowUps:
             case Send(content):
                 followups.end(connection, followup.id, "sent", None, now)
                 contents = _messages(content, state)
-                outbound.add(connection, key, outbox_id(followup), contents, now=now, channel=channel)
+                outbound.add(
+                    connection,
+                    key,
+                    outbox_id(followup),
+                    contents,
+                    now=now,
+                    channel=channel,
+                    unless_replied=bool(followup.conditions.get("no_reply")),
+                )
                 history.append(connection, key, [history.Line("agent", _shown(content), now)])
             case End(ended, reason):
                 followups.end(connection, followup.id, ended, reason, now)
@@ -206,8 +214,6 @@ class FollowUps:
 
 def outbox_id(followup: FollowUp) -> str:
     """What its deliveries are called, so that one follow-up is in the outbox once."""
-    if followup.conditions.get("no_reply"):
-        return f"{UNLESS_REPLIED}{followup.id}"
     return f"followup/{followup.id}"
 
 

@@ -17,9 +17,6 @@ from messaging.types import Email, MessageTag, Outbound, Template, Text
 WINDOW = timedelta(hours=24)
 """How long after the customer's last message a business may write freely, where there is a window."""
 
-UNLESS_REPLIED = "nudge/"
-"""How the ids of deliveries begin that are pointless once the customer has written."""
-
 _TAGGED = frozenset({"facebook", "instagram"})
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -93,7 +90,7 @@ def obstacle(delivery: Delivery, contact: ContactState, now: datetime) -> Obstac
         return Obstacle("skipped", f"a human took over ({contact.paused_by})")
     if contact.opted_out_at is not None and contact.opted_out_at > delivery.created_at:
         return Obstacle("skipped", "the contact opted out")
-    if delivery.id.startswith(UNLESS_REPLIED) and (contact.last_inbound_at or _NEVER) > delivery.created_at:
+    if delivery.unless_replied and (contact.last_inbound_at or _NEVER) > delivery.created_at:
         return Obstacle("skipped", "the contact replied")
     if isinstance(content, Template | Email) or (isinstance(content, Text) and content.tag is not None):
         return None

@@ -1,8 +1,8 @@
 """Messages scheduled for later. A follow-up is a row with a due time, never a sleeping task.
 
 One by a rule of agent.yaml (`rule` is its name) belongs to what it is about: a payment, or the turn after which it was
-scheduled. So its id is made of both, and the same thing is never followed up twice. One without a rule was promised to the
-customer, and a reply does not end it.
+scheduled (`about`). Its id is made of both, so the same thing is never followed up twice. One without a rule was promised to
+the customer, and a reply does not end it.
 """
 
 import hashlib
@@ -15,9 +15,9 @@ from sqlalchemy import Connection, Row, bindparam, func, or_, select, true, upda
 
 from agent.ledger.contacts import ContactState
 from agent.ledger.database import at, change, insert_new, where
+from agent.ledger.tables import InboundOutcome, inbound, message
 from agent.ledger.tables import contact as contact_table
 from agent.ledger.tables import followup as table
-from agent.ledger.tables import inbound, message
 from messaging.types import ContactKey
 
 FollowUpState = Literal["scheduled", "sent", "cancelled", "skipped"]
@@ -42,9 +42,9 @@ _REPLIED = _END.where(where(table, "platform", "contact"), table.c.conditions["n
 _RESCHEDULED = _END.where(where(table, "platform", "contact", "rule"), table.c.id != at("id"))
 _OF_CONTACT = _END.where(where(table, "platform", "contact"))
 _CANCEL = _END.where(where(table, "id")).returning(table)
-_ABOUT = _OF_CONTACT.where(table.c.rule.is_not(None), table.c.id.startswith(at("about")))
+_ABOUT = _END.where(where(table, "platform", "contact", "about"))
 _LAST_QUESTION = (
-    select(inbound.c.state, inbound.c.reason, inbound.c.received_at)
+    select(inbound.c.outcome, inbound.c.received_at)
     .where(where(inbound, "platform", "contact"))
     .order_by(inbound.c.n.desc())
     .limit(1)
@@ -58,7 +58,7 @@ _BY_A_HUMAN = select(func.count()).where(
 class FollowUp:
     """`rule` names the rule of agent.yaml, or is `None` for one that the agent promised in a conversation.
 
-    `ended_at` is when it was sent, cancelled or skipped.
+    `ended_at` is when it was sent, cancelled or skipped; `about` the id of the payment or turn that a rule follows up.
     """
 
     id: str
@@ -71,6 +71,7 @@ class FollowUp:
     state: FollowUpState = "scheduled"
     reason: str | None = None
     ended_at: datetime | None = None
+    about: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ def schedule(connection: Connection, followup: FollowUp) -> None:
         contact=followup.contact.id,
         due_at=followup.due_at,
         rule=followup.rule,
+        about=followup.about,
         text=followup.text,
         conditions=dict(followup.conditions),
         created_at=followup.created_at,
@@ -127,7 +129,14 @@ def plan(
             continue
         name = hashlib.blake2b(each.rule.encode(), digest_size=4).hexdigest()
         followup = FollowUp(
-            f"{about}-{name}", key, now + each.after, each.wording(contact.language), each.rule, each.conditions, now
+            id=f"{about}-{name}",
+            contact=key,
+            due_at=now + each.after,
+            text=each.wording(contact.language),
+            rule=each.rule,
+            conditions=each.conditions,
+            created_at=now,
+            about=about,
         )
         before = connection.execute(_ID, {"at_id": followup.id}).first()
         if before is None:
@@ -155,9 +164,9 @@ def _subject(
 
 
 def unanswered(connection: Connection, key: ContactKey) -> bool:
-    """Whether the customer's last message got no answer: the turn failed or was held, or only a notice was given."""
+    """Whether the customer's last message got no full answer: the turn failed or was held, or the agent did not know."""
     last = connection.execute(_LAST_QUESTION, _at(key)).first()
-    if last is None or last.state == "waiting" or (last.state == "answered" and last.reason is None):
+    if last is None or last.outcome in (None, InboundOutcome.ANSWERED):
         return False
     by_a_human: int = connection.execute(_BY_A_HUMAN, {**_at(key), "at_since": last.received_at}).scalar_one()
     return by_a_human == 0
@@ -230,7 +239,7 @@ def cancel_all(connection: Connection, key: ContactKey, reason: str, now: dateti
 
 def cancel_about(connection: Connection, key: ContactKey, about: str, reason: str, now: datetime) -> None:
     """Call off what rules have scheduled about a payment."""
-    connection.execute(_ABOUT, {**_at(key), "at_about": f"{about}-", **_cancelled(reason, now)})
+    connection.execute(_ABOUT, {**_at(key), "at_about": about, **_cancelled(reason, now)})
 
 
 def wake(connection: Connection, key: ContactKey, due_at: datetime) -> None:
@@ -263,4 +272,5 @@ def _followup(row: Row[Any]) -> FollowUp:
         state=row.state,
         reason=row.reason,
         ended_at=row.ended_at,
+        about=row.about,
     )

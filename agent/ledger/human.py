@@ -6,11 +6,8 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from agent.ledger import confirmations, contacts, history, outbound
 from agent.ledger.database import at, where
-from agent.ledger.tables import inbound, message
+from agent.ledger.tables import InboundOutcome, inbound, message
 from messaging.types import ContactKey
-
-HUMAN = "a human "
-"""How the reason begins for which a message is left to a human."""
 
 STILL_EXPECTED = timedelta(hours=1)
 """How old a message may be that is answered after all; an older one is only known."""
@@ -29,10 +26,10 @@ _ASK_AGAIN = (
     .where(
         where(inbound, "platform", "contact"),
         inbound.c.state == "held",
-        inbound.c.reason.startswith(HUMAN),
+        inbound.c.outcome == InboundOutcome.HUMAN,
         inbound.c.received_at > at("after"),
     )
-    .values(state="waiting", reason=None, turn=None, given_back_at=bindparam("given_back"))
+    .values(state="waiting", outcome=None, reason=None, turn=None, given_back_at=bindparam("given_back"))
 )
 
 
@@ -56,8 +53,6 @@ def give_back(connection: Connection, key: ContactKey, now: datetime) -> datetim
     return wake_at
 
 
-OVER = "the conversation was closed"
-
 _LEAVE = (
     update(inbound)
     .where(
@@ -66,7 +61,7 @@ _LEAVE = (
         inbound.c.turn.is_(None),
         inbound.c.given_back_at.is_not(None),
     )
-    .values(state="held", reason=OVER)
+    .values(state="held", outcome=InboundOutcome.CONVERSATION_CLOSED, reason="the conversation was closed")
 )
 
 

@@ -36,7 +36,7 @@ class SqlKnowledgeStore:
 
         def work(connection: Connection) -> None:
             upsert(connection, source_table, **values)
-            _count(connection, knowledge.c.looks)
+            _count(connection, knowledge.c.source_checks)
 
         await self._database.write(work)
 
@@ -47,7 +47,7 @@ class SqlKnowledgeStore:
             _remove(connection, ids)
             _count(connection, knowledge.c.content)
             connection.execute(delete(source_table).where(source_table.c.id == source))
-            _count(connection, knowledge.c.looks)
+            _count(connection, knowledge.c.source_checks)
 
         await self._database.write(work)
 
@@ -225,7 +225,7 @@ def _passages(connection: Connection) -> list[Passage]:
 
 
 def _revision(connection: Connection) -> Revision:
-    columns = (knowledge.c.content, knowledge.c.details, knowledge.c.looks, knowledge.c.sync_until)
+    columns = (knowledge.c.content, knowledge.c.details, knowledge.c.source_checks, knowledge.c.sync_until)
     return Revision(*connection.execute(select(*columns)).one())
 
 

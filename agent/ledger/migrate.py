@@ -1,9 +1,11 @@
-"""Bringing the ledger's tables to the newest form, with Alembic.
+"""Bring the tables of a database to what `agent.ledger.tables` says, with Alembic.
 
-A new migration is written from the difference between the tables and the newest form:
-`python -m agent.ledger.migrate "what changes"`.
+A new migration is written from the difference between the migrations so far and the tables:
+`python -m agent.ledger.migrate "what changes"`. Until the first release there is one: delete `0001_tables.py`, then run
+`python -m agent.ledger.migrate tables`.
 """
 
+import secrets
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -11,16 +13,17 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, create_engine, text
 
-from agent.ledger.database import is_postgres, take_time
+from agent.ledger.database import insert_new, is_postgres, take_time
+from agent.ledger.tables import knowledge
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 _LOCK = 7226528274
-"""Any number that nobody else takes: processes that start together wait for each other."""
+"""The number of an advisory lock of ours: processes that start together wait for each other."""
 
 _LONGEST = timedelta(days=1)
-"""An index of a large table takes its time, and so does waiting for whoever makes it."""
+"""How long a statement may take: to build the index of a large table, or to wait for another process that does."""
 
 
 def upgrade(engine: Engine) -> None:
@@ -32,6 +35,8 @@ def upgrade(engine: Engine) -> None:
             take_time(connection, _LONGEST)
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         command.upgrade(_config(connection), "head")
+        counters = {"content": 0, "details": 0, "source_checks": 0}
+        insert_new(connection, knowledge, id=1, identity=secrets.token_hex(8), **counters)
         if is_postgres(connection):
             _create_job_tables(connection)
 

@@ -64,7 +64,10 @@ _ON_THE_WAY = select(table.c.payload).where(
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One row of the outbox. `uncertain` and a `sending` of another owner may or may not have gone out."""
+    """One row of the outbox. `uncertain` and a `sending` of another owner may or may not have gone out.
+
+    One that is `unless_replied` is pointless once the contact has written.
+    """
 
     id: str
     contact: ContactKey
@@ -79,6 +82,7 @@ class Delivery:
     created_at: datetime
     platform_message_id: str | None
     turn: str | None
+    unless_replied: bool = False
 
 
 def _delivery(row: Row[Any]) -> Delivery:
@@ -96,6 +100,7 @@ def _delivery(row: Row[Any]) -> Delivery:
         created_at=row.created_at,
         platform_message_id=row.platform_message_id,
         turn=row.turn,
+        unless_replied=row.unless_replied,
     )
 
 
@@ -111,11 +116,13 @@ def add(
     own_lane: str | None = None,
     send_at: datetime | None = None,
     pacing: timedelta = timedelta(0),
+    unless_replied: bool = False,
 ) -> None:
     """Queue deliveries of a contact. Their ids are `prefix/0`, `prefix/1` …: adding twice adds once.
 
     They are sent from `send_at` on, else at once; with `pacing`, each text that follows a message as much later as typing it
-    takes at that time per character. In a lane of their own they wait for nothing else, and nothing for them.
+    takes at that time per character. In a lane of their own they wait for nothing else, and nothing for them. Those that are
+    `unless_replied` are skipped once the contact has written.
     """
     spoken, start = timedelta(0), send_at or now
     for position, content in enumerate(contents):
@@ -135,6 +142,7 @@ def add(
             next_attempt_at=start + spoken if lane(content) == "message" else start,
             created_at=now,
             turn=turn,
+            unless_replied=unless_replied,
         )
 
 

@@ -117,7 +117,9 @@ def retry_turn(connection: Connection, turn_id: str, now: datetime) -> ContactKe
     ).first()
     if row is None:
         return None
-    connection.execute(update(inbound).where(inbound.c.turn == turn_id).values(state="waiting", turn=None, reason=None))
+    connection.execute(
+        update(inbound).where(inbound.c.turn == turn_id).values(state="waiting", outcome=None, turn=None, reason=None)
+    )
     key = ContactKey(row.platform, row.contact)
     connection.execute(
         update(contact)

@@ -1,7 +1,20 @@
-"""Column types that SQLite and PostgreSQL store alike."""
+"""The tables of the ledger, which SQLite and PostgreSQL store alike.
+
+conversation   contact, inbound, turn, step, message, confirmation
+delivery       outbound, media, followup
+memory         fact, summary, forgotten
+broadcasts     broadcast, broadcast_recipient
+payments       payment, amount_hold
+knowledge      source, document, passage, alias, vector, gap, knowledge
+
+A column `state` says how far a row has come, as its comment draws it; `reason` is for people to read, and no code depends on
+its wording. Times are `Instant`, money is whole rupiah, what models cost is US dollars. A change here needs a migration
+(`agent.ledger.migrate`).
+"""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from enum import StrEnum
+from typing import Any, Literal
 
 from sqlalchemy import (
     JSON,
@@ -52,6 +65,8 @@ metadata = MetaData(
     }
 )
 
+# Conversations
+
 contact = Table(
     "contact",
     metadata,
@@ -73,6 +88,29 @@ contact = Table(
     Index("ix_contact_wake_at", "wake_at"),
 )
 
+
+class InboundOutcome(StrEnum):
+    """What a customer's message got in the end, and where that is nothing from the agent, why."""
+
+    ANSWERED = "answered"
+    NOT_KNOWN = "not_known"  # the agent said that it did not know
+    NOTICE = "notice"  # one fixed text: opening hours, opting out, a limit that is used up
+    FAILED = "failed"  # the text for failures
+    HUMAN = "human"  # held: a human answers
+    OPTED_OUT = "opted_out"  # held, as are the following
+    BLOCKED = "blocked"
+    OUTSIDE_HOURS = "outside_hours"
+    LIMIT = "limit"
+    CONVERSATION_CLOSED = "conversation_closed"
+
+    @property
+    def state(self) -> Literal["answered", "failed", "held"]:
+        """The state of an inbound message that ends so."""
+        if self in (InboundOutcome.ANSWERED, InboundOutcome.NOT_KNOWN, InboundOutcome.NOTICE):
+            return "answered"
+        return "failed" if self is InboundOutcome.FAILED else "held"
+
+
 inbound = Table(
     "inbound",
     metadata,
@@ -82,10 +120,11 @@ inbound = Table(
     Column("contact", String, nullable=False),
     Column("payload", JSON, nullable=False),
     Column("received_at", Instant, nullable=False),
-    Column("state", String, nullable=False),  # waiting → answered · held · skipped · failed
-    Column("reason", String),
+    Column("state", String, nullable=False),  # waiting → answered · held · failed
+    Column("outcome", String),  # InboundOutcome; NULL while it waits
+    Column("reason", String),  # for people to read
     Column("turn", String),
-    Column("given_back_at", Instant),  # from when on one that a human left unanswered is the agent's
+    Column("given_back_at", Instant),  # since when the agent answers one that a human left unanswered
     UniqueConstraint("platform", "message_id"),
     Index("ix_inbound_contact_state", "platform", "contact", "state"),
     Index("ix_inbound_turn", "turn"),
@@ -104,14 +143,12 @@ turn = Table(
     Column("started_at", Instant, nullable=False),
     Column("finished_at", Instant),
     Column("takeovers", Integer, nullable=False, default=0),
-    Column(
-        "restarts", Integer, nullable=False, default=0
-    ),  # how many turns before this one were abandoned for newer messages
+    Column("restarts", Integer, nullable=False, default=0),  # turns before it that were abandoned for newer messages
     Column("tokens", Integer, nullable=False, default=0),
     Column("cost", Float, nullable=False, default=0.0),  # US dollars
     Index("ix_turn_contact_state", "platform", "contact", "state"),
 )
-# What a day cost is asked by every turn: the turns that cost something, and nothing else.
+# Every turn asks what the day has cost: only turns that cost something are in this index.
 Index("ix_turn_cost", turn.c.started_at, turn.c.cost, sqlite_where=turn.c.cost > 0, postgresql_where=turn.c.cost > 0)
 
 step = Table(
@@ -148,31 +185,6 @@ message = Table(
     UniqueConstraint("platform", "message_id"),
 )
 
-outbound = Table(
-    "outbound",
-    metadata,
-    Column("n", Counter, primary_key=True),  # order within a contact
-    Column("id", String, nullable=False, unique=True),  # turn + position: committing twice cannot send twice
-    Column("platform", String, nullable=False),
-    Column("contact", String, nullable=False),
-    Column(
-        "lane", String, nullable=False
-    ),  # message: in order; desk: assignments, tags, comments, which never hold a message up
-    Column("channel", String),
-    Column("payload", JSON, nullable=False),
-    Column("state", String, nullable=False),  # pending → sending → sent · uncertain · failed · skipped
-    Column("reason", String),
-    Column("attempts", Integer, nullable=False, default=0),
-    Column("next_attempt_at", Instant, nullable=False),
-    Column("owner", String),
-    Column("created_at", Instant, nullable=False),
-    Column("sent_at", Instant),
-    Column("platform_message_id", String),
-    Column("turn", String),
-    Index("ix_outbound_contact_state", "platform", "contact", "state"),
-    Index("ix_outbound_state", "state"),
-)
-
 confirmation = Table(
     "confirmation",
     metadata,
@@ -185,22 +197,32 @@ confirmation = Table(
     Column("expires_at", Instant, nullable=False),
 )
 
-followup = Table(
-    "followup",
+
+# Delivery
+
+outbound = Table(
+    "outbound",
     metadata,
-    Column("id", String, primary_key=True),
+    Column("n", Counter, primary_key=True),  # order within a contact
+    Column("id", String, nullable=False, unique=True),  # e.g. turn/position: committing twice cannot send twice
     Column("platform", String, nullable=False),
     Column("contact", String, nullable=False),
-    Column("due_at", Instant, nullable=False),
-    Column("rule", String),  # NULL: scheduled by the agent in a conversation
-    Column("text", Text, nullable=False),
-    Column("conditions", JSON, nullable=False),
-    Column("created_at", Instant, nullable=False),
-    Column("state", String, nullable=False),  # scheduled → sent · cancelled · skipped
+    # message: in order; desk: assignments, tags, comments, which never hold a message up; broadcast
+    Column("lane", String, nullable=False),
+    Column("channel", String),
+    Column("payload", JSON, nullable=False),
+    Column("state", String, nullable=False),  # pending → sending → sent · uncertain · failed · skipped
     Column("reason", String),
-    Column("ended_at", Instant),
-    Index("ix_followup_state_due_at", "state", "due_at"),
-    Index("ix_followup_contact", "platform", "contact", "state"),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_attempt_at", Instant, nullable=False),
+    Column("owner", String),
+    Column("unless_replied", Boolean, nullable=False, default=False),  # pointless once the customer has written
+    Column("created_at", Instant, nullable=False),
+    Column("sent_at", Instant),
+    Column("platform_message_id", String),
+    Column("turn", String),
+    Index("ix_outbound_contact_state", "platform", "contact", "state"),
+    Index("ix_outbound_state", "state"),
 )
 
 media = Table(
@@ -215,6 +237,27 @@ media = Table(
     Index("ix_media_expires_at", "expires_at"),
 )
 
+followup = Table(
+    "followup",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("platform", String, nullable=False),
+    Column("contact", String, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("rule", String),  # NULL: scheduled by the agent in a conversation
+    Column("about", String),  # what a rule follows up: a payment, or else a turn
+    Column("text", Text, nullable=False),
+    Column("conditions", JSON, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("state", String, nullable=False),  # scheduled → sent · cancelled · skipped
+    Column("reason", String),
+    Column("ended_at", Instant),
+    Index("ix_followup_state_due_at", "state", "due_at"),
+    Index("ix_followup_contact", "platform", "contact", "state"),
+)
+
+
+# Memory
 
 fact = Table(
     "fact",
@@ -247,6 +290,8 @@ forgotten = Table(
 )
 
 
+# Broadcasts
+
 broadcast = Table(
     "broadcast",
     metadata,
@@ -255,7 +300,9 @@ broadcast = Table(
     Column("channel_id", String),
     Column("channel_source", String),
     Column("template", JSON, nullable=False),  # the parts of the platform's template, when there is one
-    Column("left_out", JSON, nullable=False),  # who of the audience could not become a recipient: reason → count
+    Column(
+        "left_out", JSON, nullable=False
+    ),  # entries of the audience that could not become recipients: reason → count
     Column("state", String, nullable=False),  # running → paused → running … → done · cancelled
     Column("created_at", Instant, nullable=False),
     Column("next_at", Instant, nullable=False),  # when the next recipient's turn is: the start, then the pace
@@ -274,7 +321,9 @@ recipient = Table(
     Column("state", String, nullable=False),  # waiting → queued · skipped · failed; queued: the outbound row knows more
     Column("reason", String),
     Column("attempts", Integer, nullable=False, default=0),
-    Column("claimed_until", Instant),  # somebody prepares the message, or it is to be tried again then
+    Column(
+        "claimed_until", Instant
+    ),  # the lease of the process that prepares the message, or the time of the next attempt
     Column("outbound", String),  # outbound.id
     Column("said", Text),  # what joins the history once it is sent
     UniqueConstraint("broadcast", "address"),
@@ -283,6 +332,48 @@ recipient = Table(
     Index("ix_broadcast_recipient_claimed_until", "claimed_until"),
 )
 
+
+# Payments
+
+payment = Table(
+    "payment",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("platform", String, nullable=False),
+    Column("contact", String, nullable=False),
+    Column("reference", String, nullable=False),
+    Column("amount", BigInteger, nullable=False),  # rupiah
+    Column("asked", BigInteger),  # rupiah before a unique suffix
+    Column("payload", Text, nullable=False),
+    Column("merchant", String, nullable=False),
+    Column("nmid", String),
+    Column("provider", String, nullable=False),  # static, or the gateway's name
+    Column("provider_id", String),  # the gateway's id of the charge
+    Column("order_id", String, nullable=False),  # our id of it at the gateway
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("state", String, nullable=False),  # see actions.qris.states
+    Column("paid_at", Instant),
+    Column("paid_amount", BigInteger, nullable=False, default=0),  # rupiah, all that arrived
+    Column("receipts", JSON, nullable=False),  # the gateway's ids of what arrived
+    Column("payer", String),  # the payer's bank or wallet
+    Column("marked_by", String),  # the operator who entered it by hand
+    UniqueConstraint("provider", "provider_id"),
+    Index("ix_payment_order", "provider", "order_id"),
+    Index("ix_payment_contact", "platform", "contact", "created_at"),
+    Index("ix_payment_state", "state", "expires_at"),
+)
+
+amount_hold = Table(
+    "amount_hold",
+    metadata,
+    Column("key", String, primary_key=True),  # the idempotency key of the step that holds it
+    Column("amount", BigInteger, nullable=False, unique=True),
+    Column("until", Instant, nullable=False),
+)
+
+
+# Knowledge
 
 source = Table(
     "source",
@@ -293,7 +384,7 @@ source = Table(
     Column("error", Text),
     Column("failing_since", Instant),
     Column("problems", JSON, nullable=False),
-    Column("settings", String),  # fingerprint of how it was configured at the last look
+    Column("settings", String),  # fingerprint of how it was configured at the last check
 )
 
 document = Table(
@@ -367,49 +458,11 @@ gap = Table(
 knowledge = Table(
     "knowledge",
     metadata,
-    Column("id", Integer, primary_key=True),  # there is one row
-    Column("identity", String, nullable=False),  # no other ledger has it
+    Column("id", Integer, primary_key=True),  # the table has one row
+    Column("identity", String, nullable=False),  # random, unique to this ledger
     Column("content", BigInteger, nullable=False),  # grows with every change of documents and passages
     Column("details", BigInteger, nullable=False),  # with every change of what else is known about documents
-    Column("looks", BigInteger, nullable=False),  # with every look at a source
-    Column("sync_owner", String),  # the process that looks at the sources
+    Column("source_checks", BigInteger, nullable=False),  # with every check of a source
+    Column("sync_owner", String),  # the process that checks the sources
     Column("sync_until", Instant),
-)
-
-
-payment = Table(
-    "payment",
-    metadata,
-    Column("id", String, primary_key=True),
-    Column("platform", String, nullable=False),
-    Column("contact", String, nullable=False),
-    Column("reference", String, nullable=False),
-    Column("amount", BigInteger, nullable=False),  # rupiah
-    Column("asked", BigInteger),  # rupiah before a unique suffix
-    Column("payload", Text, nullable=False),
-    Column("merchant", String, nullable=False),
-    Column("nmid", String),
-    Column("provider", String, nullable=False),  # static, or the gateway's name
-    Column("provider_id", String),  # the gateway's id of the charge
-    Column("order_id", String, nullable=False),  # our id of it at the gateway
-    Column("created_at", Instant, nullable=False),
-    Column("expires_at", Instant),
-    Column("state", String, nullable=False),  # see actions.qris.states
-    Column("paid_at", Instant),
-    Column("paid_amount", BigInteger, nullable=False, default=0),  # rupiah, all that arrived
-    Column("receipts", JSON, nullable=False),  # the gateway's ids of what arrived
-    Column("payer", String),  # the payer's bank or wallet
-    Column("marked_by", String),  # the operator who entered it by hand
-    UniqueConstraint("provider", "provider_id"),
-    Index("ix_payment_order", "provider", "order_id"),
-    Index("ix_payment_contact", "platform", "contact", "created_at"),
-    Index("ix_payment_state", "state", "expires_at"),
-)
-
-amount_hold = Table(
-    "amount_hold",
-    metadata,
-    Column("key", String, primary_key=True),  # the idempotency key of the step that holds it
-    Column("amount", BigInteger, nullable=False, unique=True),
-    Column("until", Instant, nullable=False),
 )

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, bindparam, exists, func, literal_column, select, update
 
 from actions.action import ChangeTags, Comment, SetLifecycle, UpdateContact
-from agent.ledger import confirmations, contacts, followups, history, human, inbound, media, outbound, payments
+from agent.ledger import confirmations, contacts, followups, history, inbound, media, outbound, payments
 from agent.ledger.codec import Deliverable, unpack_inbound
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.contacts import ContactState
@@ -17,6 +17,7 @@ from agent.ledger.database import Work, at, change, insert_row, lock_contact, on
 from agent.ledger.errors import LeaseLost
 from agent.ledger.followups import FollowUp, Plan
 from agent.ledger.inbound import Waiting
+from agent.ledger.tables import InboundOutcome
 from agent.ledger.tables import inbound as inbound_table
 from agent.ledger.tables import turn as table
 from messaging.types import ContactKey, InboundMessage
@@ -169,19 +170,16 @@ def newer_messages(connection: Connection, key: ContactKey) -> bool:
     return bool(connection.scalar(_NEWER, _at(key)))
 
 
-InboundEnd = Literal["answered", "held", "skipped", "failed"]
-
-
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Everything that a turn wants written when it ends.
+    """Everything that a turn wants written when it ends: `outcome` for its messages, and `reason` for people to read.
 
     `lines` join the history; `contents` are sent in order, `instead` when a human has taken over meanwhile; `also` are
     further writes in the same transaction.
     `restart_allowed` says that nothing with an effect has run, so newer messages may start the turn afresh.
     """
 
-    end: InboundEnd
+    outcome: InboundOutcome
     reason: str | None = None
     lines: tuple[history.Line, ...] = ()
     contents: tuple[Deliverable, ...] = ()
@@ -234,7 +232,7 @@ def commit(
         lines = tuple(line for line in lines if line.author != "agent")
         contents = (*(content for content in contents if isinstance(content, _STAYS)), *result.instead)
         files = ()
-    end, reason = ("held", silenced) if silenced else (result.end, result.reason)
+    outcome, reason = silenced or (result.outcome, result.reason)
     history.append(connection, key, lines)
     for file in files:
         media.put(connection, file)
@@ -267,9 +265,11 @@ def commit(
     columns = {name: value for name, value in result.contact_columns.items() if getattr(state, name, ...) != value}
     if columns:
         contacts.set_columns(connection, key, **columns)
-    change(connection, inbound_table, {"turn": claim.turn}, {"state": end, "reason": reason})
-    ended: Committed = "held" if end == "held" else "done"
-    _finish(connection, claim.turn, "failed" if end == "failed" else ended, reason, now, spent=result)
+    change(
+        connection, inbound_table, {"turn": claim.turn}, {"state": outcome.state, "outcome": outcome, "reason": reason}
+    )
+    ended: Committed = "held" if outcome.state == "held" else "done"
+    _finish(connection, claim.turn, "failed" if outcome.state == "failed" else ended, reason, now, spent=result)
     if state is not None and result.contact_columns.get("opted_out_at", state.opted_out_at) is not None:
         followups.cancel_all(connection, key, "the contact opted out", now)
     elif plans:
@@ -277,15 +277,15 @@ def commit(
     return ended
 
 
-def _silenced(claim: Claim, now_is: ContactState, now: datetime) -> str | None:
+def _silenced(claim: Claim, now_is: ContactState, now: datetime) -> tuple[InboundOutcome, str] | None:
     """Why nothing is to be said any more: what has happened since the turn decided to speak."""
     before = claim.contact
     if now_is.paused(now) and now_is.paused_at != before.paused_at:
-        return f"{human.HUMAN}took over"
+        return InboundOutcome.HUMAN, "a human took over"
     if now_is.opted_out_at != before.opted_out_at:
-        return "the contact opted out"
+        return InboundOutcome.OPTED_OUT, "the contact opted out"
     if claim.given_back and now_is.closed_at != before.closed_at:
-        return human.OVER
+        return InboundOutcome.CONVERSATION_CLOSED, "the conversation was closed"
     return None
 
 

@@ -4,15 +4,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from enum import StrEnum
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from agent.config.conversation import ConversationSettings
 from agent.config.hours import Hours, OutsideNote
 from agent.config.model import LimitSettings
 from agent.ledger.contacts import ContactState
-from agent.ledger.human import HUMAN
 from agent.ledger.inbound import Waiting
+from agent.ledger.tables import InboundOutcome
 
 
 class Window(Protocol):
@@ -111,17 +112,26 @@ class Spent:
 class Silent:
     """The agent says nothing; the messages stay in the history. `returns` as in `Answer`."""
 
+    outcome: InboundOutcome
     reason: str
     returns: bool = False
 
 
+class Effect(StrEnum):
+    """What holds for the contact after a fixed text."""
+
+    OPTED_OUT = "opted_out"
+    NOTICE_GIVEN = "notice_given"
+    HANDED_OVER = "handed_over"
+
+
 @dataclass(frozen=True, slots=True)
 class Say:
-    """The agent says one fixed text and does nothing else. `after` is what then holds for the contact."""
+    """The agent says one fixed text and does nothing else."""
 
     text: str
     reason: str
-    after: Literal["opted out", "notice given", "handed over"]
+    effect: Effect
     returns: bool = False
 
 
@@ -151,23 +161,23 @@ def decide(
     words = {_EDGE.sub("", text).casefold() for text in texts}
     opt_out = conversation.opt_out
     if contact.contact.status == "blocked":
-        return Silent("the contact is blocked on the platform")
+        return Silent(InboundOutcome.BLOCKED, "the contact is blocked on the platform")
     returns = False
     if contact.opted_out_at is not None:
         returns = bool(words & _folded(opt_out.again))
         if not returns:
-            return Silent("the contact opted out")
+            return Silent(InboundOutcome.OPTED_OUT, "the contact opted out")
     elif words & _folded(opt_out.words):
-        return Say(opt_out.text.in_language(language), "the contact opted out", "opted out")
+        return Say(opt_out.text.in_language(language), "the contact opted out", Effect.OPTED_OUT)
     verdict: Silent | Say | Answer
     if contact.paused(now):
-        verdict = Silent(f"{HUMAN}answers ({contact.paused_by})")
+        verdict = Silent(InboundOutcome.HUMAN, f"a human answers ({contact.paused_by})")
     elif (used_up := _used_up(spent, limits)) is None:
         verdict = _hours(contact, now.astimezone(zone), language, conversation)
     elif "budget" in conversation.handover.when:
-        verdict = Say(conversation.handover.text.in_language(language), used_up, "handed over")
+        verdict = Say(conversation.handover.text.in_language(language), used_up, Effect.HANDED_OVER)
     else:
-        verdict = Silent(used_up)
+        verdict = Silent(InboundOutcome.LIMIT, used_up)
     return replace(verdict, returns=returns)
 
 
@@ -196,8 +206,8 @@ def _hours(
     if isinstance(hours.outside, OutsideNote):
         return Answer(note=None if told else hours.outside.note.in_language(language))
     if told:
-        return Silent("outside opening hours; the notice was given")
-    return Say(hours.outside.in_language(language), "outside opening hours", "notice given")
+        return Silent(InboundOutcome.OUTSIDE_HOURS, "outside opening hours; the notice was given")
+    return Say(hours.outside.in_language(language), "outside opening hours", Effect.NOTICE_GIVEN)
 
 
 def _opened_between(hours: Hours, earlier: datetime, later: datetime) -> bool:

@@ -25,6 +25,7 @@ from agent.ledger.followups import Plan
 from agent.ledger.history import Line
 from agent.ledger.inbound import Waiting
 from agent.ledger.knowledge import note_gap
+from agent.ledger.tables import InboundOutcome
 from agent.ledger.turns import Claim, Committed, Result
 from agent.turn import context, gate, handover_note
 from agent.turn.answering import Answering, Draft, Question
@@ -134,7 +135,7 @@ class Turns:
         log.info(
             "turn_ended",
             ended=ended,
-            end=result.end,
+            end=result.outcome.state,
             reason=result.reason,
             messages=len(claim.messages),
             sends=len(result.contents),
@@ -161,7 +162,7 @@ class Turns:
         if isinstance(verdict, gate.Silent):
             lines = self._lines(claim, list(map(missed, claim.messages)))
             columns = self._back(verdict.returns)
-            return Result("held", verdict.reason, lines=lines, contact_columns=columns)
+            return Result(verdict.outcome, verdict.reason, lines=lines, contact_columns=columns)
         if isinstance(verdict, gate.Say):
             return await self._fixed(claim, verdict)
         claim = replace(claim, contact=await self._current(claim.contact))
@@ -175,7 +176,7 @@ class Turns:
         except Superseded:
             await log_of_steps.flush()
             return Result(
-                "answered",
+                InboundOutcome.ANSWERED,
                 lines=self._lines(claim, heard),
                 restart_allowed=True,
                 tokens=log_of_steps.tokens,
@@ -264,9 +265,10 @@ class Turns:
             columns["notice_at"] = now
         if verdict.returns and self._settings.conversation.opt_out.tag is not None:
             reply.contents.append(ChangeTags(remove=(self._settings.conversation.opt_out.tag,)))
+        unknown = draft.unanswered is not None and says_dont_know(draft.text)
         return Result(
-            "answered",
-            "the agent did not know" if draft.unanswered is not None and says_dont_know(draft.text) else None,
+            InboundOutcome.NOT_KNOWN if unknown else InboundOutcome.ANSWERED,
+            "the agent did not know" if unknown else None,
             lines=self._lines(claim, heard, reply),
             contents=tuple(reply.contents),
             instead=instead,
@@ -289,17 +291,17 @@ class Turns:
         self._writer.say(reply, fill(verdict.text, claim.contact.contact), claim.contact.channel)
         columns: dict[str, Any] = self._back(verdict.returns)
         pause: tuple[datetime | None, str] | None = None
-        if verdict.after == "opted out":
+        if verdict.effect is gate.Effect.OPTED_OUT:
             columns["opted_out_at"] = now
             if self._settings.conversation.opt_out.tag is not None:
                 reply.contents.append(ChangeTags(add=(self._settings.conversation.opt_out.tag,)))
-        elif verdict.after == "notice given":
+        elif verdict.effect is gate.Effect.NOTICE_GIVEN:
             columns["notice_at"] = now
         else:
             pause = self._pause(now, verdict.reason)
             self._writer.hand_over(reply, await self._note(claim, heard, verdict.reason))
         return Result(
-            "answered",
+            InboundOutcome.NOTICE,
             verdict.reason,
             lines=self._lines(claim, heard, reply),
             contents=tuple(reply.contents),
@@ -320,7 +322,7 @@ class Turns:
             pause = self._pause(now, reason)
             self._writer.hand_over(reply, await self._note(claim, heard, f"the agent could not answer: {reason}"))
         return Result(
-            "failed",
+            InboundOutcome.FAILED,
             reason,
             lines=self._lines(claim, heard, reply),
             contents=tuple(reply.contents),

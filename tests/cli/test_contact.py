@@ -14,6 +14,7 @@ from agent.ledger import contacts, history, memory, migrate, turns
 from agent.ledger.database import SqliteDatabase
 from agent.ledger.history import Line
 from agent.ledger.inbound import accept
+from agent.ledger.tables import InboundOutcome
 from agent.ledger.turns import Result
 from tests.ledger.messages import BUDI, NOW, RULES, contact, message
 
@@ -35,7 +36,7 @@ async def _fill(folder: Path) -> None:
         claim = turns.claim(connection, BUDI, "me", NOW, timedelta(seconds=30))
         assert isinstance(claim, turns.Claim)
         lines = (Line("contact", "alamat saya Jl. Braga 1", NOW, turn=claim.turn),)
-        turns.commit(connection, claim, "me", Result("answered", lines=lines), NOW)
+        turns.commit(connection, claim, "me", Result(InboundOutcome.ANSWERED, lines=lines), NOW)
         memory.learn(connection, BUDI, {"address": "Jl. Braga 1"}, claim.turn, NOW)
         contacts.remember(connection, contact(email="budi@contoh.id", tags=("vip",)))
         history.append(connection, BUDI, [Line("agent", "Baik, dicatat", NOW)])

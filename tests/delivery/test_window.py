@@ -125,7 +125,8 @@ def test_nothing_goes_out_after_a_human_took_over_or_the_contact_opted_out() -> 
 
 
 def test_a_nudge_is_not_sent_to_somebody_who_has_written_meanwhile() -> None:
-    nudge = replace(_delivery(Text("Jadi?")), id="nudge/1/0")
+    nudge = replace(_delivery(Text("Jadi?")), unless_replied=True)
     assert obstacle(nudge, contact(hours=4), NOW) is None
     assert obstacle(nudge, contact(hours=2), NOW) == Obstacle("skipped", "the contact replied")
     assert obstacle(_delivery(Text("Jadi?")), contact(hours=2), NOW) is None
+    assert obstacle(replace(_delivery(Text("Jadi?")), id="nudge/1/0"), contact(hours=2), NOW) is None, "whatever its id"

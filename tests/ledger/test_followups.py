@@ -6,11 +6,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
 from actions.action import SendPayment
 from actions.qris.gateways.gateway import Event
 from agent.ledger import contacts, followups, inbound, payments, turns
 from agent.ledger.database import Database
 from agent.ledger.followups import FollowUp, Plan
+from agent.ledger.tables import InboundOutcome
 from agent.ledger.turns import Claim, Result
 from messaging.types import ContactKey, Text
 from tests.ledger.messages import BUDI, NOW, RULES, message, quiet, sent
@@ -21,7 +24,7 @@ UNPAID = Plan("unpaid", HOUR, {"payment": "open", "no_reply": True}, lambda _: "
 LAPSED = Plan("lapsed", HOUR, {"payment": "expired"}, lambda _: "Kode baru?")
 OPEN_QUESTION = Plan("question", HOUR, {"unanswered": True}, lambda _: "Maaf baru sempat")
 THANKS = Plan("thanks", 24 * HOUR, {}, lambda _: "Bagaimana kopinya?")
-ANSWER = Result("answered", contents=(Text("ya"),))
+ANSWER = Result(InboundOutcome.ANSWERED, contents=(Text("ya"),))
 
 
 async def turn(
@@ -124,11 +127,36 @@ async def test_a_code_that_has_expired_is_followed_up_only_by_the_rule_for_that(
 async def test_an_unanswered_question_is_followed_up_and_an_answered_one_is_not(database: Database) -> None:
     await turn(database, 1, OPEN_QUESTION)
     assert await all_of(database) == []
-    await turn(database, 2, OPEN_QUESTION, NUDGE, result=Result("held", "outside opening hours; the notice was given"))
+    await turn(
+        database,
+        2,
+        OPEN_QUESTION,
+        NUDGE,
+        result=Result(InboundOutcome.OUTSIDE_HOURS, "outside opening hours; the notice was given"),
+    )
     assert told(await all_of(database)) == [("question", "scheduled", None)]
     assert await database.read(lambda c: followups.unanswered(c, BUDI))
     await database.write(lambda c: inbound.accept(c, sent(1, by_human=True), NOW + HOUR, RULES))
     assert not await database.read(lambda c: followups.unanswered(c, BUDI))
+
+
+@pytest.mark.parametrize("reason", [None, "", "answered", "the agent did not know"])
+@pytest.mark.parametrize(
+    ("outcome", "unanswered"),
+    [
+        (InboundOutcome.ANSWERED, False),
+        (InboundOutcome.NOT_KNOWN, True),
+        (InboundOutcome.NOTICE, True),
+        (InboundOutcome.FAILED, True),
+        (InboundOutcome.OUTSIDE_HOURS, True),
+    ],
+)
+async def test_the_outcome_says_whether_a_question_is_unanswered_and_the_reason_does_not(
+    database: Database, outcome: InboundOutcome, reason: str | None, unanswered: bool
+) -> None:
+    await turn(database, 1, OPEN_QUESTION, result=Result(outcome, reason))
+    assert await database.read(lambda c: followups.unanswered(c, BUDI)) is unanswered
+    assert len(await all_of(database)) == unanswered
 
 
 async def test_nothing_is_scheduled_after_a_handover(database: Database) -> None:

@@ -15,7 +15,7 @@ from agent.ledger.followups import FollowUp
 from agent.ledger.history import Line
 from agent.ledger.inbound import accept
 from agent.ledger.media import Media
-from agent.ledger.tables import gap, metadata, payment, recipient
+from agent.ledger.tables import InboundOutcome, gap, metadata, payment, recipient
 from agent.ledger.turns import Result
 from knowledge.gaps import without_private
 from messaging.types import ContactKey, File, Text
@@ -36,7 +36,7 @@ def _everything(connection: Connection, key: ContactKey = BUDI, first: int = 1) 
     )  # fmt: skip
     file = Media(f"file{first}.png", b"png", "image/png", None, NOW, NOW + timedelta(days=7))
     result = Result(
-        "answered",
+        InboundOutcome.ANSWERED,
         lines=(Line("contact", f"saya di {SECRET}", NOW, turn=claim.turn), Line("agent", SECRET, NOW)),
         contents=(Text(f"dikirim ke {SECRET}"), File("image", f"https://agent.example/media/{file.id}")),
         files=(file,),
@@ -121,7 +121,7 @@ async def test_a_webhook_of_before_is_known_and_not_answered_again(database: Dat
         accept(connection, message(1), NOW, RULES)
         claim = turns.claim(connection, BUDI, "me", NOW, timedelta(seconds=30))
         assert isinstance(claim, turns.Claim)
-        turns.commit(connection, claim, "me", Result("held"), NOW)
+        turns.commit(connection, claim, "me", Result(InboundOutcome.HUMAN), NOW)
         assert erasure.forget(connection, BUDI, NOW).obstacle is None
         assert accept(connection, message(1), NOW, RULES).duplicate
         assert accept(connection, sent(50, by_human=True), NOW, RULES).duplicate
@@ -139,7 +139,7 @@ async def test_what_is_under_way_is_finished_first(database: Database, under_way
             claim = turns.claim(connection, BUDI, "me", NOW, timedelta(seconds=30))
             assert isinstance(claim, turns.Claim)
             if under_way == "sending":
-                turns.commit(connection, claim, "me", Result("answered", contents=(Text("ya"),)), NOW)
+                turns.commit(connection, claim, "me", Result(InboundOutcome.ANSWERED, contents=(Text("ya"),)), NOW)
                 outbound.mark_sending(connection, f"{claim.turn}/0", "me")
         before = _rows(connection)
         obstacle = erasure.forget(connection, BUDI, NOW).obstacle

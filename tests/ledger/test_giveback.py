@@ -7,6 +7,7 @@ from agent.ledger.clock_repair import mend
 from agent.ledger.database import Database
 from agent.ledger.history import Line
 from agent.ledger.inbound import Rules
+from agent.ledger.tables import InboundOutcome
 from agent.ledger.turns import Claim, Result
 from messaging.types import AssigneeChanged, ConversationClosed
 from tests.ledger.messages import BUDI, NOW, RULES, contact, message, quiet, sent
@@ -15,7 +16,11 @@ LEASE = timedelta(seconds=30)
 
 
 async def _hold(
-    database: Database, number: int, at: datetime = NOW, reason: str = f"{human.HUMAN}answers (Rina)"
+    database: Database,
+    number: int,
+    at: datetime = NOW,
+    outcome: InboundOutcome = InboundOutcome.HUMAN,
+    reason: str = "a human answers (Rina)",
 ) -> None:
     """A message of the customer that a turn has left to a human."""
 
@@ -24,7 +29,7 @@ async def _hold(
         claim = turns.claim(connection, BUDI, "me", at, LEASE)
         assert isinstance(claim, Claim)
         line = Line("contact", f"pesan {number}", at, turn=claim.turn, message_id=f"m{number}")
-        turns.commit(connection, claim, "me", Result("held", reason, lines=(line,)), at)
+        turns.commit(connection, claim, "me", Result(outcome, reason, lines=(line,)), at)
         turns.settle(connection, BUDI)
 
     await database.write(work)
@@ -64,19 +69,37 @@ async def test_an_answer_leaves_the_question_in_its_place(database: Database) ->
         claim = turns.claim(connection, BUDI, "me", at, LEASE)
         assert isinstance(claim, Claim)
         heard = Line("contact", "[voice note] halo", NOW, turn=claim.turn, message_id="m1")
-        turns.commit(connection, claim, "me", Result("answered", lines=(heard, Line("agent", "hai", at))), at)
+        turns.commit(
+            connection, claim, "me", Result(InboundOutcome.ANSWERED, lines=(heard, Line("agent", "hai", at))), at
+        )
 
     await database.write(answer)
     lines = await database.read(lambda connection: history.recent(connection, BUDI, 10))
     assert [(line.author, line.text) for line in lines] == [("contact", "[voice note] halo"), ("agent", "hai")]
 
 
-@pytest.mark.parametrize(
-    "reason",
-    ["the contact opted out", "outside opening hours; the notice was given", "limits.usd_per_day: 20 are used up"],
-)
-async def test_what_was_not_left_to_a_human_stays_as_it_is(database: Database, reason: str) -> None:
+@pytest.mark.parametrize("reason", ["", "Rina jawab", "the contact opted out", "left to the colleagues"])
+async def test_the_wording_of_the_reason_decides_nothing(database: Database, reason: str) -> None:
     await _hold(database, 1, reason=reason)
+    await _give_back(database, NOW + timedelta(minutes=1))
+    assert await _waiting(database) == ["m1"]
+
+
+@pytest.mark.parametrize("reason", ["the contact opted out", "a human answers (Rina)", ""])
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        InboundOutcome.OPTED_OUT,
+        InboundOutcome.OUTSIDE_HOURS,
+        InboundOutcome.LIMIT,
+        InboundOutcome.BLOCKED,
+        InboundOutcome.CONVERSATION_CLOSED,
+    ],
+)
+async def test_what_was_not_left_to_a_human_stays_as_it_is(
+    database: Database, outcome: InboundOutcome, reason: str
+) -> None:
+    await _hold(database, 1, outcome=outcome, reason=reason)
     assert await _give_back(database, NOW + timedelta(minutes=1)) is None
     assert await _waiting(database) == []
 

@@ -9,7 +9,7 @@ from agent.ledger.database import Database
 from agent.ledger.history import Line
 from agent.ledger.inbound import accept
 from agent.ledger.memory import Portion
-from agent.ledger.tables import turn
+from agent.ledger.tables import InboundOutcome, turn
 from agent.ledger.turns import Result
 from tests.ledger.messages import BUDI, NOW, RULES, contact, message
 
@@ -26,7 +26,7 @@ def _answered_turn(connection: Connection) -> str:
     accept(connection, message(1), NOW, RULES)
     claim = turns.claim(connection, BUDI, "me", NOW, timedelta(seconds=30))
     assert isinstance(claim, turns.Claim)
-    turns.commit(connection, claim, "me", Result("answered", tokens=100, cost=0.5), NOW)
+    turns.commit(connection, claim, "me", Result(InboundOutcome.ANSWERED, tokens=100, cost=0.5), NOW)
     return claim.turn
 
 

@@ -4,6 +4,7 @@ from sqlalchemy import Connection
 
 from agent.ledger import inbound, turns
 from agent.ledger.database import Database
+from agent.ledger.tables import InboundOutcome
 from agent.ledger.turns import Claim, Result
 from agent.turn.steps import StepLog
 from tests.ledger.messages import BUDI, NOW, RULES, message, quiet
@@ -36,7 +37,7 @@ async def test_what_a_running_turn_has_paid_counts_at_once_and_only_once(databas
     assert await today() == 0.5
     await log.record("model/2", "model", "stub", {}, "an answer", started_at=NOW, tokens=10, cost=0.25)
     assert await today() == 0.75
-    result = Result("answered", tokens=log.tokens, cost=log.cost)
+    result = Result(InboundOutcome.ANSWERED, tokens=log.tokens, cost=log.cost)
     await database.write(lambda connection: turns.commit(connection, claim, "me", result, NOW))
     assert await today() == 0.75
 
@@ -47,6 +48,6 @@ async def test_a_turn_that_was_taken_over_and_says_nothing_keeps_what_was_paid(d
     assert isinstance(claim, Claim)
     log = StepLog(database, claim.turn, (), clock=lambda: NOW, context="Budi")
     await log.record("model/1", "model", "stub", {}, "a call", started_at=NOW, tokens=100, cost=0.5)
-    held = Result("held", "a human answers (Rina)")
+    held = Result(InboundOutcome.HUMAN, "a human answers (Rina)")
     await database.write(lambda connection: turns.commit(connection, claim, "me", held, NOW))
     assert await database.read(lambda connection: turns.dollars(connection, NOW - timedelta(days=1))) == 0.5

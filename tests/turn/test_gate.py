@@ -7,7 +7,8 @@ import pytest
 from agent.config.conversation import ConversationSettings
 from agent.config.model import LimitSettings
 from agent.ledger.contacts import ContactState
-from agent.turn.gate import Answer, Say, Silent, Spent, decide
+from agent.ledger.tables import InboundOutcome
+from agent.turn.gate import Answer, Effect, Say, Silent, Spent, decide
 from messaging.types import Contact, ContactKey
 
 JAKARTA = ZoneInfo("Asia/Jakarta")
@@ -64,7 +65,7 @@ def test_nothing_is_said_while_a_human_answers_and_again_afterwards() -> None:
 def test_opting_out_is_confirmed_once_and_then_there_is_silence(text: str) -> None:
     said = _decide(text=text)
     assert isinstance(said, Say)
-    assert said.after == "opted out"
+    assert said.effect is Effect.OPTED_OUT
     assert isinstance(_decide(replace(CALM, opted_out_at=NOON), text), Silent)
 
 
@@ -81,7 +82,7 @@ def test_outside_hours_one_notice_is_given_per_absence() -> None:
     assert _decide(now=NOON, conversation=HOURS) == Answer()
     notice = _decide(now=NIGHT, conversation=HOURS)
     assert isinstance(notice, Say)
-    assert notice.after == "notice given"
+    assert notice.effect is Effect.NOTICE_GIVEN
     told = replace(CALM, notice_at=NIGHT)
     assert isinstance(_decide(told, now=NIGHT + timedelta(hours=2), conversation=HOURS), Silent)
     assert isinstance(_decide(told, now=NIGHT + timedelta(days=1), conversation=HOURS), Say)
@@ -89,7 +90,7 @@ def test_outside_hours_one_notice_is_given_per_absence() -> None:
 
 def test_who_comes_back_while_a_human_answers_is_back_and_gets_no_answer() -> None:
     paused = replace(CALM, opted_out_at=NOON, paused_at=NOON, paused_by="Rina")
-    assert _decide(paused, "mulai") == Silent("a human answers (Rina)", returns=True)
+    assert _decide(paused, "mulai") == Silent(InboundOutcome.HUMAN, "a human answers (Rina)", returns=True)
 
 
 def test_the_words_of_opting_out_and_coming_back_are_the_owners() -> None:
@@ -117,7 +118,7 @@ def test_outside_hours_that_answer_nothing_changes() -> None:
 def test_what_is_used_up_leads_to_a_human_or_where_that_is_not_wanted_to_silence(spent: Spent) -> None:
     said = _decide(spent=spent)
     assert isinstance(said, Say)
-    assert said.after == "handed over"
+    assert said.effect is Effect.HANDED_OVER
     assert isinstance(_decide(spent=spent, conversation={"handover": {"when": ["asked"]}}), Silent)
 
 

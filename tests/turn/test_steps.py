@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from agent.ledger import inbound, steps, turns
 from agent.ledger.database import Database, PostgresDatabase, Work
 from agent.ledger.errors import LeaseLost, LedgerUnavailable
+from agent.ledger.tables import InboundOutcome
 from agent.turn.steps import StepLog
 from tests.ledger.messages import BUDI, NOW, RULES, message
 from tests.postgres import Postgres
@@ -122,7 +123,7 @@ async def test_a_turn_whose_end_was_not_confirmed_is_ended_once(database: Databa
         return claim
 
     claim = await database.write(begin)
-    result = turns.Result("failed", "no model")
+    result = turns.Result(InboundOutcome.FAILED, "no model")
     for _ in range(2):
         ended = await database.write(lambda connection: turns.commit(connection, claim, "me", result, NOW))
         assert ended == "done"

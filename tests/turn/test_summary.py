@@ -13,6 +13,7 @@ from agent.ledger import history, inbound, memory, migrate, steps, turns
 from agent.ledger.database import SqliteDatabase
 from agent.ledger.errors import LedgerUnavailable
 from agent.ledger.history import Line
+from agent.ledger.tables import InboundOutcome
 from agent.ledger.turns import Result
 from agent.models.chat import ChatModel
 from agent.turn import context
@@ -55,7 +56,7 @@ async def _after_a_turn(folder: Path, lines: int) -> tuple[_Ledger, Brief]:
         begun = context.begin(connection, BUDI, "me", NOW, quiet=quiet, lines=WINDOW)
         assert isinstance(begun, Brief)
         answer = (Line("contact", "halo", NOW), Line("agent", "ya", NOW))
-        turns.commit(connection, begun.claim, "me", Result("answered", lines=answer), NOW)
+        turns.commit(connection, begun.claim, "me", Result(InboundOutcome.ANSWERED, lines=answer), NOW)
         return begun
 
     begun = await ledger.write(work)

@@ -1,4 +1,4 @@
-"""The first tables."""
+"""Tables."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,6 +21,44 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_amount_hold")),
         sa.UniqueConstraint("amount", name=op.f("uq_amount_hold_amount")),
     )
+    op.create_table(
+        "broadcast",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("settings", sa.JSON(), nullable=False),
+        sa.Column("channel_id", sa.String(), nullable=True),
+        sa.Column("channel_source", sa.String(), nullable=True),
+        sa.Column("template", sa.JSON(), nullable=False),
+        sa.Column("left_out", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("created_at", agent.ledger.tables.Instant(), nullable=False),
+        sa.Column("next_at", agent.ledger.tables.Instant(), nullable=False),
+        sa.Column("finished_at", agent.ledger.tables.Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_broadcast")),
+    )
+    with op.batch_alter_table("broadcast", schema=None) as batch_op:
+        batch_op.create_index("ix_broadcast_state_next_at", ["state", "next_at"], unique=False)
+
+    op.create_table(
+        "broadcast_recipient",
+        sa.Column("n", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("broadcast", sa.String(), nullable=False),
+        sa.Column("address", sa.String(), nullable=False),
+        sa.Column("line", sa.Integer(), nullable=True),
+        sa.Column("row", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("claimed_until", agent.ledger.tables.Instant(), nullable=True),
+        sa.Column("outbound", sa.String(), nullable=True),
+        sa.Column("said", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("n", name=op.f("pk_broadcast_recipient")),
+        sa.UniqueConstraint("broadcast", "address", name=op.f("uq_broadcast_recipient_broadcast_address")),
+        sa.UniqueConstraint("outbound", name=op.f("uq_broadcast_recipient_outbound")),
+    )
+    with op.batch_alter_table("broadcast_recipient", schema=None) as batch_op:
+        batch_op.create_index("ix_broadcast_recipient_claimed_until", ["claimed_until"], unique=False)
+        batch_op.create_index("ix_broadcast_recipient_state", ["broadcast", "state", "n"], unique=False)
+
     op.create_table(
         "confirmation",
         sa.Column("platform", sa.String(), nullable=False),
@@ -47,6 +85,8 @@ def upgrade() -> None:
         sa.Column("paused_by", sa.String(), nullable=True),
         sa.Column("opted_out_at", agent.ledger.tables.Instant(), nullable=True),
         sa.Column("notice_at", agent.ledger.tables.Instant(), nullable=True),
+        sa.Column("closed_at", agent.ledger.tables.Instant(), nullable=True),
+        sa.Column("profile_at", agent.ledger.tables.Instant(), nullable=True),
         sa.PrimaryKeyConstraint("platform", "id", name=op.f("pk_contact")),
     )
     with op.batch_alter_table("contact", schema=None) as batch_op:
@@ -77,23 +117,42 @@ def upgrade() -> None:
         batch_op.create_index("ix_document_source", ["source"], unique=False)
 
     op.create_table(
+        "fact",
+        sa.Column("platform", sa.String(), nullable=False),
+        sa.Column("contact", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("message", sa.BigInteger(), nullable=True),
+        sa.Column("turn", sa.String(), nullable=False),
+        sa.Column("at", agent.ledger.tables.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("platform", "contact", "key", name=op.f("pk_fact")),
+    )
+    op.create_table(
         "followup",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("platform", sa.String(), nullable=False),
         sa.Column("contact", sa.String(), nullable=False),
         sa.Column("due_at", agent.ledger.tables.Instant(), nullable=False),
         sa.Column("rule", sa.String(), nullable=True),
+        sa.Column("about", sa.String(), nullable=True),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("conditions", sa.JSON(), nullable=False),
         sa.Column("created_at", agent.ledger.tables.Instant(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("ended_at", agent.ledger.tables.Instant(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_followup")),
     )
     with op.batch_alter_table("followup", schema=None) as batch_op:
         batch_op.create_index("ix_followup_contact", ["platform", "contact", "state"], unique=False)
         batch_op.create_index("ix_followup_state_due_at", ["state", "due_at"], unique=False)
 
+    op.create_table(
+        "forgotten",
+        sa.Column("hash", sa.String(), nullable=False),
+        sa.Column("at", agent.ledger.tables.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_forgotten")),
+    )
     op.create_table(
         "gap",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -116,8 +175,10 @@ def upgrade() -> None:
         sa.Column("payload", sa.JSON(), nullable=False),
         sa.Column("received_at", agent.ledger.tables.Instant(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
+        sa.Column("outcome", sa.String(), nullable=True),
         sa.Column("reason", sa.String(), nullable=True),
         sa.Column("turn", sa.String(), nullable=True),
+        sa.Column("given_back_at", agent.ledger.tables.Instant(), nullable=True),
         sa.PrimaryKeyConstraint("n", name=op.f("pk_inbound")),
         sa.UniqueConstraint("platform", "message_id", name=op.f("uq_inbound_platform_message_id")),
     )
@@ -125,6 +186,17 @@ def upgrade() -> None:
         batch_op.create_index("ix_inbound_contact_state", ["platform", "contact", "state"], unique=False)
         batch_op.create_index("ix_inbound_turn", ["turn"], unique=False)
 
+    op.create_table(
+        "knowledge",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("identity", sa.String(), nullable=False),
+        sa.Column("content", sa.BigInteger(), nullable=False),
+        sa.Column("details", sa.BigInteger(), nullable=False),
+        sa.Column("source_checks", sa.BigInteger(), nullable=False),
+        sa.Column("sync_owner", sa.String(), nullable=True),
+        sa.Column("sync_until", agent.ledger.tables.Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_knowledge")),
+    )
     op.create_table(
         "media",
         sa.Column("id", sa.String(), nullable=False),
@@ -169,6 +241,7 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next_attempt_at", agent.ledger.tables.Instant(), nullable=False),
         sa.Column("owner", sa.String(), nullable=True),
+        sa.Column("unless_replied", sa.Boolean(), nullable=False),
         sa.Column("created_at", agent.ledger.tables.Instant(), nullable=False),
         sa.Column("sent_at", agent.ledger.tables.Instant(), nullable=True),
         sa.Column("platform_message_id", sa.String(), nullable=True),
@@ -218,6 +291,7 @@ def upgrade() -> None:
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("failing_since", agent.ledger.tables.Instant(), nullable=True),
         sa.Column("problems", sa.JSON(), nullable=False),
+        sa.Column("settings", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_source")),
     )
     op.create_table(
@@ -238,6 +312,16 @@ def upgrade() -> None:
         sa.UniqueConstraint("turn", "key", name=op.f("uq_step_turn_key")),
     )
     op.create_table(
+        "summary",
+        sa.Column("platform", sa.String(), nullable=False),
+        sa.Column("contact", sa.String(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("upto", sa.BigInteger(), nullable=False),
+        sa.Column("asked_upto", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", agent.ledger.tables.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("platform", "contact", name=op.f("pk_summary")),
+    )
+    op.create_table(
         "turn",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("platform", sa.String(), nullable=False),
@@ -256,6 +340,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("turn", schema=None) as batch_op:
         batch_op.create_index("ix_turn_contact_state", ["platform", "contact", "state"], unique=False)
+        batch_op.create_index(
+            "ix_turn_cost",
+            ["started_at", "cost"],
+            unique=False,
+            sqlite_where=sa.text("cost > 0"),
+            postgresql_where=sa.text("cost > 0"),
+        )
 
     op.create_table(
         "vector",
@@ -303,9 +394,11 @@ def downgrade() -> None:
     op.drop_table("alias")
     op.drop_table("vector")
     with op.batch_alter_table("turn", schema=None) as batch_op:
+        batch_op.drop_index("ix_turn_cost", sqlite_where=sa.text("cost > 0"), postgresql_where=sa.text("cost > 0"))
         batch_op.drop_index("ix_turn_contact_state")
 
     op.drop_table("turn")
+    op.drop_table("summary")
     op.drop_table("step")
     op.drop_table("source")
     with op.batch_alter_table("payment", schema=None) as batch_op:
@@ -327,17 +420,20 @@ def downgrade() -> None:
         batch_op.drop_index("ix_media_expires_at")
 
     op.drop_table("media")
+    op.drop_table("knowledge")
     with op.batch_alter_table("inbound", schema=None) as batch_op:
         batch_op.drop_index("ix_inbound_turn")
         batch_op.drop_index("ix_inbound_contact_state")
 
     op.drop_table("inbound")
     op.drop_table("gap")
+    op.drop_table("forgotten")
     with op.batch_alter_table("followup", schema=None) as batch_op:
         batch_op.drop_index("ix_followup_state_due_at")
         batch_op.drop_index("ix_followup_contact")
 
     op.drop_table("followup")
+    op.drop_table("fact")
     with op.batch_alter_table("document", schema=None) as batch_op:
         batch_op.drop_index("ix_document_source")
 
@@ -347,5 +443,14 @@ def downgrade() -> None:
 
     op.drop_table("contact")
     op.drop_table("confirmation")
+    with op.batch_alter_table("broadcast_recipient", schema=None) as batch_op:
+        batch_op.drop_index("ix_broadcast_recipient_state")
+        batch_op.drop_index("ix_broadcast_recipient_claimed_until")
+
+    op.drop_table("broadcast_recipient")
+    with op.batch_alter_table("broadcast", schema=None) as batch_op:
+        batch_op.drop_index("ix_broadcast_state_next_at")
+
+    op.drop_table("broadcast")
     op.drop_table("amount_hold")
     # ### end Alembic commands ###
