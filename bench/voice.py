@@ -163,7 +163,7 @@ async def keep_hearing(transcriber: Transcriber, recordings: list[bytes]) -> Non
 @asynccontextmanager
 async def answering(folder: Path) -> AsyncIterator[Callable[[str], Awaitable[None]]]:
     """A whole agent over a ledger in `folder`; the function given writes a text message and returns when it is answered."""
-    from agent.app import open_agent
+    from agent.assembly import open_agent
     from agent.cli.terminal import TerminalPlatform
     from agent.config import loads
     from messaging.types import Contact, ContactKey, InboundMessage

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from agent.app import open_agent
+from agent.assembly import open_agent
 from agent.cli.serve import learn
 from agent.cli.terminal import TerminalPlatform
 from agent.config import loads

@@ -101,7 +101,6 @@ def forget(
 
     async def run(database: "Database") -> "tuple[str, Erased, bool]":
         from agent.ledger import erasure
-        from agent.ledger.database import SqliteDatabase
         from settings.clock import now
 
         state = await database.read(lambda connection: _one(connection, contact))
@@ -110,7 +109,7 @@ def forget(
             if not typer.confirm(f"Erase {state.key} ({name}) for good?", err=True):
                 raise InputError(f"{state.key} was not erased")
         erased = await database.write(lambda connection: erasure.forget(connection, state.key, now()))
-        clean = not isinstance(database, SqliteDatabase) or await asyncio.to_thread(database.drop_log)
+        clean = await database.drop_log()
         return str(state.key), erased, clean
 
     key, erased, clean = _with_ledger(config, run)

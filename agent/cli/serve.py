@@ -12,10 +12,11 @@ from typing import Annotated, Any
 import structlog
 import typer
 
-from agent.app import Agent, open_agent
+from agent.app import Agent
+from agent.assembly import open_agent
 from agent.config import AgentConfig, load
 from agent.errors import InputError
-from agent.web.server import create_app, listening
+from agent.web.server import bind, create_app, serving
 
 log = structlog.get_logger()
 
@@ -87,16 +88,13 @@ async def running(
     config: AgentConfig, *, host: str | None = None, port: int | None = None, working: bool = True
 ) -> AsyncIterator[tuple[Agent, str]]:
     """An agent that listens and, if `working`, answers; its address. On leaving, running turns are finished."""
-    async with open_agent(config) as agent:
-        app = create_app(agent)
-        asked = config.server.port if port is None else port
-        async with listening(app, host or config.server.host, asked) as address:
-            if config.server.public_url is None:
-                agent.base_url = address
+    with bind(host or config.server.host, config.server.port if port is None else port) as listener:
+        base_url = config.server.public_url or listener.url
+        async with open_agent(config, base_url=base_url) as agent, serving(create_app(agent), listener):
             await agent.start(working=working)
             learning = asyncio.create_task(learn(agent), name="first sync")
             try:
-                yield agent, address
+                yield agent, listener.url
             finally:
                 learning.cancel()
                 await asyncio.gather(learning, return_exceptions=True)

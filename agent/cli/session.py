@@ -11,12 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
-from starlette.routing import Mount
-from starlette.types import ASGIApp, Receive, Scope, Send
-
-from agent.app import Agent, open_agent
+from agent.app import Agent
+from agent.assembly import open_agent
 from agent.cli.terminal import TerminalPlatform, as_text
 from agent.config import AgentConfig
 from agent.config.conversation import QuietWindow
@@ -26,7 +22,7 @@ from agent.ledger.errors import LedgerLocked
 from agent.ledger.media import Media
 from agent.ledger.sqlite import LockFile
 from agent.ledger.steps import Step
-from agent.web.server import create_app, listening
+from agent.web.server import bind, create_app, serving
 from messaging.types import Attachment, AttachmentKind, Contact, ContactKey, File, InboundMessage, Outbound
 from settings.clock import now
 from settings.phone import InvalidPhone, to_e164
@@ -188,29 +184,20 @@ def phone_number(text: str) -> str:
 async def open_session(config: AgentConfig, phone: str = FIRST_CUSTOMER) -> AsyncIterator[ChatSession]:
     """A chat with the agent of `config`. Its real ledger, platform and index are left alone; its model and actions are real."""
     customer = phone_number(phone)
-    platform, files = TerminalPlatform(), _Later()
-    with _folder(config) as folder:
-        async with listening(Starlette(routes=[Mount("/", files)]), "127.0.0.1", 0) as address:
-            local = _for_terminal(config, folder, address.removeprefix("http://"))
-            storage = f"sqlite:///{folder / 'chat.db'}"
-            async with open_agent(local, platform=platform, storage=storage, base_url=address) as agent:
-                files.app = create_app(agent)
-                await agent.start()
-                try:
-                    await agent.learn()
-                    yield ChatSession(agent, platform, address, customer)
-                finally:
-                    await agent.stop()
-
-
-class _Later:
-    """An application that listens before the agent is there: the agent must know the address under which files are fetched."""
-
-    def __init__(self) -> None:
-        self.app: ASGIApp = PlainTextResponse("not ready", 503)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.app(scope, receive, send)
+    platform = TerminalPlatform()
+    with _folder(config) as folder, bind("127.0.0.1", 0) as listener:
+        local = _for_terminal(config, folder, listener.url.removeprefix("http://"))
+        storage = f"sqlite:///{folder / 'chat.db'}"
+        async with (
+            open_agent(local, platform=platform, storage=storage, base_url=listener.url) as agent,
+            serving(create_app(agent), listener),
+        ):
+            await agent.start()
+            try:
+                await agent.learn()
+                yield ChatSession(agent, platform, listener.url, customer)
+            finally:
+                await agent.stop()
 
 
 def _for_terminal(config: AgentConfig, folder: Path, files: str) -> AgentConfig:

@@ -25,6 +25,11 @@ class ServerSettings(Settings):
     host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on; `0.0.0.0` for all.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
 
+    @property
+    def url(self) -> str:
+        """Where the platform reaches this server, as far as the file tells."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
 
 def _known_storage(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()

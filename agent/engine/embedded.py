@@ -26,6 +26,8 @@ class EmbeddedEngine:
     A wake is only a hint: a lost, late or double one does no harm.
     """
 
+    exclusive = True
+
     def __init__(self, *, concurrent: int = 1000, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._clock = clock
         self._heap: list[tuple[datetime, ContactKey]] = []

@@ -19,6 +19,10 @@ Handle = Callable[[ContactKey], Awaitable[datetime | None]]
 class Engine(Protocol):
     """Wakes contacts. A wake carries no data and is at least once: a lost, late or double one does no harm."""
 
+    @property
+    def exclusive(self) -> bool:
+        """Whether no other process works on this ledger: then every lease found at the start is stale."""
+
     async def wake(self, contact: ContactKey, at: datetime) -> None:
         """See to a contact at `at`, unless that is so far ahead (`NEAR`) that the sweep over the ledger will say it again."""
 

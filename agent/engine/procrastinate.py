@@ -49,6 +49,8 @@ class _Connector(PsycopgConnector):
 class ProcrastinateEngine:
     """Wakes contacts across processes. One that only accepts never calls `run`."""
 
+    exclusive = False
+
     def __init__(
         self, url: str, *, concurrent: int = 100, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -33,6 +34,7 @@ from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from agent.ledger.errors import LedgerUnavailable
+from agent.ledger.sqlite import LockFile
 
 T = TypeVar("T")
 
@@ -106,9 +108,18 @@ Work = Callable[[Connection], T]
 
 
 class Database(Protocol):
-    """A database that runs units of work."""
+    """A database that runs units of work. `engine` is SQLAlchemy's, for migrations."""
+
+    engine: Engine
+
+    @property
+    def remote(self) -> bool:
+        """Whether a server keeps it: more units of work then wait for an answer at the same time."""
 
     def describe(self) -> str: ...
+
+    def process_lock(self) -> AbstractContextManager[object]:
+        """Keep other processes from working on it, where it can have only one. Raises `LedgerLocked`."""
 
     async def write(self, work: Work[T]) -> T:
         """Run `work` in one transaction; when this returns, what it wrote survives a power cut.
@@ -120,10 +131,13 @@ class Database(Protocol):
     async def read(self, work: Work[T]) -> T:
         """Run `work` on a consistent snapshot."""
 
+    async def drop_log(self) -> bool:
+        """Remove what was erased from the write-ahead log too; False while another process reads what is in it."""
+
     async def aclose(self) -> None: ...
 
 
-def open_database(url: str, *, base: Path) -> "SqliteDatabase | PostgresDatabase":
+def open_database(url: str, *, base: Path) -> Database:
     """`sqlite:///PATH` (relative to `base`), or `postgresql://…`."""
     if url.startswith("sqlite:///"):
         path = Path(url.removeprefix("sqlite:///")).expanduser()
@@ -150,8 +164,13 @@ class SqliteDatabase:
         self._writer = threading.Thread(target=self._write_loop, name="ledger-write", daemon=True)
         self._writer.start()
 
+    remote = False
+
     def describe(self) -> str:
         return f"SQLite {self.path}"
+
+    def process_lock(self) -> LockFile:
+        return LockFile(self.path.with_name(self.path.name + ".lock"))
 
     async def write(self, work: Work[T]) -> T:
         if self._closed:
@@ -176,8 +195,10 @@ class SqliteDatabase:
         self.engine.dispose()
         self._reader.dispose()
 
-    def drop_log(self) -> bool:
-        """Take the write-ahead log into the file and empty it; False while another process reads what is in it."""
+    async def drop_log(self) -> bool:
+        return await asyncio.to_thread(self._drop_log)
+
+    def _drop_log(self) -> bool:
         with self._reader.connect() as connection:
             autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
             busy = autocommit.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
@@ -305,6 +326,14 @@ class PostgresDatabase:
         self.engine = _postgres_engine(url, connections)
         self._threads = ThreadPoolExecutor(connections, thread_name_prefix="ledger")
         self._heard = time.monotonic()
+
+    remote = True
+
+    async def drop_log(self) -> bool:
+        return True  # what the server keeps in its own log is the server's affair
+
+    def process_lock(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def describe(self) -> str:
         return f"PostgreSQL {self.engine.url.render_as_string(hide_password=True)}"

@@ -1,9 +1,14 @@
-"""Listening on a port with uvicorn, without its signal handling: the command decides how the process ends."""
+"""The HTTP server: webhooks, payment notifications, media, health and metrics; `/api/v1` is mounted from `agent.web.api`.
+
+`bind` takes the port before the agent is built, so that the agent is told its address; `serving` then answers on it, with
+uvicorn but without its signal handling: the command decides how the process ends.
+"""
 
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -13,6 +18,7 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
 
 from agent.app import Agent
 from agent.errors import OutsideError
@@ -35,16 +41,45 @@ class _Server(uvicorn.Server):
         yield
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A bound port. `url` is its address, with the real port for port 0; connections wait until `serving` answers them."""
+
+    socket: socket.socket
+    url: str
+
+
+@contextmanager
+def bind(host: str, port: int) -> Iterator[Listener]:
+    """Take a port.
+
+    Raises:
+        OutsideError: it is taken, or is not ours to take.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        taken = socket.create_server((host, port), backlog=2048, family=family)
+    except OSError as error:
+        raise OutsideError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from error
+    with taken:
+        shown = f"[{host}]" if ":" in host else host
+        yield Listener(taken, f"http://{shown}:{taken.getsockname()[1]}")
+
+
 @asynccontextmanager
-async def listening(app: Starlette, host: str, port: int) -> AsyncIterator[str]:
-    """Serve `app`; yields its address (with the real port, for port 0) once requests are answered.
+async def listening(app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
+    """Take a port and serve `app` on it; yields the address once requests are answered. Raises `OutsideError`."""
+    with bind(host, port) as listener:
+        async with serving(app, listener):
+            yield listener.url
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp, listener: Listener) -> AsyncIterator[None]:
+    """Serve `app`; entered once requests are answered.
 
     On leaving, requests that are being answered are finished and no new ones taken.
     """
-    try:
-        listener = socket.create_server((host, port), backlog=2048, family=_family(host))
-    except OSError as error:
-        raise OutsideError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from error
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -54,22 +89,16 @@ async def listening(app: Starlette, host: str, port: int) -> AsyncIterator[str]:
         lifespan="off",
     )
     server = _Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listener]), name="web server")
-    while not server.started and not serving.done():
+    task = asyncio.create_task(server.serve(sockets=[listener.socket]), name="web server")
+    while not server.started and not task.done():
         await asyncio.sleep(0.005)
     try:
-        if serving.done():
-            serving.result()
-        shown = f"[{host}]" if ":" in host else host
-        yield f"http://{shown}:{listener.getsockname()[1]}"
+        if task.done():
+            task.result()
+        yield
     finally:
         server.should_exit = True
-        await serving
-        listener.close()
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
+        await task
 
 
 async def exposition(agent: Agent) -> tuple[bytes, str]:
