@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.cli.frame import ConfigFile
+from agent.cli.options import ConfigFile
 from agent.errors import InputError, OutsideError
 
 if TYPE_CHECKING:

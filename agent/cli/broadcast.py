@@ -17,7 +17,7 @@ from agent.broadcasts.plan import Prepared, prepare
 from agent.broadcasts.report import overview, plan_record, planned, report
 from agent.broadcasts.settings import BroadcastFile
 from agent.broadcasts.settings import load as load_broadcast
-from agent.cli.frame import ConfigFile
+from agent.cli.options import ConfigFile
 from agent.config import AgentConfig, load
 from agent.errors import InputError, UsageError
 from agent.ledger import broadcasts, reports

@@ -13,7 +13,7 @@ from rich import text as rich_text
 from rich.console import Console, Group, RenderableType
 from rich.markdown import Markdown
 
-from agent.cli.frame import ConfigFile
+from agent.cli.options import ConfigFile
 from agent.cli.session import Answer, Picture
 from agent.ledger.steps import Step
 

@@ -13,7 +13,7 @@ import typer
 
 from actions.mcp.settings import McpAction
 from actions.settings import DeclaredAction
-from agent.cli.frame import ConfigFile
+from agent.cli.options import ConfigFile
 from agent.config import AgentConfig, Examination, examine
 from agent.config.environment import secret_values
 from agent.config.model import OFFLINE

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from agent.cli.frame import ConfigFile
+from agent.cli.options import ConfigFile
 from agent.config import load
 from agent.errors import InputError
 from settings import parse_duration

@@ -1,25 +1,19 @@
-"""Options that many commands share."""
+"""The frame around every command: `balas --help`, usage errors, exit codes, and what an error looks like in the terminal.
+
+Nothing heavy is imported before the command that was asked for.
+"""
 
 import importlib
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeAlias
-
-import typer
+from typing import TYPE_CHECKING, NamedTuple
 
 from agent.cli.commands import Command, available, find
 from agent.errors import BalasError, UsageError
 
 if TYPE_CHECKING:
     from typer import Typer
-
-
-ConfigFile: TypeAlias = Annotated[
-    Path, typer.Option("-c", "--config", help="The agent's file, or the folder it is in.", show_default=True)
-]
-"""`-c FILE`; commands give it the default `Path("agent.yaml")`."""
 
 
 _INPUT, _OUTSIDE = 1, 3
