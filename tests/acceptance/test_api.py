@@ -11,7 +11,7 @@ import httpx
 
 from tests.acceptance.desk import write
 from tests.acceptance.world import World, world
-from tests.qris.codes import STATIC
+from tests.actions.qris.codes import STATIC
 
 TOKEN = "api-token-of-this-test"
 PHONE = "+6281234567802"

@@ -11,7 +11,7 @@ from messaging.sandbox.records import Contact
 from tests.acceptance.shop import shop
 from tests.acceptance.stub_model import Answer, Asked
 from tests.acceptance.world import World, world
-from tests.qris.codes import STATIC
+from tests.actions.qris.codes import STATIC
 
 LOOPBACK = {"allow_private": ["127.0.0.1"]}
 

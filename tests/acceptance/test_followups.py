@@ -18,8 +18,8 @@ from agent.ledger.database import SqliteDatabase
 from messaging.sandbox.records import Contact
 from tests.acceptance.desk import noted
 from tests.acceptance.world import World, world
+from tests.actions.qris.codes import STATIC
 from tests.postgres import Postgres
-from tests.qris.codes import STATIC
 
 OFFLINE = {"name": "offline"}
 QRIS = {"qris": {"payload": STATIC}}

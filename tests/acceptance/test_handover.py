@@ -10,7 +10,7 @@ from tests.acceptance.desk import comments, noted, seen
 from tests.acceptance.shop import shop
 from tests.acceptance.stub_model import Answer, Asked
 from tests.acceptance.world import world
-from tests.qris.codes import STATIC
+from tests.actions.qris.codes import STATIC
 
 LOOPBACK = {"allow_private": ["127.0.0.1"]}
 TEXT = "Sebentar, tim kami segera membalas."

@@ -9,8 +9,8 @@ from actions.qris.picture import read_image
 from actions.qris.simulator import Keys, simulator
 from messaging.sandbox.records import Contact, Message
 from tests.acceptance.world import World, world
-from tests.qris.codes import STATIC
-from tests.qris.serving import serve
+from tests.actions.qris.codes import STATIC
+from tests.actions.qris.serving import serve
 
 OFFLINE = {"name": "offline"}
 

@@ -4,7 +4,7 @@ import pytest
 
 from actions.confirmation import answer, question
 from tests.actions.conftest import context
-from tests.actions.test_http_action import declared
+from tests.actions.http.declared import declared
 
 CANCEL = "Batalkan pesanan KS-10345?"
 

@@ -12,7 +12,7 @@ from actions.action import Context
 from actions.parameters import Parameter, Schema
 from actions.provenance import bound_values, found, said, unsupported
 from tests.actions.conftest import Reply, Shop, context
-from tests.actions.test_http_action import opened
+from tests.actions.http.declared import opened
 
 JAKARTA = ZoneInfo("Asia/Jakarta")
 

@@ -1,9 +1,10 @@
-"""Secrets in texts and structures."""
+"""Secrets of the agent in texts and structures, and what is never kept of what customers write."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.redaction import Redactor
+from actions.redaction import Redactor, secret_in
 
 
 def test_a_secret_is_masked_wherever_it_stands() -> None:
@@ -27,3 +28,23 @@ def test_a_redactor_learns_further_secrets() -> None:
 def test_no_secret_survives(secrets: list[str], before: str, after: str) -> None:
     masked = Redactor(secrets).text(before + secrets[0] + after)
     assert secrets[0] not in masked or secrets[0] in "•••"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("4111 1111 1111 1111", "a card number"),
+        ("kartu saya 5500-0000-0000-0004 ya", "a card number"),
+        ("378282246310005", "a card number"),
+        ("PIN saya 123456", "a password or code"),
+        ("kata sandinya adalah rahasia123", "a password or code"),
+        ("otp: 992211", "a password or code"),
+        ("4111 1111 1111 1112", None),
+        ("+6281234567890123", None),
+        ("Jl. Pinang 12, Bandung", None),
+        ("suka kopi tanpa gula", None),
+        ("Budi", None),
+    ],
+)
+def test_cards_passwords_and_codes_are_told_from_everything_else(text: str, kind: str | None) -> None:
+    assert secret_in(text) == kind

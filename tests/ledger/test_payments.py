@@ -20,7 +20,7 @@ from agent.ledger.payments import LedgerPaymentBook, Settled
 from agent.ledger.tables import outbound as table
 from agent.payments import end_overdue, receive
 from messaging.types import Contact, ContactKey, Text
-from tests.qris.codes import STATIC
+from tests.actions.qris.codes import STATIC
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 KEY = ContactKey("sandbox", "7")

@@ -15,5 +15,5 @@ DYNAMIC_50000 = (
 )
 TLS = ssl.create_default_context()
 """Shared: making one takes longer than most tests."""
-VECTORS = json.loads((Path(__file__).parent.parent / "data" / "qris" / "vectors.json").read_text())
+VECTORS = json.loads((Path(__file__).parents[2] / "data" / "qris" / "vectors.json").read_text())
 GOOD = [vector["payload"] for vector in VECTORS if vector["valid"]]

@@ -5,8 +5,8 @@ import pytest
 from actions.claims import unproven
 from actions.reminders.actions import ONCE
 from actions.reminders.wording import asks_for_many
-from tests.actions.test_reminders import Book, remind, said_by
-from tests.actions.test_reminders import action as reminder_action
+from tests.actions.reminders.test_actions import Book, remind, said_by
+from tests.actions.reminders.test_actions import action as reminder_action
 
 MANY = [
     "ingatkan saya setiap hari jam 9",

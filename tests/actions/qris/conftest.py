@@ -1,7 +1,7 @@
 import httpx
 import pytest
 
-from tests.qris.codes import TLS
+from tests.actions.qris.codes import TLS
 
 
 @pytest.fixture

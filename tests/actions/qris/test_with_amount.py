@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from actions.qris import EditRefused, PayloadError, parse, with_amount
 from actions.qris.tlv import Item, seal, walk
-from tests.qris.codes import DYNAMIC_50000, GOOD, STATIC, VECTORS
+from tests.actions.qris.codes import DYNAMIC_50000, GOOD, STATIC, VECTORS
 
 EDITABLE = [text for text in GOOD if (code := parse(text)).scheme == "qris" and not code.is_dynamic]
 

@@ -17,9 +17,9 @@ from actions import Actions, open_actions
 from actions.errors import ActionsError, McpError
 from actions.settings import ActionList
 from tests.actions.conftest import context
-from tests.actions.mcp_server import server
+from tests.actions.mcp.warehouse import server
 
-PROGRAM = [sys.executable, str(Path(__file__).with_name("mcp_server.py"))]
+PROGRAM = [sys.executable, str(Path(__file__).with_name("warehouse.py"))]
 
 
 async def opened(client: httpx.AsyncClient, entry: dict[str, Any], *more: dict[str, Any]) -> Actions:

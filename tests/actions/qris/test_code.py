@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from actions.qris import PayloadError, parse
 from actions.qris.tlv import Item, checksum, join, seal, walk
-from tests.qris.codes import DYNAMIC_50000, GOOD, STATIC, VECTORS
+from tests.actions.qris.codes import DYNAMIC_50000, GOOD, STATIC, VECTORS
 
 
 @pytest.mark.parametrize("vector", [v for v in VECTORS if v["valid"]], ids=lambda v: f"V{v['n']}")

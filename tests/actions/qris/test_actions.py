@@ -10,7 +10,7 @@ from actions.builtin.settings import SendQrisAction
 from actions.qris import parse
 from actions.qris.actions import KnownPayment, SendQris
 from actions.qris.settings import QrisSettings
-from tests.qris.codes import STATIC, VECTORS
+from tests.actions.qris.codes import STATIC, VECTORS
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ from actions.action import SendPayment
 from actions.qris import with_amount
 from actions.qris.picture import read_image
 from actions.qris.texts import LONGEST, caption, language_of, picture
-from tests.qris.codes import STATIC
+from tests.actions.qris.codes import STATIC
 
 JAKARTA = ZoneInfo("Asia/Jakarta")
 PAYMENT = SendPayment(

@@ -16,7 +16,7 @@ from agent.cli.frame import run
 from agent.ledger import contacts, migrate, payments
 from agent.ledger.database import open_database
 from messaging.types import Contact, ContactKey
-from tests.qris.codes import STATIC, VECTORS
+from tests.actions.qris.codes import STATIC, VECTORS
 
 # The commands read the real clock: what is open now must not have expired when they do.
 NOW = datetime.now(UTC)

@@ -21,8 +21,8 @@ from actions.qris.errors import GatewayRefused, GatewayUnavailable, Notification
 from actions.qris.gateways import GatewaySettings, connect
 from actions.qris.settings import QrisSettings
 from actions.qris.simulator import Keys, examples, simulator
-from tests.qris.codes import TLS
-from tests.qris.serving import serve
+from tests.actions.qris.codes import TLS
+from tests.actions.qris.serving import serve
 
 VARIANTS = ["midtrans", "xendit", "xendit-v3", "duitku", "doku"]
 EXPIRES = timedelta(minutes=15)

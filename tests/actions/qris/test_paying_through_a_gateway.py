@@ -19,8 +19,8 @@ from agent.ledger import contacts, history, migrate, payments
 from agent.ledger.database import open_database
 from agent.payments import open_gateway, payment_actions, receive
 from messaging.types import Contact, ContactKey
-from tests.qris.codes import TLS
-from tests.qris.serving import serve
+from tests.actions.qris.codes import TLS
+from tests.actions.qris.serving import serve
 
 KEY = ContactKey("sandbox", "7")
 KEYS = Keys()

@@ -8,7 +8,7 @@ from PIL import Image
 from actions.qris import parse, with_amount
 from actions.qris.errors import ImageError
 from actions.qris.picture import Card, blocks, local_time, modules, png, read_image, render, svg, terminal, verified
-from tests.qris.codes import GOOD, STATIC
+from tests.actions.qris.codes import GOOD, STATIC
 
 WIB = timezone(timedelta(hours=7))
 CODE = with_amount(STATIC, 50000, "INV-2026-0001").text

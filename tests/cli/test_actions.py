@@ -10,7 +10,7 @@ import pytest
 
 from agent.cli.frame import run
 from tests.actions.conftest import Reply, Shop
-from tests.actions.test_openapi import BOOKS
+from tests.actions.openapi.test_importing import BOOKS
 
 
 @pytest.fixture
