@@ -28,7 +28,7 @@ _LAZY = {
     "Actions": "catalogue",
     "NetworkSettings": "settings",
     "Redactor": "redaction",
-    "guarded_client": "guard.client",
+    "guarded_client": "guard.transport",
     "open_actions": "catalogue",
 }
 

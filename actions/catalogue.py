@@ -7,7 +7,6 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 
 import httpx
-from pydantic import SecretStr
 
 from actions.action import Action
 from actions.builtin.actions import Worded, builtin_action
@@ -16,9 +15,8 @@ from actions.builtin.settings import BuiltinSettings, FollowUpAction, SendQrisAc
 from actions.errors import MissingAction, NameTaken
 from actions.http.action import HttpAction
 from actions.mcp.settings import McpAction
-from actions.redaction import Redactor
+from actions.redaction import Redactor, secrets_of
 from actions.settings import ActionSettings, DeclaredAction
-from settings import Settings
 
 
 class Actions(Mapping[str, Action]):
@@ -105,16 +103,3 @@ async def open_actions(
         await stack.aclose()
         raise
     return Actions(found, stack)
-
-
-def secrets_of(settings: object) -> set[str]:
-    """Every secret in a structure of settings."""
-    if isinstance(settings, SecretStr):
-        return {settings.get_secret_value()}
-    if isinstance(settings, Settings):
-        return {secret for name in type(settings).model_fields for secret in secrets_of(getattr(settings, name))}
-    if isinstance(settings, Mapping):
-        return {secret for item in settings.values() for secret in secrets_of(item)}
-    if isinstance(settings, Sequence) and not isinstance(settings, str | bytes):
-        return {secret for item in settings for secret in secrets_of(item)}
-    return set()

@@ -1,12 +1,33 @@
-"""Secrets out of everything that is shown, logged, recorded or told to a model."""
+"""Secrets out of everything that is shown, logged, recorded or told to a model.
+
+`secrets_of` finds those of the settings, `Redactor` masks them, and `secret_in` recognises what customers should not have
+written: card numbers, passwords and codes.
+"""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from pydantic import SecretStr
+
+from settings import Settings
+
 MASK = "•••"
 _SHORTEST = 4  # a "secret" of three letters would mask half of every text
+
+
+def secrets_of(settings: object) -> set[str]:
+    """Every secret in a structure of settings."""
+    if isinstance(settings, SecretStr):
+        return {settings.get_secret_value()}
+    if isinstance(settings, Settings):
+        return {secret for name in type(settings).model_fields for secret in secrets_of(getattr(settings, name))}
+    if isinstance(settings, Mapping):
+        return {secret for item in settings.values() for secret in secrets_of(item)}
+    if isinstance(settings, Sequence) and not isinstance(settings, str | bytes):
+        return {secret for item in settings for secret in secrets_of(item)}
+    return set()
 
 
 class Redactor:

@@ -30,7 +30,7 @@ IMPORTED = (
     "agent.models.chat",
     "agent.payments",
     "agent.turn.turn",
-    "actions.guard.client",
+    "actions.guard.transport",
     "actions.qris.actions",
     "alembic.command",
     "alembic.config",

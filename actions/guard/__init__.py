@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 from actions.guard.addresses import PrivateHosts, check_host, is_public
 
 if TYPE_CHECKING:
-    from actions.guard.client import guarded_client
-    from actions.guard.transport import GuardedTransport, Limits
+    from actions.guard.transport import GuardedTransport, Limits, guarded_client
 
 __all__ = ["GuardedTransport", "Limits", "PrivateHosts", "check_host", "guarded_client", "is_public"]
 
-_LAZY = {"guarded_client": "client", "Limits": "limits", "GuardedTransport": "transport"}
+_LAZY = frozenset({"GuardedTransport", "Limits", "guarded_client"})  # they import httpx, which takes a while
 
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
-        return getattr(import_module(f"actions.guard.{_LAZY[name]}"), name)
+        return getattr(import_module("actions.guard.transport"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

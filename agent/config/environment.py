@@ -8,7 +8,7 @@ from io import StringIO
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from actions.catalogue import secrets_of
+from actions.redaction import secrets_of
 from agent.errors import InputError
 from settings import Settings
 

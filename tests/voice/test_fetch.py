@@ -64,7 +64,7 @@ async def test_a_link_that_leads_nowhere_is_not_fetched(client: httpx.AsyncClien
 
 
 async def test_the_guard_decides_what_may_be_reached() -> None:
-    from actions.guard.client import guarded_client
+    from actions.guard import guarded_client
 
     with serve(lambda _: Reply(headers=OGG, body=NOTE)) as server:
         async with guarded_client() as guarded:
