@@ -1,4 +1,4 @@
-"""Questions without an answer: put together by what they ask for, and written down only when somebody says so."""
+"""Questions without an answer: put together by what they ask for, and written down only when the owner accepts them."""
 
 from datetime import UTC, datetime
 from pathlib import Path

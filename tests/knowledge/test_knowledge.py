@@ -1,13 +1,12 @@
 """Sync, search and freshness of a knowledge base over files."""
 
 import asyncio
-import json
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from knowledge.errors import EvaluationError, IndexLocked, NoSuchSource
+from knowledge.errors import IndexLocked, NoSuchSource
 from knowledge.knowledge import Knowledge
 from knowledge.sync.report import Progress, SourceReport, SyncReport
 from tests.knowledge.conftest import Clock, OpenKnowledge
@@ -126,7 +125,7 @@ async def test_what_has_expired_is_stale(tmp_path: Path, open_knowledge: OpenKno
     assert (await knowledge.search(["promo"])).hits[0].stale
 
 
-async def test_an_expiry_after_the_last_look_counts_from_there(
+async def test_an_expiry_after_the_last_check_counts_from_there(
     tmp_path: Path, open_knowledge: OpenKnowledge, clock: Clock
 ) -> None:
     write(tmp_path, a="# Stok\n\nKopi ada\n")
@@ -198,7 +197,7 @@ async def test_only_about_as_many_words_as_configured_go_to_the_model(
 
 
 @pytest.mark.parametrize("question", ["siapa presiden prancis", "halo kak", "zzz qqq", ""])
-async def test_what_shares_nothing_with_the_documents_is_foreign(
+async def test_what_shares_nothing_with_the_documents_is_off_topic(
     tmp_path: Path, open_knowledge: OpenKnowledge, question: str
 ) -> None:
     write(tmp_path, a="# Kopi Senja\n\n## Jam buka?\n\nPukul delapan.\n\n## Ongkir?\n\nLima belas ribu ke Bandung.\n")
@@ -244,22 +243,3 @@ async def test_keeping_fresh_takes_over_a_changed_file_when_its_time_comes(
         while await first(knowledge, "isi") != "isi baru":
             await asyncio.sleep(0.05)
     keeping.cancel()
-
-
-async def test_an_evaluation_counts_ranks_and_names_the_misses(tmp_path: Path, open_knowledge: OpenKnowledge) -> None:
-    write(tmp_path, a="# Jam buka\n\nPukul delapan.\n", b="# Retur\n\nTujuh hari.\n")
-    knowledge = await open_knowledge("*.md")
-    await knowledge.sync()
-    lines = [
-        {"query": "jam buka", "relevant": ["a.md#1"]},
-        {"query": "retur", "relevant": ["b.md"]},
-        {"query": "jam buka toko", "relevant": ["b.md"]},
-    ]
-    file = tmp_path / "q.jsonl"
-    file.write_text("\n".join(map(json.dumps, lines)))
-    result = await knowledge.evaluate(file)
-    assert (result.questions, round(result.recall_at_1, 2)) == (3, 0.67)
-    assert [miss.query for miss in result.misses] == ["jam buka toko"]
-    file.write_text('{"query": "x", "relevant": ["a"]}\n{"query": "x"}\n')
-    with pytest.raises(EvaluationError, match=r'q\.jsonl:2: "relevant" must be a list'):
-        await knowledge.evaluate(file)

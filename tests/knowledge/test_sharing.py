@@ -49,7 +49,7 @@ async def test_machines_that_start_together_fetch_each_page_once_and_all_find_it
         assert "delapan" in (await one.search(["buka pukul berapa"])).hits[0].text
 
 
-async def test_what_one_machine_learns_is_noticed_by_the_others_without_a_look_of_their_own(
+async def test_what_one_machine_learns_is_loaded_by_the_others_without_a_sync_of_their_own(
     site: Site, machine: OpenMachine, clock: Clock
 ) -> None:
     site.page("/faq", "Tanya jawab", "Kami buka pukul delapan pagi setiap hari kecuali hari raya.")
@@ -70,7 +70,7 @@ async def test_what_one_machine_learns_is_noticed_by_the_others_without_a_look_o
     assert len(site.asked) == asked + 1
 
 
-async def test_when_a_source_is_due_one_of_all_machines_looks_at_it(
+async def test_when_a_source_is_due_one_of_all_machines_syncs_it(
     site: Site, machine: OpenMachine, clock: Clock
 ) -> None:
     site.page("/faq", "Tanya jawab", "Kami buka pukul delapan pagi setiap hari kecuali hari raya.")

@@ -120,7 +120,7 @@ async def test_every_change_is_counted_by_what_it_changes(store: KnowledgeStore)
     assert await counted() == (2, 1, 1)
 
 
-async def test_everything_is_read_at_one_moment(store: KnowledgeStore) -> None:
+async def test_a_snapshot_is_read_at_one_moment(store: KnowledgeStore) -> None:
     await store.replace([(document("a.md"), [passage("a.md", 1, "satu", "uno")])])
     await store.save_source(SourceState("docs/*.md", NOW, NOW, settings="f"))
     kept = await store.snapshot()
@@ -130,7 +130,7 @@ async def test_everything_is_read_at_one_moment(store: KnowledgeStore) -> None:
     assert kept.revision == await store.revision()
 
 
-async def test_one_at_a_time_may_look_at_the_sources_until_it_ends_or_its_time_runs_out(store: KnowledgeStore) -> None:
+async def test_the_sync_lease_has_one_owner_until_it_ends_or_expires(store: KnowledgeStore) -> None:
     later, long_after = NOW + timedelta(seconds=15), NOW + timedelta(seconds=16)
     assert await store.begin_sync("one", NOW, later) is None
     assert await store.begin_sync("two", NOW, later) == "one"

@@ -30,7 +30,7 @@ def documents(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_scans_broken_files_passwords_and_kinds_nobody_reads_are_named(documents: Path) -> None:
+def test_scans_broken_files_passwords_and_kinds_without_a_loader_are_named(documents: Path) -> None:
     messages = [message for _, message in found(documents, "docs/**/*")]
     assert [message.split(":")[0] for message in messages] == [
         "docs/kunci.pdf",

@@ -65,7 +65,7 @@ async def test_a_server_that_fails_leaves_the_last_good_copy(
     assert not (await knowledge.search(["harga kopi susu"])).stale
 
 
-async def test_a_volatile_page_grows_stale_when_nobody_looks_at_it(
+async def test_a_volatile_page_grows_stale_without_a_sync(
     site: Site, open_knowledge: OpenKnowledge, clock: Clock
 ) -> None:
     site.page("/harga", "Harga", "Kopi susu dua puluh lima ribu rupiah per gelas.")
