@@ -1,4 +1,7 @@
-"""Answers to tap, on channels that have them; numbered lines on those that have not."""
+"""Markdown in the formatting of a channel, and questions with choices where a channel shows none.
+
+A model writes Markdown; WhatsApp knows `*bold*`, `_italic_`, `~struck~` and code, other channels plain text only.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,23 +10,29 @@ from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from messaging.types import ChannelKind, kind_of
+
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.rules_inline import StateInline
     from markdown_it.tree import SyntaxTreeNode
 
 
-_WITHOUT = frozenset({"email", "gmail", "sms", "twilio", "vonage", "messagebird", "bandwidth", "wechat"})
+_WITHOUT_QUICK_REPLIES = frozenset({ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.WECHAT})
+_WITH_FORMATTING = frozenset({ChannelKind.WHATSAPP, ChannelKind.UNKNOWN})
 
 
 def takes_quick_replies(source: str | None) -> bool:
-    """Whether a channel with this `source` shows answers to tap. One that is not known is taken for WhatsApp."""
-    known = (source or "whatsapp").lower()
-    return "whatsapp" in known or not any(part in _WITHOUT for part in known.split("_"))
+    """Tell whether a channel shows choices to tap.
+
+    Args:
+        source: the platform's name for it, e.g. `whatsapp_cloud`; `None` counts as WhatsApp.
+    """
+    return kind_of(source) not in _WITHOUT_QUICK_REPLIES
 
 
 def numbered(title: str, replies: Sequence[str]) -> str:
-    """The question with its answers as lines to choose from by number."""
+    """Write a question with its choices as numbered lines."""
     return "\n".join([title, *(f"{number}. {reply}" for number, reply in enumerate(replies, 1))])
 
 
@@ -49,16 +58,20 @@ Line: TypeAlias = list[Run]
 
 
 def for_channel(markdown: str, source: str | None) -> str:
-    """`markdown` as a channel with this `source` shows it. A channel that is not known is taken for WhatsApp.
+    """Write Markdown in the formatting of a channel.
 
     Variables of the platform (`{{$contact.email}}`, `{{@user.1}}`) are made inert with an invisible character: what a model writes
     is text, and must not be filled in by the platform.
+
+    Args:
+        markdown: CommonMark with tables and `~~strike~~`.
+        source: the platform's name of the channel; `None` counts as WhatsApp.
     """
-    return render(markdown, "whatsapp" if source is None or "whatsapp" in source.lower() else "plain")
+    return render(markdown, "whatsapp" if kind_of(source) in _WITH_FORMATTING else "plain")
 
 
 def render(markdown: str, dialect: Dialect) -> str:
-    """The same, for a dialect by name."""
+    """Write Markdown in a dialect: `whatsapp` or `plain`. Variables are made inert as in `for_channel`."""
     from markdown_it.tree import SyntaxTreeNode
 
     source = markdown.replace("\r\n", "\n")
@@ -69,7 +82,7 @@ def render(markdown: str, dialect: Dialect) -> str:
 
 @cache
 def _parser() -> "MarkdownIt":
-    """CommonMark with tables and ~~strike~~, without what people do not mean in a chat: HTML, indented code, underlined headings."""
+    """CommonMark with tables and ~~strike~~, without what is not meant in a chat: HTML, indented code, underlined headings."""
     from markdown_it import MarkdownIt
 
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])

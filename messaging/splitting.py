@@ -1,6 +1,6 @@
-"""Long texts in pieces that a channel accepts: cut between paragraphs, lines, sentences or words, in this order of liking.
+"""Long texts in pieces that a channel accepts: cut between paragraphs, lines, sentences or words, in this order of preference.
 
-Never inside a word or an address on the web, and never inside a formatted stretch (`*bold*`, `_italic_`, `~struck~`, code)
+Never inside a word or a URL, and never inside a formatted stretch (`*bold*`, `_italic_`, `~struck~`, code)
 unless that stretch alone is longer than a piece may be.
 """
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from messaging.formatting import for_channel
+from messaging.types import ChannelKind, kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,31 +22,33 @@ class Limit:
     unit: Literal["characters", "bytes"] = "characters"
 
     def size(self, text: str) -> int:
-        """How much of the limit `text` takes."""
+        """Measure `text` in the unit of the limit."""
         if self.unit == "bytes":
             return len(text.encode("utf-8", "replace"))
         return len(text) + sum(character > "\uffff" for character in text)
 
 
-_WHATSAPP = Limit(4096)
 _LIMITS = {
-    "instagram": Limit(1000, "bytes"),
-    "facebook": Limit(2000),
-    "telegram": Limit(4096),
-    "viber": Limit(7000),
-    "line": Limit(5000),
-    "custom_channel": Limit(4096),
-    "gmail": Limit(100_000),
-    "other_email": Limit(100_000),
+    ChannelKind.WHATSAPP: Limit(4096),
+    ChannelKind.INSTAGRAM: Limit(1000, "bytes"),
+    ChannelKind.FACEBOOK: Limit(2000),
+    ChannelKind.TELEGRAM: Limit(4096),
+    ChannelKind.VIBER: Limit(7000),
+    ChannelKind.LINE: Limit(5000),
+    ChannelKind.CUSTOM: Limit(4096),
+    ChannelKind.EMAIL: Limit(100_000),
+    ChannelKind.UNKNOWN: Limit(4096),  # taken for WhatsApp
 }
-_UNKNOWN = Limit(1000)
+_OTHER = Limit(1000)
 
 
 def limit_of(source: str | None) -> Limit:
-    """The limit of a channel by its `source`; 1,000 for one that is new to us, WhatsApp's when the channel is not known."""
-    if source is None or "whatsapp" in source.lower():
-        return _WHATSAPP
-    return _LIMITS.get(source.lower(), _UNKNOWN)
+    """Look up the longest text of a channel.
+
+    Args:
+        source: the platform's name of the channel; `None` counts as WhatsApp, one that is new to us takes 1,000 characters.
+    """
+    return _LIMITS.get(kind_of(source), _OTHER)
 
 
 _SPANS = re.compile(
@@ -64,14 +67,23 @@ _BREAKS = (re.compile(r"\n\s*\n"), re.compile(r"\n"), _SENTENCE, re.compile(r"[,
 
 
 def messages_of(markdown: str, source: str | None) -> list[str]:
-    """A text in the formatting of a channel, in as many messages as its length takes there."""
+    """Write a text in the formatting of a channel, in as many messages as its length takes there.
+
+    Args:
+        markdown: the text.
+        source: the platform's name of the channel; `None` counts as WhatsApp.
+    """
     return split(for_channel(markdown, source), limit_of(source))
 
 
 def split(text: str, limit: Limit | int) -> list[str]:
-    """The pieces of `text`, in order, none over `limit` (a bare number means characters) and none blank.
+    """Split `text` into pieces, in order, none over `limit` and none blank.
 
     Nothing is lost but the white space at the cuts. A text that fits stays as it is.
+
+    Args:
+        text: the text, in the formatting of its channel.
+        limit: the longest piece; a bare number means characters (UTF-16 units).
 
     Raises:
         ValueError: the limit is smaller than one character can be.
@@ -91,7 +103,7 @@ def split(text: str, limit: Limit | int) -> list[str]:
 
 
 def shorten(text: str, limit: Limit | int) -> str:
-    """The beginning of `text`, ended by `…` where something was left out."""
+    """Cut `text` to `limit` (a bare number means characters), and end it with `…` where something was left out."""
     bound = Limit(limit) if isinstance(limit, int) else limit
     if bound.size(text.strip()) <= bound.most:
         return text.strip()
@@ -143,7 +155,7 @@ def _inside(text: str, room: int) -> Iterator[tuple[int, int]]:
 
 
 def _between_characters(text: str, room: int) -> int:
-    """For a word longer than a whole piece: at least no character is torn from its accents, skin tone or joiner."""
+    """For a word longer than a whole piece: at least no character is separated from its accents, skin tone or joiner."""
     end = room
     while end > 1 and (
         unicodedata.combining(text[end])

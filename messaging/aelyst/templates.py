@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from messaging.aelyst.space import Space
 from messaging.aelyst.values import Json, first, items, mapping, text
 from messaging.errors import Invalid
-from messaging.types import ChannelTemplate, Template
+from messaging.types import ChannelKind, ChannelTemplate, Template
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
 
@@ -241,11 +241,13 @@ def _without_empty(value: Any) -> Any:
 
 
 KEPT = timedelta(hours=1)
-"""How long a list of templates is taken to be what the platform has."""
+"""How long a list of templates is cached."""
+
+_WITH_TEMPLATES = frozenset({ChannelKind.WHATSAPP, ChannelKind.UNKNOWN})
 
 
 class TemplateLibrary:
-    """The templates of a workspace. `channels` whose source is no WhatsApp have none and are not asked."""
+    """The templates of a workspace. Channels that are not WhatsApp have none and are not asked."""
 
     def __init__(self, space: Space, clock: Callable[[], datetime]) -> None:
         self._space = space
@@ -253,14 +255,14 @@ class TemplateLibrary:
         self._known: dict[str, tuple[datetime, list[ChannelTemplate]]] = {}
 
     async def all(self, channel: str | None = None) -> Sequence[ChannelTemplate]:
-        """What a channel has, or all channels, asked for now."""
+        """Fetch the templates of a channel, or of all channels, past the cache."""
         found: list[ChannelTemplate] = []
         for one in [channel] if channel is not None else await self._whatsapp():
             found += await self._fetch(one)
         return found
 
     async def filled(self, template: Template, channel: str | None = None) -> Template:
-        """The template with its components, made from its `values`.
+        """Return the template with its components, made from its `values`.
 
         Raises:
             Invalid: the platform has no such template, or the values do not fit its placeholders.
@@ -274,7 +276,7 @@ class TemplateLibrary:
         )
 
     async def _whatsapp(self) -> list[str]:
-        return [channel.id async for channel in self._space.channels() if "whatsapp" in (channel.source or "whatsapp")]
+        return [channel.id async for channel in self._space.channels() if channel.kind in _WITH_TEMPLATES]
 
     def _remembered(self, channel: str) -> list[ChannelTemplate]:
         at, found = self._known.get(channel, (None, []))

@@ -1,4 +1,4 @@
-"""A local platform that speaks the API of Aelyst (and respond.io), with a phone page to play the customer.
+"""A local platform that serves the API of Aelyst (and respond.io), with a phone page to play the customer.
 
 app = create_app(SandboxOptions(webhook_url="http://127.0.0.1:8080/webhooks/sandbox"))
 """

@@ -2,26 +2,38 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any, TypedDict
 
 from messaging.sandbox import events
 from messaging.sandbox.errors import Conflict, Invalid, NotFound
-from messaging.sandbox.fields import PHONE, ContactFields, check_value, normal_phone
-from messaging.sandbox.options import Clock
 from messaging.sandbox.records import Contact, FieldValue
 from messaging.sandbox.storage import Feed
 from messaging.sandbox.webhooks import Webhooks
-from messaging.sandbox.workspace import Workspace
+from messaging.sandbox.workspace import Workspace, check_value, is_phone, normal_phone
+from settings.clock import Clock
 
-TagNames = Annotated[
-    tuple[Annotated[str, Field(min_length=1, max_length=255)], ...], Field(min_length=1, max_length=10)
-]
+
+class ContactFields(TypedDict, total=False):
+    """What may be written on a contact; a key that is absent stays as it is, `None` empties it.
+
+    `phone` may hold spaces and lack its plus sign. `custom_fields` are values by the field's name or slug.
+    """
+
+    first_name: str | None
+    last_name: str | None
+    phone: str | None
+    email: str | None
+    language: str | None
+    profile_pic: str | None
+    country_code: str | None
+    custom_fields: Mapping[str, FieldValue]
+
+
+_MERGED = ("last_name", "phone", "email", "language", "profile_pic", "country_code", "assignee", "lifecycle")
 
 
 def parse_identifier(text: str) -> tuple[str, str]:
-    """`phone:+62 812` → `("phone", "+62812")`; the kinds are id, email and phone.
+    """Split the name of a contact: `phone:+62 812` → `("phone", "+62812")`; the kinds are id, email and phone.
 
     Raises:
         Invalid: it is none of them.
@@ -32,7 +44,7 @@ def parse_identifier(text: str) -> tuple[str, str]:
             return kind, str(int(value))
         case "email" if "@" in value:
             return kind, value.strip().casefold()
-        case "phone" if PHONE.fullmatch(normal_phone(value)):
+        case "phone" if is_phone(normal_phone(value)):
             return kind, normal_phone(value)
     raise Invalid(f"identifier: {text!r} is not id:123, email:name@example.com or phone:+60121233112")
 
@@ -55,20 +67,22 @@ class ContactBook:
         self._number = 0
 
     def all(self) -> tuple[Contact, ...]:
+        """List all contacts, the oldest first."""
         return tuple(self._contacts.values())
 
     def peek(self, number: int) -> Contact | None:
+        """Return the contact with this id, if there is one."""
         return self._contacts.get(number)
 
     def get(self, number: int) -> Contact:
-        """Raises: `NotFound`."""
+        """Return the contact with this id. Raises: `NotFound`."""
         try:
             return self._contacts[number]
         except KeyError:
             raise NotFound("Contact not found") from None
 
     def look_up(self, identifier: str) -> Contact | None:
-        """The first contact with this identifier. Raises: `Invalid` for a malformed one."""
+        """Return the first contact with this identifier, if there is one. Raises: `Invalid` for a malformed one."""
         kind, value = parse_identifier(identifier)
         if kind == "id":
             return self._contacts.get(int(value))
@@ -76,7 +90,7 @@ class ContactBook:
         return None if number is None else self._contacts[number]
 
     def find(self, identifier: str) -> Contact:
-        """Raises: `NotFound`, `Invalid`."""
+        """Return the first contact with this identifier. Raises: `NotFound`, `Invalid`."""
         contact = self.look_up(identifier)
         if contact is None:
             raise NotFound("Contact not found")
@@ -92,7 +106,12 @@ class ContactBook:
         return contact
 
     def create(self, identifier: str, fields: ContactFields) -> Contact:
-        """Raises: `Conflict` when phone or e-mail belong to somebody, `Invalid`."""
+        """Create a contact named by phone or e-mail.
+
+        Raises:
+            Conflict: phone or e-mail belong to another contact.
+            Invalid: no first name, an id as identifier, or a custom field that does not exist or fit.
+        """
         kind, value = parse_identifier(identifier)
         if kind == "id":
             raise Invalid("identifier: a contact is created by email: or phone:, the platform gives the id")
@@ -101,42 +120,34 @@ class ContactBook:
             raise Invalid("Validation error: firstName: Field required")
         self._refuse_taken(changes, None)
         contact = self.keep(Contact(id=self._number + 1, created_at=self._clock(), **changes))
-        self._webhooks.emit(contact.id, events.contact_created(contact, self._workspace))
+        self._webhooks.emit(events.ContactCreated(contact))
         return contact
 
     def update(self, contact: Contact, fields: ContactFields) -> Contact:
-        """Write the fields that are given; the others stay."""
+        """Write the fields that are given; the others stay. Raises: `Conflict`, `Invalid`."""
         changes = self._changes(fields)
         self._refuse_taken(changes, contact.id)
         custom = {**contact.custom_fields, **changes.pop("custom_fields", {})}
         changed = replace(contact, custom_fields=custom, **changes)
         if changed != contact:
             self.keep(changed)
-            self._webhooks.emit(changed.id, events.contact_updated(changed, self._workspace))
+            self._webhooks.emit(events.ContactUpdated(changed))
         return changed
 
     def delete(self, contact: Contact) -> None:
+        """Remove a contact; its messages are `MessageLog`'s to forget."""
         self._forget_keys(contact.id)
         del self._contacts[contact.id]
         self._feed.touch("contact", contact.id)
 
     def merge(self, first: Contact, second: Contact, fields: ContactFields) -> tuple[Contact, Contact]:
-        """Join two contacts: the older stays and takes over what it lacks. Returns the one that stays and the one that goes."""
+        """Join two contacts: the older stays, takes over what it lacks, and gets `fields`.
+
+        Returns:
+            The contact that stays and the one that is gone.
+        """
         older, newer = sorted((first, second), key=lambda contact: contact.id)
-        gained = {
-            name: getattr(newer, name)
-            for name in (
-                "last_name",
-                "phone",
-                "email",
-                "language",
-                "profile_pic",
-                "country_code",
-                "assignee",
-                "lifecycle",
-            )
-            if getattr(older, name) is None
-        }
+        gained = {name: getattr(newer, name) for name in _MERGED if getattr(older, name) is None}
         newest = max(older, newer, key=lambda contact: contact.last_incoming_at or contact.created_at)
         joined = replace(
             older,
@@ -151,36 +162,39 @@ class ContactBook:
         self.delete(newer)
         changed = self.update(self.keep(joined), fields)
         if changed == joined:
-            self._webhooks.emit(joined.id, events.contact_updated(joined, self._workspace))
+            self._webhooks.emit(events.ContactUpdated(joined))
         return changed, newer
 
     def add_tags(self, contact: Contact, names: Sequence[str]) -> Contact:
+        """Put tags on a contact; those that are new to the workspace are created."""
         self._workspace.meet_tags(names)
         for name in dict.fromkeys(names):
             if name not in contact.tags:
                 contact = self.keep(replace(contact, tags=(*contact.tags, name)))
-                self._webhooks.emit(contact.id, events.tag_updated(contact, name, "add", self._workspace))
+                self._webhooks.emit(events.TagAdded(contact, name))
         return contact
 
     def remove_tags(self, contact: Contact, names: Sequence[str]) -> Contact:
+        """Take tags off a contact."""
         for name in dict.fromkeys(names):
             if name in contact.tags:
                 contact = self.keep(replace(contact, tags=tuple(tag for tag in contact.tags if tag != name)))
-                self._webhooks.emit(contact.id, events.tag_updated(contact, name, "remove", self._workspace))
+                self._webhooks.emit(events.TagRemoved(contact, name))
         return contact
 
     def set_lifecycle(self, contact: Contact, stage: str | None) -> Contact:
-        """Raises: `NotFound` when the workspace has no such stage."""
+        """Move a contact to a stage, or with `None` out of every stage. Raises: `NotFound` for an unknown stage."""
         if stage is not None and stage not in self._workspace.lifecycles:
             known = ", ".join(self._workspace.lifecycles)
             raise NotFound(f"Lifecycle stage not found: {stage!r}; the workspace has {known}")
         before = contact.lifecycle
         if stage != before:
             contact = self.keep(replace(contact, lifecycle=stage))
-            self._webhooks.emit(contact.id, events.lifecycle_updated(contact, before, self._workspace))
+            self._webhooks.emit(events.LifecycleUpdated(contact, before))
         return contact
 
     def clear(self) -> None:
+        """Forget all contacts; no event is sent."""
         self._contacts.clear()
         self._by.clear()
         self._number = 0
@@ -192,28 +206,18 @@ class ContactBook:
                 del self._by[key]
 
     def _changes(self, fields: ContactFields) -> dict[str, Any]:
-        """The attributes of `Contact` that the body writes."""
-        given: dict[str, Any] = {
-            name: getattr(fields, name)
-            for name in fields.model_fields_set
-            if name not in {"custom_fields", "contact_ids"}
-        }
+        """The attributes of `Contact` that `fields` write."""
+        given: dict[str, Any] = dict(fields)
         if given.get("first_name", "x") is None:
             del given["first_name"]
         if given.get("phone"):
             given["phone"] = normal_phone(given["phone"])
         if given.get("country_code"):
             given["country_code"] = given["country_code"].upper()
-        if fields.custom_fields is not None:
-            given["custom_fields"] = self._custom(fields)
+        if "custom_fields" in given:
+            own = [(self._workspace.field_named(name), value) for name, value in given["custom_fields"].items()]
+            given["custom_fields"] = {field.name: check_value(field, value) for field, value in own}
         return given
-
-    def _custom(self, fields: ContactFields) -> Mapping[str, FieldValue]:
-        values: dict[str, FieldValue] = {}
-        for item in fields.custom_fields or ():
-            field = self._workspace.field_named(item.name)
-            values[field.name] = check_value(field, item.value)
-        return values
 
     def _refuse_taken(self, changes: Mapping[str, Any], but: int | None) -> None:
         for kind in ("phone", "email"):

@@ -1,15 +1,15 @@
-"""Who answers a contact and whether the conversation is open; and the notes among colleagues."""
+"""Conversations: opening, closing, assigning, and the comments of colleagues."""
 
 import re
 from dataclasses import replace
 
 from messaging.sandbox import events
 from messaging.sandbox.contacts import ContactBook
-from messaging.sandbox.options import Clock
-from messaging.sandbox.records import Comment, Contact, Conversation, Message, Sender, User
+from messaging.sandbox.records import Comment, Contact, Conversation, Message, Sender, SenderKind, User
 from messaging.sandbox.storage import Feed
 from messaging.sandbox.webhooks import Webhooks
 from messaging.sandbox.workspace import Workspace
+from settings.clock import Clock
 
 _MENTION = re.compile(r"\{\{\s*@user\.(\d+)\s*\}\}")
 
@@ -25,7 +25,7 @@ class Conversations:
         self._clock = clock
         self.comments: dict[int, Comment] = {}
 
-    def open(self, contact: Contact, source: str) -> Contact:
+    def open(self, contact: Contact, source: SenderKind) -> Contact:
         """Open the conversation; nothing happens when it is open."""
         if contact.conversation is None:
             contact = self._book.keep(replace(contact, conversation=Conversation(self._clock(), source)))
@@ -33,15 +33,14 @@ class Conversations:
         return contact
 
     def announce_open(self, contact: Contact, first: Message | None) -> None:
-        conversation = contact.conversation
-        if conversation is not None:
-            body = events.conversation_opened(contact, conversation, first, self._workspace)
-            self._webhooks.emit(contact.id, body)
+        """Report that the conversation is open; `first` is the message that opened it, if one did."""
+        if contact.conversation is not None:
+            self._webhooks.emit(events.ConversationOpened(contact, contact.conversation, first))
 
     def close(
         self,
         contact: Contact,
-        source: str,
+        source: SenderKind,
         by: User | None = None,
         category: str | None = None,
         summary: str | None = None,
@@ -51,14 +50,12 @@ class Conversations:
         if conversation is None:
             return contact
         contact = self._book.keep(replace(contact, conversation=None))
-        body = events.conversation_closed(
-            contact, conversation, self._clock(), by, source, category, summary if category else None, self._workspace
-        )
-        self._webhooks.emit(contact.id, body)
+        note = summary if category else None
+        self._webhooks.emit(events.ConversationClosed(contact, conversation, self._clock(), by, source, category, note))
         return contact
 
     def assign(self, contact: Contact, to: User | None) -> Contact:
-        """Assign to a colleague, or with `None` to nobody."""
+        """Assign to a colleague; `None` unassigns."""
         number = None if to is None else to.id
         if number == contact.assignee:
             return contact
@@ -66,7 +63,7 @@ class Conversations:
         if conversation is not None and to is not None:
             conversation = replace(conversation, assigned_at=self._clock())
         contact = self._book.keep(replace(contact, assignee=number, conversation=conversation))
-        self._webhooks.emit(contact.id, events.assignee_updated(contact, self._workspace))
+        self._webhooks.emit(events.AssigneeUpdated(contact))
         return contact
 
     def comment(self, contact: Contact, text: str, author: Sender) -> Comment:
@@ -74,29 +71,34 @@ class Conversations:
         number = 1 + max(self.comments, default=0)
         comment = self.keep_comment(Comment(number, contact.id, text, self._clock(), author))
         wanted = {int(number) for number in _MENTION.findall(text)}
-        mentioned = [user for user in self._workspace.users if user.id in wanted]
-        self._webhooks.emit(contact.id, events.comment_created(contact, comment, mentioned, self._workspace))
+        mentioned = tuple(user for user in self._workspace.users if user.id in wanted)
+        self._webhooks.emit(events.CommentCreated(contact, comment, mentioned))
         return comment
 
     def keep_comment(self, comment: Comment) -> Comment:
+        """Store a comment; no event is sent."""
         self.comments[comment.id] = comment
         self._feed.touch("comment", comment.id)
         return comment
 
     def forget(self, contact: int) -> None:
+        """Drop the comments of a deleted contact."""
         for comment in [comment for comment in self.comments.values() if comment.contact == contact]:
             del self.comments[comment.id]
             self._feed.touch("comment", comment.id)
 
     def move(self, source: int, target: int) -> None:
+        """Give the comments of a merged contact to the one that stays."""
         for comment in [comment for comment in self.comments.values() if comment.contact == source]:
             self.keep_comment(replace(comment, contact=target))
 
     def count_incoming(self, contact: Contact, message: Message) -> Contact:
-        conversation = contact.conversation or Conversation(message.at, "contact", message.id)
+        """Count a message of the customer, which opens the conversation."""
+        conversation = contact.conversation or Conversation(message.at, SenderKind.CONTACT, message.id)
         return self._book.keep(replace(contact, conversation=replace(conversation, incoming=conversation.incoming + 1)))
 
     def count_outgoing(self, contact: Contact, message: Message) -> None:
+        """Count a message to the customer, if the conversation is open."""
         conversation = contact.conversation
         if conversation is not None:
             first = conversation.first_response_at or message.at

@@ -1,6 +1,6 @@
-"""What the sandbox refuses, as the platform says it.
+"""What the sandbox refuses. The face puts it into its platform's words and format.
 
-ApiError                 every refusal of the REST API: an HTTP status and a message, sent as {"code", "message"}
+ApiError                 every refusal of the REST API: an HTTP status and a message
 ├── Invalid              400, names the field
 ├── Unauthorized         401
 ├── Forbidden            403, the control API called from another site
@@ -14,7 +14,7 @@ ApiError                 every refusal of the REST API: an HTTP status and a mes
 
 
 class ApiError(Exception):
-    """A request that is answered with an error. `status` is the HTTP status and the `code` of the body."""
+    """A request that is answered with an error; `status` is the HTTP status."""
 
     status = 500
 
@@ -29,9 +29,6 @@ class Invalid(ApiError):
 
 class Unauthorized(ApiError):
     status = 401
-
-    def __init__(self) -> None:
-        super().__init__("UN_AUTHORIZED")
 
 
 class Forbidden(ApiError):
@@ -51,6 +48,8 @@ class TooLarge(ApiError):
 
 
 class RateLimited(ApiError):
+    """`retry_after` is in seconds."""
+
     status = 429
 
     def __init__(self, retry_after: float) -> None:
@@ -59,16 +58,17 @@ class RateLimited(ApiError):
 
 
 class Queued(ApiError):
+    """An earlier request for the same contact is not finished."""
+
     status = 449
 
     def __init__(self) -> None:
-        super().__init__(
-            "Your request cannot be processed at the moment as it is currently in queue. "
-            "Please try again in a few minutes."
-        )
+        super().__init__("An earlier request for this contact is still in the queue")
 
 
 class Unexpected(ApiError):
+    """A failure of the platform; `status` is 500, 502, 503 or 504."""
+
     def __init__(self, status: int = 500) -> None:
         super().__init__("Unexpected error occurred")
         self.status = status

@@ -1,4 +1,4 @@
-"""Switches that make the platform misbehave."""
+"""Faults: switches that make the platform misbehave; and its rate limit."""
 
 import time
 from collections import deque
@@ -30,7 +30,7 @@ class Fault:
         seconds: `Retry-After` of rate_limited; the delay of slow; how long drop_answer holds the line before it cuts it;
             the gap between the two copies of duplicate_webhooks; how long reorder_webhooks collects events to turn round.
         only: `sends` touches only the sending of messages.
-        times: how many requests (or events) it still strikes; `None`: until it is switched off.
+        times: how many more requests (or events) it strikes; `None`: until it is switched off.
         status: what server_error answers: 500, 502, 503 or 504.
     """
 
@@ -91,10 +91,16 @@ class Faults:
         self._feed.touch("faults")
 
     def peek(self, name: FaultName) -> Fault | None:
+        """Return the fault when it is on, without counting a strike."""
         return self._on.get(name)
 
     def strike(self, name: FaultName, *, sending: bool = True) -> Fault | None:
-        """The fault, when it is on and concerns this request; counts one strike."""
+        """Return the fault when it is on and concerns this request, and count one strike.
+
+        Args:
+            name: the fault.
+            sending: whether the request sends a message.
+        """
         fault = self._on.get(name)
         if fault is None or (fault.only == "sends" and not sending):
             return None
@@ -107,6 +113,7 @@ class Faults:
         return fault
 
     def active(self) -> tuple[Fault, ...]:
+        """List the faults that are on."""
         return tuple(self._on.values())
 
 
@@ -129,7 +136,7 @@ class RateLimiter:
         self._passed: dict[tuple[str, str], deque[float]] = {}
 
     def ask(self, method: str, path: str) -> Verdict:
-        """Count a request of this method and path (path parameters count), unless it is one too many."""
+        """Count a request, unless it is one too many. Each combination of method and path has its own limit."""
         now = self._now()
         if len(self._passed) > 10_000:
             self._passed = {key: times for key, times in self._passed.items() if times[-1] > now - self._span}

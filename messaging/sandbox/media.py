@@ -1,4 +1,4 @@
-"""The HTTP client with which the sandbox calls others: webhook targets, and hosts of attachments."""
+"""Files: their types, safe names and storage, and the HTTP client that fetches attachments and delivers webhooks."""
 
 import asyncio
 import functools
@@ -22,13 +22,13 @@ def _tls() -> ssl.SSLContext:
 
 
 def open_client() -> httpx.AsyncClient:
-    """No proxy and no time limit: callers limit each call as a whole."""
+    """Make an HTTP client without proxy and time limit: callers limit each call as a whole."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=32)
     return httpx.AsyncClient(limits=limits, timeout=None, trust_env=False, verify=_tls())  # noqa: S113
 
 
 def to_ogg(data: bytes) -> bytes:
-    """Move the Opus packets of a WebM recording into an Ogg file; nothing is decoded, so nothing is lost.
+    """Move the Opus packets of a WebM recording into an Ogg file without decoding them.
 
     Raises:
         Invalid: the bytes are no WebM file with an Opus track.
@@ -52,7 +52,7 @@ def to_ogg(data: bytes) -> bytes:
 
 
 LARGEST = 25 * 1024 * 1024  # bytes
-_PATIENCE = 10.0  # seconds
+_TIMEOUT = 10.0  # seconds
 _EXTENSIONS = {
     "audio/ogg": "ogg",
     "audio/mpeg": "mp3",
@@ -69,7 +69,10 @@ _EXTENSIONS = {
     "application/pdf": "pdf",
     "text/plain": "txt",
 }
-_NOT_SAYING = {"application/octet-stream", "application/x-www-form-urlencoded"}  # what programs claim that do not know
+_UNSPECIFIC = {
+    "application/octet-stream",
+    "application/x-www-form-urlencoded",
+}  # what clients send that do not know the type
 _MIME_TYPES = {extension: mime for mime, extension in _EXTENSIONS.items() if mime != "audio/webm"} | {
     "jpeg": "image/jpeg",
     "oga": "audio/ogg",
@@ -83,7 +86,7 @@ class MediaUnreachable(Exception):
 
 
 def sniff(data: bytes) -> str | None:
-    """The media type that the first bytes betray, if they do."""
+    """Recognise the media type by the first bytes; `None` when they do not tell."""
     match data[:12]:
         case head if head.startswith(b"OggS"):
             return "audio/ogg"
@@ -111,28 +114,29 @@ def sniff(data: bytes) -> str | None:
 
 
 def type_of(name: str, data: bytes, claimed: str | None) -> str:
-    """The media type of a file: its first bytes, else what is claimed, else its name."""
+    """Find the media type of a file by its first bytes, else by what is `claimed`, else by its name."""
     found = sniff(data)
     if found == "audio/webm" and (claimed or "").startswith("video/"):
         return "video/webm"
     plain = (claimed or "").partition(";")[0].strip().lower()
-    if found is None and plain and plain not in _NOT_SAYING:
+    if found is None and plain and plain not in _UNSPECIFIC:
         return plain
     return found or _MIME_TYPES.get(PurePosixPath(name).suffix[1:].lower(), "application/octet-stream")
 
 
 def kind_of(mime_type: str) -> str:
-    """image, video, audio or file: the attachment type of the platform."""
+    """Classify a media type as image, video, audio or file."""
     family = mime_type.partition("/")[0]
     return family if family in {"image", "video", "audio"} else "file"
 
 
 def extension_of(mime_type: str) -> str:
+    """Return the usual file extension, without the dot; `bin` for an unknown type."""
     return _EXTENSIONS.get(mime_type, "bin")
 
 
 def tidy_name(name: str, mime_type: str) -> str:
-    """A file name that is safe in a URL and ends as its type does."""
+    """Make a file name that is safe in a URL and has the extension of its type."""
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", PurePosixPath(name).stem)[:60].strip("-.") or "file"
     suffix = PurePosixPath(name).suffix[1:].lower()
     extension = extension_of(mime_type) if mime_type in _EXTENSIONS else re.sub(r"[^a-z0-9]", "", suffix) or "bin"
@@ -147,39 +151,46 @@ class MediaStore:
         self._files: dict[str, Media] = {}
 
     def all(self) -> tuple[Media, ...]:
+        """List all files."""
         return tuple(self._files.values())
 
     def peek(self, token: str) -> Media | None:
+        """Return the file with this token, if there is one."""
         return self._files.get(token)
 
     def get(self, token: str) -> Media:
-        """Raises: `NotFound`."""
+        """Return the file with this token. Raises: `NotFound`."""
         media = self._files.get(token)
         if media is None:
             raise NotFound("Media not found")
         return media
 
     def add(self, name: str, data: bytes, claimed: str | None = None) -> Media:
-        """Raises: `Invalid` for an empty file."""
+        """Store a file under a new token. Raises: `Invalid` for an empty file."""
         if not data:
             raise Invalid("file: it is empty")
         mime_type = type_of(name, data, claimed)
         return self.keep(Media(secrets.token_urlsafe(24), tidy_name(name, mime_type), mime_type, data))
 
     def keep(self, media: Media) -> Media:
+        """Store a file under the token it has."""
         self._files[media.token] = media
         self._feed.touch("media", media.token)
         return media
 
     async def fetch(self, url: str, kind: str) -> Media:
-        """Our copy of a file that somebody else hosts.
+        """Download a copy of an attachment.
+
+        Args:
+            url: where it is.
+            kind: what the message calls it: image, video, audio or file (which fits any type).
 
         Raises:
-            MediaUnreachable: no answer, an error, too large, or not the `kind` that was promised.
+            MediaUnreachable: no answer within 10 s, an error, over 25 MiB, or not of this `kind`.
         """
         try:
             async with (
-                asyncio.timeout(_PATIENCE),
+                asyncio.timeout(_TIMEOUT),
                 open_client() as http,
                 http.stream("GET", url, follow_redirects=True) as answer,
             ):
@@ -190,7 +201,7 @@ class MediaStore:
                     if len(data) > LARGEST:
                         raise MediaUnreachable(f"{url} is larger than {LARGEST} bytes")
         except TimeoutError as error:
-            raise MediaUnreachable(f"{url} gave no answer within {_PATIENCE:g} s") from error
+            raise MediaUnreachable(f"{url} gave no answer within {_TIMEOUT:g} s") from error
         except httpx.HTTPStatusError as error:
             raise MediaUnreachable(f"{url} answered {error.response.status_code}") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -205,4 +216,5 @@ class MediaStore:
         return media
 
     def clear(self) -> None:
+        """Forget all files."""
         self._files.clear()

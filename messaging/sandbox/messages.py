@@ -1,4 +1,4 @@
-"""The messages of every contact, and their way from accepted to delivered."""
+"""The messages of every contact, and how an outgoing one is sent, delivered and read, or fails."""
 
 import asyncio
 import secrets
@@ -10,24 +10,29 @@ from typing import Any, Literal
 
 from messaging.sandbox import events
 from messaging.sandbox.contacts import ContactBook
-from messaging.sandbox.content import SendBody, check_channel, dump, plain_text
 from messaging.sandbox.conversations import Conversations
 from messaging.sandbox.errors import Invalid, NotFound
+from messaging.sandbox.face import Face
 from messaging.sandbox.media import MediaStore, MediaUnreachable
-from messaging.sandbox.options import Clock
-from messaging.sandbox.records import Contact, Content, Message, Sender, Status, StatusValue
+from messaging.sandbox.records import Channel, Contact, Content, Message, Sender, SenderKind, Status, StatusValue
 from messaging.sandbox.storage import Feed
 from messaging.sandbox.webhooks import Webhooks
 from messaging.sandbox.workspace import Workspace
+from messaging.types import ChannelKind
+from settings.clock import Clock
 
 _WINDOW = timedelta(hours=24)
-_WINDOWED = {"whatsapp_cloud", "instagram", "facebook"}
+_WINDOWED = {ChannelKind.WHATSAPP, ChannelKind.INSTAGRAM, ChannelKind.FACEBOOK}
 _LONGEST_TEXT = 4096
 _ORDER: tuple[StatusValue, ...] = ("pending", "sent", "delivered", "read")
 
 
 class MessageLog:
-    """All messages by id. Ids are microseconds since 1970, made unique and rising, as the platform's look."""
+    """All messages by id. Ids are microseconds since 1970, unique and rising.
+
+    Args:
+        pace: how long after it was accepted an outgoing message is sent, and delivered.
+    """
 
     def __init__(
         self,
@@ -36,6 +41,7 @@ class MessageLog:
         workspace: Workspace,
         media: MediaStore,
         webhooks: Webhooks,
+        face: Face,
         feed: Feed,
         clock: Clock,
         pace: tuple[timedelta, timedelta],
@@ -45,6 +51,7 @@ class MessageLog:
         self._workspace = workspace
         self._media = media
         self._webhooks = webhooks
+        self._face = face
         self._feed = feed
         self._clock = clock
         self._sent_after, self._delivered_after = (wait.total_seconds() for wait in pace)
@@ -52,16 +59,18 @@ class MessageLog:
         self._order: list[int] = []
         self._of: dict[int, list[int]] = {}
         self._newest = 0
-        self._journeys: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def all(self) -> tuple[Message, ...]:
+        """List all messages, in the order in which they were stored."""
         return tuple(self._messages.values())
 
     def peek(self, number: int) -> Message | None:
+        """Return the message with this id, if there is one."""
         return self._messages.get(number)
 
     def get(self, contact: Contact, number: int) -> Message:
-        """Raises: `NotFound` also when the message belongs to another contact."""
+        """Return a message of a contact. Raises: `NotFound`, also when it is another contact's."""
         message = self._messages.get(number)
         if message is None or message.contact != contact.id:
             raise NotFound("Message not found")
@@ -70,12 +79,13 @@ class MessageLog:
     def of(
         self, contact: int | None, after: int = 0, traffic: Literal["incoming", "outgoing"] | None = None
     ) -> list[Message]:
-        """Messages of one contact or of all, later than the id `after`, oldest first."""
+        """List the messages of one contact or of all (`None`), later than the id `after`, oldest first."""
         numbers = self._order if contact is None else self._of.get(contact, [])
         numbers = numbers[bisect_right(numbers, after) :]
         return [self._messages[n] for n in numbers if traffic in {None, self._messages[n].traffic}]
 
     def keep(self, message: Message) -> Message:
+        """Store a new message, or a new version of one; no event is sent."""
         if message.id not in self._messages:
             insort(self._order, message.id)
             insort(self._of.setdefault(message.contact, []), message.id)
@@ -85,7 +95,7 @@ class MessageLog:
         return message
 
     def receive(self, contact: Contact, content: Content, channel: int | None = None) -> Message:
-        """The customer writes: the message is recorded, an unopened conversation opens, and the webhook goes out.
+        """Record a message of the customer: a closed conversation opens, and the webhook goes out.
 
         Raises:
             Invalid: an empty text, or a content without type.
@@ -96,54 +106,44 @@ class MessageLog:
         if content["type"] == "text" and not str(content.get("text") or "").strip():
             raise Invalid("message.text: the text is empty")
         on = self._workspace.channel(channel or contact.channel or self._workspace.channels[0].id)
-        message = self.keep(self._new(contact, on.id, "incoming", content, Sender("contact")))
+        message = self.keep(self._new(contact, on.id, "incoming", content, Sender(SenderKind.CONTACT)))
         contact = self._book.keep(
             replace(contact, channel=on.id, last_incoming_at=message.at, last_message_at=message.at)
         )
         opened = contact.conversation is None
         contact = self._conversations.count_incoming(contact, message)
-        self._webhooks.emit(contact.id, events.message_received(contact, message, self._workspace))
+        self._webhooks.emit(events.MessageReceived(contact, message))
         if opened:
             self._conversations.announce_open(contact, message)
         return message
 
-    def send(self, contact: Contact, body: SendBody, sender: Sender) -> Message:
-        """Take an outgoing message; it is sent and delivered a little later, or fails with a reason.
-
-        Raises:
-            Invalid: no channel is named and the contact never wrote, or the type does not fit the channel.
-            NotFound: there is no such channel.
-        """
-        number = body.channel_id or contact.channel
-        if number is None:
-            raise Invalid("channelId: the contact has not written on any channel yet; name the channel to send on")
-        channel = self._workspace.channel(number)
-        check_channel(body.message, channel)
-        content = dump(body.message, contact)
-        message = self._new(contact, channel.id, "outgoing", content, sender)
+    def send(self, contact: Contact, channel: Channel, content: Content, sender: Sender) -> Message:
+        """Accept an outgoing message; it is sent and delivered a little later, or fails with a reason."""
+        message = self._new(contact, channel.id, "outgoing", self._face.fill_in(content, contact), sender)
         message = self.keep(replace(message, statuses=(Status("pending", message.at),)))
         contact = self._book.keep(replace(contact, last_message_at=message.at))
         self._conversations.count_outgoing(contact, message)
-        self._start(self._travel(message.id))
+        self._start(self._transmit(message.id))
         return message
 
     def read_all(self, contact: Contact) -> None:
-        """The customer looks at the chat: what was delivered is read."""
+        """Mark what was delivered to a customer as read."""
         for message in self.of(contact.id, traffic="outgoing"):
             if message.state in {"sent", "delivered"}:
                 self._advance(message.id, "read")
 
     def resume(self) -> None:
-        """Send on what was under way when the sandbox stopped."""
+        """Go on with the messages that were not delivered yet when the sandbox stopped."""
         for message in self.all():
             if message.state in {"pending", "sent"}:
-                self._start(self._travel(message.id))
+                self._start(self._transmit(message.id))
 
     async def stop(self) -> None:
-        journeys = list(self._journeys)
-        for journey in journeys:
-            journey.cancel()
-        await asyncio.gather(*journeys, return_exceptions=True)
+        """Stop sending; `resume` goes on."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def forget(self, contact: int) -> None:
         """Drop the messages of a deleted contact."""
@@ -154,7 +154,7 @@ class MessageLog:
         self._order = sorted(self._messages)
 
     def move(self, source: int, target: int) -> None:
-        """Hand the messages of a merged contact to the one that stays."""
+        """Give the messages of a merged contact to the one that stays."""
         numbers = self._of.pop(source, [])
         for number in numbers:
             self._messages[number] = replace(self._messages[number], contact=target)
@@ -162,8 +162,9 @@ class MessageLog:
         self._of[target] = sorted(self._of.get(target, []) + numbers)
 
     def clear(self) -> None:
-        for journey in self._journeys:
-            journey.cancel()
+        """Forget all messages."""
+        for task in self._tasks:
+            task.cancel()
         self._messages.clear()
         self._order.clear()
         self._of.clear()
@@ -176,12 +177,12 @@ class MessageLog:
         token = f"wamid.{secrets.token_urlsafe(18)}"
         return Message(self._newest, token, contact.id, channel, traffic, dict(content), sender, at)
 
-    def _start(self, journey: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(journey)
-        self._journeys.add(task)
-        task.add_done_callback(self._journeys.discard)
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _travel(self, number: int) -> None:
+    async def _transmit(self, number: int) -> None:
         await asyncio.sleep(self._sent_after)
         message = self._messages.get(number)
         if message is None:
@@ -195,30 +196,32 @@ class MessageLog:
         if self._advance(number, "sent"):
             message = self._messages[number]
             contact = self._book.get(message.contact)
-            self._webhooks.emit(contact.id, events.message_sent(contact, message, self._workspace))
+            self._webhooks.emit(events.MessageSent(contact, message))
         await asyncio.sleep(max(0.0, self._delivered_after - self._sent_after))
         self._advance(number, "delivered")
 
     def _obstacle(self, message: Message) -> str | None:
-        """Why the channel refuses an accepted message; the platform learns it only afterwards."""
+        """Why the channel refuses a message that the platform has accepted; `None` when it does not."""
         contact, channel = self._book.get(message.contact), self._workspace.channel(message.channel)
         match message.content:
-            case {"template": {"name": str(name), "languageCode": str(language)}, "type": "whatsapp_template"}:
+            case {"template": {"name": str(name), "languageCode": str(language)}} if (
+                channel.kind is ChannelKind.WHATSAPP
+            ):
                 known = self._workspace.has_template(channel.id, name, language)
                 return None if known else f"Template name does not exist in the translation: {name} ({language})"
-            case {"messageTag": str()} | {"type": "facebook_template"}:
+            case {"messageTag": str()} | {"template": _}:
                 return None
         last = contact.last_incoming_at
-        if channel.source in _WINDOWED and (last is None or message.at - last > _WINDOW):
+        if channel.kind in _WINDOWED and (last is None or message.at - last > _WINDOW):
             return "Message failed to send because more than 24 hours have passed since the customer last replied"
-        if channel.source == "whatsapp_cloud" and len(plain_text(message.content) or "") > _LONGEST_TEXT:
+        if channel.kind is ChannelKind.WHATSAPP and len(message.text or "") > _LONGEST_TEXT:
             return f"Text is longer than {_LONGEST_TEXT} characters"
         return None
 
     async def _fetch(self, message: Message) -> str | None:
-        """Copy the attachment as the platform would; the reason when it cannot be had."""
+        """Copy the attachment, as platforms do; the reason when it cannot be downloaded."""
         match message.content:
-            case {"type": "attachment", "attachment": {"url": str(url), "type": str(kind)}} if message.copy is None:
+            case {"attachment": {"url": str(url), "type": str(kind)}} if message.copy is None:
                 try:
                     copy = await self._media.fetch(url, kind)
                 except MediaUnreachable as error:

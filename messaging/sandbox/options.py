@@ -1,17 +1,16 @@
 """How a sandbox is set up."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from messaging.sandbox.records import EVENT_TYPES
+from messaging.sandbox.events import EventType
 from settings import Rate
-
-Clock = Callable[[], datetime]
+from settings.clock import Clock
 
 
 def utc_now() -> datetime:
+    """The time, aware UTC: the sandbox's own, whatever clock the agent is given."""
     return datetime.now(UTC)
 
 
@@ -47,7 +46,7 @@ class SandboxOptions:
         webhook_backoff: the wait before the second try; doubled before each further one, at most a minute.
         webhook_timeout: an answer that takes longer counts as none.
         rate: requests per method and path; `None` switches the limit off.
-        sent_after, delivered_after: how long an outgoing message takes to earn its first and second tick.
+        sent_after, delivered_after: how long after it was accepted an outgoing message is sent, and delivered.
         samples: a folder of voice notes that the phone page offers.
         business: the name at the top of the chat, e.g. `Kopi Senja`.
         storage: a file (SQLite) that keeps the conversations over a restart; `None` keeps them in memory.
@@ -60,7 +59,7 @@ class SandboxOptions:
     token: str = "sandbox"  # noqa: S105 (the documented token of a local test double)
     webhook_url: str | None = None
     webhook_secret: str = "sandbox-secret"  # noqa: S105
-    webhook_events: tuple[str, ...] = EVENT_TYPES
+    webhook_events: tuple[str, ...] = tuple(EventType)
     webhook_tries: int = 6
     webhook_backoff: timedelta = timedelta(seconds=1)
     webhook_timeout: timedelta = timedelta(seconds=5)

@@ -1,33 +1,28 @@
-"""What the sandbox keeps: people, channels, contacts, messages, deliveries. All values are immutable.
+"""What the sandbox keeps: colleagues, channels, contacts, messages, deliveries. All values are immutable.
 
-Times are aware UTC; ids are integers as on the platform.
+Times are aware UTC; ids are integers. Nothing here is in the wire format of a platform: a face translates.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import ClassVar, Literal, TypeAlias
 
 from pydantic import ConfigDict, JsonValue
 
-EVENT_TYPES = (
-    "message.received",
-    "message.sent",
-    "contact.created",
-    "contact.updated",
-    "contact.tag.updated",
-    "contact.assignee.updated",
-    "contact.lifecycle.updated",
-    "comment.created",
-    "conversation.opened",
-    "conversation.closed",
-    "call.ended",
-)
+from messaging.types import ChannelKind, kind_of
 
 FieldValue: TypeAlias = str | bool | int | float | None
 DataType = Literal["text", "list", "checkbox", "email", "number", "url", "date", "time"]
+Json: TypeAlias = dict[str, JsonValue]
 Content: TypeAlias = Mapping[str, JsonValue]
-"""A message as it travels: the `message` object of section "send a message", `type` included."""
+"""What a message says, as a JSON document with a `type`. The sandbox and its phone page read these keys, whatever the type:
+
+`text`; `attachment` (`type`: image, video, audio or file; `url`, `fileName`, `mimeType`, `size` in bytes) with `description`;
+`title` and `replies` of a question with choices; `template` (`name`, `languageCode`, `components`); `subject`; `latitude`,
+`longitude` and `address`; `messageTag`, a reason to write outside the 24-hour window. Anything else is kept and shown as it is.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +46,10 @@ class Channel:
     name: str
     source: str
     created_at: datetime
+
+    @property
+    def kind(self) -> ChannelKind:
+        return kind_of(self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +104,20 @@ class WorkspaceSettings:
     tags: tuple[Tag, ...]
 
 
+class SenderKind(StrEnum):
+    """Who did something."""
+
+    CONTACT = "contact"  # the customer
+    USER = "user"  # a colleague
+    API = "api"  # the program that uses the platform's API
+
+
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """An open conversation of a contact: since when, by whom, and what has happened in it."""
+    """An open conversation of a contact: since when, who opened it, and what has happened in it."""
 
     opened_at: datetime
-    source: str
+    source: SenderKind
     first_incoming: int | None = None  # message id
     incoming: int = 0
     outgoing: int = 0
@@ -120,6 +127,8 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
+    """A customer."""
+
     id: int
     first_name: str
     created_at: datetime
@@ -162,9 +171,9 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who wrote: `source` is contact, user, api, workflow, broadcast …"""
+    """Who wrote; `user` is the id of a colleague."""
 
-    source: str
+    source: SenderKind
     user: int | None = None
 
 
@@ -179,11 +188,41 @@ class Message:
     sender: Sender
     at: datetime
     statuses: tuple[Status, ...] = ()
-    copy: str | None = None  # our own copy of an attachment that somebody else hosts: a media token
+    copy: str | None = None  # media token of our copy of an attachment at another host
 
     @property
     def state(self) -> StatusValue | None:
+        """The newest status; `None` for an incoming message."""
         return self.statuses[-1].value if self.statuses else None
+
+    @property
+    def text(self) -> str | None:
+        """The words of the message, template parameters filled in; `None` when it has none."""
+        match self.content:
+            case {"replies": _, "title": str(title)}:
+                return title
+            case {"attachment": _}:
+                description = self.content.get("description")
+                return description if isinstance(description, str) else None
+            case {"template": {"components": [*components]}}:
+                lines = [_component_text(part) for part in components if isinstance(part, dict)]
+                return "\n".join(lines).strip() or None
+            case {"template": {"name": str(name)}}:
+                return f"[{name}]"
+            case {"text": str(text)}:
+                return text
+        return None
+
+
+def _component_text(component: Json) -> str:
+    text, parameters = component.get("text"), component.get("parameters")
+    if not isinstance(text, str):
+        return ""
+    values = parameters if isinstance(parameters, list) else []
+    for n, value in enumerate(values, 1):
+        if isinstance(value, dict):
+            text = text.replace(f"{{{{{n}}}}}", str(value.get("text", "")))
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +250,7 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class WebhookTarget:
-    """Where events go. `secret` signs them; `events` are the types it wants.
+    """Where events go. `secret` signs them; `events` are the types it subscribed to, see `messaging.sandbox.events`.
 
     A program that names its target finds it again after a restart, with what is still waiting for it.
     """
@@ -219,7 +258,7 @@ class WebhookTarget:
     id: int
     url: str
     secret: str
-    events: tuple[str, ...] = EVENT_TYPES
+    events: tuple[str, ...]
     name: str | None = None
 
 

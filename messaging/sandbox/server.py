@@ -1,4 +1,4 @@
-"""How a sandbox is set up."""
+"""Serving a sandbox: the application, the server of `balas sandbox`, and `RunningSandbox` for tests and demos."""
 
 import asyncio
 import contextlib
@@ -20,13 +20,15 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from messaging.sandbox.api import api_routes
+from messaging.sandbox.aelyst import AelystFace
 from messaging.sandbox.control import control_routes
 from messaging.sandbox.control.access import OwnSite
 from messaging.sandbox.errors import ApiError
+from messaging.sandbox.events import EventType
 from messaging.sandbox.faults import Fault, FaultName
+from messaging.sandbox.gate import Gate
 from messaging.sandbox.options import SandboxOptions
-from messaging.sandbox.records import EVENT_TYPES, Contact, Message, WebhookTarget
+from messaging.sandbox.records import Contact, Message, SenderKind, WebhookTarget
 from messaging.sandbox.state import Sandbox
 
 _PAGE = Path(__file__).with_name("page")
@@ -53,8 +55,15 @@ class PhonePage(StaticFiles):
 
 
 def create_app(options: SandboxOptions | None = None, *, sandbox: Sandbox | None = None) -> Starlette:
-    """The application of one sandbox. Its lifespan starts and stops the sandbox; `app.state.sandbox` is its state."""
-    state = sandbox or Sandbox(options or SandboxOptions())
+    """Make the application of one sandbox.
+
+    Its lifespan starts and stops the sandbox; `app.state.sandbox` is its state.
+
+    Args:
+        options: how the sandbox is set up; not needed with `sandbox`.
+        sandbox: the state to serve; when left out, one is made from `options`, with the face of Aelyst.
+    """
+    state = sandbox or Sandbox(options or SandboxOptions(), AelystFace())
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -64,36 +73,38 @@ def create_app(options: SandboxOptions | None = None, *, sandbox: Sandbox | None
         finally:
             await state.stop()
 
+    gate = [Middleware(Gate, sandbox=state)]
+    api = [Mount(prefix, routes=state.face.routes(), middleware=gate) for prefix in state.face.prefixes]
     page = Mount(
         "/",
         PhonePage(directory=_PAGE, html=True),
         middleware=[Middleware(OwnSite, allowed=state.options.allowed_hosts)],
     )
     app = Starlette(
-        routes=[*api_routes(state), *control_routes(state), page],
+        routes=[*api, *control_routes(state), page],
         lifespan=lifespan,
-        exception_handlers={ApiError: _say_error, HTTPException: _say_http_error, Exception: _say_crash},
+        exception_handlers={ApiError: _on_api_error, HTTPException: _on_http_error, Exception: _on_crash},
     )
     app.state.sandbox = state
     return app
 
 
-async def _say_error(_: Request, error: Exception) -> JSONResponse:
+async def _on_api_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ApiError)  # noqa: S101 (registered for it)
     return JSONResponse({"code": error.status, "message": error.message}, error.status)
 
 
-async def _say_http_error(_: Request, error: Exception) -> JSONResponse:
+async def _on_http_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
     return JSONResponse({"code": error.status_code, "message": error.detail}, error.status_code, error.headers)
 
 
-async def _say_crash(_: Request, error: Exception) -> JSONResponse:
+async def _on_crash(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"code": 500, "message": f"The sandbox itself failed: {type(error).__name__}: {error}"}, 500)
 
 
 class _Server(uvicorn.Server):
-    """Sends waiting readers home before it waits for their connections, and returns when a signal has stopped it."""
+    """Ends waiting reads before it waits for their connections, and returns when a signal has stopped it."""
 
     def __init__(self, config: uvicorn.Config, sandbox: Sandbox) -> None:
         super().__init__(config)
@@ -116,7 +127,7 @@ class _Server(uvicorn.Server):
 
 
 class _EmbeddedServer(_Server):
-    """Leaves signals to the program around it, and needs no clock tick to notice that it should stop."""
+    """Leaves signals to the program around it, and stops at once when `leaving` is set."""
 
     def __init__(self, config: uvicorn.Config, sandbox: Sandbox) -> None:
         super().__init__(config, sandbox)
@@ -174,7 +185,7 @@ async def serve(options: SandboxOptions, ready: Callable[[str], None] | None = N
     """
     logging.getLogger("uvicorn.error").addFilter(_is_no_dropped_answer)
     bound, listener = _listen(options)
-    sandbox = Sandbox(bound)
+    sandbox = Sandbox(bound, AelystFace())
     server = _Server(_config(sandbox), sandbox)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     await _started(server, task)
@@ -202,8 +213,8 @@ class RunningSandbox:
 
     Attributes:
         url: the phone page, e.g. `http://127.0.0.1:40123`.
-        api_url: the base URL for a client, `url` with `/v1`.
-        state: everything the sandbox knows; its methods act as the customer and as the colleague. There once it runs.
+        api_url: the base URL for a client, e.g. `url` with `/v1`.
+        state: everything the sandbox knows; its methods act as the customer and as the colleague. Set while it runs.
     """
 
     def __init__(self, options: SandboxOptions | None = None) -> None:
@@ -215,7 +226,7 @@ class RunningSandbox:
 
     async def __aenter__(self) -> Self:
         options, listener = _listen(self._options)
-        self.state = Sandbox(options)
+        self.state = Sandbox(options, AelystFace())
         self._server = _EmbeddedServer(_config(self.state), self.state)
         self._task = asyncio.create_task(self._server.serve(sockets=[listener]))
         await _started(self._server, self._task)
@@ -234,13 +245,13 @@ class RunningSandbox:
 
     @property
     def api_url(self) -> str:
-        return f"{self.url}/v1"
+        return f"{self.url}{self.state.face.prefixes[0]}"
 
     @property
     def token(self) -> str:
         return self.state.options.token
 
-    def send_webhooks_to(self, url: str, secret: str, events: tuple[str, ...] = EVENT_TYPES) -> WebhookTarget:
+    def send_webhooks_to(self, url: str, secret: str, events: tuple[str, ...] = tuple(EventType)) -> WebhookTarget:
         """Add a webhook target, e.g. once the agent's port is known.
 
         With `storage`, the first, second … target of a later run takes the place of that of the earlier one.
@@ -249,15 +260,15 @@ class RunningSandbox:
         return self.state.webhooks.add(url, secret, events, f"program {self._targets}")
 
     def phone(self, phone: str, first_name: str = "Pelanggan", language: str | None = None) -> Contact:
-        """The contact with this number, new or known."""
+        """Return the contact with this number, or create it."""
         return self.state.phone(phone, first_name, None, language)
 
     def say(self, contact: Contact | int, *texts: str) -> Message:
-        """The customer writes; several texts are a burst. Returns the last message."""
+        """Write as the customer; several texts are a burst. Returns the last message."""
         return [self.state.say(contact, text) for text in texts][-1]
 
     def attach(self, contact: Contact | int, data: bytes, name: str, caption: str | None = None) -> Message:
-        """The customer sends a file, e.g. an Ogg voice note."""
+        """Send a file as the customer, e.g. an Ogg voice note."""
         return self.state.attach(contact, data, name, None, caption)
 
     def reply_as_human(self, contact: Contact | int, text: str, user: int | str | None = None) -> Message:
@@ -290,19 +301,28 @@ class RunningSandbox:
         self.state.faults.switch_off()
 
     def sent(self, contact: Contact | int | None = None, after: Message | int = 0) -> list[Message]:
-        """What the agent has sent through the API so far (a colleague's replies not included), oldest first."""
+        """List what the agent has sent through the API so far, oldest first; replies of colleagues are not included.
+
+        Args:
+            contact: to this one; `None` for all.
+            after: later than this message or id.
+        """
         number = contact.id if isinstance(contact, Contact) else contact
         first = after.id if isinstance(after, Message) else after
         found = self.state.messages.of(number, first, "outgoing")
-        return [message for message in found if message.sender.source == "api"]
+        return [message for message in found if message.sender.source is SenderKind.API]
 
     async def replies(
         self, contact: Contact | int | None = None, *, after: Message | int = 0, count: int = 1, within: float = 10
     ) -> list[Message]:
         """Wait until the agent has sent at least `count` messages later than `after`, and return them all.
 
+        Args:
+            contact: to this one; `None` for all.
+            within: seconds to wait at most.
+
         Raises:
-            TimeoutError: with what did arrive, after `within` seconds.
+            TimeoutError: fewer arrived; the message holds them.
         """
         end = asyncio.get_running_loop().time() + within
         while True:

@@ -1,4 +1,4 @@
-"""The whole sandbox in one value: what it keeps, and what a customer or a colleague can do in it."""
+"""The state of a sandbox, and what a customer or a colleague can do in it."""
 
 import asyncio
 from collections.abc import Iterable
@@ -9,16 +9,16 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from messaging.sandbox import events
-from messaging.sandbox.contacts import ContactBook
-from messaging.sandbox.content import SendBody
+from messaging.sandbox.contacts import ContactBook, ContactFields
 from messaging.sandbox.conversations import Conversations
 from messaging.sandbox.errors import Invalid
+from messaging.sandbox.face import Face
 from messaging.sandbox.faults import Faults, RateLimiter
-from messaging.sandbox.fields import ContactFields
 from messaging.sandbox.media import MediaStore, kind_of
 from messaging.sandbox.messages import MessageLog
 from messaging.sandbox.options import SandboxOptions
 from messaging.sandbox.records import (
+    Channel,
     Comment,
     Contact,
     Content,
@@ -26,6 +26,7 @@ from messaging.sandbox.records import (
     Media,
     Message,
     Sender,
+    SenderKind,
     User,
     WebhookTarget,
     WorkspaceSettings,
@@ -46,14 +47,19 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
 
 
 class Sandbox:
-    """The state of a sandbox. Everything but starting and stopping happens at once, inside one event loop.
+    """The state of a sandbox. All methods but `start` and `stop` take effect at once; call them inside its event loop.
+
+    Args:
+        options: how it is set up.
+        face: the platform that it plays.
 
     Attributes:
         base_url: where the sandbox is reached, e.g. `http://127.0.0.1:8099`; media addresses begin with it.
     """
 
-    def __init__(self, options: SandboxOptions) -> None:
+    def __init__(self, options: SandboxOptions, face: Face) -> None:
         self.options = options
+        self.face = face
         self.base_url = f"http://{options.host}:{options.port}"
         self.feed = Feed()
         self.faults = Faults(self.feed)
@@ -61,7 +67,7 @@ class Sandbox:
         self.media = MediaStore(self.feed)
         self.workspace = Workspace(self.feed, options.clock)
         rule = RetryRule(options.webhook_tries, options.webhook_backoff, options.webhook_timeout)
-        self.webhooks = Webhooks(self.feed, self.faults, options.clock, rule)
+        self.webhooks = Webhooks(self.feed, self.faults, options.clock, rule, face, self.workspace)
         self.contacts = ContactBook(self.workspace, self.webhooks, self.feed, options.clock)
         self.conversations = Conversations(self.contacts, self.workspace, self.webhooks, self.feed, options.clock)
         pace = (options.sent_after, options.delivered_after)
@@ -71,6 +77,7 @@ class Sandbox:
             self.workspace,
             self.media,
             self.webhooks,
+            face,
             self.feed,
             options.clock,
             pace,
@@ -80,7 +87,7 @@ class Sandbox:
         )
 
     async def start(self) -> None:
-        """Read the file, or begin with the seed contacts; then deliver and send on what was under way."""
+        """Read the storage, or begin with the seed contacts; then go on with waiting messages and deliveries."""
         loaded = [] if self._storage is None else await asyncio.to_thread(self._storage.load)
         for kind, data in loaded:
             self._restore(kind, _ADAPTERS[kind].validate_json(data))
@@ -95,7 +102,7 @@ class Sandbox:
         self.messages.resume()
 
     async def stop(self) -> None:
-        """Send waiting readers home, stop deliveries and write the file."""
+        """End waiting reads, stop deliveries and write the storage."""
         self.feed.close()
         await self.messages.stop()
         await self.webhooks.stop()
@@ -103,7 +110,7 @@ class Sandbox:
             await self._storage.stop()
 
     def reset(self) -> None:
-        """Back to the beginning: seed contacts only, faults off; webhook targets stay."""
+        """Go back to the beginning: seed contacts only, faults off; webhook targets stay."""
         self.faults.switch_off()
         self.messages.clear()
         self.webhooks.clear()
@@ -119,20 +126,20 @@ class Sandbox:
     def phone(
         self, phone: str, first_name: str = "Pelanggan", email: str | None = None, language: str | None = None
     ) -> Contact:
-        """The contact with this number; a new one gets a phone, i.e. may write. Raises: `Invalid`."""
+        """Return the contact with this number, or create it. Raises: `Invalid` for what is no number."""
         known = self.contacts.look_up(f"phone:{phone}")
         if known is not None:
             return known
-        fields = {"firstName": first_name, "email": email, "language": language}
-        given = {name: value for name, value in fields.items() if value is not None}
-        return self.contacts.create(f"phone:{phone}", ContactFields.model_validate(given))
+        return self.contacts.create(
+            f"phone:{phone}", ContactFields(first_name=first_name, email=email, language=language)
+        )
 
     def say(self, contact: Contact | int, text: str, channel: int | None = None) -> Message:
-        """The customer writes `text`."""
+        """Write `text` as the customer."""
         return self.receive(contact, {"type": "text", "text": text}, channel)
 
     def receive(self, contact: Contact | int, content: Content, channel: int | None = None) -> Message:
-        """The customer sends any message type, e.g. `{"type": "location", "latitude": …}`."""
+        """Send any message type as the customer, e.g. `{"type": "location", "latitude": …}`."""
         return self.messages.receive(self._current(contact), content, channel)
 
     def attach(
@@ -144,16 +151,14 @@ class Sandbox:
         caption: str | None = None,
         channel: int | None = None,
     ) -> Message:
-        """The customer sends a file; an audio file is a voice note."""
+        """Send a file as the customer; an audio file is a voice note."""
         media = self.media.add(name, data, mime_type)
         attachment = {
             "type": kind_of(media.mime_type),
             "url": self.media_url(media),
             "fileName": media.name,
             "mimeType": media.mime_type,
-            "ext": media.name.rpartition(".")[2],
-            "size": str(len(data)),
-            "isPending": False,
+            "size": len(data),
         }
         content: dict[str, Any] = {"type": "attachment", "attachment": attachment}
         if caption:
@@ -161,19 +166,19 @@ class Sandbox:
         return self.receive(contact, content, channel)
 
     def media_url(self, media: Media) -> str:
+        """Return the address under which a file is served."""
         return f"{self.base_url}/sandbox/media/{media.token}/{media.name}"
 
     # The colleague.
 
     def reply_as_human(self, contact: Contact | int, text: str, user: User | int | str | None = None) -> Message:
-        """A colleague writes to the customer; the conversation opens if it was closed."""
+        """Write to the customer as a colleague; a closed conversation opens. Raises: `Invalid` for an empty text."""
         current, by = self._current(contact), self._colleague(user)
-        current = self.conversations.open(current, "user")
+        current = self.conversations.open(current, SenderKind.USER)
         if not text.strip():
             raise Invalid("text: it is empty")
-        channel = current.channel or self.workspace.channels[0].id
-        body = SendBody.model_validate({"channelId": channel, "message": {"type": "text", "text": text}})
-        return self.messages.send(current, body, Sender("user", by.id))
+        sender = Sender(SenderKind.USER, by.id)
+        return self.messages.send(current, self._channel_of(current), {"type": "text", "text": text}, sender)
 
     def assign(self, contact: Contact | int, user: User | int | str | None = None) -> Contact:
         return self.conversations.assign(self._current(contact), self._colleague(user))
@@ -188,29 +193,29 @@ class Sandbox:
         category: str | None = None,
         summary: str | None = None,
     ) -> Contact:
-        return self.conversations.close(self._current(contact), "user", self._colleague(user), category, summary)
+        return self.conversations.close(
+            self._current(contact), SenderKind.USER, self._colleague(user), category, summary
+        )
 
     def reopen(self, contact: Contact | int) -> Contact:
-        return self.conversations.open(self._current(contact), "user")
+        return self.conversations.open(self._current(contact), SenderKind.USER)
 
     def block(self, contact: Contact | int) -> Contact:
-        """A colleague blocks the customer, as one does with spam."""
+        """Block the customer as a colleague."""
         return self.contacts.keep(replace(self._current(contact), blocked=True))
 
     def unblock(self, contact: Contact | int) -> Contact:
         return self.contacts.keep(replace(self._current(contact), blocked=False))
 
     def comment(self, contact: Contact | int, text: str, user: User | int | str | None = None) -> Comment:
-        return self.conversations.comment(self._current(contact), text, Sender("user", self._colleague(user).id))
+        author = Sender(SenderKind.USER, self._colleague(user).id)
+        return self.conversations.comment(self._current(contact), text, author)
 
     def end_call(self, contact: Contact | int, seconds: int, user: User | int | str | None = None) -> None:
-        """A telephone call of `seconds` with a colleague has just ended."""
+        """Report a telephone call of `seconds` with a colleague that ends now."""
         current, ended = self._current(contact), self.options.clock()
-        channel = self.workspace.channel(current.channel or self.workspace.channels[0].id)
         began = ended - timedelta(seconds=seconds)
-        number = int(ended.timestamp() * 1000)
-        body = events.call_ended(current, channel, self._colleague(user), began, ended, number, self.workspace)
-        self.webhooks.emit(current.id, body)
+        self.webhooks.emit(events.CallEnded(current, self._channel_of(current), self._colleague(user), began, ended))
 
     def age(self, contact: Contact | int, since: timedelta) -> Contact:
         """Pretend that the customer last wrote `since` ago, e.g. to leave the 24-hour window."""
@@ -219,11 +224,13 @@ class Sandbox:
     # What several parts must do together.
 
     def delete_contact(self, contact: Contact) -> None:
+        """Delete a contact with its messages and comments."""
         self.messages.forget(contact.id)
         self.conversations.forget(contact.id)
         self.contacts.delete(contact)
 
     def merge_contacts(self, first: Contact, second: Contact, fields: ContactFields) -> Contact:
+        """Join two contacts, their messages and comments; the older one stays and gets `fields`."""
         kept, gone = self.contacts.merge(first, second, fields)
         self.messages.move(gone.id, kept.id)
         self.conversations.move(gone.id, kept.id)
@@ -232,6 +239,10 @@ class Sandbox:
     def _current(self, contact: Contact | int) -> Contact:
         return self.contacts.get(contact if isinstance(contact, int) else contact.id)
 
+    def _channel_of(self, contact: Contact) -> Channel:
+        """The channel the contact wrote on last, else the first."""
+        return self.workspace.channel(contact.channel or self.workspace.channels[0].id)
+
     def _colleague(self, user: User | int | str | None) -> User:
         if isinstance(user, User):
             return user
@@ -239,15 +250,14 @@ class Sandbox:
 
     def _seed(self) -> None:
         for seed in self.options.seed:
-            values = {
-                "firstName": seed.first_name,
-                "lastName": seed.last_name,
-                "email": seed.email,
-                "language": seed.language,
-                "countryCode": seed.country_code,
-            }
-            given = {name: value for name, value in values.items() if value is not None}
-            self.contacts.create(f"phone:{seed.phone}", ContactFields.model_validate(given))
+            fields = ContactFields(
+                first_name=seed.first_name,
+                last_name=seed.last_name,
+                email=seed.email,
+                language=seed.language,
+                country_code=seed.country_code,
+            )
+            self.contacts.create(f"phone:{seed.phone}", fields)
 
     def _keys(self) -> Iterable[tuple[str, int | str]]:
         yield "workspace", 0
@@ -263,7 +273,7 @@ class Sandbox:
         return None if record is None else _ADAPTERS[kind].dump_json(record)
 
     def look_up(self, kind: str, number: int | str) -> object:
-        """The record that a change of the feed speaks of; `None` when it is gone."""
+        """Return the record that a change of the feed names; `None` when it is gone."""
         match kind, number:
             case "contact", int():
                 return self.contacts.peek(number)

@@ -1,4 +1,4 @@
-"""Every change in order, for those who wait: the phone page, the long poll and the storage."""
+"""The feed of changes, which the page, the long poll and the storage follow; and the storage, one SQLite file."""
 
 import asyncio
 import contextlib
@@ -24,21 +24,22 @@ class Change:
 
 
 class Feed:
-    """A bounded log of changes with a bell. Writers never wait; readers look the records up themselves."""
+    """A bounded log of changes that readers can wait on. Writers never wait; readers look the records up themselves."""
 
     def __init__(self, kept: int = 5000) -> None:
         self.seq = 0
         self._closing = asyncio.Event()
         self._log: deque[Change] = deque(maxlen=kept)
-        self._bell = asyncio.Event()
+        self._changed = asyncio.Event()
 
     def touch(self, kind: Kind, id: int | str = 0) -> None:  # noqa: A002 (the word of the wire)
+        """Note that a record is new, different or gone, and wake the readers."""
         self.seq += 1
         self._log.append(Change(self.seq, kind, id))
-        self._ring()
+        self._wake()
 
     def after(self, seq: int) -> list[Change]:
-        """The changes later than `seq`, one per record; a single "reset" when they are no longer kept."""
+        """List the changes later than `seq`, the newest of each record; a single "reset" when they are no longer kept."""
         if seq == self.seq:
             return []
         oldest = self._log[0].seq if self._log else self.seq + 1
@@ -53,10 +54,10 @@ class Feed:
     async def wait(self, seq: int, seconds: float) -> bool:
         """Wait up to `seconds` for a change later than `seq`; false when none came or the feed was closed."""
         if self.seq == seq and not self.closed:
-            bell = self._bell
+            changed = self._changed
             try:
                 async with asyncio.timeout(seconds):
-                    await bell.wait()
+                    await changed.wait()
             except TimeoutError:
                 return False
         return not self.closed
@@ -66,19 +67,19 @@ class Feed:
         return self._closing.is_set()
 
     async def pause(self, seconds: float) -> None:
-        """Do nothing for so long, or until the feed is closed."""
+        """Sleep for `seconds`, or until the feed is closed."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._closing.wait()
 
     def close(self) -> None:
-        """Send every reader home."""
+        """End every wait, now and later."""
         self._closing.set()
-        self._ring()
+        self._wake()
 
-    def _ring(self) -> None:
-        self._bell.set()
-        self._bell = asyncio.Event()
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
 
 
 _LOG = logging.getLogger(__name__)
@@ -88,7 +89,14 @@ Row = tuple[str, str, bytes | None]
 
 
 class Storage:
-    """Follows the feed and writes what changed, in a thread, a few milliseconds later."""
+    """Follows the feed and writes what changed, in a thread, a few milliseconds later.
+
+    Args:
+        path: the SQLite file; made when it is not there.
+        feed: says what changed.
+        keys: lists kind and id of every record.
+        record: the JSON of one record; `None` when it is gone.
+    """
 
     def __init__(
         self,
@@ -106,7 +114,7 @@ class Storage:
         self._task: asyncio.Task[None] | None = None
 
     def load(self) -> list[tuple[str, bytes]]:
-        """All records, as (kind, JSON), in the order of their first appearance."""
+        """Read all records, as (kind, JSON), in the order in which they were first written. Blocks."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(self._connect()) as db:
             return list(db.execute("SELECT kind, data FROM record ORDER BY n"))
@@ -117,7 +125,7 @@ class Storage:
         self._task = asyncio.create_task(self._follow())
 
     async def stop(self) -> None:
-        """Write the rest."""
+        """Write what is not written yet, and stop."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

@@ -1,9 +1,6 @@
-"""Events on their way out: signed, in order per contact, tried again until they are taken or given up."""
+"""Delivery of events to webhook targets: signed, in order per contact, retried until accepted or given up."""
 
 import asyncio
-import base64
-import hashlib
-import hmac
 import json
 import time
 import uuid
@@ -14,30 +11,27 @@ from datetime import timedelta
 import httpx
 
 from messaging.sandbox.errors import Invalid, NotFound
+from messaging.sandbox.events import Event, EventType, MessageReceived, MessageSent
+from messaging.sandbox.face import Face
 from messaging.sandbox.faults import Faults
 from messaging.sandbox.media import open_client
-from messaging.sandbox.options import Clock
-from messaging.sandbox.records import EVENT_TYPES, Attempt, Delivery, WebhookTarget
+from messaging.sandbox.records import Attempt, Delivery, WebhookTarget
 from messaging.sandbox.storage import Feed
-from messaging.sandbox.wire import Json
+from messaging.sandbox.workspace import Workspace
+from settings.clock import Clock
 
 MOST_TARGETS = 35
 _LONGEST_WAIT = 60.0
 _KEPT = 2000
 
 
-def sign(secret: str, body: bytes) -> str:
-    """The value of `X-Webhook-Signature`: base64 of HMAC-SHA256 over the raw body."""
-    return base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest()).decode()
-
-
 def parse_events(names: object) -> tuple[str, ...]:
-    """Raises: `Invalid` for an event type that the platform does not have."""
+    """Check a list of event types. Raises: `Invalid` for one that does not exist, or none at all."""
     if not isinstance(names, list | tuple) or not names:
         raise Invalid("events: give a list of event types")
-    unknown = [name for name in names if name not in EVENT_TYPES]
+    unknown = [name for name in names if name not in list(EventType)]
     if unknown:
-        raise Invalid(f"events: there is no event type {unknown[0]!r}; choose from {', '.join(EVENT_TYPES)}")
+        raise Invalid(f"events: there is no event type {unknown[0]!r}; choose from {', '.join(EventType)}")
     return tuple(names)
 
 
@@ -50,28 +44,39 @@ class RetryRule:
     timeout: timedelta
 
     def wait(self, tried: int) -> float:
+        """Seconds to wait after so many tries."""
         return min(_LONGEST_WAIT, float(self.backoff.total_seconds() * 2 ** (tried - 1)))
 
 
 @dataclass(slots=True)
-class _Line:
-    """The deliveries of one contact to one target, first come first served."""
+class _Queue:
+    """The waiting deliveries of one contact to one target, in order, and the task that carries them out."""
 
     waiting: deque[int] = field(default_factory=deque)
     worker: asyncio.Task[None] | None = None
 
 
 class Webhooks:
-    """The targets, the log of deliveries, and the workers that carry them out."""
+    """The targets, the log of deliveries, and the workers that carry them out.
 
-    def __init__(self, feed: Feed, faults: Faults, clock: Clock, rule: RetryRule) -> None:
+    Args:
+        face: spells and signs the bodies.
+        workspace: what the face looks colleagues and channels up in.
+        rule: how often and how long a delivery is tried.
+    """
+
+    def __init__(
+        self, feed: Feed, faults: Faults, clock: Clock, rule: RetryRule, face: Face, workspace: Workspace
+    ) -> None:
         self._feed = feed
         self._faults = faults
         self._clock = clock
         self.rule = rule
+        self._face = face
+        self._workspace = workspace
         self.targets: dict[int, WebhookTarget] = {}
         self.deliveries: dict[int, Delivery] = {}
-        self._lines: dict[tuple[int, int], _Line] = {}
+        self._queues: dict[tuple[int, int], _Queue] = {}
         self._number = 0
         self._http: httpx.AsyncClient | None = None
         self._slots = asyncio.Semaphore(32)
@@ -79,7 +84,7 @@ class Webhooks:
     async def start(self) -> None:
         """Open the client and go on with what was waiting."""
         self._http = open_client()
-        for key in self._lines:
+        for key in self._queues:
             self._work(key)
 
     async def stop(self) -> None:
@@ -90,25 +95,25 @@ class Webhooks:
             self._http = None
 
     async def _halt(self) -> None:
-        workers = [line.worker for line in self._lines.values() if line.worker is not None]
+        workers = [queue.worker for queue in self._queues.values() if queue.worker is not None]
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
-        for line in self._lines.values():
-            line.worker = None
+        for queue in self._queues.values():
+            queue.worker = None
 
     def clear(self) -> None:
         """Forget every delivery; targets stay."""
-        for line in self._lines.values():
-            if line.worker is not None:
-                line.worker.cancel()
-        self._lines.clear()
+        for queue in self._queues.values():
+            if queue.worker is not None:
+                queue.worker.cancel()
+        self._queues.clear()
         self.deliveries.clear()
 
     def add(
-        self, url: str, secret: str, events: tuple[str, ...] = EVENT_TYPES, name: str | None = None
+        self, url: str, secret: str, events: tuple[str, ...] = tuple(EventType), name: str | None = None
     ) -> WebhookTarget:
-        """A target of the same name is replaced, and what waits for it goes to the new address.
+        """Add a target. One of the same `name` is replaced, and what waits for it goes to the new address.
 
         Raises:
             Invalid: no http(s) address, or the 36th target.
@@ -123,44 +128,46 @@ class Webhooks:
         return target
 
     def remove(self, number: int) -> None:
+        """Remove a target; what waits for it is given up. Raises: `NotFound`."""
         if self.targets.pop(number, None) is None:
             raise NotFound("Webhook not found")
         self._feed.touch("webhooks")
 
     def restore_target(self, target: WebhookTarget) -> None:
+        """Store a target under the id it has."""
         self.targets[target.id] = target
         self._feed.touch("webhooks")
 
     def restore(self, delivery: Delivery) -> None:
-        """Take back a delivery from a file; a waiting one is queued again."""
+        """Store a delivery that was read from a file; a waiting one is queued again."""
         self._number = max(self._number, delivery.id)
         self.deliveries[delivery.id] = delivery
         if delivery.state == "waiting":
-            self._lines.setdefault((delivery.target, delivery.contact), _Line()).waiting.append(delivery.id)
+            self._queues.setdefault((delivery.target, delivery.contact), _Queue()).waiting.append(delivery.id)
 
-    def emit(self, contact: int, body: Json) -> None:
-        """Queue an event for every target that wants its type. One event has one `event_id` for all targets."""
-        event_type = str(body["event_type"])
+    def emit(self, event: Event) -> None:
+        """Queue an event for every target that subscribed to its type. It has one `event_id` for all targets."""
+        targets = [target for target in self.targets.values() if event.type in target.events]
+        if not targets:
+            return
         event_id = str(uuid.uuid4())
-        rest = {key: value for key, value in body.items() if key != "event_type"}
-        text = json.dumps({"event_type": event_type, "event_id": event_id} | rest, ensure_ascii=False)
-        at = self._clock()
-        message = body.get("message")
-        about = message.get("messageId") if isinstance(message, dict) else None
-        message_id = about if isinstance(about, int) else None
-        for target in self.targets.values():
-            if event_type in target.events:
-                self._number += 1
-                self._keep(Delivery(self._number, target.id, event_id, event_type, contact, text, at, message_id))
-                key = (target.id, contact)
-                self._lines.setdefault(key, _Line()).waiting.append(self._number)
-                self._work(key)
+        body = json.dumps(self._face.webhook(event, event_id, self._workspace), ensure_ascii=False)
+        at, contact = self._clock(), event.contact.id
+        message = event.message.id if isinstance(event, MessageReceived | MessageSent) else None
+        for target in targets:
+            self._number += 1
+            self._keep(Delivery(self._number, target.id, event_id, event.type.value, contact, body, at, message))
+            key = (target.id, contact)
+            self._queues.setdefault(key, _Queue()).waiting.append(self._number)
+            self._work(key)
         self._forget_old()
 
     async def settled(self) -> None:
         """Wait until nothing is waiting."""
-        while any(line.worker for line in self._lines.values()):
-            await asyncio.gather(*(line.worker for line in self._lines.values() if line.worker), return_exceptions=True)
+        while any(queue.worker for queue in self._queues.values()):
+            await asyncio.gather(
+                *(queue.worker for queue in self._queues.values() if queue.worker), return_exceptions=True
+            )
 
     def redeliver(self, number: int) -> Delivery:
         """Deliver once more what was delivered or given up, with the same bytes."""
@@ -171,7 +178,7 @@ class Webhooks:
             delivery = replace(delivery, state="waiting")
             self._keep(delivery)
             key = (delivery.target, delivery.contact)
-            self._lines.setdefault(key, _Line()).waiting.append(number)
+            self._queues.setdefault(key, _Queue()).waiting.append(number)
             self._work(key)
         return delivery
 
@@ -187,30 +194,30 @@ class Webhooks:
                     self._feed.touch("delivery", number)
 
     def _work(self, key: tuple[int, int]) -> None:
-        line = self._lines[key]
-        if line.worker is None and line.waiting and self._http is not None:
-            line.worker = asyncio.create_task(self._run(key, line, self._http))
+        queue = self._queues[key]
+        if queue.worker is None and queue.waiting and self._http is not None:
+            queue.worker = asyncio.create_task(self._run(key, queue, self._http))
 
-    async def _run(self, key: tuple[int, int], line: _Line, http: httpx.AsyncClient) -> None:
+    async def _run(self, key: tuple[int, int], queue: _Queue, http: httpx.AsyncClient) -> None:
         try:
-            while line.waiting:
+            while queue.waiting:
                 while self._faults.peek("hold_webhooks"):
                     await self._feed.wait(self._feed.seq, 60)
                     if self._feed.closed:
                         return
-                if len(line.waiting) == 1 and (fault := self._faults.peek("reorder_webhooks")):
+                if len(queue.waiting) == 1 and (fault := self._faults.peek("reorder_webhooks")):
                     await asyncio.sleep(fault.seconds)
-                newest_first = len(line.waiting) > 1 and self._faults.strike("reorder_webhooks")
-                number = line.waiting.pop() if newest_first else line.waiting.popleft()
+                newest_first = len(queue.waiting) > 1 and self._faults.strike("reorder_webhooks")
+                number = queue.waiting.pop() if newest_first else queue.waiting.popleft()
                 try:
                     await self._deliver(number, http)
                 except asyncio.CancelledError:
-                    line.waiting.appendleft(number)
+                    queue.waiting.appendleft(number)
                     raise
         finally:
-            line.worker = None
-            if not line.waiting and self._lines.get(key) is line:
-                del self._lines[key]
+            queue.worker = None
+            if not queue.waiting and self._queues.get(key) is queue:
+                del self._queues[key]
 
     async def _deliver(self, number: int, http: httpx.AsyncClient) -> None:
         tried = 0
@@ -234,7 +241,7 @@ class Webhooks:
         body = self.deliveries[number].body.encode()
         headers = {"content-type": "application/json", "user-agent": "balas-sandbox"}
         if target.secret:
-            headers["x-webhook-signature"] = sign(target.secret, body)
+            headers |= self._face.sign(target.secret, body)
         status: int | None = None
         error: str | None = None
         at = self._clock()

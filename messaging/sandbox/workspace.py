@@ -1,18 +1,26 @@
-"""What belongs to the workspace rather than to a contact: colleagues, channels, templates, fields, tags, closing notes."""
+"""The workspace: colleagues, channels, templates, custom fields and the values they take, tags, closing notes, lifecycles."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, TypeVar
+from datetime import date, time
+from typing import TypedDict, TypeVar, Unpack
 
-from pydantic import Field
-
-from messaging.sandbox.content import Body
 from messaging.sandbox.errors import Conflict, Invalid, NotFound
-from messaging.sandbox.fields import CustomFieldBody
-from messaging.sandbox.options import Clock
-from messaging.sandbox.records import Channel, ClosingNote, Content, CustomField, Tag, Template, User, WorkspaceSettings
+from messaging.sandbox.records import (
+    Channel,
+    ClosingNote,
+    Content,
+    CustomField,
+    DataType,
+    FieldValue,
+    Tag,
+    Template,
+    User,
+    WorkspaceSettings,
+)
 from messaging.sandbox.storage import Feed
+from settings.clock import Clock
 
 LIFECYCLES = ("New Lead", "Hot Lead", "Payment", "Customer", "Cold Lead")
 
@@ -60,19 +68,80 @@ _TEMPLATES = (
 )
 
 
-class TagBody(Body):
-    name: Annotated[str, Field(min_length=1, max_length=255)]
-    description: str | None = None
-    color_code: str | None = None
-    emoji: str | None = None
+class TagFields(TypedDict, total=False):
+    """What may be written on a tag; a key that is absent stays as it is."""
+
+    name: str
+    description: str | None
+    color: str | None
+    emoji: str | None
 
 
-class TagChange(Body):
-    current_name: Annotated[str, Field(min_length=1)]
-    name: Annotated[str, Field(min_length=1, max_length=255)] | None = None
-    description: str | None = None
-    color_code: str | None = None
-    emoji: str | None = None
+_PHONE = re.compile(r"\+?[0-9]{6,15}")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_URL = re.compile(r"(https?://)?[\w-]+(\.[\w-]+)+(:\d+)?([/?#]\S*)?")
+
+
+def normal_phone(text: str) -> str:
+    """Normalise a phone number: `+62 812-3456` → `+628123456`; a missing plus sign is added."""
+    return "+" + "".join(char for char in text if char in "0123456789")
+
+
+def is_phone(text: str) -> bool:
+    """Tell whether a normalised number has 6 to 15 digits."""
+    return _PHONE.fullmatch(text) is not None
+
+
+def check_value(field: CustomField, value: FieldValue) -> FieldValue:
+    """Check the value of a custom field against its data type; `None` empties the field.
+
+    Raises:
+        Invalid: the value has not the format of the type.
+    """
+    if value is None:
+        return None
+    needed = _needed(field, value)
+    if needed is not None:
+        raise Invalid(f"custom_fields: {field.name!r} is a {field.data_type} field and needs {needed}, not {value!r}")
+    return value
+
+
+def _needed(field: CustomField, value: str | float) -> str | None:
+    """What the type needs; `None` when `value` is that."""
+    match field.data_type:
+        case "number":
+            fine = isinstance(value, int | float) and not isinstance(value, bool)
+            return None if fine else "a number without quotation marks"
+        case "checkbox":
+            return None if isinstance(value, bool) else "true or false"
+    if not isinstance(value, str):
+        return "a string"
+    match field.data_type:
+        case "email":
+            return None if _EMAIL.fullmatch(value) else "an address like user@domain.com"
+        case "url":
+            return None if _URL.fullmatch(value) else "an address like www.website.com"
+        case "list":
+            return None if value in field.allowed_values else f"one of {', '.join(field.allowed_values)}"
+        case "date":
+            return None if _is_date(value) else "a date as yyyy-mm-dd"
+        case "time":
+            return None if _is_time(value) else "a time as HH:MM, 24 hours"
+    return None
+
+
+def _is_date(value: str) -> bool:
+    try:
+        return date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False
+
+
+def _is_time(value: str) -> bool:
+    try:
+        return time.fromisoformat(value).strftime("%H:%M") == value
+    except ValueError:
+        return False
 
 
 ItemT = TypeVar("ItemT", User, Channel, CustomField, Template)
@@ -109,6 +178,7 @@ class Workspace:
         )
 
     def restore(self, settings: WorkspaceSettings) -> None:
+        """Take over everything from `settings`."""
         self.users = settings.users
         self.channels = settings.channels
         self.templates = settings.templates
@@ -119,6 +189,7 @@ class Workspace:
         self._feed.touch("workspace")
 
     def settings(self) -> WorkspaceSettings:
+        """Return everything as one value."""
         return WorkspaceSettings(
             self.users,
             self.channels,
@@ -130,77 +201,81 @@ class Workspace:
         )
 
     def user(self, wanted: int) -> User:
+        """Return a colleague by id. Raises: `NotFound`."""
         return _by_id(self.users, wanted, "User")
 
     def find_user(self, wanted: int | str) -> User:
-        """A colleague by id or e-mail. Raises: `NotFound`."""
+        """Return a colleague by id or e-mail. Raises: `NotFound`."""
         for user in self.users:
             if wanted in {user.id, user.email} or str(wanted) == str(user.id):
                 return user
         raise NotFound(f"User not found: {wanted}")
 
     def channel(self, wanted: int) -> Channel:
+        """Return a channel by id. Raises: `NotFound`."""
         return _by_id(self.channels, wanted, "Channel")
 
     def custom_field(self, wanted: int) -> CustomField:
+        """Return a custom field by id. Raises: `NotFound`."""
         return _by_id(self.custom_fields, wanted, "Custom field")
 
     def field_named(self, name: str) -> CustomField:
-        """A custom field by name or slug. Raises: `Invalid`."""
+        """Return a custom field by name or slug. Raises: `Invalid`."""
         for field in self.custom_fields:
             if name.casefold() in {field.name.casefold(), field.slug.casefold()}:
                 return field
         known = ", ".join(field.name for field in self.custom_fields)
         raise Invalid(f"custom_fields: there is no custom field {name!r}; the workspace has {known}")
 
-    def add_field(self, body: CustomFieldBody) -> CustomField:
-        slug = (
-            body.slug or re.sub(r"[^a-z0-9]+", "_", body.name.lower()).strip("_") or f"field_{len(self.custom_fields)}"
-        )
-        if any(slug == field.slug or body.name.casefold() == field.name.casefold() for field in self.custom_fields):
-            raise Conflict(f"name: a custom field named {body.name!r} exists already")
-        if body.data_type == "list" and not body.allowed_values:
+    def add_field(
+        self,
+        name: str,
+        data_type: DataType,
+        slug: str | None = None,
+        description: str | None = None,
+        allowed_values: Sequence[str] = (),
+    ) -> CustomField:
+        """Add a custom field. `slug` is made of the name when it is left out.
+
+        Raises:
+            Conflict: there is a field of this name or slug.
+            Invalid: a list without allowed values, or another type with them.
+        """
+        slug = slug or re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or f"field_{len(self.custom_fields)}"
+        if any(slug == field.slug or name.casefold() == field.name.casefold() for field in self.custom_fields):
+            raise Conflict(f"name: a custom field named {name!r} exists already")
+        if data_type == "list" and not allowed_values:
             raise Invalid("Validation error: allowedValues: a list field needs at least one value")
-        if body.data_type != "list" and body.allowed_values:
+        if data_type != "list" and allowed_values:
             raise Invalid("Validation error: allowedValues: only a list field has allowed values")
-        field = CustomField(
-            1 + max((field.id for field in self.custom_fields), default=0),
-            body.name,
-            slug,
-            body.data_type,
-            body.description,
-            tuple(body.allowed_values or ()),
-        )
+        number = 1 + max((field.id for field in self.custom_fields), default=0)
+        field = CustomField(number, name, slug, data_type, description, tuple(allowed_values))
         self.custom_fields += (field,)
         self._feed.touch("workspace")
         return field
 
-    def add_tag(self, body: TagBody) -> Tag:
-        if any(tag.name == body.name for tag in self.tags):
-            raise Conflict(f"name: a tag named {body.name!r} exists already")
-        tag = Tag(
-            1 + max((tag.id for tag in self.tags), default=0),
-            body.name,
-            self._clock(),
-            body.description,
-            body.color_code,
-            body.emoji,
-        )
+    def add_tag(
+        self, name: str, description: str | None = None, color: str | None = None, emoji: str | None = None
+    ) -> Tag:
+        """Create a tag. Raises: `Conflict` when there is one of this name."""
+        if any(tag.name == name for tag in self.tags):
+            raise Conflict(f"name: a tag named {name!r} exists already")
+        number = 1 + max((tag.id for tag in self.tags), default=0)
+        tag = Tag(number, name, self._clock(), description, color, emoji)
         self.tags += (tag,)
         self._feed.touch("workspace")
         return tag
 
-    def change_tag(self, body: TagChange) -> Tag:
-        tag = self._tag(body.current_name)
-        given = body.model_dump(exclude_unset=True, exclude={"current_name"})
-        if "color_code" in given:
-            given["color"] = given.pop("color_code")
-        changed: Tag = replace(tag, **given)
+    def change_tag(self, name: str, /, **changes: Unpack[TagFields]) -> Tag:
+        """Change the tag called `name`. Raises: `NotFound`."""
+        tag = self._tag(name)
+        changed = replace(tag, **changes)
         self.tags = tuple(changed if other.id == tag.id else other for other in self.tags)
         self._feed.touch("workspace")
         return changed
 
     def remove_tag(self, name: str) -> Tag:
+        """Delete the tag called `name`. Raises: `NotFound`."""
         tag = self._tag(name)
         self.tags = tuple(other for other in self.tags if other.id != tag.id)
         self._feed.touch("workspace")
@@ -211,9 +286,10 @@ class Workspace:
         known = {tag.name for tag in self.tags}
         for name in names:
             if name not in known:
-                self.add_tag(TagBody(name=name))
+                self.add_tag(name)
 
     def add_template(self, channel_id: int, name: str, language: str, text: str, category: str = "UTILITY") -> Template:
+        """Add an approved template whose body is `text`. Raises: `NotFound` for an unknown channel."""
         self.channel(channel_id)
         number = 1 + max((template.id for template in self.templates), default=0)
         template = Template(number, channel_id, name, language, category, _body(text))
@@ -222,6 +298,7 @@ class Workspace:
         return template
 
     def has_template(self, channel_id: int, name: str, language: str) -> bool:
+        """Tell whether a channel has this template in this language."""
         return any((t.channel_id, t.name, t.language) == (channel_id, name, language) for t in self.templates)
 
     def _tag(self, name: str) -> Tag:

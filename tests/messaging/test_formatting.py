@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from messaging.formatting import for_channel, render
+from messaging.formatting import for_channel, numbered, render, takes_quick_replies
 
 
 @pytest.mark.parametrize(
@@ -125,3 +125,26 @@ def test_no_text_breaks_it_and_no_word_is_lost(markdown: str) -> None:
 )
 def test_plain_text_stays_as_it_is(text: str) -> None:
     assert render(text, "whatsapp") == text
+
+
+@pytest.mark.parametrize(
+    ("source", "takes"),
+    [
+        ("whatsapp_cloud", True),
+        ("twilio_whatsapp", True),
+        ("instagram", True),
+        ("facebook", True),
+        ("telegram", True),
+        (None, True),
+        ("gmail", False),
+        ("other_email", False),
+        ("twilio_sms", False),
+        ("sms", False),
+    ],
+)
+def test_channels_of_mere_text_get_numbered_lines(source: str | None, takes: bool) -> None:
+    assert takes_quick_replies(source) is takes
+
+
+def test_answers_are_numbered() -> None:
+    assert numbered("Ukuran?", ("Kecil", "Besar")) == "Ukuran?\n1. Kecil\n2. Besar"

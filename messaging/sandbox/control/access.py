@@ -1,25 +1,24 @@
-"""The control API has no password: it answers its own page and local programs, and no other web site."""
+"""Access to the control API and the page: no password, so only its own page and local programs are answered."""
 
 import ipaddress
 from collections.abc import Collection
-from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field
 from starlette.datastructures import Headers
-from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from messaging.sandbox.api.gate import sandbox_of
-from messaging.sandbox.content import Body
-from messaging.sandbox.errors import Forbidden, Invalid, TooLarge
-from messaging.sandbox.media import LARGEST
-from messaging.sandbox.records import Contact
+from messaging.sandbox.errors import Forbidden
 
 
 def check(host: str, origin: str | None, fetch_site: str | None, allowed: Collection[str]) -> None:
-    """Refuse a name that may point anywhere (DNS rebinding) and a call from a page of another origin.
+    """Refuse a host name that may point anywhere (DNS rebinding) and a call from a page of another origin.
+
+    Args:
+        host: the `Host` header.
+        origin: the `Origin` header.
+        fetch_site: the `Sec-Fetch-Site` header.
+        allowed: host names that are served beside localhost and plain IP addresses, in lower case.
 
     Raises:
         Forbidden: with the remedy.
@@ -63,35 +62,3 @@ class OwnSite:
             await JSONResponse({"code": error.status, "message": error.message}, error.status)(scope, receive, send)
             return
         await self._app(scope, receive, send)
-
-
-UserRef = Annotated[int | str | None, Field(description="a colleague's id or e-mail; the first agent when left out")]
-
-
-class AsColleague(Body):
-    user: UserRef = None
-
-
-def named_contact(request: Request, name: str | None = None) -> Contact:
-    """The contact of the path (or `name`): an id, or an identifier as in the REST API. Raises: `NotFound`, `Invalid`."""
-    text = name or request.path_params["contact"]
-    return sandbox_of(request).contacts.find(f"id:{text}" if text.isdigit() else text)
-
-
-async def upload_of(request: Request) -> bytes:
-    """The raw body as a file. Raises: `TooLarge`, `Invalid`."""
-    data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > LARGEST:
-            raise TooLarge(f"file: it is larger than {LARGEST} bytes")
-    return bytes(data)
-
-
-def number_of(request: Request, name: str, default: float) -> float:
-    """A number of the query string. Raises: `Invalid`."""
-    text = request.query_params.get(name)
-    try:
-        return float(text) if text else default
-    except ValueError as error:
-        raise Invalid(f"{name}: {text!r} is not a number") from error

@@ -1,23 +1,45 @@
-"""What the page and scripts see: every record as JSON, times in milliseconds since 1970."""
+"""Records as the control API shows them: JSON, times in milliseconds since 1970."""
 
 from datetime import datetime
 
 from pydantic import JsonValue
 
-from messaging.sandbox import wire
-from messaging.sandbox.content import plain_text
-from messaging.sandbox.records import Comment, Contact, Delivery, Media, Message, Sender, WebhookTarget
+from messaging.sandbox.records import (
+    Channel,
+    Comment,
+    Contact,
+    Delivery,
+    Json,
+    Media,
+    Message,
+    Sender,
+    User,
+    WebhookTarget,
+)
 from messaging.sandbox.state import Sandbox
-from messaging.sandbox.wire import Json
 
 
 def milliseconds(at: datetime | None) -> int | None:
+    """Milliseconds since 1970."""
     return None if at is None else int(at.timestamp() * 1000)
 
 
 def contact(contact: Contact, sandbox: Sandbox) -> Json:
+    """A customer; `created_at` is in seconds since 1970."""
     custom: dict[str, JsonValue] = dict(contact.custom_fields)
-    return wire.bare_contact(contact, sandbox.workspace) | {
+    return {
+        "id": contact.id,
+        "firstName": contact.first_name,
+        "lastName": contact.last_name,
+        "phone": contact.phone,
+        "email": contact.email,
+        "language": contact.language,
+        "profilePic": contact.profile_pic,
+        "countryCode": contact.country_code,
+        "status": contact.status,
+        "assignee": None if contact.assignee is None else user(sandbox.workspace.user(contact.assignee)),
+        "created_at": int(contact.created_at.timestamp()),
+        "lifecycle": contact.lifecycle,
         "name": contact.name,
         "tags": list(contact.tags),
         "customFields": custom,
@@ -28,6 +50,7 @@ def contact(contact: Contact, sandbox: Sandbox) -> Json:
 
 
 def message(message: Message, sandbox: Sandbox) -> Json:
+    """A message; `file` is where the page finds its attachment."""
     media = None if message.copy is None else sandbox.media.peek(message.copy)
     return {
         "id": message.id,
@@ -35,7 +58,7 @@ def message(message: Message, sandbox: Sandbox) -> Json:
         "channel": message.channel,
         "traffic": message.traffic,
         "message": dict(message.content),
-        "text": plain_text(message.content),
+        "text": message.text,
         "sender": _author(message.sender, sandbox),
         "at": milliseconds(message.at),
         "state": message.state,
@@ -78,6 +101,7 @@ def comment(comment: Comment, sandbox: Sandbox) -> Json:
 
 
 def delivery(delivery: Delivery) -> Json:
+    """A delivery with its attempts, without the body."""
     return {
         "id": delivery.id,
         "target": delivery.target,
@@ -100,17 +124,36 @@ def target(target: WebhookTarget) -> Json:
 
 
 def faults(sandbox: Sandbox) -> Json:
+    """The faults that are on, by name."""
     return {
         fault.name: {"seconds": fault.seconds, "only": fault.only, "times": fault.times, "status": fault.status}
         for fault in sandbox.faults.active()
     }
 
 
+def user(user: User) -> Json:
+    """A colleague."""
+    return {
+        "id": user.id,
+        "firstName": user.first_name,
+        "lastName": user.last_name,
+        "email": user.email,
+        "role": user.role,
+        "team": None if user.team is None else user.team[1],
+    }
+
+
+def channel(channel: Channel) -> Json:
+    """A connected number or account."""
+    return {"id": channel.id, "name": channel.name, "source": channel.source}
+
+
 def workspace(sandbox: Sandbox) -> Json:
+    """What the page needs of the workspace."""
     space = sandbox.workspace
     return {
-        "users": [wire.user(user) for user in space.users],
-        "channels": [wire.channel(channel) for channel in space.channels],
+        "users": [user(each) for each in space.users],
+        "channels": [channel(each) for each in space.channels],
         "closingNotes": [note.category for note in space.closing_notes],
         "templates": [
             {"channel": item.channel_id, "name": item.name, "language": item.language} for item in space.templates
@@ -120,7 +163,7 @@ def workspace(sandbox: Sandbox) -> Json:
 
 
 def change(kind: str, number: int | str, sandbox: Sandbox) -> JsonValue:
-    """The present look of a record that changed; `None` when it is gone."""
+    """Show a record that changed; `None` when it is gone."""
     match kind:
         case "workspace":
             return workspace(sandbox)

@@ -28,7 +28,7 @@ from messaging.errors import Invalid
 from messaging.types import ChannelTemplate
 
 EXAMPLES: dict[str, list[dict[str, Any]]] = json.loads(
-    (Path(__file__).parent.parent / "data" / "messaging" / "template-components.json").read_bytes()
+    (Path(__file__).parents[2] / "data" / "messaging" / "template-components.json").read_bytes()
 )
 
 

@@ -9,7 +9,7 @@ import pytest
 from messaging.sandbox import RunningSandbox
 from messaging.sandbox.errors import Invalid
 from messaging.sandbox.media import kind_of, tidy_name, to_ogg, type_of
-from tests.sandbox.receiver import Receiver
+from tests.messaging.sandbox.receiver import Receiver
 
 
 def recording(seconds: float, container: str = "webm", codec: str = "libopus") -> bytes:

@@ -1,4 +1,7 @@
-"""Cursors: `cursorId` is the key of the last item seen, negative to walk back."""
+"""The JSON of Aelyst and respond.io: records as they answer them, and lists in pages.
+
+A cursor (`cursorId`) is the key of the last item seen, negative to walk back.
+"""
 
 import json
 from collections.abc import Callable, Sequence
@@ -8,9 +11,22 @@ from typing import Generic, TypeVar
 
 from pydantic import JsonValue
 from starlette.datastructures import URL
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from messaging.sandbox.errors import Invalid
-from messaging.sandbox.records import Channel, Contact, CustomField, Message, Sender, Tag, Template, User
+from messaging.sandbox.records import (
+    Channel,
+    Contact,
+    Content,
+    CustomField,
+    Json,
+    Message,
+    Sender,
+    Tag,
+    Template,
+    User,
+)
 from messaging.sandbox.workspace import Workspace
 
 T = TypeVar("T")
@@ -18,7 +34,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What a request asks for."""
+    """The part of a list that a request asks for: at most `limit` items from `cursor` on."""
 
     limit: int
     cursor: int | None
@@ -26,12 +42,14 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
+    """Some items of a list, and the cursors of the pages around them."""
+
     items: Sequence[T]
     next: int | None
     previous: int | None
 
     def links(self, url: URL, limit: int) -> dict[str, str | None]:
-        """`pagination` of the answer: full URLs, null at either end."""
+        """Return `pagination` of the answer: full URLs, null at either end."""
 
         def link(cursor: int | None) -> str | None:
             return None if cursor is None else str(url.include_query_params(limit=limit, cursorId=cursor))
@@ -40,7 +58,7 @@ class Page(Generic[T]):
 
 
 def read_window(limit: str | None, cursor: str | None, most: int = 100) -> Window:
-    """The window of a query string; 10 items from the start by default.
+    """Read `limit` and `cursorId` of a query string; 10 items from the start by default.
 
     Raises:
         Invalid: `limit` is not between 1 and `most`, or `cursorId` is not a whole number.
@@ -58,7 +76,7 @@ def read_window(limit: str | None, cursor: str | None, most: int = 100) -> Windo
 
 
 def paginate(items: Sequence[T], window: Window, key: Callable[[T], int], *, newest_first: bool = False) -> Page[T]:
-    """One page of `items`, which are sorted by `key` (rising, or falling with `newest_first`); keys are positive.
+    """Cut one page out of `items`, which are sorted by `key` (rising, or falling with `newest_first`); keys are positive.
 
     A cursor stays valid when items are added or removed meanwhile: it is a key, not an offset.
     """
@@ -81,18 +99,35 @@ def paginate(items: Sequence[T], window: Window, key: Callable[[T], int], *, new
     )
 
 
-Json = dict[str, JsonValue]
+def page(
+    request: Request,
+    items: Sequence[T],
+    spell: Callable[[T], Json],
+    key: Callable[[T], int],
+    *,
+    most: int = 100,
+    newest_first: bool = False,
+) -> JSONResponse:
+    """Answer one page of a list, as `limit` and `cursorId` of the query ask for it. Raises: `Invalid`."""
+    window = read_window(request.query_params.get("limit"), request.query_params.get("cursorId"), most)
+    found = paginate(items, window, key, newest_first=newest_first)
+    return JSONResponse(
+        {"items": [spell(item) for item in found.items], "pagination": found.links(request.url, window.limit)}
+    )
 
 
 def seconds(at: datetime | None) -> int | None:
+    """Seconds since 1970."""
     return None if at is None else int(at.timestamp())
 
 
 def person(user: User) -> Json:
+    """A colleague, as events name one."""
     return {"id": user.id, "firstName": user.first_name, "lastName": user.last_name, "email": user.email}
 
 
 def user(user: User) -> Json:
+    """A colleague, as the list of users has it."""
     team: JsonValue = None if user.team is None else {"id": user.team[0], "name": user.team[1]}
     return person(user) | {"role": user.role, "team": team, "restrictions": list(user.restrictions)}
 
@@ -116,6 +151,7 @@ def bare_contact(contact: Contact, workspace: Workspace) -> Json:
 
 
 def contact(contact: Contact, workspace: Workspace) -> Json:
+    """A contact with everything."""
     fields: list[JsonValue] = [
         {"name": field.name, "value": contact.custom_fields.get(field.name)} for field in workspace.custom_fields
     ]
@@ -126,11 +162,23 @@ def contact(contact: Contact, workspace: Workspace) -> Json:
     }
 
 
+def content(content: Content) -> Json:
+    """What a message says. The size of an attachment is text here, and its extension is named too."""
+    said = dict(content)
+    attachment = content.get("attachment")
+    if isinstance(attachment, dict) and "fileName" in attachment:
+        name, size = str(attachment["fileName"]), str(attachment.get("size"))
+        said["attachment"] = {**attachment, "ext": name.rpartition(".")[2], "size": size, "isPending": False}
+    return said
+
+
 def sender(sender: Sender) -> Json:
+    """Who sent a message."""
     return {"source": sender.source, "userId": sender.user, "teamId": None}
 
 
 def statuses(message: Message) -> list[JsonValue]:
+    """The statuses of a message, oldest first."""
     return [
         {"value": status.value, "timestamp": seconds(status.at)} | ({"message": status.reason} if status.reason else {})
         for status in message.statuses
@@ -138,19 +186,21 @@ def statuses(message: Message) -> list[JsonValue]:
 
 
 def message(message: Message) -> Json:
+    """A message, as it is listed."""
     return {
         "messageId": message.id,
         "channelMessageId": message.channel_message_id,
         "contactId": message.contact,
         "channelId": message.channel,
         "traffic": message.traffic,
-        "message": dict(message.content),
+        "message": content(message.content),
         "status": statuses(message),
         "sender": sender(message.sender),
     }
 
 
 def channel(channel: Channel) -> Json:
+    """A connected number or account."""
     return {
         "id": channel.id,
         "name": channel.name,
@@ -160,6 +210,7 @@ def channel(channel: Channel) -> Json:
 
 
 def contact_channel(contact: Contact, of: Channel) -> Json:
+    """A channel on which a contact can be reached."""
     return channel(of) | {
         "contactChannelId": contact.id * 100 + of.id,
         "meta": {},
@@ -169,6 +220,7 @@ def contact_channel(contact: Contact, of: Channel) -> Json:
 
 
 def template(template: Template) -> Json:
+    """A template; `components` is JSON inside JSON."""
     return {
         "id": template.id,
         "name": template.name,
@@ -186,6 +238,7 @@ def template(template: Template) -> Json:
 
 
 def custom_field(field: CustomField) -> Json:
+    """A custom field."""
     return {
         "id": field.id,
         "name": field.name,
@@ -197,6 +250,7 @@ def custom_field(field: CustomField) -> Json:
 
 
 def tag(tag: Tag) -> Json:
+    """A tag."""
     return {
         "id": tag.id,
         "name": tag.name,

@@ -1,4 +1,4 @@
-"""Looking at the sandbox: everything at once, the messages of a contact, or every change as it happens."""
+"""What the control API shows: everything at once, messages, every change as it happens, files and sample notes."""
 
 import asyncio
 import json
@@ -8,24 +8,35 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
-from messaging.sandbox.api.gate import sandbox_of
-from messaging.sandbox.control.access import named_contact, number_of
 from messaging.sandbox.control.views import change, comment, contact, delivery, faults, message, workspace
 from messaging.sandbox.errors import Invalid, NotFound
 from messaging.sandbox.media import kind_of
+from messaging.sandbox.records import Contact
+from messaging.sandbox.requests import sandbox_of
 from messaging.sandbox.state import Sandbox
 
-_LONGEST_WAIT = 120.0
-
-
-_HEARTBEAT = 15.0
-
-
+_LONGEST_WAIT = 120.0  # seconds
+_HEARTBEAT = 15.0  # seconds
 _MESSAGES, _FEWEST, _DELIVERIES = 6000, 20, 200  # what the page gets at first: in all, of each contact, of the log
 
 
+def named_contact(request: Request, name: str | None = None) -> Contact:
+    """Return the contact of the path (or `name`): an id, or `phone:…`, `email:…`. Raises: `NotFound`, `Invalid`."""
+    text = name or request.path_params["contact"]
+    return sandbox_of(request).contacts.find(f"id:{text}" if text.isdigit() else text)
+
+
+def number_of(request: Request, name: str, default: float) -> float:
+    """Read a number of the query string. Raises: `Invalid`."""
+    text = request.query_params.get(name)
+    try:
+        return float(text) if text else default
+    except ValueError as error:
+        raise Invalid(f"{name}: {text!r} is not a number") from error
+
+
 async def state(request: Request) -> JSONResponse:
-    """Everything: contacts, their latest messages, comments, faults, webhooks; `seq` is where the stream goes on."""
+    """Show everything: contacts, their latest messages, comments, faults, webhooks; `seq` is where the stream goes on."""
     sandbox = sandbox_of(request)
     names = [path.name for path in await asyncio.to_thread(sample_paths, sandbox.options.samples)]
     contacts = sandbox.contacts.all()
@@ -34,7 +45,7 @@ async def state(request: Request) -> JSONResponse:
     return JSONResponse(
         {
             "seq": sandbox.feed.seq,
-            "apiUrl": f"{sandbox.base_url}/v1",
+            "apiUrl": f"{sandbox.base_url}{sandbox.face.prefixes[0]}",
             "business": sandbox.options.business,
             "workspace": workspace(sandbox),
             "contacts": [contact(each, sandbox) for each in contacts],
@@ -49,7 +60,7 @@ async def state(request: Request) -> JSONResponse:
 
 
 async def messages(request: Request) -> JSONResponse:
-    """Messages later than the id `after`, oldest first; waits up to `wait` seconds for at least one.
+    """List messages later than the id `after`, oldest first; waits up to `wait` seconds (at most 120) for one.
 
     Query: `contact` (id or identifier; all contacts when left out), `after`, `wait`, `traffic` (incoming or outgoing).
     """
@@ -70,7 +81,7 @@ async def messages(request: Request) -> JSONResponse:
 
 
 async def stream(request: Request) -> StreamingResponse:
-    """Server-sent events: `{"kind", "id", "data"}` for every change after `seq` (or `Last-Event-ID`)."""
+    """Send server-sent events: `{"kind", "id", "data"}` for every change after `seq` (or `Last-Event-ID`)."""
     sandbox = sandbox_of(request)
     last = request.headers.get("last-event-id")
     seq = int(last) if last and last.isdigit() else int(number_of(request, "after", sandbox.feed.seq))
@@ -96,7 +107,7 @@ _AUDIO = {".ogg", ".oga", ".opus", ".mp3", ".m4a", ".wav", ".amr"}
 
 
 def sample_path(folder: Path | None, name: str) -> Path:
-    """Raises: `NotFound` for anything but a note of the folder."""
+    """Find a sample note by its file name. Raises: `NotFound` for anything but a note of the folder."""
     for path in sample_paths(folder):
         if path.name == name:
             return path
@@ -104,18 +115,19 @@ def sample_path(folder: Path | None, name: str) -> Path:
 
 
 def read_sample(folder: Path | None, name: str) -> bytes:
-    """Raises: `NotFound` for anything but a note of the folder."""
+    """Read a sample note. Raises: `NotFound` for anything but a note of the folder."""
     return sample_path(folder, name).read_bytes()
 
 
 def sample_paths(folder: Path | None) -> list[Path]:
+    """List the audio files of the folder; none without a folder."""
     if folder is None or not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in _AUDIO and path.is_file())
 
 
 async def media(request: Request) -> Response:
-    """A file; part of it when a `Range` header asks for it, so that players can seek."""
+    """Serve a file, or the part of it that a `Range` header asks for, so that players can seek."""
     found = sandbox_of(request).media.get(request.path_params["token"])
     inline = kind_of(found.mime_type) != "file" and found.mime_type != "image/svg+xml"
     headers = {

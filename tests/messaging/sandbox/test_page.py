@@ -10,7 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from messaging.sandbox import RunningSandbox
-from tests.sandbox.receiver import Receiver
+from tests.messaging.sandbox.receiver import Receiver
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [

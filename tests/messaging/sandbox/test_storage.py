@@ -5,8 +5,8 @@ from pathlib import Path
 import httpx
 
 from messaging.sandbox import RunningSandbox
-from tests.sandbox.conftest import QUICK
-from tests.sandbox.receiver import Receiver
+from tests.messaging.sandbox.conftest import QUICK
+from tests.messaging.sandbox.receiver import Receiver
 
 
 async def test_a_restarted_sandbox_keeps_its_conversations(tmp_path: Path) -> None:

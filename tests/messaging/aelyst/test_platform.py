@@ -41,7 +41,7 @@ from tests.messaging.stub import Answer, Stub, page, raw_server
 
 SARI = ContactKey("aelyst", "123")
 CONTACT: dict[str, Any] = json.loads(
-    (Path(__file__).parent.parent / "data" / "messaging" / "webhooks" / "message-received-text.json").read_bytes()
+    (Path(__file__).parents[2] / "data" / "messaging" / "webhooks" / "message-received-text.json").read_bytes()
 )["contact"]
 
 
@@ -587,7 +587,7 @@ async def test_the_channels_of_a_contact_tell_when_it_last_wrote(aelyst: Aelyst,
 
 
 async def test_a_webhook_is_verified_and_parsed(aelyst: Aelyst) -> None:
-    body = (Path(__file__).parent.parent / "data" / "messaging" / "webhooks" / "message-sent-user.json").read_bytes()
+    body = (Path(__file__).parents[2] / "data" / "messaging" / "webhooks" / "message-sent-user.json").read_bytes()
     (event,) = aelyst.parse(body)
     assert event.contact is not None
     assert event.contact.assignee == Person("2", "John Doe", "johndoe@sample.com")

@@ -26,7 +26,7 @@ from messaging.types import (
     Person,
 )
 
-WEBHOOKS = Path(__file__).parent.parent / "data" / "messaging" / "webhooks"
+WEBHOOKS = Path(__file__).parents[2] / "data" / "messaging" / "webhooks"
 RECEIVED_AT = datetime(2026, 11, 21, tzinfo=UTC)
 ALL = sorted(path.stem for path in WEBHOOKS.glob("*.json"))
 

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from messaging.sandbox import RunningSandbox, SandboxOptions
-from tests.sandbox.receiver import Receiver
+from tests.messaging.sandbox.receiver import Receiver
 
 SOON = timedelta(milliseconds=5)
 QUICK = SandboxOptions(port=0, rate=None, sent_after=SOON, delivered_after=2 * SOON, webhook_backoff=SOON)
@@ -17,7 +17,7 @@ QUICK = SandboxOptions(port=0, rate=None, sent_after=SOON, delivered_after=2 * S
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One event loop for this folder, so that its tests can share one server."""
     for item in items:
-        here = item.path.parent == Path(__file__).parent
+        here = Path(__file__).parent in item.path.parents
         if here and isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.function):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 

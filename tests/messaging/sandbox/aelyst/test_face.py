@@ -29,7 +29,7 @@ from messaging.types import (
     Template,
     Text,
 )
-from tests.sandbox.receiver import Receiver
+from tests.messaging.sandbox.receiver import Receiver
 
 SARI = ContactKey("aelyst", "1")
 

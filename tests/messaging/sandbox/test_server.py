@@ -8,7 +8,7 @@ import pytest
 
 from messaging.sandbox import RunningSandbox, SandboxOptions
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PROGRAM = """
 import asyncio
 from messaging.sandbox import SandboxOptions, serve

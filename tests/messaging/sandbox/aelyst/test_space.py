@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging.sandbox import RunningSandbox
-from messaging.sandbox.wire import Window, paginate
+from messaging.sandbox.aelyst.wire import Window, paginate
 
 
 async def walk(api: httpx.AsyncClient, path: str, link: str) -> list[list[int]]:

@@ -9,8 +9,8 @@ import pytest
 from messaging.sandbox import RunningSandbox
 from messaging.sandbox.control.access import check
 from messaging.sandbox.errors import Forbidden
-from tests.sandbox.conftest import QUICK
-from tests.sandbox.receiver import Receiver
+from tests.messaging.sandbox.conftest import QUICK
+from tests.messaging.sandbox.receiver import Receiver
 
 
 async def test_a_colleague_answers_takes_over_gives_back_closes_and_reopens(

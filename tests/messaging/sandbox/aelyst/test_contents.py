@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from messaging.sandbox import RunningSandbox
-from tests.sandbox.receiver import Receiver
+from tests.messaging.sandbox.receiver import Receiver
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 50
 

@@ -1,4 +1,4 @@
-"""The conditions of the contact list."""
+"""The contact list: its search, filter and conditions."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field
 
-from messaging.sandbox.content import Body
 from messaging.sandbox.errors import Invalid
 from messaging.sandbox.records import Contact, FieldValue
+from messaging.sandbox.requests import Body
 from messaging.sandbox.workspace import Workspace
 
 Operator = Literal[
@@ -74,7 +74,7 @@ _STANDARD: dict[str, Callable[[Contact], FieldValue | datetime]] = {
 
 
 def select(contacts: tuple[Contact, ...], body: ListBody, workspace: Workspace) -> list[Contact]:
-    """The contacts that pass search and filter.
+    """Select the contacts that match search and filter.
 
     Raises:
         Invalid: an unknown time zone or field, or a value that does not fit its operator.
