@@ -4,7 +4,7 @@ import random
 import re
 import zlib
 
-from knowledge.index.slang import SLANG
+from language.lexicon import SLANG
 
 _SHORTS: dict[str, list[str]] = {}
 for _short, _meanings in SLANG.items():

@@ -12,8 +12,9 @@ from ruamel.yaml.error import YAMLError
 
 from knowledge.errors import NoPlace
 from knowledge.index.embeddings import HashedGrams
-from knowledge.index.words import STOPWORDS, words
 from knowledge.store import Gap
+from language.lexicon import STOPWORDS
+from language.tokens import words
 
 SIMILAR = 0.55  # cosine of the hashed n-grams of two questions from which they count as the same
 MAX_QUESTION = 300  # characters of a question that are stored

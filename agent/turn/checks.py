@@ -80,6 +80,7 @@ def is_gap(asked: str, retrieved: Retrieved, reply: Reply) -> bool:
 def _asks(text: str) -> bool:
     """Whether a message is long enough to ask something, and says more than a greeting or a thank-you."""
     from knowledge.documents.splitter import count_words
-    from knowledge.index.words import STOPWORDS, words
+    from language.lexicon import STOPWORDS
+    from language.tokens import words
 
     return count_words(text) >= WORDS and any(word not in STOPWORDS and word not in _COURTESIES for word in words(text))

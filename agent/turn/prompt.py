@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from agent.ledger.history import Line
-from agent.turn.language import NAMES
 from agent.turn.retrieval import escape
+from language.detect import NAMES
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage

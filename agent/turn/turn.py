@@ -31,10 +31,10 @@ from agent.turn import context, gate, handover_note
 from agent.turn.answering import Answering, Draft, Question
 from agent.turn.checks import Unanswered, says_dont_know
 from agent.turn.context import Arrivals, Brief, ModelsFailed, Superseded, TurnStopped
-from agent.turn.language import detect
 from agent.turn.listen import Heard, Listener, missed
 from agent.turn.reply import Reply, ReplyWriter
 from agent.turn.steps import StepLog
+from language.detect import detect
 from messaging.types import ContactKey
 
 log = structlog.get_logger()

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from knowledge.errors import EmbeddingError
-from knowledge.index.words import grams, words
 from knowledge.settings import EndpointSettings, FolderSettings, KnowledgeSettings
+from language.tokens import grams, words
 
 Vectors = npt.NDArray[np.float32]
 ENDPOINT_BATCH = 64  # texts in one request

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from knowledge.index.postings import Coverage, Floats, Ints, Postings
 from knowledge.index.repair import Repair, Term
-from knowledge.index.words import PARTICLE, STOPWORDS, grams, normal, tokens, words
+from language.lexicon import COURTESY, STOPWORDS
+from language.tokens import grams, normal, tokens, words
 
 TITLE = 2  # how often the words of the title count
 GRAMS, WORDS, SENTENCE, PAIRS = 0.5, 0.35, 0.12, 0.03  # shares of the score
@@ -130,7 +131,7 @@ class KeywordIndex:
         ]
         sentence, pairs, matched = self._coverage.of(candidates, close, related, importance)
         asks = max(content)
-        is_touched = asks > PARTICLE and (
+        is_touched = asks > COURTESY and (
             asks < 1 or any(matched[at] for at, weight in enumerate(content) if weight == 1)
         )
         return sentence, pairs, is_touched

@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from knowledge.index.slang import SLANG
-from knowledge.index.thesaurus import RELATED
-from knowledge.index.words import STOPWORDS, is_spaceless, words
+from language.lexicon import KNOWN, RELATED, SLANG
+from language.tokens import is_spaceless, words
 
 RELATED_WEIGHT = 0.3
 TRANSLATED_WEIGHT = 0.6  # of a related word, when no document has the word itself
-# Words of the language are what they are, even when no document has them: "siapa" is not a typo of "sama".
-_KNOWN = frozenset(STOPWORDS) | frozenset(RELATED) | {meant for several in SLANG.values() for meant in several}
 _NO_VOWELS = str.maketrans("", "", "aeiou")
 _REPEATED = re.compile(r"(\w)\1{2,}")
 
@@ -67,7 +64,7 @@ class Repair:
         meanings = SLANG.get(word, ())
         readings = {} if meanings and word not in self._frequencies else {word: 1.0}
         readings.update((meant, 1.0) for meant in meanings)
-        if word not in self._frequencies and word not in _KNOWN and not meanings:
+        if word not in self._frequencies and word not in KNOWN and not meanings:
             readings.update(self._guesses(word))
         return list(readings.items())
 

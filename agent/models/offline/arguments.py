@@ -12,8 +12,9 @@ from typing import Any, Final, TypeAlias
 
 from actions.dates import moment_named
 from actions.qris import Ambiguous, Amount, find_amount
-from agent.models.offline import words as _words
+from language import lexicon
 from language.numbers import as_digits, digits, every_vocabulary
+from language.tokens import fold
 from language.values import pieces
 
 Value: TypeAlias = str | int | float | bool | list[Any]
@@ -106,14 +107,14 @@ def values(name: str, schema: Schema, text: str, now: datetime | None = None) ->
 def is_money(name: str, schema: Schema) -> bool:
     """Whether a number is an amount of rupiah, by its name and description."""
     spoken = f"{name.replace('_', ' ')} {schema.get('description', '')}"
-    return not _MONEY.isdisjoint(_words.words(spoken))
+    return not _MONEY.isdisjoint(lexicon.words(spoken))
 
 
 def is_free(name: str, schema: Schema) -> bool:
     """Whether the customer's message itself is the value: a reason, a note, a question."""
     if _kind(schema) != "string" or schema.get("pattern") or schema.get("enum") or schema.get("format"):
         return False
-    return not _FREE.isdisjoint(_words.words(name.replace("_", " ")))
+    return not _FREE.isdisjoint(lexicon.words(name.replace("_", " ")))
 
 
 def is_plain(schema: Schema) -> bool:
@@ -152,18 +153,18 @@ def _fits(value: str, schema: Schema) -> bool:
 
 def _enumerated(options: Sequence[Any], text: str) -> list[Value]:
     """Options that are named in full; of options that contain each other the longest."""
-    said = f" {' '.join(_words.words(text))} "
-    vocabulary = _words.vocabulary(text)
+    said = f" {' '.join(lexicon.words(text))} "
+    vocabulary = lexicon.vocabulary(text)
     named = []
     for option in options:
-        spelled = " ".join(_words.words(str(option).replace("_", " ")))
+        spelled = " ".join(lexicon.words(str(option).replace("_", " ")))
         if spelled and (f" {spelled} " in said or _all_named(spelled, vocabulary)):
             named.append((option, spelled))
     return [option for option, spelled in named if not any(spelled != other and spelled in other for _, other in named)]
 
 
-def _all_named(spelled: str, vocabulary: _words.Vocabulary) -> bool:
-    subject = [word for word in spelled.split() if word in _words.content(word)]
+def _all_named(spelled: str, vocabulary: lexicon.Vocabulary) -> bool:
+    subject = [word for word in spelled.split() if word in lexicon.content(word)]
     return bool(subject) and all(vocabulary.has(word) for word in subject)
 
 
@@ -180,7 +181,7 @@ def _numbers(text: str, kind: str) -> list[Value]:
             found.append(int(number))
         elif kind == "number":
             found.append(number)
-    return found or [digits()[word] for word in _words.words(text) if word in digits() and word != "oh"]
+    return found or [digits()[word] for word in lexicon.words(text) if word in digits() and word != "oh"]
 
 
 def _strings(name: str, schema: Schema, text: str, now: datetime | None) -> Iterable[str]:
@@ -264,8 +265,8 @@ def _spelling(pattern: str, run: Sequence[str]) -> str | None:
 
 def _labelled(name: str, schema: Schema, text: str) -> list[str]:
     """`nama saya Rina` → `Rina`, for a parameter that is called or described by `nama`."""
-    labels = [*_words.words(name.replace("_", " ")), *_words.content(schema.get("description") or "")]
-    known = sorted({label for word in labels for label in _words.forms(word) if len(label) >= 4})
+    labels = [*lexicon.words(name.replace("_", " ")), *lexicon.content(schema.get("description") or "")]
+    known = sorted({label for word in labels for label in lexicon.forms(word) if len(label) >= 4})
     if not known:
         return []
     label = "|".join(map(re.escape, known))
@@ -278,7 +279,7 @@ def _labelled(name: str, schema: Schema, text: str) -> list[str]:
 
 
 def _moments(form: str, text: str, now: datetime | None) -> list[str]:
-    plain = _words.fold(text)
+    plain = fold(text)
     clock = _clock(plain)
     if form == "time":
         return [clock.strftime("%H:%M")] if clock else []

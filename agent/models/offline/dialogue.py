@@ -10,8 +10,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from agent.models.toolcard import read as read_card
 from agent.models.values import Passage
-from agent.turn.language import NAMES, detect
 from agent.turn.retrieval import read as read_passages
+from language.detect import NAMES, detect
 
 _LANGUAGE = re.compile(rf"\bWrite in ({'|'.join(NAMES.values())})\b")
 _NOW = re.compile(r"\bNow: \w+, (\d{1,2} \w+ \d{4}, \d{2}:\d{2})")

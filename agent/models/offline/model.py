@@ -23,7 +23,7 @@ from agent.models.offline import tools as _requests
 from agent.models.offline.dialogue import Dialogue, Result, read
 from agent.models.offline.tools import Request
 from agent.models.values import Passage
-from agent.turn.language import detect
+from language.detect import detect
 
 _TALK_ORDER = ("identity", "ability", "wellbeing", "thanks", "goodbye", "greeting")
 _ASKS = re.compile(

@@ -8,9 +8,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.models.offline import words as _words
 from agent.models.values import Passage
-from agent.turn.language import detect
+from language import lexicon
+from language.detect import detect
 
 _RELEVANT = 0.51
 """The share of a question's subject that a passage must hold to count as an answer: more than one word of two."""
@@ -75,7 +75,7 @@ def find(question: str, passages: Sequence[Passage], language: str, context: str
     total = sum(asked.values())
     if total < 0.3:
         return None
-    hints = _words.hints(question)
+    hints = lexicon.hints(question)
     rated = [_rate(n, passage, asked, hints, language) for n, passage in enumerate(passages)]
     best = max(rated, key=lambda each: each.score, default=None)
     if best is None or best.cover < _RELEVANT:
@@ -109,14 +109,14 @@ def _compared(text: str) -> frozenset[str]:
 
 def _asked(question: str, context: str, passages: Sequence[Passage]) -> dict[str, float]:
     """What a question is about, each word with its weight: names weigh double, words that nearly all passages hold little."""
-    names = _words.names(question)
-    asked = {word: _words.weight(word) * (_NAME if word in names else 1.0) for word in _words.content(question)}
+    names = lexicon.names(question)
+    asked = {word: lexicon.weight(word) * (_NAME if word in names else 1.0) for word in lexicon.content(question)}
     if not asked:
-        asked = dict.fromkeys(sorted(_words.hints(question)), 1.0)
+        asked = dict.fromkeys(sorted(lexicon.hints(question)), 1.0)
     if context and sum(asked.values()) <= 1.5:
-        asked = {word: 0.5 * _words.weight(word) for word in _words.content(context)} | asked
+        asked = {word: 0.5 * lexicon.weight(word) for word in lexicon.content(context)} | asked
     if len(passages) >= _FEW:
-        vocabularies = [_words.vocabulary(_whole(passage)) for passage in passages]
+        vocabularies = [lexicon.vocabulary(_whole(passage)) for passage in passages]
         for word in asked:
             if sum(vocabulary.has(word) for vocabulary in vocabularies) >= 0.8 * len(passages):
                 asked[word] *= 0.4
@@ -135,16 +135,16 @@ def _heading(passage: Passage) -> str:
 def _rate(n: int, passage: Passage, asked: dict[str, float], hints: set[str], language: str) -> _Rated:
     total = sum(asked.values())
     cells = _cells(passage.text)
-    head = _words.vocabulary(passage.question or (cells[0][1] if cells else _heading(passage)))
-    body, path = _words.vocabulary(_whole(passage)), _words.vocabulary(passage.title)
+    head = lexicon.vocabulary(passage.question or (cells[0][1] if cells else _heading(passage)))
+    body, path = lexicon.vocabulary(_whole(passage)), lexicon.vocabulary(passage.title)
     held = frozenset(word for word in asked if body.has(word) or path.has(word))
     cover = sum(asked[word] * (1.0 if body.has(word) else 0.5) for word in held) / total
     in_head = sum(weight for word, weight in asked.items() if head.has(word)) / total
     hinted = bool(hints) and not hints.isdisjoint(body.forms)
     extra = 0.12 / (n + 1) + 0.06 * hinted + 0.2 * (detect(passage.text, language) == language)
     if passage.question:  # an entry that asks exactly this beats one that mentions it
-        subject = [word for word in _words.content(passage.question) if _words.weight(word) > 0.5]
-        said = _words.vocabulary(" ".join(asked))
+        subject = [word for word in lexicon.content(passage.question) if lexicon.weight(word) > 0.5]
+        said = lexicon.vocabulary(" ".join(asked))
         extra += 0.12 * (sum(said.has(word) for word in subject) / len(subject) if subject else 0.0)
     return _Rated(passage, cover, 0.7 * cover + 0.2 * in_head + extra, held)
 
@@ -204,7 +204,7 @@ def _section(passage: Passage, asked: dict[str, float]) -> str:
 
 
 def _overlap(text: str, asked: dict[str, float]) -> float:
-    vocabulary = _words.vocabulary(text)
+    vocabulary = lexicon.vocabulary(text)
     return sum(weight for word, weight in asked.items() if vocabulary.has(word))
 
 

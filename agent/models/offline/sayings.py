@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from agent.models.offline import words as _words
+from language.tokens import fold
 
 _SAYINGS: Final[Mapping[str, Mapping[str, str]]] = {
     "id": {
@@ -134,13 +134,13 @@ def in_every_language(key: str) -> list[str]:
 
 def small_talk(line: str) -> str | None:
     """What a line is when it is nothing but small talk: `greeting`, `thanks`, `goodbye`, `identity`, `ability`, `wellbeing`."""
-    plain = _words.fold(line).strip()
+    plain = fold(line).strip()
     return next((kind for kind, pattern in _TALKS.items() if plain and pattern.fullmatch(plain)), None)
 
 
 def yes_or_no(text: str) -> str | None:
     """`"yes"` or `"no"` for a text that is nothing else."""
-    said = re.findall(r"[^\W\d_]+", _words.fold(text))
+    said = re.findall(r"[^\W\d_]+", fold(text))
     if not said or len(said) > 5:
         return None
     for verdict, own in (("no", _NO), ("yes", _YES)):

@@ -14,8 +14,9 @@ from typing import Any
 from agent.asking import wants_human
 from agent.models.offline import arguments as _arguments
 from agent.models.offline import sayings as _phrases
-from agent.models.offline import words as _words
 from agent.models.offline.dialogue import Dialogue, Exchange, Tool
+from language import lexicon
+from language.tokens import fold
 from language.values import pieces
 
 _LOOKS = frozenset(
@@ -84,10 +85,10 @@ def _values(tool: Tool) -> list[str]:
 
 
 def _verbs(tool: Tool) -> frozenset[str]:
-    named = _words.words(tool.name.replace("_", " "))
+    named = lexicon.words(tool.name.replace("_", " "))
     if not named or named[0] in _LOOKS or named[-1] in _LOOKS:
         return frozenset()
-    described = _words.words(tool.description)[: 2 if _TWO_VERBS.match(tool.description) else 1]
+    described = lexicon.words(tool.description)[: 2 if _TWO_VERBS.match(tool.description) else 1]
     return all_forms((named[0], *described))
 
 
@@ -104,13 +105,13 @@ def _subject_without(text: str, patterns: tuple[str, ...]) -> tuple[str, ...]:
     for value in named:
         text = text.replace(str(value), " ")
     return tuple(
-        word for word in _words.content(text) if word not in values and not any(char.isdigit() for char in word)
+        word for word in lexicon.content(text) if word not in values and not any(char.isdigit() for char in word)
     )
 
 
 def asked(segment: str, whole: str, cards: Sequence[Card]) -> Tool | None:
     """The tool that a sentence asks for."""
-    folded = _words.fold(segment)
+    folded = fold(segment)
     if DONT.search(folded):
         return None
     rated = [(_likeness(segment, card, cards), card) for card in cards]
@@ -139,10 +140,10 @@ def _likeness(segment: str, card: Card, cards: Sequence[Card]) -> float:
         return _PLAIN if alone else 0.0
     spoken = all_forms(said)
     by_example = max((_both_ways(said, spoken, example, cards) for example in card.examples), default=0.0)
-    shared = [word for word in said if not _words.forms(word).isdisjoint(card.description)]
+    shared = [word for word in said if not lexicon.forms(word).isdisjoint(card.description)]
     has_verb = not card.verbs or not card.verbs.isdisjoint(spoken)
     by_description = 0.0
-    looking = bool(card.verbs) or len(shared) > 1 or not _LOOKING.isdisjoint(_words.words(segment))
+    looking = bool(card.verbs) or len(shared) > 1 or not _LOOKING.isdisjoint(lexicon.words(segment))
     if shared and has_verb and (looking or bonus):
         share = 0.6 if card.examples else 0.8  # whoever gave examples did not write the description for us
         by_description = share * _weight(shared, cards) / _weight(said, cards) + (0.1 if card.verbs else 0.0)
@@ -158,24 +159,24 @@ def _both_ways(
 ) -> float:
     """How much of an example a sentence holds, and how much of the sentence the example explains."""
     words, forms = example
-    held = [word for word in words if not _words.forms(word).isdisjoint(spoken)]
+    held = [word for word in words if not lexicon.forms(word).isdisjoint(spoken)]
     if not held:
         return 0.0
-    explained = [word for word in said if not _words.forms(word).isdisjoint(forms)]
+    explained = [word for word in said if not lexicon.forms(word).isdisjoint(forms)]
     return 0.65 * _weight(held, cards) / _weight(words, cards) + 0.35 * _weight(explained, cards) / _weight(said, cards)
 
 
 def all_forms(words: Iterable[str]) -> frozenset[str]:
-    return frozenset[str]().union(*(_words.forms(word) for word in words))
+    return frozenset[str]().union(*(lexicon.forms(word) for word in words))
 
 
 def _weight(words: Iterable[str], cards: Sequence[Card]) -> float:
     """Words that several tools share tell less about each of them."""
     total = 0.0
     for word in words:
-        own = _words.forms(word)
+        own = lexicon.forms(word)
         sharing = sum(1 for card in cards if not own.isdisjoint(card.description))
-        total += _words.weight(word) / max(1, sharing)
+        total += lexicon.weight(word) / max(1, sharing)
     return total
 
 
@@ -252,8 +253,8 @@ def _chooses(text: str, pending: Request, found: Sequence[Request]) -> bool:
 def _only_names(pending: Request, text: str) -> bool:
     """Whether a text says nothing but the value that was asked for: `KS-10234`, `nomor pesanannya KS-10234`."""
     asked = " ".join(str(pending.tool.properties[name].get("description", "")) for name in pending.missing)
-    known = all_forms(_words.words(f"{asked} {' '.join(pending.missing).replace('_', ' ')}"))
-    return all(not _words.forms(word).isdisjoint(known) for word in subject(text, pending.tool))
+    known = all_forms(lexicon.words(f"{asked} {' '.join(pending.missing).replace('_', ' ')}"))
+    return all(not lexicon.forms(word).isdisjoint(known) for word in subject(text, pending.tool))
 
 
 def handover(tools: Sequence[Tool]) -> Tool | None:

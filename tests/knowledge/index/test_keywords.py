@@ -4,7 +4,6 @@ import pytest
 
 from knowledge.index.keywords import KeywordIndex, Record
 from knowledge.index.repair import Repair
-from knowledge.index.words import grams, words
 from knowledge.library import top
 
 SHOP = {
@@ -65,22 +64,6 @@ def test_scripts_without_spaces_are_searched_by_pairs_of_characters() -> None:
     assert best("ค่าจัดส่งเท่าไหร่", thai) == "kirim"
     assert best("咖啡店几点开门?", thai) == "zh"
     assert best("运费多少", thai) == "zh2"
-
-
-def test_numbers_are_one_however_they_are_written() -> None:
-    assert words("Rp25rb 25.000 25k 25ribu Rp 25,000") == ["25000"] * 5
-    assert words("1,5jt") == ["1500000"]
-    assert words("10.000.000 dan 3.5 kg") == ["10000000", "dan", "3", "5", "kg"]
-
-
-def test_accents_and_apostrophes_do_not_matter() -> None:
-    assert words("Café O'Neil jum’at") == ["cafe", "oneil", "jumat"]
-
-
-def test_grams_mark_where_a_word_begins_and_ends() -> None:
-    assert grams("kopi") == (" kop", "kopi", "opi ")
-    assert grams("ya") == (" ya ",)
-    assert grams("咖啡店") == ("咖啡", "啡店")
 
 
 def test_a_word_of_the_language_is_not_taken_for_a_typo() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from agent.turn.language import detect
+from language.detect import detect
 
 CASES = [
     # Indonesian
