@@ -18,7 +18,8 @@ import structlog
 
 from agent.config import AgentConfig
 from agent.config.environment import secret_values
-from agent.ledger.database import Database, open_database
+from agent.ledger import open_database
+from agent.ledger.database import Database
 from settings.clock import Clock, now
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.ledger import migrate
-from agent.ledger.database import SqliteDatabase
 from agent.ledger.knowledge import SqlKnowledgeStore
+from agent.ledger.sqlite import SqliteDatabase
 from knowledge import Knowledge, KnowledgeSettings
 from knowledge.index.chroma import ChromaIndex, Entry
 from knowledge.library import Library

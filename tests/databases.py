@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from agent.ledger import migrate
-from agent.ledger.database import Database, PostgresDatabase, SqliteDatabase
+from agent.ledger.database import Database
+from agent.ledger.postgres import PostgresDatabase
+from agent.ledger.sqlite import SqliteDatabase
 
 if TYPE_CHECKING:
     from tests.postgres import Postgres

@@ -14,9 +14,9 @@ from actions.action import ChangeTags, CloseConversation, Comment, SetLifecycle,
 from agent import slots
 from agent.delivery import matching, retry, window
 from agent.faults import point
-from agent.ledger import broadcasts, contacts, outbound, write_retry
+from agent.ledger import broadcasts, contacts, outbound
 from agent.ledger.codec import BROADCAST, Assign, OpenConversation
-from agent.ledger.database import Database, Work, lock_contact
+from agent.ledger.database import Database, Work, lock_contact, write_with_retry
 from agent.ledger.outbound import Delivery
 from messaging.errors import NotFound, PlatformError
 from messaging.platform import Platform
@@ -202,7 +202,7 @@ class Outbox:
             )
             return then(connection)
 
-        return await write_retry.write(self._database, work)
+        return await write_with_retry(self._database, work)
 
     async def _perform(self, delivery: Delivery) -> str | None:
         """One request to the platform; the message id, for a message."""

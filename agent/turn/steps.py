@@ -13,8 +13,7 @@ from sqlalchemy import Connection
 
 from actions.action import Outcome, Request
 from agent.ledger import steps as table
-from agent.ledger import write_retry
-from agent.ledger.database import Database, Work
+from agent.ledger.database import Database, Work, write_with_retry
 from agent.ledger.steps import Step
 
 log = structlog.get_logger()
@@ -97,7 +96,7 @@ class StepLog:
         """Write down an effect before it happens. Raises `LedgerUnavailable`, and `LeaseLost` when another has begun it."""
         full, now = _full(key, given), self._clock()
         await self.flush()
-        await write_retry.write(
+        await write_with_retry(
             self._database,
             lambda connection: table.record(
                 connection,
@@ -119,7 +118,7 @@ class StepLog:
         """Complete what `start` began."""
         full, now = _full(key, given), self._clock()
         started = self._steps[full].started_at
-        await write_retry.write(
+        await write_with_retry(
             self._database, lambda connection: table.finish(connection, self.turn, full, output=output, ended=now)
         )
         self._keep(full, kind, name, given, output, started, now)
@@ -188,7 +187,7 @@ class StepLog:
         """Write what was only noted."""
         works, self._notes = self._notes, []
         if works:
-            await write_retry.write(self._database, lambda connection: [work(connection) for work in works])
+            await write_with_retry(self._database, lambda connection: [work(connection) for work in works])
 
     def _keep(
         self, key: str, kind: str, name: str, given: Any, output: Any, started: datetime, finished: datetime | None

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import structlog
 from sqlalchemy import Connection
 
-from agent.ledger import memory, turns, write_retry
-from agent.ledger.database import Database
+from agent.ledger import memory, turns
+from agent.ledger.database import Database, write_with_retry
 from agent.ledger.errors import LedgerUnavailable
 from agent.ledger.history import Line
 from agent.ledger.memory import Portion
@@ -110,7 +110,7 @@ class Summariser:
         chat, answer = asked
         usage = answer.usage_metadata
         tokens_in, tokens_out = (usage["input_tokens"], usage["output_tokens"]) if usage else (0, 0)
-        kept = await write_retry.write(
+        kept = await write_with_retry(
             self._database,
             lambda connection: memory.finish(
                 connection,

@@ -17,9 +17,9 @@ from agent.config.conversation import ConversationSettings
 from agent.config.model import LimitSettings
 from agent.config.texts import fill
 from agent.faults import point
-from agent.ledger import turns, write_retry
+from agent.ledger import turns
 from agent.ledger.contacts import ContactState
-from agent.ledger.database import Database, Work
+from agent.ledger.database import Database, Work, write_with_retry
 from agent.ledger.errors import LeaseLost, LedgerUnavailable
 from agent.ledger.followups import Plan
 from agent.ledger.history import Line
@@ -128,7 +128,7 @@ class Turns:
             return turns.commit(connection, claim, self._owner, result, now, self._settings.plans), then(connection)
 
         try:
-            ended, task = await write_retry.write(self._database, commit)
+            ended, task = await write_with_retry(self._database, commit)
         except LeaseLost as error:
             log.warning("turn_lost", reason=str(error))
             return await self._database.write(then)

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from agent.ledger import payments
-from agent.ledger.database import SqliteDatabase
+from agent.ledger.sqlite import SqliteDatabase
 from messaging.sandbox.records import Contact
 from tests.acceptance.desk import noted
 from tests.acceptance.world import World, world

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 
 from agent.ledger import memory
-from agent.ledger.database import SqliteDatabase
+from agent.ledger.sqlite import SqliteDatabase
 from messaging.types import ContactKey
 from tests.acceptance.stub_model import Answer, Asked
 from tests.acceptance.test_main_road import post, webhook

@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 
 from agent.cli.frame import run
 from agent.ledger import contacts, history, memory, migrate, turns
-from agent.ledger.database import SqliteDatabase
 from agent.ledger.history import Line
 from agent.ledger.inbound import accept
+from agent.ledger.sqlite import SqliteDatabase
 from agent.ledger.tables import InboundOutcome
 from agent.ledger.turns import Result
 from tests.ledger.messages import BUDI, NOW, RULES, contact, message

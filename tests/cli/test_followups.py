@@ -8,8 +8,8 @@ import pytest
 
 from agent.cli.frame import run
 from agent.ledger import contacts, followups, migrate
-from agent.ledger.database import SqliteDatabase
 from agent.ledger.followups import FollowUp
+from agent.ledger.sqlite import SqliteDatabase
 from messaging.types import Contact, ContactKey
 
 BUDI = ContactKey("aelyst", "7")

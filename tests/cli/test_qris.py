@@ -13,8 +13,7 @@ from actions.action import SendPayment
 from actions.qris import parse, with_amount
 from actions.qris.picture import png, read_image
 from agent.cli.frame import run
-from agent.ledger import contacts, migrate, payments
-from agent.ledger.database import open_database
+from agent.ledger import contacts, migrate, open_database, payments
 from messaging.types import Contact, ContactKey
 from tests.actions.qris.codes import STATIC, VECTORS
 

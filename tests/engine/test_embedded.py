@@ -10,7 +10,7 @@ from sqlalchemy import insert
 from agent.engine.embedded import EmbeddedEngine
 from agent.engine.engine import NEAR
 from agent.ledger import contacts, migrate
-from agent.ledger.database import SqliteDatabase
+from agent.ledger.sqlite import SqliteDatabase
 from agent.ledger.tables import contact
 from messaging.types import ContactKey
 

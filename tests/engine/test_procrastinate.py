@@ -11,8 +11,7 @@ import pytest
 
 from agent.engine.procrastinate import ProcrastinateEngine
 from agent.ledger import migrate
-from agent.ledger.database import PostgresDatabase
-from agent.ledger.postgres import ANSWER
+from agent.ledger.postgres import ANSWER, PostgresDatabase
 from messaging.types import ContactKey
 from tests.postgres import Postgres
 

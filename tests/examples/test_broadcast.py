@@ -12,7 +12,7 @@ from agent.broadcasts.settings import load as load_broadcast
 from agent.config import loads
 from agent.errors import InputError
 from agent.ledger import migrate
-from agent.ledger.database import SqliteDatabase
+from agent.ledger.sqlite import SqliteDatabase
 from messaging import open_platform
 from messaging.sandbox import RunningSandbox, SandboxOptions
 from messaging.settings import MessagingSettings

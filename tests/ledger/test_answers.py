@@ -11,9 +11,9 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Connection, text
 
-from agent.ledger import write_retry
-from agent.ledger.database import PostgresDatabase, take_time
+from agent.ledger.database import take_time, write_with_retry
 from agent.ledger.errors import LedgerUnavailable
+from agent.ledger.postgres import PostgresDatabase
 from tests.postgres import Postgres
 from tests.road import Road, road_to
 
@@ -86,7 +86,7 @@ async def test_what_must_not_be_lost_is_written_once_the_database_answers_again(
     far: PostgresDatabase, road: Road
 ) -> None:
     road.freeze()
-    writing = [asyncio.create_task(write_retry.write(far, _keep(n))) for n in range(12)]
+    writing = [asyncio.create_task(write_with_retry(far, _keep(n))) for n in range(12)]
     await asyncio.sleep(8)
     assert not any(task.done() for task in writing)
     road.thaw()
@@ -104,7 +104,7 @@ async def test_sessions_that_were_stopped_are_given_up_for_new_ones(
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
     try:
-        await asyncio.wait_for(write_retry.write(far, _keep(1)), FEW)
+        await asyncio.wait_for(write_with_retry(far, _keep(1)), FEW)
     finally:
         for pid in stopped:
             os.kill(pid, signal.SIGCONT)
@@ -126,7 +126,7 @@ async def test_what_a_lost_session_held_is_free_again(
     with pytest.raises(LedgerUnavailable):
         await far.write(hold)
     road.thaw()
-    await asyncio.wait_for(write_retry.write(far, lambda connection: connection.execute(lock)), 25)
+    await asyncio.wait_for(write_with_retry(far, lambda connection: connection.execute(lock)), 25)
 
 
 async def test_a_server_says_itself_that_a_statement_takes_too_long(far: PostgresDatabase) -> None:

@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import Connection, text
 
 from agent.ledger import migrate
-from agent.ledger.database import Database, PostgresDatabase, SqliteDatabase
+from agent.ledger.database import Database
 from agent.ledger.errors import LedgerLocked, LedgerUnavailable
-from agent.ledger.sqlite import LockFile
+from agent.ledger.postgres import PostgresDatabase
+from agent.ledger.sqlite import LockFile, SqliteDatabase
 from agent.ledger.tables import media
 from tests.ledger.messages import NOW
 

@@ -1,6 +1,5 @@
 """Erasing a contact: from every table, for good, and without answering an old webhook again."""
 
-import asyncio
 from datetime import timedelta
 
 import pytest
@@ -10,11 +9,13 @@ import agent.ledger.tables  # noqa: F401 - adds its tables to the metadata
 from actions.action import SendPayment
 from agent.ledger import contacts, erasure, history, memory, outbound, payments, steps, turns
 from agent.ledger.confirmations import Confirmation
-from agent.ledger.database import Database, PostgresDatabase, SqliteDatabase
+from agent.ledger.database import Database
 from agent.ledger.followups import FollowUp
 from agent.ledger.history import Line
 from agent.ledger.inbound import accept
 from agent.ledger.media import Media
+from agent.ledger.postgres import PostgresDatabase
+from agent.ledger.sqlite import SqliteDatabase
 from agent.ledger.tables import InboundOutcome, gap, metadata, payment, recipient
 from agent.ledger.turns import Result
 from knowledge.gaps import without_private
@@ -153,7 +154,7 @@ async def test_the_file_holds_no_trace_of_what_was_erased(sqlite: SqliteDatabase
     await sqlite.write(_everything)
     assert SECRET.encode() in _bytes(sqlite)
     await sqlite.write(lambda connection: erasure.forget(connection, BUDI, NOW))
-    assert await asyncio.to_thread(sqlite.drop_log)
+    assert await sqlite.drop_log()
     assert SECRET.encode() not in _bytes(sqlite)
 
 

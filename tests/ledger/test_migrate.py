@@ -4,7 +4,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from agent.ledger import migrate
-from agent.ledger.database import PostgresDatabase, SqliteDatabase
+from agent.ledger.postgres import PostgresDatabase
+from agent.ledger.sqlite import SqliteDatabase
 from agent.ledger.tables import metadata
 from tests.postgres import Postgres
 

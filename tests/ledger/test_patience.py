@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from agent.ledger import write_retry
-from agent.ledger.database import SqliteDatabase
+from agent.ledger.database import write_with_retry
 from agent.ledger.errors import LedgerUnavailable
+from agent.ledger.sqlite import SqliteDatabase
 
 
 async def _away(database: SqliteDatabase, path: Path) -> None:
@@ -26,7 +26,7 @@ async def test_what_must_not_be_lost_is_written_when_the_ledger_is_back(tmp_path
     path = tmp_path / "ledger.db"
     await _away(SqliteDatabase(path), path)
     database = SqliteDatabase(path)
-    writing = asyncio.create_task(write_retry.write(database, _keep))
+    writing = asyncio.create_task(write_with_retry(database, _keep))
     await asyncio.sleep(1.5)
     assert not writing.done()
     path.rmdir()
@@ -42,5 +42,5 @@ async def test_a_ledger_that_stays_away_is_given_up(tmp_path: Path) -> None:
     await _away(SqliteDatabase(path), path)
     database = SqliteDatabase(path)
     with pytest.raises(LedgerUnavailable):
-        await write_retry.write(database, _keep, timedelta(seconds=1.5))
+        await write_with_retry(database, _keep, timedelta(seconds=1.5))
     await database.aclose()

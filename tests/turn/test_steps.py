@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import Connection
 
 from agent.ledger import inbound, steps, turns
-from agent.ledger.database import Database, PostgresDatabase, Work
+from agent.ledger.database import Database, Work
 from agent.ledger.errors import LeaseLost, LedgerUnavailable
+from agent.ledger.postgres import PostgresDatabase
 from agent.ledger.tables import InboundOutcome
 from agent.turn.steps import StepLog
 from tests.ledger.messages import BUDI, NOW, RULES, message

@@ -10,9 +10,9 @@ from langchain_core.messages import AIMessage
 from sqlalchemy import Connection
 
 from agent.ledger import history, inbound, memory, migrate, steps, turns
-from agent.ledger.database import SqliteDatabase
 from agent.ledger.errors import LedgerUnavailable
 from agent.ledger.history import Line
+from agent.ledger.sqlite import SqliteDatabase
 from agent.ledger.tables import InboundOutcome
 from agent.ledger.turns import Result
 from agent.models.chat import ChatModel

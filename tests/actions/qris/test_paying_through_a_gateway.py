@@ -15,8 +15,7 @@ from actions.qris.picture import read_image
 from actions.qris.settings import PaymentsSettings
 from actions.qris.simulator import Keys, simulator
 from actions.qris.texts import picture
-from agent.ledger import contacts, history, migrate, payments
-from agent.ledger.database import open_database
+from agent.ledger import contacts, history, migrate, open_database, payments
 from agent.payments import open_gateway, payment_actions, receive
 from messaging.types import Contact, ContactKey
 from tests.actions.qris.codes import TLS

@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 import structlog
 
-from agent.ledger import migrate
-from agent.ledger.database import open_database
+from agent.ledger import migrate, open_database
 from agent.ledger.knowledge import SqlKnowledgeStore
 from knowledge import Knowledge, KnowledgeSettings
 from knowledge.errors import ChromaError, IndexLocked
@@ -42,7 +41,7 @@ import asyncio, sys
 from itertools import count
 from pathlib import Path
 import httpx, structlog
-from agent.ledger.database import open_database
+from agent.ledger import open_database
 from agent.ledger.knowledge import SqlKnowledgeStore
 from knowledge import Knowledge, KnowledgeSettings
 from tests.knowledge.index.test_chroma import write_round
