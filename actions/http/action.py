@@ -1,4 +1,4 @@
-"""Answers of safe calls that may be used again for a while."""
+"""A declared action: one HTTP call with its retries, its idempotency key and a cache for safe answers."""
 
 import asyncio
 import random
@@ -15,16 +15,17 @@ from actions.errors import GuardError, ResponseTooLarge, WrongContentType
 from actions.guard.transport import origin
 from actions.http.auth import auth_flow
 from actions.http.build import BadValueError, Call, build
-from actions.http.response import CONTENT_TYPES, interpret, wait_before, worth_repeating
+from actions.http.response import BACKOFF, CONTENT_TYPES, interpret, worth_retrying
 from actions.redaction import Redactor
 from actions.settings import DeclaredAction
 from actions.wording import Wording
+from settings.backoff import Uniform, requested_wait
 
-ENTRIES = 500  # an entry is at most what a model reads plus the picked data
+_CACHED = 500  # outcomes an action keeps; each is at most what a model reads plus the picked data
 
 
 class Cache:
-    """Outcomes by complete request: bound values are in it, so nobody is served what was fetched for another."""
+    """Outcomes by complete request, for `lifetime` each. Bound values are part of the key: contacts share no answer."""
 
     def __init__(self, lifetime: timedelta, clock: Callable[[], datetime]) -> None:
         self._lifetime = lifetime
@@ -41,26 +42,33 @@ class Cache:
     def put(self, key: Hashable, outcome: Outcome) -> None:
         self._entries[key] = (self._clock(), outcome)
         self._entries.move_to_end(key)
-        if len(self._entries) > ENTRIES:
+        if len(self._entries) > _CACHED:
             self._entries.popitem(last=False)
 
 
 IDEMPOTENCY_HEADER = "Idempotency-Key"  # draft-ietf-httpapi-idempotency-key-header
 
 
-class _Flight:
-    """Whether any byte of a request has left: before that, trying again is always safe."""
+class _Sending:
+    """Whether any byte of a request was sent; until then a retry is always safe. `trace` is httpcore's extension."""
 
     def __init__(self) -> None:
-        self.sent = False
+        self.started = False
 
     async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
         if event.endswith("send_request_headers.started"):
-            self.sent = True
+            self.started = True
 
 
 class HttpAction(Wording):
-    """A declared action. Safe to share between turns; keeps only its cache and its access token."""
+    """A declared action. Turns share it: it keeps only its cache and its access token.
+
+    Args:
+        client: the guarded client of the process.
+        redactor: masks secrets in everything that an outcome says.
+        timezone: the agent's, in which a customer's "besok jam 9" is meant.
+        uniform: draws the jitter of the back-off.
+    """
 
     def __init__(
         self,
@@ -69,14 +77,14 @@ class HttpAction(Wording):
         redactor: Redactor,
         clock: Callable[[], datetime],
         timezone: tzinfo = UTC,
-        chance: Callable[[], float] = random.random,
+        uniform: Uniform = random.uniform,
     ) -> None:
         super().__init__(settings)
         self._settings = settings
         self._client = client
         self._redactor = redactor
         self._clock = clock
-        self._chance = chance
+        self._uniform = uniform
         self._arguments = Arguments(settings.parameters, timezone)
         self._auth = auth_flow(settings.request.auth, clock)
         self._cache = Cache(settings.response.cache, clock) if settings.response.cache else None
@@ -148,29 +156,30 @@ class HttpAction(Wording):
         request = self._settings.request
         seconds = request.timeout.total_seconds()
         deadline = asyncio.get_running_loop().time() + seconds
-        flight = _Flight()
+        sending = _Sending()
         headers: Mapping[str, str] = {}
         last = Outcome("failed", "It was not done: the server could not be reached.")
         attempts = request.retries + 1
         for attempt in range(1, attempts + 1):
             if attempt > 1:
-                wait = wait_before(attempt, headers, self._clock(), self._chance())
+                requested = requested_wait(headers, self._clock())
+                wait = BACKOFF.wait(attempt - 1, requested, self._uniform).total_seconds()
                 if asyncio.get_running_loop().time() + wait >= deadline:
                     return last
                 await asyncio.sleep(wait)
             try:
                 async with asyncio.timeout_at(deadline):
-                    status, headers, body = await self._send(call, key, flight)
+                    status, headers, body = await self._send(call, key, sending)
             except (ResponseTooLarge, WrongContentType) as error:
                 return self._unread(error)
             except GuardError as error:
-                return self._lost(f"It was not done: {error}.", flight)
+                return self._lost(f"It was not done: {error}.", sending)
             except (TimeoutError, httpx.TimeoutException):
-                last, headers = self._lost(f"It was not done: no answer within {seconds:g} s.", flight), {}
+                last, headers = self._lost(f"It was not done: no answer within {seconds:g} s.", sending), {}
             except httpx.InvalidURL as error:
                 return Outcome("failed", f"It was not done: the address is not valid ({error}).")
             except (httpx.TransportError, httpx.TooManyRedirects, httpx.DecodingError) as error:
-                last, headers = self._lost(f"It was not done: {_reason(error)}.", flight), {}
+                last, headers = self._lost(f"It was not done: {_reason(error)}.", sending), {}
             else:
                 last = interpret(
                     self._settings.response,
@@ -180,20 +189,20 @@ class HttpAction(Wording):
                     values.visible,
                     effect=self.effect,
                 )
-                if not worth_repeating(status, repeatable=request.repeatable):
+                if not worth_retrying(status, repeatable=request.repeatable):
                     return last
-                flight.sent = request.repeatable and flight.sent  # a 429 was refused before anything was done
+                sending.started = request.repeatable and sending.started  # a 429 was refused before anything was done
                 continue
-            if flight.sent and not request.repeatable:
+            if sending.started and not request.repeatable:
                 return last
         return last
 
-    async def _send(self, call: Call, key: str, flight: _Flight) -> tuple[int, Mapping[str, str], bytes]:
+    async def _send(self, call: Call, key: str, sending: _Sending) -> tuple[int, Mapping[str, str], bytes]:
         request = self._client.build_request(
             **call.arguments(),
             timeout=self._settings.request.timeout.total_seconds(),
             extensions={
-                "trace": flight.trace,
+                "trace": sending.trace,
                 "guard": {
                     "origins": self._origins,
                     "max_bytes": int(self._settings.response.limit),
@@ -208,9 +217,9 @@ class HttpAction(Wording):
         response = await self._client.send(request, auth=self._auth, follow_redirects=True)
         return response.status_code, response.headers, response.content
 
-    def _lost(self, text: str, flight: _Flight) -> Outcome:
+    def _lost(self, text: str, sending: _Sending) -> Outcome:
         """No answer came. Once an effect was sent, nobody knows whether it happened."""
-        if self.effect and flight.sent:
+        if self.effect and sending.started:
             return Outcome("unknown", "The request was sent, but no answer came: nobody knows whether it was done.")
         return Outcome("failed", text)
 

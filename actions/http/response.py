@@ -1,21 +1,22 @@
-"""From the answer to what the model is told: plain functions over status, headers and body."""
+"""From the answer to what the model is told, and whether to try again: plain functions over status, headers and body."""
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
 import jsonpath
+from jsonpath import JSONPath
 
 from actions.action import Json, Outcome
 from actions.arguments import deeper_than
 from actions.http.settings import Response
 from actions.template import fill, plain
+from settings.backoff import Backoff
 
 SHOWN = 6000  # characters of an answer that the model reads; the rest would push the conversation out of its memory
-DEEPEST = 60  # levels of JSON; nested further it is an attack on whoever walks through it, and is taken as text
+DEEPEST = 60  # levels of JSON; deeper nesting would exhaust the stack of what reads it, so it is taken as text
 UNCLEAR = frozenset({500, 502, 504})
 """Statuses after which nobody knows whether an effect happened: the server or a gateway failed on the way."""
 
@@ -26,7 +27,13 @@ CONTENT_TYPES = ("application/json", "*+json", "text/*", "application/xml", "*+x
 def interpret(
     settings: Response, status: int, content_type: str, body: bytes, values: Mapping[str, Json], *, effect: bool
 ) -> Outcome:
-    """The outcome of a call that was answered. `values` may stand in the texts of `errors`."""
+    """Make the outcome of a call that was answered.
+
+    Args:
+        settings: `response:` of the declared action; `errors` replaces what the model is told for a status.
+        values: what the placeholders in `errors` stand for; without secrets.
+        effect: whether the call changes something: after a 500, 502 or 504 it is then `unknown` whether it did.
+    """
     if told := settings.errors.get(str(status)) or settings.errors.get(f"{status // 100}xx"):
         return Outcome("failed", fill(told, lambda name: plain(values.get(name))))
     if 200 <= status < 300:
@@ -41,7 +48,7 @@ def interpret(
 
 
 def parsed(content_type: str, body: bytes) -> Json:
-    """JSON where the body is JSON, whatever it is called; else its text."""
+    """Read a body: JSON where it is JSON, under any content type; else its text."""
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -74,7 +81,7 @@ def _compiled(path: str) -> Any:
 def _pick(path: str, value: Json) -> Json:
     compiled = _compiled(path)
     matches = compiled.findall(value)
-    if getattr(compiled, "singular_query", lambda: False)():
+    if isinstance(compiled, JSONPath) and compiled.singular_query():
         return matches[0] if matches else None
     return list(matches)
 
@@ -85,34 +92,13 @@ def shown(value: Json) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]} … (cut; {len(text):,} characters in all)"
 
 
-FIRST = 0.3  # seconds
-LONGEST = 8.0
-RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+BACKOFF = Backoff(first=timedelta(seconds=0.6), longest=timedelta(seconds=8))
+_RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
-def worth_repeating(status: int, *, repeatable: bool) -> bool:
-    """Whether the same request may succeed later.
+def worth_retrying(status: int, *, repeatable: bool) -> bool:
+    """Tell whether the same request may succeed later.
 
-    429 was refused before anything was done (RFC 6585), so it may be repeated even when the call is not idempotent.
+    429 was refused before anything was done (RFC 6585, 4), so it may be repeated even when the call is not idempotent.
     """
-    return status == 429 or (repeatable and status in RETRIED)
-
-
-def wait_before(attempt: int, headers: Mapping[str, str], now: datetime, chance: float) -> float:
-    """Seconds before attempt number `attempt` (2, 3 …): `Retry-After` when the server gives one, else back-off.
-
-    `chance` is a random number in [0, 1): full jitter keeps many waiting turns from coming back at the same moment.
-    """
-    asked = retry_after(headers.get("retry-after", ""), now)
-    return asked if asked is not None else chance * min(LONGEST, FIRST * 2 ** (attempt - 1))
-
-
-def retry_after(text: str, now: datetime) -> float | None:
-    """Seconds of a `Retry-After` header, given as seconds or as a date (RFC 9110, 10.2.3); None when it says nothing."""
-    text = text.strip()
-    if text.isdigit():
-        return float(text)
-    try:
-        return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())
-    except (ValueError, TypeError):
-        return None
+    return status == 429 or (repeatable and status in _RETRIED)

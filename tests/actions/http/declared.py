@@ -23,7 +23,7 @@ def opened(client: httpx.AsyncClient, *, secrets: tuple[str, ...] = (), clock: A
     def now() -> datetime:
         return NOW
 
-    return HttpAction(declared(**entry), client, Redactor(secrets), clock or now, chance=lambda: 0.0)
+    return HttpAction(declared(**entry), client, Redactor(secrets), clock or now, uniform=lambda low, high: low)
 
 
 def get_order(client: httpx.AsyncClient, shop: Shop, **entry: Any) -> HttpAction:

@@ -5,17 +5,23 @@ from typing import Any
 import httpx
 import pytest
 
-from actions.http.response import wait_before
+from actions.http.response import BACKOFF
+from settings.backoff import requested_wait
 from tests.actions.conftest import NOW, Reply, Shop, context
 from tests.actions.http.declared import get_order, look, pay
 
 
 def test_how_long_to_wait() -> None:
-    assert wait_before(2, {"retry-after": "7"}, NOW, 0.5) == 7
-    assert wait_before(2, {"retry-after": "Sat, 21 Nov 2026 03:00:09 GMT"}, NOW, 0.5) == 9
-    assert wait_before(2, {"retry-after": "soon"}, NOW, 0.5) == pytest.approx(0.3)
-    assert [wait_before(attempt, {}, NOW, 1.0) for attempt in (2, 3, 4, 9)] == [0.6, 1.2, 2.4, 8.0]
-    assert wait_before(5, {}, NOW, 0.0) == 0
+    def wait(attempt: int, header: str | None = None, share: float = 0.0) -> float:
+        headers = {} if header is None else {"retry-after": header}
+        drawn = BACKOFF.wait(attempt, requested_wait(headers, NOW), lambda low, high: low + share * (high - low))
+        return drawn.total_seconds()
+
+    assert wait(1, "7") == 7
+    assert wait(1, "Sat, 21 Nov 2026 03:00:09 GMT") == 9
+    assert wait(1, "soon", share=0.5) == pytest.approx(0.3)
+    assert [wait(attempt, share=1.0) for attempt in (1, 2, 3, 8)] == [0.6, 1.2, 2.4, 8.0]
+    assert wait(4) == 0
 
 
 async def test_what_the_model_is_told_for_a_status(client: httpx.AsyncClient, shop: Shop) -> None:
