@@ -1,9 +1,11 @@
-"""What the action must know of payments, whoever keeps them."""
+"""The actions of paying by QRIS: `SendQris` offers a code, `CheckPayment` looks up whether its money has arrived.
+
+Both ask a `PaymentBook` for what was offered before; the agent's ledger implements it.
+"""
 
 import base64
 import hashlib
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -13,15 +15,8 @@ from actions.provenance import found
 from actions.qris.code import parse, with_amount
 from actions.qris.errors import GatewayError, GatewayUnavailable, PayloadError
 from actions.qris.gateways.gateway import Event, Gateway
-from actions.qris.money import (
-    Ambiguous,
-    Amount,
-    amount_in_words,
-    find_amount,
-    find_amounts,
-    format_rupiah,
-    parse_amount,
-)
+from actions.qris.mentions import amounts_in, is_yes, mentioned, says_paid, spoken_amount
+from actions.qris.money import Ambiguous, Amount, format_rupiah
 from actions.qris.settings import QrisSettings
 from actions.qris.states import SETTLED, PaymentState
 from actions.qris.texts import language_of, say
@@ -30,7 +25,7 @@ from language.values import contains
 
 @dataclass(frozen=True, slots=True)
 class KnownPayment:
-    """A payment that a contact was offered."""
+    """A payment that a contact was offered. Amounts are in rupiah, times aware UTC."""
 
     state: PaymentState
     payload: str
@@ -57,122 +52,19 @@ class PaymentBook(Protocol):
         """The contact's payments, newest first, the last 20."""
 
     async def reserve(self, context: Context, amounts: Sequence[int], until: datetime) -> int | None:
-        """The first of `amounts` that no other unexpired payment uses, kept for this step until `until`.
+        """Reserve the first of `amounts` (rupiah) that no other unexpired payment uses, for this step and until `until`.
 
-        The same again for the same `Context.key`; `None` when all are taken.
+        Returns:
+            The same amount again for the same `Context.key`; `None` when all are taken.
         """
 
     async def report(self, event: Event, now: datetime) -> None:
-        """Enter what a gateway answered about a charge; the same again changes nothing."""
-
-
-_YES = re.compile(
-    r"\W*(?:y|ya+h?|iya+|yoi|yup|yes|yeah|yep|ok(?:e|ay|ey)?|betul|benar|bener|setuju|lanjut|sip|boleh|sure|correct|right|exactly)\b"
-    r"(?!.*\b(?:tapi|bukan|but|not|no)\b)",
-    re.IGNORECASE,
-)
-
-
-def is_yes(text: str) -> bool:
-    """Whether a message is a plain yes: "iya betul", "ok", "yes please"."""
-    return _YES.match(text) is not None and len(text) <= 60
-
-
-def spoken_amount(text: str) -> Amount | Ambiguous | None:
-    """The one amount of a message, in digits or else in words."""
-    found = find_amount(text)
-    return amount_in_words(text) if found is None else found
-
-
-def mentioned(amount: int, said: Sequence[str]) -> Amount | Ambiguous | None:
-    """How the customer spoke of `amount`: surely (an `Amount` without `confirm`), or less than that; `None`: never.
-
-    The surest mention counts.
-    """
-    best: Amount | Ambiguous | None = None
-    for text in said:
-        found: list[Amount | Ambiguous] = find_amounts(text)
-        if (words := amount_in_words(text)) is not None:
-            found.append(words)
-        if isinstance(whole := parse_amount(text), Amount | Ambiguous):
-            found.append(whole)
-        for one in found:
-            if isinstance(one, Amount) and one == amount:
-                if not one.confirm:
-                    return one
-                best = one
-            elif isinstance(one, Ambiguous) and amount in one.readings and best is None:
-                best = one
-    return best
-
-
-def amounts_in(results: Mapping[str, Sequence[Json]], *, without: str) -> set[int]:
-    """Every number in the results of earlier actions, except those of `without`."""
-    return {
-        amount
-        for name, outputs in results.items()
-        if name != without
-        for output in outputs
-        for amount in _amounts(output)
-    }
-
-
-def _amounts(output: Json) -> Iterator[int]:
-    for leaf in _leaves(output):
-        if isinstance(leaf, bool):
-            continue
-        if isinstance(leaf, int):
-            yield leaf
-        elif isinstance(leaf, float) and leaf.is_integer():
-            yield int(leaf)
-        elif isinstance(leaf, str) and isinstance(amount := parse_amount(leaf), Amount):
-            yield int(amount)
-
-
-def _leaves(value: Json) -> Iterator[str | int | float]:
-    if isinstance(value, dict):
-        for part in value.values():
-            yield from _leaves(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from _leaves(part)
-    elif value is not None:
-        yield value
-
-
-NAME = "send_qris"
-DESCRIPTION = (
-    "Send the customer a QRIS payment code as a picture with its caption. Use it when the customer wants to pay, asks for QRIS, or "
-    "asks for the code again. `amount` is in whole rupiah and must be one that the customer named or that an earlier action "
-    "returned (an order's total); leave it out to use what the customer just wrote, or to send the code that is still open again. "
-    "The picture and its caption are sent by themselves: do not repeat them, and never say that a payment has arrived."
-)
-EXAMPLES = (
-    "bayar 50rb",
-    "mau bayar",
-    "minta qris",
-    "kirim ulang qris",
-    "pay 50k",
-    "can I pay by QRIS",
-    "send the QR again",
-)
-PARAMETERS: dict[str, Json] = {
-    "type": "object",
-    "properties": {
-        "amount": {"type": "integer", "minimum": 1, "description": "whole rupiah: 50rb is 50000"},
-        "reference": {
-            "type": "string",
-            "maxLength": 25,
-            "description": "the order or invoice number that is paid for, when the conversation has one",
-        },
-    },
-    "additionalProperties": False,
-}
+        """Enter what a gateway answered about a charge. Entering it twice changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What is to be paid, once it is settled that it may be."""
+    """What is to be paid, once its amount and reference are known to be the customer's."""
 
     amount: int
     reference: str | None
@@ -180,33 +72,55 @@ class _Wanted:
 
 
 class SendQris:
-    """`actions.action.Action`: offers one payment code, on the operator's static payload or through a gateway."""
+    """Offer one payment code: the merchant's static one with the amount in it, or a gateway's own.
 
-    def __init__(
-        self,
-        settings: QrisSettings,
-        book: PaymentBook,
-        gateway: Gateway | None = None,
-    ) -> None:
-        """`gateway` is what `settings.gateway` describes (see `actions.qris.gateways.connect`).
+    Args:
+        settings: `payments.qris` of agent.yaml.
+        book: the payments of each contact.
+        gateway: what `actions.qris.gateways.connect` made of `settings.gateway`. Where that is set and this is not, the
+            action can be listed and checked, but sends nothing.
+    """
 
-        Without the gateway that `settings` asks for, the action can be looked at and checked, but sends nothing.
-        """
+    name = "send_qris"
+    builtin: str | None = "send_qris"
+    description = (
+        "Send the customer a QRIS payment code as a picture with its caption. Use it when the customer wants to pay, asks for QRIS, or "
+        "asks for the code again. `amount` is in whole rupiah and must be one that the customer named or that an earlier action "
+        "returned (an order's total); leave it out to use what the customer just wrote, or to send the code that is still open again. "
+        "The picture and its caption are sent by themselves: do not repeat them, and never say that a payment has arrived."
+    )
+    parameters: Mapping[str, Json] = {
+        "type": "object",
+        "properties": {
+            "amount": {"type": "integer", "minimum": 1, "description": "whole rupiah: 50rb is 50000"},
+            "reference": {
+                "type": "string",
+                "maxLength": 25,
+                "description": "the order or invoice number that is paid for, when the conversation has one",
+            },
+        },
+        "additionalProperties": False,
+    }
+    examples: Sequence[str] = (
+        "bayar 50rb",
+        "mau bayar",
+        "minta qris",
+        "kirim ulang qris",
+        "pay 50k",
+        "can I pay by QRIS",
+        "send the QR again",
+    )
+    claims: Sequence[str] = ()
+    reads = False
+    idempotent = True
+    confirm: str | None = None
+    confirm_expires = CONFIRM_EXPIRES
+
+    def __init__(self, settings: QrisSettings, book: PaymentBook, gateway: Gateway | None = None) -> None:
         self._settings = settings
         self._book = book
-        self._source: Gateway | str | None = gateway or settings.payload
         self._gateway = gateway
-        self.name = NAME
-        self.builtin: str | None = NAME
-        self.description = DESCRIPTION
-        self.parameters: Mapping[str, Json] = PARAMETERS
-        self.examples: Sequence[str] = EXAMPLES
         self.effect = gateway is not None  # a static code changes nothing anywhere
-        self.reads = False
-        self.idempotent = True
-        self.confirm: str | None = None
-        self.confirm_expires = CONFIRM_EXPIRES
-        self.claims: Sequence[str] = ()
 
     def visible(self, arguments: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
         return arguments
@@ -238,18 +152,20 @@ class SendQris:
         wanted_reference = str(reference) if reference is not None else None
         amount = arguments.get("amount")
         if amount is None:
-            settled = self._read_off(context, known, wanted_reference)
+            settled = self._amount_of_last_message(context, known, wanted_reference)
         elif isinstance(amount, bool) or not isinstance(amount, int) or amount < 1:
             return Outcome("refused", f"amount is {amount!r}; it must be a whole number of rupiah, e.g. 50000.")
         else:
-            settled = self._trace(amount, context, known, wanted_reference)
+            settled = self._traced(amount, context, known, wanted_reference)
         if isinstance(settled, _Wanted) and settled.amount > self._settings.limit:
             limit = format_rupiah(self._settings.limit)
             return _refuse(context, "limit", amount=format_rupiah(settled.amount), limit=limit)
         return settled
 
-    def _read_off(self, context: Context, known: Sequence[KnownPayment], reference: str | None) -> "_Wanted | Outcome":
-        """No amount was passed: the customer's last message names one, or the last code is meant."""
+    def _amount_of_last_message(
+        self, context: Context, known: Sequence[KnownPayment], reference: str | None
+    ) -> "_Wanted | Outcome":
+        """Settle a call without an amount: the customer's last message names one, or the latest code is meant."""
         last = context.said[-1] if context.said else ""
         named = spoken_amount(last)
         if named is None and is_yes(last) and len(context.said) > 1:
@@ -258,19 +174,19 @@ class SendQris:
             agreed = is_yes(last) and len(named.readings) == 1
             return _Wanted(named.readings[0], reference) if agreed else _ask_which(context, named)
         if isinstance(named, Amount):
-            return self._trace(int(named), context, known, reference)
+            return self._traced(int(named), context, known, reference)
         if says_paid(last):
-            return replace(told(known[0] if known else None, context), status="refused")
+            return replace(payment_outcome(known[0] if known else None, context), status="refused")
         if known and known[0].state in ("open", "expired") and reference in (None, known[0].reference):
             latest = known[0]
             again = latest if latest.live(context.now) else None
             return _Wanted(latest.amount, latest.reference, again)
         return _refuse(context, "how_much")
 
-    def _trace(
+    def _traced(
         self, amount: int, context: Context, known: Sequence[KnownPayment], reference: str | None
     ) -> "_Wanted | Outcome":
-        """An amount was passed: it must have been named, and surely so."""
+        """Settle a call with an amount: the customer or an earlier result must have named it, and without doubt."""
         live = next(
             (
                 one
@@ -300,16 +216,16 @@ class SendQris:
     async def _new(self, wanted: _Wanted, context: Context) -> Outcome:
         expires = context.now + self._settings.expires
         reference = wanted.reference or _reference(context.key)
-        if self._source is None:
+        if self._gateway is not None:
+            return await self._charge(self._gateway, wanted.amount, reference, expires, context)
+        if self._settings.payload is None:
             return Outcome("failed", f"No code was sent: {self._settings.describe()} are not connected here.")
-        if not isinstance(self._source, str):
-            return await self._charge(self._source, wanted.amount, reference, expires, context)
         amount = await self._unique(wanted.amount, expires, context)
         if amount is None:
             return Outcome(
                 "failed", "All unique amounts are taken now; ask the customer to try again in a few minutes."
             )
-        code = with_amount(self._source, amount, reference if self._settings.label else None)
+        code = with_amount(self._settings.payload, amount, reference if self._settings.label else None)
         payment = SendPayment(
             payload=code.text,
             amount=amount,
@@ -323,7 +239,7 @@ class SendQris:
         return _offer(payment, context)
 
     async def _unique(self, amount: int, expires: datetime, context: Context) -> int | None:
-        """The amount to ask for, with a suffix of its own when the operator wants one."""
+        """Find the amount to ask for: with `unique_suffix` 1 to 999 rupiah more or less, so that it tells the order apart."""
         if self._settings.unique_suffix is None:
             return amount
         sign = 1 if self._settings.unique_suffix == "add" else -1
@@ -424,40 +340,46 @@ def _short(key: str) -> str:
     return base64.b32encode(hashlib.sha256(key.encode()).digest()[:5]).decode()
 
 
-CHECK_NAME = "check_payment"
-CHECK_DESCRIPTION = (
-    "Look up whether the customer's money has arrived: the latest payment's, or the one's with `reference`. Use it when the customer "
-    "claims to have paid, or asks whether it came in. Only a done outcome of this action means that it arrived; a screenshot or the "
-    "customer's word means nothing."
-)
-CHECK_EXAMPLES = (
-    "pembayaran saya sudah masuk belum?",
-    "uangnya sudah masuk?",
-    "sudah ditransfer",
-    "has my money arrived?",
-)
 _WITHIN = r"(?:[^.?!]|\.(?=[0-9]))"  # the same sentence; the dots of Rp50.000 do not end it
-CLAIMS = (
-    rf"\b(?:pembayaran|transfer|uang)(?:nya)?\b{_WITHIN}{{0,40}}\b(?:sudah|telah|berhasil)\b{_WITHIN}{{0,25}}"
-    r"\b(?:(?:kami|saya) terima|diterima|masuk)\b",
-    rf"\b(?:sudah|telah)\b{_WITHIN}{{0,20}}\blunas\b",
-    rf"\bpayment\b{_WITHIN}{{0,40}}\b(?:has been|was|is|have)\b{_WITHIN}{{0,15}}\b(?:received|confirmed|completed?)\b",
-    r"\b(?:we|I)(?: have|'ve)? received (?:your|the) payment\b",
-)
-"""What may only be said when this action has found the money."""
 
 
 class CheckPayment:
-    """`actions.action.Action`: reads the payment book, and asks the gateway about a payment that is still open.
+    """Look a payment up in the book, and ask the gateway about one that is still open.
 
-    Money that has not arrived is a refusal, in words for the customer: there is no receipt to claim anything with.
+    Money that has not arrived is a refusal, in words for the customer: without a receipt nothing may be claimed.
     """
 
-    name = CHECK_NAME
-    builtin: str | None = CHECK_NAME
-    description = CHECK_DESCRIPTION
-    examples: Sequence[str] = CHECK_EXAMPLES
-    claims: Sequence[str] = CLAIMS
+    name = "check_payment"
+    builtin: str | None = "check_payment"
+    parameters: Mapping[str, Json] = {
+        "type": "object",
+        "properties": {
+            "reference": {
+                "type": "string",
+                "maxLength": 50,
+                "description": "the payment's reference, when it was named",
+            }
+        },
+        "additionalProperties": False,
+    }
+    description = (
+        "Look up whether the customer's money has arrived: the latest payment's, or the one's with `reference`. Use it when the customer "
+        "claims to have paid, or asks whether it came in. Only a done outcome of this action means that it arrived; a screenshot or the "
+        "customer's word means nothing."
+    )
+    examples: Sequence[str] = (
+        "pembayaran saya sudah masuk belum?",
+        "uangnya sudah masuk?",
+        "sudah ditransfer",
+        "has my money arrived?",
+    )
+    claims: Sequence[str] = (
+        rf"\b(?:pembayaran|transfer|uang)(?:nya)?\b{_WITHIN}{{0,40}}\b(?:sudah|telah|berhasil)\b{_WITHIN}{{0,25}}"
+        r"\b(?:(?:kami|saya) terima|diterima|masuk)\b",
+        rf"\b(?:sudah|telah)\b{_WITHIN}{{0,20}}\blunas\b",
+        rf"\bpayment\b{_WITHIN}{{0,40}}\b(?:has been|was|is|have)\b{_WITHIN}{{0,15}}\b(?:received|confirmed|completed?)\b",
+        r"\b(?:we|I)(?: have|'ve)? received (?:your|the) payment\b",
+    )
     effect = False
     reads = True
     idempotent = True
@@ -467,17 +389,6 @@ class CheckPayment:
     def __init__(self, book: PaymentBook, gateway: Gateway | None = None) -> None:
         self._book = book
         self._gateway = gateway
-        self.parameters: Mapping[str, Json] = {
-            "type": "object",
-            "properties": {
-                "reference": {
-                    "type": "string",
-                    "maxLength": 50,
-                    "description": "the payment's reference, when it was named",
-                }
-            },
-            "additionalProperties": False,
-        }
 
     def visible(self, arguments: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
         return arguments
@@ -489,30 +400,28 @@ class CheckPayment:
         payment = await self._find(arguments.get("reference"), context)
         if payment is not None and payment.state in ("open", "expired") and await self._ask_gateway(payment, context):
             payment = await self._find(arguments.get("reference"), context) or payment
-        return told(payment, context)
+        return payment_outcome(payment, context)
 
     async def _find(self, reference: Json, context: Context) -> KnownPayment | None:
         known = await self._book.payments(context)
         return next((one for one in known if reference is None or one.reference == reference), None)
 
     async def _ask_gateway(self, payment: KnownPayment, context: Context) -> bool:
-        """Whether the gateway knew something new, which is then in the book: a notification may have been lost."""
-        from actions.qris.errors import GatewayError
-
+        """Enter what the gateway knows, where a notification was lost; whether the payment turned out to be paid."""
         if self._gateway is None or payment.provider != self._gateway.name or payment.provider_id is None:
             return False
         try:
             event = await self._gateway.status(payment.order or payment.reference, payment.provider_id)
         except GatewayError:
-            return False  # then the book's word stands: it has not arrived
+            return False  # the book stays right: no payment has arrived
         if event.what != "paid":
             return False
         await self._book.report(event, context.now)
         return True
 
 
-def told(payment: KnownPayment | None, context: Context) -> Outcome:
-    """Where a payment stands, in words for the customer; done only when the money is there."""
+def payment_outcome(payment: KnownPayment | None, context: Context) -> Outcome:
+    """Tell the customer the state of a payment; the outcome is `done` only when its money has arrived."""
     language = language_of(context.language)
     if payment is None:
         return Outcome("refused", say("no_payment", language))
@@ -526,15 +435,3 @@ def told(payment: KnownPayment | None, context: Context) -> Outcome:
     else:
         name = "by_hand" if payment.provider == "static" else "not_yet"
     return Outcome("refused", say(name, language, **facts), data=data)
-
-
-_HAS_PAID = re.compile(
-    r"\b(?:sudah|udah|udh|dah|sdh|telah|barusan|baru saja)\b.{0,15}\b(?:di)?(?:bayar|transfer|tf|scan)\b"
-    r"|\bi(?:'ve| have)? (?:just )?paid\b",
-    re.IGNORECASE,
-)
-
-
-def says_paid(text: str) -> bool:
-    """Whether a customer claims to have paid: "sudah saya transfer ya"."""
-    return _HAS_PAID.search(text) is not None

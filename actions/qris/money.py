@@ -227,7 +227,7 @@ _NUMBERED = re.compile(
 )
 _NEAR = 40
 """Characters around a number that say what it counts; looking at all of them would be quadratic."""
-_SCALED_IN_TEXT = re.compile(rf"(?:{'|'.join(SCALES)})$")
+_ENDS_WITH_SCALE = re.compile(rf"(?:{'|'.join(SCALES)})$")
 
 
 def find_amount(sentence: str) -> Amount | Ambiguous | None:
@@ -263,7 +263,7 @@ def _is_money(text: str, match: "re.Match[str]") -> bool:
         return True
     before = text[max(0, match.start() - _NEAR) : match.start()]
     after = text[match.end() : match.end() + _NEAR]
-    if _SCALED_IN_TEXT.search(body):
+    if _ENDS_WITH_SCALE.search(body):
         return True
     if body.endswith("m"):  # 5 m: metres as likely as millions
         return _PAYING.search(before) is not None

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from actions.action import Comment, Context, SendPayment
 from actions.qris import with_amount
-from actions.qris.actions import CLAIMS, CheckPayment
+from actions.qris.actions import CheckPayment
 from actions.qris.errors import GatewayRefused, GatewayUnavailable, NotificationForged
 from actions.qris.gateways.gateway import Event
 from agent.ledger import contacts, history, payments
@@ -310,4 +310,4 @@ async def test_somebody_elses_payment_is_not_found(ledger):
     ],
 )
 def test_what_may_only_be_said_with_the_money(text, claims):
-    assert any(re.search(pattern, text, re.IGNORECASE) for pattern in CLAIMS) is claims
+    assert any(re.search(pattern, text, re.IGNORECASE) for pattern in CheckPayment.claims) is claims
