@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import SecretStr
 
 from actions.action import Context, Json
-from actions.dates import days_in, moments_in
 from actions.parameters import Parameter, Schema, Source
+from language.dates import days_in, moments_in
 from language.numbers import numbers
 from language.values import as_phone, contains, phones, squash
 

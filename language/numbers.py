@@ -239,7 +239,7 @@ def _digit_strings(tokens: "Sequence[_Token]") -> set[Decimal]:
 
 
 def figures(text: str) -> str:
-    """Write the number words of a text in digits, whatever its language; numerals stay as they are.
+    """Write the number words of a text in digits, whatever its language; numerals, `berdua`, `goceng` and the like stay.
 
     Args:
         text: in lower case.
@@ -247,7 +247,8 @@ def figures(text: str) -> str:
     Returns:
         `dua jam lagi` → `2 jam lagi`, `jam dua belas` → `jam 12`. Digits said one by one stay apart: `dua tiga hari` → `2 3 hari`.
     """
-    reader, index, at = _Reader(_tokens(text), every_vocabulary()), 0, 0
+    words = every_vocabulary()
+    reader, index, at = _Reader(_tokens(text), words), 0, 0
     parts: list[str] = []
     while index < len(reader.tokens):
         number = reader.number(index)
@@ -255,7 +256,7 @@ def figures(text: str) -> str:
             index += 1
             continue
         first, last = reader.tokens[index], reader.tokens[number.end - 1]
-        if not (number.end == index + 1 and first.word[0].isdecimal()):
+        if not first.word[0].isdecimal() and first.word not in words.fixed:
             parts += [text[at : first.start], _plain(number.value, ",")]
             at = last.end
         index = number.end

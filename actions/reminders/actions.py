@@ -7,8 +7,9 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Protocol
 
 from actions.action import CONFIRM_EXPIRES, CancelFollowUp, Context, Json, Outcome, ScheduleFollowUp
-from actions.dates import moment_named, moments_in
-from actions.reminders.wording import asks_for_many, in_words, say, subject, zone_of
+from actions.reminders.wording import asks_for_many, say, subject, zone_of
+from language.calendar import in_words
+from language.dates import moment_named, moments_in
 from language.values import pieces, squash
 
 

@@ -1,4 +1,4 @@
-"""A point in time in words, and the time zone that a customer means."""
+"""What reminders say, what a customer wants to be reminded of, and the time zone that a customer means."""
 
 import re
 from datetime import datetime, timedelta, tzinfo
@@ -6,33 +6,7 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from actions.dates import without_times
-
-_DAY_NAMES = {
-    "id": "Senin Selasa Rabu Kamis Jumat Sabtu Minggu".split(),
-    "ms": "Isnin Selasa Rabu Khamis Jumaat Sabtu Ahad".split(),
-}
-_MONTHS = {
-    "id": "Januari Februari Maret April Mei Juni Juli Agustus September Oktober November Desember".split(),
-    "ms": "Januari Februari Mac April Mei Jun Julai Ogos September Oktober November Disember".split(),
-}
-_SHORT = {"Asia/Kuala_Lumpur": "MYT", "Asia/Kuching": "MYT", "Asia/Singapore": "SGT"}
-
-
-def in_words(moment: datetime, zone: tzinfo, language: str) -> str:
-    """`Minggu, 22 November 2026 pukul 09.00 WIB`; in English `Sunday, 22 November 2026 at 09:00 WIB`."""
-    local = moment.astimezone(zone)
-    if language not in _DAY_NAMES:
-        return f"{local:%A}, {local.day} {local:%B %Y} at {local:%H:%M} {_zone_name(local)}"
-    day, month = _DAY_NAMES[language][local.weekday()], _MONTHS[language][local.month - 1]
-    return f"{day}, {local.day} {month} {local.year} pukul {local:%H.%M} {_zone_name(local)}"
-
-
-def _zone_name(local: datetime) -> str:
-    name = local.tzname() or ""
-    if name.isalpha():
-        return name
-    return _SHORT.get(str(local.tzinfo)) or f"UTC{local:%z}"
+from language.dates import without_times
 
 
 def zone_of(phone: str | None, business: tzinfo, now: datetime) -> tzinfo:

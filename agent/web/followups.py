@@ -10,13 +10,13 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from actions.dates import moment_named
 from actions.reminders.wording import zone_of
 from agent.ledger import followups
 from agent.ledger.database import lock_contact
 from agent.ledger.followups import FollowUp, FollowUpState
 from agent.web.answers import BadRequest, Json, NotFound, agent_of, contact_named, states_asked
 from agent.web.operations import Body, Operation, body_of, number_of
+from language.dates import moment_named
 
 LONGEST = timedelta(days=366)
 """How far ahead a message may be scheduled here."""

@@ -6,15 +6,14 @@ Nothing is guessed. What cannot be read is missing, and is asked for.
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime
 from functools import cache, lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
-from actions.dates import moment_named
 from actions.qris import Ambiguous, Amount, find_amount
 from language import lexicon
+from language.dates import day_named, exact_moment, moment_named, time_named
 from language.numbers import as_digits, digits, every_vocabulary
-from language.tokens import fold
 from language.values import pieces
 
 Value: TypeAlias = str | int | float | bool | list[Any]
@@ -25,6 +24,7 @@ _FREE = frozenset(
     "reason alasan summary ringkasan message pesan note catatan text teks question pertanyaan topic topik query keluhan complaint comment "
     "komentar description keterangan details detail request permintaan subject perihal".split()
 )
+_ISO = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 _LITERAL_HEAD = re.compile(r"^\^?([A-Za-z]{1,10}[-_/ ]?)(?=[\[\\(])")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _URL = re.compile(r"https?://[^\s<>\"]+")
@@ -35,46 +35,6 @@ _NUMBERED = re.compile(r"\b(?:id|number|nomor|kode|code|reference|invoice|resi)\
 _CODE = re.compile(r"(?<![\w-])[A-Z]{1,8}[-/]?(?:[A-Z0-9]+[-/])*\d{3,}(?![\w-])")
 _DIGITS = re.compile(r"\\d|0-9")
 _SEPARATORS = ("", "-", "_", "/", " ", ".")
-_CLOCK = re.compile(
-    r"(?:\b(?:jam|pukul|pkl|at)\s*|\b(?=\d{1,2}[:.]\d{2}\b)|\b(?=\d{1,2}\s*(?:am|pm)\b))(\d{1,2})(?:[:.](\d{2}))?\s*"
-    r"(am|pm|pagi|siang|sore|malam|petang)?"
-)
-_MONTHS: Final = {
-    name: number
-    for number, names in enumerate(
-        (
-            "januari january jan", "februari february feb", "maret march mar mac", "april apr", "mei may", "juni june jun jun",
-            "juli july jul julai", "agustus august agt agu aug ogos", "september sep sept", "oktober october okt oct",
-            "november nov", "desember december des dec disember",
-        ),
-        1,
-    )
-    for name in names.split()
-}  # fmt: skip
-_DAYS: Final = {
-    name: number
-    for number, names in enumerate(
-        ("senin isnin monday", "selasa tuesday", "rabu wednesday", "kamis khamis thursday", "jumat jumaat friday", "sabtu saturday",
-         "minggu ahad sunday")
-    )
-    for name in names.split()
-}  # fmt: skip
-_RELATIVE: Final = {"hari ini": 0, "today": 0, "besok": 1, "esok": 1, "tomorrow": 1, "lusa": 2, "day after tomorrow": 2}
-_ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
-_NUMERIC_DATE = re.compile(r"\b(\d{1,2})[/-](\d{1,2})(?:[/-](\d{4}|\d{2}))?\b")
-_NAMED_DATE = re.compile(rf"\b(\d{{1,2}})\s+({'|'.join(sorted(_MONTHS, key=len, reverse=True))})\b(?:\s+(\d{{4}}))?")
-_IN = re.compile(
-    r"\b(?:dalam |in )?(\d{1,3})\s*(menit|minutes?|jam|hours?|hari|days?|minggu|weeks?)\s*(?:lagi|from now|later)?\b"
-)
-_UNITS: Final = {
-    "men": "minutes",
-    "min": "minutes",
-    "jam": "hours",
-    "hou": "hours",
-    "har": "days",
-    "day": "days",
-    "wee": "weeks",
-}
 
 
 @cache
@@ -279,68 +239,15 @@ def _labelled(name: str, schema: Schema, text: str) -> list[str]:
 
 
 def _moments(form: str, text: str, now: datetime | None) -> list[str]:
-    plain = fold(text)
-    clock = _clock(plain)
+    """A day, a time or both as ISO 8601; what depends on today is read only where `now` is known."""
     if form == "time":
+        clock = time_named(text)
         return [clock.strftime("%H:%M")] if clock else []
-    later = _IN.search(plain)
-    if form == "date-time" and later and now and ("lagi" in later[0] or later[0].startswith(("dalam ", "in "))):
-        unit = "weeks" if later[2] == "minggu" else _UNITS[later[2][:3]]
-        return [(now + timedelta(**{unit: int(later[1])})).strftime("%Y-%m-%dT%H:%M")]
-    day = _day(plain, now)
-    if day is None and clock is not None and now is not None and form == "date-time":
-        day = now.date() if clock > now.time() else now.date() + timedelta(days=1)
-    if day is None or (form == "date-time" and clock is None):
-        return []
-    return [day.isoformat()] if form == "date" else [f"{day.isoformat()}T{clock:%H:%M}"]
-
-
-def _clock(text: str) -> time | None:
-    for match in _CLOCK.finditer(text):
-        hour, minute, part = int(match[1]), int(match[2] or 0), match[3]
-        if part in ("pm", "sore", "malam", "petang") and hour < 12:
-            hour += 12
-        if part == "siang" and hour < 5:
-            hour += 12
-        if part == "am" and hour == 12:
-            hour = 0
-        if hour < 24 and minute < 60:
-            return time(hour, minute)
-    return None
-
-
-def _day(text: str, now: datetime | None) -> date | None:
-    if match := _ISO.search(text):
-        return _date(int(match[1]), int(match[2]), int(match[3]))
-    year = now.year if now else None
-    if match := _NAMED_DATE.search(text):
-        return _coming(match[3], year, _MONTHS[match[2]], int(match[1]), now)
-    if match := _NUMERIC_DATE.search(text):
-        return _coming(match[3], year, int(match[2]), int(match[1]), now)
     if now is None:
-        return None
-    today = now.date()
-    for name, days in sorted(_RELATIVE.items(), key=lambda item: -len(item[0])):
-        if re.search(rf"\b{name}\b", text):
-            return today + timedelta(days=days)
-    for word in re.findall(r"[a-z]+", text):
-        if word in _DAYS:
-            return today + timedelta(days=(_DAYS[word] - today.weekday() - 1) % 7 + 1)
-    return None
-
-
-def _coming(written: str | None, year: int | None, month: int, day: int, now: datetime | None) -> date | None:
-    """The date with its year as written, or the next time it comes."""
-    if written:
-        return _date(int(written) + (2000 if len(written) == 2 else 0), month, day)
-    if year is None or now is None:
-        return None
-    found = _date(year, month, day)
-    return _date(year + 1, month, day) if found and found < now.date() else found
-
-
-def _date(year: int, month: int, day: int) -> date | None:
-    try:
-        return date(year, month, day)
-    except ValueError:
-        return None
+        written = _ISO.search(text)
+        return [written[0]] if written and form == "date" else []
+    if form == "date":
+        day = day_named(text, now.date())
+        return [day.isoformat()] if day else []
+    moment = exact_moment(text, now.replace(tzinfo=UTC), UTC)
+    return [moment.strftime("%Y-%m-%dT%H:%M")] if moment else []

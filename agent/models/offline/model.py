@@ -23,6 +23,7 @@ from agent.models.offline import tools as _requests
 from agent.models.offline.dialogue import Dialogue, Result, read
 from agent.models.offline.tools import Request
 from agent.models.values import Passage
+from language.calendar import from_english
 from language.detect import detect
 
 _TALK_ORDER = ("identity", "ability", "wellbeing", "thanks", "goodbye", "greeting")
@@ -43,10 +44,6 @@ _REFUSED_BY_CUSTOMER = re.compile(r"\bsaid no\b")
 _RUPIAH = re.compile(
     r"^(?:amount|total|subtotal|harga|price|tagihan|ongkir|nominal|biaya|total_price|grand_total)$", re.IGNORECASE
 )
-_DAYS = {"Monday": "Senin", "Tuesday": "Selasa", "Wednesday": "Rabu", "Thursday": "Kamis", "Friday": "Jumat", "Saturday": "Sabtu",
-         "Sunday": "Minggu"}  # fmt: skip
-_MONTHS = {"January": "Januari", "February": "Februari", "March": "Maret", "May": "Mei", "June": "Juni", "July": "Juli",
-           "August": "Agustus", "October": "Oktober", "December": "Desember"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +115,7 @@ def _done(result: Result, dialogue: Dialogue) -> str:
     if isinstance(data, str):
         if when := _SCHEDULED.search(data):
             once = "scheduled_once" if ONCE in data else "scheduled"
-            return _phrases.say(once, language, when=_local_day(when[1], language))
+            return _phrases.say(once, language, when=from_english(when[1], language))
         sentences = re.split(r"(?<=[.!?])\s+", data)
         kept = " ".join(sentence for sentence in sentences if not _FOR_THE_MODEL.search(sentence))
         return kept[:600] or _phrases.say("done", language)
@@ -165,13 +162,6 @@ def _value(name: str, value: Any, language: str) -> str:
     if isinstance(value, list):
         return "; ".join(text for item in value[:10] if (text := _value(name, item, language)))
     return str(value)[:300]
-
-
-def _local_day(text: str, language: str) -> str:
-    if language != "en":
-        for english, own in {**_DAYS, **_MONTHS, " at ": " pukul "}.items():
-            text = text.replace(english, own)
-    return text
 
 
 def _asked_back(result: Result, dialogue: Dialogue) -> str:

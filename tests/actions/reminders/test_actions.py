@@ -9,7 +9,8 @@ import pytest
 
 from actions.action import CancelFollowUp, Context, Outcome, ScheduleFollowUp
 from actions.reminders.actions import CancelReminder, ListReminders, Remind, Reminder, choose
-from actions.reminders.wording import in_words, zone_of
+from actions.reminders.wording import zone_of
+from language.calendar import in_words
 from tests.actions.conftest import NOW, context
 
 JAKARTA = ZoneInfo("Asia/Jakarta")

@@ -1,16 +1,21 @@
 """Phrases and the time they mean, on Saturday 21 November 2026, ten in the morning in Jakarta."""
 
-from datetime import UTC, datetime, timedelta
+import shutil
+import subprocess
+import sys
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.dates import parse_when
-from tests.actions.conftest import NOW
+import language
+from language.dates import day_named, exact_moment, parse_when, time_named, without_times
 
 JAKARTA = ZoneInfo("Asia/Jakarta")
+NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 
 TABLE = """
 besok jam 9                    | 2026-11-22 09:00
@@ -77,3 +82,51 @@ def test_whatever_is_written_the_time_is_to_come_and_in_utc(text: str, at: int) 
     now = datetime.fromtimestamp(at, UTC)
     moment = parse_when(text, now, JAKARTA)
     assert moment is None or (moment > now and moment.utcoffset() == timedelta(0))
+
+
+def test_a_day_alone_is_no_exact_moment() -> None:
+    assert exact_moment("besok", NOW, JAKARTA) is None
+    assert exact_moment("besok jam 9", NOW, JAKARTA) == datetime(2026, 11, 22, 2, tzinfo=UTC)
+    assert exact_moment("3 hari lagi", NOW, JAKARTA) == NOW + timedelta(days=3)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "day", "at"),
+    [
+        ("besok jam 9 malam", date(2026, 11, 22), time(21)),
+        ("Senin depan pukul 14.30", date(2026, 11, 23), time(14, 30)),
+        ("hari jum'at", date(2026, 11, 27), None),
+        ("dua puluh lima Desember", date(2026, 12, 25), None),
+        ("on the 5th at 3pm", date(2026, 12, 5), time(15)),
+        ("jam 12 malam", None, time(0)),
+        ("jam 11 siang", None, time(11)),
+    ],
+)
+def test_the_day_and_the_hour_of_a_phrase_are_read_apart(phrase: str, day: date | None, at: time | None) -> None:
+    assert day_named(phrase, date(2026, 11, 21)) == day
+    assert time_named(phrase) == at
+
+
+def test_what_is_left_of_a_text_without_its_times() -> None:
+    assert without_times("besok jam 9 bayar pesanan") == "bayar pesanan"
+    assert without_times("jam 12 makan siang") == "makan siang"
+
+
+def test_a_further_language_is_one_more_file(tmp_path: Path) -> None:
+    """Esperanto, in a copy of the package."""
+    shutil.copytree(Path(language.__file__).parent, tmp_path / "language")
+    (tmp_path / "language" / "data" / "eo.toml").write_text(
+        "[language]\nname = 'Esperanto'\n[numbers]\ndigits = { tri = 3, kvar = 4 }\nten = 'dek'\n"
+        "[calendar]\ndays = 'lundo mardo merkredo ĵaŭdo vendredo sabato dimanĉo'\n"
+        "months = 'januaro februaro marto aprilo majo junio julio aŭgusto septembro oktobro novembro decembro'\n"
+        "[dates]\nclock = 'je'\nahead_before = 'post'\n[dates.units]\nday = 'tagoj'\n[dates.days]\n'morgaŭ' = 1\n"
+    )
+    program = (
+        "from datetime import UTC, datetime\nfrom language.dates import moment_named\n"
+        "now = datetime(2026, 11, 21, 3, tzinfo=UTC)\n"
+        "for said in ('morgaŭ je kvar', 'post tri tagoj', 'ĵaŭdo', '24 decembro je 9'): print(moment_named(said, now, UTC).isoformat())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [
+        f"{day}:00:00+00:00" for day in ("2026-11-22T16", "2026-11-24T03", "2026-11-26T09", "2026-12-24T09")
+    ]
