@@ -74,9 +74,9 @@ async def open_agent(
     from agent.profiles import Profiles
     from agent.slots import LOCAL, REMOTE, Slots
     from agent.turn import gate
-    from agent.turn.answering import Answering
     from agent.turn.listen import Listener
     from agent.turn.loop import Loop, LoopLimits
+    from agent.turn.prompt import Persona
     from agent.turn.reply import ReplyWriter
     from agent.turn.summary import Summariser, SummarySettings
     from agent.turn.turn import Turns, TurnSettings
@@ -115,19 +115,12 @@ async def open_agent(
             LoopLimits(limits.model_calls, limits.actions, limits.tokens_per_turn, config.model.retries),
             clock=clock,
         )
-        answering = Answering(
-            name=config.name,
-            instructions=config.instructions,
-            zone=zone,
-            loop=loop,
-            actions=actions,
-            knowledge=knowledge,
-            clock=clock,
-        )
         reached_at = (base_url or config.server.url).rstrip("/")
         writer = ReplyWriter(
-            handover=conversation.handover,
+            database,
+            conversation,
             zone=zone,
+            default_language=config.default_language,
             media_url=lambda media_id: f"{reached_at}/media/{media_id}",
             read_file=partial(_read_file, config.folder),
             clock=clock,
@@ -136,14 +129,16 @@ async def open_agent(
         turns = Turns(
             database,
             settings=TurnSettings(
+                Persona(config.name, config.instructions, zone),
                 conversation,
                 limits,
                 config.language,
                 config.default_language,
-                zone,
                 tuple(_plan(rule) for rule in config.followups.rules),
             ),
-            answering=answering,
+            loop=loop,
+            actions=actions,
+            knowledge=knowledge,
             listener=Listener(transcriber, guarded, FetchLimits(config.voice.largest), clock=clock),
             writer=writer,
             owner=owner,

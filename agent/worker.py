@@ -12,7 +12,7 @@ from agent.delivery.outbox import Due, Outbox
 from agent.ledger import turns
 from agent.ledger.database import Database, lock_contact
 from agent.slots import Slots
-from agent.turn.context import Brief
+from agent.turn.context import TurnContext
 from messaging.types import ContactKey
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class ContactWorker:
         followups: FollowUps,
         *,
         clock: Callable[[], datetime],
-        answered: Callable[[Brief], None],
+        answered: Callable[[TurnContext], None],
         slots: Slots,
     ) -> None:
         """Bring the parts together.
@@ -73,19 +73,19 @@ class ContactWorker:
             return await self._process(contact)
 
     async def _process(self, contact: ContactKey) -> datetime | None:
-        def next_task(connection: Connection) -> Due | Brief | Idle:
+        def next_task(connection: Connection) -> Due | TurnContext | Idle:
             lock_contact(connection, contact.platform, contact.id)
             delivery = self._outbox.begin(connection, contact)
             if isinstance(delivery, Due):
                 return delivery
             turn = self._turns.begin(connection, contact)
-            return turn if isinstance(turn, Brief) else Idle(turns.settle(connection, contact, delivery, turn))
+            return turn if isinstance(turn, TurnContext) else Idle(turns.settle(connection, contact, delivery, turn))
 
-        answered: Brief | None = None
+        answered: TurnContext | None = None
         task = await self._database.write(next_task)
         while True:
             match task:
-                case Brief():
+                case TurnContext():
                     answered = task
                     task = await self._turns.run(task, next_task)
                 case Idle(until):

@@ -170,31 +170,47 @@ def newer_messages(connection: Connection, key: ContactKey) -> bool:
     return bool(connection.scalar(_NEWER, _at(key)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Result:
-    """Everything that a turn wants written when it ends: `outcome` for its messages, and `reason` for people to read.
+    """Everything that a turn wants written when it ends. The turn fills it; `commit` writes it once and leaves it as it is.
 
-    `lines` join the history; `contents` are sent in order, `instead` when a human has taken over meanwhile; `also` are
-    further writes in the same transaction.
-    `restart_allowed` says that nothing with an effect has run, so newer messages may start the turn afresh.
+    Attributes:
+        outcome: what its messages got.
+        reason: why, for people to read.
+        lines: messages that join the history.
+        said: what the agent says, as the history keeps it: one line of the agent, a paragraph each.
+        contents: what is sent, in order.
+        instead: what is sent instead, when a human has taken over meanwhile.
+        files: files that the contents refer to.
+        followups: messages for later.
+        confirmation: what the customer is asked to say yes to.
+        confirmation_settled: whether the question that was open is answered.
+        pause_until: a handover: until when (`None`: until it is given back), and why.
+        contact_columns: columns of the contact that change.
+        also: further writes in the same transaction.
+        tokens: what the model calls used.
+        cost: what they cost, in US dollars.
+        restart_allowed: whether nothing with an effect has run, so that newer messages may start the turn afresh.
+        pacing: the delay between its messages, per character.
     """
 
     outcome: InboundOutcome
     reason: str | None = None
-    lines: tuple[history.Line, ...] = ()
-    contents: tuple[Deliverable, ...] = ()
-    instead: tuple[Deliverable, ...] = ()
-    files: tuple[media.Media, ...] = ()
-    followups: tuple[FollowUp, ...] = ()
+    lines: list[history.Line] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    contents: list[Deliverable] = field(default_factory=list)
+    instead: list[Deliverable] = field(default_factory=list)
+    files: list[media.Media] = field(default_factory=list)
+    followups: list[FollowUp] = field(default_factory=list)
     confirmation: Confirmation | None = None
     confirmation_settled: bool = False
-    pause_until: tuple[datetime | None, str] | None = None  # hand over: until when (None: until given back), and why
+    pause_until: tuple[datetime | None, str] | None = None
     contact_columns: dict[str, Any] = field(default_factory=dict)
-    also: tuple[Work[Any], ...] = ()
+    also: list[Work[Any]] = field(default_factory=list)
     tokens: int = 0
     cost: float = 0.0
     restart_allowed: bool = False
-    pacing: timedelta = timedelta(0)  # per character, between the messages
+    pacing: timedelta = timedelta(0)
 
 
 Committed = Literal["done", "abandoned", "held"]
@@ -206,12 +222,25 @@ _STAYS = (Comment, ChangeTags, SetLifecycle, UpdateContact)
 def commit(
     connection: Connection, claim: Claim, owner: str, result: Result, now: datetime, plans: Sequence[Plan] = ()
 ) -> Committed:
-    """End a turn in one transaction; `plans` are the rules that may follow it up.
+    """End a turn in one transaction.
 
-    A message that arrived meanwhile lets it be abandoned, when that is allowed; a human who took over meanwhile
-    lets its record be kept and nothing be said; what colleagues see of it (notes, tags, fields) is kept as well.
-    A turn that was ended already stays as it is: the database's answer to the first time may have been lost.
-    Raises `LeaseLost`.
+    If a message arrived meanwhile, the turn is abandoned when that is allowed. If a human took over meanwhile, its record is
+    kept and nothing is said; what colleagues see of it (notes, tags, fields) is kept as well. A turn that was ended already
+    stays as it is: the database's answer to the first time may have been lost.
+
+    Args:
+        connection: the transaction.
+        claim: the turn.
+        owner: in whose name it was claimed.
+        result: what is to be written.
+        now: the time, aware UTC.
+        plans: rules that may follow the turn up.
+
+    Returns:
+        How the turn ended.
+
+    Raises:
+        LeaseLost: another worker has taken the turn over; nothing was written.
     """
     key = claim.key
     lock_contact(connection, key.platform, key.id)
@@ -227,13 +256,13 @@ def commit(
         return "abandoned"
     state = contacts.load(connection, key)
     silenced = _silenced(claim, state, now) if result.contents and state is not None else None
-    contents, lines, files = result.contents, result.lines, result.files
+    contents, said, files = result.contents, result.said, result.files
     if silenced:
-        lines = tuple(line for line in lines if line.author != "agent")
-        contents = (*(content for content in contents if isinstance(content, _STAYS)), *result.instead)
-        files = ()
+        contents = [*(content for content in contents if isinstance(content, _STAYS)), *result.instead]
+        said, files = [], []
     outcome, reason = silenced or (result.outcome, result.reason)
-    history.append(connection, key, lines)
+    own_line = [history.Line("agent", "\n\n".join(said), now, (), claim.turn)] if said else []
+    history.append(connection, key, [*result.lines, *own_line])
     for file in files:
         media.put(connection, file)
     channel = claim.contact.channel

@@ -48,17 +48,9 @@ class TurnValues:
     rejected: bool = False
 
 
-def configured(values: TurnValues, *, recursion_limit: int | None = None) -> "RunnableConfig":
-    """Configure a call of a model, or of a graph with models in it, with the values of a turn.
-
-    Args:
-        values: what the model is told.
-        recursion_limit: steps that a graph may take; `None` leaves LangChain's default.
-    """
-    config: RunnableConfig = {"configurable": {_KEY: values}}
-    if recursion_limit is not None:
-        config["recursion_limit"] = recursion_limit
-    return config
+def configured(values: TurnValues) -> "RunnableConfig":
+    """Configure a call of a model, or of a graph with models in it, with the values of a turn."""
+    return {"configurable": {_KEY: values}}
 
 
 def values_of(config: "RunnableConfig | None" = None) -> TurnValues | None:

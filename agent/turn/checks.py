@@ -1,10 +1,28 @@
-"""Whether a question stayed without an answer, so that the owner hears of it (`balas knowledge gaps`)."""
+"""Checks of what the model answered, before anything is sent.
+
+- `with_receipts`: a reply must not claim what no action did in this conversation; it is repaired once, then a human takes over.
+- `unanswered`: the question that the documents should have answered and did not, for `balas knowledge gaps`.
+- `without_outdated`: where only an outdated copy holds the answer, a human answers.
+"""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
+import structlog
+
+from actions.action import Action, HandOver
 from agent.asking import wants_human
+from agent.turn.context import TurnContext, Unanswered
 from agent.turn.retrieval import LIKELY, Retrieved
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
+
+    from agent.turn.loop import Loop
+
+log = structlog.get_logger()
 
 WORDS = 3
 """Fewer words than this are a greeting or a thank-you, not a question that the documents should answer."""
@@ -33,15 +51,6 @@ _NOTE = re.compile(r"\[(?:image|video|audio|file|sticker|location|a voice note|v
 
 
 @dataclass(frozen=True, slots=True)
-class Unanswered:
-    """A question for the owner, without the addresses and numbers of people. `nearest` is the id of the best passage there was."""
-
-    question: str
-    confidence: float
-    nearest: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Reply:
     """How a turn ended. `text` is what the model wrote; `acted` says that an action answered or asked back."""
 
@@ -50,13 +59,88 @@ class Reply:
     handed_over: bool
 
 
+async def with_receipts(
+    turn: TurnContext, messages: "Sequence[BaseMessage]", text: str, *, loop: "Loop", actions: Mapping[str, Action]
+) -> str:
+    """Repair a claim without a receipt once; if the model claims it again, a human takes over and nothing of it is sent.
+
+    Args:
+        turn: the turn; its receipts and results are what bears a claim out.
+        messages: what the model was asked with.
+        text: its answer.
+        loop: asks it again.
+        actions: all actions of the agent, by name.
+
+    Returns:
+        The text that may be sent; empty when it may not.
+
+    Raises:
+        TurnStopped: the repair ended without an answer.
+    """
+    from langchain_core.messages import AIMessage, HumanMessage
+
+    claims = _unproven(turn, text, actions)
+    if not claims or turn.question is not None:
+        return text
+    log.warning("claim_without_receipt", turn=turn.id, claims=claims)
+    reminder = (
+        f"[system] Your draft says {claims[0]!r}, but no action did that in this turn. It was not sent. "
+        "Do it with an action if there is one, or write a reply that does not claim it."
+    )
+    if turn.values is not None:
+        turn.values = replace(turn.values, rejected=True)
+    text = await loop.answer(turn, [*messages, AIMessage(text), HumanMessage(reminder)])
+    claims = _unproven(turn, text, actions)
+    if not claims or turn.question is not None:
+        return text
+    log.error("claim_without_receipt_repeated", turn=turn.id, claims=claims)
+    turn.requests.append(HandOver(f"the agent wanted to say {claims[0]!r}, which it had not done"))
+    return ""
+
+
+def _unproven(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> list[str]:
+    from actions.claims import unproven
+
+    return [claim.text for claim in unproven(text, actions.values(), turn.receipts, turn.results)]
+
+
+def without_outdated(turn: TurnContext, text: str) -> str:
+    """Withhold an answer where only outdated passages hold it, and ask for a human.
+
+    The model did not see those passages, so whatever it wrote instead is not the answer.
+
+    Args:
+        turn: the turn, with what was retrieved.
+        text: the model's answer.
+
+    Returns:
+        The text that may be sent; empty when it may not.
+    """
+    retrieved = turn.retrieved
+    if turn.acted or not (retrieved.needs_human or (retrieved.outdated and says_dont_know(text))):
+        return text
+    log.info("outdated_passages", turn=turn.id, sources=retrieved.outdated)
+    if not turn.handed_over:
+        turn.requests.append(HandOver(f"only an outdated copy answers this: {', '.join(retrieved.outdated)}"))
+    return ""
+
+
 def says_dont_know(text: str) -> bool:
     """Whether a reply admits, in Indonesian, Malay or English, that it does not have the answer."""
     return bool(_DONT_KNOW.search(text))
 
 
 def unanswered(said: str, retrieved: Retrieved, reply: Reply) -> Unanswered | None:
-    """What the owner should hear of a turn, if anything."""
+    """Find the question of which the owner should hear.
+
+    Args:
+        said: the customer's messages.
+        retrieved: what was found for them.
+        reply: how the turn answered.
+
+    Returns:
+        The question without private data; `None` when the turn leaves no gap.
+    """
     from knowledge.gaps import without_private
 
     asked = without_private(_NOTE.sub(" ", said))
@@ -66,13 +150,13 @@ def unanswered(said: str, retrieved: Retrieved, reply: Reply) -> Unanswered | No
 def is_gap(asked: str, retrieved: Retrieved, reply: Reply) -> bool:
     """Whether the documents should have answered and did not.
 
-    It is one when no passage fits (plainly foreign, or less likely than `LIKELY`), when the reply says that it does not know, or when the
+    It is one when no passage fits (plainly off-topic, or less likely than `LIKELY`), when the reply says that it does not know, or when the
     model passed the customer on. It is none when the message is short or mere courtesy, when an action took care of it, when the
     customer asked for a person, or when the answer is known but its copy too old.
     """
     if not _asks(asked) or reply.acted or retrieved.needs_human or wants_human(asked):
         return False
-    if reply.handed_over or retrieved.foreign or retrieved.confidence < LIKELY:
+    if reply.handed_over or retrieved.off_topic or retrieved.confidence < LIKELY:
         return True
     return says_dont_know(reply.text)
 

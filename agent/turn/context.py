@@ -1,9 +1,19 @@
-"""What a turn is told before it begins: its claim, and everything the ledger knows that it may need."""
+"""The context of a turn: claimed once, filled on the way, and read by every part of the turn.
+
+`begin` claims what waits of a contact and reads in the same transaction everything that the turn may need. `Arrivals` tells
+whether the customer has written more meanwhile. The exceptions with which a turn ends early stand at the end:
+
+    TurnStopped
+    ├── Superseded      a newer message arrived before anything was done
+    ├── LimitReached    a limit of agent.yaml
+    └── ModelsFailed    the model and all its fallbacks
+"""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -23,67 +33,250 @@ from actions.action import (
 )
 from agent.ledger import confirmations, history, memory, steps, turns
 from agent.ledger.confirmations import Confirmation
+from agent.ledger.contacts import ContactState
 from agent.ledger.database import Database
 from agent.ledger.history import Line
 from agent.ledger.inbound import Waiting
-from agent.ledger.steps import Step
 from agent.ledger.turns import Claim
 from agent.models.values import TurnValues
 from agent.turn.gate import Spent
+from agent.turn.listen import PreparedMessage, prepared_unheard
+from agent.turn.retrieval import Retrieved
 from agent.turn.steps import StepLog
 from messaging.types import ContactKey
+
+MOST_RESTARTS = 3
+"""How often newer messages may start a turn again before it is finished as it is."""
+
+_NO_ANSWER = (HandOver, UpdateContact, ChangeTags, SetLifecycle, Comment, CloseConversation)
+"""Requests of actions that colleagues see: they are no answer to the customer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What is known of the contact from before the messages that the model sees: notes, and facts by name."""
+    """What is known of the contact from before the messages that the model sees: a summary, and facts by name."""
 
     summary: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Brief:
-    """A claimed turn. `steps` are those of an earlier run of it; `said` holds the customer's own words."""
+class Unanswered:
+    """A question for the owner, without addresses and numbers of people. `nearest` is the id of the best passage there was."""
+
+    question: str
+    confidence: float
+    nearest: str | None
+
+
+_FRESH = 0.5
+"""Seconds for which a check counts as current: no customer writes to two answers of the machine faster than that."""
+
+
+class Arrivals:
+    """The messages of one contact that no turn has claimed. `noticed` is what the last check found."""
+
+    def __init__(self, database: Database, contact: ContactKey) -> None:
+        self.noticed = False
+        self._database = database
+        self._contact = contact
+        self._looked = -_FRESH
+
+    def look(self, connection: Connection) -> None:
+        """Check in a transaction that is made anyway."""
+        self.noticed = turns.newer_messages(connection, self._contact)
+        self._looked = time.monotonic()
+
+    async def newer(self) -> bool:
+        """Whether there are any, as of now or half a second ago.
+
+        Raises:
+            LedgerUnavailable: the ledger does not answer.
+        """
+        if time.monotonic() - self._looked > _FRESH:
+            await self._database.read(self.look)
+        return self.noticed
+
+
+@dataclass(slots=True)
+class TurnContext:
+    """One turn between claim and commit: what it began with, what it found out, and what it has done so far.
+
+    Attributes:
+        claim: the lease, the contact as it was, and the messages to answer.
+        steps: the step log, with the steps of an earlier run of the same turn.
+        history: the messages before this turn, oldest first.
+        said: the customer's own words, oldest first; provenance is looked up here.
+        results: what the actions of this conversation returned, by action name, oldest first.
+        confirmation: the question that waits for the customer's yes from before.
+        spent: what is used up of the limits of a day.
+        memory: what is remembered from before the history.
+        contact: the contact, with its whole profile once that was read.
+        language: code of the language to answer in.
+        messages: the claimed messages as words, in order; voice notes unheard until they were listened to.
+        arrivals: tells of newer messages; `None` when they may not start this turn again.
+        deadline: when the time of the turn is over, on the event loop's clock.
+        retrieved: what the knowledge base says to the messages.
+        system: the system prompt.
+        values: the same facts for a model that is a program.
+        requests: what the actions asked the runtime to do at commit.
+        effects: names of the actions with an effect that were begun.
+        receipts: names of the actions that ended as `done`.
+        unknown: names of the actions whose outcome is unknown.
+        answered: names of the actions whose outcome gives something to say.
+        question: what the customer is to confirm after this turn.
+        settled: whether the open `confirmation` was answered.
+        gap: the question that the documents should have answered and did not.
+    """
 
     claim: Claim
-    steps: Sequence[Step]
+    steps: StepLog
     history: tuple[Line, ...]
     said: tuple[str, ...]
-    results: dict[str, list[Json]]
+    results: Mapping[str, Sequence[Json]]
     confirmation: Confirmation | None
     spent: Spent
     memory: Memory
+    contact: ContactState
+    language: str
+    messages: Sequence[PreparedMessage]
+    arrivals: Arrivals | None
+    deadline: float = math.inf
+    retrieved: Retrieved = field(default_factory=Retrieved)
+    system: str = ""
+    values: TurnValues | None = None
+    requests: list[Request] = field(default_factory=list)
+    effects: list[str] = field(default_factory=list)
+    receipts: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    answered: list[str] = field(default_factory=list)
+    question: Confirmation | None = None
+    settled: bool = False
+    gap: Unanswered | None = None
+    model_calls: int = 0
+    action_calls: int = 0
+    calls: dict[str, int] = field(default_factory=dict)  # how often the very same call was asked for
+    outcomes: dict[str, Outcome] = field(default_factory=dict)  # by that call
+    one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def id(self) -> str:
+        """The id of the turn in the ledger."""
+        return self.claim.turn
+
+    @property
+    def key(self) -> ContactKey:
+        """The contact's key."""
+        return self.claim.key
+
+    @property
+    def text(self) -> str:
+        """The messages to answer, as the model reads them."""
+        return "\n".join(message.text for message in self.messages)
+
+    @property
+    def typed(self) -> list[str]:
+        """The texts that the customer typed, without captions of ours for attachments."""
+        return [message.text for message in self.claim.messages if message.text]
+
+    @property
+    def acted(self) -> bool:
+        """Whether the answer rests on an action: on what one returned, or on the question that one asks."""
+        return self.question is not None or bool(self.answered)
+
+    @property
+    def handed_over(self) -> bool:
+        """Whether an action or a check has asked for a human."""
+        return any(isinstance(request, HandOver) for request in self.requests)
+
+    def action_context(self, key: str, now: datetime) -> Context:
+        """What an action may know of this turn.
+
+        Args:
+            key: the idempotency key of the call.
+            now: the time of the call.
+        """
+        contact = self.contact.contact
+        facts = {
+            "id": contact.key.id,
+            "platform": contact.key.platform,
+            "first_name": contact.first_name,
+            "last_name": contact.last_name,
+            "phone": contact.phone,
+            "email": contact.email,
+            "language": self.language,
+            "country": contact.country,
+            "tags": contact.tags,
+            "custom": dict(contact.custom_fields),
+        }
+        return Context(contact=facts, said=self.said, results=self.results, key=key, now=now, language=self.language)
+
+    def take(self, action: Action, outcome: Outcome) -> None:
+        """Keep what an action returned."""
+        if outcome.status != "refused" and not (
+            outcome.requests and all(isinstance(request, _NO_ANSWER) for request in outcome.requests)
+        ):
+            self.answered.append(action.name)
+        if outcome.status == "done":
+            self.receipts.append(action.name)
+            self.requests.extend(outcome.requests)
+            self.results = {**self.results, action.name: [*self.results.get(action.name, ()), outcome.data]}
+        elif outcome.status == "unknown":
+            self.unknown.append(action.name)
+
+    def recall(self, now: datetime) -> None:
+        """Fix the memory as a step, so that a resumed turn sees the same although a summary was extended meanwhile."""
+        step = self.steps.finished("memory", {})
+        if step is not None:
+            self.memory = Memory(**step.output)
+        elif self.memory != Memory():
+            output = {"summary": self.memory.summary, "facts": dict(self.memory.facts)}
+            self.steps.note("memory", "memory", "contact", {}, output, started_at=now)
 
 
 def begin(
     connection: Connection,
     key: ContactKey,
     owner: str,
-    now: datetime,
     *,
+    database: Database,
+    clock: Callable[[], datetime],
     quiet: Callable[[Sequence[Waiting]], datetime],
     lines: int,
-) -> Brief | datetime | None:
-    """Claim the contact's turn and read what it begins with, `lines` of history at most.
+    default_language: str,
+) -> TurnContext | datetime | None:
+    """Claim the contact's turn and read everything that it begins with.
 
-    Else when to ask again: more may be coming, or somebody else is at it. `None` when nothing is to be answered.
+    Args:
+        connection: a transaction of the ledger.
+        key: whose turn.
+        owner: in whose name the lease is taken.
+        database: the ledger, for what the turn writes and reads later.
+        clock: the time, aware UTC.
+        quiet: when waiting messages are to be answered, since more may be coming.
+        lines: how many messages of the history the model sees at most.
+        default_language: that of a contact whose language is not known yet.
+
+    Returns:
+        The context of the claimed turn; or when to ask again, because more messages may be coming or another worker holds the
+        lease; or `None` when nothing waits.
     """
+    now = clock()
     claim = turns.claim(connection, key, owner, now, turns.LEASE, quiet)
     if not isinstance(claim, Claim):
         return claim
-    asked = {message.message_id for message in claim.messages}  # in the history already when they were given back
+    claimed = {message.message_id for message in claim.messages}  # in the history already when they were given back
     known = history.recent(connection, key, lines)
-    recent = [line for line in known if line.message_id not in asked]
     results: dict[str, list[Json]] = {}
     for name, output in steps.action_results(connection, key):
         if output["status"] == "done":
             results.setdefault(name, []).append(output["data"])
+    recorded = steps.of_turn(connection, claim.turn) if claim.takeovers else ()
     remembered = memory.load(connection, key) if len(known) >= lines else None
-    return Brief(
+    return TurnContext(
         claim=claim,
-        steps=steps.of_turn(connection, claim.turn) if claim.takeovers else (),
-        history=tuple(recent),
+        steps=StepLog(database, claim.turn, recorded, clock=clock, context=str(claim.key)),
+        history=tuple(line for line in known if line.message_id not in claimed),
         said=_said(connection, key, known, lines),
         results=results,
         confirmation=confirmations.open_question(connection, key, now),
@@ -92,6 +285,10 @@ def begin(
             None if remembered is None else remembered.text,
             {fact.key: fact.value for fact in memory.of_contact(connection, key)},
         ),
+        contact=claim.contact,
+        language=claim.contact.language or default_language,
+        messages=tuple(map(prepared_unheard, claim.messages)),
+        arrivals=Arrivals(database, key) if claim.restarts < MOST_RESTARTS else None,
     )
 
 
@@ -102,41 +299,12 @@ def _said(connection: Connection, key: ContactKey, lines: Sequence[Line], limit:
     return tuple(history.said(connection, key))
 
 
-_GOOD_FOR = 0.5
-"""Seconds for which a look is as good as a new one: nobody writes to two answers of the machine faster than that."""
-
-
-class Arrivals:
-    """The messages of one contact that no turn has taken. `noticed` is what the last look found."""
-
-    def __init__(self, database: Database, contact: ContactKey) -> None:
-        self.noticed = False
-        self._database = database
-        self._contact = contact
-        self._looked = -_GOOD_FOR
-
-    def look(self, connection: Connection) -> None:
-        """Look in a transaction that is made anyway."""
-        self.noticed = turns.newer_messages(connection, self._contact)
-        self._looked = time.monotonic()
-
-    async def newer(self) -> bool:
-        """Whether there are any, as of now."""
-        if time.monotonic() - self._looked > _GOOD_FOR:
-            await self._database.read(self.look)
-        return self.noticed
-
-
-_ASIDE = (HandOver, UpdateContact, ChangeTags, SetLifecycle, Comment, CloseConversation)
-"""What actions ask of the desk: no answer to the customer."""
-
-
 class TurnStopped(Exception):
     """The loop ends without an answer of the model."""
 
 
 class Superseded(TurnStopped):
-    """A newer message arrived and nothing has been done yet: the turn starts again with both."""
+    """A newer message arrived before anything with an effect was done: the turn starts again with all messages."""
 
 
 class LimitReached(TurnStopped):
@@ -145,41 +313,3 @@ class LimitReached(TurnStopped):
 
 class ModelsFailed(TurnStopped):
     """The model and all its fallbacks failed; the message says how."""
-
-
-@dataclass(slots=True)
-class TurnRun:
-    """`arrivals` tells of newer messages, where they may start the turn again; `deadline` is on the event loop's clock."""
-
-    log: StepLog
-    context: Context
-    system: str
-    deadline: float
-    values: TurnValues
-    arrivals: Arrivals | None
-    model_calls: int = 0
-    action_calls: int = 0
-    effects: list[str] = field(default_factory=list)  # names of actions with an effect that were begun
-    receipts: list[str] = field(default_factory=list)  # names of actions that ended as done
-    unknown: list[str] = field(default_factory=list)
-    answered: list[str] = field(default_factory=list)  # names of actions whose outcome there is something to say about
-    requests: list[Request] = field(default_factory=list)
-    question: tuple[Action, dict[str, Json], str] | None = None  # to be confirmed by the customer
-    calls: dict[str, int] = field(default_factory=dict)  # how often the same call was asked for
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-    one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    def take(self, action: Action, outcome: Outcome) -> None:
-        """Keep what an action brought."""
-        if outcome.status != "refused" and not (
-            outcome.requests and all(isinstance(request, _ASIDE) for request in outcome.requests)
-        ):
-            self.answered.append(action.name)
-        if outcome.status == "done":
-            self.receipts.append(action.name)
-            self.requests.extend(outcome.requests)
-            results = dict(self.context.results)
-            results[action.name] = [*results.get(action.name, ()), outcome.data]
-            self.context = replace(self.context, results=results)
-        elif outcome.status == "unknown":
-            self.unknown.append(action.name)

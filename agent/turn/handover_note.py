@@ -1,19 +1,28 @@
-"""What colleagues read when the agent hands a conversation over: a note that spares them reading all of it."""
+"""What colleagues read when the agent hands a conversation over: a note that spares them reading all of it.
+
+`of_turn` collects what the ledger and the turn know and writes the note; `note` is the plain function that words it.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from actions.action import Request, SendPayment
 from actions.qris.money import format_rupiah
 from agent.ledger import history, payments, steps
+from agent.ledger.database import Database
+from agent.turn.context import TurnContext
 from messaging.types import ContactKey
 
 LONGEST = 1000
 """Characters of a comment that every platform takes."""
+
+_RECENTLY = timedelta(hours=24)
+"""How far back a note looks, within the same conversation."""
 
 _MOST_DEEDS = 6
 _LINE = 220
@@ -79,7 +88,16 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What is known at the moment of a handover. `asked` are the customer's last messages, oldest first."""
+    """What is known at the moment of a handover.
+
+    Attributes:
+        contact: the contact's id on the platform.
+        why: the reason of the handover.
+        summary: what the model wrote for colleagues.
+        asked: the customer's last messages, oldest first.
+        deeds: the actions of the conversation.
+        payments: what is still to be paid.
+    """
 
     contact: str
     why: str
@@ -99,7 +117,14 @@ class Known:
 
 
 def look(connection: Connection, key: ContactKey, since: datetime, now: datetime) -> Known:
-    """What a note is made of, from the record since a time."""
+    """Read what a note is made of from the ledger.
+
+    Args:
+        connection: a transaction of the ledger.
+        key: whose conversation.
+        since: only what happened from then on.
+        now: the time; payments that are overdue then are left out.
+    """
     deeds: list[Deed] = []
     for name, given, output in steps.actions_since(connection, key, since):
         status: str = "unknown" if output is None else output["status"]
@@ -116,7 +141,16 @@ def look(connection: Connection, key: ContactKey, since: datetime, now: datetime
 
 
 def note(situation: Situation, language: str, zone: tzinfo) -> str:
-    """The note: why, what the customer wants, what was done and what is uncertain, what is still to be paid."""
+    """Word the note: why, what the customer wants, what was done and what is uncertain, what is still to be paid.
+
+    Args:
+        situation: what is known.
+        language: code of the business's language.
+        zone: time zone of the business.
+
+    Returns:
+        At most `LONGEST` characters.
+    """
     labels = _LABELS.get(language, _LABELS["en"])
     lines = [f"{labels['why']}: {_cut(situation.why)}"]
     if situation.summary:
@@ -129,6 +163,51 @@ def note(situation: Situation, language: str, zone: tzinfo) -> str:
         lines.append(f"{labels['payment']}: {due.reference}, {format_rupiah(due.amount)}{end}")
     ending = f"{labels['turn']} {situation.contact}"
     return f"{_cut_lines(lines, LONGEST - len(ending) - 1)}\n{ending}"
+
+
+async def of_turn(
+    database: Database,
+    turn: TurnContext,
+    why: str,
+    summary: str | None = None,
+    *,
+    requests: Sequence[Request] = (),
+    language: str,
+    zone: tzinfo,
+    now: datetime,
+) -> str:
+    """Write the note for a turn: from the ledger, and from what the turn itself adds.
+
+    Args:
+        database: the ledger.
+        turn: its messages are not in the ledger yet.
+        why: the reason of the handover.
+        summary: what the model wrote for colleagues.
+        requests: those that are carried out with this turn.
+        language: code of the business's language.
+        zone: time zone of the business.
+        now: the time, aware UTC.
+
+    Raises:
+        LedgerUnavailable: the ledger does not answer.
+    """
+    closed_at = turn.contact.closed_at
+    since = max(now - _RECENTLY, closed_at) if closed_at is not None else now - _RECENTLY
+    known = await database.read(lambda connection: look(connection, turn.key, since, now))
+    offered = [
+        Due(request.reference, request.amount, request.expires)
+        for request in requests
+        if isinstance(request, SendPayment) and not request.resend
+    ]
+    situation = Situation(
+        contact=turn.key.id,
+        why=why,
+        summary=summary,
+        asked=(*known.asked, *(message.text for message in turn.messages)),
+        deeds=known.deeds,
+        payments=(*known.payments, *offered),
+    )
+    return note(situation, language, zone)
 
 
 def _deeds(deeds: Sequence[Deed], labels: Mapping[str, str]) -> list[str]:

@@ -1,6 +1,7 @@
-"""Preparing a turn: every inbound message becomes words, voice notes by way of the transcriber. Each note is a step.
+"""Preparing a turn: every inbound message becomes words, a voice note with the help of the transcriber, as a step.
 
-What came while the agent was silent joins the history unheard, and is listened to when the agent speaks again.
+Voice notes that arrive while the agent is silent join the history unheard; `Listener.catch_up` transcribes them when the agent
+answers again.
 """
 
 import asyncio
@@ -25,21 +26,25 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 MOST_MISSED = 5
-"""Among so many voice notes, the newest ones, those are listened to that came while the agent was silent."""
+"""How many of the newest voice notes in the history are considered for catching up."""
 
 CATCHING_UP = timedelta(seconds=30)
-"""How long the customer's new message waits for that at most."""
+"""How long the customer's new message waits for catching up at most."""
 
 _NOTE = "[audio]"
 _MISSED = "missed"
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class PreparedMessage:
     """One inbound message in words.
 
-    `text` is what the model and the history read, `said` what the customer really uttered (provenance looks there).
-    `unheard` names why a voice note yielded nothing: a reason of `voice.errors`, or `off`.
+    Attributes:
+        text: what the model and the history read.
+        said: what the customer typed or spoke, where provenance is looked up; no captions of ours.
+        attachments: what the history keeps of each: `kind`, `url`, `name`, and the `transcript` or why it is `unheard`.
+        unheard: why a voice note yielded no words: a reason of `voice.errors`, or `off`.
+        language: code of the language that was spoken.
     """
 
     text: str
@@ -54,8 +59,12 @@ def is_voice(attachment: Attachment) -> bool:
     return attachment.kind == "audio" or (attachment.mime_type or "").startswith("audio/")
 
 
-def missed(message: InboundMessage) -> Heard:
-    """A message to which nobody listens now: its voice notes are marked for `Listener.catch_up`."""
+def prepared_unheard(message: InboundMessage) -> PreparedMessage:
+    """Put a message into words without listening: its voice notes are marked for `Listener.catch_up`.
+
+    Args:
+        message: one of a turn that may end in silence.
+    """
     parts = [message.text] if message.text else []
     attachments = []
     for attachment in message.attachments:
@@ -64,11 +73,11 @@ def missed(message: InboundMessage) -> Heard:
             record["unheard"] = _MISSED
         parts.append(_NOTE if is_voice(attachment) else _named(attachment))
         attachments.append(record)
-    return Heard("\n".join(parts or [f"[{message.kind}]"]), (), tuple(attachments))
+    return PreparedMessage("\n".join(parts or [f"[{message.kind}]"]), (), tuple(attachments))
 
 
 class Listener:
-    """Turns messages into words. Without a transcriber a voice note stays unheard."""
+    """Puts messages into words. Without a transcriber a voice note stays unheard."""
 
     def __init__(
         self,
@@ -78,19 +87,47 @@ class Listener:
         *,
         clock: Callable[[], datetime],
     ) -> None:
+        """Listen with a transcriber.
+
+        Args:
+            transcriber: `None` when voice is off.
+            client: fetches voice notes; it is guarded against private addresses.
+            limits: how large a note may be, and how long fetching may take.
+            clock: the time, aware UTC.
+        """
         self._transcriber = transcriber
         self._client = client
         self._limits = limits
         self._clock = clock
 
-    async def hear(self, messages: Sequence[InboundMessage], steps: StepLog) -> list[Heard]:
-        """The messages in words, in order."""
+    async def hear(self, messages: Sequence[InboundMessage], steps: StepLog) -> list[PreparedMessage]:
+        """Put messages into words; each transcription is a step.
+
+        Args:
+            messages: in their order.
+            steps: the step log of the turn.
+
+        Returns:
+            One for each message, in the same order.
+
+        Raises:
+            LedgerUnavailable: a step cannot be written.
+        """
         return [await self._hear(message, steps) for message in messages]
 
     async def catch_up(self, key: ContactKey, lines: Sequence[Line], steps: StepLog) -> tuple[Line, ...]:
-        """The history with the words of voice notes that came while the agent was silent; in the ledger too, so once.
+        """Transcribe the voice notes that came while the agent was silent, the newest first, and rewrite the history.
 
-        The newest come first: one that cannot be understood, or not in time, stays the mark that it is.
+        Args:
+            key: whose history.
+            lines: the history as the model will see it.
+            steps: the step log of the turn.
+
+        Returns:
+            The history with their words. A note that yields none in time keeps its mark.
+
+        Raises:
+            LedgerUnavailable: a step cannot be written.
         """
         found = list(lines)
         if self._transcriber is None:
@@ -117,7 +154,7 @@ class Listener:
         await steps.record(place, "transcription", "voice", given, result, started_at=started_at)
         return line
 
-    async def _hear(self, message: InboundMessage, steps: StepLog) -> Heard:
+    async def _hear(self, message: InboundMessage, steps: StepLog) -> PreparedMessage:
         parts = [message.text] if message.text else []
         said = [message.text] if message.text else []
         attachments, unheard, language = [], None, None
@@ -138,7 +175,7 @@ class Listener:
             attachments.append(record)
         if not parts:
             parts.append(f"[{message.kind}]")
-        return Heard("\n".join(parts), tuple(said), tuple(attachments), unheard, language)
+        return PreparedMessage("\n".join(parts), tuple(said), tuple(attachments), unheard, language)
 
     async def _transcription(self, key: str, attachment: Attachment, steps: StepLog) -> dict[str, Any]:
         given = {"url": attachment.url}

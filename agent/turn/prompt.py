@@ -1,12 +1,19 @@
-"""What the model is told: the owner's instructions, the rules of the house, the facts of this conversation."""
+"""What the model is told: the owner's instructions, the rules that always hold, the facts of this conversation.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+`system_prompt` says it in words, for language models; `turn_values` gives the same facts to a model that is a program.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
+from agent.config.texts import fill
 from agent.ledger.history import Line
-from agent.turn.retrieval import escape
+from agent.models.values import TurnValues
+from agent.turn.context import Memory, TurnContext
+from agent.turn.retrieval import escape, read
 from language.detect import NAMES
 
 if TYPE_CHECKING:
@@ -25,62 +32,94 @@ stock level or a policy.
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """What a prompt depends on besides agent.yaml. `now` is local time; `passages` the rendered block, or empty.
+class Persona:
+    """Who answers, as agent.yaml says: `name`, `instructions` with contact facts in braces, and the business's time `zone`."""
 
-    `summary` and `facts` are what is remembered of the contact from before.
+    name: str
+    instructions: str
+    zone: ZoneInfo
+
+
+def system_prompt(persona: Persona, turn: TurnContext) -> str:
+    """Write the system message of a turn.
+
+    Args:
+        persona: who answers.
+        turn: with its language, its memory and what was retrieved.
     """
-
-    now: datetime
-    language: str
-    first_name: str | None
-    channel: str | None
-    passages: str
-    open_question: str | None = None
-    closed_at: datetime | None = None  # local time at which a conversation that is still in the history was closed
-    summary: str | None = None
-    facts: Mapping[str, str] = field(default_factory=dict)
-
-
-def system_prompt(name: str, instructions: str, situation: Situation) -> str:
-    """The system message of a turn."""
-    language = NAMES.get(situation.language, situation.language)
-    facts = [f"Now: {situation.now:%A, %d %B %Y, %H:%M %Z}."]
-    if situation.first_name:
-        facts.append(f"The customer's first name: {escape(situation.first_name)}.")
-    if situation.channel:
-        facts.append(f"Channel: {situation.channel}.")
-    if situation.open_question:
+    contact, channel = turn.contact.contact, turn.contact.channel
+    facts = [f"Now: {_now(persona, turn):%A, %d %B %Y, %H:%M %Z}."]
+    if contact.first_name:
+        facts.append(f"The customer's first name: {escape(contact.first_name)}.")
+    if channel and channel.source:
+        facts.append(f"Channel: {channel.source}.")
+    if turn.confirmation and turn.confirmation.question:
         facts.append(
-            f"The customer was asked, and has not answered yet: {situation.open_question!r}. It is done as soon as they say yes."
+            f"The customer was asked, and has not answered yet: {turn.confirmation.question!r}. It is done as soon as they say yes."
         )
-    if situation.closed_at:
+    if closed_at := _closed_at(turn):
         facts.append(
-            f"The conversation before {situation.closed_at:%A, %d %B %Y, %H:%M} was closed. What the customer writes since is a new "
-            "one: do not go on with what was open then unless they ask for it."
+            f"The conversation before {closed_at.astimezone(persona.zone):%A, %d %B %Y, %H:%M} was closed. What the customer writes "
+            "since is a new one: do not go on with what was open then unless they ask for it."
         )
-    parts = [instructions.strip(), _RULES.format(language=language), " ".join(facts)]
-    parts += _memory(situation)
-    parts.append(situation.passages or "No passage of the knowledge base fits this message.")
-    return "\n\n".join([f"You are {name}.", *parts])
+    instructions = fill(persona.instructions, contact, escape)
+    language = NAMES.get(turn.language, turn.language)
+    parts = [f"You are {persona.name}.", instructions.strip(), _RULES.format(language=language), " ".join(facts)]
+    parts += _remembered(turn.memory)
+    parts.append(turn.retrieved.passages or "No passage of the knowledge base fits this message.")
+    return "\n\n".join(parts)
 
 
-def _memory(situation: Situation) -> list[str]:
-    """What is remembered from before: as much information, and as little a word of the customer, as a passage is."""
+def turn_values(persona: Persona, turn: TurnContext) -> TurnValues:
+    """Collect the facts of the system prompt as values.
+
+    Args:
+        persona: who answers.
+        turn: with its language and what was retrieved.
+    """
+    attachments = (record for message in turn.messages for record in message.attachments)
+    return TurnValues(
+        language=turn.language,
+        now=_now(persona, turn),
+        passages=tuple(read(turn.retrieved.passages)),
+        attachments=tuple(record["kind"] for record in attachments if "transcript" not in record),
+    )
+
+
+def _now(persona: Persona, turn: TurnContext) -> datetime:
+    """When the turn was claimed, in local time: the same for a turn that is resumed."""
+    return turn.claim.started_at.astimezone(persona.zone)
+
+
+def _closed_at(turn: TurnContext) -> datetime | None:
+    """When the conversation was closed, if the model still sees what was said before that."""
+    closed_at = turn.contact.closed_at
+    if closed_at is None or all(line.at > closed_at for line in turn.history):
+        return None
+    return closed_at
+
+
+def _remembered(memory: Memory) -> list[str]:
+    """What is remembered from before: information like a passage, and not the customer's own words."""
     parts = []
-    if situation.facts:
-        told = "\n".join(f"{escape(name)}: {escape(value)}" for name, value in situation.facts.items())
+    if memory.facts:
+        told = "\n".join(f"{escape(name)}: {escape(value)}" for name, value in memory.facts.items())
         parts.append(f"What the customer has told about themselves:\n<remembered>\n{told}\n</remembered>")
-    if situation.summary:
+    if memory.summary:
         parts.append(
             "Earlier in this conversation, in short (notes, not the customer's own words: ask again before an action depends on "
-            f"them):\n<earlier>\n{escape(situation.summary)}\n</earlier>"
+            f"them):\n<earlier>\n{escape(memory.summary)}\n</earlier>"
         )
     return parts
 
 
 def conversation(history: Sequence[Line], said: str) -> "list[BaseMessage]":
-    """The messages before this turn, and what the customer says now."""
+    """List the messages of a chat completion, without the system message.
+
+    Args:
+        history: the messages before this turn, oldest first.
+        said: what the customer says now.
+    """
     from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
     messages: list[BaseMessage] = []

@@ -1,4 +1,4 @@
-"""The passages block of the system prompt: how found knowledge is shown to a model, and read back by one that is a program.
+"""Retrieval: the search for the customer's words as a step, and the passages block in which the model sees what was found.
 
     <passages>
     <passage n="1" source="documents/jam-buka.md" title="Jam buka" date="2026-11-20">
@@ -6,21 +6,37 @@
     </passage>
     </passages>
 
-Whatever a document says stays inside its element: `&`, `<` and `>` are escaped, so no text can close the block or
+What a document says stays inside its element: `&`, `<` and `>` are escaped, so no text can close the block or
 open another. `volatile="yes"` marks facts that change (prices).
 """
 
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from agent import slots
+from agent.ledger.history import Line
 from agent.models.values import Passage
+from agent.turn.steps import StepLog
 
 if TYPE_CHECKING:
     from knowledge import SearchResult
+
+
+class Search(Protocol):
+    """The knowledge base, as far as a turn needs it."""
+
+    @property
+    def size(self) -> int:
+        """How many passages there are."""
+
+    async def search(
+        self, queries: Sequence[str], limit: int | None = None, language: str | None = None
+    ) -> "SearchResult":
+        """Find passages for the queries, best first."""
 
 
 class Hit(Protocol):
@@ -48,16 +64,17 @@ _ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
 
 
 def escape(text: str) -> str:
-    """Text of unknown origin for the system prompt: it can no longer open or close an element."""
+    """Escape text of unknown origin for the system prompt: it can no longer open or close an element."""
     return html.escape(text, quote=False)
 
 
 def render(hits: Sequence[Hit]) -> str:
-    """The block for these hits, best first; `""` for none."""
+    """Render hits, best first, as a passages block; `""` for none."""
     return render_passages([_passage(hit) for hit in hits])
 
 
 def render_passages(passages: Sequence[Passage]) -> str:
+    """Render passages, best first, as a passages block; `""` for none."""
     if not passages:
         return ""
     elements = []
@@ -76,7 +93,7 @@ def render_passages(passages: Sequence[Passage]) -> str:
 
 
 def read(system_text: str) -> list[Passage]:
-    """The passages of the last block in a system prompt: the inverse of `render`. `[]` when there is none."""
+    """Read the passages of the last block in a system prompt: the inverse of `render_passages`; `[]` when there is none."""
     blocks = _BLOCK.findall(system_text)
     return [_read_passage(*match) for match in _PASSAGE.findall(blocks[-1])] if blocks else []
 
@@ -132,30 +149,36 @@ class Rated(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """What came of a search; kept as a step, so that a resumed turn sees the same.
+    """The outcome of a search; kept as a step, so that a resumed turn sees the same.
 
-    `passages` is what the model reads, `nearest` the id of the best passage, `outdated` the sources that were left out. `needs_human`
-    says that an answer from passages would rest on those.
+    Attributes:
+        passages: what the model reads.
+        confidence: the score of the best passage, 0 to 1.
+        off_topic: whether the messages are plainly about something else than the documents.
+        nearest: id of the best passage.
+        outdated: sources of passages that were left out because their copy is too old.
+        needs_human: whether an answer from passages would rest on the outdated ones.
     """
 
     passages: str = ""
     confidence: float = 0.0
-    foreign: bool = True
+    off_topic: bool = True
     nearest: str | None = None
     outdated: tuple[str, ...] = ()
     needs_human: bool = False
 
     @classmethod
     def of(cls, found: "SearchResult") -> "Retrieved":
+        """Decide what the model may see of what was found."""
         nearest = found.hits[0].id if found.hits else None
         if found.off_topic:
-            return cls("", found.confidence, foreign=True, nearest=nearest)
+            return cls("", found.confidence, off_topic=True, nearest=nearest)
         outdated = tuple(dict.fromkeys(hit.source for hit in found.hits if hit.stale))
         parts = [render([hit for hit in found.hits if not hit.stale]), _LEFT_OUT if outdated else ""]
         return cls(
             "\n\n".join(part for part in parts if part),
             found.confidence,
-            foreign=False,
+            off_topic=False,
             nearest=nearest,
             outdated=outdated,
             needs_human=rests_on_outdated(found.hits),
@@ -163,17 +186,62 @@ class Retrieved:
 
     @classmethod
     def read(cls, output: Mapping[str, Any]) -> "Retrieved":
-        """The inverse of `written`."""
+        """Read a step's output: the inverse of `written`. Fields of other versions are ignored."""
         names = cls.__dataclass_fields__
         known = {name: value for name, value in output.items() if name in names}
         return cls(**{**known, "outdated": tuple(known.get("outdated", ()))})
 
     def written(self) -> dict[str, Any]:
+        """The output of the step, as JSON."""
         return {**asdict(self), "outdated": list(self.outdated)}
 
 
 def rests_on_outdated(hits: Sequence[Rated]) -> bool:
-    """Whether the passage that fits is outdated, and no current one fits as well."""
+    """Decide whether the passage that fits is outdated, and no current one fits as well."""
     outdated = max((hit.score for hit in hits if hit.stale), default=0.0)
     current = max((hit.score for hit in hits if not hit.stale), default=0.0)
     return outdated >= LIKELY and current < AS_GOOD * outdated
+
+
+_SHORT = 5
+"""A message of fewer words than this is searched for together with the one before it."""
+
+
+async def retrieve(
+    knowledge: Search | None,
+    text: str,
+    *,
+    history: Sequence[Line],
+    language: str,
+    steps: StepLog,
+    clock: Callable[[], datetime],
+) -> Retrieved:
+    """Search the knowledge base for the customer's words, as a step.
+
+    Args:
+        knowledge: `None` where there is none.
+        text: the messages to answer.
+        history: the messages before them, oldest first.
+        language: code of the language of the conversation.
+        steps: the step log of the turn.
+        clock: the time, aware UTC.
+    """
+    if knowledge is None:
+        return Retrieved()
+    queries = [text]
+    earlier = [line.text for line in history if line.author == "contact"]
+    if earlier and len(text.split()) < _SHORT:
+        queries.append(f"{earlier[-1]} {text}")
+    given = {"queries": queries}
+    step = steps.finished("retrieval", given)
+    if step is not None:
+        return Retrieved.read(step.output)
+    if not knowledge.size:
+        return Retrieved()
+    started_at = clock()
+    async with slots.released():
+        found = await knowledge.search(queries, language=language)
+    retrieved = Retrieved.of(found)
+    output = {"mode": found.mode, **retrieved.written()}
+    steps.note("retrieval", "retrieval", "knowledge", given, output, started_at=started_at)
+    return retrieved

@@ -16,7 +16,7 @@ from agent.ledger.history import Line
 from agent.ledger.memory import Portion
 from agent.models.chat import ChatModel
 from agent.models.openai import classify
-from agent.turn.context import Brief
+from agent.turn.context import TurnContext
 from agent.turn.retrieval import escape
 from messaging.types import ContactKey
 
@@ -66,9 +66,9 @@ class Summariser:
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def consider(self, begun: Brief) -> None:
+    def consider(self, turn: TurnContext) -> None:
         """A turn was committed: extend the contact's summary if that is due, later and beside everything else."""
-        contact, lines = begun.claim.key, len(begun.history) + len(begun.claim.messages) + 1
+        contact, lines = turn.key, len(turn.history) + len(turn.claim.messages) + 1
         if self._models and lines > self._settings.window:
             task = asyncio.create_task(self._extend(contact), name=f"summary {contact}")
             self._tasks.add(task)

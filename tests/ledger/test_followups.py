@@ -24,7 +24,7 @@ UNPAID = Plan("unpaid", HOUR, {"payment": "open", "no_reply": True}, lambda _: "
 LAPSED = Plan("lapsed", HOUR, {"payment": "expired"}, lambda _: "Kode baru?")
 OPEN_QUESTION = Plan("question", HOUR, {"unanswered": True}, lambda _: "Maaf baru sempat")
 THANKS = Plan("thanks", 24 * HOUR, {}, lambda _: "Bagaimana kopinya?")
-ANSWER = Result(InboundOutcome.ANSWERED, contents=(Text("ya"),))
+ANSWER = Result(InboundOutcome.ANSWERED, contents=[Text("ya")])
 
 
 async def turn(

@@ -38,10 +38,10 @@ def _everything(connection: Connection, key: ContactKey = BUDI, first: int = 1) 
     file = Media(f"file{first}.png", b"png", "image/png", None, NOW, NOW + timedelta(days=7))
     result = Result(
         InboundOutcome.ANSWERED,
-        lines=(Line("contact", f"saya di {SECRET}", NOW, turn=claim.turn), Line("agent", SECRET, NOW)),
-        contents=(Text(f"dikirim ke {SECRET}"), File("image", f"https://agent.example/media/{file.id}")),
-        files=(file,),
-        followups=(FollowUp(f"f{first}", key, NOW, SECRET, None, {}, NOW),),
+        lines=[Line("contact", f"saya di {SECRET}", NOW, turn=claim.turn), Line("agent", SECRET, NOW)],
+        contents=[Text(f"dikirim ke {SECRET}"), File("image", f"https://agent.example/media/{file.id}")],
+        files=[file],
+        followups=[FollowUp(f"f{first}", key, NOW, SECRET, None, {}, NOW)],
         confirmation=Confirmation("cancel", {"address": SECRET}, SECRET, claim.turn, NOW + timedelta(hours=1)),
     )
     turns.commit(connection, claim, "me", result, NOW)
@@ -140,7 +140,7 @@ async def test_what_is_under_way_is_finished_first(database: Database, under_way
             claim = turns.claim(connection, BUDI, "me", NOW, timedelta(seconds=30))
             assert isinstance(claim, turns.Claim)
             if under_way == "sending":
-                turns.commit(connection, claim, "me", Result(InboundOutcome.ANSWERED, contents=(Text("ya"),)), NOW)
+                turns.commit(connection, claim, "me", Result(InboundOutcome.ANSWERED, contents=[Text("ya")]), NOW)
                 outbound.mark_sending(connection, f"{claim.turn}/0", "me")
         before = _rows(connection)
         obstacle = erasure.forget(connection, BUDI, NOW).obstacle

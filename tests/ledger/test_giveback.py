@@ -29,7 +29,7 @@ async def _hold(
         claim = turns.claim(connection, BUDI, "me", at, LEASE)
         assert isinstance(claim, Claim)
         line = Line("contact", f"pesan {number}", at, turn=claim.turn, message_id=f"m{number}")
-        turns.commit(connection, claim, "me", Result(outcome, reason, lines=(line,)), at)
+        turns.commit(connection, claim, "me", Result(outcome, reason, lines=[line]), at)
         turns.settle(connection, BUDI)
 
     await database.write(work)
@@ -70,7 +70,7 @@ async def test_an_answer_leaves_the_question_in_its_place(database: Database) ->
         assert isinstance(claim, Claim)
         heard = Line("contact", "[voice note] halo", NOW, turn=claim.turn, message_id="m1")
         turns.commit(
-            connection, claim, "me", Result(InboundOutcome.ANSWERED, lines=(heard, Line("agent", "hai", at))), at
+            connection, claim, "me", Result(InboundOutcome.ANSWERED, lines=[heard, Line("agent", "hai", at)]), at
         )
 
     await database.write(answer)

@@ -26,7 +26,7 @@ class _Asking(GenericFakeChatModel):
 async def test_a_model_in_a_graph_finds_the_values_that_the_graph_was_called_with() -> None:
     model = _Asking(messages=iter([AIMessage("hi"), AIMessage("hi")]))
     graph = create_agent(model, [])
-    await graph.ainvoke({"messages": [HumanMessage("halo")]}, configured(VALUES, recursion_limit=9))
+    await graph.ainvoke({"messages": [HumanMessage("halo")]}, configured(VALUES))
     await graph.ainvoke({"messages": [HumanMessage("halo")]})
     assert model.told == [VALUES, None]
 

@@ -47,8 +47,8 @@ def hit(text: str, score: float, *, stale: bool = False) -> Hit:
     return Hit(f"{source}#1", source, "Judul", text, score, datetime(2026, 3, 1, tzinfo=UTC), stale=stale)
 
 
-def found(*hits: Hit, foreign: bool = False) -> SearchResult:
-    return SearchResult(hits, hits[0].score if hits else 0.0, "keywords", foreign)
+def found(*hits: Hit, off_topic: bool = False) -> SearchResult:
+    return SearchResult(hits, hits[0].score if hits else 0.0, "keywords", off_topic)
 
 
 def test_an_outdated_passage_is_never_shown_and_its_absence_is_told() -> None:
@@ -66,8 +66,8 @@ def test_current_passages_alone_are_shown_without_a_remark() -> None:
 
 
 def test_what_is_plainly_about_something_else_is_not_shown_and_needs_nobody() -> None:
-    retrieved = Retrieved.of(found(hit("harga.csv 25000", 0.04, stale=True), foreign=True))
-    assert (retrieved.passages, retrieved.needs_human, retrieved.foreign) == ("", False, True)
+    retrieved = Retrieved.of(found(hit("harga.csv 25000", 0.04, stale=True), off_topic=True))
+    assert (retrieved.passages, retrieved.needs_human, retrieved.off_topic) == ("", False, True)
 
 
 def test_a_resumed_turn_sees_the_same() -> None:

@@ -17,7 +17,7 @@ from agent.ledger.tables import InboundOutcome
 from agent.ledger.turns import Result
 from agent.models.chat import ChatModel
 from agent.turn import context
-from agent.turn.context import Brief
+from agent.turn.context import TurnContext
 from agent.turn.summary import Summariser, SummarySettings
 from tests.ledger.messages import BUDI, NOW, RULES, message, quiet
 
@@ -44,18 +44,27 @@ class _Ledger(SqliteDatabase):
         return result
 
 
-async def _after_a_turn(folder: Path, lines: int) -> tuple[_Ledger, Brief]:
+async def _after_a_turn(folder: Path, lines: int) -> tuple[_Ledger, TurnContext]:
     """A ledger in which a turn has just ended, with so many messages before it."""
     ledger = _Ledger(folder / "ledger.db")
     await asyncio.to_thread(migrate.upgrade, ledger.engine)
 
-    def work(connection: Connection) -> Brief:
+    def work(connection: Connection) -> TurnContext:
         said = [Line("contact" if n % 2 else "agent", f"line {n}", NOW) for n in range(1, lines + 1)]
         history.append(connection, BUDI, said)
         inbound.accept(connection, message(1), NOW, RULES)
-        begun = context.begin(connection, BUDI, "me", NOW, quiet=quiet, lines=WINDOW)
-        assert isinstance(begun, Brief)
-        answer = (Line("contact", "halo", NOW), Line("agent", "ya", NOW))
+        begun = context.begin(
+            connection,
+            BUDI,
+            "me",
+            database=ledger,
+            clock=lambda: NOW,
+            quiet=quiet,
+            lines=WINDOW,
+            default_language="id",
+        )
+        assert isinstance(begun, TurnContext)
+        answer = [Line("contact", "halo", NOW), Line("agent", "ya", NOW)]
         turns.commit(connection, begun.claim, "me", Result(InboundOutcome.ANSWERED, lines=answer), NOW)
         return begun
 
@@ -64,7 +73,7 @@ async def _after_a_turn(folder: Path, lines: int) -> tuple[_Ledger, Brief]:
     return ledger, begun
 
 
-async def _considered(ledger: _Ledger, begun: Brief) -> None:
+async def _considered(ledger: _Ledger, begun: TurnContext) -> None:
     model = GenericFakeChatModel(messages=iter([AIMessage("Budi asked.")]))
     settings = SummarySettings(WINDOW, 1.0, timedelta(seconds=5))
     summariser = Summariser(ledger, [ChatModel("m", model)], settings, clock=lambda: NOW)

@@ -52,10 +52,10 @@ def test_an_answer_is_not_taken_for_ignorance(text: str) -> None:
     assert not says_dont_know(text)
 
 
-FITS = Retrieved("<passages>…", 0.5, foreign=False, nearest="faq.md#1")
-HARDLY = Retrieved("<passages>…", 0.12, foreign=False, nearest="faq.md#1")
-NOTHING = Retrieved("", 0.02, foreign=True)
-OUTDATED = Retrieved("", 0.5, foreign=False, outdated=("harga.csv",), needs_human=True)
+FITS = Retrieved("<passages>…", 0.5, off_topic=False, nearest="faq.md#1")
+HARDLY = Retrieved("<passages>…", 0.12, off_topic=False, nearest="faq.md#1")
+NOTHING = Retrieved("", 0.02, off_topic=True)
+OUTDATED = Retrieved("", 0.5, off_topic=False, outdated=("harga.csv",), needs_human=True)
 ANSWER, UNKNOWN = "Ada, gratis.", "Maaf, saya belum tahu soal itu."
 ASKED = "ada wifi gratis ga"
 
