@@ -1,4 +1,4 @@
-"""Messaging platforms: what travels, how it is signed, limited, sent and shown."""
+"""Messaging platforms: their clients, webhooks and limits, texts in the form of a channel, and a local sandbox."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,9 +18,12 @@ def open_platform(
     client: "httpx.AsyncClient",
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> "Platform":
-    """The client of the configured platform, or of the sandbox when there is no token.
+    """Make the client of the configured platform, or of the sandbox when there is no token.
 
-    `client` is used for every request and stays the caller's to close. The base URL is the operator's own: it is used as written.
+    Args:
+        settings: the `messaging:` part of agent.yaml; its base URL is used as written.
+        client: makes every request; the caller closes it.
+        clock: tells the time, aware UTC.
 
     Raises:
         NotActive: the platform is known, but its client is not there yet.

@@ -1,4 +1,4 @@
-"""Everything that can go wrong between us and a messaging platform.
+"""Errors of this package: what can go wrong between us and a messaging platform.
 
     MessagingError
     ├── SignatureError            a webhook was not signed by the platform → 401
@@ -15,7 +15,7 @@
         ├── InQueue               449: the platform is busy with this contact; minutes
         ├── Unavailable           5xx: the platform failed, perhaps after doing what was asked
         ├── NotSent               the request certainly never reached the platform
-        └── OutcomeUnknown        it left us, and no readable answer came back
+        └── OutcomeUnknown        the request was sent, and no readable answer came back
 
 Two questions decide what a caller does. `retryable`: may the same request succeed later? `certain`: is it certain that
 nothing happened? A send that failed with `certain=False` may have gone out and must be looked up before it is repeated.
@@ -44,12 +44,18 @@ class NotActive(MessagingError):
 class PlatformError(MessagingError):
     """A call to the platform failed.
 
-    `code` is the platform's own code (an int, or text where it is not a number), `message` its words, `status` the HTTP
-    status, or None when there was no answer. `retry_after` is how long the platform asked us to wait.
+    Args:
+        message: what the platform says, or what went wrong here.
+        code: the platform's own code, an int, or text where it is not a number; the HTTP status when left out.
+        status: the HTTP status; `None` when there was no answer.
+        retry_after: how long the platform asked us to wait.
+        call: method and path of the request.
     """
 
     retryable: ClassVar[bool] = False
+    """Whether the same request may succeed later."""
     certain: ClassVar[bool] = True
+    """Whether it is certain that nothing was done."""
 
     def __init__(
         self,
@@ -74,7 +80,7 @@ class PlatformError(MessagingError):
 
 
 class Invalid(PlatformError):
-    """The platform, or our own check before it, refuses this request; it will not change by waiting."""
+    """The platform, or our own check before it, refuses this request for good."""
 
 
 class UnknownField(Invalid):
@@ -123,7 +129,7 @@ class NotSent(PlatformError):
 
 
 class OutcomeUnknown(PlatformError):
-    """The request left us and no readable answer came back in time: it may have been carried out."""
+    """The request was sent and no readable answer came back in time: it may have been carried out."""
 
     retryable = True
     certain = False

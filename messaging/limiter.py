@@ -1,4 +1,8 @@
-"""What an answer says about the rate: `X-RateLimit-Limit`, `X-RateLimit-Remaining`, `Retry-After`."""
+"""The rate limit of a platform: what its answers say of it, and a limiter that keeps to it.
+
+A platform counts a request when it arrives, which its sender cannot know: a request counts here from its sending until a span
+after the latest moment at which it can have arrived.
+"""
 
 import asyncio
 import math
@@ -7,13 +11,11 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 
 from messaging.errors import RateLimited
 from settings import Rate
-
-_LONGEST = timedelta(days=1)
+from settings.backoff import retry_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +28,17 @@ class Quota:
 
 
 def read_quota(headers: Mapping[str, str], now: datetime) -> Quota:
-    """The quota in the headers of an answer (any case, as httpx headers or with lower-case names)."""
+    """Read the quota in the headers of an answer: `X-RateLimit-Limit`, `X-RateLimit-Remaining`, `Retry-After`.
+
+    Args:
+        headers: httpx headers, or a mapping with lower-case names.
+        now: aware UTC; a date in `Retry-After` is taken relative to it.
+    """
     limit = _count(headers.get("x-ratelimit-limit"))
     return Quota(
         limit=limit or None,
         remaining=_count(headers.get("x-ratelimit-remaining")),
-        retry_after=_wait(headers.get("retry-after"), now),
+        retry_after=retry_after(headers.get("retry-after"), now),
     )
 
 
@@ -39,26 +46,8 @@ def _count(value: str | None) -> int | None:
     return int(value) if value is not None and value.isascii() and value.isdigit() and len(value) < 10 else None
 
 
-def _wait(value: str | None, now: datetime) -> timedelta | None:
-    """Seconds (also fractions) or an HTTP date, RFC 9110 10.2.3; never negative, never over a day."""
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            until = parsedate_to_datetime(value)
-        except (ValueError, OverflowError):
-            return None
-        until = until if until.tzinfo else until.replace(tzinfo=UTC)
-        return min(max(until - now, timedelta()), _LONGEST)
-    if not math.isfinite(seconds):
-        return None
-    return timedelta(seconds=min(max(seconds, 0.0), _LONGEST.total_seconds()))
-
-
 SHARE = 0.04
-"""How much of a span is waited for an answer, on average: the rest of the rate is 1 / 1.04, 96 %."""
+"""The share of a span that is allowed on average for a request to arrive: the rate that is left is 1 / 1.04, 96 %."""
 
 _MOST_SHARE = 0.5
 _SAVED = 0.2  # of a span: what quick answers can save up for a slow one
@@ -70,7 +59,7 @@ _SPREAD = 0.25  # of an even pace: the rest is there to catch up after a slow an
 class _Slot:
     """One request that counts until `latest`, and in any case until `earliest` (monotonic seconds).
 
-    Before it is sent nobody can say when it will arrive, so it has no latest end.
+    Before it is sent its arrival is unknown, so it has no latest end.
     """
 
     earliest: float
@@ -109,7 +98,7 @@ class _Key:
         return min(slot.latest, now + self.span * SHARE)
 
     def lateness(self, took: float) -> float:
-        """How much later than its sending a request may have arrived, as far as we wait for that; `took` until its answer.
+        """How much later than its sending a request may have arrived, as far as that is waited for; `took` until its answer.
         All of it for the first ones, which open their connections."""
         self.answers += 1
         late = min(took, self.span if self.answers <= self.limit else self.allowance)
@@ -122,23 +111,23 @@ class _Key:
 
 
 class Turn:
-    """Leave to make one request. Say when it was `sent` and what was `answered`; the limiter is exact to that degree."""
+    """Permission to make one request. Report when it was `sent` and what was `answered`: the limiter is as exact as that."""
 
     def __init__(self, key: _Key, slot: _Slot, clock: Callable[[], float]) -> None:
         self._key, self._slot, self._clock = key, slot, clock
 
     def sent(self) -> None:
-        """The request has left us: opening a connection, which may take long, is over."""
+        """Report that the request was sent: opening a connection, which may take long, is over."""
         span = self._key.span
         self._slot.sent_at = now = self._clock()
         self._slot.earliest, self._slot.latest = now + span, now + 2 * span
         self._slot.before = sum(slot.latest > now for slot in self._key.slots) - self._key.turns
 
     def answered(self, status: int, quota: Quota) -> None:
-        """Learn from an answer; call it as soon as the answer is there.
+        """Report the answer, as soon as it is there.
 
         The platform's limit replaces ours. If it counts more requests than we made (another process shares the token),
-        the difference is taken as used for one span. A 429 closes the key for `Retry-After`, or for one span.
+        the difference counts as used for one span. A 429 closes the key for `Retry-After`, or for one span.
         """
         now, key, slot = self._clock(), self._key, self._slot
         sent_at = now if slot.sent_at is None else slot.sent_at
@@ -157,7 +146,7 @@ class Turn:
             key.share = max(key.share * _CALMER, SHARE)
 
     def ended(self) -> None:
-        """The request is over, perhaps without an answer; one that never left us does not count."""
+        """Report that the request is over, perhaps without an answer; one that was never sent does not count."""
         if self._slot.latest == math.inf:
             self._slot.latest = self._clock()
 
@@ -172,8 +161,13 @@ class Limiter:
         turn.answered(response.status_code, read_quota(response.headers, now))
     ```
 
-    Keys that nobody uses are dropped, so any number of them may come and go. `clock` and `sleep` are in seconds.
-    `patience` bounds the wait for a key that the platform has closed with a 429: longer ones are refused at once.
+    Keys that are not in use are dropped, so any number of them may come and go.
+
+    Args:
+        rate: what is allowed until the platform says otherwise.
+        clock: monotonic seconds.
+        sleep: waits for some seconds.
+        patience: the longest wait for a key that the platform has closed with a 429; a longer one raises at once.
     """
 
     def __init__(
@@ -196,7 +190,7 @@ class Limiter:
 
     @asynccontextmanager
     async def turn(self, key: Hashable) -> AsyncIterator[Turn]:
-        """Wait for leave to make one request.
+        """Wait until one more request of this key is allowed.
 
         Raises:
             RateLimited: the platform has closed this key for longer than `patience`; nothing was sent.

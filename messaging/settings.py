@@ -29,7 +29,7 @@ UNSIGNED = "none"
 
 
 class MessagingSettings(Settings):
-    """Which messaging platform the agent speaks with, and how."""
+    """Which messaging platform the agent uses, and how."""
 
     platform: PlatformName = Field(
         default="aelyst",
@@ -80,7 +80,7 @@ class MessagingSettings(Settings):
 
     @property
     def effective_platform(self) -> PlatformName:
-        """The platform that is really spoken with: without a token it is the sandbox."""
+        """The platform that is really used: without a token it is the sandbox."""
         return self.platform if self.token.get_secret_value().strip() else "sandbox"
 
     @property

@@ -1,7 +1,8 @@
 """Webhook signatures: HMAC-SHA256 over the raw body, as respond.io, Aelyst, AIsoule and Zernio make them.
 
 respond.io (and so Aelyst) write the digest in base64, AIsoule and Zernio in hex, under the same header name; which one
-applies is a property of the platform, never of the header.
+applies is a property of the platform, never of the header. The bytes that arrived are what is signed: JSON that was parsed and
+written again has another signature. Here are only functions over bytes; which header a platform uses, its client knows.
 """
 
 import base64
@@ -13,10 +14,17 @@ from typing import Literal
 from messaging.errors import SignatureError
 
 Encoding = Literal["base64", "hex"]
+"""How a platform writes the 32 bytes of the digest: 44 characters with padding, or 64 digits."""
 
 
 def sign(key: bytes, body: bytes, encoding: Encoding) -> str:
-    """The signature of `body`, as the header carries it."""
+    """Compute the signature of a body, as the header carries it.
+
+    Args:
+        key: the signing key of the webhook.
+        body: the raw body.
+        encoding: how the platform writes the digest.
+    """
     digest = hmac.new(key, body, hashlib.sha256).digest()
     return base64.b64encode(digest).decode("ascii") if encoding == "base64" else digest.hex()
 
@@ -24,11 +32,16 @@ def sign(key: bytes, body: bytes, encoding: Encoding) -> str:
 def check(keys: Sequence[bytes], body: bytes, signature: str | None, encoding: Encoding) -> None:
     """Return if `signature` is that of exactly these bytes under one of the keys; compared in constant time.
 
-    Several keys, because each webhook of a workspace has its own. A `sha256=` prefix and, for hex, upper case are accepted:
-    they carry no meaning.
+    Args:
+        keys: the accepted signing keys; several, because each webhook of a workspace has its own. Empty ones are ignored:
+            anyone could sign with an empty key.
+        body: the raw body.
+        signature: the header's value, `None` when it is missing. A `sha256=` prefix and, for hex, upper case are accepted:
+            they carry no meaning.
+        encoding: how the platform writes the digest.
 
     Raises:
-        SignatureError: the signature is missing or wrong, or there is no key (an empty one would sign for everybody).
+        SignatureError: the signature is missing or wrong, or there is no usable key.
     """
     usable = [key for key in keys if key]
     if not usable:

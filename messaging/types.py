@@ -1,4 +1,4 @@
-"""What travels between a platform and the agent: contacts, inbound events, outbound messages.
+"""The values between a platform and the agent: contacts, channels, inbound events, outbound messages.
 
 All values are immutable. Times are aware UTC.
 """
@@ -54,7 +54,7 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where somebody can be reached who may not be a contact yet: `value` is E.164, or an e-mail address."""
+    """A phone number (E.164) or e-mail address, of a contact or of one that is yet to be created."""
 
     by: Literal["phone", "email"]
     value: str
@@ -208,19 +208,23 @@ class MessageSent:
 
 @dataclass(frozen=True, slots=True)
 class AssigneeChanged:
-    """The conversation was assigned to somebody, or to nobody (`contact.assignee is None`)."""
+    """The conversation was assigned or unassigned (`contact.assignee is None`)."""
 
     contact: Contact
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationOpened:
+    """The conversation was opened; `source` says by what: user, contact, workflow …"""
+
     contact: Contact
     source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationClosed:
+    """The conversation was closed; `closed_by` is a colleague, if it was one."""
+
     contact: Contact
     closed_by: Person | None = None
     source: str | None = None
@@ -270,6 +274,8 @@ MessageTag = Literal["ACCOUNT_UPDATE", "POST_PURCHASE_UPDATE", "CONFIRMED_EVENT_
 
 @dataclass(frozen=True, slots=True)
 class Text:
+    """A text in the formatting of its channel, see `messaging.splitting.messages_of`."""
+
     text: str
     tag: MessageTag | None = None  # Facebook and Instagram need one outside the 24-hour window
 
@@ -284,12 +290,16 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class QuickReplies:
+    """A question with choices to tap."""
+
     title: str
     replies: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Email:
+    """An e-mail; `reply_to` is the id of the message it answers."""
+
     text: str
     subject: str | None = None
     cc: tuple[str, ...] = ()

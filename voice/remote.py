@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from settings.backoff import requested_wait
+from settings.clock import now
 from voice.audio import sniff
 from voice.errors import EndpointFailed, Silent
 from voice.judge import judge
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 _PATH = "/audio/transcriptions"
 _LEAST_SPEECH = 0.2  # seconds
 _BUSY = {429, 502, 503, 504}
-_PAUSE = (1.0, 10.0)  # seconds before asking a busy server again: unless it says, and at most
+_PAUSE = timedelta(seconds=1)  # before asking a busy server again, when it does not say
+_LONGEST_PAUSE = timedelta(seconds=10)
 
 
 class RemoteTranscriber:
@@ -153,12 +156,9 @@ def parse(answer: Mapping[str, Any], language: str, seconds: float) -> RawTransc
 
 
 def _pause(response: "httpx.Response") -> float:
-    """Seconds to wait, as the server's `Retry-After` says. A date instead of a number counts as not said."""
-    usual, longest = _PAUSE
-    try:
-        return min(longest, max(0.0, float(response.headers["Retry-After"])))
-    except (KeyError, ValueError):
-        return usual
+    """Seconds to wait, as the server asks for."""
+    wait = requested_wait(response.headers, now())
+    return (_PAUSE if wait is None else min(wait, _LONGEST_PAUSE)).total_seconds()
 
 
 def _body(response: "httpx.Response", url: str) -> Mapping[str, Any]:

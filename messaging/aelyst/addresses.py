@@ -1,4 +1,4 @@
-"""How a contact is addressed in a path: `id:123`, `phone:+6281234567890` or `email:ani@example.com`."""
+"""Paths of contacts: `id:123`, `phone:+6281234567890` or `email:ani@example.com`, and the wait for one that is new."""
 
 import asyncio
 import re
@@ -13,8 +13,6 @@ from messaging.errors import Invalid
 from messaging.types import ContactKey
 
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
-
-
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
@@ -30,12 +28,15 @@ class Identifier:
 
     @property
     def path(self) -> str:
-        """For use as one path segment: nothing in it can reach another path. A `+` is escaped, as some servers read it as a space."""
+        """As one path segment: nothing in it can reach another path. A `+` is escaped, as some servers read it as a space."""
         return quote(str(self), safe=":@")
 
 
 def by_phone(phone: str) -> Identifier:
-    """Spaces, dashes and brackets are dropped.
+    """Name a contact by phone number.
+
+    Args:
+        phone: an international number; spaces, dashes, dots and brackets are dropped.
 
     Raises:
         Invalid: not an international number.
@@ -47,19 +48,19 @@ def by_phone(phone: str) -> Identifier:
 
 
 def by_email(email: str) -> Identifier:
-    """Raises `Invalid` for what is not an e-mail address."""
+    """Name a contact by e-mail address. Raises `Invalid` for what is not one."""
     if not _EMAIL.fullmatch(email.strip()):
         raise Invalid(f"{email!r} is not an e-mail address; write e.g. ani@example.com")
     return Identifier("email", email.strip())
 
 
 def identify(contact: ContactKey | Identifier) -> Identifier:
-    """Contacts that we know are addressed by the platform's own id."""
+    """Name a contact: one that we know by the platform's own id."""
     return contact if isinstance(contact, Identifier) else Identifier("id", contact.id)
 
 
 def segment(value: str) -> str:
-    """Any other id as one path segment.
+    """Escape any other id for use as one path segment.
 
     Raises:
         Invalid: empty, or made of dots only, which would change the path.
@@ -70,8 +71,14 @@ def segment(value: str) -> str:
 
 
 class Addresses:
-    """Paths of contacts. A contact that was just created is left alone for `delay` first: "it is highly recommended to add a
-    delay before executing a new action after creating a new contact" (Aelyst, create a contact)."""
+    """Paths of contacts. One that was just created is not used before `delay` has passed: "it is highly recommended to add a
+    delay before executing a new action after creating a new contact" (Aelyst, create a contact).
+
+    Args:
+        delay: how long after its creation a contact is not used.
+        clock: monotonic seconds.
+        sleep: waits for some seconds.
+    """
 
     def __init__(
         self,
@@ -86,13 +93,13 @@ class Addresses:
         self._ready_at: dict[Identifier, float] = {}
 
     def created(self, *identifiers: Identifier) -> None:
-        """Remember that this contact is new, under each of its names."""
+        """Remember that a contact is new, under each of its identifiers."""
         now = self._clock()
         self._ready_at = {known: at for known, at in self._ready_at.items() if at > now}
         self._ready_at |= dict.fromkeys(identifiers, now + self.delay.total_seconds())
 
     async def path(self, contact: ContactKey | Identifier) -> str:
-        """`/contact/id:123`, as soon as it may be used."""
+        """Return `/contact/id:123`, after the delay of a new contact."""
         identifier = identify(contact)
         if (ready_at := self._ready_at.get(identifier)) is not None and (wait := ready_at - self._clock()) > 0:
             await self._sleep(wait)

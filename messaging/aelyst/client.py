@@ -1,4 +1,4 @@
-"""An HTTP answer of respond.io or Aelyst → its JSON, or the error it stands for."""
+"""The HTTP client: one attempt per call, within the rate limit; answers as JSON or as the error they stand for; lists in pages."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ _ERRORS: dict[int, type[PlatformError]] = {
 
 
 def read_answer(response: httpx.Response, quota: Quota, call: str) -> Json:
-    """The JSON of a 2xx answer; None for an empty one.
+    """Return the JSON of a 2xx answer; None for an empty one.
 
     Raises:
         PlatformError: any other status, with the platform's code and message; or a 2xx that is not JSON (`OutcomeUnknown`).
@@ -58,7 +58,13 @@ def read_answer(response: httpx.Response, quota: Quota, call: str) -> Json:
 
 
 def error_of(response: httpx.Response, quota: Quota, call: str) -> PlatformError:
-    """The exception for an answer that is not a success."""
+    """Build the exception for an answer that is not a success.
+
+    Args:
+        response: the answer.
+        quota: what its headers say of the rate limit.
+        call: method and path of the request.
+    """
     status = response.status_code
     if response.is_redirect:
         message = f"redirected to {response.headers.get('location', 'nowhere')}; is messaging.base_url right?"
@@ -80,7 +86,7 @@ def error_of(response: httpx.Response, quota: Quota, call: str) -> PlatformError
 
 
 def _plain(response: httpx.Response) -> str:
-    """What a proxy says in place of the platform: its page is HTML, so the status line has to do."""
+    """The message of an answer that is not JSON, e.g. a proxy's; of an HTML page the status line is used instead."""
     if "html" in response.headers.get("content-type", ""):
         return response.reason_phrase or "no explanation"
     return " ".join(response.text.split()) or response.reason_phrase or "no explanation"
@@ -91,9 +97,15 @@ PAGE = 99
 
 
 class Client:
-    """Makes calls; knows no endpoint. One attempt each: whether to try again is the caller's decision.
+    """Makes calls; knows no endpoint. One attempt each: whether to retry is the caller's decision.
 
-    `http` is used, not owned. `timeout` bounds a whole call, except the wait for the limiter.
+    Args:
+        http: makes the requests; not closed.
+        base_url: with the version, e.g. `https://api.aelyst.ai/v1`.
+        token: the bearer token.
+        limiter: keyed by method and path.
+        clock: tells the time, aware UTC.
+        timeout: bounds a whole call, except the wait for the limiter.
     """
 
     def __init__(
@@ -116,7 +128,16 @@ class Client:
     async def call(
         self, method: str, path: str, *, body: Json = None, query: Mapping[str, str] | None = None
     ) -> Mapping[str, Json]:
-        """Make one request; the object it was answered with. `path` begins with a slash and is already escaped.
+        """Make one request.
+
+        Args:
+            method: of HTTP.
+            path: begins with a slash and is already escaped.
+            body: sent as JSON.
+            query: the parameters of the URL.
+
+        Returns:
+            The object of the answer; an empty one for any other JSON.
 
         Raises:
             PlatformError: see `messaging.errors`; `NotSent` and `OutcomeUnknown` when there was no answer.
@@ -162,8 +183,16 @@ class Client:
         body: Json = None,
         limit: int = PAGE,
     ) -> AsyncIterator[Sequence[Mapping[str, Json]]]:
-        """The pages of a list, each an array of objects. Ends at a page without items, without a next cursor, or with one
-        that was there before."""
+        """Fetch the pages of a list as they are read, each a sequence of objects.
+
+        Ends at a page without items, without a next cursor, or with a cursor that was there before.
+
+        Args:
+            method: of HTTP.
+            path: as for `call`.
+            body: the same for every page.
+            limit: items per page.
+        """
         query = {"limit": str(limit)}
         seen: set[str] = set()
         while True:
@@ -181,7 +210,7 @@ class Client:
     async def items(
         self, method: str, path: str, *, body: Json = None, limit: int = PAGE
     ) -> AsyncIterator[Mapping[str, Json]]:
-        """The items of all pages, fetched as they are read."""
+        """Fetch the items of all pages as they are read; arguments as for `pages`."""
         async for page in self.pages(method, path, body=body, limit=limit):
             for item in page:
                 yield item

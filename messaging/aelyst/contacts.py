@@ -1,4 +1,4 @@
-"""How a contact is addressed in a path: `id:123`, `phone:+6281234567890` or `email:ani@example.com`."""
+"""Contacts: fetching, creating, updating, merging, listing by conditions, tags, lifecycle and custom fields."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Filter:
 
 
 def conditions(wanted: ContactFilter) -> Filter:
-    """A filter of the agent's in the platform's conditions."""
+    """Translate a filter of the agent into conditions of the platform."""
     found: list[Condition] = []
     if wanted.any_tag:
         found.append(Condition("contactTag", None, "hasAnyOf", wanted.any_tag))
@@ -71,7 +71,13 @@ def conditions(wanted: ContactFilter) -> Filter:
 
 
 def filter_body(wanted: Filter, search: str | None, timezone: str) -> dict[str, Json]:
-    """The body of `POST /contact/list`. `search` looks in names, phones and e-mails; `timezone` (IANA) reads the timestamps."""
+    """Build the body of `POST /contact/list`.
+
+    Args:
+        wanted: the conditions.
+        search: looked for in names, phones and e-mails.
+        timezone: IANA name; in it the platform reads timestamps of conditions.
+    """
     joined: Mapping[str, Json] = (
         {"$and": [_condition(condition) for condition in wanted.all_of]}
         if wanted.all_of
@@ -93,7 +99,7 @@ def _condition(condition: Condition) -> dict[str, Json]:
 
 _TAGS_PER_CALL = 10
 _LONGEST_TAG = 255
-_FIELDS_STAY = timedelta(minutes=10)
+_FIELDS_CACHED = timedelta(minutes=10)
 
 
 class Contacts:
@@ -116,7 +122,7 @@ class Contacts:
         self._fields_read_at: datetime | None = None
 
     async def get(self, contact: ContactKey | Identifier) -> Contact:
-        """Everything the platform knows, tags and custom fields included.
+        """Fetch a contact with everything the platform knows, tags and custom fields included.
 
         Raises:
             NotFound: there is no such contact.
@@ -141,8 +147,10 @@ class Contacts:
         self._addresses.created(identifier)
 
     async def update(self, contact: ContactKey | Identifier, fields: Mapping[str, Writable]) -> None:
-        """Change these fields and no others. Without a `first_name` the present one is read and sent along: the Aelyst schema
-        requires it, also of a partial update."""
+        """Change these fields and no others.
+
+        Without a `first_name` the current one is fetched and sent along: the Aelyst schema requires it, also in a partial update.
+        """
         if not fields:
             return
         body = await self._body(fields)
@@ -151,7 +159,7 @@ class Contacts:
         await self._client.call("PUT", await self._addresses.path(contact), body=body)
 
     async def create_or_update(self, identifier: Identifier, fields: Mapping[str, Writable]) -> ContactKey:
-        """Update the first contact with this phone or e-mail, or create one."""
+        """Update the first contact with this phone or e-mail, or create one. Returns its key."""
         body = await self._body(fields)
         answer = await self._client.call("POST", f"/contact/create_or_update/{identifier.path}", body=body)
         key = self._key(answer)
@@ -159,12 +167,13 @@ class Contacts:
         return key
 
     async def delete(self, contact: ContactKey | Identifier) -> None:
+        """Delete a contact. Raises `NotFound`."""
         await self._client.call("DELETE", await self._addresses.path(contact))
 
     async def merge(
         self, first: ContactKey, second: ContactKey, fields: Mapping[str, Writable] | None = None
     ) -> ContactKey:
-        """Make one contact of two; at Aelyst the older one stays. `fields` are set on it."""
+        """Merge two contacts; at Aelyst the older one stays. `fields` are set on it. Returns its key."""
         ids: list[Json] = [int(key.id) for key in (first, second) if key.id.isdigit()]
         if len(ids) != 2 or ids[0] == ids[1]:
             raise Invalid(f"two different contacts can be merged, not {first} and {second}")
@@ -174,26 +183,28 @@ class Contacts:
     async def list(
         self, wanted: Filter | None = None, *, search: str | None = None, timezone: str = "UTC"
     ) -> AsyncIterator[Contact]:
-        """The contacts that match, page by page as they are read; without a filter, all of them."""
+        """List the contacts that match, fetched page by page as they are read; without a filter, all of them."""
         body = filter_body(wanted or Filter(), search, timezone)
         async for item in self._client.items("POST", "/contact/list", body=body):
             if (found := read_contact(item, self._platform)) is not None:
                 yield found
 
     async def channels(self, contact: ContactKey | Identifier) -> AsyncIterator[ContactChannel]:
-        """Where this contact can be reached, and when it last wrote there."""
+        """List the channels on which a contact can be reached, and when it last wrote there."""
         async for item in self._client.items("GET", f"{await self._addresses.path(contact)}/channels"):
             if (found := read_contact_channel(item)) is not None:
                 yield found
 
     async def add_tags(self, contact: ContactKey | Identifier, tags: Sequence[str]) -> None:
+        """Put tags on a contact, ten per call. Raises `Invalid` for a tag over 255 characters."""
         await self._tags("POST", contact, tags)
 
     async def remove_tags(self, contact: ContactKey | Identifier, tags: Sequence[str]) -> None:
+        """Take tags off a contact, ten per call."""
         await self._tags("DELETE", contact, tags)
 
     async def set_lifecycle(self, contact: ContactKey | Identifier, name: str | None) -> None:
-        """Move to the stage of that name; None removes the stage."""
+        """Move a contact to the stage of this name; None removes its stage."""
         path = f"{await self._addresses.path(contact)}/lifecycle/update"
         await self._client.call("POST", path, body={"name": name})
 
@@ -207,7 +218,7 @@ class Contacts:
             await self._client.call(method, path, body=unique[start : start + _TAGS_PER_CALL])
 
     async def in_format(self, fields: Mapping[str, Writable]) -> dict[str, FieldValue]:
-        """These fields under the workspace's names, with values in the formats of their types.
+        """Convert fields to the workspace's names and the formats of their types.
 
         Raises:
             UnknownField: the workspace has no such field.
@@ -222,9 +233,9 @@ class Contacts:
         return contact_body(await self.in_format(fields))
 
     async def _read_fields(self, wanted: set[str]) -> None:
-        """Custom fields change rarely: they are read again after ten minutes, or when one is asked for that was not there."""
+        """Custom fields change rarely: they are cached for ten minutes, and fetched again when one is missing."""
         now = self._clock()
-        fresh = self._fields_read_at is not None and now - self._fields_read_at < _FIELDS_STAY
+        fresh = self._fields_read_at is not None and now - self._fields_read_at < _FIELDS_CACHED
         if fresh and wanted <= self._fields.keys():
             return
         found: dict[str, CustomField] = {}

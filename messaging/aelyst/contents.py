@@ -1,4 +1,4 @@
-"""What is inside a message of respond.io or Aelyst: the same shape in webhooks and in message lists."""
+"""The content of a message, which has the same shape in webhooks and in message lists: text, attachments, what can be sent."""
 
 import mimetypes
 from collections.abc import Mapping
@@ -44,7 +44,10 @@ class Content:
 
 
 def read_content(message: Mapping[str, Json]) -> Content:
-    """Any message type, also unknown ones: what can be read is read, and an attachment that cannot be fetched yet stays visible."""
+    """Read a message of any type, also of an unknown one.
+
+    What can be read is read, and an attachment that cannot be fetched yet stays visible.
+    """
     kind = text(message.get("type")) or "unknown"
     attachments = tuple(
         read_attachment(item)
@@ -59,7 +62,7 @@ def read_content(message: Mapping[str, Json]) -> Content:
 
 
 def read_attachment(source: Mapping[str, Json]) -> Attachment:
-    """`url` is empty and `pending` set while the platform has not stored the file (`isPending`), or names no URL."""
+    """Read an attachment; `url` is empty and `pending` set while the platform has not stored the file, or names no URL."""
     name = first(source, "fileName", "name", "filename")
     mime_type = first(source, "mimeType", "mime", "mimetype")
     guessed = mime_type or mimetypes.guess_type(name or "")[0] or ""
@@ -80,7 +83,7 @@ def read_attachment(source: Mapping[str, Json]) -> Attachment:
 
 
 def read_outbound(message: Mapping[str, Json]) -> Outbound | None:
-    """The message as something we could send; None for a type that cannot be sent, or with its essentials missing."""
+    """Read a message as one that could be sent; None for a type that cannot be, or with required parts missing."""
     match message.get("type"):
         case "text" if body := text(message.get("text")):
             return Text(body, _TAGS.get(text(message.get("messageTag")) or ""))

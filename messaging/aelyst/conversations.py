@@ -1,4 +1,4 @@
-"""The body of `POST /contact/{identifier}/message` for everything that can be sent."""
+"""Conversations: sending and listing messages, assigning, opening, closing, commenting."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
@@ -26,7 +26,11 @@ _COMPONENTS = frozenset({"header", "body", "footer", "buttons"})
 
 
 def send_body(message: Outbound, channel: str | None) -> dict[str, Json]:
-    """`{"channelId": …, "message": {…}}`; without a channel the platform takes the one the contact wrote on last.
+    """Build the body of `POST /contact/{identifier}/message`: `{"channelId": …, "message": {…}}`.
+
+    Args:
+        message: what is sent.
+        channel: the id of the channel; without one the platform takes the one the contact wrote on last.
 
     Raises:
         Invalid: the message cannot be sent as it is: empty, an address that is no URL, a custom payload without a channel.
@@ -100,7 +104,7 @@ def _template(message: Template) -> dict[str, Json]:
 
 
 def plain(value: object) -> Json:
-    """Mappings and sequences of any kind as the dicts and lists that JSON knows.
+    """Convert mappings and sequences of any kind to the dicts and lists of JSON.
 
     Raises:
         Invalid: something in it has no place in JSON.
@@ -121,7 +125,7 @@ def _some(value: str, what: str) -> str:
 
 
 def _public(url: str) -> str:
-    """The platform fetches the file itself, so only a web address will do; nothing can be uploaded."""
+    """The platform fetches the file itself, so only a web address is accepted; nothing can be uploaded."""
     if not url.startswith(("https://", "http://")):
         raise Invalid(f"{url!r} is not a web address; the platform fetches attachments by URL")
     return url
@@ -137,14 +141,14 @@ _LONGEST_SUMMARY = 512
 
 
 class Conversations:
-    """What happens between the business and one contact."""
+    """The messages and the conversation of a contact."""
 
     def __init__(self, client: Client, addresses: Addresses) -> None:
         self._client = client
         self._addresses = addresses
 
     async def send(self, contact: ContactKey | Identifier, message: Outbound, channel: str | None = None) -> str:
-        """Send one message; its id. The platform delivers later: the id says that it took the message, not that it arrived."""
+        """Send one message and return its id: the platform has accepted the message, and delivers it later."""
         body = send_body(message, channel)
         path = f"{await self._addresses.path(contact)}/message"
         message_id = text((await self._client.call("POST", path, body=body)).get("messageId"))
@@ -153,7 +157,7 @@ class Conversations:
         return message_id
 
     async def message(self, contact: ContactKey | Identifier, message_id: str) -> PlatformMessage:
-        """One message with its present state."""
+        """Fetch one message with its current state."""
         path = f"{await self._addresses.path(contact)}/message/{segment(message_id)}"
         found = read_message(await self._client.call("GET", path))
         if found is None:
@@ -163,8 +167,12 @@ class Conversations:
     async def messages(
         self, contact: ContactKey | Identifier, since: datetime | None = None
     ) -> Sequence[PlatformMessage]:
-        """The newest messages, newest first: without `since` one page (50), else as many pages (at most 20) as it takes to
-        get there. No order is documented, so the list is put in order here."""
+        """List the newest messages, newest first. No order is documented, so they are sorted here.
+
+        Args:
+            contact: whose messages.
+            since: how far back; at most 20 pages of 50 are fetched. Without it, one page.
+        """
         found: list[PlatformMessage] = []
         pages = 0
         async for page in self._pages(contact):
@@ -177,19 +185,25 @@ class Conversations:
         return found
 
     async def assign(self, contact: ContactKey | Identifier, assignee: str | None) -> None:
-        """To a user id or an e-mail address; None unassigns."""
+        """Assign to a user id or an e-mail address; None unassigns."""
         person: Json = None if assignee is None else integer(assignee) or assignee
         path = f"{await self._addresses.path(contact)}/conversation/assignee"
         await self._client.call("POST", path, body={"assignee": person})
 
     async def open(self, contact: ContactKey | Identifier) -> None:
+        """Open the conversation."""
         await self._status(contact, {"status": "open"})
 
     async def close(
         self, contact: ContactKey | Identifier, category: str | None = None, summary: str | None = None
     ) -> None:
-        """`category` is the name of a closing note; the platform keeps a summary only together with one. Both are cut to the
-        lengths it allows (128 and 512 characters)."""
+        """Close the conversation.
+
+        Args:
+            contact: whose conversation.
+            category: the name of a closing note, cut to the 128 characters that are allowed.
+            summary: cut to the 512 characters that are allowed; the platform keeps one only together with a category.
+        """
         body: dict[str, Json] = {"status": "close"}
         if category is not None:
             body["category"] = category[:_LONGEST_CATEGORY]

@@ -1,4 +1,4 @@
-"""Webhook bodies of respond.io and Aelyst → events. Pure: bytes and a time in, values out.
+"""Parse the webhook bodies of respond.io and Aelyst into events: plain functions, bytes and a time in, values out.
 
 Eleven event types are documented; any other becomes `OtherEvent`. Each may be delivered more than once and by several
 webhooks with different `event_id`s, so a message is known by `messageId` alone.
@@ -34,7 +34,12 @@ _MACHINES = frozenset({"api", "workflow", "broadcast", "ai_agent", "bot", "zapie
 
 
 def parse_events(body: bytes, platform: str, received_at: datetime) -> list[Event]:
-    """The events of a webhook body; usually one. `received_at` dates a message that carries no readable time.
+    """Parse the events of a webhook body; usually one.
+
+    Args:
+        body: the raw body.
+        platform: the name in the keys of the contacts.
+        received_at: dates a message that carries no readable time; aware UTC.
 
     Raises:
         PayloadError: not JSON, not an object with an `event_type`, or a message that names no contact or no id.
@@ -112,7 +117,7 @@ def _message(
 
 
 def _by_human(source: str | None, *, has_user: bool) -> bool:
-    """Old payloads have no sender, and sources are an open set: then whoever has a user behind it is a human."""
+    """Old payloads have no sender, and sources are an open set: then a message with a user is by a human."""
     known = (source or "").lower()
     return known in _PEOPLE or (known not in _MACHINES and has_user)
 

@@ -39,7 +39,7 @@ _CHECKED: Mapping[str, bool] = {
 
 
 def contact_body(fields: Mapping[str, FieldValue]) -> dict[str, Json]:
-    """The body that sets these fields, which are as `in_format` gives them."""
+    """Build the body that sets these fields, which are as `in_format` returns them."""
     body: dict[str, Json] = {STANDARD[name]: value for name, value in fields.items() if name in STANDARD}
     own: list[Json] = [{"name": name, "value": value} for name, value in fields.items() if name not in STANDARD]
     if own:
@@ -48,7 +48,11 @@ def contact_body(fields: Mapping[str, FieldValue]) -> dict[str, Json]:
 
 
 def in_format(fields: Mapping[str, Writable], custom: Mapping[str, CustomField]) -> dict[str, FieldValue]:
-    """Fields under their own names and in their own formats. `custom` are the workspace's by lower-case name and slug.
+    """Convert fields to the names and formats of the API.
+
+    Args:
+        fields: standard fields by our names (`STANDARD`), custom fields by name or slug.
+        custom: the workspace's fields by lower-case name and slug.
 
     Raises:
         UnknownField: a custom field that the workspace does not have.
@@ -83,7 +87,7 @@ def _standard(name: str, value: str) -> str:
 
 
 def format_value(field: CustomField, value: Writable) -> FieldValue:
-    """`value` in the format of the field's type; None clears the field.
+    """Convert a value to the format of the field's type; None clears the field.
 
     Raises:
         Invalid: the type does not allow this value; the message shows one that would be right.

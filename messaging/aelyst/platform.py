@@ -49,8 +49,20 @@ class Aelyst:
     ```
 
     `contacts`, `conversations` and `space` hold everything the API offers; the methods of this class are the part of it that
-    an agent needs (`Platform`). `http` is used for every request and not closed. `keys` are the signing keys of the
-    webhooks; without one every webhook is refused, unless `keys` is None: then they are accepted unsigned.
+    an agent needs (`Platform`).
+
+    Args:
+        http: makes every request; not closed.
+        base_url: with the version.
+        token: the access token.
+        keys: the signing keys of the webhooks. Empty: every webhook is refused; `None`: unsigned ones are accepted.
+        encoding: how signatures are written.
+        name: the platform in the keys of contacts: `aelyst` or `sandbox`.
+        rate: allowed per method and path, until an answer says otherwise.
+        timeout: of one request, and the longest wait after a 429.
+        clock: tells the time, aware UTC.
+        limiter: replaces the one made of `rate`.
+        addresses: replaces the usual wait for new contacts.
     """
 
     def __init__(
@@ -91,7 +103,7 @@ class Aelyst:
     def from_settings(
         cls, settings: MessagingSettings, http: httpx.AsyncClient, clock: Callable[[], datetime]
     ) -> "Aelyst":
-        """As agent.yaml says. The platform must be aelyst or sandbox."""
+        """Make the client that agent.yaml describes; the platform must be aelyst or sandbox. Arguments as for `open_platform`."""
         base_url = settings.effective_base_url
         if base_url is None:
             raise ValueError(f"messaging.base_url is needed for {settings.effective_platform}")
@@ -123,7 +135,7 @@ class Aelyst:
         return await self.conversations.messages(contact, since)
 
     async def message(self, contact: ContactKey, message_id: str) -> PlatformMessage:
-        """One message with its present state; also how an attachment that was still pending is asked for again."""
+        """Fetch one message with its current state, e.g. to get an attachment that was still pending."""
         return await self.conversations.message(contact, message_id)
 
     async def contact(self, contact: ContactKey) -> Contact:
@@ -174,7 +186,7 @@ class Aelyst:
         return await self._library.all(channel)
 
     async def aclose(self) -> None:
-        """Nothing is held open: the HTTP client belongs to whoever made it."""
+        """Nothing to release: the HTTP client is the caller's."""
 
 
 def _identifier(address: Address) -> Identifier:

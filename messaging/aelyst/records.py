@@ -1,4 +1,4 @@
-"""What respond.io and Aelyst answer: contacts, messages, users, channels, templates and the rest, as values.
+"""Readers of answers and webhooks: contacts, messages, users, channels, templates and the rest, as values.
 
 Readers return None for an object without the field that identifies it; every other field may be missing or null.
 """
@@ -69,6 +69,8 @@ class ClosingNote:
 
 @dataclass(frozen=True, slots=True)
 class Tag:
+    """A tag of the workspace."""
+
     id: str | None
     name: str
     description: str | None = None
@@ -77,8 +79,10 @@ class Tag:
 
 
 def next_cursor(page: Mapping[str, Json]) -> str | None:
-    """The cursor of the next page, from the query of `pagination.next`. That URL itself is never called: it lacks the version
-    part of the path, and it would carry our token wherever it points."""
+    """Return the cursor of the next page, from the query of `pagination.next`.
+
+    That URL itself is never called: it lacks the version part of the path, and our token would go wherever it points.
+    """
     following = text(mapping(page.get("pagination")).get("next"))
     if following is None:
         return None
@@ -90,7 +94,7 @@ def next_cursor(page: Mapping[str, Json]) -> str | None:
 
 
 def read_person(source: Mapping[str, Json]) -> Person | None:
-    """A colleague; None when neither id nor e-mail is there (an empty `closedBy` has all fields null)."""
+    """Read a colleague; None when neither id nor e-mail is there (an empty `closedBy` has all fields null)."""
     email = text(source.get("email"))
     identity = text(source.get("id")) or email
     if identity is None:
@@ -100,6 +104,7 @@ def read_person(source: Mapping[str, Json]) -> Person | None:
 
 
 def read_contact(source: Mapping[str, Json], platform: str) -> Contact | None:
+    """Read a contact; `platform` is the name in its key."""
     identity = text(source.get("id"))
     if identity is None:
         return None
@@ -140,6 +145,7 @@ def _field_value(value: Json) -> FieldValue:
 
 
 def read_channel(source: Mapping[str, Json], fallback_id: str | None = None) -> Channel | None:
+    """Read a channel; `fallback_id` is used when it names no id."""
     identity = text(source.get("id")) or fallback_id
     if identity is None:
         return None
@@ -147,6 +153,7 @@ def read_channel(source: Mapping[str, Json], fallback_id: str | None = None) -> 
 
 
 def read_contact_channel(source: Mapping[str, Json]) -> ContactChannel | None:
+    """Read a channel on which a contact can be reached."""
     channel = read_channel(source)
     if channel is None:
         return None
@@ -154,7 +161,7 @@ def read_contact_channel(source: Mapping[str, Json]) -> ContactChannel | None:
 
 
 def read_message(source: Mapping[str, Json]) -> PlatformMessage | None:
-    """A listed message has no time of its own (none is documented): `at` is its newest status, if it has one."""
+    """Read a listed message. It has no time of its own (none is documented): `at` is that of its newest status, if it has one."""
     identity = text(source.get("messageId"))
     if identity is None:
         return None
@@ -188,6 +195,7 @@ def _state(value: Json) -> DeliveryState | None:
 
 
 def read_user(source: Mapping[str, Json]) -> User | None:
+    """Read a colleague with role and team."""
     person = read_person(source)
     if person is None:
         return None
@@ -202,7 +210,7 @@ def read_user(source: Mapping[str, Json]) -> User | None:
 
 
 def read_template(source: Mapping[str, Json]) -> ChannelTemplate | None:
-    """`components` arrives as a JSON array or as a string that holds one."""
+    """Read a template; its `components` arrive as a JSON array or as a string that holds one."""
     name = text(source.get("name"))
     if name is None:
         return None
@@ -223,6 +231,7 @@ def read_template(source: Mapping[str, Json]) -> ChannelTemplate | None:
 
 
 def read_custom_field(source: Mapping[str, Json]) -> CustomField | None:
+    """Read a custom field; an unknown type counts as text."""
     identity, name = text(source.get("id")), text(source.get("name"))
     if identity is None or name is None:
         return None
@@ -242,11 +251,13 @@ def read_custom_field(source: Mapping[str, Json]) -> CustomField | None:
 
 
 def read_closing_note(source: Mapping[str, Json]) -> ClosingNote | None:
+    """Read a category for closed conversations."""
     category = first(source, "category", "name")
     return None if category is None else ClosingNote(category, text(source.get("description")))
 
 
 def read_tag(source: Mapping[str, Json]) -> Tag | None:
+    """Read a tag."""
     name = text(source.get("name"))
     if name is None:
         return None

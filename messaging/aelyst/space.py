@@ -1,4 +1,4 @@
-"""What belongs to the workspace rather than to a contact: users, channels, templates, custom fields, closing notes, tags."""
+"""The workspace: users, channels, templates, custom fields, closing notes, tags."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TypeVar
@@ -32,24 +32,27 @@ class Space:
         self._client = client
 
     def users(self) -> AsyncIterator[User]:
-        """Colleagues; invitations that nobody accepted yet are not among them."""
+        """List the colleagues; pending invitations are not among them."""
         return self._list("/space/user", read_user)
 
     async def user(self, user_id: str) -> User:
+        """Fetch a colleague. Raises `NotFound`."""
         return self._one(read_user, await self._client.call("GET", f"/space/user/{segment(user_id)}"), "user")
 
     def channels(self) -> AsyncIterator[Channel]:
-        """The connected numbers and accounts."""
+        """List the connected numbers and accounts."""
         return self._list("/space/channel", read_channel)
 
     def templates(self, channel_id: str) -> AsyncIterator[ChannelTemplate]:
-        """The WhatsApp templates of a channel, in every status."""
+        """List the WhatsApp templates of a channel, in every status."""
         return self._list(f"/space/channel/{segment(channel_id)}/template", read_template)
 
     def custom_fields(self) -> AsyncIterator[CustomField]:
+        """List the fields that the workspace added to its contacts."""
         return self._list("/space/custom_field", read_custom_field)
 
     async def custom_field(self, field_id: str) -> CustomField:
+        """Fetch a custom field. Raises `NotFound`."""
         answer = await self._client.call("GET", f"/space/custom_field/{segment(field_id)}")
         return self._one(read_custom_field, answer, "custom field")
 
@@ -62,7 +65,14 @@ class Space:
         description: str | None = None,
         options: Sequence[str] = (),
     ) -> CustomField:
-        """Add a field to the workspace's contacts. `options` are for a `list`, which needs some.
+        """Add a field to the workspace's contacts.
+
+        Args:
+            name: as people see it.
+            kind: its type.
+            slug: its name in webhooks; made by the platform when left out.
+            description: for colleagues.
+            options: the values of a `list`, which needs some.
 
         Raises:
             Invalid: options for another type, or a list without any.
@@ -81,11 +91,11 @@ class Space:
         )
 
     def closing_notes(self) -> AsyncIterator[ClosingNote]:
-        """The categories that a conversation may be closed with."""
+        """List the categories that a conversation may be closed with."""
         return self._list("/space/closing_notes", read_closing_note)
 
     async def create_tag(self, name: str, *, description: str | None = None, color: str | None = None) -> Tag:
-        """Declare a tag (respond.io; not in the Aelyst documentation)."""
+        """Create a tag (respond.io; not in the Aelyst documentation)."""
         body: dict[str, Json] = {"name": name}
         if description is not None:
             body["description"] = description
@@ -95,9 +105,11 @@ class Space:
         return self._one(read_tag, mapping(answer.get("message")) or {"name": name}, "tag")
 
     async def rename_tag(self, current: str, name: str) -> None:
+        """Rename a tag (respond.io)."""
         await self._client.call("PUT", "/space/tag", body={"currentName": current, "name": name})
 
     async def delete_tag(self, name: str) -> None:
+        """Delete a tag (respond.io)."""
         await self._client.call("DELETE", "/space/tag", body={"name": name})
 
     async def _list(self, path: str, read: Callable[[Mapping[str, Json]], T | None]) -> AsyncIterator[T]:

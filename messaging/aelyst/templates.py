@@ -1,4 +1,4 @@
-"""The parts of a WhatsApp template message, typed, and a channel's template filled in.
+"""WhatsApp templates: the parts of a template message, filling in a channel's template, and the cache of templates.
 
 Unlike at Meta, the whole text with its `{{1}}` travels along with the parameters. Coordinates are text.
 """
@@ -162,13 +162,18 @@ _COMPONENT: TypeAdapter[Component] = TypeAdapter(Annotated[Component, Field(disc
 
 
 def template(name: str, language: str, components: Sequence[Component] = ()) -> Template:
-    """A template message of typed parts: `template("order", "id", [Body(text="Halo {{1}}", parameters=(TextParameter(text="Ani"),))])`."""
+    """Build a template message of typed parts.
+
+    ```python
+    template("order", "id", [Body(text="Halo {{1}}", parameters=(TextParameter(text="Ani"),))])
+    ```
+    """
     dumped: list[Mapping[str, Any]] = [component.model_dump(exclude_none=True, mode="json") for component in components]
     return Template(name, language, tuple(_without_empty(part) for part in dumped))
 
 
 def read_component(source: Mapping[str, object]) -> Component:
-    """A part as it stands in agent.yaml or in an API example.
+    """Read a part as written in agent.yaml or in an API example.
 
     Raises:
         Invalid: not a part of a template; the message says where and why.
@@ -182,8 +187,12 @@ def read_component(source: Mapping[str, object]) -> Component:
 
 
 def fill(found: ChannelTemplate, values: Sequence[str]) -> Template:
-    """A channel's template with `values` for its placeholders: those of a text header first, then the body's, then the buttons'
-    addresses, each in the order in which they stand there.
+    """Fill in a channel's template.
+
+    Args:
+        found: the template as the platform lists it.
+        values: for its placeholders: those of a text header first, then the body's, then the buttons' URLs, each in the order
+            in which they are written there.
 
     Raises:
         Invalid: too few or too many values, or a header that needs a file (send such a template by its typed parts).

@@ -1,4 +1,4 @@
-"""Reading what a platform sends: every field may be missing, null, or a string where a number was promised.
+"""Tolerant readers of JSON values: every field may be missing, null, or a string where a number was promised.
 
 These functions never raise. Text is made storable: NUL characters and lone surrogates, which JSON can carry and databases
 refuse, are replaced.
@@ -16,19 +16,19 @@ _MICROSECONDS_FROM = 1e14
 
 
 def mapping(value: Json) -> Mapping[str, Json]:
-    """The object, or an empty one."""
+    """Return the object, or an empty one for anything else."""
     return value if isinstance(value, Mapping) else {}
 
 
 def items(value: Json) -> Sequence[Json]:
-    """The array; a lone object counts as an array of one."""
+    """Return the array; a lone object counts as an array of one, anything else as empty."""
     if isinstance(value, Mapping):
         return (value,)
     return value if isinstance(value, list | tuple) else ()
 
 
 def text(value: Json) -> str | None:
-    """Text that is not blank; numbers are written out, everything else is None."""
+    """Return text that is not blank; whole numbers are written out, everything else is None."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -41,17 +41,17 @@ def text(value: Json) -> str | None:
 
 
 def number_text(value: int) -> str | None:
-    """Digits; None for numbers so large that no platform means them (writing those out is refused by Python)."""
+    """Write a number in digits; None for one of more than 40 digits, which Python may refuse to write."""
     return str(value) if abs(value) < 10**40 else None
 
 
 def storable(value: str) -> str:
-    """The same text without what UTF-8 and PostgreSQL cannot hold."""
+    """Replace what UTF-8 and PostgreSQL cannot hold."""
     return value.encode("utf-8", "replace").decode("utf-8").replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
 def integer(value: Json) -> int | None:
-    """A whole number, also when it was sent as text or as `3.0`."""
+    """Return a whole number, also when it was sent as text or as `3.0`; None for anything else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -67,8 +67,11 @@ def integer(value: Json) -> int | None:
 
 
 def moment(value: Json) -> datetime | None:
-    """A time as aware UTC. The unit is read off the magnitude: respond.io sends seconds in old payloads and most fields,
-    milliseconds in new ones (1726740558441)."""
+    """Read a time as aware UTC; None for what is none.
+
+    The unit is told from the magnitude: respond.io sends seconds in old payloads and most fields, milliseconds in new ones
+    (1726740558441).
+    """
     seconds = integer(value)
     if seconds is None or seconds <= 0:
         return None
@@ -80,11 +83,11 @@ def moment(value: Json) -> datetime | None:
 
 
 def moment_of_id(identity: str) -> datetime | None:
-    """When a message was made, from its id: 1726740558441000 is a time in microseconds. Smaller ids say nothing."""
+    """Tell when a message was made from its id: 1726740558441000 is a time in microseconds; None for smaller ids."""
     number = integer(identity)
     return moment(number) if number is not None and number > _MICROSECONDS_FROM else None
 
 
 def first(source: Mapping[str, Json], *names: str) -> str | None:
-    """The first of these fields that holds text."""
+    """Return the first of these fields that holds text."""
     return next((found for name in names if (found := text(source.get(name))) is not None), None)

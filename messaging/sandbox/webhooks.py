@@ -18,10 +18,11 @@ from messaging.sandbox.media import open_client
 from messaging.sandbox.records import Attempt, Delivery, WebhookTarget
 from messaging.sandbox.storage import Feed
 from messaging.sandbox.workspace import Workspace
+from settings.backoff import Backoff
 from settings.clock import Clock
 
 MOST_TARGETS = 35
-_LONGEST_WAIT = 60.0
+_LONGEST_WAIT = timedelta(minutes=1)
 _KEPT = 2000
 
 
@@ -45,7 +46,7 @@ class RetryRule:
 
     def wait(self, tried: int) -> float:
         """Seconds to wait after so many tries."""
-        return min(_LONGEST_WAIT, float(self.backoff.total_seconds() * 2 ** (tried - 1)))
+        return Backoff(self.backoff, _LONGEST_WAIT).ceiling(tried).total_seconds()
 
 
 @dataclass(slots=True)

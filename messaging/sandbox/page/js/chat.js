@@ -2,8 +2,8 @@
 
 import { bubble, refresh } from "./bubble.js";
 import { $, el, icon } from "./dom.js";
-import { setUpRecorder } from "./recorder.js";
 import { act, complain, contact, messagesOf, saw, store } from "./store.js";
+import { setUpRecorder } from "./voice.js";
 import { clockTime, day, say } from "./words.js";
 
 const LARGEST = 25 * 1024 * 1024;

@@ -3,10 +3,9 @@
 import { drawChat, setUpChat } from "./chat.js";
 import { drawColleague } from "./colleague.js";
 import { $, icon } from "./dom.js";
-import { drawFaults } from "./faults.js";
 import { drawHead, drawPhones, setUpPhones } from "./phones.js";
+import { drawFaults, drawWebhooks } from "./platform.js";
 import { act, changed, listen, load, store } from "./store.js";
-import { drawWebhooks } from "./webhooks.js";
 import { clockTime, label, language, say, speak } from "./words.js";
 
 const TABS = ["colleague", "faults", "webhooks"];
