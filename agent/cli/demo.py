@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from agent.cli.serve import stop_signal
-from agent.demo import Scene, load_script, shortcomings
+from agent.cli.stage import Scene, load_script, shortcomings
 from agent.errors import OutsideError
 from messaging.sandbox import RunningSandbox
 from messaging.sandbox.records import Contact
@@ -39,7 +39,7 @@ def demo(
 
 
 async def _page(config: Path, port: int, samples: Path | None, data: Path) -> None:
-    from agent.demo import stage
+    from agent.cli.stage import stage
 
     stopping = stop_signal()
     begun = time.monotonic()
@@ -61,7 +61,7 @@ async def _page(config: Path, port: int, samples: Path | None, data: Path) -> No
 
 
 async def _once(config: Path, scenes: list[Scene], samples: Path | None, data: Path) -> None:
-    from agent.demo import stage
+    from agent.cli.stage import stage
     from examples.kopi_senja.orders import DEMO_PHONE
 
     wrong = 0

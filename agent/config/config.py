@@ -1,5 +1,6 @@
 """The whole of agent.yaml as one typed value."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -12,7 +13,6 @@ from agent.config.conversation import ConversationSettings
 from agent.config.followups import FollowUpSettings
 from agent.config.hours import known_timezone
 from agent.config.model import LimitSettings, ModelSettings
-from agent.config.server import ServerSettings, Storage
 from agent.config.texts import check_mentioned_facts
 from knowledge.settings import KnowledgeSettings
 from messaging.settings import MessagingSettings
@@ -20,6 +20,41 @@ from settings import Settings
 from voice.settings import VoiceSettings
 
 _SQLITE = "sqlite:///"
+_STORAGE = re.compile(r"(sqlite|postgresql)(\+[a-z0-9]+)?://.*", re.DOTALL)
+
+
+class ServerSettings(Settings):
+    """How the agent is reached from outside."""
+
+    public_url: str | None = Field(
+        default=None,
+        pattern="^https?://",
+        description="The address under which the platform reaches this server; pictures and QR codes are fetched from it.",
+        examples=["https://agent.kopisenja.example"],
+    )
+    api_token: SecretStr | None = Field(
+        default=None, description="Bearer token of `/api/v1`; without one it is closed."
+    )
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on; `0.0.0.0` for all.")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+
+    @property
+    def url(self) -> str:
+        """Where the platform reaches this server, as far as the file tells."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+
+def _known_storage(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if _STORAGE.fullmatch(text):
+        return value
+    scheme, separator, _ = text.partition("://")
+    found = f"found the scheme {scheme!r}" if separator else "found no scheme"
+    raise ValueError(f"must begin with sqlite:/// or postgresql://, {found}; e.g. sqlite:///.balas/balas.db")
+
+
+Storage = Annotated[SecretStr, AfterValidator(_known_storage)]
+"""Where the ledger is kept. It may hold a password and is shown masked."""
 
 
 class AgentConfig(Settings):
