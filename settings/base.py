@@ -1,7 +1,5 @@
 """The base class of every settings model."""
 
-from dataclasses import dataclass
-
 from pydantic import BaseModel, ConfigDict
 
 
@@ -12,13 +10,3 @@ class Settings(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """Marks a field that is validated but does nothing yet: `Annotated[X, Planned("what is missing")]`.
-
-    `balas check` reports a planned key that a user has set as "not active yet".
-    """
-
-    missing: str

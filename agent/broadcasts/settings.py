@@ -1,6 +1,7 @@
 """The file of a broadcast: what is said, to whom, when, and how fast."""
 
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,12 +11,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
-from agent.config.document import Document, Problem, read
+from agent.config.document import ConfigErrors, Document, Problem, read
 from agent.config.document import Path as Place
 from agent.config.environment import environment_of
-from agent.config.errors import ConfigErrors
 from agent.config.hours import DAYS, Hours, Ranges, parse_ranges
 from agent.config.load import listed, validate
+from agent.config.reference import Subject, page
 from agent.config.texts import Text, check_facts
 from agent.errors import InputError
 from settings import Duration, Rate, Settings
@@ -265,3 +266,15 @@ def load(path: Path, *, environment: Mapping[str, str] | None = None) -> Broadca
     if problems or settings is None:
         raise ConfigErrors(listed(problems, path))
     return BroadcastFile(path, settings, document)
+
+
+REFERENCE = Subject(
+    BroadcastSettings,
+    "broadcast.yaml",
+    "python -m agent.broadcasts.settings",
+    "[broadcasts](../broadcasts.md)",
+)
+"""What the reference page of a broadcast's file is made from."""
+
+if __name__ == "__main__":
+    sys.stdout.write(page(REFERENCE))

@@ -4,7 +4,7 @@ config = load("agent.yaml")    # AgentConfig, or ConfigErrors with every error a
 """
 
 from agent.config.config import AgentConfig
-from agent.config.errors import ConfigError, ConfigErrors, Mark
+from agent.config.document import ConfigError, ConfigErrors, Mark
 from agent.config.load import FILE, Examination, examine, examine_text, load, loads
 
 __all__ = [

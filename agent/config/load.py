@@ -8,12 +8,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from agent.config.config import AgentConfig
-from agent.config.document import Document, Problem, read
+from agent.config.document import ConfigError, ConfigErrors, Document, Problem, read
 from agent.config.environment import environment_of
-from agent.config.errors import ConfigError, ConfigErrors
-from agent.config.planned import inactive_keys
 from agent.config.problems import empty_sections, problems_of
-from agent.config.semantics import contradictions, doubts
+from agent.config.semantics import contradictions, doubts, inactive_keys
 from agent.errors import InputError
 
 FILE = "agent.yaml"

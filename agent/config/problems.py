@@ -9,8 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ByteSize, ValidationError
 from pydantic_core.core_schema import ErrorType
 
-from agent.config.document import Document, Path, Problem
-from agent.config.errors import Mark
+from agent.config.document import Document, Mark, Path, Problem
 from agent.config.schema import field_at, is_secret, keys_of, model_for
 from settings import Rate, format_duration
 

@@ -10,8 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from agent.config.config import AgentConfig
-from agent.config.schema import REFERENCE, alternatives, is_model, json_schema
-from settings import Planned
+from agent.config.schema import REFERENCE, json_schema
 
 _HEAD = """\
 <!-- Written by `{command}`; change the descriptions in the settings models instead. -->
@@ -62,7 +61,6 @@ class _Page:
         self.places: dict[str, str] = {}
         self._waiting: list[tuple[str, str]] = []
         self._subject = subject
-        self._planned = planned_fields(subject.root)
 
     def lines(self) -> Iterator[str]:
         yield _HEAD.format(file=self._subject.file, command=self._subject.command, guide=self._subject.guide)
@@ -104,8 +102,6 @@ class _Page:
                 examples := [_yaml(each) for each in field.get("examples", ()) if _is_short(each)][:2]
             ):
                 text += f" E.g. {', '.join(f'`{each}`' for each in examples)}."
-            if missing := self._planned.get((part, key)):
-                text += f" *Not active yet: {missing}.*"
             yield f"| `{key}` | {kind} | {default} | {_cell(text)} |"
         yield ""
         self._waiting[:0] = found
@@ -175,33 +171,6 @@ class _Page:
 
 _SIZE = "a size"
 _SPELT = {"duration", "rate", "texts"}  # the head of the page says how they are written
-
-
-def planned_fields(root: type[BaseModel] = AgentConfig) -> dict[tuple[str, str], str]:
-    """What is missing behind each key that is marked `Planned`, by the model's name and the key."""
-    found: dict[tuple[str, str], str] = {}
-    waiting: list[Any] = [root]
-    seen: set[Any] = set()
-    while waiting:
-        model = waiting.pop()
-        if model in seen:
-            continue
-        seen.add(model)
-        for name, field in model.model_fields.items():
-            for mark in field.metadata:
-                if isinstance(mark, Planned):
-                    found[model.__name__, field.alias or name] = mark.missing
-            waiting.extend(each for each in _deep(field.annotation) if is_model(each))
-    return found
-
-
-def _deep(annotation: Any) -> Iterator[Any]:
-    from typing import get_args
-
-    for each in alternatives(annotation):
-        yield each
-        for inner in get_args(each):
-            yield from _deep(inner)
 
 
 def _is_texts(kinds: list[dict[str, Any]]) -> bool:

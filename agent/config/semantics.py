@@ -1,4 +1,4 @@
-"""Which custom fields of the platform's contacts agent.yaml names: those it reads, and those it writes."""
+"""What the keys of agent.yaml mean together: fields that it names, contradictions, doubts, and keys that do nothing yet."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -16,6 +16,7 @@ from agent.config.model import OFFLINE
 from agent.config.problems import dotted, mask, nearest
 from agent.config.texts import Text
 from knowledge.sync.files import inspect
+from messaging.settings import PLANNED_PLATFORMS
 from voice.errors import VoiceError
 from voice.models import find as find_model
 from voice.settings import NONE
@@ -51,6 +52,16 @@ def _read(value: Any) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _read(item)
+
+
+def inactive_keys(config: AgentConfig, document: Document) -> list[Problem]:
+    """Find the keys that are valid and do nothing yet: a platform that has no client."""
+    platform = config.messaging.platform
+    if platform not in PLANNED_PLATFORMS:
+        return []
+    path: Path = ("messaging", "platform")
+    message = f"{dotted(path)}: not active yet: there is no client for {platform} so far; use aelyst or sandbox"
+    return [Problem(document.mark(path), message)]
 
 
 @dataclass(slots=True)

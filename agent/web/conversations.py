@@ -1,4 +1,7 @@
-"""`/api/v1/conversations`: who wrote, what was said, and a human's part in it: pausing the agent, replying, giving back."""
+"""`/api/v1/conversations`: who wrote, what was said, and a human's part in it: pausing the agent, replying, giving back.
+
+`/api/v1/payments`: who was asked to pay what, and what became of it.
+"""
 
 import secrets
 from dataclasses import asdict, dataclass
@@ -10,6 +13,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
+from actions.qris.states import PaymentState
 from agent.delivery import window
 from agent.ledger import contacts, history, human, outbound, overview, payments
 from agent.ledger.contacts import ContactState
@@ -18,7 +22,7 @@ from agent.ledger.history import Line
 from agent.ledger.outbound import Delivery
 from agent.ledger.overview import TurnSummary
 from agent.ledger.payments import Payment
-from agent.web.answers import BadRequest, Json, NotFound, agent_of, contact_named
+from agent.web.answers import BadRequest, Json, NotFound, agent_of, contact_named, states_asked
 from agent.web.operations import Body, Operation, body_of, number_of
 from messaging.splitting import messages_of
 from messaging.types import Contact, ContactKey, Text
@@ -238,6 +242,23 @@ def _moment(text: str | None) -> datetime | None:
 
 _ONE = "/conversations/{contact}"
 
+_PAYMENT_STATES: tuple[PaymentState, ...] = get_args(PaymentState)
+
+
+@dataclass(frozen=True, slots=True)
+class Payments:
+    payments: list[Payment]
+
+
+async def _payments(request: Request) -> Response:
+    limit = number_of(request, "limit", 100, 1000)
+    states = states_asked(request, _PAYMENT_STATES)
+    found = await agent_of(request).database.read(
+        lambda connection: payments.newest(connection, states=states, limit=limit)
+    )
+    return Json(asdict(Payments(found)))
+
+
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "GET",
@@ -262,4 +283,15 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("POST", f"{_ONE}/pause", _pause, "A human answers from now on.", body=PauseBody, answers=Summary),
     Operation("POST", f"{_ONE}/resume", _resume, "Give the conversation back to the agent.", answers=Summary),
     Operation("POST", f"{_ONE}/reply", _reply, "Reply as a human; the agent pauses.", body=ReplyBody, answers=Replied),
+    Operation(
+        "GET",
+        "/payments",
+        _payments,
+        "Payments, the newest first; amounts in rupiah.",
+        {
+            "state": f"Only these, separated by commas: {', '.join(_PAYMENT_STATES)}.",
+            "limit": "How many, at most 1000; 100 when left out.",
+        },
+        answers=Payments,
+    ),
 )

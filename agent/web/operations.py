@@ -1,16 +1,17 @@
 """What `/api/v1` can do, as a list: the routes and the OpenAPI document are both made from it, so neither can lie."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
-from agent.web.answers import BadRequest, Endpoint, guarded
+from agent.web.answers import BadRequest, Endpoint, Json, guarded
 
 _PARAMETER = re.compile(r"{(\w+)(:\w+)?}")
 _REF = "#/components/schemas/{model}"
@@ -61,9 +62,16 @@ def number_of(request: Request, name: str, default: int, most: int) -> int:
     return int(text)
 
 
-def routes_of(operations: Iterable[Operation]) -> list[Route]:
-    """The operations as Starlette takes them."""
-    return [Route(each.path, guarded(each.endpoint), methods=[each.method]) for each in operations]
+def routes_of(operations: Sequence[Operation]) -> list[Route]:
+    """Return the operations as Starlette takes them, and `/openapi.json`, which describes them."""
+
+    async def openapi(request: Request) -> Response:
+        return Json(document(operations, str(request.url.replace(query="")).removesuffix("/openapi.json")))
+
+    return [
+        Route("/openapi.json", guarded(openapi), methods=["GET"]),
+        *(Route(each.path, guarded(each.endpoint), methods=[each.method]) for each in operations),
+    ]
 
 
 def document(operations: Iterable[Operation], server: str) -> dict[str, Any]:

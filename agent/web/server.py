@@ -1,4 +1,4 @@
-"""The HTTP server: webhooks, payment notifications, media, health and metrics; `/api/v1` is mounted from `agent.web.api`.
+"""The HTTP server: webhooks, payment notifications, media, health and metrics; what `/api/v1` can do is listed in `API`.
 
 `bind` takes the port before the agent is built, so that the agent is told its address; `serving` then answers on it, with
 uvicorn but without its signal handling: the command decides how the process ends.
@@ -25,7 +25,8 @@ from agent.errors import OutsideError
 from agent.faults import point
 from agent.ledger import media, overview
 from agent.ledger.errors import LedgerUnavailable
-from agent.web import api
+from agent.web import broadcasts, conversations, followups, knowledge, turns
+from agent.web.operations import Operation, routes_of
 from messaging.errors import PayloadError, SignatureError
 
 log = structlog.get_logger()
@@ -130,6 +131,15 @@ async def exposition(agent: Agent) -> tuple[bytes, str]:
     return generate_latest(registry), CONTENT_TYPE_LATEST
 
 
+API: tuple[Operation, ...] = (
+    *conversations.OPERATIONS,
+    *turns.OPERATIONS,
+    *followups.OPERATIONS,
+    *knowledge.OPERATIONS,
+    *broadcasts.OPERATIONS,
+)
+"""What the owner's tools may ask of the running agent below `/api/v1`: JSON, with `server.api_token` as bearer."""
+
 LARGEST_WEBHOOK = 1024 * 1024
 """Bytes of a webhook body; more is answered with 413."""
 
@@ -149,7 +159,7 @@ def create_app(agent: Agent) -> Starlette:
         Route("/healthz", _healthz, methods=["GET"]),
         Route("/readyz", _readyz, methods=["GET"]),
         Route("/metrics", _metrics, methods=["GET"]),
-        Mount("/api/v1", routes=api.routes()),
+        Mount("/api/v1", routes=routes_of(API)),
     ]
     app = Starlette(routes=routes, middleware=[Middleware(_NeverFail)])
     app.state.agent = agent

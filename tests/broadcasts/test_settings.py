@@ -4,9 +4,8 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
-from agent.broadcasts.reference import BROADCAST
-from agent.broadcasts.settings import BroadcastSettings, fill_row, load
-from agent.config.errors import ConfigErrors
+from agent.broadcasts.settings import REFERENCE, BroadcastSettings, fill_row, load
+from agent.config.document import ConfigErrors
 from agent.config.reference import page
 from agent.config.schema import alternatives, is_model
 from agent.errors import InputError
@@ -84,8 +83,8 @@ def test_columns_of_a_row_are_filled_in_and_cannot_smuggle_facts_in() -> None:
 
 
 def test_the_reference_page_is_the_one_of_the_settings() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(BROADCAST), (
-        "settings have changed; run: python -m agent.broadcasts.reference > docs/reference/broadcast-yaml.md"
+    assert PAGE.read_text(encoding="utf-8") == page(REFERENCE), (
+        "settings have changed; run: python -m agent.broadcasts.settings > docs/reference/broadcast-yaml.md"
     )
 
 

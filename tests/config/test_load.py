@@ -1,13 +1,9 @@
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
 
 import pytest
 
 from agent.config import AgentConfig, examine, examine_text, load, loads
-from agent.config.document import read
-from agent.config.planned import inactive_keys
-from settings import Planned, Settings
 
 EXAMPLE = Path(__file__).parents[1] / "data" / "config" / "agent.example.yaml"
 ROOT = Path(__file__).parents[2]
@@ -66,19 +62,6 @@ def test_the_sample_agent_runs_with_an_empty_environment() -> None:
     assert examination.config is not None
     assert examination.config.model.offline
     assert examination.config.messaging.effective_platform == "sandbox"
-
-
-class _Soon(Settings):
-    wings: Annotated[int, Planned("nobody has built them")] = 0
-
-
-def test_planned_keys_that_are_set_are_reported_where_they_stand() -> None:
-    document = read(b"# a comment\nwings: 2\n", {})
-
-    (planned,) = inactive_keys(_Soon(wings=2), document)
-
-    assert (planned.mark.line, planned.message) == (2, "wings: not active yet: nobody has built them")
-    assert inactive_keys(_Soon(), document) == []
 
 
 def test_every_key_of_the_example_is_active() -> None:
