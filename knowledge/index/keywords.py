@@ -18,13 +18,10 @@ GRAMS, WORDS, SENTENCE, PAIRS = 0.5, 0.35, 0.12, 0.03  # shares of the score
 MEANT = 0.5  # readings below this weight are related words, not what was meant
 CANDIDATES = 50  # records whose sentences are looked at
 FUNCTION_WORDS_ONLY = 0.25  # share of the score that remains when passages share only function words with the question
-SENTENCE_BUDGET = (
-    12_000  # words of candidates compared sentence by sentence; passages are short, but nothing forbids a long one
-)
+SENTENCE_BUDGET = 12_000  # words of candidates that are compared sentence by sentence: nothing forbids a long passage
 
-_SENTENCE_END = re.compile(
-    r"(?<=[.!?])\s+|[。！？\n]+"
-)  # good enough to compare sentences, which quotes are not cut by
+# Good enough for comparing sentences; passages are cut by `documents.splitter`.
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|[。！？\n]+")
 
 
 @dataclass(frozen=True, slots=True)
