@@ -10,7 +10,7 @@ from agent.config import AgentConfig
 from agent.delivery.window import closes
 from agent.ledger import contacts, followups
 from agent.ledger.database import Database
-from messaging.types import ContactKey
+from messaging.types import ChannelKind, ContactKey
 
 LONGEST = timedelta(days=30)
 """How far ahead a customer may ask for a reminder, unless `{builtin: follow_up, longest: …}` says otherwise."""
@@ -50,8 +50,9 @@ class LedgerReminderBook:
         state = await self._database.read(lambda connection: contacts.load(connection, key))
         if state is None or state.channel is None:
             return None
-        source = state.channel.source or ""
-        return None if self._has_template and "whatsapp" in source else closes(state, state.channel.source)
+        if self._has_template and state.channel_kind is ChannelKind.WHATSAPP:
+            return None
+        return closes(state, state.channel_kind)
 
     def _key(self, context: Context) -> ContactKey:
         return ContactKey(str(context.contact.get("platform") or self._platform), str(context.contact.get("id")))

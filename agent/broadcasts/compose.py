@@ -11,7 +11,7 @@ from agent.config.texts import TemplateSettings
 from agent.delivery import window
 from agent.delivery.window import Skip, Wording
 from agent.ledger.contacts import ContactState
-from messaging.types import Channel, Contact, Outbound, Template, Text
+from messaging.types import Channel, ChannelKind, Contact, Outbound, Template, Text
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
 
@@ -57,13 +57,13 @@ def compose(occasion: Occasion, contact: ContactState, row: Mapping[str, str], n
     settings = occasion.settings
     template = _template(settings, row)
     if settings.text is None:
-        if "whatsapp" not in (channel.source or ""):
+        if channel.kind is not ChannelKind.WHATSAPP:
             return Skip(f"a template cannot be sent on {channel.source}, and there is no text")
         contact = replace(contact, last_inbound_at=None)  # the template goes to everybody
         words = ""
     else:
         words = fill_row(settings.text.in_language(language_of(contact, row, occasion.default_language)), row)
-    found = window.decide(Wording(words, template), contact, channel.source, now)
+    found = window.decide(Wording(words, template), contact, channel.kind, now)
     if isinstance(found, Skip):
         return found
     if isinstance(found, Text) and not found.text:

@@ -10,14 +10,13 @@ from agent.broadcasts.compose import Message, Occasion, compose, language_of
 from agent.broadcasts.settings import BroadcastFile, PriceSettings
 from agent.config import AgentConfig
 from agent.config.texts import TemplateSettings
-from agent.delivery.templates import template_problem
-from agent.delivery.window import Skip
+from agent.delivery.window import Skip, template_problem
 from agent.errors import InputError
 from agent.ledger import broadcasts, contacts
 from agent.ledger.broadcasts import Broadcast
 from agent.ledger.database import Database
 from messaging.platform import Platform
-from messaging.types import Channel, ChannelTemplate, ContactKey, Template
+from messaging.types import Channel, ChannelKind, ChannelTemplate, ContactKey, Template
 from settings.phone import country_of
 
 
@@ -207,7 +206,7 @@ async def _template(file: BroadcastFile, platform: Platform, channel: Channel | 
         name=declared.name, language=declared.language, parameters=declared.parameters
     )
     listed: list[ChannelTemplate] = []
-    if channel is None or "whatsapp" in (channel.source or ""):
+    if channel is None or channel.kind is ChannelKind.WHATSAPP:
         listed = list(await platform.templates(channel.id if channel is not None else None))
     if problem := template_problem(wanted, listed):
         raise file.wrong(("template",), f"template: {problem}")

@@ -20,7 +20,7 @@ from agent.config.model import OFFLINE
 from agent.config.semantics import read_fields, written_fields
 from agent.config.summary import summarise
 from agent.config.texts import TemplateSettings
-from agent.delivery.templates import template_problem
+from agent.delivery.window import template_problem
 from knowledge.settings import EndpointSettings
 
 if TYPE_CHECKING:

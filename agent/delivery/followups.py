@@ -90,7 +90,7 @@ def judge(
             opening = hours.next_opening(now.astimezone(zone))
             return Wait(opening) if opening is not None else End("skipped", "the business never opens again")
     wording = _wording(followup, rule, settings, contact.language)
-    decided = decide(wording, contact, contact.channel.source if contact.channel is not None else None, now)
+    decided = decide(wording, contact, contact.channel_kind, now)
     return End("skipped", decided.reason) if isinstance(decided, Skip) else Send(decided)
 
 

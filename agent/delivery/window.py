@@ -1,10 +1,11 @@
-"""What may be sent when: the channel's window for free text, and whether a delivery may still go out.
+"""What may be sent when: the channel's window for free text, templates, and whether a delivery may still go out.
 
 WhatsApp, Facebook and Instagram let a business write freely for 24 hours after the customer's last message. Later, WhatsApp
 takes templates only, and Facebook and Instagram texts with a tag that says what kind of update they are. The tag `HUMAN_AGENT`
 is for what a human types, so nothing here ever sends it. Telegram, e-mail, web chat and the like have no window.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
@@ -12,12 +13,12 @@ from typing import Literal, get_args
 from agent.config.texts import TemplateSettings, fill
 from agent.ledger.contacts import ContactState
 from agent.ledger.outbound import Delivery
-from messaging.types import Email, MessageTag, Outbound, Template, Text
+from messaging.types import ChannelKind, ChannelTemplate, Email, MessageTag, Outbound, Template, Text
 
 WINDOW = timedelta(hours=24)
 """How long after the customer's last message a business may write freely, where there is a window."""
 
-_TAGGED = frozenset({"facebook", "instagram"})
+_TAGGED = frozenset({ChannelKind.FACEBOOK, ChannelKind.INSTAGRAM})
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -40,24 +41,30 @@ class Skip:
     reason: str
 
 
-def closes(contact: ContactState, source: str | None) -> datetime | None:
-    """When free text ends on this channel (a time long past for somebody who never wrote); `None` where it never does."""
-    if not _is_whatsapp(source) and source not in _TAGGED:
+def closes(contact: ContactState, kind: ChannelKind) -> datetime | None:
+    """When free text ends on such a channel (a time long past for a contact who never wrote); `None` where it never does."""
+    if kind is not ChannelKind.WHATSAPP and kind not in _TAGGED:
         return None
     return _NEVER if contact.last_inbound_at is None else contact.last_inbound_at + WINDOW
 
 
-def decide(wording: Wording, contact: ContactState, source: str | None, now: datetime) -> Outbound | Skip:
-    """What a message that the business starts, or that comes late, goes out as. `source` is that of the channel it goes to.
+def decide(wording: Wording, contact: ContactState, kind: ChannelKind, now: datetime) -> Outbound | Skip:
+    """Decide what a message that the business starts, or that comes late, goes out as.
 
-    Facts of the contact are filled in. A template with a placeholder that nothing is known for is not sent: WhatsApp refuses it.
+    Facts of the contact are filled in. A template with a placeholder for which no fact is known is not sent: WhatsApp refuses it.
+
+    Args:
+        wording: what the business wants to say.
+        contact: with the time of their last message on the channel.
+        kind: of the channel that it goes to.
+        now: the time, aware.
     """
-    end = closes(contact, source)
+    end = closes(contact, kind)
     if end is None or now <= end:
         return Text(fill(wording.text, contact.contact))
-    if source in _TAGGED:
+    if kind in _TAGGED:
         if wording.tag is None:
-            return Skip(f"{_closed(contact)}; {source} would take the text with a tag, and none is set")
+            return Skip(f"{_closed(contact)}; {kind} would take the text with a tag, and none is set")
         return Text(fill(wording.text, contact.contact), wording.tag)
     if wording.template is None:
         return Skip(f"{_closed(contact)}; a template could be sent, and none is set")
@@ -66,6 +73,31 @@ def decide(wording: Wording, contact: ContactState, source: str | None, now: dat
         if not value:
             return Skip(f"nothing is known for {parameter} of the template {wording.template.name}")
     return Template(wording.template.name, wording.template.language, values=values)
+
+
+def template_problem(template: TemplateSettings, listed: Sequence[ChannelTemplate]) -> str | None:
+    """Tell why the platform would not send a template that one of our files declares.
+
+    Args:
+        template: as declared.
+        listed: the templates that the platform has.
+    """
+    from messaging.aelyst.templates import fill
+    from messaging.errors import Invalid
+
+    same_name = [one for one in listed if one.name == template.name]
+    found = next((one for one in same_name if one.language == template.language), None)
+    if found is None:
+        languages = ", ".join(sorted(str(one.language) for one in same_name))
+        there = f"; it is there in {languages}" if languages else ""
+        return f"the platform has no template {template.name!r} in {template.language!r}{there}"
+    if found.status is not None and found.status.lower() != "approved":
+        return f"the template {template.name!r} is {found.status}, so it cannot be sent"
+    try:
+        fill(found, template.parameters)
+    except Invalid as error:
+        return error.message
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +129,8 @@ def obstacle(delivery: Delivery, contact: ContactState, now: datetime) -> Obstac
     channel = contact.channel
     if channel is None or delivery.channel not in (None, channel.id):
         return None  # another channel than the one that the customer last wrote on: nothing is known of its window
-    end = closes(contact, channel.source)
+    end = closes(contact, channel.kind)
     return Obstacle("failed", f"too late: {_closed(contact)}") if end is not None and now > end else None
-
-
-def _is_whatsapp(source: str | None) -> bool:
-    """`whatsapp_cloud`, `360dialog_whatsapp`, `twilio_whatsapp` …"""
-    return source is not None and "whatsapp" in source
 
 
 def _closed(contact: ContactState) -> str:

@@ -13,7 +13,7 @@ from agent.ledger.codec import Deliverable, pack_contact, unpack_contact
 from agent.ledger.database import change, insert_row, take_time, where
 from agent.ledger.tables import EPOCH
 from agent.ledger.tables import contact as table
-from messaging.types import Channel, Contact, ContactChanged, ContactKey, FieldValue
+from messaging.types import Channel, ChannelKind, Contact, ContactChanged, ContactKey, FieldValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,11 @@ class ContactState:
     @property
     def key(self) -> ContactKey:
         return self.contact.key
+
+    @property
+    def channel_kind(self) -> ChannelKind:
+        """The kind of channel that the contact last wrote on."""
+        return ChannelKind.UNKNOWN if self.channel is None else self.channel.kind
 
     def paused(self, now: datetime) -> bool:
         """Whether a human answers at the moment."""

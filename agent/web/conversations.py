@@ -166,7 +166,7 @@ async def _reply(request: Request) -> Response:
         key = _locked(connection, request)
         state = _state(connection, key)
         source = state.channel.source if state.channel else None
-        if (end := window.closes(state, source)) is not None and now > end:
+        if (end := window.closes(state, state.channel_kind)) is not None and now > end:
             raise BadRequest(
                 "text: the customer's last message is more than 24 hours old, so the channel takes no free text"
             )

@@ -11,7 +11,7 @@ from agent.delivery.window import Obstacle, Skip, Wording, closes, decide, obsta
 from agent.ledger.codec import Deliverable
 from agent.ledger.contacts import ContactState
 from agent.ledger.outbound import Delivery
-from messaging.types import Channel, Contact, ContactKey, Email, File, Outbound, Template, Text
+from messaging.types import Channel, ChannelKind, Contact, ContactKey, Email, File, Outbound, Template, Text, kind_of
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 BUDI = ContactKey("aelyst", "7")
@@ -61,24 +61,24 @@ FILLED = "Halo Budi, pesanannya masih kami simpan."
 def test_what_a_message_goes_out_as(
     source: str | None, hours: float | None, wording: Wording, expected: Outbound | str
 ) -> None:
-    decided = decide(wording, contact(hours, source), source, NOW)
+    decided = decide(wording, contact(hours, source), kind_of(source), NOW)
     assert decided == (Skip(expected) if isinstance(expected, str) else expected)
 
 
 def test_a_template_with_a_placeholder_that_nothing_is_known_for_is_not_sent() -> None:
     late = contact(25, first_name=None)
-    assert decide(Wording(TEXT, TEMPLATE), late, "whatsapp_cloud", NOW) == Skip(
+    assert decide(Wording(TEXT, TEMPLATE), late, ChannelKind.WHATSAPP, NOW) == Skip(
         "nothing is known for {contact.first_name} of the template pengingat"
     )
     kind = TEMPLATE.model_copy(update={"parameters": ("{contact.first_name|Kak}", "KS-1")})
-    assert decide(Wording(TEXT, kind), late, "whatsapp_cloud", NOW) == Template(
+    assert decide(Wording(TEXT, kind), late, ChannelKind.WHATSAPP, NOW) == Template(
         "pengingat", "id", values=("Kak", "KS-1")
     )
 
 
 def test_the_window_closes_a_day_after_the_last_message() -> None:
-    assert closes(contact(1), "whatsapp_cloud") == NOW + timedelta(hours=23)
-    assert closes(contact(1), "telegram") is None
+    assert closes(contact(1), ChannelKind.WHATSAPP) == NOW + timedelta(hours=23)
+    assert closes(contact(1), ChannelKind.TELEGRAM) is None
 
 
 def _delivery(content: Deliverable, channel: str | None = None) -> Delivery:
