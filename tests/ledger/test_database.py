@@ -1,16 +1,15 @@
+"""Units of work on both databases, and writing with retries."""
+
 import asyncio
-import socket
-import sqlite3
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
 
-from agent.ledger import migrate
-from agent.ledger.database import Database
-from agent.ledger.errors import LedgerLocked, LedgerUnavailable
-from agent.ledger.postgres import PostgresDatabase
-from agent.ledger.sqlite import LockFile, SqliteDatabase
+from agent.ledger.database import Database, write_with_retry
+from agent.ledger.errors import LedgerUnavailable
+from agent.ledger.sqlite import SqliteDatabase
 from agent.ledger.tables import media
 from tests.ledger.messages import NOW
 
@@ -42,63 +41,37 @@ async def test_one_that_fails_does_not_take_its_neighbours_along(database: Datab
     assert await database.read(_count) == 3
 
 
-async def test_a_locked_database_is_reported_as_unavailable_and_works_again_afterwards(tmp_path: Path) -> None:
-    database = SqliteDatabase(tmp_path / "ledger.db")
-    await asyncio.to_thread(migrate.upgrade, database.engine)
-    blocker = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
-    blocker.execute("BEGIN IMMEDIATE")
-    with pytest.raises(LedgerUnavailable, match="locked"):
-        await database.write(_insert(1))
-    blocker.execute("ROLLBACK")
-    blocker.close()
-    assert await database.write(_insert(1)) == 1
+async def _make_unavailable(database: SqliteDatabase, path: Path) -> None:
+    """Let the ledger be unusable: its file is a folder now."""
+    await database.write(lambda connection: connection.execute(text("CREATE TABLE kept (n INTEGER)")))
+    await database.aclose()
+    path.rename(path.with_suffix(".away"))
+    path.mkdir()
+
+
+def _keep(connection: object) -> None:
+    connection.execute(text("INSERT INTO kept VALUES (1)"))  # type: ignore[attr-defined]
+
+
+async def test_what_must_not_be_lost_is_written_when_the_ledger_is_back(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    await _make_unavailable(SqliteDatabase(path), path)
+    database = SqliteDatabase(path)
+    writing = asyncio.create_task(write_with_retry(database, _keep))
+    await asyncio.sleep(1.5)
+    assert not writing.done()
+    path.rmdir()
+    path.with_suffix(".away").rename(path)
+    await asyncio.wait_for(writing, 10)
+    kept = await database.read(lambda connection: connection.execute(text("SELECT count(*) FROM kept")).scalar())
+    assert kept == 1
     await database.aclose()
 
 
-async def test_a_file_that_is_broken_leaves_nobody_waiting(tmp_path: Path) -> None:
-    (tmp_path / "ledger.db").write_bytes(b"not a database at all" * 500)
-    database = SqliteDatabase(tmp_path / "ledger.db")
-    async with asyncio.timeout(10):
-        for wanted in (_insert(1), _insert(2)):
-            with pytest.raises(LedgerUnavailable, match="not a database"):
-                await database.write(wanted)
-        with pytest.raises(LedgerUnavailable, match="not a database"):
-            await database.read(_count)
-        await database.aclose()
-
-
-async def test_a_full_disk_is_reported_as_unavailable_and_loses_nothing_that_was_confirmed(tmp_path: Path) -> None:
-    database = SqliteDatabase(tmp_path / "ledger.db")
-    await asyncio.to_thread(migrate.upgrade, database.engine)
-    await database.write(_insert(1))
-
-    def limit(connection: Connection) -> None:
-        pages = connection.execute(text("PRAGMA page_count")).scalar_one()
-        connection.execute(text(f"PRAGMA max_page_count = {pages}"))
-
-    def large(connection: Connection) -> None:
-        values = {"id": "large", "content": b"x" * 10_000_000, "type": "t", "created_at": NOW, "expires_at": NOW}
-        connection.execute(media.insert().values(**values))
-
-    await database.write(limit)
-    with pytest.raises(LedgerUnavailable, match="full"):
-        await database.write(large)
-    assert await database.read(_count) == 1
+async def test_a_ledger_that_stays_away_is_given_up(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    await _make_unavailable(SqliteDatabase(path), path)
+    database = SqliteDatabase(path)
+    with pytest.raises(LedgerUnavailable):
+        await write_with_retry(database, _keep, timedelta(seconds=1.5))
     await database.aclose()
-
-
-def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
-    first = LockFile(tmp_path / "ledger.db.lock")
-    with pytest.raises(LedgerLocked, match="process"):
-        LockFile(tmp_path / "ledger.db.lock")
-    first.release()
-    LockFile(tmp_path / "ledger.db.lock").release()
-
-
-async def test_a_server_that_does_not_answer_counts_as_gone_after_seconds() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        database = PostgresDatabase(f"postgresql://balas@127.0.0.1:{silent.getsockname()[1]}/balas")
-        async with asyncio.timeout(15):
-            with pytest.raises(LedgerUnavailable, match="timeout"):
-                await database.write(lambda _connection: None)
-        await database.aclose()

@@ -1,8 +1,9 @@
-"""A PostgreSQL that takes connections and then says nothing."""
+"""A PostgreSQL that accepts connections and then does not answer."""
 
 import asyncio
 import os
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
@@ -151,3 +152,12 @@ async def test_work_waits_its_turn_where_the_database_is_slow_and_answers(far: P
     outcomes = await asyncio.gather(*(_timed(far, _sleep(1.0)) for _ in range(20)))
     assert [error for _, error in outcomes] == [None] * 20
     assert max(seconds for seconds, _ in outcomes) > 4
+
+
+async def test_a_server_that_does_not_answer_counts_as_gone_after_seconds() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        database = PostgresDatabase(f"postgresql://balas@127.0.0.1:{silent.getsockname()[1]}/balas")
+        async with asyncio.timeout(15):
+            with pytest.raises(LedgerUnavailable, match="timeout"):
+                await database.write(lambda _connection: None)
+        await database.aclose()

@@ -1,4 +1,4 @@
-"""The running summary: extended in large steps, taken on by one worker, paid for on the turn it follows."""
+"""The running summary of a conversation, and the facts that customers told about themselves."""
 
 from datetime import timedelta
 
@@ -10,6 +10,7 @@ from agent.ledger.history import Line
 from agent.ledger.inbound import accept
 from agent.ledger.memory import Portion
 from agent.ledger.tables import InboundOutcome, turn
+from agent.ledger.tables import message as messages
 from agent.ledger.turns import Result
 from tests.ledger.messages import BUDI, NOW, RULES, contact, message
 
@@ -135,5 +136,20 @@ async def test_what_the_customer_wrote_long_ago_is_still_theirs(database: Databa
         _talk(connection, 60)
         said = history.said(connection, BUDI)
         assert (said[0], said[-1], len(said)) == ("line 1", "line 59", 30)
+
+    await database.write(work)
+
+
+async def test_a_fact_names_its_message_and_a_newer_one_takes_its_place(database: Database) -> None:
+    def work(connection: Connection) -> None:
+        said = ["nama saya Budi", "alamat saya Jl. Braga 1", "eh, alamatnya Jl. Dago 5"]
+        history.append(connection, BUDI, [Line("contact", text, NOW) for text in said])
+        history.append(connection, BUDI, [Line("agent", "Baik, Jl. Dago 5 ya", NOW)])
+        numbers = list(connection.execute(select(messages.c.n).order_by(messages.c.n)).scalars())
+        memory.learn(connection, BUDI, {"name": "Budi", "address": "jl braga 1"}, "t1", NOW)
+        memory.learn(connection, BUDI, {"address": "Jl. Dago 5"}, "t2", NOW)
+        found = {fact.key: fact for fact in memory.of_contact(connection, BUDI)}
+        assert (found["name"].value, found["name"].message, found["name"].turn) == ("Budi", numbers[0], "t1")
+        assert (found["address"].value, found["address"].message) == ("Jl. Dago 5", numbers[2])
 
     await database.write(work)

@@ -1,0 +1,308 @@
+"""The outbox on a real ledger: order, retries, deliveries of unknown outcome, and a human who takes over in between."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from actions.action import ChangeTags, Comment
+from agent.delivery.outbox import Due, Outbox, Sending, Unsent
+from agent.ledger import contacts, history, human, inbound, outbound
+from agent.ledger.codec import Assign, Deliverable
+from agent.ledger.database import Database
+from messaging.errors import Invalid, NotFound, OutcomeUnknown, PlatformError, RateLimited
+from messaging.types import ContactKey, Outbound, PlatformMessage, Text
+from tests.ledger.messages import BUDI, NOW, RULES, message, sent
+
+SECOND = timedelta(seconds=1)
+LINDA = ContactKey("aelyst", "8")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+class RecordingPlatform:
+    """A platform that keeps what was asked of it, and fails as often as `errors` says. `listed` is what it says it has sent."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, Any]] = []
+        self.errors: list[PlatformError] = []
+        self.listed: list[PlatformMessage] | PlatformError = []
+
+    def _called(self, name: str, what: object) -> None:
+        self.calls.append((name, what))
+        if self.errors:
+            raise self.errors.pop(0)
+
+    async def send(self, contact: ContactKey, content: Outbound, channel: str | None = None) -> str:
+        self._called("send", content)
+        return f"p{len(self.calls)}"
+
+    async def messages(self, contact: ContactKey, since: datetime | None = None) -> list[PlatformMessage]:
+        if isinstance(self.listed, PlatformError):
+            raise self.listed
+        return self.listed
+
+    async def assign(self, contact: ContactKey, to: str | None) -> None:
+        self._called("assign", to)
+
+    async def comment(self, contact: ContactKey, text: str) -> None:
+        self._called("comment", text)
+
+    async def add_tags(self, contact: ContactKey, tags: tuple[str, ...]) -> None:
+        self._called("add_tags", tags)
+
+    async def remove_tags(self, contact: ContactKey, tags: tuple[str, ...]) -> None:
+        self._called("remove_tags", tags)
+
+    @property
+    def texts(self) -> list[str]:
+        return [what.text for name, what in self.calls if name == "send"]
+
+
+class Desk:
+    """An outbox with its ledger, platform and clock, and a contact who has just written."""
+
+    def __init__(self, database: Database, owner: str = "me") -> None:
+        self.database = database
+        self.clock = Clock()
+        self.platform = RecordingPlatform()
+        self.outbox = self.of(owner)
+
+    def of(self, owner: str) -> Outbox:
+        return Outbox(self.database, self.platform, owner=owner, clock=self.clock, uniform=lambda _low, high: high)  # type: ignore[arg-type]
+
+    async def queue(self, *contents: Deliverable, name: str = "t1", unless_replied: bool = False) -> None:
+        def work(connection: Connection) -> None:
+            inbound.accept(connection, message(1), self.clock(), RULES)
+            outbound.add(connection, BUDI, name, contents, now=self.clock(), turn=name, unless_replied=unless_replied)
+
+        await self.database.write(work)
+
+    async def begin(self, outbox: Outbox | None = None) -> Due | datetime | None:
+        return await self.database.write(lambda connection: (outbox or self.outbox).begin(connection, BUDI))
+
+    async def step(self, outbox: Outbox | None = None) -> Due | datetime | None:
+        """Deal with the next delivery, if one is due."""
+        due = await self.begin(outbox)
+        if due is not None and not isinstance(due, datetime):
+            await (outbox or self.outbox).see_to(due, lambda _connection: None)
+        return due
+
+    async def finish(self) -> None:
+        """Deal with everything, letting the clock run on to what is due later."""
+        while (due := await self.step()) is not None:
+            if isinstance(due, datetime):
+                self.clock.now = due
+
+    async def row(self, delivery_id: str = "t1/0") -> Any:
+        deliveries = await self.database.read(
+            lambda connection: outbound.of_turn(connection, delivery_id.split("/", maxsplit=1)[0])
+        )
+        return next(delivery for delivery in deliveries if delivery.id == delivery_id)
+
+    async def accept(self, *events: Any) -> None:
+        for event in events:
+            await self.database.write(
+                lambda connection, event=event: inbound.accept(connection, event, self.clock(), RULES)
+            )
+
+
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    return Desk(database)
+
+
+def listed(text: str, number: str = "p9") -> PlatformMessage:
+    return PlatformMessage(number, "outgoing", Text(text), text, "sent", NOW)
+
+
+async def test_messages_of_a_contact_go_out_in_the_order_they_were_written(desk: Desk) -> None:
+    await desk.queue(Text("satu"), Text("dua"))
+    await desk.queue(Text("tiga"), name="t2")
+    await desk.finish()
+    assert desk.platform.texts == ["satu", "dua", "tiga"]
+    assert (await desk.row("t2/0")).state == "sent"
+    assert (await desk.row("t2/0")).platform_message_id == "p3"
+
+
+async def test_a_message_that_must_wait_holds_the_later_ones_back_and_not_the_notes(desk: Desk) -> None:
+    desk.platform.errors = [RateLimited("later", retry_after=30 * SECOND)]
+    await desk.queue(Text("satu"), Text("dua"), Comment("catatan"))
+    await desk.step()
+    await desk.step()
+    assert desk.platform.calls == [("send", Text("satu")), ("comment", "catatan")]
+    due = await desk.begin()
+    assert isinstance(due, datetime)
+    assert NOW + 30 * SECOND <= due <= NOW + 31 * SECOND
+    await desk.finish()
+    assert desk.platform.texts == ["satu", "satu", "dua"]
+
+
+async def test_contacts_do_not_wait_for_each_other(desk: Desk) -> None:
+    desk.platform.errors = [RateLimited("later", retry_after=30 * SECOND)]
+    await desk.queue(Text("satu"))
+    await desk.step()
+    await desk.database.write(lambda c: outbound.add(c, LINDA, "t9", [Text("untuk Linda")], now=NOW, turn="t9"))
+    due = await desk.database.write(lambda connection: desk.outbox.begin(connection, LINDA))
+    assert isinstance(due, Sending)
+    assert due.delivery.content == Text("untuk Linda")
+
+
+async def test_what_is_being_sent_is_not_taken_twice(desk: Desk) -> None:
+    await desk.queue(Text("satu"))
+    first = await desk.begin()
+    assert isinstance(first, Sending)
+    taken = await desk.database.write(lambda connection: outbound.mark_sending(connection, "t1/0", "other"))
+    assert not taken
+    assert (await desk.row()).state == "sending"
+
+
+async def test_a_refused_message_is_given_up_and_the_next_one_goes_out(desk: Desk) -> None:
+    desk.platform.errors = [Invalid("no such field")]
+    await desk.queue(Text("satu"), Text("dua"))
+    await desk.finish()
+    assert desk.platform.texts == ["satu", "dua"]
+    given_up = await desk.row("t1/0")
+    assert (given_up.state, given_up.attempts) == ("failed", 1)
+    assert "no such field" in given_up.reason
+
+
+async def test_attempts_are_counted_and_their_pauses_grow(desk: Desk) -> None:
+    desk.platform.errors = [RateLimited("busy") for _ in range(3)]
+    await desk.queue(Text("satu"))
+    pauses = []
+    while (await desk.row()).state != "sent":
+        due = await desk.step()
+        if isinstance(due, datetime):
+            pauses.append(due - desk.clock.now)
+            desk.clock.now = due
+    assert pauses == [SECOND, 2 * SECOND, 4 * SECOND]
+    assert (await desk.row()).attempts == 4
+
+
+@pytest.mark.parametrize("there", [True, False])
+async def test_a_message_of_unknown_outcome_is_looked_up_before_it_is_sent_again(desk: Desk, there: bool) -> None:
+    desk.platform.errors = [OutcomeUnknown("time-out")]
+    desk.platform.listed = [listed("satu")] if there else [listed("lain")]
+    await desk.queue(Text("satu"))
+    await desk.step()
+    assert (await desk.row()).state == "uncertain"
+    await desk.finish()
+    assert desk.platform.texts == (["satu"] if there else ["satu", "satu"])
+    assert (await desk.row()).platform_message_id == ("p9" if there else "p2")
+
+
+async def test_where_the_platform_keeps_no_list_a_message_is_sent_again(desk: Desk) -> None:
+    desk.platform.errors = [OutcomeUnknown("time-out")]
+    desk.platform.listed = NotFound("no list")
+    await desk.queue(Text("satu"))
+    await desk.finish()
+    assert desk.platform.texts == ["satu", "satu"]
+
+
+async def test_a_list_that_cannot_be_read_sends_nothing_twice(desk: Desk) -> None:
+    desk.platform.errors = [OutcomeUnknown("time-out")]
+    desk.platform.listed = OutcomeUnknown("time-out")
+    await desk.queue(Text("satu"))
+    for _ in range(6):
+        due = await desk.step()
+        if isinstance(due, datetime):
+            desk.clock.now = due
+    assert desk.platform.texts == ["satu"]
+    assert (await desk.row()).state == "uncertain"
+
+
+async def test_what_a_process_that_died_was_sending_is_looked_up_by_the_next_one(desk: Desk) -> None:
+    await desk.queue(Text("satu"))
+    assert isinstance(await desk.begin(), Sending)
+    desk.platform.listed = [listed("satu")]
+    await desk.step(desk.of("successor"))
+    assert desk.platform.texts == []
+    assert (await desk.row()).state == "sent"
+
+
+async def test_two_equal_messages_are_both_sent_though_one_is_listed(desk: Desk) -> None:
+    await desk.queue(Text("ya"), Text("ya"))
+    await desk.step()
+    desk.platform.listed = [listed("ya", "p1")]
+    desk.platform.errors = [OutcomeUnknown("time-out")]
+    await desk.finish()
+    assert len(desk.platform.texts) == 3, "the listed one is the first of them, so the second is sent again"
+
+
+async def test_what_a_human_overtakes_is_not_sent_and_leaves_the_history(desk: Desk) -> None:
+    await desk.queue(Text("satu"), Text("dua"))
+    await desk.database.write(lambda c: history.append(c, BUDI, [history.Line("agent", "satu dua", NOW, turn="t1")]))
+    desk.clock.now += SECOND
+    await desk.accept(sent(1, by_human=True, text="Saya bantu"))
+    assert await desk.step() is None
+    assert desk.platform.calls == []
+    assert {(await desk.row(f"t1/{n}")).state for n in (0, 1)} == {"skipped"}
+    lines = await desk.database.read(lambda connection: history.recent(connection, BUDI, 5))
+    assert [line.author for line in lines] == ["human"]
+
+
+async def test_a_human_between_two_parts_stops_the_second(desk: Desk) -> None:
+    await desk.queue(Text("satu"), Text("dua"), Comment("catatan"))
+    await desk.step()
+    desk.clock.now += SECOND
+    await desk.accept(sent(1, by_human=True, text="Saya bantu"))
+    await desk.finish()
+    assert desk.platform.texts == ["satu"]
+    assert ("comment", "catatan") in desk.platform.calls, "what colleagues see of it is kept"
+
+
+async def test_a_retry_is_not_sent_after_a_human_took_over(desk: Desk) -> None:
+    """It was on its way when the human came, so it is not withdrawn; at its next attempt it must not go out any more."""
+    desk.platform.errors = [RateLimited("later", retry_after=30 * SECOND)]
+    await desk.queue(Text("satu"))
+    first = await desk.begin()
+    assert isinstance(first, Sending)
+    desk.clock.now += SECOND
+    await desk.database.write(lambda c: human.begin(c, BUDI, desk.clock.now, None, "Rina"))
+    await desk.outbox.see_to(first, lambda _connection: None)
+    desk.clock.now += 60 * SECOND
+    assert isinstance(await desk.step(), Unsent)
+    assert desk.platform.texts == ["satu"]
+    assert (await desk.row()).state == "skipped"
+
+
+async def test_what_waits_for_no_reply_is_skipped_after_one_whatever_it_is_called(desk: Desk) -> None:
+    await desk.queue(Text("Jadi?"), name="t1", unless_replied=True)
+    await desk.queue(Text("Pembayaran diterima"), name="nudge", unless_replied=False)
+    desk.clock.now += SECOND
+    await desk.accept(message(2))
+    await desk.finish()
+    assert desk.platform.texts == ["Pembayaran diterima"]
+    assert ((await desk.row("t1/0")).state, (await desk.row("nudge/0")).state) == ("skipped", "sent")
+
+
+async def test_each_task_for_the_desk_is_one_call_and_a_failed_change_distrusts_the_profile(desk: Desk) -> None:
+    await desk.queue(Assign("2"), ChangeTags(add=("vip",), remove=("baru",)))
+    await desk.finish()
+    assert desk.platform.calls == [("assign", "2"), ("add_tags", ("vip",)), ("remove_tags", ("baru",))]
+    await desk.database.write(lambda c: contacts.set_columns(c, BUDI, profile_at=NOW))
+    desk.platform.errors = [Invalid("no such tag")]
+    await desk.queue(ChangeTags(add=("x",)), name="t2")
+    await desk.finish()
+    state = await desk.database.read(lambda c: contacts.known(c, BUDI))
+    assert state.profile_at is not None
+    assert state.profile_at < NOW, "it is read from the platform again"
+
+
+async def test_what_comes_after_is_written_together_with_the_outcome(desk: Desk) -> None:
+    await desk.queue(Text("satu"))
+    due = await desk.begin()
+    assert isinstance(due, Sending)
+
+    def then(connection: Connection) -> str:
+        return outbound.of_turn(connection, "t1")[0].state
+
+    assert await desk.outbox.see_to(due, then) == "sent"
