@@ -1,7 +1,4 @@
-"""What a model reads of an action: its description, and examples of what customers say when they want it.
-
-`describe` and `read` are inverse, so that a model that is a program finds the examples again.
-"""
+"""The chat models that agent.yaml names, in the order in which they are asked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,16 +21,24 @@ class ChatModel:
 
     @property
     def offline(self) -> bool:
-        """Whether it is a program that answers with no language model."""
+        """Whether it is a program that answers without a language model."""
         return self.name == OFFLINE
 
     def cost(self, tokens_in: int, tokens_out: int) -> float:
-        """US dollars."""
+        """Price a call in US dollars."""
         return (tokens_in * self.price_in + tokens_out * self.price_out) / 1_000_000
 
 
 def open_models(settings: ModelSettings, *, agent_name: str) -> Sequence[ChatModel]:
-    """The models in the order they are asked. `agent_name` is who the offline model says it is."""
+    """Open the model of agent.yaml and its fallbacks, each once.
+
+    Args:
+        settings: the section `model`.
+        agent_name: who the offline model says it is.
+
+    Returns:
+        The models in the order in which they are asked.
+    """
     models = [
         _offline(agent_name)
         if settings.offline
@@ -61,7 +66,7 @@ def _remote(settings: ModelSettings, named: FallbackSettings) -> ChatModel:
     key = named.api_key.get_secret_value() if named.api_key is not None else settings.key
     chat = CompatibleChat(
         model=named.name,
-        api_key=SecretStr(key or "none"),  # servers of one's own want no key, the client wants one
+        api_key=SecretStr(key or "none"),  # a local server wants no key, the client wants one
         base_url=named.base_url or settings.base_url,
         temperature=settings.temperature,
         timeout=settings.timeout.total_seconds(),

@@ -5,8 +5,13 @@ configuration of the call, which LangChain hands through to every model and whic
 
     reply = await model.ainvoke(messages, configured(values))
     values_of(config)  # inside the model; `None` where the caller gave none
+
+The description of a tool carries the examples of what customers say when they want it. `describe` and `described` are inverse,
+so that a model that is a program finds the examples again.
 """
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -15,6 +20,7 @@ if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
 
 _KEY = "turn_values"
+_EXAMPLES = "\n\nCustomers ask for it in words like:\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +72,31 @@ def values_of(config: "RunnableConfig | None" = None) -> TurnValues | None:
 
     values: TurnValues | None = ensure_config(config).get("configurable", {}).get(_KEY)
     return values
+
+
+def describe(description: str, examples: Sequence[str] = ()) -> str:
+    """Write the description of a tool as a model reads it.
+
+    Args:
+        description: what the tool does.
+        examples: what customers say when they want it.
+    """
+    if not examples:
+        return description
+    return description + _EXAMPLES + "\n".join(f"- {json.dumps(text, ensure_ascii=False)}" for text in examples)
+
+
+def described(text: str) -> tuple[str, tuple[str, ...]]:
+    """Read the description and the examples that `describe` joined; any other text is a description without examples."""
+    head, heading, tail = text.rpartition(_EXAMPLES)
+    examples = [_example(line) for line in tail.split("\n")] if heading else []
+    found = tuple(example for example in examples if example is not None)
+    return (head, found) if examples and len(found) == len(examples) else (text, ())
+
+
+def _example(line: str) -> str | None:
+    try:
+        text = json.loads(line.removeprefix("- ")) if line.startswith("- ") else None
+    except ValueError:
+        return None
+    return text if isinstance(text, str) else None

@@ -38,8 +38,7 @@ from agent.faults import point
 from agent.ledger.confirmations import Confirmation
 from agent.models.chat import ChatModel
 from agent.models.openai import classify
-from agent.models.toolcard import describe
-from agent.models.values import configured
+from agent.models.values import configured, describe
 from agent.turn import steps
 from agent.turn.context import LimitReached, ModelsFailed, Superseded, TurnContext
 from settings.backoff import Backoff

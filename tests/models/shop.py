@@ -1,14 +1,15 @@
 """A small shop for the offline model's tests: its passages, its tools, and a way to ask."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.runnables import RunnableConfig
 
 from agent.models.offline.model import OfflineChatModel
-from agent.models.toolcard import describe
-from agent.models.values import Passage
-from agent.turn.retrieval import render_passages
+from agent.models.values import Passage, TurnValues, configured, describe
 
 HOURS = Passage(
     "docs/jam.md",
@@ -60,6 +61,18 @@ HAND_OVER = tool(
 TOOLS = (GET_ORDER, CANCEL_ORDER, PAY, HAND_OVER)
 
 
+def turn(
+    passages: Sequence[Passage] = ALL,
+    language: str = "id",
+    attachments: Sequence[str] = (),
+    *,
+    rejected: bool = False,
+) -> RunnableConfig:
+    """What the runtime tells the model beside the messages."""
+    now = datetime(2026, 11, 21, 10, tzinfo=ZoneInfo("Asia/Jakarta"))
+    return configured(TurnValues(language, now, tuple(passages), tuple(attachments), rejected))
+
+
 def ask(
     text: str,
     *,
@@ -67,15 +80,15 @@ def ask(
     tools: Sequence[dict[str, Any]] = TOOLS,
     before: Sequence[BaseMessage] = (),
     after: Sequence[BaseMessage] = (),
-    language: str = "Indonesian",
+    language: str = "id",
+    attachments: Sequence[str] = (),
+    rejected: bool = False,
 ) -> AIMessage:
     """What the model answers to `text`; `before` is the history, `after` what has happened in this turn."""
-    system = (
-        f"You are Melati.\n\n- Write in {language}, briefly.\n\nNow: Saturday, 21 November 2026, 10:00 WIB.\n\n"
-        f"{render_passages(passages)}"
-    )
     model = OfflineChatModel(agent_name="Melati").bind_tools(tools)
-    answer = model.invoke([SystemMessage(system), *before, HumanMessage(text), *after])
+    prompt = "\n\n".join(["You are Melati.", *(passage.text for passage in passages)])
+    messages = [SystemMessage(prompt), *before, HumanMessage(text), *after]
+    answer = model.invoke(messages, turn(passages, language, attachments, rejected=rejected))
     assert isinstance(answer, AIMessage)
     return answer
 

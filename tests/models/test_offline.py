@@ -7,7 +7,6 @@ from langchain_core.tools import tool as as_tool
 
 from agent.models.offline.model import OfflineChatModel
 from agent.models.values import Passage
-from agent.turn.retrieval import render_passages
 from tests.models.shop import (
     ALL,
     CANCEL_ORDER,
@@ -18,6 +17,7 @@ from tests.models.shop import (
     exchange,
     result,
     tool,
+    turn,
 )
 
 ANSWERS = [
@@ -50,13 +50,13 @@ def test_only_the_row_that_was_asked_for_is_quoted() -> None:
 
 
 def test_an_english_question_is_answered_in_english() -> None:
-    answer = ask("Is there parking?", language="English").text
+    answer = ask("Is there parking?", language="en").text
     assert "12 spaces" in answer
     assert "Source:" in answer
 
 
 def test_a_question_is_answered_from_a_passage_in_another_language() -> None:
-    assert "08.00–17.30" in ask("what are your opening hours?", language="English").text
+    assert "08.00–17.30" in ask("what are your opening hours?", language="en").text
 
 
 @pytest.mark.parametrize(
@@ -179,8 +179,8 @@ def test_a_question_about_the_same_subject_is_not_taken_for_a_request() -> None:
         ["room", "date"],
     )
     hotel = Passage("hotel.md", "Hotel", "Hotel Lintang has 42 rooms.")
-    assert "42" in ask("how many rooms do you have?", passages=[hotel], tools=[rooms], language="English").text
-    assert called(ask("is the deluxe free on 25 December?", passages=[hotel], tools=[rooms], language="English")) == [
+    assert "42" in ask("how many rooms do you have?", passages=[hotel], tools=[rooms], language="en").text
+    assert called(ask("is the deluxe free on 25 December?", passages=[hotel], tools=[rooms], language="en")) == [
         ("check_availability", {"room": "deluxe", "date": "2026-12-25"})
     ]
 
@@ -193,7 +193,7 @@ Breakfast is served from 06:30 to 10:00 in the Bale restaurant on the second flo
 
 The pool is open from 07:00 to 19:00. Towels are at the reception. The gym code is 4488#. Children must be with an adult.
 """
-    answer = ask("when is breakfast?", passages=[Passage("hotel.md", "Hotel", text)], language="English").text
+    answer = ask("when is breakfast?", passages=[Passage("hotel.md", "Hotel", text)], language="en").text
     assert answer.startswith("Breakfast is served from 06:30 to 10:00")
     assert "gym" not in answer
 
@@ -286,7 +286,7 @@ def test_how_a_call_ended_is_told_honestly(content: str, said: str) -> None:
 def test_a_refusal_in_the_customers_words_is_passed_on() -> None:
     told = "Rp20.000.000 is above the QRIS limit of Rp10.000.000 a payment. It can be paid in parts, or ask for another way."
     done = result("send_qris", {"amount": 20_000_000}, f"[refused] {told}")
-    assert ask("pay 20jt", after=done, language="English").text == told
+    assert ask("pay 20jt", after=done, language="en").text == told
 
 
 def test_a_call_that_was_made_is_not_made_again() -> None:
@@ -339,13 +339,17 @@ def test_orders_in_a_message_are_not_followed(text: str) -> None:
 
 def test_a_rejected_claim_is_not_repeated() -> None:
     reminder = "[system] Your draft says 'sudah dibatalkan', but no action did that in this turn."
-    answer = ask("batalkan pesanan", after=[*exchange("", "Pesanan sudah dibatalkan.")[1:], HumanMessage(reminder)])
+    answer = ask(
+        "batalkan pesanan",
+        after=[*exchange("", "Pesanan sudah dibatalkan.")[1:], HumanMessage(reminder)],
+        rejected=True,
+    )
     assert called(answer) == []
     assert "sudah dibatalkan" not in answer.text
 
 
 def test_a_picture_without_words_is_acknowledged() -> None:
-    assert "belum bisa melihat" in ask("[image: bukti.jpg]").text
+    assert "belum bisa melihat" in ask("[image: bukti.jpg]", attachments=("image",)).text
 
 
 def test_a_voice_note_is_read_like_a_message() -> None:
@@ -415,10 +419,19 @@ async def test_it_runs_in_the_agent_loop() -> None:
 
 async def test_a_hundred_answers_at_once_are_all_right() -> None:
     model = OfflineChatModel(agent_name="Melati").bind_tools(TOOLS)
-    system = SystemMessage(f"- Write in Indonesian, briefly.\n\n{render_passages(ALL)}")
     texts = ["jam buka?", "harga latte?"] * 50
-    answers = await asyncio.gather(*(model.ainvoke([system, HumanMessage(text)]) for text in texts))
+    answers = await asyncio.gather(*(model.ainvoke([HumanMessage(text)], turn()) for text in texts))
     assert all(
         ("08.00" if text == "jam buka?" else "Rp30.000") in answer.text
         for text, answer in zip(texts, answers, strict=True)
     )
+
+
+async def test_what_the_prompt_says_is_not_read_where_the_turn_says_otherwise() -> None:
+    model = OfflineChatModel(agent_name="Melati").bind_tools(TOOLS)
+    prompt = SystemMessage(
+        "- Write in English, briefly.\n\nNow: Monday, 02 January 2006, 15:04.\n\n<passages>\n</passages>"
+    )
+    answer = await model.ainvoke([prompt, HumanMessage("jam buka?")], turn(language="id"))
+    assert "08.00" in answer.text
+    assert "Sumber:" in answer.text

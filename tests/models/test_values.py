@@ -3,12 +3,14 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
 from langchain.agents import create_agent
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage
 from pydantic import Field
 
-from agent.models.values import Passage, TurnValues, configured, values_of
+from agent.models.values import Passage, TurnValues, configured, describe, described, values_of
 
 VALUES = TurnValues("en", datetime(2026, 11, 21, 10, tzinfo=UTC), (Passage("a.md", "A", "text"),), ("image",))
 
@@ -40,3 +42,23 @@ async def test_a_model_that_does_not_ask_for_them_answers_as_ever() -> None:
 def test_the_values_are_read_from_the_configuration_of_a_call() -> None:
     assert values_of(configured(VALUES)) == VALUES
     assert values_of() is None
+
+
+@given(st.text(), st.lists(st.text(), min_size=1))
+def test_description_and_examples_are_read_back(description: str, examples: list[str]) -> None:
+    assert described(describe(description, examples)) == (description, tuple(examples))
+
+
+def test_a_description_without_examples_stays_as_it_is() -> None:
+    assert describe("Status of an order.") == "Status of an order."
+    assert described("Status of an order.") == ("Status of an order.", ())
+
+
+def test_a_model_reads_the_examples_as_plain_lines() -> None:
+    shown = describe("Status of an order.", ["where is my order?"])
+    assert shown.splitlines()[-1] == '- "where is my order?"'
+
+
+def test_a_description_that_happens_to_hold_the_heading_is_not_mistaken() -> None:
+    text = describe("One.", ["a"]) + "\nand no example"
+    assert described(text) == (text, ())

@@ -43,7 +43,7 @@ def numerals() -> frozenset[str]:
     return every_vocabulary().numerals | {"rupiah"}
 
 
-def values(name: str, schema: Schema, text: str, now: datetime | None = None) -> list[Value]:
+def values_named(name: str, schema: Schema, text: str, now: datetime | None = None) -> list[Value]:
     """Everything in `text` that this parameter could be, in the order it stands there; `[]` when nothing is.
 
     `now` is the customer's local time, for "besok"; without it relative dates are not read.
@@ -55,7 +55,7 @@ def values(name: str, schema: Schema, text: str, now: datetime | None = None) ->
         found = _amounts(text) if is_money(name, schema) else _numbers(text, kind)
         return [value for value in found if _in_range(value, schema)]
     if kind == "array":
-        items = values(name, schema.get("items") or {}, text, now)
+        items = values_named(name, schema.get("items") or {}, text, now)
         return [items] if items else []
     if kind == "boolean":
         return []

@@ -2,26 +2,20 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
-from agent.models.toolcard import read as read_card
-from agent.models.values import Passage
-from agent.turn.retrieval import read as read_passages
-from language.detect import NAMES, detect
+from agent.models.values import Passage, TurnValues, described
+from language.detect import detect
 
-_LANGUAGE = re.compile(rf"\bWrite in ({'|'.join(NAMES.values())})\b")
-_NOW = re.compile(r"\bNow: \w+, (\d{1,2} \w+ \d{4}, \d{2}:\d{2})")
 _NOTE = re.compile(r"\[(?:image|video|audio|file|sticker|location|a voice note)[^\]]*\]")
 _SPOKEN = re.compile(r"^\[voice note\]\s*")
 _STATUS = re.compile(r"\[(failed|refused|unknown|confirm)\] ?")
 _UNDERSTOOD = 1_500
 """Characters of what a customer says in one turn that are read; nobody asks for anything after that."""
-
-_REMINDER = "[system] Your draft says"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +79,21 @@ class _Open:
     replies: list[str] = field(default_factory=list)
     calls: dict[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
     results: list[Result] = field(default_factory=list)
-    attachments: bool = False
-    rejected: bool = False
 
 
-def read(messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]] = ()) -> Dialogue:
-    """The dialogue of a chat completion. A new exchange begins when the customer speaks after a reply."""
-    system = "\n\n".join(message.text for message in messages if isinstance(message, SystemMessage))
+def read(
+    messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]] = (), values: TurnValues | None = None
+) -> Dialogue:
+    """Read a chat completion. A new exchange begins when the customer speaks after a reply.
+
+    Args:
+        messages: of the conversation; what they hold as the system's is not read.
+        tools: as the OpenAI API takes them.
+        values: what the turn knows beside them. Without any the language is told by what the customer writes.
+    """
     exchanges, current = [], _Open()
     for message in messages:
-        if isinstance(message, HumanMessage) and message.text.startswith(_REMINDER):
-            current.rejected = True
-        elif isinstance(message, HumanMessage):
+        if isinstance(message, HumanMessage):
             if current.replies:
                 exchanges.append(_closed(current))
                 current = _Open()
@@ -109,30 +106,28 @@ def read(messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]] = (
         elif isinstance(message, ToolMessage):
             name, arguments = current.calls.get(message.tool_call_id, (message.name or "", {}))
             current.results.append(_result(name, arguments, message))
-    earlier_text = "\n".join(line for exchange in exchanges for line in exchange.said)
-    said = tuple(current.said)
-    asked = _LANGUAGE.search(system)
-    language = _CODES[asked[1]] if asked else detect("\n".join(said), detect(earlier_text) if earlier_text else None)
-    return Dialogue(
-        said=said,
+    dialogue = Dialogue(
+        said=tuple(current.said),
         earlier=tuple(exchanges),
         results=tuple(current.results),
         tools=tuple(_tool(tool) for tool in tools),
-        passages=tuple(read_passages(system)),
-        language=language,
-        now=_now(system),
-        attachments=current.attachments,
-        rejected=current.rejected,
     )
-
-
-_CODES = {name: code for code, name in NAMES.items()}
+    if values is None:
+        earlier = "\n".join(line for exchange in exchanges for line in exchange.said)
+        return replace(dialogue, language=detect(dialogue.text, detect(earlier) if earlier else None))
+    return replace(
+        dialogue,
+        passages=values.passages,
+        language=values.language,
+        now=values.now.replace(second=0, microsecond=0, tzinfo=None),
+        attachments=bool(values.attachments),
+        rejected=values.rejected,
+    )
 
 
 def _hear(current: _Open, text: str) -> None:
     for line in text.splitlines():
         plain = _NOTE.sub("", _SPOKEN.sub("", line.strip())).strip()
-        current.attachments = current.attachments or _NOTE.search(line) is not None
         room = _UNDERSTOOD - sum(map(len, current.said))
         if plain and room > 0:
             current.said.append(plain[:room])
@@ -152,10 +147,5 @@ def _result(name: str, arguments: Mapping[str, Any], message: ToolMessage) -> Re
 
 def _tool(tool: Mapping[str, Any]) -> Tool:
     function = tool.get("function", tool)
-    description, examples = read_card(function.get("description") or "")
+    description, examples = described(function.get("description") or "")
     return Tool(function["name"], description, examples, function.get("parameters") or {})
-
-
-def _now(system: str) -> datetime | None:
-    found = _NOW.search(system)
-    return datetime.strptime(found[1], "%d %B %Y, %H:%M") if found else None  # noqa: DTZ007 -- local time, no zone

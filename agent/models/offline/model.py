@@ -11,18 +11,17 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackMana
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall
 from langchain_core.outputs import ChatGeneration, ChatResult
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from actions.qris import format_rupiah
 from actions.reminders.actions import ONCE
-from agent.models.offline import quote as _quote
-from agent.models.offline import sayings as _phrases
-from agent.models.offline import tools as _requests
 from agent.models.offline.dialogue import Dialogue, Result, read
-from agent.models.offline.tools import Request
-from agent.models.values import Passage
+from agent.models.offline.quote import Quote, find_quote
+from agent.models.offline.sayings import say, small_talk, yes_or_no
+from agent.models.offline.tools import Request, is_handover, question_for, requests, segments, wanted_in
+from agent.models.values import Passage, values_of
 from language.calendar import from_english
 from language.detect import detect
 
@@ -65,8 +64,8 @@ def next_step(dialogue: Dialogue, agent_name: str) -> Step:
     """The next thing to do: call what was asked for, report what was called, ask for what is missing, or answer."""
     language = dialogue.language
     if dialogue.rejected:
-        return Say(f"{_phrases.say('rejected', language)} {_phrases.say('offer', language)}")
-    requested = _requests.requests(dialogue)
+        return Say(f"{say('rejected', language)} {say('offer', language)}")
+    requested = requests(dialogue)
     called = [(result.name, dict(result.arguments)) for result in dialogue.results]
     ready = [request for request in requested if not (request.missing or request.unclear)]
     new = [request for request in ready if (request.tool.name, dict(request.arguments)) not in called]
@@ -75,7 +74,7 @@ def next_step(dialogue: Dialogue, agent_name: str) -> Step:
     if dialogue.results:
         return Say(_report(dialogue, requested))
     if requested:
-        return Say(_requests.question_for(requested[0], language))
+        return Say(question_for(requested[0], language))
     return _answer(dialogue, agent_name)
 
 
@@ -97,11 +96,11 @@ def _told(result: Result, dialogue: Dialogue) -> str:
         case "done":
             return _done(result, dialogue)
         case "refused" if _REFUSED_BY_CUSTOMER.search(result.content):
-            return _phrases.say("declined", language)
+            return say("declined", language)
         case "refused" | "confirm":
             return _asked_back(result, dialogue)
         case "unknown":
-            return _phrases.say("uncertain", language)
+            return say("uncertain", language)
         case _:
             return _failed(result, language)
 
@@ -109,19 +108,19 @@ def _told(result: Result, dialogue: Dialogue) -> str:
 def _done(result: Result, dialogue: Dialogue) -> str:
     """A result in a sentence. Empty when the runtime itself says it: a colleague comes, a payment code is sent."""
     language = dialogue.language
-    if _requests.is_handover(result.name) or _SENT_BESIDE.search(result.content):
+    if is_handover(result.name) or _SENT_BESIDE.search(result.content):
         return ""
     data = _data(result.content)
     if isinstance(data, str):
         if when := _SCHEDULED.search(data):
             once = "scheduled_once" if ONCE in data else "scheduled"
-            return _phrases.say(once, language, when=from_english(when[1], language))
+            return say(once, language, when=from_english(when[1], language))
         sentences = re.split(r"(?<=[.!?])\s+", data)
         kept = " ".join(sentence for sentence in sentences if not _FOR_THE_MODEL.search(sentence))
-        return kept[:600] or _phrases.say("done", language)
+        return kept[:600] or say("done", language)
     facts = list(_facts(data, language))
     if not facts:
-        return _phrases.say("empty" if data in ([], {}) else "done", language)
+        return say("empty" if data in ([], {}) else "done", language)
     return "\n".join(facts)
 
 
@@ -152,7 +151,7 @@ def _value(name: str, value: Any, language: str) -> str:
     if value is None or value in ("", [], {}):
         return ""
     if isinstance(value, bool):
-        return _phrases.say("yes" if value else "no", language)
+        return say("yes" if value else "no", language)
     if isinstance(value, int) and _RUPIAH.match(str(name)):
         return format_rupiah(value)
     if isinstance(value, Mapping):
@@ -173,30 +172,30 @@ def _asked_back(result: Result, dialogue: Dialogue) -> str:
         return question
     tool = next((tool for tool in dialogue.tools if tool.name == result.name), None)
     if tool is None or not tool.required:
-        return f"{_phrases.say('failed', language)} {_phrases.say('offer', language)}"
-    return _requests.question_for(Request(tool, {}, tuple(tool.required)), language)
+        return f"{say('failed', language)} {say('offer', language)}"
+    return question_for(Request(tool, {}, tuple(tool.required)), language)
 
 
 def _failed(result: Result, language: str) -> str:
     if _NOT_FOUND.search(result.content):
         named = ", ".join(str(value) for value in result.arguments.values() if isinstance(value, str | int))
-        return _phrases.say("not_found", language, what=named or result.name.replace("_", " "))
+        return say("not_found", language, what=named or result.name.replace("_", " "))
     said = _SERVER_SAYS.search(result.content)
     reason = said[1][:200] if said else ""
     if not reason and not _FOR_THE_MODEL.search(result.content) and detect(result.content, "en") == language != "en":
         reason = result.content[:200]
-    text = _phrases.say("failed", language)
+    text = say("failed", language)
     if reason:
         text = f"{text} {reason[:1].upper()}{reason[1:].rstrip('.')}."
-    return f"{text} {_phrases.say('offer', language)}"
+    return f"{text} {say('offer', language)}"
 
 
 def _beside(dialogue: Dialogue, requested: Sequence[Request]) -> str:
     """The answer to a question that was asked in the same breath as what the tools did."""
-    for segment in _requests.segments(dialogue.said):
-        if "?" not in segment or _requests.wanted_in(segment, dialogue, requested):
+    for segment in segments(dialogue.said):
+        if "?" not in segment or wanted_in(segment, dialogue, requested):
             continue
-        quote = _quote.find(segment, dialogue.passages, dialogue.language)
+        quote = find_quote(segment, dialogue.passages, dialogue.language)
         if quote is not None and quote.cover >= 0.7:
             return _cited(quote, dialogue.language)
     return ""
@@ -207,60 +206,60 @@ def _beside(dialogue: Dialogue, requested: Sequence[Request]) -> str:
 
 def _answer(dialogue: Dialogue, agent_name: str) -> Step:
     language = dialogue.language
-    verdict = _phrases.yes_or_no(dialogue.text)
+    verdict = yes_or_no(dialogue.text)
     if verdict is not None and dialogue.earlier:
-        return Say(_phrases.say("agreed" if verdict == "yes" else "declined", language))
-    talk = [_phrases.small_talk(line) for line in dialogue.said]
+        return Say(say("agreed" if verdict == "yes" else "declined", language))
+    talk = [small_talk(line) for line in dialogue.said]
     asked = [line for line, kind in zip(dialogue.said, talk, strict=True) if kind is None]
     if not asked:
         return Say(_talk(dialogue, [kind for kind in talk if kind], agent_name))
     quotes, unanswered = _quotes(asked, dialogue)
-    greeted = f"{_phrases.say('hello', language)} " if "greeting" in talk and not dialogue.earlier else ""
+    greeted = f"{say('hello', language)} " if "greeting" in talk and not dialogue.earlier else ""
     if not quotes:
-        return Say(f"{greeted}{_phrases.say('unknown', language)} {_phrases.say('offer', language)}")
+        return Say(f"{greeted}{say('unknown', language)} {say('offer', language)}")
     parts = [_cited(quote, language) for quote in quotes]
     if unanswered:
         question = unanswered[0].rstrip("?!. ")
-        parts.append(f"{_phrases.say('unknown_part', language, question=question)} {_phrases.say('offer', language)}")
+        parts.append(f"{say('unknown_part', language, question=question)} {say('offer', language)}")
     return Say(greeted + "\n\n".join(parts))
 
 
 def _talk(dialogue: Dialogue, kinds: Sequence[str], agent_name: str) -> str:
     if not kinds:
-        return _phrases.say("attachment" if dialogue.attachments else "nothing", dialogue.language)
+        return say("attachment" if dialogue.attachments else "nothing", dialogue.language)
     kind = min(kinds, key=_TALK_ORDER.index)
-    return _phrases.say(kind, dialogue.language, name=agent_name)
+    return say(kind, dialogue.language, name=agent_name)
 
 
-def _quotes(asked: Sequence[str], dialogue: Dialogue) -> tuple[list[_quote.Quote], list[str]]:
+def _quotes(asked: Sequence[str], dialogue: Dialogue) -> tuple[list[Quote], list[str]]:
     """A quote for each question, each passage once; and the questions that no passage answers."""
     passages, language = dialogue.passages, dialogue.language
     context = " ".join(dialogue.earlier[-1].said) if dialogue.earlier else ""
-    quotes: list[_quote.Quote] = []
+    quotes: list[Quote] = []
     unanswered = []
-    segments = _requests.segments(asked)
-    for segment in segments:
-        quote = _quote.find(segment, passages, language, context)
+    parts = segments(asked)
+    for segment in parts:
+        quote = find_quote(segment, passages, language, context)
         if quote is None:
             unanswered += [segment] if _ASKS.search(segment.casefold()) else []
         elif all(set(quote.passages) - set(other.passages) for other in quotes):
             quotes.append(quote)
-    if not quotes and len(segments) > 1:
-        together = _quote.find(" ".join(segments), passages, language)
+    if not quotes and len(parts) > 1:
+        together = find_quote(" ".join(parts), passages, language)
         return ([together], []) if together is not None else ([], unanswered)
     return quotes[:3], unanswered
 
 
-def _cited(quote: _quote.Quote, language: str) -> str:
+def _cited(quote: Quote, language: str) -> str:
     text = quote.text
     spoken = detect(text, language)
     if (language == "en") != (spoken == "en"):
-        text = _phrases.say("other_language", language, text=text)
+        text = say("other_language", language, text=text)
     sources = list(dict.fromkeys(_source(passage) for passage in quote.passages))
     dates = [passage.date for passage in quote.passages if passage.volatile and passage.date]
     if dates:
-        return f"{text}\n\n_{_phrases.say('source_dated', language, source='; '.join(sources), date=min(dates))}_"
-    return f"{text}\n\n_{_phrases.say('source', language, source='; '.join(sources))}_"
+        return f"{text}\n\n_{say('source_dated', language, source='; '.join(sources), date=min(dates))}_"
+    return f"{text}\n\n_{say('source', language, source='; '.join(sources))}_"
 
 
 def _source(passage: Passage) -> str:
@@ -274,7 +273,7 @@ _CHARACTERS_PER_TOKEN = 4
 
 
 class OfflineChatModel(BaseChatModel):
-    """Answers from the system prompt's passages and the tools it is bound to. `agent_name` is who it says it is."""
+    """Answers from the passages of the turn's values and the tools it is bound to. `agent_name` is who it says it is."""
 
     agent_name: str = "Balas"
 
@@ -296,6 +295,28 @@ class OfflineChatModel(BaseChatModel):
         """Bound to these tools. `tool_choice` changes nothing: a tool is called when the customer asks for it."""
         return self.bind(tools=[convert_to_openai_tool(tool) for tool in tools], **kwargs)
 
+    def invoke(
+        self,
+        input: LanguageModelInput,  # noqa: A002 -- LangChain's name
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AIMessage:
+        """Answer with the values of the turn that `config` carries: see `agent.models.values`."""
+        return super().invoke(input, config, stop=stop, values=values_of(config), **kwargs)
+
+    async def ainvoke(
+        self,
+        input: LanguageModelInput,  # noqa: A002 -- LangChain's name
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AIMessage:
+        """Answer with the values of the turn that `config` carries: see `agent.models.values`."""
+        return await super().ainvoke(input, config, stop=stop, values=values_of(config), **kwargs)
+
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -303,7 +324,8 @@ class OfflineChatModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return ChatResult(generations=[ChatGeneration(message=self._answer(messages, kwargs.get("tools") or ()))])
+        dialogue = read(messages, kwargs.get("tools") or (), kwargs.get("values"))
+        return ChatResult(generations=[ChatGeneration(message=self._answer(messages, dialogue))])
 
     async def _agenerate(
         self,
@@ -314,8 +336,8 @@ class OfflineChatModel(BaseChatModel):
     ) -> ChatResult:
         return self._generate(messages, **kwargs)  # a few milliseconds of looking up words: not worth a thread
 
-    def _answer(self, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]) -> AIMessage:
-        step = next_step(read(messages, tools), self.agent_name)
+    def _answer(self, messages: Sequence[BaseMessage], dialogue: Dialogue) -> AIMessage:
+        step = next_step(dialogue, self.agent_name)
         if isinstance(step, Calls):
             calls = [
                 ToolCall(name=name, args=dict(arguments), id=_call_id(len(messages), name, arguments))

@@ -65,7 +65,7 @@ class _Rated:
     held: frozenset[str]
 
 
-def find(question: str, passages: Sequence[Passage], language: str, context: str = "") -> Quote | None:
+def find_quote(question: str, passages: Sequence[Passage], language: str, context: str = "") -> Quote | None:
     """The best quote for a question. `context` is what was talked about before; it helps a short question, and only that.
 
     `None`: no passage is about it.

@@ -12,9 +12,9 @@ from functools import lru_cache
 from typing import Any
 
 from agent.asking import wants_human
-from agent.models.offline import arguments as _arguments
-from agent.models.offline import sayings as _phrases
+from agent.models.offline.arguments import bare, is_ambiguous, is_free, is_money, is_plain, numerals, values_named
 from agent.models.offline.dialogue import Dialogue, Exchange, Tool
+from agent.models.offline.sayings import in_every_language, say, small_talk, yes_or_no
 from language import lexicon
 from language.tokens import fold
 from language.values import pieces
@@ -100,8 +100,8 @@ def subject(text: str, tool: Tool) -> tuple[str, ...]:
 
 @lru_cache(maxsize=2_000)
 def _subject_without(text: str, patterns: tuple[str, ...]) -> tuple[str, ...]:
-    named = [value for pattern in patterns for value in _arguments.values("", {"pattern": pattern}, text)]
-    values = {token for value in named for token in pieces(str(value))} | _arguments.numerals()
+    named = [value for pattern in patterns for value in values_named("", {"pattern": pattern}, text)]
+    values = {token for value in named for token in pieces(str(value))} | numerals()
     for value in named:
         text = text.replace(str(value), " ")
     return tuple(
@@ -185,11 +185,10 @@ def names_value(tool: Tool, text: str) -> bool:
     typed = [
         (name, schema)
         for name, schema in tool.properties.items()
-        if name in tool.required
-        and (name == "when" or not (_arguments.is_plain(schema) or _arguments.is_free(name, schema)))
+        if name in tool.required and (name == "when" or not (is_plain(schema) or is_free(name, schema)))
     ]
-    named = [bool(_arguments.values(name, schema, text, _ANY_DAY)) for name, schema in typed]
-    telling = [name == "when" or schema.get("pattern") or _arguments.is_money(name, schema) for name, schema in typed]
+    named = [bool(values_named(name, schema, text, _ANY_DAY)) for name, schema in typed]
+    telling = [name == "when" or schema.get("pattern") or is_money(name, schema) for name, schema in typed]
     return any(each and tells for each, tells in zip(named, telling, strict=True)) or (len(named) > 1 and all(named))
 
 
@@ -233,8 +232,8 @@ def requests(dialogue: Dialogue) -> list[Request]:
             pending is not None and (pending.missing or pending.unclear) and _only_names(pending, dialogue.text)
         )
         return [continued] if incomplete and continued is not None else found
-    if _phrases.yes_or_no(dialogue.text) == "yes":
-        if any(offer in dialogue.earlier[-1].reply for offer in _phrases.in_every_language("offer")):
+    if yes_or_no(dialogue.text) == "yes":
+        if any(offer in dialogue.earlier[-1].reply for offer in in_every_language("offer")):
             tool = handover(dialogue.tools)
             return (
                 [] if tool is None else [_request(tool, (*dialogue.earlier[-1].said, dialogue.text), (), dialogue.now)]
@@ -314,7 +313,7 @@ def _all(
         one = _request(tool, said, earlier, now)
     required = list(tool.required)
     if len(required) == 1 and tool.properties.get(required[0], {}).get("pattern"):
-        named = _arguments.values(required[0], tool.properties[required[0]], segment, now)
+        named = values_named(required[0], tool.properties[required[0]], segment, now)
         if len(named) > 1:
             return [Request(tool, {**one.arguments, required[0]: value}) for value in named]
     return [one]
@@ -326,16 +325,16 @@ def _request(tool: Tool, said: Sequence[str], earlier: Sequence[Exchange], now: 
     text = "\n".join(said)
     for name, schema in tool.properties.items():
         required = name in tool.required
-        found = [] if _arguments.is_free(name, schema) else _arguments.values(name, schema, text, now)
+        found = [] if is_free(name, schema) else values_named(name, schema, text, now)
         if found:
             arguments[name] = found[0] if len(found) == 1 or not schema.get("pattern") else found[-1]
-        elif required and _arguments.is_ambiguous(name, schema, text):
+        elif required and is_ambiguous(name, schema, text):
             unclear.append(name)
-        elif required and (number := _arguments.bare(schema, text)) is not None:
+        elif required and (number := bare(schema, text)) is not None:
             arguments[name] = number
         elif required and (before := _said_before(name, schema, earlier, now)) is not None:
             arguments[name] = before
-        elif required and _arguments.is_free(name, schema):
+        elif required and is_free(name, schema):
             arguments[name] = text[: schema.get("maxLength", 500)]
         elif required and "default" not in schema:
             missing.append(name)
@@ -351,7 +350,7 @@ def _said_before(name: str, schema: Mapping[str, Any], earlier: Sequence[Exchang
         return None
     for exchange in reversed(earlier):
         for text in ("\n".join(exchange.said), exchange.reply):
-            found = _arguments.values(name, schema, text, now)
+            found = values_named(name, schema, text, now)
             if found:
                 return found[0] if len(found) == 1 else None
     return None
@@ -372,7 +371,7 @@ def _pending(earlier: Sequence[Exchange], tools: Sequence[Tool], now: datetime |
 
 
 def _takes_money(tool: Tool) -> bool:
-    return any(_arguments.is_money(name, schema) for name, schema in tool.properties.items())
+    return any(is_money(name, schema) for name, schema in tool.properties.items())
 
 
 def _continued(pending: Request, said: Sequence[str], now: datetime | None) -> Request | None:
@@ -383,19 +382,17 @@ def _continued(pending: Request, said: Sequence[str], now: datetime | None) -> R
     answered = False
     for name in wanted:
         schema = tool.properties[name]
-        paying = f"bayar {text}" if _arguments.is_money(name, schema) else text
-        found = _arguments.values(name, schema, paying, now) or (
-            [number] if (number := _arguments.bare(schema, text)) else []
-        )
+        paying = f"bayar {text}" if is_money(name, schema) else text
+        found = values_named(name, schema, paying, now) or ([number] if (number := bare(schema, text)) else [])
         if found:
             arguments[name] = found[0]
-        elif name in pending.missing and len(wanted) == 1 and _arguments.is_plain(schema) and _is_answer(text):
+        elif name in pending.missing and len(wanted) == 1 and is_plain(schema) and _is_answer(text):
             arguments[name] = text.strip()
         answered = (
             answered
             or bool(found)
             or (name in pending.missing and name in arguments)
-            or _arguments.is_ambiguous(name, schema, paying)
+            or is_ambiguous(name, schema, paying)
         )
     if not answered:
         return None
@@ -405,17 +402,17 @@ def _continued(pending: Request, said: Sequence[str], now: datetime | None) -> R
 
 
 def _is_answer(text: str) -> bool:
-    return "?" not in text and _phrases.small_talk(text) is None and _phrases.yes_or_no(text) is None
+    return "?" not in text and small_talk(text) is None and yes_or_no(text) is None
 
 
 def question_for(request: Request, language: str) -> str:
     """What to ask the customer, so that a request becomes complete."""
     if request.unclear:
-        return _phrases.say("ask_amount", language)
+        return say("ask_amount", language)
     if "when" in request.missing:
-        return _phrases.say("ask_when", language)
+        return say("ask_when", language)
     said = [
         (request.tool.properties[name].get("description") or name.replace("_", " ")).rstrip(".?! ")
         for name in request.missing
     ]
-    return _phrases.say("ask", language, what=_phrases.say("and", language).join(said))
+    return say("ask", language, what=say("and", language).join(said))
