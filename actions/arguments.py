@@ -1,4 +1,8 @@
-"""JSON as it comes from models and servers: how deep it is, and texts that can be encoded."""
+"""The arguments of a call: JSON as a model sends it becomes values that have the right type and a known provenance.
+
+`deeper_than` and `encodable` keep out JSON that no request can carry, `coerced` and `validator` hold a value against its
+schema, and `Arguments` does all of it for the parameters of one action.
+"""
 
 import json
 import math
@@ -16,7 +20,7 @@ from actions.template import plain
 
 
 def deeper_than(value: Json, levels: int) -> bool:
-    """Whether a value is nested further than `levels`. Walks without recursion: that is what it protects."""
+    """Tell whether a value is nested deeper than `levels`, without recursion: deep input must not exhaust the stack."""
     here: list[Json] = [value]
     for _ in range(levels):
         here = [
@@ -31,7 +35,7 @@ def deeper_than(value: Json, levels: int) -> bool:
 
 
 def encodable(value: Json) -> Json:
-    """The same value without lone surrogates, and null for NaN and infinities: what Python reads and no request can carry."""
+    """Drop lone surrogates and replace NaN and infinities by null: Python reads them, but no request can carry them."""
     if isinstance(value, str):
         return value.encode("utf-8", "ignore").decode()
     if isinstance(value, float) and not math.isfinite(value):
@@ -55,7 +59,12 @@ class Values:
 
 
 class Arguments:
-    """The parameters of one action, ready to take arguments."""
+    """The parameters of one action, and the checks that arguments for them must pass.
+
+    Args:
+        parameters: as agent.yaml declares them.
+        timezone: in which a date or hour of the conversation is meant.
+    """
 
     def __init__(self, parameters: Mapping[str, Parameter], timezone: tzinfo = UTC) -> None:
         self._parameters = parameters
@@ -67,7 +76,12 @@ class Arguments:
         return {name: validator(parameter.json_schema()) for name, parameter in self._parameters.items()}
 
     def take(self, arguments: Mapping[str, Json], context: Context) -> Values | Outcome:
-        """The values of a call, or the outcome that says why there is none."""
+        """Check the arguments of a call and add what the runtime binds.
+
+        Returns:
+            The values, or the outcome that says why nothing may be called: `refused` where the customer has to be asked,
+            `failed` where the contact lacks a fact that only a colleague can add.
+        """
         if deeper_than(dict(arguments), DEEPEST):
             return Outcome("refused", "Nothing was called: the arguments are nested too deeply.")
         arguments = {str(encodable(name)): encodable(value) for name, value in arguments.items()}
@@ -138,7 +152,7 @@ class Arguments:
 
 
 def coerced(value: Json, schema: Schema) -> Json:
-    """A value in the type its schema asks for, where nothing is lost: `"3"` for an integer, `10345` for a text."""
+    """Convert a value to the type of its schema where nothing is lost: `"3"` for an integer, `10345` for a text."""
     kind = schema.type
     if isinstance(value, str):
         text = value.strip()
@@ -169,7 +183,7 @@ def coerced(value: Json, schema: Schema) -> Json:
 
 
 def validator(schema: Mapping[str, Json]) -> Any:
-    """A JSON Schema 2020-12 validator that also checks the formats a call depends on."""
+    """Make a JSON Schema 2020-12 validator that also checks the formats date, time, date-time, email, uuid, ip and regex."""
     from jsonschema import Draft202012Validator, FormatChecker
 
     checker = FormatChecker(formats=("date", "email", "ipv4", "ipv6", "uuid", "regex"))

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 
 from actions.action import Action
-from actions.builtin.actions import Worded, builtin_action
+from actions.builtin.actions import Reworded, builtin_action
 from actions.builtin.contact_fields import InFormat, UpdateContactBuiltin
 from actions.builtin.settings import BuiltinSettings, FollowUpAction, SendQrisAction, UpdateContactAction
 from actions.errors import MissingAction, NameTaken
@@ -17,6 +17,8 @@ from actions.http.action import HttpAction
 from actions.mcp.settings import McpAction
 from actions.redaction import Redactor, secrets_of
 from actions.settings import ActionSettings, DeclaredAction
+
+_NEEDED = {"send_qris": "payments.qris in agent.yaml", "follow_up": "followups.reminders: true in agent.yaml"}
 
 
 class Actions(Mapping[str, Action]):
@@ -51,10 +53,10 @@ async def open_actions(
     extra: Sequence[Action] = (),
     in_format: InFormat | None = None,
 ) -> Actions:
-    """Every action of `settings`, and `extra` ones that the composition root made itself.
+    """Open every action of `settings`, and the `extra` ones that the caller made itself.
 
     Args:
-        client: the guarded client of the process.
+        client: the guarded client of the process; not closed here.
         redactor: knows the agent's secrets; those of the actions are added in any case.
         timezone: the agent's own, in which a customer's "tomorrow at nine" is meant.
         files: the folder of agent.yaml, out of which nothing is ever sent.
@@ -62,7 +64,7 @@ async def open_actions(
         extra: e.g. `send_qris` and `follow_up`; `{builtin: send_qris}` words them anew.
 
     Raises:
-        MissingAction: a built-in is switched on that nobody provides.
+        MissingAction: `send_qris` or `follow_up` is listed, but the feature behind it is off in agent.yaml.
         NameTaken: two actions have one name.
         McpError: an MCP server cannot be reached; the servers already started are stopped.
     """
@@ -78,25 +80,22 @@ async def open_actions(
     stack = AsyncExitStack()
     try:
         for entry in settings:
-            if isinstance(entry, DeclaredAction):
-                add(HttpAction(entry, client, redactor, clock, timezone))
-            elif isinstance(entry, McpAction):
-                from actions.mcp.server import open_server
+            match entry:
+                case DeclaredAction():
+                    add(HttpAction(entry, client, redactor, clock, timezone))
+                case McpAction():
+                    from actions.mcp.server import open_server
 
-                for action in await open_server(entry, client, redactor, stack):
-                    add(action)
-            elif isinstance(entry, SendQrisAction):
-                if "send_qris" not in provided:
-                    raise MissingAction("the built-in action send_qris needs payments.qris in agent.yaml")
-                add(Worded(provided.pop("send_qris"), entry))
-            elif isinstance(entry, FollowUpAction):
-                if "follow_up" not in provided:
-                    raise MissingAction("the built-in action follow_up needs followups.reminders: true in agent.yaml")
-                add(Worded(provided.pop("follow_up"), entry))
-            elif isinstance(entry, UpdateContactAction):
-                add(UpdateContactBuiltin(entry, in_format, timezone))
-            elif isinstance(entry, BuiltinSettings):
-                add(await asyncio.to_thread(builtin_action, entry, files=files))
+                    for action in await open_server(entry, client, redactor, stack):
+                        add(action)
+                case SendQrisAction() | FollowUpAction():
+                    if entry.builtin not in provided:
+                        raise MissingAction(f"the built-in action {entry.builtin} needs {_NEEDED[entry.builtin]}")
+                    add(Reworded(provided.pop(entry.builtin), entry))
+                case UpdateContactAction():
+                    add(UpdateContactBuiltin(entry, in_format, timezone))
+                case BuiltinSettings():
+                    add(await asyncio.to_thread(builtin_action, entry, files=files))
         for action in provided.values():
             add(action)
     except BaseException:

@@ -1,7 +1,7 @@
-"""What a reply says was done, and whether anything did it: plain functions over text.
+"""Claims of a reply that something was done, and the receipts that prove them: plain functions over text.
 
 Models say "sudah saya batalkan" without having called anything. A receipt, the outcome `done` of an action, is what makes such a
-sentence true; without one it is not sent.
+sentence true; without one it is not sent. `unproven` finds the claims; which receipt proves which kind is in `_proves`.
 """
 
 import re
@@ -136,13 +136,13 @@ _AND = re.compile(r"\s+(?:jadi|tapi|tetapi|namun|karena|sehingga|but|so|because|
 def unproven(
     text: str, actions: Iterable[Action], receipts: Collection[str], results: Mapping[str, Sequence[Json]] | None = None
 ) -> list[Claim]:
-    """The claims of a reply that no receipt bears out, in the order of the text.
+    """Find the claims of a reply that no receipt proves, in the order of the text.
 
     Args:
         text: the reply as the customer would read it.
         actions: all actions of the agent.
         receipts: names of the actions that ended as `done` in this conversation; those of earlier turns count.
-        results: what they returned, by name: a status that was looked up may be told though nobody acted.
+        results: what they returned, by name: a status that was looked up may be told without an act.
     """
     known = list(actions)
     done = [action for action in known if action.name in receipts]
@@ -160,7 +160,7 @@ def unproven(
 
 
 def says_handover(text: str) -> bool:
-    """Whether a reply tells the customer that a colleague is coming, and not only that one could."""
+    """Tell whether a reply announces a colleague, as opposed to offering one."""
     return any(
         _SAID_HANDOVER.search(clause) and not _OPEN.search(clause) and not clause.rstrip().endswith("?")
         for clause in _clauses(text)
@@ -178,13 +178,13 @@ def _declared(clause: str, actions: Iterable[Action], receipts: Collection[str])
         for pattern in action.claims:
             if match := re.search(pattern, clause, re.IGNORECASE):
                 if action.name in receipts:
-                    return None  # several actions may be declared with one claim; any of them bears it out
+                    return None  # several actions may be declared with one claim; any of them proves it
                 missing = missing or Claim(match[0], "declared", action.name)
     return missing
 
 
 def _is_told(claim: str, clause: str, states: Sequence[str]) -> bool:
-    """Whether a state that a result names is passed on, nobody claiming to have brought it about."""
+    """Whether the clause passes on a state that a result names, without claiming to have caused it."""
     if _MYSELF.search(clause) or _MONEY.search(clause):
         return False
     lowered = claim.lower()
@@ -212,19 +212,19 @@ def _general(clause: str, actions: Iterable[Action], done: Iterable[Action], sta
     if any(re.search(pattern, clause, re.IGNORECASE) for action in done for pattern in action.claims):
         return None
     if (promised := promise_of_many(clause)) is not None:
-        return None if any(map(_is_the_shops_own, done)) else Claim(promised, "recurring")
+        return None if any(map(_acts_outside, done)) else Claim(promised, "recurring")
     for kind, pattern in _GENERAL:
         if match := pattern.search(clause):
             proven = (
                 _is_paid(actions, done, states)
                 if kind == "payment"
-                else any(_bears_out(kind, action, match[0]) for action in done)
+                else any(_proves(kind, action, match[0]) for action in done)
             )
             return None if proven else Claim(match[0].strip(), kind)
     return None
 
 
-def _is_the_shops_own(action: Action) -> bool:
+def _acts_outside(action: Action) -> bool:
     """Whether an action changes something in a system of the business, which may do what no built-in action can."""
     return action.builtin is None and not action.reads
 
@@ -236,8 +236,8 @@ def _is_paid(actions: Iterable[Action], done: Iterable[Action], states: Sequence
     return _names(states, _PAID) and all(action.builtin != "check_payment" for action in actions)
 
 
-def _bears_out(kind: Kind, action: Action, said: str) -> bool:
-    """A note for colleagues passes something on; it brings nobody into the conversation."""
+def _proves(kind: Kind, action: Action, said: str) -> bool:
+    """Whether a receipt proves a claim. A note for colleagues passes something on, but hands nothing over."""
     if kind == "handover":
         passed_on = action.builtin == "comment" and _PASSED_ON.search(said) is not None
         return action.builtin == "hand_over" or passed_on

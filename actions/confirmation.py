@@ -1,6 +1,6 @@
 """The question before an action, and what the customer's answer means: plain functions.
 
-Who asks, waits and forgets is the agent's ledger; a yes is only ever looked for while a question is open.
+The agent's ledger keeps the open question and its deadline; a yes is only looked for while one is open.
 """
 
 import re
@@ -15,7 +15,7 @@ Answer = Literal["yes", "no"]
 
 
 def question(action: Action, arguments: Mapping[str, Json], context: Context) -> str:
-    """The question that the customer is asked, with the values that the action would run with."""
+    """Fill the question of an action with the values that it would run with."""
     values = action.visible(arguments, context)
     return fill(action.confirm or "", lambda name: plain(values.get(name)))
 

@@ -1,10 +1,13 @@
 """What can go wrong in `actions`, as a tree.
 
     ActionsError                     something of agent.yaml or of the operator's world; the message says what to do
-    ├── MissingAction                a built-in or a called action that nobody provides
+    ├── MissingAction                a built-in action whose feature is off in agent.yaml
     ├── NameTaken                    two actions of one name
     ├── OpenApiError                 a document that cannot be imported
-    └── McpError                     an MCP server that cannot be reached or does not speak MCP
+    ├── McpError                     an MCP server that cannot be reached or does not speak MCP
+    ├── FieldRefused                 a contact field cannot hold such a value
+    ├── FieldUnknown                 a contact field that the platform does not have
+    └── qris.errors.QrisError        what can go wrong with payments: a tree of its own
 
     httpx.TransportError
     └── GuardError                   the guard refused or cut off a request; nothing of the response was used
@@ -25,7 +28,7 @@ class ActionsError(Exception):
 
 
 class MissingAction(ActionsError):
-    """A built-in or a called action that nobody provides."""
+    """A built-in action whose feature is off in agent.yaml."""
 
 
 class NameTaken(ActionsError):

@@ -1,6 +1,6 @@
 """Where the values of a call come from: bound by the runtime, said by the customer, or found by an earlier action.
 
-An order number that the model made up looks like any other. What tells them apart is that nobody ever said it.
+An order number that the model made up looks like any other; only its absence from the conversation tells them apart.
 """
 
 import re
@@ -19,7 +19,11 @@ from language.values import as_phone, contains, phones, squash
 
 
 def bound_values(parameters: Mapping[str, Parameter], context: Context) -> tuple[dict[str, Json], list[str]]:
-    """The values that the runtime sets, and the names of needed parameters for which the contact holds nothing."""
+    """Look up the values that the runtime sets.
+
+    Returns:
+        The values by name, and the names of needed parameters for which the contact holds nothing.
+    """
     values: dict[str, Json] = {}
     missing: list[str] = []
     for name, parameter in parameters.items():
@@ -49,7 +53,7 @@ def _bound(source: Source, parameter: Parameter, context: Context) -> Any:
 def unsupported(
     value: Json, schema: Schema, sources: Sequence[Source], context: Context, timezone: tzinfo = UTC
 ) -> str | int | float | None:
-    """The first part of `value` that none of the sources produced; None when all of it has its provenance.
+    """Find the first part of `value` that none of the sources produced; None when all of it has its provenance.
 
     Enumerations, constants and booleans need none: the model can only choose among what agent.yaml lists.
     """
@@ -90,7 +94,7 @@ def _supports(
 
 
 def said(leaf: str | int | float, context: Context, schema: Schema | None = None, timezone: tzinfo = UTC) -> bool:
-    """Whether the customer wrote or said a value, in one message or across neighbouring ones."""
+    """Tell whether the customer wrote or said a value, in one message or across neighbouring ones."""
     if isinstance(leaf, int | float):
         return any(Decimal(str(leaf)) in numbers(text) for text in context.said)
     joined = "\n".join(context.said)
@@ -147,7 +151,7 @@ def _without_prefix(value: str, pattern: str) -> str | None:
 
 
 def found(leaf: str | int | float, result: Json) -> bool:
-    """Whether a value stands in the result of an action, as a value or as words within a text."""
+    """Tell whether a value stands in the result of an action, as a value or as words within a text."""
     if isinstance(result, dict):
         return any(found(leaf, item) for item in result.values())
     if isinstance(result, list):

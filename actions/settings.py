@@ -1,7 +1,6 @@
-"""What a part of `actions:` must know of the rest while it is validated.
+"""The types of `actions:` and `network:` in agent.yaml: declared actions, built-in ones and MCP servers in one list.
 
-A misspelt `{placeholder}` is an error of the very field it stands in, though only its surroundings know that it is
-misspelt. pydantic gives a field no sight of them; a context variable, set by the outer validators, does.
+Each entry is validated within the scope of its list (`actions.scope`), so that an error points at the field that is wrong.
 """
 
 from collections import Counter

@@ -12,7 +12,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def placeholders(text: str) -> list[str]:
-    """The parameters that a template names, in order, repeated when repeated.
+    """List the parameters that a template names, in order; one that is named twice comes twice.
 
     Raises:
         ValueError: braces hold something that is no name.

@@ -1,4 +1,4 @@
-"""Texts with `{parameters}` in them, as agent.yaml writes them. `{{` and `}}` are literal braces."""
+"""The keys that every entry of `actions:` may have: its name, its question, its examples and its claims."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -32,12 +32,12 @@ class Confirm(Settings):
 
 
 def to_confirm(value: Any) -> Any:
-    """A bare text is the question."""
+    """Accept a bare text as the question."""
     return value if value is None or isinstance(value, Mapping | Confirm) else {"text": value}
 
 
-class Words(Protocol):
-    """The keys that every entry of `actions:` may have."""
+class Texts(Protocol):
+    """An entry of `actions:`, as far as `Wording` reads it."""
 
     @property
     def confirm(self) -> Confirm | None: ...
@@ -50,23 +50,23 @@ class Words(Protocol):
 
 
 class Wording:
-    """What of `actions.action.Action` an entry of `actions:` answers by itself."""
+    """The part of `actions.action.Action` that an entry of `actions:` answers by itself."""
 
-    def __init__(self, words: Words) -> None:
-        self._words = words
+    def __init__(self, texts: Texts) -> None:
+        self._texts = texts
 
     @property
     def confirm(self) -> str | None:
-        return self._words.confirm.text if self._words.confirm else None
+        return self._texts.confirm.text if self._texts.confirm else None
 
     @property
     def confirm_expires(self) -> timedelta:
-        return self._words.confirm.expires if self._words.confirm else CONFIRM_EXPIRES
+        return self._texts.confirm.expires if self._texts.confirm else CONFIRM_EXPIRES
 
     @property
     def examples(self) -> Sequence[str]:
-        return self._words.examples
+        return self._texts.examples
 
     @property
     def claims(self) -> Sequence[str]:
-        return self._words.claims
+        return self._texts.claims

@@ -1,4 +1,7 @@
-"""Which files may be sent: those of the agent's folder that its patterns name, and nothing that a path can trick out."""
+"""The built-in actions that need no HTTP call: each asks the runtime for something, done when the turn is committed.
+
+`sendable` and `is_inside` decide which files of the agent's folder may be sent; a path cannot lead out of it.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, timedelta, tzinfo
@@ -38,7 +41,7 @@ MOST = 100  # names that a model can be given to choose from
 
 
 def sendable(root: Path, patterns: Sequence[str]) -> list[str]:
-    """The files under `root` that match, as relative POSIX paths, sorted. Hidden ones never do."""
+    """List the files under `root` that match, as relative POSIX paths, sorted, at most `MOST`; never hidden ones."""
     found = {
         path.relative_to(root).as_posix()
         for pattern in patterns
@@ -49,7 +52,7 @@ def sendable(root: Path, patterns: Sequence[str]) -> list[str]:
 
 
 def is_inside(root: Path, name: str) -> bool:
-    """Whether `name` is a file in `root`: not hidden, and not a link that leads out."""
+    """Tell whether `name` is a file in `root`: not hidden, and not a link to a place outside it."""
     relative = PurePosixPath(name)
     if relative.is_absolute() or any(part.startswith(".") for part in relative.parts) or "\\" in name or "\0" in name:
         return False
@@ -57,8 +60,8 @@ def is_inside(root: Path, name: str) -> bool:
     return target.is_relative_to(root.resolve()) and target.is_file()
 
 
-class Worded:
-    """What `{builtin: send_qris, description: …}` says replaces what the action says of itself; what it does stays."""
+class Reworded:
+    """An action of the runtime under the name and texts of its `{builtin: …}` entry; what it does is the same."""
 
     def __init__(self, action: Action, settings: BuiltinSettings) -> None:
         self._action = action
@@ -122,7 +125,14 @@ Work = Callable[[Mapping[str, Json], Context], Outcome]
 
 
 class BuiltinAction(Wording):
-    """An action that needs no HTTP call. `effect` ones leave a receipt; repeating any is harmless before the commit."""
+    """An action that only asks the runtime for something; repeating it before the commit is harmless.
+
+    Args:
+        name: which built-in action it is; `settings.name` may call it otherwise.
+        schema: its parameters, as agent.yaml would declare them.
+        work: makes the outcome of checked values.
+        effect: whether its outcome is a receipt, and it runs at most once a turn.
+    """
 
     def __init__(
         self,
@@ -187,10 +197,13 @@ class BuiltinAction(Wording):
 
 
 def builtin_action(settings: BuiltinSettings, *, files: Path) -> BuiltinAction:
-    """The action of one `{builtin: …}` entry.
+    """Make the action of one `{builtin: …}` entry.
+
+    Args:
+        files: the folder of agent.yaml, whose files `send_file` offers.
 
     Raises:
-        TypeError: `send_qris` and `follow_up`, which the composition root provides, and `update_contact`, a class of its own.
+        TypeError: the entry is `send_qris` or `follow_up`, which need the ledger, or `update_contact`, a class of its own.
     """
     match settings:
         case HandOverAction():

@@ -1,4 +1,4 @@
-"""How a request proves who sends it, as httpx auth flows: they see the request as it is sent."""
+"""Authentication of declared actions, as httpx auth flows: they see the request as it is sent."""
 
 import asyncio
 import base64
@@ -15,11 +15,11 @@ from actions.http.settings import ApiKey, Auth, Hmac, OAuth2
 from actions.template import fill
 
 EARLY = timedelta(seconds=30)  # a token is renewed before it expires, not while a request is on its way
-_UNSTATED = timedelta(minutes=5)  # how long a token is used whose server does not say
+_UNSTATED = timedelta(minutes=5)  # how long a token without `expires_in` is used
 
 
 def auth_flow(auth: Auth | None, clock: Callable[[], datetime]) -> httpx.Auth | None:
-    """The flow for the one kind of `auth` that is set."""
+    """Make the flow for the one kind of `auth` that is set; None without any."""
     if auth is None:
         return None
     if auth.bearer is not None:
@@ -57,7 +57,11 @@ class _Query(httpx.Auth):
 
 
 class Signature(httpx.Auth):
-    """HMAC over what `signed` names, as the bytes go out."""
+    """HMAC (RFC 2104) over what `signed` names, of the request as its bytes are sent.
+
+    Args:
+        nonce: makes the value of `{nonce}`; by default 128 random bits in hex.
+    """
 
     requires_request_body = True
 
@@ -94,7 +98,7 @@ class Signature(httpx.Auth):
 
 
 def timestamp(now: datetime, style: str) -> str:
-    """A point in time as a signature wants it: `unix` seconds, `unix_ms`, or `iso` in UTC."""
+    """Format a time for a signature: `unix` seconds, `unix_ms` milliseconds, or `iso` in UTC."""
     if style == "iso":
         return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return str(int(now.timestamp() * (1000 if style == "unix_ms" else 1)))

@@ -1,4 +1,4 @@
-"""From declaration and values to the request: a plain function. No value can leave the place that it was put in."""
+"""From declaration and values to the request: plain functions. A value cannot break out of its place in the request."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ class BadValueError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that is complete except for who sends it. At most one of the three bodies is there."""
+    """A request without its authentication. At most one of `json`, `form` and `multipart` is set."""
 
     method: str
     url: str
@@ -46,7 +46,7 @@ class Call:
 
 
 def build(request: Request, values: Mapping[str, Json]) -> Call:
-    """The request with its values. An absent optional value leaves out the member, header or field it stands in.
+    """Fill the request with values. An absent optional one leaves out the member, header or field it stands in.
 
     Raises:
         BadValueError: a value does not fit the place it stands in.

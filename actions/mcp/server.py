@@ -1,4 +1,7 @@
-"""One tool of an MCP server as an action."""
+"""The tools of an MCP server as actions: `Connection` keeps the session, `McpToolAction` is one tool, `open_server` opens all.
+
+Over HTTP the MCP library gets the guarded client of the process as its transport.
+"""
 
 import asyncio
 import contextlib
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class McpToolAction:
-    """Has an effect unless the server says that the tool only reads, or agent.yaml says otherwise."""
+    """One tool. It has an effect unless its `readOnlyHint` (MCP, tool annotations) or agent.yaml says otherwise."""
 
     def __init__(self, settings: McpAction, tool: "Tool", connection: "Connection", redactor: Redactor) -> None:
         self._tool = tool
@@ -181,9 +184,9 @@ _CONTENT_TYPES = ["application/json", "text/event-stream"]
 
 
 class Connection:
-    """Holds a session with an MCP server, and starts another when it has died.
+    """A session with an MCP server, started on first use and again after it has ended.
 
-    A session lives in a task of its own: its cancel scopes must be left by the task that entered them.
+    The session runs in its own task: the task that enters its cancel scopes must be the one to leave them.
     """
 
     def __init__(self, settings: McpAction, client: httpx.AsyncClient) -> None:
@@ -200,7 +203,7 @@ class Connection:
         return server.url or " ".join(server.command or ())
 
     async def tools(self) -> "list[Tool]":
-        """All tools of the server.
+        """List the tools of the server, at most `_MOST_TOOLS`.
 
         Raises:
             McpError: it cannot be reached, or does not answer in time.
@@ -221,21 +224,21 @@ class Connection:
         return found[:_MOST_TOOLS]
 
     async def call(self, tool: str, arguments: Mapping[str, Json]) -> "CallToolResult":
-        """One call. A session found dead is replaced before it, never after: a call is sent once.
+        """Call a tool once. A session that has ended is replaced before the call, never after: a call is not repeated.
 
         Raises:
             McpError: nothing was sent.
-            Exception: it may have been sent; what the protocol or the network says.
+            Exception: it may have been sent; the error of the protocol or the network.
         """
-        from mcp import McpError as ToldError
+        from mcp import McpError as ProtocolError
         from mcp.types import CONNECTION_CLOSED
 
         session = await self._ready()
         try:
             return await session.call_tool(tool, dict(arguments), read_timeout_seconds=timedelta(seconds=self._seconds))
         except Exception as error:
-            # Any other word of the protocol comes from a server that is alive: it says no, or is slow.
-            if not isinstance(error, ToldError) or error.error.code == CONNECTION_CLOSED:
+            # Any other error of the protocol comes from a live server that refuses or is slow.
+            if not isinstance(error, ProtocolError) or error.error.code == CONNECTION_CLOSED:
                 self._discard(session)
             raise
 
@@ -277,7 +280,7 @@ class Connection:
         from langchain_mcp_adapters.sessions import create_session
 
         try:
-            async with create_session(self._how()) as session:
+            async with create_session(self._session_options()) as session:
                 await session.initialize()
                 ready.set_result(session)
                 await self._stop.wait()
@@ -288,7 +291,7 @@ class Connection:
         finally:
             self._session = None
 
-    def _how(self) -> Any:
+    def _session_options(self) -> Any:
         server = self._settings.mcp
         if server.command is not None:
             return {
@@ -303,10 +306,10 @@ class Connection:
             "headers": {name: secret.get_secret_value() for name, secret in server.headers.items()},
             "timeout": timedelta(seconds=self._seconds),
             "sse_read_timeout": timedelta(minutes=5),
-            "httpx_client_factory": self._lend,
+            "httpx_client_factory": self._shared_client,
         }
 
-    def _lend(
+    def _shared_client(
         self,
         headers: dict[str, str] | None = None,
         timeout: httpx.Timeout | None = None,
@@ -314,12 +317,12 @@ class Connection:
     ) -> httpx.AsyncClient:
         allowed = origin(httpx.URL(self._settings.mcp.url or ""))
         return httpx.AsyncClient(
-            transport=_Lent(self._client, allowed), headers=headers, timeout=timeout, auth=auth, trust_env=False
+            transport=_SharedClient(self._client, allowed), headers=headers, timeout=timeout, auth=auth, trust_env=False
         )
 
 
-class _Lent(httpx.AsyncBaseTransport):
-    """The guarded client as a transport: the MCP library closes what it is given, the process goes on using it."""
+class _SharedClient(httpx.AsyncBaseTransport):
+    """The guarded client as a transport that may be closed: the MCP library closes its client, the process keeps its own."""
 
     def __init__(self, client: httpx.AsyncClient, allowed: str) -> None:
         self._client = client
@@ -338,12 +341,11 @@ class _Lent(httpx.AsyncBaseTransport):
 async def open_server(
     settings: McpAction, client: httpx.AsyncClient, redactor: Redactor, stack: AsyncExitStack
 ) -> list[Action]:
-    """The tools of a server as actions; the server is stopped with `stack`.
+    """Open a server and make its tools actions; it is stopped when `stack` is closed.
 
     Raises:
         McpError: it cannot be reached, or lacks a tool that `tools` names.
     """
-
     connection = Connection(settings, client)
     stack.push_async_callback(connection.aclose)
     tools = await connection.tools()

@@ -1,6 +1,7 @@
-"""The data objects of an EMV merchant code: two digits of ID, two of length, the value. An ordered list, never a dict.
+"""Payment codes: `parse` reads one, `with_amount` puts an amount into the merchant's own static code.
 
-Source of the rules: EMV QRCPS Merchant-Presented Mode v1.1, sections 4.1 to 4.7.
+Source of the rules: EMV QRCPS Merchant-Presented Mode v1.1, sections 4.1 to 4.7 (EMVCo), and the tables that QRIS adds
+(ASPI, see `actions.qris.rules`). Numbers in comments are IDs of data objects: 59 is the merchant's name.
 """
 
 import re
@@ -21,7 +22,7 @@ _WRAPPING = " \t\r\n\v\f\ufeff\u200b\u200e\u2060\u00a0"
 
 @dataclass(frozen=True, slots=True)
 class Merchant:
-    """Who is paid, as the payer's app shows it. Absent facts are `None`."""
+    """The payee, as the payer's app shows it. Absent facts are `None`."""
 
     name: str | None  # 59
     city: str | None  # 60
@@ -34,7 +35,7 @@ class Merchant:
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """What was read. `errors` make it unfit for use; `warnings` are broken rules that payers' apps live with."""
+    """A payment code that was read. `errors` make it unusable; `warnings` are broken rules that payers' apps tolerate."""
 
     text: str
     objects: tuple[Item, ...]
@@ -226,9 +227,14 @@ _MAY_CHANGE = frozenset({"01", "54", "62", "63"})
 
 
 def with_amount(payload: Payload | str, rupiah: int, reference: str | None = None) -> Payload:
-    """The code that asks for exactly `rupiah`, with `reference` as its label when one is given.
+    """Make the code that asks for exactly `rupiah` (object 54), for one payment (01 becomes 12).
 
     Doing it twice with the same arguments gives the same code.
+
+    Args:
+        payload: the merchant's static code.
+        rupiah: 1 to 9,999,999,999,999; what a payer may pay is limited by Bank Indonesia, see `QrisSettings.limit`.
+        reference: becomes the reference label (62/05): 1 to 25 printable ASCII characters.
 
     Raises:
         EditRefused: the code is damaged, not QRIS, for a transfer or cash, or already a single-use code of its own.
@@ -283,7 +289,7 @@ def _same_again(code: Payload, rupiah: int, reference: str | None) -> Payload:
     if code.amount == rupiah and reference in (None, code.reference) and not keyed:
         return code
     raise EditRefused(
-        "this is a single-use code (01 is 12) that somebody issued for one payment; use the merchant's static code"
+        "this is a single-use code (01 is 12) that was issued for one payment; use the merchant's static code"
     )
 
 
@@ -313,7 +319,7 @@ def _with_reference(items: list[Item], reference: str) -> list[Item]:
 
 
 def _check_identity(before: Payload, after: Payload) -> None:
-    """Who is paid must be the same, byte for byte: NMID and PAN are pinned."""
+    """Refuse unless the payee is the same, byte for byte: NMID and PAN must not change."""
 
     def identity(code: Payload) -> list[tuple[str, str]]:
         kept = [item for item in code.items if item[0] not in _MAY_CHANGE]

@@ -62,7 +62,7 @@ class Transition:
 
 
 def happen(standing: Standing, event: Happened) -> Transition:
-    """The next state. The same event again changes nothing and tells nobody."""
+    """Compute the next state. The same event again changes nothing and sends no message."""
     same = Transition(standing.state, standing.paid, standing.receipts)
     if event.what == "paid":
         return _paid(standing, event, same)

@@ -1,4 +1,7 @@
-"""The text that goes with a payment card: everything on it again, for who cannot see it, and how to pay on the same phone."""
+"""What customers read about payments: the caption under a payment card, and the phrases of the payment actions.
+
+The caption repeats everything on the card, for readers who cannot see it, and says how to pay on the same phone.
+"""
 
 from datetime import tzinfo
 
@@ -39,7 +42,7 @@ _TEXTS: dict[Language, dict[str, str]] = {
 
 
 def language_of(code: str | None) -> Language:
-    """Indonesian for Indonesian and Malay, English for everybody else."""
+    """Choose the language of a text: Indonesian for Indonesian, Malay, Javanese and Sundanese, else English."""
     return "id" if code is None or code[:2] in ("id", "ms", "jv", "su") else "en"
 
 

@@ -72,7 +72,7 @@ def join(items: Iterable[Item]) -> str:
 
 
 def seal(items: Iterable[Item]) -> str:
-    """The text of data objects with a fresh CRC at its end; a CRC among `items` is replaced. The only way out."""
+    """Write data objects with a new CRC (object 63) at the end; a CRC among `items` is replaced."""
     body = join(item for item in items if item.id != "63") + CRC_HEADER
     return body + checksum(body)
 

@@ -1,4 +1,4 @@
-"""The port through which reminders are looked up: the actions ask, the runtime's ledger answers."""
+"""The actions of reminders: promise one, list them, cancel one. A `ReminderBook`, the agent's ledger, keeps them."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence

@@ -160,13 +160,16 @@ class Doku:
 
 
 def symmetric(secret: str, path: str, token: str, body: bytes, timestamp: str) -> str:
-    """The `X-SIGNATURE` of a call with an access token: HMAC-SHA512 over method, path, token, body hash and time."""
+    """Make the `X-SIGNATURE` of a call with an access token: HMAC-SHA512 over method, path, token, body hash and time.
+
+    Source: Bank Indonesia, SNAP, technical and security standard: symmetric signature of transaction services.
+    """
     text = f"POST:{path}:{token}:{hashlib.sha256(body).hexdigest()}:{timestamp}"
     return base64_text(hmac_sha512(secret, text))
 
 
 def request_signature(secret: str, headers: Mapping[str, str], body: bytes, path: str) -> str:
-    """The `Signature` of DOKU's notifications outside SNAP."""
+    """Make the `Signature` of DOKU's notifications outside SNAP (DOKU: signature component from request header)."""
     digest = base64_text(hashlib.sha256(body).digest())
     lines = [
         f"Client-Id:{headers.get('client-id', '')}",

@@ -1,4 +1,4 @@
-"""What every payment gateway can do, and the values that it speaks in."""
+"""The interface of payment gateways, its values, and the HTTP call that all of them make."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,19 +46,32 @@ class Gateway(Protocol):
     async def create(self, order: str, amount: int, expires: datetime, description: str) -> Charge:
         """Issue a code over `amount` rupiah. The same `order` again gives the same charge, never a second one.
 
-        Raises `GatewayUnavailable` (the outcome is unknown, asking again with the same `order` is right) or `GatewayRefused`.
+        Args:
+            order: our id of the charge, unique at the gateway.
+            expires: aware; until when the code may be paid, where the gateway lets it be set.
+            description: what the payer reads.
+
+        Raises:
+            GatewayUnavailable: the outcome is unknown; ask again with the same `order`.
+            GatewayRefused: the gateway said no; the same again fails too.
         """
 
     async def status(self, order: str, provider_id: str) -> Event:
-        """What the gateway knows of a charge now. Raises like `create`."""
+        """Ask for the state of a charge. Raises like `create`."""
 
     async def cancel(self, order: str, provider_id: str) -> None:
-        """Call an unpaid charge off, where the gateway can; the code may still be payable for a while. Raises like `create`."""
+        """Cancel an unpaid charge, where the gateway can; the code may stay payable for a while. Raises like `create`."""
 
     def verify(self, headers: Mapping[str, str], body: bytes, path: str) -> Event:
-        """The event of a notification. `headers` has lower-case names; `path` is that of our own URL, as it was called.
+        """Verify a notification and read its event. Secrets are compared in constant time.
 
-        Raises `NotificationForged` or `NotificationUnreadable`. Secrets are compared in constant time.
+        Args:
+            headers: with lower-case names.
+            path: of our own URL, as it was called; SNAP signs it.
+
+        Raises:
+            NotificationForged: the signature or token is missing or wrong (answer 401).
+            NotificationUnreadable: it is not what the gateway documents (answer 400).
         """
 
 
@@ -76,10 +89,10 @@ async def call(
     headers: Mapping[str, str],
     body: bytes | None = None,
 ) -> dict[str, Any]:
-    """The JSON object that a gateway answers.
+    """Call a gateway once and read the JSON object that it answers.
 
     Raises:
-        GatewayUnavailable: no answer, or one that asks to come again; the outcome is unknown.
+        GatewayUnavailable: no answer within `LONGEST`, or HTTP 408, 425, 429 or 5xx; the outcome is unknown.
         GatewayRefused: it said no; `args` hold the HTTP status and the answer.
     """
     try:
@@ -102,7 +115,7 @@ async def call(
 
 
 def reason_in(answer: Mapping[str, Any]) -> str:
-    """Whatever an answer gives as the reason of a refusal."""
+    """Find the reason of a refusal in an answer, under any of the names that the gateways use."""
     for name in ("status_message", "message", "responseMessage", "Message", "statusMessage", "error_code", "errors"):
         if answer.get(name):
             return str(answer[name])[:300]
@@ -110,7 +123,11 @@ def reason_in(answer: Mapping[str, Any]) -> str:
 
 
 def required(answer: Mapping[str, Any], name: str, gateway: str) -> str:
-    """A field that the answer must have."""
+    """Read a field that the answer must have.
+
+    Raises:
+        GatewayRefused: it is missing or empty.
+    """
     value = answer.get(name)
     if not isinstance(value, str | int) or value == "":
         raise GatewayRefused(f"{gateway} answered without {name}: {reason_in(answer)}")

@@ -1,4 +1,4 @@
-"""What the gateways' signatures have in common."""
+"""Signatures, fields, amounts and times, as the gateways' documentation writes them."""
 
 import base64
 import hashlib
@@ -30,7 +30,7 @@ def sha512(text: str) -> str:
 
 
 def md5(text: str) -> str:
-    """Only because a gateway signs with it."""
+    """Hash with MD5, which Duitku's older projects sign with."""
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 

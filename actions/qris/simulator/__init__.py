@@ -1,4 +1,4 @@
-"""The four gateways, played on this machine: charges to create, a button that pays them, and signed notifications.
+"""Simulators of the four gateways on this machine: charges to create, a button that pays them, and signed notifications.
 
 No account is needed and no money moves. Point a gateway's `base_url` to `…/midtrans`, `…/xendit`, `…/duitku` or `…/doku`.
 """

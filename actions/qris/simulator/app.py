@@ -1,4 +1,4 @@
-"""What the simulator keeps: charges, in memory."""
+"""The simulator's application: the routes of all gateways, a page of charges, and the button that pays one."""
 
 import html
 import secrets
@@ -26,7 +26,7 @@ _ENDS = ("paid", "expired", "cancelled", "failed")
 
 
 def simulator(agent_url: str, client: httpx.AsyncClient, keys: Keys | None = None) -> Starlette:
-    """All gateways under `/midtrans`, `/xendit`, `/duitku` and `/doku`; `GET /` shows the charges.
+    """Make the application: all gateways under `/midtrans`, `/xendit`, `/duitku` and `/doku`; `GET /` shows the charges.
 
     `POST /pay/{order}` settles a charge and sends the notification to `agent_url` + `/payments/{gateway}`, or to where the charge
     said. Its JSON body may hold `amount`, `payer`, `status` (paid, expired, cancelled, failed), `times` (how often the same

@@ -1,4 +1,4 @@
-"""What the simulator keeps: charges, in memory."""
+"""The charges of the simulator, in memory, and the keys that sign its notifications."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ WIB = timezone(timedelta(hours=7))
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The secrets that both sides share; the defaults are as good as any, for nothing is behind them."""
+    """The secrets that the agent and the simulator share; the defaults protect nothing real."""
 
     midtrans: str = "SB-Mid-server-simulator"
     xendit: str = "xnd_development_simulator"

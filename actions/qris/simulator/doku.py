@@ -1,4 +1,4 @@
-"""DOKU's SNAP interface, played, and both forms of its notifications."""
+"""Simulator of DOKU: Bank Indonesia's SNAP interface, and both forms of DOKU's notifications."""
 
 import base64
 import hashlib

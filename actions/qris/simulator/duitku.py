@@ -1,4 +1,4 @@
-"""Duitku, played."""
+"""Simulator of the Duitku merchant API v2."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Midtrans, played."""
+"""Simulator of the Midtrans Core API."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Xendit, played: QR codes (2022-07-31) and payment requests (2024-11-11)."""
+"""Simulator of Xendit: QR codes (API of 2022-07-31) and payment requests (API of 2024-11-11)."""
 
 import base64
 import json

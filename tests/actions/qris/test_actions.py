@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from actions.action import Context, SendPayment
-from actions.builtin.actions import Worded
+from actions.builtin.actions import Reworded
 from actions.builtin.settings import SendQrisAction
 from actions.qris import parse
 from actions.qris.actions import KnownPayment, SendQris
@@ -225,7 +225,7 @@ def test_agent_yaml_can_give_it_other_texts():
     texts = SendQrisAction.model_validate(
         {"builtin": "send_qris", "name": "kirim_qris", "examples": ["minta kode"], "confirm": "Kirim QRIS {amount}?"}
     )
-    named = Worded(action(), texts)
+    named = Reworded(action(), texts)
     assert (named.name, named.examples, named.confirm) == ("kirim_qris", ["minta kode"], "Kirim QRIS {amount}?")
     assert named.description == action().description
 
