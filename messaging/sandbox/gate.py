@@ -1,7 +1,6 @@
 """The gate in front of the API: credentials, the rate limit and the faults that strike requests."""
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -11,7 +10,7 @@ from messaging.sandbox.state import Sandbox
 
 
 class Gate:
-    """Middleware around the routes of a face; what it refuses is answered in the words of that face."""
+    """Middleware in front of the application of a face; what it refuses is answered in the words of that face."""
 
     def __init__(self, app: ASGIApp, sandbox: Sandbox) -> None:
         self._app = app
@@ -44,20 +43,7 @@ class Gate:
         if fault := faults.strike("drop_answer", sending=sending):
             await self._drop(fault, scope, receive, answer)
         else:
-            await self._handle(scope, receive, answer)
-
-    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Call the endpoint; a refusal is answered here, so that it passes through `send` as every answer does."""
-        try:
-            await self._app(scope, receive, send)
-        except ApiError as error:
-            await self._face.refusal(error)(scope, receive, send)
-        except HTTPException as error:
-            refused = ApiError(error.detail)
-            refused.status = error.status_code
-            response = self._face.refusal(refused)
-            response.headers.update(error.headers or {})
-            await response(scope, receive, send)
+            await self._app(scope, receive, answer)
 
     def _late(self, send: Send, fault: Fault) -> Send:
         async def answer(message: Message) -> None:
@@ -74,7 +60,7 @@ class Gate:
         async def keep(message: Message) -> None:
             kept.append(message)
 
-        await self._handle(scope, receive, keep)
+        await self._app(scope, receive, keep)
         if kept[0]["status"] >= 400:
             for message in kept:
                 await send(message)

@@ -25,6 +25,7 @@ from messaging.sandbox.control import control_routes
 from messaging.sandbox.control.access import OwnSite
 from messaging.sandbox.errors import ApiError
 from messaging.sandbox.events import EventType
+from messaging.sandbox.face import Face
 from messaging.sandbox.faults import Fault, FaultName
 from messaging.sandbox.gate import Gate
 from messaging.sandbox.options import SandboxOptions
@@ -73,19 +74,42 @@ def create_app(options: SandboxOptions | None = None, *, sandbox: Sandbox | None
         finally:
             await state.stop()
 
-    gate = [Middleware(Gate, sandbox=state)]
-    api = [Mount(prefix, routes=state.face.routes(), middleware=gate) for prefix in state.face.prefixes]
+    api = _api(state)
     page = Mount(
         "/",
         PhonePage(directory=_PAGE, html=True),
         middleware=[Middleware(OwnSite, allowed=state.options.allowed_hosts)],
     )
     app = Starlette(
-        routes=[*api, *control_routes(state), page],
+        routes=[*(Mount(prefix, api) for prefix in state.face.prefixes), *control_routes(state), page],
         lifespan=lifespan,
         exception_handlers={ApiError: _on_api_error, HTTPException: _on_http_error, Exception: _on_crash},
     )
     app.state.sandbox = state
+    return app
+
+
+def _api(sandbox: Sandbox) -> Starlette:
+    """The application of the face: an error inside it passes the gate as an answer in the platform's words."""
+
+    async def on_api_error(_: Request, error: Exception) -> Response:
+        assert isinstance(error, ApiError)  # noqa: S101 (registered for it)
+        return sandbox.face.refusal(error)
+
+    async def on_http_error(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101
+        refused = ApiError(error.detail)
+        refused.status = error.status_code
+        response = sandbox.face.refusal(refused)
+        response.headers.update(error.headers or {})
+        return response
+
+    app = Starlette(
+        routes=sandbox.face.routes(),
+        middleware=[Middleware(Gate, sandbox=sandbox)],
+        exception_handlers={ApiError: on_api_error, HTTPException: on_http_error, Exception: _on_crash},
+    )
+    app.state.sandbox = sandbox
     return app
 
 
@@ -204,7 +228,7 @@ async def _started(server: _Server, task: "asyncio.Task[None]") -> None:
 
 
 class RunningSandbox:
-    """A sandbox on a free port of loopback, for tests and demos.
+    """A sandbox on a free port of loopback, for tests and demos. It plays Aelyst unless it is given another `face`.
 
         async with RunningSandbox(SandboxOptions(port=0, webhook_url=…)) as sandbox:
             budi = sandbox.phone("+6281234567802")
@@ -217,8 +241,9 @@ class RunningSandbox:
         state: everything the sandbox knows; its methods act as the customer and as the colleague. Set while it runs.
     """
 
-    def __init__(self, options: SandboxOptions | None = None) -> None:
+    def __init__(self, options: SandboxOptions | None = None, face: Face | None = None) -> None:
         self._options = options or SandboxOptions(port=0)
+        self._face = face or AelystFace()
         self._server: _EmbeddedServer | None = None
         self._task: asyncio.Task[None] | None = None
         self._targets = 0
@@ -226,7 +251,7 @@ class RunningSandbox:
 
     async def __aenter__(self) -> Self:
         options, listener = _listen(self._options)
-        self.state = Sandbox(options, AelystFace())
+        self.state = Sandbox(options, self._face)
         self._server = _EmbeddedServer(_config(self.state), self.state)
         self._task = asyncio.create_task(self._server.serve(sockets=[listener]))
         await _started(self._server, self._task)

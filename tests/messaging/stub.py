@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -15,6 +16,13 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+from messaging.types import ContactKey
+
+SARI = ContactKey("aelyst", "123")
+CONTACT: dict[str, Any] = json.loads(
+    (Path(__file__).parents[1] / "data" / "messaging" / "webhooks" / "message-received-text.json").read_bytes()
+)["contact"]
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def contact(contact: Contact, sandbox: Sandbox) -> Json:
         "profilePic": contact.profile_pic,
         "countryCode": contact.country_code,
         "status": contact.status,
-        "assignee": None if contact.assignee is None else user(sandbox.workspace.user(contact.assignee)),
+        "assignee": None if contact.assignee is None else _person(sandbox.workspace.user(contact.assignee)),
         "created_at": int(contact.created_at.timestamp()),
         "lifecycle": contact.lifecycle,
         "name": contact.name,
@@ -131,21 +131,20 @@ def faults(sandbox: Sandbox) -> Json:
     }
 
 
+def _person(user: User) -> Json:
+    return {"id": user.id, "firstName": user.first_name, "lastName": user.last_name, "email": user.email}
+
+
 def user(user: User) -> Json:
     """A colleague."""
-    return {
-        "id": user.id,
-        "firstName": user.first_name,
-        "lastName": user.last_name,
-        "email": user.email,
-        "role": user.role,
-        "team": None if user.team is None else user.team[1],
-    }
+    team: JsonValue = None if user.team is None else {"id": user.team[0], "name": user.team[1]}
+    return _person(user) | {"role": user.role, "team": team, "restrictions": list(user.restrictions)}
 
 
 def channel(channel: Channel) -> Json:
-    """A connected number or account."""
-    return {"id": channel.id, "name": channel.name, "source": channel.source}
+    """A connected number or account; `created_at` is in seconds since 1970."""
+    at = int(channel.created_at.timestamp())
+    return {"id": channel.id, "name": channel.name, "source": channel.source, "created_at": at}
 
 
 def workspace(sandbox: Sandbox) -> Json:
