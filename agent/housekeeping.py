@@ -69,7 +69,7 @@ class ClockWatch:
         from agent.broadcasts import feeder
 
         def work(connection: Connection) -> tuple[set[ContactKey], list[str]]:
-            concerned = clock_repair.mend(connection, now, lease=self._lease, tolerance=tolerance)
+            concerned = clock_repair.repair(connection, now, lease=self._lease, tolerance=tolerance)
             return concerned, feeder.mend(connection, now, zone=self._zone, tolerance=tolerance)
 
         mended, moved = await self._database.write(work)

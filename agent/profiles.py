@@ -50,7 +50,7 @@ class Profiles:
             return state
 
         def take_over(connection: Connection) -> ContactState | None:
-            contacts.take_over(connection, whole, now)
+            contacts.replace_profile(connection, whole, now)
             contacts.anticipate(connection, state.key, outbound.unfinished(connection, state.key))
             return contacts.load(connection, state.key)
 

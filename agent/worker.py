@@ -92,8 +92,8 @@ class ContactWorker:
                     if answered is not None:
                         self._answered(answered)
                     answered = None
-                    if until is None or until > self._clock() or not await self._followups.see_to(contact):
+                    if until is None or until > self._clock() or not await self._followups.process(contact):
                         return until
                     task = await self._database.write(next_task)
                 case _:
-                    task = await self._outbox.see_to(task, next_task)
+                    task = await self._outbox.deliver(task, next_task)

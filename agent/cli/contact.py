@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agent.ledger.contacts import ContactState
     from agent.ledger.database import Database
     from agent.ledger.erasure import Erased
-    from agent.ledger.overview import Portrait
+    from agent.ledger.overview import Overview
 
 app = typer.Typer(no_args_is_help=True, help="Show a customer, silence the agent, forget them.")
 
@@ -154,8 +154,8 @@ def _duration(text: str) -> Any:
         raise InputError(f"--for {text!r}: {error}") from None
 
 
-def _print(portrait: "Portrait") -> None:
-    state = portrait.state
+def _print(known: "Overview") -> None:
+    state = known.state
     contact = state.contact
     name = " ".join(part for part in (contact.first_name, contact.last_name) if part)
     print(f"{state.key}  {name}".rstrip())
@@ -177,18 +177,16 @@ def _print(portrait: "Portrait") -> None:
     for label, value in facts.items():
         if value:
             print(f"  {label:<11} {value}")
-    print(
-        f"  {'open':<11} {portrait.reminders} reminders, {portrait.payments} payments, {len(portrait.to_send)} to send"
-    )
-    if portrait.facts:
+    print(f"  {'open':<11} {known.reminders} reminders, {known.payments} payments, {len(known.to_send)} to send")
+    if known.facts:
         print("  told about themselves:")
-    for fact in portrait.facts:
+    for fact in known.facts:
         origin = "an older message" if fact.message is None else f"message {fact.message}"
         print(f"    {fact.key}: {fact.value}  ({origin}, {_clock(fact.at)})")
-    if portrait.summary:
-        print(f"  earlier (up to message {portrait.summary.upto}):")
-        print(f"    {portrait.summary.text}")
-    for line in portrait.lines:
+    if known.summary:
+        print(f"  earlier (up to message {known.summary.upto}):")
+        print(f"    {known.summary.text}")
+    for line in known.lines:
         print(f"  {_clock(line.at)} {line.author:<8} {line.text}")
 
 

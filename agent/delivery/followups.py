@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 
 STALE = timedelta(days=1)
-"""How late one may still be sent, e.g. after the agent was switched off; nobody understands it later."""
+"""How late one may still be sent, e.g. after the agent was switched off; later it would puzzle the customer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """It is looked at again then."""
+    """It is decided again then."""
 
     until: datetime
 
@@ -127,7 +127,7 @@ def _wording(
 
 
 class FollowUps:
-    """Sees to what is due of one contact. `hours` are the business's, in its own `zone`."""
+    """Decides on the due follow-ups of one contact. `hours` are the business's, in its own `zone`."""
 
     def __init__(
         self,
@@ -144,8 +144,12 @@ class FollowUps:
         self._zone = zone
         self._clock = clock
 
-    async def see_to(self, contact: ContactKey) -> bool:
-        """Decide on everything that is due; False when nothing is. What is to be sent is in the outbox when this returns."""
+    async def process(self, contact: ContactKey) -> bool:
+        """Decide on everything that is due; what is to be sent is in the outbox when this returns.
+
+        Returns:
+            Whether anything was due.
+        """
         now = self._clock()
         if not await self._database.read(lambda connection: followups.due(connection, contact, now)):
             return False
@@ -213,7 +217,7 @@ class FollowUps:
 
 
 def outbox_id(followup: FollowUp) -> str:
-    """What its deliveries are called, so that one follow-up is in the outbox once."""
+    """Name its deliveries, so that one follow-up is in the outbox once."""
     return f"followup/{followup.id}"
 
 

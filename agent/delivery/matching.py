@@ -1,4 +1,4 @@
-"""Which message in the platform's list is the one that we may have sent: by what it says, not letter by letter.
+"""Match a delivery with the messages that the platform lists, by what they say, not letter by letter.
 
 A platform need not list what it was given: it leaves fields out (the tag), trims texts, and keeps files under its own address.
 Taking a message for another's would send it twice.

@@ -1,4 +1,9 @@
-"""What the runtime itself asks of the platform, beside messages and what actions ask for."""
+"""The outbox: deliver what was committed, in order for each contact.
+
+A delivery is marked as being sent and committed before the request leaves. What may have gone out without our knowing (a
+time-out, a process that died) is looked up in the platform's list before it is sent again. `begin` chooses the next delivery
+in a transaction, `deliver` makes the request and records how it ended.
+"""
 
 import random
 import time
@@ -28,7 +33,7 @@ T = TypeVar("T")
 
 
 _STALE_MARK = 2.0
-"""Seconds after which a process that was stopped (SIGSTOP) must not trust its own mark any more."""
+"""Seconds after which a process that was stopped (SIGSTOP) must treat its own mark as stale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +45,8 @@ class Sending:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubtful:
-    """A delivery that may have gone out already: the platform knows."""
+class Uncertain:
+    """A delivery that may have gone out already; the platform's list says whether."""
 
     delivery: Delivery
 
@@ -54,11 +59,11 @@ class Unsent:
     reason: str
 
 
-Due = Sending | Doubtful | Unsent
+Due = Sending | Uncertain | Unsent
 
 
 class Outbox:
-    """Delivers to one contact at a time; the engine sees to it that no two deliver to the same contact at once."""
+    """Delivers to one contact at a time; the engine ensures that no two deliver to the same contact at once."""
 
     def __init__(
         self,
@@ -76,14 +81,18 @@ class Outbox:
         self._uniform = uniform
 
     def begin(self, connection: Connection, contact: ContactKey) -> Due | datetime | None:
-        """The next delivery of this contact that is due, marked as being sent; else when one is; `None` when there is none."""
+        """Choose the next delivery of a contact and mark it as being sent.
+
+        Returns:
+            The delivery, or when the first one is due, or `None` when there is none.
+        """
         now = self._clock()
         heads = outbound.heads(connection, contact)
         for delivery in heads:
             if delivery.next_attempt_at > now:
                 continue
             if delivery.state != "pending":
-                return Doubtful(delivery)
+                return Uncertain(delivery)
             state = contacts.load(connection, contact)
             obstacle = window.obstacle(delivery, state, now) if state is not None else None
             if obstacle is not None:
@@ -93,11 +102,19 @@ class Outbox:
                 return Sending(delivery, time.monotonic())
         return min((delivery.next_attempt_at for delivery in heads), default=None)
 
-    async def see_to(self, due: Due, then: Work[T]) -> T:
-        """Send it, or find out whether it was sent. `then` says in the transaction that records it what comes after it."""
+    async def deliver(self, due: Due, then: Work[T]) -> T:
+        """Send a delivery, or find out whether it was sent, and record it.
+
+        Args:
+            due: what `begin` returned.
+            then: runs in the transaction that records the outcome, to choose what comes next.
+
+        Returns:
+            What `then` returned.
+        """
         delivery = due.delivery
-        if isinstance(due, Doubtful):
-            return await self._look(delivery, then)
+        if isinstance(due, Uncertain):
+            return await self._look_up(delivery, then)
         if isinstance(due, Unsent):
             log.info("delivery_not_sent", delivery=delivery.id, contact=str(delivery.contact), reason=due.reason)
             return await self._database.write(then)
@@ -135,12 +152,12 @@ class Outbox:
         if isinstance(verdict, retry.GiveUp):
             log.error("delivery_failed", delivery=delivery.id, contact=str(delivery.contact), reason=verdict.reason)
 
-            def put_right(connection: Connection) -> T:
+            def mark_stale(connection: Connection) -> T:
                 if isinstance(delivery.content, UpdateContact | ChangeTags | SetLifecycle):
-                    contacts.distrust(connection, delivery.contact)
+                    contacts.mark_stale(connection, delivery.contact)
                 return then(connection)
 
-            return await self._mark(delivery, "failed", put_right, reason=verdict.reason)
+            return await self._mark(delivery, "failed", mark_stale, reason=verdict.reason)
         state = "uncertain" if verdict.look_first else "pending"
         log.warning(
             "delivery_postponed",
@@ -151,8 +168,8 @@ class Outbox:
         )
         return await self._mark(delivery, state, then, reason=str(error), next_attempt_at=now + verdict.after)
 
-    async def _look(self, delivery: Delivery, then: Work[T]) -> T:
-        """Look on the platform for a message that may have gone out; when it did not, it waits for its turn again."""
+    async def _look_up(self, delivery: Delivery, then: Work[T]) -> T:
+        """Look a message up that may have gone out; when it has not, it is pending again."""
         content = delivery.content
         if isinstance(content, Text | File | QuickReplies | Email | Template | CustomPayload):
             try:

@@ -102,7 +102,7 @@ def template_problem(template: TemplateSettings, listed: Sequence[ChannelTemplat
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Why a delivery must not go out any more: `skipped` as it should be, or `failed`, which somebody should look at."""
+    """Why a delivery must not go out any more: `skipped` as it should be, or `failed`, which a colleague should see."""
 
     state: Literal["skipped", "failed"]
     reason: str
@@ -113,7 +113,7 @@ def obstacle(delivery: Delivery, contact: ContactState, now: datetime) -> Obstac
 
     What was decided before a human took over, or before the contact opted out, is not sent after it (`skipped`); the handover's
     own words and the opt-out's confirmation were written in the same moment and are. What has become too late for the
-    channel's window has `failed`: the customer never got it, and somebody should know.
+    channel's window has `failed`: the customer never got it, and a colleague should know.
     """
     content = delivery.content
     if not isinstance(content, get_args(Outbound)):

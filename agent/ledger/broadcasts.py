@@ -1,7 +1,7 @@
 """Broadcasts: recorded once, fed to the outbox bit by bit, by whichever process comes first.
 
-Nobody owns a broadcast. Its pace (`next_at`) is moved on by a conditional update, and who moves it takes that many recipients
-for a while; a recipient whose taker dies is free again after `CLAIM`. What is queued has an id made of broadcast and contact,
+No process owns a broadcast. Its pace (`next_at`) is moved on by a conditional update, and the process that moves it leases that
+many recipients; a recipient whose process dies is free again after `CLAIM`. What is queued has an id made of broadcast and contact,
 which the outbox takes once: so two feeders, or one that was killed anywhere, never send twice.
 """
 
@@ -143,8 +143,8 @@ def unprepared(connection: Connection, name: str) -> int:
 def record(connection: Connection, broadcast: Broadcast, audience: Sequence[Addressed]) -> int:
     """Write a broadcast down, or take over what may change in one that is there; how many recipients are new to it.
 
-    One that was paused or done runs again. Whoever is a recipient already stays as they are, but for those whose message could
-    not even be prepared: these are tried again.
+    One that was paused or done runs again. Existing recipients stay as they are, except those whose message could not be
+    prepared: they are tried again.
     """
     take_time(connection)
     columns = {
@@ -205,7 +205,7 @@ def on_the_way(connection: Connection, now: datetime) -> int:
 
 
 def take(connection: Connection, broadcast: Broadcast, count: int, next_at: datetime, now: datetime) -> list[Recipient]:
-    """Move the pace on and take the next `count` recipients; nobody when another process was faster.
+    """Move the pace on and take the next `count` recipients; none when another process was faster.
 
     When no recipient is left, the broadcast is done.
     """
@@ -222,7 +222,7 @@ def take(connection: Connection, broadcast: Broadcast, count: int, next_at: date
 
 
 def release(connection: Connection) -> None:
-    """Let go of whatever others have taken: for an embedded engine, which knows that it is alone."""
+    """Release all recipients that were taken: for an embedded engine, which is the only process."""
     connection.execute(
         update(recipients)
         .where(recipients.c.state == "waiting", recipients.c.claimed_until.is_not(None))
@@ -303,7 +303,7 @@ def resume(connection: Connection, name: str, now: datetime) -> bool:
 
 
 def cancel(connection: Connection, name: str, now: datetime) -> bool:
-    """End it for good: nobody who has not got it will. False when it had ended already."""
+    """End it: recipients who have not got it will not. False when it had ended already."""
     changed = connection.execute(
         update(table)
         .where(table.c.name == name, table.c.state.in_(("running", "paused")))

@@ -1,4 +1,4 @@
-"""Times that lie ahead because the clock was ahead when they were written: nothing may wait for them."""
+"""Repair times in the future that were written while the clock was ahead, so that nothing waits for them."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from agent.ledger.tables import inbound, outbound, recipient, turn
 from messaging.types import ContactKey
 
 _NEWEST = 10_000
-"""Among so many messages those are looked for that wait: a message that waits has just arrived."""
+"""How many of the newest messages are searched for waiting ones: a message that waits has just arrived."""
 
 
 def _brought_back(moment: Column[Any]) -> Executable:
@@ -51,7 +51,7 @@ _CLAIMED = (
 )
 
 
-def mend(connection: Connection, now: datetime, *, lease: timedelta, tolerance: timedelta) -> set[ContactKey]:
+def repair(connection: Connection, now: datetime, *, lease: timedelta, tolerance: timedelta) -> set[ContactKey]:
     """Bring what lies more than `tolerance` ahead of its latest possible time back to now; the contacts that it concerned.
 
     Messages that wait count as just received, a lease lasts `lease` from now, a delivery is tried again, a recipient of a

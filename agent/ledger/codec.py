@@ -16,14 +16,14 @@ from messaging.types import (
 
 @dataclass(frozen=True, slots=True)
 class Assign:
-    """Give the conversation to a user (id or e-mail on the platform), or to nobody."""
+    """Assign the conversation to a user (id or e-mail on the platform); `None` unassigns it."""
 
     to: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class OpenConversation:
-    """Open the conversation, so that it stands in colleagues' inboxes."""
+    """Open the conversation, so that it is in colleagues' inboxes."""
 
 
 DeskTask: TypeAlias = (
@@ -34,7 +34,7 @@ DeskTask: TypeAlias = (
 Deliverable: TypeAlias = Outbound | DeskTask
 
 BROADCAST = "broadcast"
-"""The lane of messages to many: one that must wait never holds an answer up."""
+"""The lane of broadcasts: one that must wait never delays an answer."""
 
 _DELIVERABLES: dict[str, type] = {kind.__name__: kind for kind in (*get_args(Outbound), *get_args(DeskTask))}
 
@@ -45,31 +45,32 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def pack(value: Deliverable) -> dict[str, Any]:
-    """A deliverable as JSON with its type's name."""
+    """Pack a deliverable as JSON with its type's name."""
     kind: Any = type(value)
     return {"type": kind.__name__, **_adapter(kind).dump_python(value, mode="json")}
 
 
 def unpack(record: dict[str, Any]) -> Deliverable:
-    """The inverse of `pack`."""
+    """Unpack what `pack` made."""
     body = {key: value for key, value in record.items() if key != "type"}
     result: Deliverable = _adapter(_DELIVERABLES[record["type"]]).validate_python(body)
     return result
 
 
 def lane(value: Deliverable) -> str:
-    """`message` for what the customer sees, in order; `desk` for everything else."""
+    """Name the lane of a deliverable: `message` for what the customer sees, in order; `desk` for everything else."""
     return "message" if isinstance(value, get_args(Outbound)) else "desk"
 
 
 def pack_contact(contact: Contact) -> dict[str, Any]:
-    """What the platform told of a contact, without absent facts: a later event that omits one does not erase it."""
+    """Pack what the platform told of a contact, without absent facts: a later event that omits one does not erase it."""
     record: dict[str, Any] = _adapter(Contact).dump_python(contact, mode="json")
     del record["key"]
     return {key: value for key, value in record.items() if value not in (None, [], {})}
 
 
 def unpack_contact(platform: str, contact_id: str, profile: dict[str, Any]) -> Contact:
+    """Unpack what `pack_contact` made; facts that this version does not know are left out."""
     known = {field.name for field in fields(Contact)}
     facts = {key: value for key, value in profile.items() if key in known}
     result: Contact = _adapter(Contact).validate_python({"key": {"platform": platform, "id": contact_id}, **facts})
@@ -77,12 +78,14 @@ def unpack_contact(platform: str, contact_id: str, profile: dict[str, Any]) -> C
 
 
 def pack_inbound(message: InboundMessage) -> dict[str, Any]:
+    """Pack a message without its contact, which has a row of its own."""
     record: dict[str, Any] = _adapter(InboundMessage).dump_python(message, mode="json")
     del record["contact"]
     return record
 
 
 def unpack_inbound(contact: Contact, payload: dict[str, Any]) -> InboundMessage:
+    """Unpack what `pack_inbound` made."""
     body = {**payload, "contact": contact}
     result: InboundMessage = _adapter(InboundMessage).validate_python(body)
     return result

@@ -48,6 +48,7 @@ class ContactState:
 
 
 def state_of(row: Row[Any]) -> ContactState:
+    """Read a row of the table."""
     return ContactState(
         contact=unpack_contact(row.platform, row.id, row.profile),
         language=row.language,
@@ -75,17 +76,18 @@ def _at(key: ContactKey) -> dict[str, str]:
 
 
 def load(connection: Connection, key: ContactKey) -> ContactState | None:
+    """Load a contact; `None` for one that is not in the ledger."""
     row = connection.execute(_LOAD, _at(key)).first()
     return None if row is None else state_of(row)
 
 
 def known(connection: Connection, key: ContactKey) -> ContactState:
-    """A contact of whom the ledger has heard: one who has written."""
+    """Load a contact that is in the ledger: one who has written."""
     return state_of(connection.execute(_LOAD, _at(key)).one())
 
 
 def find(connection: Connection, needle: str) -> list[ContactState]:
-    """Contacts by id, `platform:id`, phone number or e-mail, as an owner would type it."""
+    """Find contacts by id, `platform:id`, phone number or e-mail, as an owner would type it."""
     platform, _, identifier = needle.rpartition(":")
     by_id = select(table).where(table.c.id == identifier)
     rows = connection.execute(by_id.where(table.c.platform == platform) if platform else by_id).all()
@@ -123,8 +125,8 @@ def _set(names: tuple[str, ...]) -> Executable:
     return update(table).where(where(table, "platform", "id")).values(values).returning(table.c.profile)
 
 
-def revise(connection: Connection, event: ContactChanged) -> None:
-    """What `remember` cannot see in a contact: what is gone from it. Where the rest is asked for, it is read anew."""
+def apply_change(connection: Connection, event: ContactChanged) -> None:
+    """Apply what an event says is gone or tagged, which `remember` cannot see in a contact, and have the rest read again."""
     row = connection.execute(_PROFILE, _at(event.contact.key)).first()
     if row is None:
         return
@@ -137,18 +139,18 @@ def revise(connection: Connection, event: ContactChanged) -> None:
     set_columns(connection, event.contact.key, profile=profile, profile_at=None)
 
 
-def take_over(connection: Connection, contact: Contact, now: datetime) -> None:
-    """The whole contact as the platform has it: what it does not have is gone."""
+def replace_profile(connection: Connection, contact: Contact, now: datetime) -> None:
+    """Replace the profile by the contact as the platform has it; what it does not have is gone."""
     set_columns(connection, contact.key, profile=pack_contact(contact), profile_at=now)
 
 
-def distrust(connection: Connection, key: ContactKey) -> None:
-    """A change that was anticipated did not come about: the profile is to be read from the platform again."""
+def mark_stale(connection: Connection, key: ContactKey) -> None:
+    """Have the profile read from the platform again: a change that was anticipated has failed."""
     set_columns(connection, key, profile_at=EPOCH)
 
 
 def anticipate(connection: Connection, key: ContactKey, contents: Sequence[Deliverable]) -> None:
-    """Changes that are on their way to the platform hold here at once, so that the next turn knows them."""
+    """Apply changes that are on their way to the platform at once, so that the next turn knows them."""
     if not any(isinstance(content, UpdateContact | ChangeTags | SetLifecycle) for content in contents):
         return
     row = connection.execute(_PROFILE, _at(key)).first()
@@ -177,16 +179,17 @@ def _write_field(profile: dict[str, Any], name: str, value: FieldValue) -> None:
 
 
 def set_columns(connection: Connection, key: ContactKey, **columns: Any) -> None:
+    """Set columns of the contact's row."""
     change(connection, table, {"platform": key.platform, "id": key.id}, columns)
 
 
 def pause(connection: Connection, key: ContactKey, now: datetime, until: datetime | None, by: str) -> None:
-    """A human answers from now on. `until` is `None` when only giving it back ends that."""
+    """Let a human answer from now on; `until` is `None` when only giving it back ends that."""
     set_columns(connection, key, paused_at=now, paused_until=until, paused_by=by)
 
 
 def unassign(connection: Connection, key: ContactKey) -> None:
-    """Nobody is the contact's assignee any more; a later event that only omits the assignee does not say so."""
+    """Remove the assignee. `remember` cannot: an event that only omits the assignee does not say that there is none."""
     row = connection.execute(_PROFILE, _at(key)).first()
     if row is not None and "assignee" in row.profile:
         profile = {name: value for name, value in row.profile.items() if name != "assignee"}
@@ -194,12 +197,12 @@ def unassign(connection: Connection, key: ContactKey) -> None:
 
 
 def resume(connection: Connection, key: ContactKey) -> None:
-    """The conversation is given back to the agent."""
+    """Let the agent answer again."""
     set_columns(connection, key, paused_at=None, paused_until=None, paused_by=None)
 
 
 def due(connection: Connection, until: datetime | None = None) -> list[tuple[ContactKey, datetime]]:
-    """Contacts for whom there is something to do, by `until` when given, earliest first."""
+    """List contacts whose wake time is set, up to `until` when given, earliest first."""
     statement = select(table.c.platform, table.c.id, table.c.wake_at).where(table.c.wake_at.is_not(None))
     if until is not None:
         statement = statement.where(table.c.wake_at <= until)

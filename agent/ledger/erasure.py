@@ -1,4 +1,8 @@
-"""What is left of messages whose contact was forgotten: a hash of each id, so that a webhook that comes again is known."""
+"""Erasing everything of a contact.
+
+What stays is a hash of each message id, so that a redelivered webhook is recognised, and payments without their contact. Every
+table is in one of `ERASED`, `ANONYMISED` and `IMPERSONAL`; a test holds that.
+"""
 
 import hashlib
 import re
@@ -33,13 +37,13 @@ from messaging.types import ContactKey
 _KNOWN = select(forgotten.c.hash).where(where(forgotten, "hash"))
 
 
-def put(connection: Connection, platform: str, message_id: str, now: datetime) -> None:
-    """Know a message id again without keeping it."""
+def _mark_erased(connection: Connection, platform: str, message_id: str, now: datetime) -> None:
+    """Keep the hash of a message id."""
     insert_new(connection, forgotten, hash=_hash(platform, message_id), at=now)
 
 
-def stands_for(connection: Connection, platform: str, message_id: str) -> bool:
-    """Whether the message was erased together with its contact."""
+def is_erased(connection: Connection, platform: str, message_id: str) -> bool:
+    """Tell whether a message was erased together with its contact."""
     return connection.execute(_KNOWN, {"at_hash": _hash(platform, message_id)}).first() is not None
 
 
@@ -57,29 +61,38 @@ IMPERSONAL: Final = frozenset(
 )
 """Tables that hold nothing of any contact."""
 
-NOBODY: Final = "forgotten"
-"""Whose the payments of somebody are who was forgotten."""
+FORGOTTEN_CONTACT: Final = "forgotten"
+"""The contact id of payments whose contact was erased."""
 
 _MEDIA = re.compile(r"/media/([\w-]+\.\w+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """Rows that were removed, by table; `payment` counts those that were made nobody's. `obstacle`: why nothing was done."""
+    """How many rows were removed, by table (`payment`: anonymised); `obstacle` says why nothing was done."""
 
     rows: dict[str, int] = field(default_factory=dict)
     obstacle: str | None = None
 
 
 def forget(connection: Connection, key: ContactKey, now: datetime) -> Erased:
-    """Erase a contact, unless something of theirs is still under way."""
+    """Erase a contact, unless something of theirs is still under way.
+
+    Args:
+        connection: the transaction.
+        key: the contact.
+        now: kept with the hashes of the message ids.
+
+    Returns:
+        What was erased, or the obstacle.
+    """
     take_time(connection)
     lock_contact(connection, key.platform, key.id)
     if (obstacle := _under_way(connection, key)) is not None:
         return Erased(obstacle=obstacle)
     if not is_postgres(connection):
         connection.exec_driver_sql("PRAGMA secure_delete = ON")  # what is freed is overwritten with zeros
-    _leave_marks(connection, key, now)
+    _mark_messages(connection, key, now)
     rows: dict[str, int] = {}
     rows["gap"] = _forget_questions(connection, key)
     rows["media"] = _forget_files(connection, key)
@@ -90,7 +103,7 @@ def forget(connection: Connection, key: ContactKey, now: datetime) -> Erased:
         mine = delete(table).where(table.c.platform == key.platform, table.c.contact == key.id)
         rows[table.name] = connection.execute(mine).rowcount
     paid = update(payment).where(payment.c.platform == key.platform, payment.c.contact == key.id)
-    rows["payment"] = connection.execute(paid.values(contact=NOBODY, payer=None)).rowcount
+    rows["payment"] = connection.execute(paid.values(contact=FORGOTTEN_CONTACT, payer=None)).rowcount
     gone = delete(contact).where(contact.c.platform == key.platform, contact.c.id == key.id)
     rows["contact"] = connection.execute(gone).rowcount
     if is_postgres(connection):
@@ -112,18 +125,18 @@ def _under_way(connection: Connection, key: ContactKey) -> str | None:
     return None
 
 
-def _leave_marks(connection: Connection, key: ContactKey, now: datetime) -> None:
-    """A hash of every message id that a webhook could bring again."""
+def _mark_messages(connection: Connection, key: ContactKey, now: datetime) -> None:
+    """Keep a hash of every message id that could be redelivered."""
     for table, column in ((inbound, "message_id"), (message, "message_id"), (outbound, "platform_message_id")):
         ids = select(table.c[column]).where(
             table.c.platform == key.platform, table.c.contact == key.id, table.c[column].is_not(None)
         )
         for identity in connection.execute(ids).scalars().all():
-            put(connection, key.platform, identity, now)
+            _mark_erased(connection, key.platform, identity, now)
 
 
 def _forget_questions(connection: Connection, key: ContactKey) -> int:
-    """Open questions for the documents that are quoted from this contact: one message, or all of a turn."""
+    """Remove gaps in the knowledge that quote this contact: one message, or all of a turn."""
     said = select(message.c.turn, message.c.text).where(
         message.c.platform == key.platform, message.c.contact == key.id, message.c.author == "contact"
     )
@@ -137,14 +150,14 @@ def _forget_questions(connection: Connection, key: ContactKey) -> int:
 
 
 def _forget_files(connection: Connection, key: ContactKey) -> int:
-    """Files that were sent to this contact: their payment codes, documents."""
+    """Remove files that were sent to this contact: payment codes, documents."""
     payloads = select(outbound.c.payload).where(outbound.c.platform == key.platform, outbound.c.contact == key.id)
     names = {name for payload in connection.execute(payloads).scalars() for name in _MEDIA.findall(_url(payload))}
     return sum(connection.execute(delete(media).where(media.c.id == name)).rowcount for name in names)
 
 
 def _forget_recipient(connection: Connection, key: ContactKey) -> int:
-    """Their place in broadcasts, whichever way it names them; one that is still to come will not reach them."""
+    """Remove them as recipients of broadcasts, however these address them; a broadcast that is running skips them."""
     state = contacts.load(connection, key)
     addresses = [f"id:{key.id}"]
     if state is not None:
@@ -159,7 +172,7 @@ def _url(payload: dict[str, Any]) -> str:
 
 
 def _forget_jobs(connection: Connection, key: ContactKey) -> None:
-    """Wake-ups that name the contact; one that is just being worked on ends by itself and finds nothing."""
+    """Wake-ups that name the contact; one that is running ends by itself and finds nothing."""
     if connection.execute(text("SELECT to_regclass('procrastinate_jobs')")).scalar() is not None:
         connection.execute(
             text("DELETE FROM procrastinate_jobs WHERE lock = :lock AND status = 'todo'"), {"lock": str(key)}

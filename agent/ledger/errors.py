@@ -3,7 +3,7 @@
 LedgerError
 ├── LedgerUnavailable   it cannot be read or written now: full disk, lock, server gone; try again later
 ├── LedgerLocked        another process owns this SQLite file
-└── LeaseLost           the turn was taken over by somebody else; whatever was about to be written must not be
+└── LeaseLost           another worker took the turn over; what was about to be written must not be
 """
 
 

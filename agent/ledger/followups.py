@@ -88,7 +88,7 @@ class Plan:
 
 
 def schedule(connection: Connection, followup: FollowUp) -> None:
-    """Add it; the same id again changes nothing."""
+    """Schedule a follow-up; the same id again changes nothing."""
     insert_new(
         connection,
         table,
@@ -173,7 +173,7 @@ def unanswered(connection: Connection, key: ContactKey) -> bool:
 
 
 def next_due(connection: Connection, key: ContactKey) -> datetime | None:
-    """When the contact's next one is due."""
+    """Tell when the contact's next one is due."""
     found: datetime | None = connection.execute(_NEXT, _at(key)).scalar()
     return found
 
@@ -218,32 +218,33 @@ def end(connection: Connection, followup_id: str, state: FollowUpState, reason: 
 
 
 def postpone(connection: Connection, followup_id: str, due_at: datetime) -> None:
+    """Move one to another time."""
     change(connection, table, {"id": followup_id}, {"due_at": due_at})
 
 
 def cancel(connection: Connection, followup_id: str, reason: str, now: datetime) -> FollowUp | None:
-    """Call one off that is still waiting; `None` when there is no such one."""
+    """Cancel one that is still scheduled; `None` when there is none with this id."""
     row = connection.execute(_CANCEL, {"at_id": followup_id, **_cancelled(reason, now)}).first()
     return None if row is None else _followup(row)
 
 
 def cancel_on_reply(connection: Connection, key: ContactKey, now: datetime) -> None:
-    """The contact wrote: those by rule that wait for no reply are over. What the agent promised stays."""
+    """Cancel those by rule that are pointless after a reply. What the agent promised stays."""
     connection.execute(_REPLIED, {**_at(key), **_cancelled("the contact replied", now)})
 
 
 def cancel_all(connection: Connection, key: ContactKey, reason: str, now: datetime) -> None:
-    """Call off everything of a contact, promises too."""
+    """Cancel everything of a contact, promises too."""
     connection.execute(_OF_CONTACT, {**_at(key), **_cancelled(reason, now)})
 
 
 def cancel_about(connection: Connection, key: ContactKey, about: str, reason: str, now: datetime) -> None:
-    """Call off what rules have scheduled about a payment."""
+    """Cancel what rules have scheduled about a payment."""
     connection.execute(_ABOUT, {**_at(key), "at_about": about, **_cancelled(reason, now)})
 
 
 def wake(connection: Connection, key: ContactKey, due_at: datetime) -> None:
-    """See to it that the contact is looked at when a new one is due."""
+    """Set the contact's wake time to that of a new one, unless it is earlier already."""
     sooner = contact_table.c.wake_at.is_(None) | (contact_table.c.wake_at > due_at)
     connection.execute(
         update(contact_table)

@@ -30,7 +30,7 @@ class Line:
 
 
 _OF_CONTACT = where(table, "platform", "contact")
-_UNSAY = delete(table).where(_OF_CONTACT, table.c.author == "agent", table.c.turn == at("turn"))
+_REMOVE_UNSENT = delete(table).where(_OF_CONTACT, table.c.author == "agent", table.c.turn == at("turn"))
 _RECENT = (
     select(*(table.c[field.name] for field in fields(Line)))
     .where(_OF_CONTACT)
@@ -76,22 +76,22 @@ def rewrite(connection: Connection, key: ContactKey, line: Line) -> None:
     change(connection, table, where_it_is, {"text": line.text, "attachments": list(line.attachments)})
 
 
-def unsay(connection: Connection, key: ContactKey, turns: Sequence[str]) -> None:
-    """Take out what the agent was about to say in these turns: it never did."""
+def remove_unsent(connection: Connection, key: ContactKey, turns: Sequence[str]) -> None:
+    """Remove what the agent was about to say in these turns: it was never sent."""
     for turn in turns:
-        connection.execute(_UNSAY, {**_at(key), "at_turn": turn})
+        connection.execute(_REMOVE_UNSENT, {**_at(key), "at_turn": turn})
 
 
 def recent(connection: Connection, key: ContactKey, limit: int) -> list[Line]:
     """The newest `limit` lines, oldest first."""
     rows = connection.execute(_RECENT, {**_at(key), "at_limit": limit}).all()
-    return _as_said(
+    return _in_order(
         [Line(row.author, row.text, row.at, tuple(row.attachments), row.turn, row.message_id) for row in reversed(rows)]
     )
 
 
-def _as_said(lines: list[Line]) -> list[Line]:
-    """A human's word is written down at once, what the customer had asked before it only when its turn ends: put that first."""
+def _in_order(lines: list[Line]) -> list[Line]:
+    """Put what the customer wrote before a human's message: the human's is recorded at once, the customer's when its turn ends."""
     for position in reversed(range(len(lines) - 1)):
         if lines[position].author != "human":
             continue

@@ -1,4 +1,7 @@
-"""A colleague gives a conversation back on purpose: what the customer wrote to them last, and nobody answered, is the agent's."""
+"""Humans in a conversation: a colleague takes it over, is assigned, gives it back, or closes it.
+
+When a conversation is given back, the agent answers what the customer wrote last and no human has answered.
+"""
 
 from datetime import datetime, timedelta
 
@@ -10,10 +13,10 @@ from agent.ledger.tables import InboundOutcome, inbound, message
 from messaging.types import ContactKey
 
 STILL_EXPECTED = timedelta(hours=1)
-"""How old a message may be that is answered after all; an older one is only known."""
+"""The age up to which such a message is still answered; an older one stays in the history only."""
 
 GRACE = timedelta(seconds=5)
-"""How long the agent waits with that: a platform may report a colleague's last word, or the closing, after the giving back."""
+"""How long the agent waits first: a platform may report a colleague's last message, or the closing, after the giving back."""
 
 _LAST_WORD = (
     select(message.c.at)
@@ -34,9 +37,10 @@ _ASK_AGAIN = (
 
 
 def give_back(connection: Connection, key: ContactKey, now: datetime) -> datetime | None:
-    """The agent answers from now on; when it does so by itself, or `None` when it waits for the customer.
+    """Let the agent answer from now on, beginning with recent messages that came after the last answer and the last closing.
 
-    By itself it answers what came after everybody's last word and after the last closing, if that is recent.
+    Returns:
+        When the agent answers those, or `None` when it waits for the customer.
     """
     contacts.resume(connection, key)
     state = contacts.load(connection, key)
@@ -66,7 +70,7 @@ _LEAVE = (
 
 
 def begin(connection: Connection, key: ContactKey, now: datetime, until: datetime | None, by: str) -> None:
-    """A human answers from now on, at the latest until `until` (`None`: until it is given back).
+    """Let a human answer from now on, at the latest until `until` (`None`: until it is given back).
 
     What the agent has written and not sent yet is not sent any more, and leaves its history; a question that waited for
     a yes is dropped, since the next yes is for the human.
@@ -74,12 +78,12 @@ def begin(connection: Connection, key: ContactKey, now: datetime, until: datetim
     state = contacts.load(connection, key)
     since = state.paused_at if state is not None and state.paused(now) else None
     contacts.pause(connection, key, since or now, until, by)
-    history.unsay(connection, key, outbound.withdraw(connection, key, f"a human took over ({by})"))
+    history.remove_unsent(connection, key, outbound.withdraw(connection, key, f"a human took over ({by})"))
     confirmations.settle(connection, key)
 
 
 def assign(connection: Connection, key: ContactKey, now: datetime, until: datetime | None, to: str) -> None:
-    """The conversation is a colleague's. Where the agent handed it over itself, its last words still go out."""
+    """Assign the conversation to a colleague. Where the agent handed it over itself, its last message still goes out."""
     state = contacts.load(connection, key)
     if state is not None and state.paused(now):
         contacts.pause(connection, key, state.paused_at or now, until, f"assigned to {to}")
@@ -88,7 +92,7 @@ def assign(connection: Connection, key: ContactKey, now: datetime, until: dateti
 
 
 def close(connection: Connection, key: ContactKey, now: datetime) -> None:
-    """The conversation is over: what the customer writes next begins another, in which no old question is open.
+    """End the conversation: what the customer writes next begins another, in which no old question is open.
 
     What was given back a moment before is not answered any more.
     """

@@ -42,7 +42,7 @@ _ECHO = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A message that no turn has taken yet, as the quiet window looks at it: `received_at` from the customer or from a human."""
+    """A message that no turn has taken yet, as the quiet window sees it: `received_at` is when it came, or when a human gave it back."""
 
     text: str | None
     has_attachment: bool
@@ -87,7 +87,7 @@ def accept(connection: Connection, event: Event, now: datetime, rules: Rules) ->
     lock_contact(connection, key.platform, key.id)
     contacts.remember(connection, event.contact)
     if isinstance(event, ContactChanged):
-        contacts.revise(connection, event)
+        contacts.apply_change(connection, event)
     if isinstance(event, ConversationClosed):
         human.close(connection, key, now)
         if "closed" in rules.resume_on:
@@ -114,7 +114,7 @@ def _assigned(connection: Connection, event: AssigneeChanged, now: datetime, rul
 
 def _message(connection: Connection, event: InboundMessage, now: datetime, rules: Rules) -> Accepted:
     key = event.key
-    if erasure.stands_for(connection, key.platform, event.message_id):
+    if erasure.is_erased(connection, key.platform, event.message_id):
         return Accepted(duplicate=True)
     lock_contact(connection, key.platform, key.id)
     number = insert_new(
@@ -129,7 +129,7 @@ def _message(connection: Connection, event: InboundMessage, now: datetime, rules
     )
     if number is None:
         return Accepted(duplicate=True, contact=key)
-    _assigned_unheard(connection, event, now, rules)
+    _assigned_without_event(connection, event, now, rules)
     due = rules.due(waiting(connection, key))
     columns: dict[str, Any] = {"last_inbound_at": now, "wake_at": due}
     if event.channel is not None:
@@ -139,7 +139,7 @@ def _message(connection: Connection, event: InboundMessage, now: datetime, rules
     return Accepted(contact=key, wake_at=due)
 
 
-def _assigned_unheard(connection: Connection, event: InboundMessage, now: datetime, rules: Rules) -> None:
+def _assigned_without_event(connection: Connection, event: InboundMessage, now: datetime, rules: Rules) -> None:
     """An assignment of which no event told, from before the agent was there or lost on the way, counts from now on."""
     assignee = event.contact.assignee
     if assignee is None or rules.assigned != "silent":
@@ -153,7 +153,7 @@ def _assigned_unheard(connection: Connection, event: InboundMessage, now: dateti
 def _sent(connection: Connection, event: MessageSent, now: datetime, rules: Rules) -> Accepted:
     """A human's message silences the agent and joins the history; the echo of our own message does neither."""
     key = event.contact.key
-    if erasure.stands_for(connection, key.platform, event.message_id):
+    if erasure.is_erased(connection, key.platform, event.message_id):
         return Accepted(duplicate=True)
     lock_contact(connection, key.platform, key.id)
     echo_since = now if event.source == "user" else now - _ECHO
@@ -194,7 +194,7 @@ def waiting_rows(connection: Connection, key: ContactKey) -> Sequence[Row[Any, A
 
 
 def as_waiting(rows: Sequence[Row[Any, Any, Any]]) -> list[Waiting]:
-    """Rows of `waiting_rows` as the quiet window looks at them."""
+    """Read rows of `waiting_rows`."""
     return [
         Waiting(row.payload["text"], bool(row.payload["attachments"]), row.given_back_at or row.received_at)
         for row in rows

@@ -1,4 +1,8 @@
-"""The running summary of a conversation's older part: extended in large steps, each of which is paid for at most once."""
+"""What is remembered of a contact beyond the messages that the model sees: a running summary, and facts.
+
+The summary of a conversation's older part is extended in large steps, each of which is paid for at most once. A fact is what
+the customer said about themselves, with the message that says so.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -58,7 +62,7 @@ class Portion:
 
 
 def load(connection: Connection, key: ContactKey) -> Summary | None:
-    """What there is of a summary."""
+    """Load the summary; `None` when there is none."""
     row = connection.execute(_LOAD, _at(key)).first()
     return Summary(row.text, row.upto, row.updated_at) if row is not None and row.text else None
 
@@ -77,7 +81,7 @@ def _due(connection: Connection, key: ContactKey, row: Row[Any] | None, window: 
 def begin(connection: Connection, key: ContactKey, window: int, now: datetime) -> Portion | None:
     """Take on the extension that is due, if one is: when more than `window` messages are not covered, all but half a window of them.
 
-    It is marked as taken: whoever dies on the way does not have a model paid twice for it. The next extension covers it too.
+    It is marked as taken, so that a process that dies on the way does not pay a model twice. The next extension covers it too.
     """
     lock_contact(connection, key.platform, key.id)
     row = connection.execute(_LOAD, _at(key)).first()
@@ -135,7 +139,7 @@ def finish(
 
 
 def give_up(connection: Connection, portion: Portion) -> None:
-    """No model answered, so nothing was paid: it may be tried again."""
+    """Let an extension be tried again: no model answered, so nothing was paid."""
     change(
         connection,
         summary,
@@ -196,7 +200,7 @@ def learn(connection: Connection, key: ContactKey, values: Mapping[str, str], tu
 
 
 def of_contact(connection: Connection, key: ContactKey) -> list[Fact]:
-    """Everything that is known, by key."""
+    """List all facts of a contact, by key."""
     return [
         Fact(row.key, row.value, row.message, row.turn, row.at) for row in connection.execute(_ALL, _fact_at(key)).all()
     ]

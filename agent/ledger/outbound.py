@@ -13,7 +13,7 @@ from agent.ledger.tables import outbound as table
 from messaging.types import ContactKey, Text
 
 LONGEST_PAUSE = timedelta(seconds=10)
-"""However long a text is, nobody waits longer than this for the next part of a reply."""
+"""The longest delay between two parts of a reply, however long the text is."""
 
 OPEN = ("pending", "sending", "uncertain")
 
@@ -152,7 +152,7 @@ def heads(connection: Connection, key: ContactKey) -> list[Delivery]:
 
 
 def mark_sending(connection: Connection, delivery_id: str, owner: str) -> bool:
-    """Committed before the request leaves; False when somebody else has dealt with it meanwhile."""
+    """Mark a delivery as being sent, to be committed before the request; False when another worker has taken it meanwhile."""
     return connection.execute(_SENDING, {"at_id": delivery_id, "owner": owner}).rowcount == 1
 
 
@@ -178,7 +178,11 @@ def mark(
 
 
 def withdraw(connection: Connection, key: ContactKey, reason: str) -> list[str]:
-    """Send no more of what turns have written to a contact; the turns of which nothing at all has gone out."""
+    """Skip all unsent messages of turns to a contact.
+
+    Returns:
+        The turns of which nothing at all has gone out.
+    """
     place = {"at_platform": key.platform, "at_contact": key.id}
     turns = {row.turn for row in connection.execute(_WITHDRAW, {**place, "reason": reason})}
     begun = {row.turn for row in connection.execute(_BEGUN, place)} if turns else set()
@@ -204,7 +208,7 @@ def of_turn(connection: Connection, turn: str) -> list[Delivery]:
 
 
 def known_message_ids(connection: Connection, key: ContactKey) -> set[str]:
-    """Platform ids of everything we know to have sent to a contact."""
+    """List the platform's ids of everything that is known to be sent to a contact."""
     rows = connection.execute(
         select(table.c.platform_message_id).where(
             table.c.platform == key.platform,
@@ -216,7 +220,7 @@ def known_message_ids(connection: Connection, key: ContactKey) -> set[str]:
 
 
 def unfinished(connection: Connection, key: ContactKey) -> list[Deliverable]:
-    """What is still on its way to a contact or about them, in order."""
+    """List what is still to be sent to a contact or done for them, in order."""
     rows = connection.execute(
         select(table.c.payload)
         .where(table.c.platform == key.platform, table.c.contact == key.id, table.c.state.in_(OPEN))
@@ -240,7 +244,11 @@ def unsent(connection: Connection, key: ContactKey, limit: int = 20) -> list[Del
 
 
 def retry(connection: Connection, delivery_id: str, now: datetime) -> ContactKey | None:
-    """Put one that was given up back into the queue; its contact, or `None` when there is no such one."""
+    """Queue a failed delivery again.
+
+    Returns:
+        Its contact, or `None` when there is no failed delivery with this id.
+    """
     row = connection.execute(
         update(table)
         .where(table.c.id == delivery_id, table.c.state == "failed")

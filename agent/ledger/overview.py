@@ -1,4 +1,4 @@
-"""Everything that the ledger knows of one contact, put together for whoever looks at it."""
+"""Read-only overviews for the owner: one contact, the ledger's counts, turns, and what was given up."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,8 +18,8 @@ from messaging.types import ContactKey
 
 
 @dataclass(frozen=True, slots=True)
-class Portrait:
-    """`reminders` and `payments` count what is still open; `to_send` is what goes out next, `lines` the newest messages."""
+class Overview:
+    """One contact. `reminders` and `payments` count what is still open; `to_send` is what goes out next, `lines` the newest messages."""
 
     state: ContactState
     summary: Summary | None
@@ -30,14 +30,14 @@ class Portrait:
     lines: list[Line]
 
 
-def of(connection: Connection, needle: str, lines: int) -> list[Portrait]:
-    """Of every contact that `needle` may mean, as `contacts.find` understands it."""
-    return [_portrait(connection, state, lines) for state in contacts.find(connection, needle)]
+def of(connection: Connection, needle: str, lines: int) -> list[Overview]:
+    """Read the overview of every contact that `needle` matches, as in `contacts.find`, with at most `lines` messages each."""
+    return [_overview(connection, state, lines) for state in contacts.find(connection, needle)]
 
 
-def _portrait(connection: Connection, state: ContactState, lines: int) -> Portrait:
+def _overview(connection: Connection, state: ContactState, lines: int) -> Overview:
     key = state.key
-    return Portrait(
+    return Overview(
         state=state,
         summary=memory.load(connection, key),
         facts=memory.of_contact(connection, key),
@@ -70,7 +70,7 @@ def counts(connection: Connection) -> dict[str, dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class TurnSummary:
-    """A turn as the owner looks at it."""
+    """A turn as the owner sees it; `cost` is in US dollars."""
 
     id: str
     contact: ContactKey

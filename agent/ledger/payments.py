@@ -23,7 +23,7 @@ from agent.ledger.tables import payment as table
 from messaging.types import ContactKey, Text
 
 SHOWN = 20
-"""Payments of a contact that an action looks at."""
+"""How many payments of a contact an action sees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def state_of_last(connection: Connection, key: ContactKey, now: datetime) -> Pay
 def newest(
     connection: Connection, *, states: Sequence[PaymentState] = (), since: datetime | None = None, limit: int = 100
 ) -> list[Payment]:
-    """Payments of everybody, newest first; of some states, or since a time, when given."""
+    """List payments of all contacts, newest first; of some states, or since a time, when given."""
     statement = select(table).order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit)
     if states:
         statement = statement.where(table.c.state.in_(states))
@@ -148,7 +148,7 @@ def settle(connection: Connection, event: Event, now: datetime) -> Settled | Unm
 
 
 def mark_paid(connection: Connection, payment_id: str, by: str, now: datetime, amount: int | None = None) -> Settled:
-    """The operator has seen the money: for static codes, which nobody reports. `amount` when another one arrived.
+    """The operator has seen the money: for static codes, which no gateway reports. `amount` when another one arrived.
 
     Marking the same payment as paid again with the same amount changes nothing.
     """
@@ -253,7 +253,7 @@ def _payment(row: Row[Any]) -> Payment:
 
 
 def hold_amount(connection: Connection, key: str, amounts: Sequence[int], until: datetime, now: datetime) -> int | None:
-    """Take the first of `amounts` that nobody else holds; the one held already for the same `key`."""
+    """Hold the first of `amounts` that is free, or keep the one held already for the same `key`."""
     connection.execute(delete(amount_hold).where(amount_hold.c.until <= now))
     held: int | None = connection.execute(select(amount_hold.c.amount).where(amount_hold.c.key == key)).scalar()
     if held is not None:

@@ -99,8 +99,13 @@ def record(
 ) -> bool:
     """Write a step: one that is over, or, without `finished_at`, an effect before it happens, so that a crash leaves it visible.
 
-    Writing it again changes nothing and is answered with False: whoever got no answer from the database cannot know whether it was there.
-    Raises `LeaseLost` when the place is taken by what somebody else did there.
+    Writing it again changes nothing: a caller that lost the connection cannot know whether the first time was committed.
+
+    Returns:
+        Whether it is new.
+
+    Raises:
+        LeaseLost: another worker has recorded a different step under this key.
     """
     written = connection.execute(
         _append(is_postgres(connection)),

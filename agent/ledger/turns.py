@@ -23,7 +23,7 @@ from agent.ledger.tables import turn as table
 from messaging.types import ContactKey, InboundMessage
 
 LEASE = timedelta(seconds=30)
-"""How long a turn stays its worker's without a sign of life; another takes it over after that."""
+"""How long a turn stays its worker's without a renewal; another takes it over after that."""
 
 _LAST = (
     select(table)
@@ -88,7 +88,7 @@ def claim(
 ) -> Claim | datetime | None:
     """Take the contact's unfinished turn over, or begin one with all waiting messages.
 
-    Else when to ask again: when the lease of somebody else's turn ends, or when `quiet` (the quiet window) says that no
+    Else when to ask again: when the lease of another worker's turn ends, or when `quiet` (the quiet window) says that no
     more is coming. `None` when nothing waits.
     """
     lock_contact(connection, key.platform, key.id)
@@ -155,7 +155,11 @@ def _claim(
 
 
 def renew(connection: Connection, turn_id: str, owner: str, until: datetime) -> None:
-    """Keep the lease. Raises `LeaseLost` when it is somebody else's now."""
+    """Renew the lease.
+
+    Raises:
+        LeaseLost: another worker has the turn now.
+    """
     result = connection.execute(
         update(table)
         .where(table.c.id == turn_id, table.c.state == "running", table.c.lease_owner == owner)
@@ -350,7 +354,7 @@ def settle(connection: Connection, key: ContactKey, *times: datetime | None) -> 
 
 
 def release(connection: Connection, owner: str, now: datetime) -> list[ContactKey]:
-    """Let go of every lease that another owner holds: for an embedded engine, which knows that it is alone."""
+    """Release every lease of another owner: for an embedded engine, which is the only process."""
     rows = connection.execute(
         update(table)
         .where(table.c.state == "running", table.c.lease_owner != owner)

@@ -92,7 +92,7 @@ class Desk:
         """Deal with the next delivery, if one is due."""
         due = await self.begin(outbox)
         if due is not None and not isinstance(due, datetime):
-            await (outbox or self.outbox).see_to(due, lambda _connection: None)
+            await (outbox or self.outbox).deliver(due, lambda _connection: None)
         return due
 
     async def finish(self) -> None:
@@ -267,7 +267,7 @@ async def test_a_retry_is_not_sent_after_a_human_took_over(desk: Desk) -> None:
     assert isinstance(first, Sending)
     desk.clock.now += SECOND
     await desk.database.write(lambda c: human.begin(c, BUDI, desk.clock.now, None, "Rina"))
-    await desk.outbox.see_to(first, lambda _connection: None)
+    await desk.outbox.deliver(first, lambda _connection: None)
     desk.clock.now += 60 * SECOND
     assert isinstance(await desk.step(), Unsent)
     assert desk.platform.texts == ["satu"]
@@ -305,4 +305,4 @@ async def test_what_comes_after_is_written_together_with_the_outcome(desk: Desk)
     def then(connection: Connection) -> str:
         return outbound.of_turn(connection, "t1")[0].state
 
-    assert await desk.outbox.see_to(due, then) == "sent"
+    assert await desk.outbox.deliver(due, then) == "sent"

@@ -76,7 +76,7 @@ async def test_our_own_changes_hold_before_the_platform_has_them(
 async def test_the_whole_contact_takes_the_place_of_what_was_known(database: Database) -> None:
     def work(connection: Connection) -> Contact:
         contacts.remember(connection, KNOWN)
-        contacts.take_over(connection, contact(tags=("vip",)), NOW)
+        contacts.replace_profile(connection, contact(tags=("vip",)), NOW)
         return _known(connection)
 
     found = await database.write(work)

@@ -94,7 +94,7 @@ async def test_payments_stay_for_the_books_without_whose_they_were(database: Dat
         _everything(connection)
         erasure.forget(connection, BUDI, NOW)
         row = connection.execute(select(payment)).one()
-        assert (row.contact, row.amount, row.reference) == (erasure.NOBODY, 50_000, "REF1")
+        assert (row.contact, row.amount, row.reference) == (erasure.FORGOTTEN_CONTACT, 50_000, "REF1")
         payments.mark_paid(connection, "pay1", "kasir", NOW)
         assert connection.execute(select(func.count()).select_from(metadata.tables["outbound"])).scalar() == 0
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from agent.ledger import confirmations, contacts, history, human, inbound, outbound, turns
-from agent.ledger.clock_repair import mend
+from agent.ledger.clock_repair import repair
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.contacts import ContactState
 from agent.ledger.database import Database
@@ -290,7 +290,7 @@ async def test_a_clock_that_was_set_back_keeps_nobody_waiting(database: Database
     await _hold(database, 1)
     await _give_back(database, NOW)
     past = NOW - timedelta(days=1)
-    mended = await database.write(lambda c: mend(c, past, lease=LEASE, tolerance=timedelta(seconds=1)))
-    assert mended == {BUDI}
+    repaired = await database.write(lambda c: repair(c, past, lease=LEASE, tolerance=timedelta(seconds=1)))
+    assert repaired == {BUDI}
     claim = await database.write(lambda c: turns.claim(c, BUDI, "me", past, LEASE, quiet))
     assert isinstance(claim, Claim)
