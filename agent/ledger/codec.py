@@ -1,12 +1,16 @@
-"""How messaging and action values are kept as JSON: `{"type": "Text", "text": "…"}`."""
+"""How messaging and action values are kept as JSON: `{"type": "Text", "text": "…"}`.
 
+The only place that packs and unpacks values; the tables keep what it makes in JSON columns.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, TypeAlias, get_args
 
 from pydantic import TypeAdapter
 
-from actions.action import ChangeTags, CloseConversation, Comment, SetLifecycle, UpdateContact
+from actions.action import ChangeTags, CloseConversation, Comment, Outcome, Request, SetLifecycle, UpdateContact
 from messaging.types import (
     Contact,
     InboundMessage,
@@ -37,6 +41,7 @@ BROADCAST = "broadcast"
 """The lane of broadcasts: one that must wait never delays an answer."""
 
 _DELIVERABLES: dict[str, type] = {kind.__name__: kind for kind in (*get_args(Outbound), *get_args(DeskTask))}
+_REQUESTS: dict[str, type] = {kind.__name__: kind for kind in get_args(Request)}
 
 
 @cache
@@ -46,15 +51,35 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 def pack(value: Deliverable) -> dict[str, Any]:
     """Pack a deliverable as JSON with its type's name."""
-    kind: Any = type(value)
-    return {"type": kind.__name__, **_adapter(kind).dump_python(value, mode="json")}
+    return _pack(value)
 
 
 def unpack(record: dict[str, Any]) -> Deliverable:
     """Unpack what `pack` made."""
-    body = {key: value for key, value in record.items() if key != "type"}
-    result: Deliverable = _adapter(_DELIVERABLES[record["type"]]).validate_python(body)
+    result: Deliverable = _unpack(record, _DELIVERABLES)
     return result
+
+
+def pack_outcome(outcome: Outcome) -> dict[str, Any]:
+    """Pack the outcome of an action, every request with its type's name."""
+    requests = [_pack(request) for request in outcome.requests]
+    return {"status": outcome.status, "content": outcome.content, "data": outcome.data, "requests": requests}
+
+
+def unpack_outcome(record: dict[str, Any]) -> Outcome:
+    """Unpack what `pack_outcome` made."""
+    requests = tuple(_unpack(request, _REQUESTS) for request in record["requests"])
+    return Outcome(record["status"], record["content"], record["data"], requests)
+
+
+def _pack(value: object) -> dict[str, Any]:
+    kind: Any = type(value)
+    return {"type": kind.__name__, **_adapter(kind).dump_python(value, mode="json")}
+
+
+def _unpack(record: dict[str, Any], kinds: Mapping[str, type]) -> Any:
+    body = {key: value for key, value in record.items() if key != "type"}
+    return _adapter(kinds[record["type"]]).validate_python(body)
 
 
 def lane(value: Deliverable) -> str:

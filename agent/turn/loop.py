@@ -35,11 +35,11 @@ from actions.confirmation import answer as answer_to
 from actions.confirmation import question as question_of
 from agent import slots
 from agent.faults import point
+from agent.ledger.codec import pack_outcome, unpack_outcome
 from agent.ledger.confirmations import Confirmation
 from agent.models.chat import ChatModel
 from agent.models.openai import classify
 from agent.models.values import configured, describe
-from agent.turn import steps
 from agent.turn.context import LimitReached, ModelsFailed, Superseded, TurnContext
 from settings.backoff import Backoff
 
@@ -331,7 +331,7 @@ async def perform(
     """
     given = {"name": action.name, "arguments": arguments}
     if (step := turn.steps.finished(key, given)) is not None:
-        outcome = steps.unpack(step.output)
+        outcome = unpack_outcome(step.output)
         if action.effect and outcome.status not in ("refused", "confirm"):
             turn.effects.append(action.name)
         turn.take(action, outcome)
@@ -347,14 +347,14 @@ async def perform(
             "tell the customer that a colleague will look into it.",
         )
         turn.effects.append(action.name)
-        await turn.steps.finish(key, "action", action.name, given, steps.pack(outcome))
+        await turn.steps.finish(key, "action", action.name, given, pack_outcome(outcome))
         turn.take(action, outcome)
         return outcome
     started_at = clock()
     if action.effect:
         refusal = await action.check(arguments, context)
         if refusal is not None:
-            await turn.steps.record(key, "action", action.name, given, steps.pack(refusal), started_at=started_at)
+            await turn.steps.record(key, "action", action.name, given, pack_outcome(refusal), started_at=started_at)
             _keep_question(turn, action, arguments, refusal, clock, confirmed=confirmed)
             return refusal
         turn.effects.append(action.name)
@@ -364,11 +364,11 @@ async def perform(
         async with slots.released():
             outcome = await action.run(arguments, context)
         point("effect-done")
-        await turn.steps.finish(key, "action", action.name, given, steps.pack(outcome))
+        await turn.steps.finish(key, "action", action.name, given, pack_outcome(outcome))
     else:
         async with slots.released():
             outcome = await action.run(arguments, context)
-        turn.steps.note(key, "action", action.name, given, steps.pack(outcome), started_at=started_at)
+        turn.steps.note(key, "action", action.name, given, pack_outcome(outcome), started_at=started_at)
     point("action-recorded")
     turn.take(action, outcome)
     _keep_question(turn, action, arguments, outcome, clock, confirmed=confirmed)
