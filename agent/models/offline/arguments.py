@@ -39,12 +39,12 @@ _SEPARATORS = ("", "-", "_", "/", " ", ".")
 
 @cache
 def numerals() -> frozenset[str]:
-    """Words of numbers: they are values, not subjects."""
+    """List the words of numbers: they are values, not subjects."""
     return every_vocabulary().numerals | {"rupiah"}
 
 
 def values_named(name: str, schema: Schema, text: str, now: datetime | None = None) -> list[Value]:
-    """Everything in `text` that this parameter could be, in the order it stands there; `[]` when nothing is.
+    """Read everything in a text that a parameter could be, in the order it stands there; `[]` when nothing is.
 
     `now` is the customer's local time, for "besok"; without it relative dates are not read.
     """
@@ -65,25 +65,25 @@ def values_named(name: str, schema: Schema, text: str, now: datetime | None = No
 
 
 def is_money(name: str, schema: Schema) -> bool:
-    """Whether a number is an amount of rupiah, by its name and description."""
+    """Tell whether a number is an amount of rupiah, by its name and description."""
     spoken = f"{name.replace('_', ' ')} {schema.get('description', '')}"
     return not _MONEY.isdisjoint(lexicon.words(spoken))
 
 
 def is_free(name: str, schema: Schema) -> bool:
-    """Whether the customer's message itself is the value: a reason, a note, a question."""
+    """Tell whether the customer's message itself is the value: a reason, a note, a question."""
     if _kind(schema) != "string" or schema.get("pattern") or schema.get("enum") or schema.get("format"):
         return False
     return not _FREE.isdisjoint(lexicon.words(name.replace("_", " ")))
 
 
 def is_plain(schema: Schema) -> bool:
-    """Whether any text would do, so that only an answer to the question for it can be taken."""
+    """Tell whether any text would do, so that only an answer to the question for it can be taken."""
     return _kind(schema) == "string" and not (schema.get("pattern") or schema.get("enum") or schema.get("format"))
 
 
 def is_ambiguous(name: str, schema: Schema, text: str) -> bool:
-    """Whether an amount is spoken of that can be read in several ways, or that is likely meant otherwise ("bayar 50")."""
+    """Tell whether an amount can be read in several ways, or is likely meant otherwise ("bayar 50")."""
     if _kind(schema) not in ("integer", "number") or not is_money(name, schema):
         return False
     amount = find_amount(text)
@@ -179,7 +179,10 @@ def _patterned(pattern: str, text: str) -> tuple[str, ...]:
 
 
 def bare(schema: Schema, text: str) -> str | None:
-    """A number without the letters that belong to it: `10234` for `KS-10234`. Only in answer to a question, or beside its verb."""
+    """Complete a number that was written without its letters: `10234` is `KS-10234`.
+
+    Only in answer to a question, or beside its verb; `None` when the text holds no such number or several.
+    """
     pattern = str(schema.get("pattern", ""))
     head = _LITERAL_HEAD.match(pattern)
     if head is None or find_amount(text) is not None:

@@ -15,12 +15,12 @@ _NOTE = re.compile(r"\[(?:image|video|audio|file|sticker|location|a voice note)[
 _SPOKEN = re.compile(r"^\[voice note\]\s*")
 _STATUS = re.compile(r"\[(failed|refused|unknown|confirm)\] ?")
 _UNDERSTOOD = 1_500
-"""Characters of what a customer says in one turn that are read; nobody asks for anything after that."""
+"""Characters of what a customer says in one turn that are read; no request comes after that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """`parameters` is the JSON Schema of its arguments."""
+    """A tool that may be called. `parameters` is the JSON Schema of its arguments."""
 
     name: str
     description: str
@@ -29,10 +29,12 @@ class Tool:
 
     @property
     def properties(self) -> Mapping[str, Mapping[str, Any]]:
+        """The JSON Schema of each argument by its name."""
         return self.parameters.get("properties") or {}
 
     @property
     def required(self) -> Sequence[str]:
+        """Names of the arguments without which it cannot be called."""
         return self.parameters.get("required") or ()
 
 
@@ -70,6 +72,7 @@ class Dialogue:
 
     @property
     def text(self) -> str:
+        """What the customer says now, a line for each message."""
         return "\n".join(self.said)
 
 

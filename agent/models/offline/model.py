@@ -1,4 +1,7 @@
-"""What the offline model says or calls next, decided on a dialogue. Pure functions: the same dialogue, the same answer."""
+"""The offline chat model: what it says or calls next is decided on a dialogue, by plain functions.
+
+The same dialogue gets the same answer, down to the ids of its calls.
+"""
 
 import hashlib
 import json
@@ -47,6 +50,8 @@ _RUPIAH = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Say:
+    """A text to reply with."""
+
     text: str
 
 
@@ -61,7 +66,12 @@ Step: TypeAlias = Say | Calls
 
 
 def next_step(dialogue: Dialogue, agent_name: str) -> Step:
-    """The next thing to do: call what was asked for, report what was called, ask for what is missing, or answer."""
+    """Decide what to do next: call what was asked for, report what was called, ask for what is missing, or answer.
+
+    Args:
+        dialogue: everything the answer depends on.
+        agent_name: who the agent says it is.
+    """
     language = dialogue.language
     if dialogue.rejected:
         return Say(f"{say('rejected', language)} {say('offer', language)}")
@@ -292,7 +302,7 @@ class OfflineChatModel(BaseChatModel):
         tool_choice: str | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """Bound to these tools. `tool_choice` changes nothing: a tool is called when the customer asks for it."""
+        """Bind tools. `tool_choice` changes nothing: a tool is called when the customer asks for it."""
         return self.bind(tools=[convert_to_openai_tool(tool) for tool in tools], **kwargs)
 
     def invoke(

@@ -66,9 +66,16 @@ class _Rated:
 
 
 def find_quote(question: str, passages: Sequence[Passage], language: str, context: str = "") -> Quote | None:
-    """The best quote for a question. `context` is what was talked about before; it helps a short question, and only that.
+    """Find the part of the passages that answers a question.
 
-    `None`: no passage is about it.
+    Args:
+        question: one sentence of the customer.
+        passages: best first.
+        language: code of the language to answer in; a passage in it is preferred.
+        context: what was talked about before; it helps a short question, and only that.
+
+    Returns:
+        `None` when no passage is about it.
     """
     passages = _comparing(question, passages)
     asked = _asked(question, context, passages)
@@ -163,7 +170,7 @@ def _same_table(one: _Rated, other: _Rated) -> bool:
 
 
 def excerpt(passage: Passage, asked: dict[str, float]) -> str:
-    """The part of a passage to quote for a question's words."""
+    """Cut out the part of a passage to quote for the words of a question, each with its weight."""
     cells = _cells(passage.text)
     if cells is not None:
         return _row(cells)

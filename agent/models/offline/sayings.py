@@ -123,17 +123,27 @@ _POLITE = frozenset(
 
 
 def say(key: str, language: str, **values: str) -> str:
-    """A saying in the customer's language."""
+    """Word a saying in the customer's language.
+
+    Args:
+        key: of the saying.
+        language: code; whatever is not English is answered in Indonesian.
+        values: what the saying has room for.
+    """
     return _SAYINGS["en" if language == "en" else "id"][key].format(**values)
 
 
 def in_every_language(key: str) -> list[str]:
-    """A saying without values, as it was said before in whatever language."""
+    """List a saying without values in every language, to find it among earlier replies."""
     return [sayings[key] for sayings in _SAYINGS.values()]
 
 
 def small_talk(line: str) -> str | None:
-    """What a line is when it is nothing but small talk: `greeting`, `thanks`, `goodbye`, `identity`, `ability`, `wellbeing`."""
+    """Tell which small talk a line is when it is nothing else.
+
+    Returns:
+        `greeting`, `thanks`, `goodbye`, `identity`, `ability` or `wellbeing`; else `None`.
+    """
     plain = fold(line).strip()
     return next((kind for kind, pattern in _TALKS.items() if plain and pattern.fullmatch(plain)), None)
 

@@ -62,13 +62,16 @@ class Card:
 
 
 def cards_of(tools: Sequence[Tool]) -> list[Card]:
+    """Describe each tool by the words that tell it from the others."""
     return [
         Card(
             tool,
             tuple(
-                (frozenset(words), all_forms(words)) for example in tool.examples if (words := subject(example, tool))
+                (frozenset(words), lexicon.forms_of(words))
+                for example in tool.examples
+                if (words := subject(example, tool))
             ),
-            all_forms(subject(" ".join([tool.name.replace("_", " "), tool.description, *_values(tool)]), tool)),
+            lexicon.forms_of(subject(" ".join([tool.name.replace("_", " "), tool.description, *_values(tool)]), tool)),
             _verbs(tool),
         )
         for tool in tools
@@ -89,11 +92,11 @@ def _verbs(tool: Tool) -> frozenset[str]:
     if not named or named[0] in _LOOKS or named[-1] in _LOOKS:
         return frozenset()
     described = lexicon.words(tool.description)[: 2 if _TWO_VERBS.match(tool.description) else 1]
-    return all_forms((named[0], *described))
+    return lexicon.forms_of((named[0], *described))
 
 
 def subject(text: str, tool: Tool) -> tuple[str, ...]:
-    """The words of a text that say what is wanted: no numbers, no values of the tool's parameters."""
+    """List the words of a text that say what is wanted: no numbers, no values of the tool's parameters."""
     patterns = tuple(str(schema["pattern"]) for schema in tool.properties.values() if schema.get("pattern"))
     return _subject_without(text, patterns)
 
@@ -110,7 +113,16 @@ def _subject_without(text: str, patterns: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def asked(segment: str, whole: str, cards: Sequence[Card]) -> Tool | None:
-    """The tool that a sentence asks for."""
+    """Find the tool that a sentence asks for.
+
+    Args:
+        segment: the sentence.
+        whole: everything that the customer says now; it may name the value that the tool requires.
+        cards: of all tools that may be meant.
+
+    Returns:
+        `None` when it asks for none, or two tools fit equally well.
+    """
     folded = fold(segment)
     if DONT.search(folded):
         return None
@@ -138,14 +150,14 @@ def _likeness(segment: str, card: Card, cards: Sequence[Card]) -> float:
     if not said:
         alone = bonus and not card.verbs and len(segment.split()) <= 3
         return _PLAIN if alone else 0.0
-    spoken = all_forms(said)
+    spoken = lexicon.forms_of(said)
     by_example = max((_both_ways(said, spoken, example, cards) for example in card.examples), default=0.0)
     shared = [word for word in said if not lexicon.forms(word).isdisjoint(card.description)]
     has_verb = not card.verbs or not card.verbs.isdisjoint(spoken)
     by_description = 0.0
     looking = bool(card.verbs) or len(shared) > 1 or not _LOOKING.isdisjoint(lexicon.words(segment))
     if shared and has_verb and (looking or bonus):
-        share = 0.6 if card.examples else 0.8  # whoever gave examples did not write the description for us
+        share = 0.6 if card.examples else 0.8  # beside examples the description tells less
         by_description = share * _weight(shared, cards) / _weight(said, cards) + (0.1 if card.verbs else 0.0)
     exemplary = by_example >= 0.75
     if card.verbs and not has_verb and not exemplary:
@@ -166,10 +178,6 @@ def _both_ways(
     return 0.65 * _weight(held, cards) / _weight(words, cards) + 0.35 * _weight(explained, cards) / _weight(said, cards)
 
 
-def all_forms(words: Iterable[str]) -> frozenset[str]:
-    return frozenset[str]().union(*(lexicon.forms(word) for word in words))
-
-
 def _weight(words: Iterable[str], cards: Sequence[Card]) -> float:
     """Words that several tools share tell less about each of them."""
     total = 0.0
@@ -181,7 +189,7 @@ def _weight(words: Iterable[str], cards: Sequence[Card]) -> float:
 
 
 def names_value(tool: Tool, text: str) -> bool:
-    """Whether a text brings what the tool requires and others have no use for: an order number, an amount, a choice and a date."""
+    """Tell whether a text brings what only this tool requires: an order number, an amount, a choice and a date."""
     typed = [
         (name, schema)
         for name, schema in tool.properties.items()
@@ -205,7 +213,7 @@ _HANDOVER = re.compile(r"hand_?over|hand_?off|human|escalat|transfer_to|operator
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A tool that is asked for. `missing` are the required parameters that nobody has named; `unclear` those named ambiguously."""
+    """A tool that is asked for. `missing` are the required parameters that were not named; `unclear` those named ambiguously."""
 
     tool: Tool
     arguments: Mapping[str, Any]
@@ -214,7 +222,7 @@ class Request:
 
 
 def requests(dialogue: Dialogue) -> list[Request]:
-    """What the customer asks for now, in order. A reply to a question of ours continues what was asked for before it."""
+    """List what the customer asks for now, in order. A reply to a question of ours continues what was asked for before it."""
     found = _of(dialogue.said, dialogue.earlier, dialogue.tools, dialogue.now)
     if not dialogue.earlier:
         return found
@@ -252,27 +260,22 @@ def _chooses(text: str, pending: Request, found: Sequence[Request]) -> bool:
 def _only_names(pending: Request, text: str) -> bool:
     """Whether a text says nothing but the value that was asked for: `KS-10234`, `nomor pesanannya KS-10234`."""
     asked = " ".join(str(pending.tool.properties[name].get("description", "")) for name in pending.missing)
-    known = all_forms(lexicon.words(f"{asked} {' '.join(pending.missing).replace('_', ' ')}"))
+    known = lexicon.forms_of(lexicon.words(f"{asked} {' '.join(pending.missing).replace('_', ' ')}"))
     return all(not lexicon.forms(word).isdisjoint(known) for word in subject(text, pending.tool))
 
 
 def handover(tools: Sequence[Tool]) -> Tool | None:
-    """The tool that brings a human into the conversation."""
+    """Find the tool that brings a human into the conversation."""
     return next((tool for tool in tools if is_handover(tool.name)), None)
 
 
 def is_handover(name: str) -> bool:
-    """Whether a tool of this name brings a human into the conversation."""
+    """Tell whether a tool of this name brings a human into the conversation."""
     return _HANDOVER.search(name) is not None
 
 
-def handover_arguments(tool: Tool, dialogue: Dialogue) -> Mapping[str, Any]:
-    """What a colleague is told: the customer's own words."""
-    return _request(tool, dialogue.said, (), dialogue.now).arguments
-
-
 def wanted_in(segment: str, dialogue: Dialogue, requested: Sequence[Request]) -> bool:
-    """Whether a sentence is (part of) what was requested of a tool."""
+    """Tell whether a sentence is (part of) what was requested of a tool."""
     asked = _of((segment,), dialogue.earlier, dialogue.tools, dialogue.now)
     return any(one.tool.name == other.tool.name for one in asked for other in requested)
 
@@ -298,7 +301,7 @@ def _of(said: Sequence[str], earlier: Sequence[Exchange], tools: Sequence[Tool],
 
 
 def segments(said: Sequence[str]) -> list[str]:
-    """The sentences of a burst of messages."""
+    """Split a burst of messages into sentences."""
     return [
         part.strip() for line in said for part in re.split(r"(?<=[?!])\s+|(?<=[a-z0-9])\.\s+", line) if part.strip()
     ]
@@ -406,7 +409,7 @@ def _is_answer(text: str) -> bool:
 
 
 def question_for(request: Request, language: str) -> str:
-    """What to ask the customer, so that a request becomes complete."""
+    """Word the question that makes a request complete."""
     if request.unclear:
         return say("ask_amount", language)
     if "when" in request.missing:
