@@ -8,7 +8,7 @@ import pytest
 from actions.claims import unproven
 from actions.reminders.actions import ONCE, CancelReminder, ListReminders, Remind, ReminderBook
 from tests.actions.conftest import NOW
-from tests.models.shop import TOOLS, ask, called, exchange, result, tool
+from tests.models.offline.shop import TOOLS, ask, called, exchange, result, tool
 
 _NOBODYS = cast("ReminderBook", None)  # the tools are described here, not run
 ACTIONS = [kind(_NOBODYS, UTC, lambda: NOW) for kind in (Remind, ListReminders, CancelReminder)]
