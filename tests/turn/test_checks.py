@@ -1,9 +1,104 @@
-"""Which questions the owner hears of."""
+"""What the model answered is checked before it is sent: claims, outdated passages; and which questions the owner hears of."""
 
 import pytest
+from langchain_core.messages import HumanMessage
 
+from actions.action import HandOver, Outcome
+from agent.ledger.knowledge import SqlKnowledgeStore
+from agent.ledger.tables import InboundOutcome
 from agent.turn.checks import Reply, says_dont_know, unanswered
 from agent.turn.retrieval import Retrieved
+from knowledge import Hit, SearchResult
+from tests.ledger.messages import NOW, message
+from tests.turn.harness import CountedAction, Desk, calls, says
+
+CLAIM = "Pesanan sudah saya batalkan."
+HANDED_OVER = "Sebentar ya, saya sambungkan ke tim kami."
+
+
+class Shelf:
+    """A knowledge base that finds the same for everything."""
+
+    size = 1
+
+    def __init__(self, *hits: Hit, off_topic: bool = False) -> None:
+        self._found = SearchResult(hits, hits[0].score if hits else 0.0, "keywords", off_topic)
+
+    async def search(self, queries: object, limit: int | None = None, language: str | None = None) -> SearchResult:
+        return self._found
+
+
+def hit(text: str, *, stale: bool = False) -> Hit:
+    return Hit("faq.md#1", "faq.md", "Judul", text, 0.6, NOW, stale=stale)
+
+
+async def test_a_claim_without_a_receipt_is_held_back_and_the_model_told_so(desk: Desk) -> None:
+    desk.model.replies = [says(CLAIM), says("Saya cek dulu ya, nomor pesanannya berapa?")]
+    await desk.receive(message(1, "batalkan pesanan saya"))
+    await desk.answer()
+    assert await desk.said() == ["Saya cek dulu ya, nomor pesanannya berapa?"]
+    reminder = desk.model.asked[1][-1]
+    assert isinstance(reminder, HumanMessage)
+    assert reminder.text.startswith("[system] Your draft says 'sudah saya batalkan'")
+    assert [values.rejected for values in desk.model.told if values is not None] == [False, True]
+
+
+async def test_a_claim_that_is_repeated_is_not_sent_and_a_human_takes_over(desk: Desk) -> None:
+    desk.model.replies = [says(CLAIM), says(CLAIM)]
+    await desk.receive(message(1, "batalkan pesanan saya"))
+    await desk.answer()
+    assert await desk.said() == [HANDED_OVER]
+    assert (
+        await desk.state()
+    ).paused_by == "handed over: the agent wanted to say 'sudah saya batalkan', which it had not done"
+
+
+async def test_a_claim_with_its_receipt_is_sent(desk: Desk) -> None:
+    desk.actions = [CountedAction("cancel_order", Outcome("done", "ok", {"status": "cancelled"}), effect=True)]
+    desk.model.replies = [calls("cancel_order", order_id="KS-1"), says(CLAIM)]
+    await desk.receive(message(1, "batalkan KS-1"))
+    await desk.answer()
+    assert await desk.said() == [CLAIM]
+
+
+async def test_where_only_an_outdated_copy_answers_a_human_does(desk: Desk) -> None:
+    desk.knowledge = Shelf(hit("Latte 25000", stale=True))
+    desk.model.replies = [says("Latte 20 ribu.")]
+    await desk.receive(message(1, "harga latte berapa kak?"))
+    await desk.answer()
+    assert await desk.said() == [HANDED_OVER]
+    assert (await desk.state()).paused_by == "handed over: only an outdated copy answers this: faq.md"
+
+
+async def test_a_handover_of_the_model_stays_the_reason_when_the_copy_is_outdated(desk: Desk) -> None:
+    handing = Outcome("done", "ok", None, (HandOver("complaint"),))
+    desk.actions = [CountedAction("hand_over", handing)]
+    desk.knowledge = Shelf(hit("Latte 25000", stale=True))
+    desk.model.replies = [calls("hand_over"), says("Latte 20 ribu.")]
+    await desk.receive(message(1, "harga latte berapa kak?"))
+    await desk.answer()
+    assert (await desk.state()).paused_by == "handed over: complaint"
+
+
+async def test_an_answer_that_does_not_know_is_sent_and_noted_with_the_turn(desk: Desk) -> None:
+    desk.knowledge = Shelf(off_topic=True)
+    desk.model.replies = [says("Maaf, saya belum tahu soal itu.")]
+    await desk.receive(message(1, "ada parkir mobil ga kak"))
+    turn = await desk.answer()
+    assert await desk.said() == ["Maaf, saya belum tahu soal itu."]
+    assert await desk.ended() == [("done", "the agent did not know")]
+    gaps = await SqlKnowledgeStore(desk.database).gaps()
+    assert [(gap.question, gap.times) for gap in gaps] == [("ada parkir mobil ga kak", 1)]
+    assert turn.gap is not None
+    assert InboundOutcome.NOT_KNOWN.state == "answered"
+
+
+async def test_without_a_knowledge_base_no_question_is_a_gap(desk: Desk) -> None:
+    desk.model.replies = [says("Maaf, saya belum tahu soal itu.")]
+    await desk.receive(message(1, "ada parkir mobil ga kak"))
+    turn = await desk.answer()
+    assert turn.gap is None
+    assert await desk.ended() == [("done", None)]
 
 
 @pytest.mark.parametrize(

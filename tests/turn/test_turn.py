@@ -1,0 +1,309 @@
+"""One turn from claim to commit: what is decided where, and that it is committed once."""
+
+import asyncio
+from datetime import timedelta
+
+import openai
+import pytest
+from langchain_core.messages import SystemMessage
+
+from actions.action import HandOver, Outcome
+from agent.ledger import confirmations, human, inbound
+from agent.ledger.codec import OpenConversation
+from agent.ledger.tables import InboundOutcome
+from agent.ledger.turns import LEASE
+from agent.turn.context import MOST_RESTARTS
+from messaging.types import Attachment, InboundMessage, Text
+from tests.ledger.messages import BUDI, NOW, contact, message
+from tests.turn.harness import CountedAction, Desk, calls, says, then
+
+HANDED_OVER = "Sebentar ya, saya sambungkan ke tim kami."
+FAILED = "Maaf, sedang ada kendala. Tim kami akan membalas secepatnya."
+
+
+def voice_note(number: int = 1) -> InboundMessage:
+    note = Attachment("audio", "https://media.example/note.ogg", "audio/ogg")
+    return InboundMessage(contact(), f"m{number}", NOW, None, attachments=(note,), kind="audio")
+
+
+async def test_a_question_is_answered_recorded_and_committed_together(desk: Desk) -> None:
+    desk.model.replies = [says("Buka jam 8.")]
+    await desk.receive(message(1, "buka jam berapa?"))
+    turn = await desk.answer()
+    assert await desk.said() == ["Buka jam 8."]
+    assert [(line.author, line.text) for line in await desk.history()] == [
+        ("contact", "buka jam berapa?"),
+        ("agent", "Buka jam 8."),
+    ]
+    assert await desk.ended() == [("done", None)]
+    assert await desk.steps(turn) == ["model/1"]
+    assert (await desk.state()).language == "id"
+
+
+async def test_the_prompt_names_persona_customer_time_and_channel(desk: Desk) -> None:
+    desk.model.replies = [says("Hi.")]
+    await desk.receive(message(1, "what time do you open?"))
+    await desk.answer()
+    system = desk.model.asked[0][0]
+    assert isinstance(system, SystemMessage)
+    assert system.text.startswith("You are Melati.\n\nBe kind to Budi.\n\nRules that always hold:\n- Write in English,")
+    assert (
+        "Now: Saturday, 21 November 2026, 16:00 WIB. The customer's first name: Budi. Channel: whatsapp_cloud."
+        in system.text
+    )
+    values = desk.model.told[0]
+    assert values is not None
+    assert (values.language, values.now, values.rejected) == ("en", NOW, False)
+
+
+async def test_a_silent_gate_keeps_the_message_for_later_and_asks_no_model(desk: Desk) -> None:
+    await desk.receive(message(1, "halo"))
+    await desk.database.write(lambda c: human.begin(c, BUDI, NOW, None, "Rina"))
+    await desk.answer()
+    assert await desk.said() == []
+    assert await desk.ended() == [("held", "a human answers (Rina)")]
+    assert [line.text for line in await desk.history()] == ["halo"]
+
+
+async def test_opting_out_is_confirmed_with_its_text_and_asks_no_model(desk: Desk) -> None:
+    await desk.receive(message(1, "stop"))
+    await desk.answer()
+    assert await desk.said() == ["Baik, kami tidak akan mengirim pesan lagi. Balas MULAI kalau berubah pikiran."]
+    assert (await desk.state()).opted_out_at == NOW
+
+
+async def test_a_newer_message_before_an_effect_starts_the_turn_again_with_both(desk: Desk) -> None:
+    async def write_on() -> None:
+        await desk.receive(message(2, "yang besar"))
+
+    desk.actions = [CountedAction("get_order")]
+    desk.model.replies = [then(write_on, calls("get_order")), says("Yang besar 30 ribu.")]
+    await desk.receive(message(1, "harga latte?"))
+    await desk.answer()
+    assert await desk.said() == []
+    assert [state for state, _ in await desk.ended()] == ["abandoned"]
+    turn = await desk.answer()
+    assert [each.message_id for each in turn.claim.messages] == ["m1", "m2"]
+    assert await desk.said() == ["Yang besar 30 ribu."]
+    assert desk.actions[0].ran == []
+
+
+async def test_a_newer_message_during_the_last_model_call_is_noticed_at_commit(desk: Desk) -> None:
+    async def write_on() -> None:
+        await desk.receive(message(2, "eh, besok"))
+
+    desk.model.replies = [then(write_on, says("Hari ini buka."))]
+    await desk.receive(message(1, "buka?"))
+    await desk.answer()
+    assert await desk.said() == []
+    assert await desk.ended() == [("abandoned", "a newer message arrived")]
+
+
+async def test_a_newer_message_after_an_effect_lets_the_turn_finish(desk: Desk) -> None:
+    async def write_on() -> None:
+        await desk.receive(message(2, "terima kasih"))
+
+    desk.actions = [CountedAction("cancel_order", effect=True, before=write_on)]
+    desk.model.replies = [calls("cancel_order", order_id="KS-1"), says("Pesanan dibatalkan.")]
+    await desk.receive(message(1, "batalkan KS-1"))
+    await desk.answer()
+    assert await desk.said() == ["Pesanan dibatalkan."]
+    waiting = await desk.database.read(lambda c: inbound.waiting(c, BUDI))
+    assert [each.text for each in waiting] == ["terima kasih"]
+
+
+async def test_after_some_restarts_a_turn_is_finished_whatever_arrives(desk: Desk) -> None:
+    number = 1
+
+    async def write_on() -> None:
+        nonlocal number
+        number += 1
+        await desk.receive(message(number, "dan lagi"))
+
+    await desk.receive(message(1, "halo semua di sana"))
+    for _ in range(MOST_RESTARTS):
+        desk.model.replies = [then(write_on, says("?"))]
+        await desk.answer()
+        desk.now += timedelta(seconds=1)
+    desk.model.replies = [then(write_on, says("Jadi begini."))]
+    await desk.answer()
+    assert await desk.said() == ["Jadi begini."]
+
+
+async def test_a_turn_that_another_worker_took_over_writes_nothing(desk: Desk) -> None:
+    async def take_over() -> None:
+        desk.now += LEASE * 2
+        await desk.claim("another")
+
+    desk.model.replies = [then(take_over, says("Halo."))]
+    await desk.receive(message(1, "halo"))
+    turn = await desk.claim()
+    assert await desk.turns().run(turn, lambda _: "next") == "next"
+    assert await desk.said() == []
+    assert await desk.ended() == [("running", None)]
+
+
+async def test_a_turn_whose_process_died_goes_on_from_its_steps(desk: Desk) -> None:
+    thinking = asyncio.Event()
+
+    async def think() -> None:
+        thinking.set()
+        await asyncio.Event().wait()
+
+    desk.actions = [CountedAction("cancel_order", effect=True)]
+    desk.model.replies = [calls("cancel_order", order_id="KS-1"), then(think, says(""))]
+    await desk.receive(message(1, "batalkan KS-1"))
+    process = asyncio.create_task(desk.answer())
+    async with asyncio.timeout(30):
+        await thinking.wait()
+    process.cancel()
+    await asyncio.gather(process, return_exceptions=True)
+    desk.now += LEASE * 2
+    desk.model.replies = [says("Pesanan dibatalkan.")]
+    turn = await desk.answer()
+    assert turn.claim.takeovers == 1
+    assert len(desk.actions[0].ran) == 1
+    assert await desk.steps(turn) == ["model/1", "action/1/c1", "model/2"]
+    assert await desk.said() == ["Pesanan dibatalkan."]
+
+
+async def test_a_human_who_takes_over_while_the_model_thinks_is_not_interrupted(desk: Desk) -> None:
+    async def rina() -> None:
+        await desk.database.write(lambda c: human.begin(c, BUDI, NOW, None, "Rina"))
+
+    desk.model.replies = [then(rina, says("Halo."))]
+    await desk.receive(message(1, "halo"))
+    await desk.answer()
+    assert await desk.said() == []
+    assert [line.author for line in await desk.history()] == ["contact"]
+    assert await desk.ended() == [("held", "a human took over")]
+
+
+async def test_models_that_fail_lead_to_the_failure_text_and_a_human(desk: Desk) -> None:
+    desk.model.replies = [ValueError("no such model")]
+    await desk.receive(message(1, "halo"))
+    await desk.answer()
+    assert await desk.said() == [FAILED]
+    assert any(isinstance(content, OpenConversation) for content in await desk.contents())
+    assert await desk.ended() == [("failed", "scripted: ValueError: no such model")]
+    assert (await desk.state()).paused(NOW)
+
+
+async def test_without_a_handover_on_failure_the_agent_keeps_answering(desk: Desk) -> None:
+    desk.conversation = {"handover": {"when": ["asked"]}}
+    desk.model.replies = [ValueError("no such model")]
+    await desk.receive(message(1, "halo"))
+    await desk.answer()
+    assert await desk.contents() == [Text(FAILED)]
+    assert not (await desk.state()).paused(NOW)
+
+
+async def test_what_actions_asked_for_in_a_failed_turn_is_not_carried_out(desk: Desk) -> None:
+    desk.actions = [CountedAction("note", Outcome("done", "ok", None, (HandOver("complaint"),)))]
+    desk.model.replies = [calls("note"), ValueError("gone")]
+    await desk.receive(message(1, "halo"))
+    await desk.answer()
+    assert await desk.said() == [FAILED]
+    assert (await desk.state()).paused_by == "handed over: scripted: ValueError: gone"
+
+
+async def test_a_turn_that_takes_too_long_names_the_limit(desk: Desk) -> None:
+    desk.limits = {"seconds": 0.05}
+    desk.model.replies = [then(lambda: asyncio.sleep(30), says("terlambat"))]
+    await desk.receive(message(1, "halo"))
+    await desk.answer()
+    assert await desk.said() == [FAILED]
+    assert await desk.ended() == [("failed", "limits.seconds: longer than 0.05")]
+
+
+async def test_an_empty_answer_is_a_failure(desk: Desk) -> None:
+    desk.model.replies = [says("")]
+    await desk.receive(message(1, "halo"))
+    await desk.answer()
+    assert await desk.said() == [FAILED]
+    assert await desk.ended() == [("failed", "the model answered with nothing")]
+
+
+async def test_outside_hours_the_note_follows_the_answer_and_is_remembered(desk: Desk) -> None:
+    desk.conversation = {"hours": {"mon-fri": "08:00-10:00", "outside": {"note": "Kami tutup."}}}
+    desk.model.replies = [says("Latte 30 ribu."), says("Besar 35 ribu.")]
+    await desk.receive(message(1, "harga latte?"))
+    await desk.answer()
+    assert await desk.said() == ["Latte 30 ribu.", "Kami tutup."]
+    assert (await desk.state()).notice_at == NOW
+    desk.now += timedelta(seconds=5)
+    await desk.receive(message(2, "yang besar?"))
+    await desk.answer()
+    assert (await desk.said())[2:] == ["Besar 35 ribu."]
+
+
+async def test_a_voice_note_without_a_transcriber_gets_its_text_and_asks_no_model(desk: Desk) -> None:
+    await desk.receive(voice_note())
+    await desk.answer()
+    assert await desk.said() == ["Maaf, kami belum bisa mendengarkan pesan suara. Boleh ditulis saja pesannya? 🙏"]
+
+
+async def test_a_text_beside_a_voice_note_is_answered(desk: Desk) -> None:
+    desk.model.replies = [says("Latte 30 ribu.")]
+    await desk.receive(voice_note(1), message(2, "harga latte?"))
+    await desk.answer()
+    assert desk.model.asked[0][-1].text == "[a voice note that could not be understood]\nharga latte?"
+    assert desk.model.told[0] is not None
+    assert desk.model.told[0].attachments == ("audio",)
+    assert await desk.said() == ["Latte 30 ribu."]
+
+
+async def test_what_needs_a_yes_is_asked_and_the_yes_runs_it_with_exactly_those_arguments(desk: Desk) -> None:
+    cancel = CountedAction("cancel_order", effect=True, confirm="Batalkan pesanan {order_id}?")
+    desk.actions = [cancel]
+    desk.model.replies = [calls("cancel_order", order_id="KS-1")]
+    await desk.receive(message(1, "batalkan KS-1"))
+    await desk.answer()
+    assert await desk.said() == ["Batalkan pesanan KS-1?"]
+    assert cancel.ran == []
+    desk.now += timedelta(seconds=5)
+    desk.model.replies = [says("Sudah dibatalkan.")]
+    await desk.receive(message(2, "ya"))
+    turn = await desk.answer()
+    assert [arguments for arguments, _ in cancel.ran] == [{"order_id": "KS-1"}]
+    assert turn.receipts == ["cancel_order"]
+    assert (await desk.said())[1:] == ["Sudah dibatalkan."]
+    assert await desk.database.read(lambda c: confirmations.open_question(c, BUDI, desk.now)) is None
+
+
+async def test_a_no_drops_the_question_and_tells_the_model(desk: Desk) -> None:
+    cancel = CountedAction("cancel_order", effect=True, confirm="Batalkan pesanan {order_id}?")
+    desk.actions = [cancel]
+    desk.model.replies = [calls("cancel_order", order_id="KS-1")]
+    await desk.receive(message(1, "batalkan KS-1"))
+    await desk.answer()
+    desk.now += timedelta(seconds=5)
+    desk.model.replies = [says("Baik, pesanan tetap jalan.")]
+    await desk.receive(message(2, "tidak jadi"))
+    await desk.answer()
+    assert desk.model.asked[-1][-1].text == "[refused] The customer said no. Nothing was done."
+    assert cancel.ran == []
+    assert await desk.database.read(lambda c: confirmations.open_question(c, BUDI, desk.now)) is None
+
+
+async def test_the_second_commit_of_a_turn_changes_nothing(desk: Desk) -> None:
+    desk.model.replies = [says("Halo.")]
+    await desk.receive(message(1, "halo"))
+    turn = await desk.claim()
+    runner = desk.turns()
+    result = await runner._result(turn)
+    for _ in range(2):
+        await runner._commit(turn, result, lambda _: None)
+    assert await desk.said() == ["Halo."]
+    assert len(await desk.history()) == 2
+    assert result.outcome is InboundOutcome.ANSWERED
+
+
+@pytest.mark.parametrize("language", ["en", "ms"])
+async def test_a_fixed_language_is_answered_in_whatever_is_written(desk: Desk, language: str) -> None:
+    desk.language = language
+    desk.model.replies = [openai.OpenAIError("gone")]
+    await desk.receive(message(1, "jam berapa buka?"))
+    turn = await desk.answer()
+    assert turn.language == language
+    assert FAILED not in await desk.said()
