@@ -1,4 +1,4 @@
-"""The time, as everything but tests is told it.
+"""The clock: the one place that reads the time; everything that needs it takes a `Clock`.
 
 `BALAS_CLOCK=FILE` lets a process's clock be wrong by the seconds that the file holds at the moment: acceptance tests do that.
 """

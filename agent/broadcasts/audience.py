@@ -1,4 +1,7 @@
-"""The CSV file of an audience: a header, then a contact a line; what is wrong with a line is said with its number."""
+"""Who gets a broadcast: the rows of a CSV file, or the contacts that a filter finds.
+
+A CSV file has a header, then a contact per line; problems are reported with the line number.
+"""
 
 import csv
 import re
@@ -26,7 +29,7 @@ COLUMNS = {
     "phone": ("phone", "phone_number", "telepon", "nomor", "no_hp", "hp", "wa", "whatsapp"),
     "email": ("email", "e-mail", "e_mail"),
 }
-"""How the columns that say who it is may be called; the first that a line has something in counts."""
+"""Accepted names of the address columns; the first that is not empty in a line counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A line that names nobody, or somebody who is named already."""
+    """A line without a usable address, or with one that an earlier line has."""
 
     line: int
     kind: str  # invalid, duplicate
@@ -61,7 +64,7 @@ def read_csv(path: Path, country: str) -> CsvFile:
     """Read a file as spreadsheets write it: UTF-8, with commas, semicolons or tabs.
 
     Raises:
-        InputError: it cannot be read, or has no column that says who somebody is.
+        InputError: it cannot be read, or has no column for an id, a phone number or an e-mail.
     """
     found: CsvFile | None = None
     seen: dict[str, int] = {}
@@ -129,7 +132,7 @@ def _add(found: CsvFile, line: int, cells: Sequence[str], country: str, seen: di
 
 
 def _address(values: Mapping[str, str], country: str) -> str:
-    """Raises `ValueError` for a line that names nobody."""
+    """The address of a line. Raises `ValueError` when it has none."""
     for kind, names in COLUMNS.items():
         text = next((values[name] for name in names if values.get(name)), "")
         if not text:
@@ -145,7 +148,7 @@ def _address(values: Mapping[str, str], country: str) -> str:
 
 
 def phone_number(text: str, country: str) -> str:
-    """`0812-3456-7801` as E.164, in the country it is written in. Raises `ValueError` with the reason."""
+    """Read `0812-3456-7801` as E.164. Raises `ValueError` with the reason."""
     if _ROUNDED.fullmatch(text):
         raise ValueError(f"{text!r} was rounded by a spreadsheet; make the column text there and write it again")
     return to_assigned_e164(text.removeprefix("'"), country)
@@ -153,7 +156,7 @@ def phone_number(text: str, country: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody of the audience: how the ledger will note them, and who they are as far as is known now."""
+    """A member of the audience: the recipient as the ledger records it, and the contact as far as it is known now."""
 
     addressed: Addressed
     state: ContactState
@@ -166,7 +169,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """The people, and the lines of the file (`csv`) that name nobody new."""
+    """The people, and the invalid and duplicate lines of the file (`csv`)."""
 
     people: Sequence[Person]
     bad: Sequence[BadRow] = field(default_factory=tuple)
@@ -194,7 +197,7 @@ class Book:
         return self._by.get(address)
 
     def stranger(self, address: str, row: Mapping[str, str]) -> ContactState:
-        """Somebody who never wrote, as far as the file tells."""
+        """A contact who never wrote, as far as the file tells."""
         kind, _, value = address.partition(":")
         contact = Contact(
             ContactKey(self._platform, value),
@@ -266,7 +269,7 @@ async def _candidates(
 
 
 def _fits(wanted: AudienceFilter, contact: Contact, state: ContactState | None, now: datetime) -> bool:
-    """Everything but custom fields is looked at here too: nobody is written to because a platform read a condition otherwise."""
+    """Everything but custom fields is checked here too, in case the platform reads a condition differently."""
     language = (state.language if state is not None and wanted.of == "ledger" else None) or contact.language
     tags = set(contact.tags)
     channel = state.channel if state is not None else None

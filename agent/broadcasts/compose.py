@@ -1,4 +1,4 @@
-"""What one recipient gets: a text, the template, or nothing and why. A plain decision on what is known at that moment."""
+"""What one recipient gets: a text, the template, or nothing and why. Decisions without I/O."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ class Occasion:
 
 
 def language_of(contact: ContactState, row: Mapping[str, str], default: str) -> str:
-    """In which language somebody is written to: the one they write in, else what platform or file say."""
+    """The language to write in: the one the contact writes in, else what the platform or the file says."""
     return contact.language or contact.contact.language or row.get("language") or default
 
 
@@ -52,14 +52,14 @@ def compose(occasion: Occasion, contact: ContactState, row: Mapping[str, str], n
     if channel is None:
         return Skip("no channel is known: the contact never wrote, and the broadcast names none")
     if contact.channel is not None and contact.channel.id != channel.id:
-        contact = replace(contact, last_inbound_at=None)  # whoever wrote elsewhere has opened no window here
+        contact = replace(contact, last_inbound_at=None)  # a message on another channel opens no window on this one
     contact = replace(contact, contact=_properly_named(contact.contact))
     settings = occasion.settings
     template = _template(settings, row)
     if settings.text is None:
         if channel.kind is not ChannelKind.WHATSAPP:
             return Skip(f"a template cannot be sent on {channel.source}, and there is no text")
-        contact = replace(contact, last_inbound_at=None)  # the template goes to everybody
+        contact = replace(contact, last_inbound_at=None)  # the template is sent inside the window too
         words = ""
     else:
         words = fill_row(settings.text.in_language(language_of(contact, row, occasion.default_language)), row)
@@ -72,7 +72,7 @@ def compose(occasion: Occasion, contact: ContactState, row: Mapping[str, str], n
 
 
 def _properly_named(contact: Contact) -> Contact:
-    """A number or an address in place of a name is none that somebody would be greeted by."""
+    """Drop a first name that is only the phone number or the e-mail address."""
     unnamed = contact.first_name is not None and contact.first_name in (contact.phone, contact.email)
     return replace(contact, first_name=None) if unnamed else contact
 

@@ -1,4 +1,7 @@
-"""When the next recipient of a broadcast is due: by its rate, and again by it after the clock was set back."""
+"""Feeding a running broadcast into the outbox: at its rate, within its hours, a few seconds ahead of sending.
+
+`pace` and `mended` decide by the clock alone; `Feeder` carries it out.
+"""
 
 import asyncio
 import math
@@ -231,7 +234,7 @@ class Feeder:
 
 
 def _fields(address: Address, recipient: Recipient) -> dict[str, Any]:
-    """What the platform is told of a new contact. It wants a first name: without one, number or address stand there."""
+    """The fields of a new contact. The platform wants a first name: without one, it gets the number or the address."""
     row = recipient.row
     fields = {name: row[name] for name in ("first_name", "last_name") if row.get(name)}
     if _LANGUAGE.fullmatch(row.get("language", "")):

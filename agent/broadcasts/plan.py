@@ -1,4 +1,4 @@
-"""What would happen if a broadcast were sent: how many get what, who is left out and why, what it costs."""
+"""The plan of a broadcast before it is sent: how many get what, who is skipped and why, what it costs, how long it takes."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -22,9 +22,9 @@ from settings.phone import country_of
 
 @dataclass(slots=True)
 class Plan:
-    """Counts of an audience as things stand. `skips` are by reason, `bad` the lines of the CSV that name nobody new.
+    """Counts of an audience as things stand. `skips` are by reason, `bad` the invalid and duplicate lines of the CSV.
 
-    `known` were recipients before: nobody gets it twice. `strangers` are not in the ledger: they never wrote. `cost` is in
+    `known` are recipients already and do not get it twice. `strangers` are not in the ledger: they never wrote. `cost` is in
     rupiah, `takes` the time at the given rate without the hours of rest.
     """
 

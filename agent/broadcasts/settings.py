@@ -172,7 +172,7 @@ class BroadcastSettings(Settings):
 
     name: str = Field(
         pattern="^[A-Za-z_][A-Za-z0-9_-]{0,63}$",
-        description="What it is called. The same name is the same broadcast: nobody gets it twice.",
+        description="What it is called. The same name is the same broadcast: no contact gets it twice.",
         examples=["promo-desember"],
     )
     audience: AudienceSettings = Field(description="To whom it goes.")

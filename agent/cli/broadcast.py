@@ -64,7 +64,7 @@ def broadcast(
         if given
     ]
     if len(asked) > 1:
-        raise UsageError(f"{' and '.join(asked)} cannot be said together")
+        raise UsageError(f"{' and '.join(asked)} are mutually exclusive")
     settings = load(config)
     if file is None:
         if asked:
@@ -94,9 +94,7 @@ async def _send(config: AgentConfig, file: BroadcastFile, *, dry_run: bool, yes:
         elif dry_run:
             print("nothing was recorded or sent")
         elif prepared.nothing_to_do and prepared.existing is not None:
-            print(
-                f"nobody new: {prepared.existing.name} is {prepared.existing.state}, and everybody is a recipient already"
-            )
+            print(f"no new recipients: {prepared.existing.name} is {prepared.existing.state}, and has them all already")
         else:
             print(f"recorded: {added} recipients; a running agent sends it")
             print(_HOW.format(file=file.path))
@@ -104,7 +102,7 @@ async def _send(config: AgentConfig, file: BroadcastFile, *, dry_run: bool, yes:
 
 def _agreed(existing: Broadcast | None) -> bool:
     if not sys.stdin.isatty():
-        raise UsageError("nobody can be asked here; look at it with --dry-run, then send it with --yes")
+        raise UsageError("stdin is not a terminal; look at it with --dry-run, then pass --yes")
     question = "Send it?" if existing is None else f"{existing.name} is {existing.state}. Go on with it?"
     return typer.confirm(question)
 

@@ -111,9 +111,9 @@ async def obey(session: "ChatSession", line: str) -> "Answer | None":
     argument = argument.strip()
     match word:
         case "/reset":
-            session.begin_anew()
+            session.restart()
         case "/as" if argument:
-            session.begin_anew(argument)
+            session.restart(argument)
         case "/voice" if argument:
             return await session.send_file(Path(argument), "audio")
         case "/image" if argument:

@@ -1,4 +1,7 @@
-"""`balas check --online`: whether everything that the agent needs outside of itself answers. Nothing is changed there."""
+"""`balas check`: every error of agent.yaml with its line; the schema and the reference page.
+
+With `--online`, also whether the model, the platform and the other servers answer; nothing is changed there.
+"""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""`balas followups`: what will be sent later, what became of it, and calling it off."""
+"""`balas followups`: what will be sent later, what became of it, and cancelling it."""
 
 from dataclasses import asdict
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`balas knowledge`: bring documents in, look for passages, judge how well they are found, learn from what was not."""
+"""`balas knowledge`: sync documents, search passages, evaluate retrieval, and close gaps."""
 
 import asyncio
 import json

@@ -107,7 +107,7 @@ def list_payments(
     from agent.ledger import payments
 
     if as_csv and as_json:
-        raise UsageError("--csv and --json exclude each other")
+        raise UsageError("--csv and --json are mutually exclusive")
     for one in state or ():
         if one not in _STATES:
             raise InputError(f"{one!r} is not a state of payments; there is {', '.join(_STATES)}")

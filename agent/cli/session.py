@@ -34,7 +34,7 @@ FOLDER = Path(".balas/chat")
 """Where a chat keeps its ledger, its index and what was typed, beside agent.yaml."""
 
 FIRST_CUSTOMER = "+6281234567890"
-"""Who writes when nobody else is named: the demo's first customer, whose orders the sample's shop knows."""
+"""The customer who writes by default: the demo's first, whose orders the sample's shop knows."""
 
 _KEPT = timedelta(hours=1)
 
@@ -78,16 +78,17 @@ class ChatSession:
         self._base_url = base_url
         self._phone = phone
         self._key = ContactKey(platform.name, "")
-        self.begin_anew()
+        self.restart()
 
     @property
     def phone(self) -> str:
         return self._phone
 
-    def begin_anew(self, phone: str | None = None) -> None:
-        """Forget the conversation, and be somebody else if a phone number is given (E.164, e.g. `+6281234567890`).
+    def restart(self, phone: str | None = None) -> None:
+        """Begin a new conversation, as another customer if a phone number is given.
 
-        Raises `InputError` for what is no phone number.
+        Raises:
+            InputError: `phone` is no phone number.
         """
         self._phone = phone_number(phone) if phone is not None else self._phone
         self._key = ContactKey(self._platform.name, f"{self._phone.removeprefix('+')}-{secrets.token_hex(4)}")

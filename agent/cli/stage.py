@@ -1,4 +1,4 @@
-"""A scripted conversation and what its answers must hold."""
+"""The stage of `balas demo`: shop, sandbox and agent in one process, and a scripted conversation with what its answers must hold."""
 
 import os
 import re

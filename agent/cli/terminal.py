@@ -76,17 +76,17 @@ class TerminalPlatform:
     async def contact(self, contact: ContactKey) -> Contact:
         found = self._contacts.get(contact)
         if found is None:
-            raise NotFound(f"{contact} is nobody at this terminal")
+            raise NotFound(f"there is no contact {contact} in this terminal")
         return found
 
     async def find_contact(self, address: Address) -> Contact:
         for contact in self._contacts.values():
             if address.value in (contact.phone, contact.email):
                 return contact
-        raise NotFound(f"{address} is nobody at this terminal")
+        raise NotFound(f"there is no contact {address} in this terminal")
 
     async def create_contact(self, address: Address, fields: Mapping[str, FieldValue]) -> ContactKey:
-        raise Invalid("nobody else comes to this terminal")
+        raise Invalid("contacts cannot be created in a terminal")
 
     def list_contacts(self, wanted: ContactFilter) -> AsyncIterator[Contact]:
         raise Invalid("this terminal has one customer and no list of contacts")

@@ -1,4 +1,4 @@
-"""The whole of agent.yaml as one typed value."""
+"""The whole of agent.yaml as one typed value, with its `server:` part and the address of the ledger."""
 
 import re
 from pathlib import Path
@@ -124,7 +124,7 @@ class AgentConfig(Settings):
 
     @property
     def default_language(self) -> str:
-        """The language of texts for somebody whose language is not known."""
+        """The language of texts for a contact whose language is not known."""
         return "id" if self.language == "auto" else self.language
 
     @property

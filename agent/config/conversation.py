@@ -34,7 +34,7 @@ class HandoverSettings(Settings):
 
     assign_to: str | None = Field(
         default=None,
-        description="User id or e-mail on the platform to whom the conversation is assigned; null assigns it to nobody.",
+        description="User id or e-mail on the platform to whom the conversation is assigned; null leaves it unassigned.",
         examples=["budi@kopisenja.example"],
     )
     when: tuple[HandoverCause, ...] = Field(

@@ -1,4 +1,4 @@
-"""Time zones by their names in the IANA database."""
+"""Time zones (names of the IANA database) and business hours: how they are written, and whether a moment lies in them."""
 
 import re
 from collections.abc import Mapping
@@ -142,7 +142,7 @@ def _with_spans(schema: JsonDict) -> None:
 
 
 class OutsideNote(Settings):
-    """Outside the hours the agent answers, and says once per absence that nobody else is there."""
+    """Outside the hours the agent answers, and says once per absence that no colleague is there."""
 
     note: FactText = Field(description="What is added to the first answer of an absence.")
 

@@ -22,7 +22,7 @@ _FAR = timedelta(hours=1)
 class EmbeddedEngine:
     """Wakes contacts: one task per contact at a time, at most `concurrent` in all.
 
-    `handle` does whatever the ledger says is to be done for a contact and returns when it is next due, if ever.
+    `handle` does what the ledger says is due for a contact and returns when it is next due, if ever.
     A wake is only a hint: a lost, late or double one does no harm.
     """
 
@@ -39,7 +39,7 @@ class EmbeddedEngine:
         self._stopping = False
 
     async def wake(self, contact: ContactKey, at: datetime) -> None:
-        """See to a contact at `at`; a later call replaces an earlier one that has not come due. One far ahead is left to the sweep."""
+        """Process a contact at `at`; a later call replaces one that is not due yet. A time beyond `NEAR` is left to the sweep."""
         if at - self._clock() > NEAR:
             self._due.pop(contact, None)
             return
@@ -76,7 +76,7 @@ class EmbeddedEngine:
         return not self._running and all(at > horizon for at in self._due.values())
 
     def load(self) -> tuple[int, int]:
-        """How many contacts are being seen to, and how many wait for their time."""
+        """Return how many contacts are running, and how many wait for their wake time."""
         return len(self._running), len(self._due)
 
     def _start_due(self, handle: Handle) -> timedelta:
@@ -94,11 +94,11 @@ class EmbeddedEngine:
             if contact in self._running:
                 self._again.add(contact)
                 continue
-            task = asyncio.create_task(self._see_to(contact, handle), name=f"contact {contact}")
+            task = asyncio.create_task(self._process(contact, handle), name=f"contact {contact}")
             self._running[contact] = task
         return _FAR
 
-    async def _see_to(self, contact: ContactKey, handle: Handle) -> None:
+    async def _process(self, contact: ContactKey, handle: Handle) -> None:
         next_at: datetime | None = None
         try:
             async with self._slots:

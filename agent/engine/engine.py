@@ -1,4 +1,4 @@
-"""The seam between what is to be done and who wakes up for it."""
+"""The protocol of engines: who wakes contacts, and with what guarantees."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -10,10 +10,10 @@ NEAR = timedelta(seconds=15)
 """How far ahead a wake is kept in memory. What is due later stays in the ledger until a sweep, which is more frequent, finds it."""
 
 AFTER_A_FAULT = timedelta(seconds=5)
-"""When to see to a contact again after that has failed."""
+"""When to retry a contact after processing it has failed."""
 
 Handle = Callable[[ContactKey], Awaitable[datetime | None]]
-"""See to a contact; when it is next due, or `None`."""
+"""Processes a contact; returns when it is next due, or `None`."""
 
 
 class Engine(Protocol):
@@ -24,7 +24,7 @@ class Engine(Protocol):
         """Whether no other process works on this ledger: then every lease found at the start is stale."""
 
     async def wake(self, contact: ContactKey, at: datetime) -> None:
-        """See to a contact at `at`, unless that is so far ahead (`NEAR`) that the sweep over the ledger will say it again."""
+        """Process a contact at `at`, unless that is so far ahead (`NEAR`) that the sweep over the ledger will wake it again."""
 
     async def run(self, handle: Handle) -> None:
         """Work until `stop`."""
@@ -36,4 +36,4 @@ class Engine(Protocol):
         """Whether nothing runs in this process and nothing is due `within` a time from now, as far as it knows."""
 
     def load(self) -> tuple[int, int]:
-        """How many contacts this process sees to, and how many wait for their time."""
+        """Return how many contacts this process is processing, and how many wait for their wake time."""

@@ -1,6 +1,6 @@
 """The engine of many processes: a procrastinate job per wake, on PostgreSQL, worked on by any number of `balas worker`.
 
-The job's lock is the contact, so no two workers see to one contact at once; its queueing lock is the contact too, so ten
+The job's lock is the contact, so no two workers process one contact at once; its queueing lock is the contact too, so ten
 messages make one job. Short delays (the quiet window) are kept by the process that accepted: procrastinate finds scheduled
 jobs only by polling, every five seconds. Long ones are left to the sweep over the ledger's wake times.
 """
@@ -30,11 +30,11 @@ _HEARTBEAT = STALLED / 4
 _AGAIN = 1.0
 """Seconds until the database is tried again after it could not be reached."""
 
-_TASK = "balas:see_to"
+_TASK = "balas:process"
 
 
 class _Connector(PsycopgConnector):
-    """procrastinate's, which listens again when the database was away: its worker would go on deaf, and only poll."""
+    """procrastinate's connector, which listens again after the connection was lost; its worker would otherwise only poll."""
 
     async def listen_notify(self, on_notification: Notify, channels: Iterable[str]) -> None:
         heard = list(channels)
@@ -113,7 +113,7 @@ class ProcrastinateEngine:
             log.error("wake_not_queued", contact=name, reason=_reason(error))  # the sweep will do it
 
     async def run(self, handle: Handle) -> None:
-        async def see_to(platform: str, contact_id: str) -> None:
+        async def process(platform: str, contact_id: str) -> None:
             contact = ContactKey(platform, contact_id)
             self._running.add(contact)
             try:
@@ -129,7 +129,7 @@ class ProcrastinateEngine:
             if next_at is not None:
                 await self.wake(contact, next_at)
 
-        self._app.task(name=_TASK, queue="contacts")(see_to)
+        self._app.task(name=_TASK, queue="contacts")(process)
         watching = asyncio.create_task(self._watch(), name="watch over jobs")
         try:
             while not self._stopping:
@@ -172,10 +172,10 @@ class ProcrastinateEngine:
         return len(self._running), len(self._timers)
 
     async def _watch(self) -> None:
-        """Put back into the queue what nobody works on: while a job counts as being done, its contact is locked.
+        """Requeue jobs that no worker works on: while a job is in state `doing`, its contact is locked.
 
-        Heartbeats are sent from here too: procrastinate's own end for good with the first that fails, and then the others
-        would take this worker for dead. Nobody is, as long as the database was away a moment ago.
+        Heartbeats are sent from here too: procrastinate's own end with the first that fails, and other workers would take this
+        one for stalled. None counts as stalled right after the database was unreachable.
         """
         away = False
         while True:
@@ -183,18 +183,18 @@ class ProcrastinateEngine:
             try:
                 if self._worker is not None and self._worker.worker_id is not None:
                     await self._app.job_manager.update_heartbeat(self._worker.worker_id)
-                    for job in await self._forgotten(self._worker.worker_id):
-                        await self._put_back(job)
+                    for job in await self._orphaned(self._worker.worker_id):
+                        await self._requeue(job)
                 stalled = [] if away else await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED)
                 for job in stalled:
-                    await self._put_back(job)
+                    await self._requeue(job)
                 away = False
             except ConnectorException as error:
                 away = True
                 log.error("watch_failed", reason=_reason(error))
 
-    async def _forgotten(self, worker_id: int) -> list[Job]:
-        """Jobs that count as being done by us although they are not: what the database was told, or told us, got lost."""
+    async def _orphaned(self, worker_id: int) -> list[Job]:
+        """Return jobs in state `doing` that belong to this worker and are not running: a statement or its answer was lost."""
         mine = await self._app.job_manager.list_jobs_async(queue="contacts", status="doing", worker_id=worker_id)
         busy = {str(contact) for contact in self._running}
         idle = {job.id: job for job in mine if job.id is not None and job.lock not in busy}
@@ -202,7 +202,7 @@ class ProcrastinateEngine:
         self._suspects = set(idle)
         return twice
 
-    async def _put_back(self, job: Job) -> None:
+    async def _requeue(self, job: Job) -> None:
         """Retry a job; when a newer one of the contact waits already, this one is done with."""
         log.warning("job_rescued", contact=job.lock)
         try:

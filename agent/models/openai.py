@@ -1,4 +1,4 @@
-"""What an exception of a chat model means: try again, or try another model."""
+"""OpenAI-compatible chat models: the client, and what its exceptions mean (retry, or try another model)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

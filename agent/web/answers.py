@@ -1,4 +1,4 @@
-"""What all of `/api/v1` has in common: JSON out, the token at the door, and no secret in any answer."""
+"""What all endpoints of `/api/v1` share: JSON answers, the bearer token, and no secret in any answer."""
 
 import hmac
 import json
@@ -25,7 +25,7 @@ class BadRequest(Exception):
 
 
 class NotFound(Exception):
-    """What is asked for is not there; the message names it."""
+    """Nothing has this name or id; the message quotes it. Answered with 404."""
 
 
 class Json(JSONResponse):
@@ -65,7 +65,7 @@ def states_asked(request: Request, known: Sequence[State], default: str = "") ->
 
 
 def guarded(endpoint: Endpoint) -> Endpoint:
-    """Only for who knows the token; without a token in agent.yaml, for nobody."""
+    """Require `server.api_token` as bearer; without one in agent.yaml every request is refused with 401."""
 
     async def check(request: Request) -> Response:
         config = agent_of(request).config

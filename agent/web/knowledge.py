@@ -1,4 +1,4 @@
-"""`/api/v1/knowledge`: what the agent may quote, how it is found, and reading it anew."""
+"""`/api/v1/knowledge`: what the agent may quote, how it is found, and syncing the sources."""
 
 from dataclasses import asdict
 

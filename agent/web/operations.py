@@ -1,4 +1,4 @@
-"""What `/api/v1` can do, as a list: the routes and the OpenAPI document are both made from it, so neither can lie."""
+"""Operations of `/api/v1`: routes and the OpenAPI document are both made from the same list, so they agree."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ BodyT = TypeVar("BodyT", bound="Body")
 
 
 class Body(BaseModel):
-    """What a request may hold; a key that is not known is an error, not a surprise."""
+    """What a request may hold; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,6 +1,6 @@
 """The HTTP server: webhooks, payment notifications, media, health and metrics; what `/api/v1` can do is listed in `API`.
 
-`bind` takes the port before the agent is built, so that the agent is told its address; `serving` then answers on it, with
+`bind` takes the port before the agent is built, so that the agent is given its address; `serving` then answers on it, with
 uvicorn but without its signal handling: the command decides how the process ends.
 """
 
@@ -118,8 +118,8 @@ async def exposition(agent: Agent) -> tuple[bytes, str]:
         for state, count in counts.get(table, {}).items():
             gauge.labels(state).set(count)
     running, due = agent.engine.load()
-    Gauge("balas_contacts_running", "Contacts being seen to by this process", registry=registry).set(running)
-    Gauge("balas_contacts_due", "Contacts that wait for their time in this process", registry=registry).set(due)
+    Gauge("balas_contacts_running", "Contacts being processed", registry=registry).set(running)
+    Gauge("balas_contacts_due", "Contacts whose wake time is kept in memory", registry=registry).set(due)
     Gauge("balas_tokens", "Tokens used by all turns", registry=registry).set(counts["used"]["tokens"])
     Gauge("balas_cost_usd", "US dollars used by all turns", registry=registry).set(counts["used"]["usd"])
     if agent.transcriber is not None:
@@ -167,7 +167,7 @@ def create_app(agent: Agent) -> Starlette:
 
 
 class _NeverFail:
-    """Whatever breaks inside, the platform is told to come back later: a webhook answered 500 may not be."""
+    """Answer any unhandled error with 503 and Retry-After: a platform may not repeat a webhook answered with 500."""
 
     def __init__(self, app: Any) -> None:
         self._app = app

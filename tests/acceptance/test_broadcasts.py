@@ -70,7 +70,7 @@ async def test_a_hundred_get_it_once_each_through_kills_and_restarts(tmp_path: P
         assert report["counts"] == {"waiting": 0, "sending": 0, "sent": 100, "skipped": 0, "failed": 0}
         assert received(here) == Counter(people)
         again = await campaign.send()
-        assert "nobody new" in again
+        assert "no new recipients" in again
         await here.settled(3)
         assert received(here) == Counter(people)
 

@@ -64,7 +64,7 @@ async def opened(folder: Path) -> AsyncIterator[ChatSession]:
 @pytest.fixture
 def session(opened: ChatSession) -> ChatSession:
     """A new conversation; opening an agent for each would take longer than the tests."""
-    opened.begin_anew(FIRST_CUSTOMER)
+    opened.restart(FIRST_CUSTOMER)
     return opened
 
 
@@ -113,7 +113,7 @@ async def test_the_conversation_is_remembered_until_it_is_begun_anew(session: Ch
     assert silent.messages == ()
     assert silent.reason is not None
     assert as_line(silent) == ""
-    session.begin_anew()
+    session.restart()
     assert (await session.say("halo?")).text
 
 

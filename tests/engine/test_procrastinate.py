@@ -28,7 +28,7 @@ class Running:
         self.engine = ProcrastinateEngine(self.url)
         self.seen: asyncio.Queue[str] = asyncio.Queue()
 
-    async def see_to(self, contact: ContactKey) -> None:
+    async def process(self, contact: ContactKey) -> None:
         self.seen.put_nowait(contact.id)
 
     async def wake(self, contact: str, *, within: float) -> None:
@@ -56,7 +56,7 @@ async def running(postgres_server: Postgres) -> AsyncIterator[Running]:
     await asyncio.to_thread(migrate.upgrade, database.engine)
     await database.aclose()
     await one.engine.open()
-    task = asyncio.create_task(one.engine.run(one.see_to))
+    task = asyncio.create_task(one.engine.run(one.process))
     await one.wake("first", within=10)
     yield one
     await one.engine.stop(timedelta(seconds=10))
@@ -104,7 +104,7 @@ async def test_it_goes_on_after_others_took_it_for_dead(running: Running) -> Non
 async def test_a_job_whose_end_the_database_was_never_told_does_not_lock_its_contact_for_good(running: Running) -> None:
     running.execute(
         "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args, status, worker_id) "
-        "SELECT 'contacts', 'balas:see_to', 'aelyst:lost', '{\"platform\": \"aelyst\", \"contact_id\": \"lost\"}', "
+        "SELECT 'contacts', 'balas:process', 'aelyst:lost', '{\"platform\": \"aelyst\", \"contact_id\": \"lost\"}', "
         "'doing', max(id) FROM procrastinate_workers"
     )
     await running.wake("lost", within=30)
