@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from language.numbers import as_digits, signs
+from settings.phone import InvalidPhone, to_e164
 
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 
@@ -64,15 +65,10 @@ def as_phone(text: str, region: str) -> str | None:
     """
     if not re.fullmatch(r"\s*\+?[\d\s().-]{7,20}", text):
         return None
-    import phonenumbers
-
     try:
-        number = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException:
+        return to_e164(text, region)
+    except InvalidPhone:
         return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def phones(text: str, region: str) -> set[str]:

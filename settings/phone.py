@@ -60,6 +60,19 @@ def country_of(phone: str) -> str | None:
         return None
 
 
+@lru_cache(maxsize=10_000)
+def time_zones(phone: str) -> tuple[str, ...]:
+    """IANA names of the time zones of the country of a number in E.164; empty for what is no number."""
+    from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_geographical_number
+
+    try:
+        code = parse(phone).country_code
+    except NumberParseException:
+        return ()
+    country = PhoneNumber(country_code=code, national_number=0)  # mobile numbers tell no area
+    return tuple(name for name in time_zones_for_geographical_number(country) if name != UNKNOWN_TIMEZONE)
+
+
 def _parsed(text: str, region: str) -> PhoneNumber:
     try:
         return parse(text, region)

@@ -2,11 +2,11 @@
 
 import re
 from datetime import datetime, timedelta, tzinfo
-from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from language.dates import without_times
+from settings.phone import time_zones
 
 
 def zone_of(phone: str | None, business: tzinfo, now: datetime) -> tzinfo:
@@ -14,27 +14,12 @@ def zone_of(phone: str | None, business: tzinfo, now: datetime) -> tzinfo:
 
     Indonesian numbers do not tell which of the country's three times is meant, British ones do.
     """
-    names = _zones(phone) if phone else ()
+    names = time_zones(phone) if phone else ()
     found = [ZoneInfo(name) for name in names]
     times = {
         tuple((now + timedelta(days=days)).astimezone(zone).utcoffset() for days in (0, 91, 182, 273)) for zone in found
     }
     return found[-1] if len(times) == 1 else business
-
-
-@lru_cache(maxsize=10_000)
-def _zones(phone: str) -> tuple[str, ...]:
-    import phonenumbers
-    from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_geographical_number
-
-    try:
-        number = phonenumbers.parse(phone, None)
-    except phonenumbers.NumberParseException:
-        return ()
-    country = phonenumbers.PhoneNumber(
-        country_code=number.country_code, national_number=0
-    )  # mobile numbers tell no area
-    return tuple(name for name in time_zones_for_geographical_number(country) if name != UNKNOWN_TIMEZONE)
 
 
 _DAYS = r"(?:mon|tues|wednes|thurs|fri|satur|sun)days"  # several of them: `on Mondays`

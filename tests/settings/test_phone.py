@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from settings.phone import InvalidPhone, country_of, to_assigned_e164, to_e164
+from settings.phone import InvalidPhone, country_of, time_zones, to_assigned_e164, to_e164
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,12 @@ def test_a_number_with_its_country_is_not_taken_for_one_of_the_region() -> None:
     assert country_of("+60123456789") == "MY"
     assert country_of("+6281234567801") == "ID"
     assert country_of("nothing") is None
+
+
+def test_a_number_tells_the_time_zones_of_its_country() -> None:
+    assert time_zones("+442079460000") == time_zones("+447911123456"), "mobile numbers tell no area"
+    assert {"Asia/Jakarta", "Asia/Makassar", "Asia/Jayapura"} <= set(time_zones("+6281234567801"))
+    assert time_zones("nothing") == ()
 
 
 @pytest.mark.parametrize(
