@@ -266,14 +266,17 @@ class RunningSandbox:
 
     @property
     def url(self) -> str:
+        """Address of the phone page."""
         return self.state.base_url
 
     @property
     def api_url(self) -> str:
+        """Base URL for a client."""
         return f"{self.url}{self.state.face.prefixes[0]}"
 
     @property
     def token(self) -> str:
+        """The bearer token that clients send."""
         return self.state.options.token
 
     def send_webhooks_to(self, url: str, secret: str, events: tuple[str, ...] = tuple(EventType)) -> WebhookTarget:
@@ -297,24 +300,31 @@ class RunningSandbox:
         return self.state.attach(contact, data, name, None, caption)
 
     def reply_as_human(self, contact: Contact | int, text: str, user: int | str | None = None) -> Message:
+        """Write to the customer as a colleague (`user`: id or e-mail; the last one when left out)."""
         return self.state.reply_as_human(contact, text, user)
 
     def assign(self, contact: Contact | int, user: int | str | None = None) -> Contact:
+        """Assign the contact to a colleague (`user`: id or e-mail; the last one when left out)."""
         return self.state.assign(contact, user)
 
     def unassign(self, contact: Contact | int) -> Contact:
+        """Take the assignment back."""
         return self.state.unassign(contact)
 
     def close(self, contact: Contact | int, user: int | str | None = None) -> Contact:
+        """Close the conversation as a colleague."""
         return self.state.close(contact, user)
 
     def reopen(self, contact: Contact | int) -> Contact:
+        """Open the conversation as a colleague."""
         return self.state.reopen(contact)
 
     def block(self, contact: Contact | int) -> Contact:
+        """Block the customer as a colleague."""
         return self.state.block(contact)
 
     def unblock(self, contact: Contact | int) -> Contact:
+        """Unblock the customer."""
         return self.state.unblock(contact)
 
     def fault(self, name: FaultName, **settings: object) -> Fault:

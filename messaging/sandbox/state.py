@@ -181,9 +181,11 @@ class Sandbox:
         return self.messages.send(current, self._channel_of(current), {"type": "text", "text": text}, sender)
 
     def assign(self, contact: Contact | int, user: User | int | str | None = None) -> Contact:
+        """Assign the contact to a colleague (`user`: id or e-mail; the last one when left out)."""
         return self.conversations.assign(self._current(contact), self._colleague(user))
 
     def unassign(self, contact: Contact | int) -> Contact:
+        """Take the assignment back."""
         return self.conversations.assign(self._current(contact), None)
 
     def close(
@@ -193,11 +195,13 @@ class Sandbox:
         category: str | None = None,
         summary: str | None = None,
     ) -> Contact:
+        """Close the conversation as a colleague."""
         return self.conversations.close(
             self._current(contact), SenderKind.USER, self._colleague(user), category, summary
         )
 
     def reopen(self, contact: Contact | int) -> Contact:
+        """Open the conversation as a colleague."""
         return self.conversations.open(self._current(contact), SenderKind.USER)
 
     def block(self, contact: Contact | int) -> Contact:
@@ -205,9 +209,11 @@ class Sandbox:
         return self.contacts.keep(replace(self._current(contact), blocked=True))
 
     def unblock(self, contact: Contact | int) -> Contact:
+        """Unblock the customer."""
         return self.contacts.keep(replace(self._current(contact), blocked=False))
 
     def comment(self, contact: Contact | int, text: str, user: User | int | str | None = None) -> Comment:
+        """Leave an internal note as a colleague."""
         author = Sender(SenderKind.USER, self._colleague(user).id)
         return self.conversations.comment(self._current(contact), text, author)
 
