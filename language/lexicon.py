@@ -66,13 +66,12 @@ NOTIONS = _inverted("notions")
 RELATED = _related()
 """From a word to those that mean nearly the same, in every language."""
 
-_AMBIGUOUS = listed("lexicon", "ambiguous")
 STOPWORDS: Mapping[str, float] = dict.fromkeys(listed("lexicon", "function"), FUNCTION) | dict.fromkeys(
-    listed("lexicon", "courtesies") | _AMBIGUOUS, COURTESY
+    listed("lexicon", "courtesies"), COURTESY
 )
 """Words that say little about what a question is about, and how much they count; every other word counts 1."""
 
-_EMPTY = (frozenset(STOPWORDS) - _AMBIGUOUS) | listed("lexicon", "requests")
+_EMPTY = (frozenset(STOPWORDS) - listed("lexicon", "ambiguous")) | listed("lexicon", "requests")
 _FREQUENT_WORDS = listed("lexicon", "frequent")
 _BUSINESS_WORDS = listed("lexicon", "business")
 _HINTS = _inverted("hints")
@@ -105,8 +104,13 @@ def written_out(word: str) -> str:
 
 @lru_cache(maxsize=20_000)
 def forms(word: str) -> frozenset[str]:
-    """List what a folded word may stand for: itself, its stems, and the notions these name."""
+    """List what a folded word may stand for: itself, its stems, and the notions these name.
+
+    A word that says nothing of the subject names no notion: `sampai` is "arrived", but mostly "until".
+    """
     found = stems(word)
+    if word in _EMPTY:
+        return found
     return found.union(*(NOTIONS.get(stem, ()) for stem in found))
 
 

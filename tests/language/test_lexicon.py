@@ -94,3 +94,8 @@ def test_a_text_has_a_word_in_another_language_or_misspelt() -> None:
     text = vocabulary("Garansi mesin cuci 18 bulan. Kami mengirim ke seluruh kota.")
     assert all(text.has(word) for word in ("warranty", "garanssi", "washing", "pengiriman", "months"))
     assert not any(text.has(word) for word in ("kopi", "gara", "parkir"))
+
+
+def test_a_word_of_grammar_names_no_notion() -> None:
+    assert forms("arrives") & forms("tiba")
+    assert not forms("arrives") & forms("sampai")
