@@ -1,9 +1,9 @@
 """Texts with `{parameters}` in them, as agent.yaml writes them. `{{` and `}}` are literal braces."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
-from actions.action import Json
+from actions.action import Action, Context, Json
 
 _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 
@@ -58,3 +58,9 @@ def plain(value: Json) -> str:
     if isinstance(value, list):
         return ",".join(map(plain, value))
     return str(value)
+
+
+def question(action: Action, arguments: Mapping[str, Json], context: Context) -> str:
+    """Fill the question of an action with the values that it would run with."""
+    values = action.visible(arguments, context)
+    return fill(action.confirm or "", lambda name: plain(values.get(name)))

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from actions.action import Action, HandOver
-from agent.asking import wants_human
 from agent.turn.context import TurnContext, Unanswered
 from agent.turn.retrieval import LIKELY, Retrieved
+from language.intents import says_dont_know, wants_human
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -27,21 +27,6 @@ log = structlog.get_logger()
 WORDS = 3
 """Fewer words than this are a greeting or a thank-you, not a question that the documents should answer."""
 
-# How people, and models told to, say in Indonesian, Malay and English that they do not have an answer.
-_NOT = r"(?:tidak|tdk|tak|nggak|ngga|enggak|gak|ga|belum|blm|kurang|x)"
-_DONT_KNOW = re.compile(
-    rf"\b{_NOT} (?:\w+ )?(?:tahu|tau|mengetahui|yakin|pasti|mempunyai informasi|punya (?:\w+ )?(?:informasi|info|data|maklumat)"
-    r"|memiliki (?:\w+ )?(?:informasi|data)|ada (?:\w+ )?(?:informasi|info|maklumat)|menemukan|menjumpai|jumpa|tersedia informasi)\b"
-    r"|\b(?:informasi|info|maklumat)(?:nya)? (?:\w+ ){0,8}?(?:tidak|belum|tiada|tak) (?:ada|tersedia|dijumpai|ditemukan)\b"
-    r"|\btiada (?:maklumat|informasi)\b"
-    r"|\bdi luar (?:pengetahuan|informasi)\b"
-    r"|\b(?:i|we) (?:\w+ )?(?:do not|don[’']?t|did not|didn[’']?t|cannot|can[’']?t|am not|are not|[’']?m not)"
-    r" (?:\w+ )?(?:know|have (?:\w+ )?(?:information|details|data)|find|sure|certain|say for sure)\b"
-    r"|\b(?:i[’']?m|we[’']?re) not (?:\w+ )?(?:sure|certain)\b"
-    r"|\b(?:no|not any) information (?:about|on|regarding)\b"
-    r"|\b(?:i|we) have no (?:\w+ )?(?:information|details|idea)\b",
-    re.IGNORECASE,
-)
 _COURTESIES = frozenset(
     "selamat good morning afternoon evening night day nice baik siap sip betul benar kabar hari help helpful much lot sekali sangat "
     "ditunggu tunggu sebentar bentar dulu wait moment great perfect mantap bagus noted udah infonya bantuannya admin punten mbok "
@@ -123,11 +108,6 @@ def without_outdated(turn: TurnContext, text: str) -> str:
     if not turn.handed_over:
         turn.requests.append(HandOver(f"only an outdated copy answers this: {', '.join(retrieved.outdated)}"))
     return ""
-
-
-def says_dont_know(text: str) -> bool:
-    """Whether a reply admits, in Indonesian, Malay or English, that it does not have the answer."""
-    return bool(_DONT_KNOW.search(text))
 
 
 def unanswered(said: str, retrieved: Retrieved, reply: Reply) -> Unanswered | None:

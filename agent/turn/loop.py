@@ -31,8 +31,7 @@ from langchain_core.tools import BaseTool, StructuredTool
 from langsmith.utils import tracing_is_enabled
 
 from actions.action import Action, Context, Outcome
-from actions.confirmation import answer as answer_to
-from actions.confirmation import question as question_of
+from actions.template import question as question_of
 from agent import slots
 from agent.faults import point
 from agent.ledger.codec import pack_outcome, unpack_outcome
@@ -41,6 +40,7 @@ from agent.models.chat import ChatModel
 from agent.models.openai import classify
 from agent.models.values import configured, describe
 from agent.turn.context import LimitReached, ModelsFailed, Superseded, TurnContext
+from language.intents import yes_or_no
 from settings.backoff import Backoff
 
 log = structlog.get_logger()
@@ -150,7 +150,7 @@ class Loop:
         waiting = turn.confirmation
         if waiting is None:
             return []
-        verdict = answer_to(turn.text, waiting.question)
+        verdict = yes_or_no(turn.text, waiting.question)
         action = self._actions.get(waiting.action)
         turn.settled = action is None or verdict is not None
         if verdict is None or action is None:

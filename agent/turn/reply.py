@@ -25,7 +25,6 @@ from actions.action import (
     UpdateContact,
 )
 from actions.claims import says_handover
-from agent.asking import wants_human
 from agent.config.conversation import ConversationSettings
 from agent.config.texts import fill
 from agent.ledger import memory, payments
@@ -38,8 +37,8 @@ from agent.ledger.media import Media, new_id
 from agent.ledger.tables import InboundOutcome
 from agent.ledger.turns import Result
 from agent.turn import gate, handover_note
-from agent.turn.checks import says_dont_know
 from agent.turn.context import ModelsFailed, TurnContext, Unanswered
+from language.intents import says_dont_know, wants_human
 from messaging.types import File, QuickReplies, Text
 
 MEDIA_KEPT = timedelta(days=7)

@@ -6,9 +6,10 @@ from langchain_core.messages import HumanMessage
 from actions.action import HandOver, Outcome
 from agent.ledger.knowledge import SqlKnowledgeStore
 from agent.ledger.tables import InboundOutcome
-from agent.turn.checks import Reply, says_dont_know, unanswered
+from agent.turn.checks import Reply, unanswered
 from agent.turn.retrieval import Retrieved
 from knowledge import Hit, SearchResult
+from language.intents import says_dont_know
 from tests.ledger.messages import NOW, message
 from tests.turn.harness import CountedAction, Desk, calls, says
 

@@ -22,11 +22,12 @@ from actions.qris import format_rupiah
 from actions.reminders.actions import ONCE
 from agent.models.offline.dialogue import Dialogue, Result, read
 from agent.models.offline.quote import Quote, find_quote
-from agent.models.offline.sayings import say, small_talk, yes_or_no
+from agent.models.offline.sayings import say
 from agent.models.offline.tools import Request, is_handover, question_for, requests, segments, wanted_in
 from agent.models.values import Passage, values_of
 from language.calendar import from_english
 from language.detect import detect
+from language.intents import small_talk, yes_or_no
 
 _TALK_ORDER = ("identity", "ability", "wellbeing", "thanks", "goodbye", "greeting")
 _ASKS = re.compile(

@@ -1,10 +1,7 @@
-"""What the offline model says in its own words, in Indonesian (also for Malay) and English; and the small talk it understands."""
+"""What the offline model says in its own words, in Indonesian (also for Malay) and English."""
 
-import re
 from collections.abc import Mapping
 from typing import Final
-
-from language.tokens import fold
 
 _SAYINGS: Final[Mapping[str, Mapping[str, str]]] = {
     "id": {
@@ -76,51 +73,6 @@ _SAYINGS: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 
-_TALK: Final[Mapping[str, tuple[str, ...]]] = {
-    "identity": (
-        r"siapa (ini|kamu|anda|awak|nama(mu|nya)?|namanya kamu)",
-        r"(kamu|anda|awak|ini) siapa",
-        r"namamu siapa|nama (kamu|anda) siapa|ini dengan siapa|(dengan )?siapa saya (bicara|chat)",
-        r"(apa |apakah )?(ini|kamu|anda) (robot|bot|ai|manusia|orang)( .+)?",
-        r"who are you|who is this|what('| i)?s your name|am i talking to .+",
-        r"are you (a )?(human|robot|bot|real|an? ai).*",
-    ),
-    "ability": (
-        r"(kamu |anda |awak )?(bisa|boleh) (bantu |buat )?apa( saja| aja)?|bantuan|menu bantuan",
-        r"what can you do|help|how can you help( me)?",
-    ),
-    "wellbeing": (r"apa k(ab|hab)ar|gimana kabar(nya)?|how are you( doing)?|how('| i)?s it going",),
-    "thanks": (
-        r"((ok(e|ay)?|sip|baik|siap|mantap|wah|great|cool|perfect)[ ,!]+)?"
-        r"(terima ?kasih|makasih|mksh|makasi|trims|tengkyu|matur nuwun|hatur nuhun|nuhun|thanks?|thank you|thx|tq|ty)"
-        r"( so much| very much| a lot| banyak| sekali| infonya| atas .+| for .+)?",
-    ),
-    "goodbye": (
-        r"bye( bye)?|dadah?|da+h|good ?bye|good night|see you( later| soon)?|sampai (jumpa|ketemu)( lagi)?|selamat tinggal",
-        r"cukup( sekian)?|(sudah|udah|itu) (itu )?(saja|aja|cukup)|(no,? )?that('| i)?s all",
-    ),
-    "greeting": (
-        r"halo+|hal+o|helo+|hai+|hi+|hey+|hello+|hola|hei|p|permisi|punten|tes|test|ping|min|salam",
-        r"assalamu ?'?alaikum( wr\.? ?wb\.?)?",
-        r"((hal+o+|hai|hi|hello),? )?(selamat )?(pagi|siang|sore|malam|petang)",
-        r"((hello|hi|hey),? )?(good )?(morning|afternoon|evening)",
-        r"((hal+o+|hai|hi|permisi),? )?(saya |aku )?(mau|nak|boleh|ingin|izin|numpang) (tanya|nanya|bertanya)( sesuatu| sebentar)?|tanya",
-        r"i have a question|question",
-        r"mulai|mula|start|unstop|subscribe",  # back after an opt-out: a welcome, not a question
-    ),
-}
-_ADDRESS = "kak|kakak|min|mas|mbak|mba|bang|pak|bu|gan|sis|bro|admin|ya|yah|dong|nih|dear|there|team|all|semua|everyone|guys|deh|loh"
-_FILLER = rf"(?:[\W_]|\b(?:{_ADDRESS})\b)*"
-_TALKS: Final = {kind: re.compile(rf"{_FILLER}(?:{'|'.join(patterns)}){_FILLER}") for kind, patterns in _TALK.items()}
-_YES = frozenset(
-    "ya iya yes ok oke okay boleh betul benar yup yep sip lanjut silakan silahkan mau please sure y yoi setuju correct baik".split()
-)
-_NO = frozenset("tidak nggak gak ga enggak no nope jangan batal tak engga ngga tdk nah".split())
-_POLITE = frozenset(
-    "kak kakak min mas mbak pak bu dong deh aja saja tolong please thanks terima kasih makasih ya usah perlu jadi not thank you "
-    "dulu".split()
-)
-
 
 def say(key: str, language: str, **values: str) -> str:
     """Word a saying in the customer's language.
@@ -136,24 +88,3 @@ def say(key: str, language: str, **values: str) -> str:
 def in_every_language(key: str) -> list[str]:
     """List a saying without values in every language, to find it among earlier replies."""
     return [sayings[key] for sayings in _SAYINGS.values()]
-
-
-def small_talk(line: str) -> str | None:
-    """Tell which small talk a line is when it is nothing else.
-
-    Returns:
-        `greeting`, `thanks`, `goodbye`, `identity`, `ability` or `wellbeing`; else `None`.
-    """
-    plain = fold(line).strip()
-    return next((kind for kind, pattern in _TALKS.items() if plain and pattern.fullmatch(plain)), None)
-
-
-def yes_or_no(text: str) -> str | None:
-    """`"yes"` or `"no"` for a text that is nothing else."""
-    said = re.findall(r"[^\W\d_]+", fold(text))
-    if not said or len(said) > 5:
-        return None
-    for verdict, own in (("no", _NO), ("yes", _YES)):
-        if said[0] in own and all(word in own | _POLITE for word in said):
-            return verdict
-    return None

@@ -11,11 +11,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from agent.asking import wants_human
 from agent.models.offline.arguments import bare, is_ambiguous, is_free, is_money, is_plain, numerals, values_named
 from agent.models.offline.dialogue import Dialogue, Exchange, Tool
-from agent.models.offline.sayings import in_every_language, say, small_talk, yes_or_no
+from agent.models.offline.sayings import in_every_language, say
 from language import lexicon
+from language.intents import small_talk, wants_human, yes_or_no
 from language.tokens import fold
 from language.values import pieces
 
