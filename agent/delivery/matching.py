@@ -25,7 +25,7 @@ def since(created_at: datetime) -> datetime:
 
 
 def is_ours(listed: PlatformMessage, content: Outbound, created_at: datetime, known: Collection[str]) -> bool:
-    """Whether a listed message is the delivery of `content`. `known` are the ids of what we know to have sent."""
+    """Tell whether a listed message is the delivery of `content`. `known` are the ids of what we know to have sent."""
     return (
         listed.direction == "outgoing"
         and listed.id not in known
@@ -37,7 +37,7 @@ def is_ours(listed: PlatformMessage, content: Outbound, created_at: datetime, kn
 
 
 def says_the_same(listed: Outbound, ours: Outbound) -> bool:
-    """Whether two messages are the same to the customer who reads them."""
+    """Tell whether two messages are the same to the customer who reads them."""
     match listed, ours:
         case Text(), Text():
             return _plain(listed.text) == _plain(ours.text)

@@ -42,7 +42,7 @@ class Skip:
 
 
 def closes(contact: ContactState, kind: ChannelKind) -> datetime | None:
-    """When free text ends on such a channel (a time long past for a contact who never wrote); `None` where it never does."""
+    """Tell when free text ends on such a channel (a time long past for a contact who never wrote); `None` where it never does."""
     if kind is not ChannelKind.WHATSAPP and kind not in _TAGGED:
         return None
     return _NEVER if contact.last_inbound_at is None else contact.last_inbound_at + WINDOW
@@ -109,7 +109,7 @@ class Obstacle:
 
 
 def obstacle(delivery: Delivery, contact: ContactState, now: datetime) -> Obstacle | None:
-    """What stands against a message at the last moment before it is sent, or `None`.
+    """Tell what stands against a message at the last moment before it is sent, or `None`.
 
     What was decided before a human took over, or before the contact opted out, is not sent after it (`skipped`); the handover's
     own words and the opt-out's confirmation were written in the same moment and are. What has become too late for the

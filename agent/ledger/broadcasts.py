@@ -120,12 +120,13 @@ def _recipient(row: Row[Any]) -> Recipient:
 
 
 def load(connection: Connection, name: str) -> Broadcast | None:
+    """Load a broadcast; `None` when there is none of this name."""
     row = connection.execute(select(table).where(table.c.name == name)).first()
     return None if row is None else _broadcast(row)
 
 
 def every(connection: Connection) -> list[Broadcast]:
-    """All broadcasts, the newest first."""
+    """List all broadcasts, the newest first."""
     return [_broadcast(row) for row in connection.execute(select(table).order_by(table.c.created_at.desc())).all()]
 
 
@@ -136,7 +137,7 @@ def addresses(connection: Connection, name: str) -> set[str]:
 
 
 def unprepared(connection: Connection, name: str) -> int:
-    """How many recipients have failed before there was a message for them."""
+    """Count how many recipients have failed before there was a message for them."""
     return int(connection.execute(_UNPREPARED, {"at_broadcast": name}).scalar_one())
 
 
@@ -200,7 +201,7 @@ def redate(connection: Connection, broadcast: Broadcast, next_at: datetime) -> b
 
 
 def on_the_way(connection: Connection, now: datetime) -> int:
-    """How many messages of all broadcasts are being prepared, or are in the outbox and have not gone out."""
+    """Count how many messages of all broadcasts are being prepared, or are in the outbox and have not gone out."""
     return int(connection.execute(_OPEN).scalar_one() + connection.execute(_CLAIMED, {"at_now": now}).scalar_one())
 
 
@@ -278,7 +279,7 @@ def queue(
 
 
 def sent(connection: Connection, outbound_id: str, key: ContactKey, message_id: str | None, now: datetime) -> None:
-    """A message went out: from now on it is a part of the conversation.
+    """Add a message that went out to the conversation.
 
     To be called before it is marked as sent: then what is written again, for want of an answer, is said once.
     """

@@ -40,7 +40,7 @@ def ask(connection: Connection, key: ContactKey, confirmation: Confirmation) -> 
 
 
 def open_question(connection: Connection, key: ContactKey, now: datetime) -> Confirmation | None:
-    """The question that still waits for its answer."""
+    """Load the question that still waits for its answer."""
     row = connection.execute(_OPEN, {"at_platform": key.platform, "at_contact": key.id, "at_now": now}).first()
     if row is None:
         return None
@@ -48,5 +48,5 @@ def open_question(connection: Connection, key: ContactKey, now: datetime) -> Con
 
 
 def settle(connection: Connection, key: ContactKey) -> None:
-    """The question was answered, or dropped."""
+    """Drop the question: it was answered, or is void."""
     connection.execute(delete(table).where(table.c.platform == key.platform, table.c.contact == key.id))

@@ -43,7 +43,7 @@ class ContactState:
         return ChannelKind.UNKNOWN if self.channel is None else self.channel.kind
 
     def paused(self, now: datetime) -> bool:
-        """Whether a human answers at the moment."""
+        """Tell whether a human answers at the moment."""
         return self.paused_at is not None and (self.paused_until is None or now < self.paused_until)
 
 
@@ -97,7 +97,7 @@ def find(connection: Connection, needle: str) -> list[ContactState]:
 
 
 def every(connection: Connection) -> list[ContactState]:
-    """All contacts."""
+    """Load all contacts."""
     take_time(connection)
     return [state_of(row) for row in connection.execute(select(table)).all()]
 

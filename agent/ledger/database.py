@@ -123,7 +123,7 @@ def take_time(connection: Connection, longest: timedelta = timedelta(seconds=90)
 
 
 def is_postgres(connection: Connection) -> bool:
-    """Whether the connection is to PostgreSQL."""
+    """Tell whether the connection is to PostgreSQL."""
     return connection.dialect.name == "postgresql"
 
 
@@ -139,17 +139,17 @@ def lock_contact(connection: Connection, platform: str, contact: str) -> None:
 
 
 def at(name: str) -> BindParameter[Any]:
-    """A value that is given when the statement runs."""
+    """Name a value that is given when the statement runs."""
     return bindparam(f"at_{name}")
 
 
 def where(table: Table, *names: str) -> ColumnElement[bool]:
-    """The columns `names` have the values given as `at_…` when the statement runs."""
+    """Require that the columns `names` have the values given as `at_…` when the statement runs."""
     return and_(*(table.c[name] == at(name) for name in names))
 
 
 def one_of(column: ColumnElement[str], *values: str) -> ColumnElement[bool]:
-    """The column has one of the values, which are written into the statement: bound ones are expanded again at every run."""
+    """Require that the column has one of the values, which are written into the statement: bound ones are expanded again at every run."""
     return column.in_([literal_column(f"'{value}'") for value in values])
 
 

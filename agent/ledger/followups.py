@@ -164,7 +164,7 @@ def _subject(
 
 
 def unanswered(connection: Connection, key: ContactKey) -> bool:
-    """Whether the customer's last message got no full answer: the turn failed or was held, or the agent did not know."""
+    """Tell whether the customer's last message got no full answer: the turn failed or was held, or the agent did not know."""
     last = connection.execute(_LAST_QUESTION, _at(key)).first()
     if last is None or last.outcome in (None, InboundOutcome.ANSWERED):
         return False
@@ -179,12 +179,12 @@ def next_due(connection: Connection, key: ContactKey) -> datetime | None:
 
 
 def due(connection: Connection, key: ContactKey, now: datetime) -> list[FollowUp]:
-    """What is due of a contact, in order."""
+    """List what is due of a contact, in order."""
     return [_followup(row) for row in connection.execute(_DUE, {**_at(key), "at_now": now})]
 
 
 def promised(connection: Connection, key: ContactKey) -> list[FollowUp]:
-    """The reminders that a contact is waiting for, in order."""
+    """List the reminders that a contact is waiting for, in order."""
     return [_followup(row) for row in connection.execute(_PROMISED, _at(key))]
 
 
@@ -207,7 +207,7 @@ def listed(
 
 
 def sent_since(connection: Connection, key: ContactKey, since: datetime) -> int:
-    """How many the contact got by rules since a time."""
+    """Count how many the contact got by rules since a time."""
     count: int = connection.execute(_SENT_SINCE, {**_at(key), "at_since": since}).scalar_one()
     return count
 

@@ -83,7 +83,7 @@ def remove_unsent(connection: Connection, key: ContactKey, turns: Sequence[str])
 
 
 def recent(connection: Connection, key: ContactKey, limit: int) -> list[Line]:
-    """The newest `limit` lines, oldest first."""
+    """List the newest `limit` lines, oldest first."""
     rows = connection.execute(_RECENT, {**_at(key), "at_limit": limit}).all()
     return _in_order(
         [Line(row.author, row.text, row.at, tuple(row.attachments), row.turn, row.message_id) for row in reversed(rows)]
@@ -103,5 +103,5 @@ def _in_order(lines: list[Line]) -> list[Line]:
 
 
 def said(connection: Connection, key: ContactKey, limit: int = 500) -> list[str]:
-    """The newest texts that the contact wrote, oldest first."""
+    """List the newest texts that the contact wrote, oldest first."""
     return list(reversed(connection.execute(_SAID, {**_at(key), "at_limit": limit}).scalars().all()))

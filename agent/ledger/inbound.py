@@ -74,7 +74,17 @@ class Accepted:
 
 
 def accept(connection: Connection, event: Event, now: datetime, rules: Rules) -> Accepted:
-    """Record one event. A redelivered message changes nothing."""
+    """Record one event. A redelivered message changes nothing.
+
+    Args:
+        connection: the transaction, after whose commit the platform may forget the event.
+        event: what the webhook said.
+        now: when it came, aware UTC.
+        rules: what accepting it depends on.
+
+    Returns:
+        What became of it, with the contact's next wake time.
+    """
     if isinstance(event, InboundMessage):
         return _message(connection, event, now, rules)
     if isinstance(event, MessageSent):
@@ -182,7 +192,7 @@ def _was_before_closing(connection: Connection, event: MessageSent, now: datetim
 
 
 def of_turn(connection: Connection, turn: str) -> list[str]:
-    """The platform's ids of the messages that a turn answers, in order."""
+    """List the platform's ids of the messages that a turn answers, in order."""
     return list(
         connection.execute(select(table.c.message_id).where(table.c.turn == turn).order_by(table.c.n)).scalars()
     )
@@ -202,4 +212,5 @@ def as_waiting(rows: Sequence[Row[Any, Any, Any]]) -> list[Waiting]:
 
 
 def waiting(connection: Connection, key: ContactKey) -> list[Waiting]:
+    """List the messages of a contact that no turn has taken, in the order they arrived."""
     return as_waiting(waiting_rows(connection, key))

@@ -23,7 +23,10 @@ _KEPT = [column for column in document.columns if column.name not in ("n", "text
 
 
 class SqlKnowledgeStore:
-    """Sources, documents, passages, vectors and gaps; every writing method is one transaction."""
+    """Sources, documents, passages, vectors and gaps, as `knowledge.store.KnowledgeStore` describes them.
+
+    Every writing method is one transaction.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -28,6 +28,7 @@ def new_id(extension: str) -> str:
 
 
 def put(connection: Connection, media: Media) -> None:
+    """Keep a file; the same id again changes nothing."""
     insert_new(
         connection,
         table,
@@ -41,7 +42,7 @@ def put(connection: Connection, media: Media) -> None:
 
 
 def get(connection: Connection, media_id: str, now: datetime) -> Media | None:
-    """The file, unless there is none or it has expired."""
+    """Load a file; `None` when there is none or it has expired."""
     row = connection.execute(select(table).where(table.c.id == media_id, table.c.expires_at > now)).first()
     return None if row is None else Media(row.id, row.content, row.type, row.name, row.created_at, row.expires_at)
 

@@ -68,7 +68,7 @@ def load(connection: Connection, key: ContactKey) -> Summary | None:
 
 
 def due(connection: Connection, key: ContactKey, window: int) -> bool:
-    """Whether more than `window` messages are not covered."""
+    """Tell whether more than `window` messages are not covered."""
     return _due(connection, key, connection.execute(_LOAD, _at(key)).first(), window)
 
 

@@ -120,9 +120,18 @@ def add(
 ) -> None:
     """Queue deliveries of a contact. Their ids are `prefix/0`, `prefix/1` …: adding twice adds once.
 
-    They are sent from `send_at` on, else at once; with `pacing`, each text that follows a message as much later as typing it
-    takes at that time per character. In a lane of their own they wait for nothing else, and nothing for them. Those that are
-    `unless_replied` are skipped once the contact has written.
+    Args:
+        connection: the transaction.
+        key: the contact.
+        prefix: of the ids.
+        contents: what is sent, in order.
+        now: the time, aware UTC.
+        channel: the platform's id of the channel; `None` for the one that the contact last wrote on.
+        turn: the turn that wrote them.
+        own_lane: a lane in which they wait for nothing else, and nothing for them.
+        send_at: the earliest time; `None` for now.
+        pacing: how much later per character each text goes out that follows another message, as if typed.
+        unless_replied: whether they are skipped once the contact has written.
     """
     spoken, start = timedelta(0), send_at or now
     for position, content in enumerate(contents):
@@ -147,7 +156,7 @@ def add(
 
 
 def heads(connection: Connection, key: ContactKey) -> list[Delivery]:
-    """The first open delivery of each lane of a contact."""
+    """Load the first open delivery of each lane of a contact."""
     return [_delivery(row) for row in connection.execute(_HEADS, {"at_platform": key.platform, "at_contact": key.id})]
 
 
@@ -190,7 +199,7 @@ def withdraw(connection: Connection, key: ContactKey, reason: str) -> list[str]:
 
 
 def is_ours(connection: Connection, key: ContactKey, message_id: str, text: str | None, since: datetime) -> bool:
-    """Whether a message that the platform reports as sent is one of ours.
+    """Tell whether a message that the platform reports as sent is one of ours.
 
     The report may come before the answer to our own request, so one with the same text that is on its way, or has gone out
     since a time, counts as well.
@@ -203,7 +212,7 @@ def is_ours(connection: Connection, key: ContactKey, message_id: str, text: str 
 
 
 def of_turn(connection: Connection, turn: str) -> list[Delivery]:
-    """Everything that a turn has written to be sent, in order."""
+    """List everything that a turn has written to be sent, in order."""
     return [_delivery(row) for row in connection.execute(select(table).where(table.c.turn == turn).order_by(table.c.n))]
 
 
@@ -238,7 +247,7 @@ def dead(connection: Connection, limit: int = 200) -> list[Delivery]:
 
 
 def unsent(connection: Connection, key: ContactKey, limit: int = 20) -> list[Delivery]:
-    """The newest messages of a contact that were not sent, oldest first: skipped, or given up."""
+    """List the newest messages of a contact that were not sent, oldest first: skipped, or given up."""
     rows = connection.execute(_UNSENT, {"at_platform": key.platform, "at_contact": key.id, "at_limit": limit}).all()
     return [_delivery(row) for row in reversed(rows)]
 

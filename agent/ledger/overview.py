@@ -83,7 +83,7 @@ class TurnSummary:
 
 
 def turns_of(connection: Connection, key: ContactKey, limit: int = 20) -> list[TurnSummary]:
-    """The newest turns of a contact, oldest first."""
+    """List the newest turns of a contact, oldest first."""
     rows = connection.execute(
         select(turn)
         .where(turn.c.platform == key.platform, turn.c.contact == key.id)
@@ -100,7 +100,7 @@ def turn_of(connection: Connection, turn_id: str) -> TurnSummary | None:
 
 
 def dead(connection: Connection, limit: int = 200) -> tuple[list[Delivery], list[TurnSummary]]:
-    """What was given up: deliveries, and turns whose customer got the text for failures."""
+    """List what was given up: deliveries, and turns whose customer got the text for failures."""
     rows = connection.execute(
         select(turn).where(turn.c.state == "failed").order_by(turn.c.started_at.desc()).limit(limit)
     ).all()

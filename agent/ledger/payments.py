@@ -87,7 +87,7 @@ def open_payment(connection: Connection, key: ContactKey, payment_id: str, offer
 
 
 def of_contact(connection: Connection, key: ContactKey, limit: int = SHOWN) -> list[Payment]:
-    """A contact's payments, newest first."""
+    """List a contact's payments, newest first."""
     rows = connection.execute(
         select(table)
         .where(table.c.platform == key.platform, table.c.contact == key.id)
@@ -98,7 +98,7 @@ def of_contact(connection: Connection, key: ContactKey, limit: int = SHOWN) -> l
 
 
 def last(connection: Connection, key: ContactKey, now: datetime) -> tuple[str, PaymentState] | None:
-    """The id and the state of a contact's newest payment; one whose time has run out counts as expired."""
+    """Read the id and the state of a contact's newest payment; one whose time has run out counts as expired."""
     newest_of_contact = next(iter(of_contact(connection, key, 1)), None)
     if newest_of_contact is None:
         return None
@@ -108,7 +108,7 @@ def last(connection: Connection, key: ContactKey, now: datetime) -> tuple[str, P
 
 
 def state_of_last(connection: Connection, key: ContactKey, now: datetime) -> PaymentState | None:
-    """The state alone."""
+    """Read only the state of a contact's newest payment."""
     found = last(connection, key, now)
     return None if found is None else found[1]
 
@@ -148,7 +148,7 @@ def settle(connection: Connection, event: Event, now: datetime) -> Settled | Unm
 
 
 def mark_paid(connection: Connection, payment_id: str, by: str, now: datetime, amount: int | None = None) -> Settled:
-    """The operator has seen the money: for static codes, which no gateway reports. `amount` when another one arrived.
+    """Record that the operator has seen the money: for static codes, which no gateway reports. `amount` when another one arrived.
 
     Marking the same payment as paid again with the same amount changes nothing.
     """

@@ -74,7 +74,7 @@ class Reason:
 
 
 def counts(connection: Connection, name: str) -> Mapping[str, int]:
-    """How many recipients are in each of `STATES`."""
+    """Count how many recipients are in each of `STATES`."""
     take_time(connection)
     found: dict[str, Any] = dict.fromkeys(STATES, 0)
     for row in connection.execute(_COUNTS, {"at_broadcast": name}).all():
@@ -83,7 +83,7 @@ def counts(connection: Connection, name: str) -> Mapping[str, int]:
 
 
 def reasons(connection: Connection, name: str) -> list[Reason]:
-    """Why recipients were skipped or failed, the most frequent first."""
+    """Tell why recipients were skipped or failed, the most frequent first."""
     take_time(connection)
     rows = connection.execute(_REASONS, {"at_broadcast": name}).all()
     return [Reason(row.state, row.reason or "", row.people) for row in rows]
@@ -100,7 +100,7 @@ def outcomes(connection: Connection, name: str, limit: int = 100_000) -> list[Ou
 
 
 def record(broadcast: Broadcast, counted: Mapping[str, int], why: Sequence[Reason]) -> dict[str, Any]:
-    """A broadcast with its counts, as JSON knows it."""
+    """Build the record of a broadcast with its counts, as JSON knows it."""
     return {
         "name": broadcast.name,
         "state": broadcast.state,

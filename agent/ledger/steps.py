@@ -73,7 +73,7 @@ def _step(row: Row[Any]) -> Step:
 
 
 def of_turn(connection: Connection, turn_id: str) -> list[Step]:
-    """All steps of a turn, in order."""
+    """List all steps of a turn, in order."""
     return [_step(row) for row in connection.execute(_OF_TURN, {"at_turn": turn_id})]
 
 
@@ -150,6 +150,6 @@ def actions_since(connection: Connection, key: ContactKey, since: datetime) -> l
 
 
 def action_results(connection: Connection, key: ContactKey, limit: int = 50) -> list[tuple[str, Any]]:
-    """Names and outputs of the newest finished actions of a contact's conversation, oldest first."""
+    """List names and outputs of the newest finished actions of a contact's conversation, oldest first."""
     rows = connection.execute(_RESULTS, {"at_platform": key.platform, "at_contact": key.id, "at_limit": limit}).all()
     return [(row.name, row.output) for row in reversed(rows)]

@@ -170,7 +170,7 @@ def renew(connection: Connection, turn_id: str, owner: str, until: datetime) -> 
 
 
 def newer_messages(connection: Connection, key: ContactKey) -> bool:
-    """Whether messages arrived since the turn was claimed."""
+    """Tell whether messages arrived since the turn was claimed."""
     return bool(connection.scalar(_NEWER, _at(key)))
 
 

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 import pytest
 
 from agent.ledger import confirmations, contacts, history, human, inbound, outbound, turns
-from agent.ledger.clock_repair import repair
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.contacts import ContactState
 from agent.ledger.database import Database
@@ -284,13 +283,3 @@ async def test_an_earlier_wake_up_is_kept(database: Database) -> None:
     sooner = NOW + timedelta(seconds=1)
     await database.write(lambda connection: contacts.set_columns(connection, BUDI, wake_at=sooner))
     assert await _give_back(database, NOW) == sooner
-
-
-async def test_a_clock_that_was_set_back_keeps_nobody_waiting(database: Database) -> None:
-    await _hold(database, 1)
-    await _give_back(database, NOW)
-    past = NOW - timedelta(days=1)
-    repaired = await database.write(lambda c: repair(c, past, lease=LEASE, tolerance=timedelta(seconds=1)))
-    assert repaired == {BUDI}
-    claim = await database.write(lambda c: turns.claim(c, BUDI, "me", past, LEASE, quiet))
-    assert isinstance(claim, Claim)
