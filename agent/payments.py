@@ -1,4 +1,4 @@
-"""Payments in the agent: the action that offers them, the notifications that settle them, the end of those nobody paid."""
+"""Payments in the agent: the actions that create them, the notifications that settle them, and their expiry."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -20,13 +20,20 @@ from agent.ledger.payments import LedgerPaymentBook, Payment, Settled, Unmatched
 log = structlog.get_logger()
 
 PATIENCE = timedelta(hours=1)
-"""How long a payment stays open after its time because its gateway does not answer."""
+"""How long a payment stays open after its expiry because its gateway does not answer."""
 
 
 def open_gateway(
     settings: PaymentsSettings, client: httpx.AsyncClient, clock: Callable[[], datetime], public_url: str | None = None
 ) -> Gateway | None:
-    """The gateway that agent.yaml names, if any. `public_url` is where it reaches this agent with its notifications."""
+    """Connect the gateway that agent.yaml names, if any.
+
+    Args:
+        settings: the `payments:` part.
+        client: for its HTTP calls.
+        clock: the time, aware UTC.
+        public_url: where it reaches this agent with its notifications.
+    """
     if settings.qris is None or settings.qris.gateway is None:
         return None
     return connect(settings.qris.gateway, client, clock, public_url)
@@ -35,9 +42,13 @@ def open_gateway(
 def payment_actions(
     settings: PaymentsSettings, database: Database, platform: str, gateway: Gateway | None
 ) -> list[Action]:
-    """`send_qris` and `check_payment`, when `payments.qris` is configured.
+    """Build `send_qris` and `check_payment`, when `payments.qris` is configured.
 
-    `platform` is that of contacts whose context names none.
+    Args:
+        settings: the `payments:` part.
+        database: the ledger.
+        platform: that of contacts whose context names none.
+        gateway: `None` for static codes.
     """
     if settings.qris is None:
         return []
@@ -48,10 +59,23 @@ def payment_actions(
 async def receive(
     gateway: Gateway, database: Database, headers: Mapping[str, str], body: bytes, path: str, now: datetime
 ) -> tuple[Settled | Unmatched, str]:
-    """Verify a notification and apply it, once; what it did, and the order that it names.
+    """Verify a notification of the gateway and apply it, once.
 
-    `headers` has lower-case names; `path` is that of our URL as it was called.
-    Raises `NotificationForged` (401), `NotificationUnreadable` (400), `LedgerUnavailable` (503).
+    Args:
+        gateway: whose notification.
+        database: the ledger.
+        headers: with lower-case names.
+        body: as it arrived.
+        path: that of our URL as it was called.
+        now: the time, aware UTC.
+
+    Returns:
+        What it did, and the order that it names.
+
+    Raises:
+        NotificationForged: the signature is wrong (401).
+        NotificationUnreadable: it is not the gateway's format (400).
+        LedgerUnavailable: it must come again (503).
     """
     event = gateway.verify(headers, body, path)
     return await database.write(lambda connection: payments.settle(connection, event, now)), event.order
@@ -60,7 +84,14 @@ async def receive(
 async def watch(
     database: Database, clock: Callable[[], datetime], gateway: Gateway | None, pause: timedelta = timedelta(seconds=10)
 ) -> None:
-    """End what is overdue, for as long as the agent runs."""
+    """Expire overdue payments, for as long as the agent runs.
+
+    Args:
+        database: the ledger.
+        clock: the time, aware UTC.
+        gateway: asked before a payment expires.
+        pause: between two rounds.
+    """
     while True:
         try:
             await end_overdue(database, clock(), gateway)
@@ -70,10 +101,13 @@ async def watch(
 
 
 async def end_overdue(database: Database, now: datetime, gateway: Gateway | None) -> None:
-    """End the payments whose time has run out, and see to it that their customers are told.
+    """Expire the payments whose time has run out; the ledger schedules the message to their customers.
 
-    The gateway is asked first, because a notification may have been lost, and to call its charge off. While it does not answer, a
-    payment stays open for up to an hour longer. Raises `LedgerUnavailable`.
+    The gateway is asked first, because a notification may have been lost, and to cancel its charge. While it does not answer, a
+    payment stays open for up to an hour longer.
+
+    Raises:
+        LedgerUnavailable: the ledger does not answer.
     """
     ended = [
         payment.id

@@ -1,4 +1,4 @@
-"""What the platform knows of contacts beyond its webhooks: custom fields, in which format, and all tags."""
+"""Profiles: what the platform knows of contacts beyond its webhooks, cached in the ledger: custom fields and all tags."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ KEPT = timedelta(days=1)
 """How long a profile counts as read, where no webhook says that it changed."""
 
 _PATIENCE = 5.0
-"""Seconds that a customer waits for the platform's word on who they are; after that, what was known before has to do."""
+"""Seconds that a turn waits for the platform's answer; after that it goes on with the profile as it was known."""
 
 
 class Profiles:
@@ -36,7 +36,17 @@ class Profiles:
         self._clock = clock
 
     async def current(self, state: ContactState) -> ContactState:
-        """The contact with everything that the platform knows of it, asked for when that is not known or may have changed."""
+        """Read the contact's whole profile from the platform, when it is not known or may have changed.
+
+        Args:
+            state: the contact as the ledger has it.
+
+        Returns:
+            The contact with its profile; `state` itself when nothing had to be read, or the platform did not answer.
+
+        Raises:
+            LedgerUnavailable: the profile cannot be kept.
+        """
         now = self._clock()
         if state.profile_at is None and not self._wanted:
             return state
@@ -58,7 +68,10 @@ class Profiles:
         return state if known is None else replace(state, contact=known.contact, profile_at=now)
 
     async def in_format(self, fields: Mapping[str, FieldValue]) -> Mapping[str, FieldValue]:
-        """Fields as the platform wants them; as they are while it cannot be asked for its custom fields.
+        """Put fields into the platform's format; while it does not answer, they stay as they are.
+
+        Args:
+            fields: standard and custom fields by name.
 
         Raises:
             FieldRefused: the field cannot hold such a value; the message shows one that it can.

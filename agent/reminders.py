@@ -1,4 +1,4 @@
-"""Reminders in the agent: the actions that promise, list and call them off, over the ledger."""
+"""Reminders in the agent: the actions that schedule, list and cancel them, over the ledger."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -17,7 +17,13 @@ LONGEST = timedelta(days=30)
 
 
 def reminder_actions(config: AgentConfig, database: Database, clock: Callable[[], datetime]) -> list[Action]:
-    """`follow_up`, `list_reminders` and `cancel_reminder`, unless `followups.reminders` is off."""
+    """Build `follow_up`, `list_reminders` and `cancel_reminder`, unless `followups.reminders` is off.
+
+    Args:
+        config: agent.yaml.
+        database: the ledger.
+        clock: the time, aware UTC.
+    """
     if not config.followups.reminders:
         return []
     book = LedgerReminderBook(
@@ -45,7 +51,7 @@ class LedgerReminderBook:
         return [Reminder(one.id, one.due_at, one.text) for one in found]
 
     async def free_until(self, context: Context) -> datetime | None:
-        """A template may be sent at any time, but on WhatsApp only; elsewhere the window ends it."""
+        """When the channel's window closes; `None` on WhatsApp with a template, which may be sent at any time."""
         key = self._key(context)
         state = await self._database.read(lambda connection: contacts.load(connection, key))
         if state is None or state.channel is None:

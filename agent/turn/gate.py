@@ -1,4 +1,8 @@
-"""The quiet window: how long to listen before answering. A finished question is answered at once."""
+"""Before a turn thinks: how long to wait for more messages, and whether to answer at all.
+
+`due` is the quiet window: a finished question is answered at once. `decide` is the gate: an answer, one fixed text, or silence
+with its reason. Both are plain functions over values.
+"""
 
 import re
 from collections.abc import Sequence
@@ -61,7 +65,11 @@ _HANGING = frozenset(
 
 
 def finished(text: str | None) -> bool:
-    """Whether a message reads as if nothing more is coming. Indonesian and English, as people type them."""
+    """Decide whether a message reads as if nothing more is coming, in Indonesian and English as people type them.
+
+    Args:
+        text: the message; `None` for a lone attachment.
+    """
     stripped = (text or "").strip()
     if not stripped:
         return False
@@ -88,9 +96,13 @@ def finished(text: str | None) -> bool:
 
 
 def due(waiting: Sequence[Waiting], window: Window) -> datetime:
-    """When to answer the messages that wait: a quiet time after the last, at most `longest` after the first.
+    """Say when to answer the messages that wait: a quiet time after the last, at most `longest` after the first.
 
     A burst is finished when its last text is; an attachment alone waits for its words.
+
+    Args:
+        waiting: in order of arrival, at least one.
+        window: the times of agent.yaml.
     """
     first, last = waiting[0], waiting[-1]
     quiet = window.finished if finished(last.text) else window.unfinished
@@ -157,7 +169,18 @@ def decide(
     limits: LimitSettings,
     spent: Spent,
 ) -> Silent | Say | Answer:
-    """What becomes of a turn: an answer, one fixed text, or silence with its reason."""
+    """Decide what becomes of a turn: an answer, one fixed text, or silence with its reason.
+
+    Args:
+        contact: what the ledger knows of the contact.
+        texts: what the customer typed in the messages to answer.
+        now: the time, aware UTC.
+        zone: time zone of the business, for its opening hours.
+        language: code of the language of fixed texts.
+        conversation: opening hours, words for opting out, fixed texts.
+        limits: of a day.
+        spent: what is used up of them.
+    """
     words = {_EDGE.sub("", text).casefold() for text in texts}
     opt_out = conversation.opt_out
     if contact.contact.status == "blocked":

@@ -62,7 +62,18 @@ class StepLog:
         return self._steps.get(_full(key, given)) if key in self._places else None
 
     async def start(self, key: str, kind: str, name: str, given: Any) -> None:
-        """Write down an effect before it happens. Raises `LedgerUnavailable`, and `LeaseLost` when another has begun it."""
+        """Write an effect down before it happens.
+
+        Args:
+            key: the place in the turn.
+            kind: what kind of step.
+            name: of the action.
+            given: its input, as JSON.
+
+        Raises:
+            LedgerUnavailable: it is not written, so the effect must not happen.
+            LeaseLost: another worker has begun it.
+        """
         full, now = _full(key, given), self._clock()
         await self.flush()
         await write_with_retry(
@@ -105,7 +116,23 @@ class StepLog:
         cost: float = 0.0,
         shown: Any = None,
     ) -> None:
-        """Write down something that is over. `shown` is kept instead of `given`, where that would repeat what is known."""
+        """Write down something that is over, together with what was noted before.
+
+        Args:
+            key: the place in the turn.
+            kind: what kind of step.
+            name: of the model, action or store.
+            given: its input, as JSON; its hash decides whether a resumed turn may use the step.
+            output: as JSON.
+            started_at: when it began, aware UTC.
+            tokens: what it used.
+            cost: in US dollars.
+            shown: kept instead of `given`, where that would repeat what is known.
+
+        Raises:
+            LedgerUnavailable: the ledger does not answer.
+            LeaseLost: another worker has been here.
+        """
         self.note(key, kind, name, given, output, started_at=started_at, tokens=tokens, cost=cost, shown=shown)
         await self.flush()
 
@@ -122,7 +149,7 @@ class StepLog:
         cost: float = 0.0,
         shown: Any = None,
     ) -> None:
-        """Take down something that is over: it is written together with the next step."""
+        """Note something that is over: it is written together with the next step. Arguments as in `record`."""
         full, now = _full(key, given), self._clock()
 
         def write(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""The running summary of a long conversation, written by the model after a reply is committed: nobody waits for it."""
+"""The running summary of a long conversation, extended by the model in the background after a reply was committed."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -49,7 +49,7 @@ class SummarySettings:
 
 
 class Summariser:
-    """Extends summaries in the background. `models` are asked in order; one that answers with no server is not."""
+    """Extends summaries in the background. Models are asked in order; the offline model is left out."""
 
     def __init__(
         self,
@@ -67,7 +67,11 @@ class Summariser:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def consider(self, turn: TurnContext) -> None:
-        """A turn was committed: extend the contact's summary if that is due, later and beside everything else."""
+        """Extend the contact's summary in the background, if that is due after this turn.
+
+        Args:
+            turn: one that was committed.
+        """
         contact, lines = turn.key, len(turn.history) + len(turn.claim.messages) + 1
         if self._models and lines > self._settings.window:
             task = asyncio.create_task(self._extend(contact), name=f"summary {contact}")
@@ -75,7 +79,11 @@ class Summariser:
             task.add_done_callback(self._tasks.discard)
 
     async def stop(self, grace: timedelta) -> None:
-        """Let what was begun be finished: it is paid for."""
+        """Wait for extensions that were begun, since they are paid for, then cancel the rest.
+
+        Args:
+            grace: how long to wait.
+        """
         if self._tasks:
             _, unfinished = await asyncio.wait(self._tasks, timeout=grace.total_seconds())
             for task in unfinished:
