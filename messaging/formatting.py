@@ -15,6 +15,7 @@ from messaging.types import ChannelKind, kind_of
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.rules_inline import StateInline
+    from markdown_it.token import Token
     from markdown_it.tree import SyntaxTreeNode
 
 
@@ -42,7 +43,12 @@ Dialect = Literal["whatsapp", "plain"]
 _MARKS: tuple[tuple[Style, str], ...] = (("bold", "*"), ("italic", "_"), ("strike", "~"))
 _STYLES: dict[str, Style] = {"strong": "bold", "em": "italic", "s": "strike"}
 _URL = re.compile(r"https?://[^\s<>*`|\[\]]+[^\s<>*`|\[\].,;:!?\"'”’)_~]")
-_LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_LINE_BREAK = re.compile(r"<br ?/?>", re.IGNORECASE)
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,31}:")
+_HOST = re.compile(r"[^\s/?#:@.]+(?:\.[^\s/?#:@.]+)+(?=[/?#:]|$)")
+_PAGES = (".md", ".html", ".htm", ".csv", ".txt")
+_LANGUAGE = re.compile(r"[A-Za-z][A-Za-z+#-]*")
+_AMOUNT = re.compile(r"\W{0,3}(?:\d|rp|idr|usd|rm)", re.IGNORECASE)
 _VARIABLE = re.compile(r"\{(?=\{\s*[$@])")
 
 
@@ -60,6 +66,9 @@ Line: TypeAlias = list[Run]
 def for_channel(markdown: str, source: str | None) -> str:
     """Write Markdown in the formatting of a channel.
 
+    Only what CommonMark reads as formatting is changed; everything else arrives to the letter. A mark inside a word or a number
+    (`10*20*30`) stays as it is written: no channel shows it as formatting, and without it the number is another.
+
     Variables of the platform (`{{$contact.email}}`, `{{@user.1}}`) are made inert with an invisible character: what a model writes
     is text, and must not be filled in by the platform.
 
@@ -75,9 +84,11 @@ def render(markdown: str, dialect: Dialect) -> str:
     from markdown_it.tree import SyntaxTreeNode
 
     source = markdown.replace("\r\n", "\n")
-    root = SyntaxTreeNode(_parser().parse(source))
+    tokens = _parser().parse(source)
+    for token in tokens:
+        token.children = token.children and list(_with_marks_inside_words(token.children))
     page = _Page(source.split("\n"), dialect)
-    return _VARIABLE.sub("{\N{WORD JOINER}", "\n".join(page.blocks(root.children)).strip())
+    return _VARIABLE.sub("{\N{WORD JOINER}", "\n".join(page.blocks(SyntaxTreeNode(tokens).children)).strip())
 
 
 @cache
@@ -88,7 +99,60 @@ def _parser() -> "MarkdownIt":
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     parser.disable(["code", "lheading", "html_block", "html_inline", "reference"])
     parser.inline.ruler.before("emphasis", "address", _address)
+    parser.inline.ruler.before("autolink", "line_break", _line_break)
+    # Addresses arrive as they were written; only a blank would end one early.
+    parser.normalizeLink = lambda url: url.replace(" ", "%20")  # type: ignore[method-assign]
+    parser.normalizeLinkText = lambda link: link  # type: ignore[method-assign]
     return parser
+
+
+def _line_break(state: "StateInline", silent: bool) -> bool:
+    """`<br>`, the one tag that models write in chats and table cells."""
+    match = _LINE_BREAK.match(state.src, state.pos, state.posMax)
+    if not match:
+        return False
+    if not silent:
+        state.push("hardbreak", "br", 0)
+    state.pos = match.end()
+    return True
+
+
+def _with_marks_inside_words(tokens: "Sequence[Token]") -> "Iterator[Token]":
+    """Turn marks that touch a letter or digit on their outer side back into text, as they are no formatting in a chat.
+
+    `**` and `~~` between letters alone (`un**believ**able`) are left out instead, by `_marked`: they are no sum, no size and no code.
+    """
+    from markdown_it.token import Token
+
+    opened: list[int] = []
+    text: set[int] = set()
+    for place, token in enumerate(tokens):
+        if token.type.removesuffix("_open") in _STYLES:
+            opened.append(place)
+        elif token.type.removesuffix("_close") in _STYLES:
+            start = opened.pop()
+            outside = [_character(tokens, start, -1), _character(tokens, place, 1)]
+            if not any(character.isalnum() for character in outside):
+                continue
+            around = [*outside, _character(tokens, start, 1), _character(tokens, place, -1)]
+            if len(token.markup) == 1 or any(character.isdigit() for character in around):
+                text |= {start, place}
+    for place, token in enumerate(tokens):
+        yield Token("text", "", 0, content=token.markup) if place in text else token
+
+
+def _character(tokens: "Sequence[Token]", place: int, step: Literal[-1, 1]) -> str:
+    """The character beside a mark, before (-1) or after (1) it; marks between them do not count, `""` where a line ends."""
+    place += step
+    while 0 <= place < len(tokens):
+        token = tokens[place]
+        if token.type in ("text", "code_inline"):
+            if token.content:
+                return token.content[-1 if step < 0 else 0]
+        elif token.nesting == 0:
+            return ""
+        place += step
+    return ""
 
 
 def _address(state: "StateInline", silent: bool) -> bool:
@@ -134,6 +198,9 @@ class _Page:
                 return [f"> {line}".rstrip() for line in self.blocks(node.children)]
             case "fence":
                 code = node.content.rstrip("\n")
+                info = node.info.strip()
+                if info and not (code and _LANGUAGE.fullmatch(info)):  # an unclosed fence, or text after it
+                    code = f"{info}\n{code}".rstrip("\n")
                 return (f"```{code}```" if self.dialect == "whatsapp" else code).split("\n")
             case "table":
                 return self._table(node)
@@ -146,17 +213,26 @@ class _Page:
         return node.map is not None and node.map[0] > 0 and not self.source[node.map[0] - 1].strip(" \t>")
 
     def _list(self, node: "SyntaxTreeNode") -> list[str]:
-        start = int(str(node.attrs.get("start", 1)))
+        written = [item.info for item in node.children]
+        counted = len(set(written)) == 1  # "1. 1. 1." is Markdown's way of leaving the counting to the reader
         lines: list[str] = []
-        for number, item in enumerate(node.children, start):
-            bullet = "- " if self.dialect == "whatsapp" else "• "
-            mark = f"{number}. " if node.type == "ordered_list" else bullet
+        for place, item in enumerate(node.children):
             body = self.blocks(item.children) or [""]
             if lines and self._apart(item):
                 lines.append("")
-            lines.append((mark + body[0]).rstrip())
+            if node.type == "ordered_list":
+                mark = f"{int(written[0]) + place if counted and place else written[place]}{item.markup}"
+            else:
+                mark = self._bullet(item.markup, body[0])
+            lines.append(f"{mark} {body[0]}".rstrip())
             lines += [f"  {line}".rstrip() for line in body[1:]]
         return lines
+
+    def _bullet(self, written: str, text: str) -> str:
+        """`+` stays, and any mark before an amount: a plus or minus is part of a sum."""
+        if written == "+" or _AMOUNT.match(text):
+            return written
+        return "-" if self.dialect == "whatsapp" else "•"
 
     def _table(self, node: "SyntaxTreeNode") -> list[str]:
         """A line per row: `- *Latte* – Hot: 25.000, Iced: 28.000`."""
@@ -170,9 +246,19 @@ class _Page:
                 for name, cell in zip(names[1:], row[1:], strict=True)
                 if (value := ", ".join(self._inline(cell)))
             ]
+            facts += self._excess(row[0], len(rows[0]))
             line = " – ".join(part for part in (title, ", ".join(facts)) if part)
             lines.append(f"- {line}" if self.dialect == "whatsapp" else f"• {line}")
         return lines or [", ".join(names)]
+
+    def _excess(self, cell: "SyntaxTreeNode", columns: int) -> list[str]:
+        """The cells of a row beyond those of the heading, which the parser drops: one of them may be the price."""
+        from markdown_it.rules_block.table import escapedSplit
+
+        if cell.parent is None or cell.parent.map is None:
+            return []
+        row = self.source[cell.parent.map[0]].lstrip(" \t>").strip().removeprefix("|")
+        return [text for part in escapedSplit(row)[columns:] if (text := part.strip())]
 
     def _inline(self, node: "SyntaxTreeNode", styles: frozenset[Style] = frozenset()) -> list[str]:
         """The lines of a paragraph, a heading or a cell."""
@@ -198,7 +284,7 @@ def _lines(node: "SyntaxTreeNode") -> list[Line]:
 def _runs(node: "SyntaxTreeNode", styles: frozenset[Style]) -> Iterator[Run]:
     match node.type:
         case "text":
-            yield from _plain(_LINE_BREAK.sub("\n", node.content), styles)
+            yield from _plain(node.content, styles)
         case "softbreak" | "hardbreak":
             yield Run("\n")
         case "code_inline":
@@ -226,15 +312,23 @@ def _plain(text: str, styles: frozenset[Style]) -> Iterator[Run]:
 
 
 def _link(label: list[Run], target: str) -> Iterator[Run]:
-    """The address in brackets after the text, unless it says the same; an address inside our own documents leads nowhere."""
+    """The address in brackets after the text, unless it says the same; a page of our own documents leads nowhere."""
     address = target.removeprefix("mailto:").removeprefix("tel:")
     shown = "".join(run.text for run in label).strip()
     if shown and _bare(shown) == _bare(address):
         yield Run(address if _URL.match(address) else shown)
         return
     yield from label
-    if address != target or _URL.match(target):
+    if _leads_somewhere(target):
         yield Run(f" ({address})" if shown else address)
+
+
+def _leads_somewhere(target: str) -> bool:
+    """Whether a customer can open `target`: it has a scheme, or begins with the name of a host (`wa.me/62812`)."""
+    if _SCHEME.match(target):
+        return True
+    host = _HOST.match(target)
+    return host is not None and not (host.end() == len(target) and target.lower().endswith(_PAGES))
 
 
 def _bare(address: str) -> str:

@@ -1,12 +1,14 @@
 """Markdown as chats show it."""
 
+import html
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
-from messaging.formatting import for_channel, numbered, render, takes_quick_replies
+from messaging.formatting import Dialect, for_channel, numbered, render, takes_quick_replies
 
 
 @pytest.mark.parametrize(
@@ -78,6 +80,97 @@ def test_the_platforms_variables_are_not_filled_in_from_what_a_model_wrote(text:
     shown = for_channel(text, "whatsapp_cloud")
     assert not re.search(r"\{\{\s*[$@]", shown)
     assert shown.replace("\N{WORD JOINER}", "") == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2*3*4 = 24", "10*20*30 cm", "2*10.000 dan 3*5.000", "KS*2024*01", "2**10**3", "~~5~~4", "7*8 dan 9*10*11"),
+        *("+ ongkir 10.000\n+ pajak 1.000", "- 5.000\n- Rp 6.000", "* 5.000\n* IDR 6.000", "5) lima\n7) tujuh"),
+        *("2. dua\n5. lima", "007. tujuh", "kode_pesanan_01_A", "+62 812-3456-7801", "*#06#", "https://a.id/a*b*c_d_"),
+    ],
+)
+@pytest.mark.parametrize("dialect", ["whatsapp", "plain"])
+def test_sums_codes_sizes_and_signs_arrive_to_the_letter(text: str, dialect: Dialect) -> None:
+    assert render(text, dialect) == text
+
+
+@pytest.mark.parametrize(
+    ("target", "shown"),
+    [
+        ("wa.me/62812", "di sini (wa.me/62812)"),
+        ("www.kopi.id/menu?x=é", "di sini (www.kopi.id/menu?x=é)"),
+        ("shop://barang/7", "di sini (shop://barang/7)"),
+        ("kopi.id", "di sini (kopi.id)"),
+        ("#harga", "di sini"),
+        ("menu.md", "di sini"),
+        ("../docs/menu.md", "di sini"),
+    ],
+)
+def test_a_link_keeps_its_target_if_a_customer_can_open_it(target: str, shown: str) -> None:
+    assert render(f"[di sini]({target})", "plain") == shown
+
+
+@pytest.mark.parametrize(
+    ("markdown", "shown"),
+    [
+        ("a&lt;br&gt;b", "a<br>b"),
+        ("`<br>`", "<br>"),
+        ("\\<br>", "<br>"),
+        ("**a<BR/>b**", "a\nb"),
+        ("``` KS-123", "KS-123"),
+        ("```KS-123\n```", "KS-123"),
+        ("|a|b|\n|-|-|\n|1|2|5.000|", "• 1 – b: 2, 5.000"),
+    ],
+)
+def test_what_is_no_formatting_is_not_lost(markdown: str, shown: str) -> None:
+    assert render(markdown, "plain") == shown
+
+
+_MARKUP = re.compile(r"[*_~`>#•—+-]|\d+[.)](?=\s)|\s")
+
+
+def _visible(text: str) -> str:
+    return _MARKUP.sub("", text)
+
+
+def _commonmark(markdown: str) -> str:
+    """The text of a page that a reader of CommonMark sees."""
+    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    page = parser.disable(["code", "lheading", "html_block", "html_inline", "reference"]).render(markdown)
+    return html.unescape(re.sub(r"<[^>]*>", " ", page))
+
+
+_FACTS = st.one_of(
+    st.builds("Rp {:,}".format, st.integers(0, 10**9)),
+    st.builds("{}*{}*{} cm".format, *[st.integers(1, 300)] * 3),
+    st.builds("{} x *{}.000* = {}".format, *[st.integers(1, 99)] * 3),
+    st.builds("{}*{}.000 + {}*{}.500".format, *[st.integers(1, 99)] * 4),
+    st.from_regex(r"[A-Z]{2}[-_*][0-9]{3,6}[_*][A-Z0-9]{1,4}", fullmatch=True),
+    st.from_regex(r"\+62 8[0-9]{2}-[0-9]{4}-[0-9]{3,4}", fullmatch=True),
+    st.from_regex(r"https://[a-z]{3,8}\.id/[a-z0-9_*]{1,12}[a-z0-9]", fullmatch=True),
+    st.sampled_from(
+        ["kopi", "**tebal**", "*miring*", "__x__", "~~lama~~", "`k*1*`", "_ya_", "5*", "*syarat", "a_b", "&"]
+    ),
+)
+
+
+@given(
+    st.lists(_FACTS, min_size=1, max_size=8).map(" ".join)
+    | st.lists(st.lists(_FACTS, min_size=1, max_size=3).map(" ".join), min_size=1, max_size=5).map("\n".join)
+    | st.text(st.sampled_from("ab12*_~`\\ .,\n"), max_size=40)
+)
+@settings(max_examples=500)
+def test_the_visible_text_is_what_commonmark_shows(markdown: str) -> None:
+    assume(not re.search(r"```|~~~", markdown))
+    for dialect in ("whatsapp", "plain"):
+        assert _visible(render(markdown, dialect)) == _visible(_commonmark(markdown))
+
+
+@given(st.lists(_FACTS.filter(lambda fact: not re.search(r"^[*_~`]|[*_~`]$| \*", fact)), min_size=1, max_size=8))
+def test_facts_without_formatting_arrive_to_the_letter(facts: list[str]) -> None:
+    text = " ".join(facts)
+    assert render(text, "whatsapp") == render(text, "plain") == text
 
 
 _PIECES = st.sampled_from(
