@@ -9,7 +9,6 @@ whether the customer has written more meanwhile. The exceptions with which a tur
     └── ModelsFailed    the model and all its fallbacks
 """
 
-import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -155,9 +154,8 @@ class TurnContext:
     gap: Unanswered | None = None
     model_calls: int = 0
     action_calls: int = 0
-    calls: dict[str, int] = field(default_factory=dict)  # how often the very same call was asked for
-    outcomes: dict[str, Outcome] = field(default_factory=dict)  # by that call
-    one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
+    looked_up: dict[str, Outcome] = field(default_factory=dict)  # by the call; only as long as nothing was changed
+    changed: dict[str, Outcome] = field(default_factory=dict)  # by the call: what is done, or may be, is not done again
 
     @property
     def id(self) -> str:
@@ -213,7 +211,7 @@ class TurnContext:
 
     def take(self, action: Action, outcome: Outcome) -> None:
         """Keep what an action returned."""
-        if outcome.status != "refused" and not (
+        if outcome.status not in ("refused", "confirm") and not (
             outcome.requests and all(isinstance(request, _NO_ANSWER) for request in outcome.requests)
         ):
             self.answered.append(action.name)

@@ -1,34 +1,30 @@
 """The loop of a turn: the model with the actions as its tools, until it answers or a limit is reached.
 
-`Loop` compiles the graph of `langchain.agents.create_agent` once. Its middleware looks up every model call and every action in
-the step log first, so that a resumed turn repeats nothing; it keeps the limits, retries, and asks the fallback models.
-`perform` runs an action as a step: recorded before it happens when it has an effect, and never run twice.
+Each round asks the model and runs what it calls: reading actions of one answer side by side, effects one after the other in the
+order in which they were called. Every model call and every action is looked up in the step log first, so that a resumed turn
+repeats nothing. `perform` runs an action as a step: recorded before it happens when it has an effect, and never run twice.
 """
 
 import asyncio
-import contextvars
+import hashlib
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any, cast
 
-import langsmith
 import structlog
-from langchain.agents import create_agent
-from langchain.agents.middleware import AgentMiddleware
-from langchain.agents.middleware.types import AgentState, ModelRequest, ModelResponse, ToolCallRequest
 from langchain_core.messages import (
     AIMessage,
     BaseMessage,
+    HumanMessage,
     SystemMessage,
     ToolMessage,
     message_to_dict,
     messages_from_dict,
 )
-from langchain_core.runnables import RunnableConfig
-from langchain_core.tools import BaseTool, StructuredTool
-from langsmith.utils import tracing_is_enabled
+from langchain_core.runnables import Runnable
 
 from actions.action import Action, Context, Outcome
 from actions.template import question as question_of
@@ -48,29 +44,18 @@ log = structlog.get_logger()
 
 _NEWER = "a newer message arrived"
 _BACKOFF = Backoff(timedelta(seconds=0.5), timedelta(seconds=20), least=0.5)
-_IDENTICAL_CALLS = 3
-"""How often the very same call may be asked for in one turn before the loop is broken off."""
+_SIDE_BY_SIDE = 4
+"""How many reading actions of one answer run at the same time."""
 
-
-async def _in_place(
-    default: Callable[..., Any], context: contextvars.Context, work: Callable[..., Any], /, *args: Any, **kwargs: Any
-) -> Any:
-    if tracing_is_enabled():
-        return await default(context, work, *args, **kwargs)
-    return context.run(work, *args, **kwargs)
-
-
-def prepare_in_place() -> None:
-    """Prepare LangSmith's spans without a thread in this process, unless tracing is on.
-
-    Without tracing a span is empty, and its six thread hops a turn are all that it costs.
-    """
-    langsmith.set_runtime_overrides(aio_to_thread=_in_place)
+_CLOSING = (
+    "[system] This turn has reached its limit: no further action can be called now. Answer the customer with what is known. Say "
+    "what was done and what was not, and offer a colleague for the rest."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class LoopLimits:
-    """What one turn may use.
+    """What one turn may use. At the limit, one more call without actions ends the turn with an answer.
 
     Attributes:
         model_calls: calls of a model that answered.
@@ -86,8 +71,31 @@ class LoopLimits:
     retries: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """A chat model that may call the actions, and the same model when it may not any more."""
+
+    chat: ChatModel
+    calling: "Runnable[Any, AIMessage]"
+    closing: "Runnable[Any, AIMessage]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call of the model. `key` is its place in the step log, `same` equal for equal calls."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+    key: str
+
+    @property
+    def same(self) -> str:
+        return f"{self.name} {json.dumps(self.arguments, sort_keys=True, default=str)}"
+
+
 class Loop:
-    """The model with its tools. Built once per process: compiling the graph costs more than running it."""
+    """The model with its tools. Built once per process, since the tools are the same in every turn."""
 
     def __init__(
         self,
@@ -97,7 +105,7 @@ class Loop:
         *,
         clock: Callable[[], datetime],
     ) -> None:
-        """Compile the graph.
+        """Bind the models to the actions.
 
         Args:
             models: asked in this order until one answers.
@@ -105,13 +113,11 @@ class Loop:
             limits: of one turn.
             clock: the time, aware UTC.
         """
-        prepare_in_place()
-        tools = [_tool(action) for action in actions.values()]
-        middleware = _TurnMiddleware(models, actions, limits, clock)
-        self._graph = create_agent(models[0].model, tools, middleware=[middleware], context_schema=TurnContext)
+        self._models = [_bind(chat, [_tool(action) for action in actions.values()]) for chat in models]
         self._actions = actions
+        self._names = sorted(actions)
+        self._limits = limits
         self._clock = clock
-        self._recursion = 4 * limits.model_calls + 10
 
     async def answer(self, turn: TurnContext, messages: Sequence[BaseMessage]) -> str:
         """Ask the model, let it call actions, and return its final text.
@@ -122,17 +128,40 @@ class Loop:
 
         Raises:
             Superseded: a newer message arrived before anything with an effect was done.
-            LimitReached: a limit of agent.yaml is reached.
+            LimitReached: a limit of agent.yaml is reached, and the model does not answer without further actions.
             ModelsFailed: no model answered.
             LedgerUnavailable: a step cannot be written.
             LeaseLost: another worker has taken the turn over.
         """
-        state: Any = {"messages": list(messages)}
-        config: RunnableConfig = configured(turn.values) if turn.values is not None else {}
-        config["recursion_limit"] = self._recursion
-        result = await self._graph.ainvoke(state, config, context=turn)
-        text: str = result["messages"][-1].text
-        return text.strip()
+        asked: list[BaseMessage] = [SystemMessage(turn.system), *messages]
+        while turn.question is None:
+            limit = self._limit(turn)
+            if limit is not None:
+                return await self._close(turn, asked, limit)
+            message = await self._model_call(turn, asked, self._names)
+            if not message.tool_calls:
+                return message.text.strip()
+            asked += [message, *await self._act(turn, message)]
+        return turn.question.question
+
+    def _limit(self, turn: TurnContext) -> str | None:
+        """The limit that the turn has reached, if any; the first call is always made."""
+        limits = self._limits
+        if turn.model_calls >= limits.model_calls:
+            return f"limits.model_calls: {limits.model_calls}"
+        if turn.action_calls > limits.actions:
+            return f"limits.actions: {limits.actions}"
+        if turn.steps.tokens > limits.tokens:
+            return f"limits.tokens_per_turn: {limits.tokens}"
+        return None
+
+    async def _close(self, turn: TurnContext, asked: Sequence[BaseMessage], limit: str) -> str:
+        """Let the model say what was done, without calling anything any more."""
+        log.warning("limit_reached", turn=turn.id, limit=limit)
+        message = await self._model_call(turn, [*asked, HumanMessage(_CLOSING)], ())
+        if not (text := message.text.strip()):
+            raise LimitReached(limit)
+        return text
 
     async def confirm(self, turn: TurnContext) -> list[BaseMessage]:
         """Run the action that waits for the customer's yes, or drop it when they said no, before the model speaks.
@@ -160,62 +189,31 @@ class Loop:
             outcome = await perform(turn, action, waiting.arguments, key=key, clock=self._clock, confirmed=True)
         else:
             outcome = Outcome("refused", "The customer said no. Nothing was done.")
-        call = {"name": waiting.action, "args": waiting.arguments, "id": "confirmed"}
+        call = {"name": waiting.action, "args": waiting.arguments, "id": call_id(turn.id, 0, 0)}
         return [
             AIMessage("", tool_calls=[call]),
-            ToolMessage(told(outcome), tool_call_id="confirmed", name=waiting.action),
+            ToolMessage(told(outcome), tool_call_id=call["id"], name=waiting.action),
         ]
 
+    async def _model_call(self, turn: TurnContext, asked: Sequence[BaseMessage], tools: Sequence[str]) -> AIMessage:
+        """One call of the model as a step.
 
-def _tool(action: Action) -> BaseTool:
-    async def unreachable(**_arguments: Any) -> str:
-        raise AssertionError("actions run in the middleware")
-
-    return StructuredTool(
-        name=action.name,
-        description=describe(action.description, action.examples),
-        args_schema=dict(action.parameters),
-        coroutine=unreachable,
-    )
-
-
-class _TurnMiddleware(AgentMiddleware[AgentState[Any], TurnContext, Any]):
-    def __init__(
-        self,
-        models: Sequence[ChatModel],
-        actions: Mapping[str, Action],
-        limits: LoopLimits,
-        clock: Callable[[], datetime],
-    ) -> None:
-        super().__init__()
-        self._models = models
-        self._actions = actions
-        self._limits = limits
-        self._clock = clock
-
-    async def awrap_model_call(
-        self,
-        request: ModelRequest[TurnContext],
-        handler: Callable[[ModelRequest[TurnContext]], Awaitable[ModelResponse[Any]]],
-    ) -> ModelResponse[Any]:
-        turn = request.runtime.context
-        if turn.question is not None:
-            return ModelResponse([AIMessage(turn.question.question)])
+        Args:
+            turn: counts the call.
+            asked: the whole conversation with the system prompt.
+            tools: names of the actions that may be called; none for a closing call.
+        """
         watched = turn.arrivals if not turn.effects else None
         if watched is not None and turn.model_calls and await watched.newer():
             raise Superseded(_NEWER)
         turn.model_calls += 1
-        request = request.override(system_message=SystemMessage(turn.system))
-        key, given = f"model/{turn.model_calls}", _fingerprint(request)
+        key, given = f"model/{turn.model_calls}", _fingerprint(asked, tools)
         if (step := turn.steps.finished(key, given)) is not None:
-            return ModelResponse(messages_from_dict([step.output]))
-        if turn.model_calls > self._limits.model_calls:
-            raise LimitReached(f"limits.model_calls: more than {self._limits.model_calls}")
-        if turn.steps.tokens > self._limits.tokens:
-            raise LimitReached(f"limits.tokens_per_turn: more than {self._limits.tokens}")
+            return cast("AIMessage", messages_from_dict([step.output])[0])
         started_at = self._clock()
         point("model-call")
-        chat, message = await self._ask(request, handler, turn)
+        chat, message = await self._ask(turn, asked, closing=not tools)
+        message = with_own_ids(message, turn.id, turn.model_calls)
         point("model-answered")
         usage = message.usage_metadata
         tokens_in, tokens_out = (usage["input_tokens"], usage["output_tokens"]) if usage else (0, 0)
@@ -235,28 +233,23 @@ class _TurnMiddleware(AgentMiddleware[AgentState[Any], TurnContext, Any]):
         point("model-recorded")
         if watched is not None and watched.noticed:
             raise Superseded(_NEWER)
-        return ModelResponse([message])
+        return message
 
     async def _ask(
-        self,
-        request: ModelRequest[TurnContext],
-        handler: Callable[[ModelRequest[TurnContext]], Awaitable[ModelResponse[Any]]],
-        turn: TurnContext,
+        self, turn: TurnContext, asked: Sequence[BaseMessage], *, closing: bool
     ) -> tuple[ChatModel, AIMessage]:
         """Ask the models in order until one answers. The last is asked again for half of what is left of the turn's time."""
         reasons = []
+        config = configured(turn.values) if turn.values is not None else None
         now = asyncio.get_running_loop().time
         patience = now() + (turn.deadline - now()) / 2
-        for chat in self._models:
-            last = chat is self._models[-1]
+        for model in self._models:
+            chat, last = model.chat, model is self._models[-1]
             attempt = 0
             while True:
                 attempt += 1
                 try:
-                    response = await handler(request.override(model=chat.model))
-                    message = response.result[0]
-                    if not isinstance(message, AIMessage):
-                        raise TypeError(f"{chat.name} answered with a {type(message).__name__}")
+                    return chat, await (model.closing if closing else model.calling).ainvoke(list(asked), config)
                 except Exception as error:  # noqa: BLE001 - whatever a model's client raises, the customer gets an answer
                     failure = classify(error, self._clock())
                     reasons.append(f"{chat.name}: {failure.reason}")
@@ -267,41 +260,144 @@ class _TurnMiddleware(AgentMiddleware[AgentState[Any], TurnContext, Any]):
                         break
                     async with slots.released():
                         await asyncio.sleep(wait)
-                else:
-                    return chat, message
         raise ModelsFailed("; ".join(dict.fromkeys(reasons)))
 
-    async def awrap_tool_call(
-        self,
-        request: ToolCallRequest,
-        handler: Callable[[ToolCallRequest], Awaitable[Any]],
-    ) -> ToolMessage:
-        turn = cast("TurnContext", request.runtime.context)
-        call = request.tool_call
-        outcome = await self._call(turn, call["name"], call["args"], str(call["id"]))
-        return ToolMessage(told(outcome), tool_call_id=call["id"], name=call["name"])
+    async def _act(self, turn: TurnContext, message: AIMessage) -> list[ToolMessage]:
+        """Run the calls of one answer; the results stand in the order of the calls."""
+        calls = [
+            _Call(str(call["id"]), call["name"], call["args"], f"action/{turn.model_calls}/{position}")
+            for position, call in enumerate(message.tool_calls, 1)
+        ]
+        outcomes: list[Outcome] = []
+        for reading, neighbours in groupby(calls, self._reads):
+            if reading:
+                outcomes += await self._look_up(turn, list(neighbours))
+            else:
+                outcomes += [await self._change(turn, call) for call in neighbours]
+        return [
+            ToolMessage(told(outcome), tool_call_id=call.id, name=call.name)
+            for call, outcome in zip(calls, outcomes, strict=True)
+        ]
 
-    async def _call(self, turn: TurnContext, name: str, arguments: dict[str, Any], call_id: str) -> Outcome:
-        action = self._actions.get(name)
+    def _reads(self, call: _Call) -> bool:
+        action = self._actions.get(call.name)
+        return action is not None and action.reads and action.confirm is None
+
+    async def _look_up(self, turn: TurnContext, calls: Sequence[_Call]) -> list[Outcome]:
+        """Run calls of reading actions side by side. What was looked up before in this turn is answered from memory."""
+        new: dict[str, _Call] = {}
+        refused: dict[str, Outcome] = {}
+        for call in calls:
+            if call.same in turn.looked_up or call.same in new or call.same in refused:
+                continue
+            if (refusal := self._beyond_limit(turn)) is not None:
+                refused[call.same] = refusal
+            else:
+                new[call.same] = call
+        room = asyncio.Semaphore(_SIDE_BY_SIDE)
+
+        async def run(call: _Call) -> Outcome:
+            async with room:
+                return await _outcome(turn, self._actions[call.name], call.arguments, key=call.key, clock=self._clock)
+
+        tasks = [asyncio.create_task(run(call)) for call in new.values()]
+        try:
+            async with slots.released():
+                found = dict(zip(new, await asyncio.gather(*tasks), strict=True))
+        finally:
+            for task in tasks:
+                task.cancel()
+        for same, call in new.items():  # in the order of the calls, whichever came back first
+            _keep(turn, self._actions[call.name], call.arguments, found[same], self._clock, confirmed=False)
+        known, outcomes = dict(turn.looked_up), []
+        for call in calls:
+            if new.get(call.same) is call:
+                outcomes.append(found[call.same])
+            else:
+                before = known.get(call.same) or found.get(call.same) or refused[call.same]
+                outcomes.append(_again(before))
+        turn.looked_up.update((same, outcome) for same, outcome in found.items() if outcome.status == "done")
+        return outcomes
+
+    async def _change(self, turn: TurnContext, call: _Call) -> Outcome:
+        """Run a call that may change something; the very same call is not carried out twice in a turn."""
+        action = self._actions.get(call.name)
         if action is None:
-            return Outcome("refused", f"There is no action {name!r}. Actions: {', '.join(self._actions) or 'none'}.")
-        same = f"{name} {json.dumps(arguments, sort_keys=True, default=str)}"
-        turn.calls[same] = turn.calls.get(same, 0) + 1
-        if turn.calls[same] > _IDENTICAL_CALLS:
-            raise LimitReached(f"the same call of {name} was asked for {turn.calls[same]} times")
-        if (before := turn.outcomes.get(same)) is not None:
-            return replace(
-                before, content=f"This was called with the same arguments before. {before.content}", requests=()
+            return Outcome(
+                "refused", f"There is no action {call.name!r}. Actions: {', '.join(self._actions) or 'none'}."
             )
-        turn.action_calls += 1
-        if turn.action_calls > self._limits.actions:
-            raise LimitReached(f"limits.actions: more than {self._limits.actions}")
-        async with turn.one_at_a_time:
-            outcome = await perform(
-                turn, action, arguments, key=f"action/{turn.model_calls}/{call_id}", clock=self._clock
-            )
-        turn.outcomes[same] = outcome
+        if (before := turn.changed.get(call.same)) is not None:
+            return _again(before)
+        if (refusal := self._beyond_limit(turn)) is not None:
+            return refusal
+        outcome = await perform(turn, action, call.arguments, key=call.key, clock=self._clock)
+        if outcome.status in ("done", "unknown"):
+            turn.changed[call.same] = outcome
+        if outcome.status not in ("refused", "confirm"):
+            turn.looked_up.clear()
         return outcome
+
+    def _beyond_limit(self, turn: TurnContext) -> Outcome | None:
+        turn.action_calls += 1
+        if turn.action_calls <= self._limits.actions:
+            return None
+        return Outcome("refused", f"Not called: limits.actions allows {self._limits.actions} calls in a turn.")
+
+
+def _bind(chat: ChatModel, tools: Sequence[dict[str, Any]]) -> _Bound:
+    if not tools:
+        return _Bound(chat, chat.model, chat.model)
+    calling = chat.model.bind_tools(tools)
+    return _Bound(chat, calling, chat.model.bind_tools(tools, tool_choice="none"))
+
+
+def _tool(action: Action) -> dict[str, Any]:
+    """An action as the OpenAI API describes a tool; langchain translates it for other providers."""
+    function = {
+        "name": action.name,
+        "description": describe(action.description, action.examples),
+        "parameters": dict(action.parameters),
+    }
+    return {"type": "function", "function": function}
+
+
+def call_id(turn: str, model_call: int, position: int) -> str:
+    """The id of a tool call: the same for a resumed turn, another for every other call of the conversation.
+
+    Servers' own ids are empty, repeated or very long. Nine letters and digits are what the strictest server takes
+    (Mistral, https://docs.mistral.ai/capabilities/function_calling/).
+    """
+    digest = hashlib.blake2b(f"{turn}/{model_call}/{position}".encode(), digest_size=8).digest()
+    number, letters = int.from_bytes(digest, "big"), "0123456789abcdefghijklmnopqrstuvwxyz"
+    return "".join(letters[number // 36**place % 36] for place in range(9))
+
+
+def with_own_ids(message: AIMessage, turn: str, model_call: int) -> AIMessage:
+    """Give the tool calls of an answer ids of our own, wherever they stand in it.
+
+    Args:
+        message: as the model's client made it.
+        turn: the turn's id.
+        model_call: number of the call in the turn.
+    """
+    if not message.tool_calls:
+        return message
+    calls = [{**call, "id": call_id(turn, model_call, position)} for position, call in enumerate(message.tool_calls, 1)]
+    ids = iter(str(call["id"]) for call in calls)
+    content = message.content
+    if isinstance(content, list):
+        content = [
+            {**block, "id": next(ids, block.get("id"))}
+            if isinstance(block, dict) and block.get("type") == "tool_use"
+            else block
+            for block in content
+        ]
+    kept = {name: value for name, value in message.additional_kwargs.items() if name != "tool_calls"}
+    return message.model_copy(update={"tool_calls": calls, "content": content, "additional_kwargs": kept})
+
+
+def _again(before: Outcome) -> Outcome:
+    return replace(before, content=f"This was called with the same arguments before. {before.content}", requests=())
 
 
 async def perform(
@@ -329,13 +425,25 @@ async def perform(
         LedgerUnavailable: a step cannot be written; the action has not run if it is the first one.
         LeaseLost: another worker has taken the turn over.
     """
+    outcome = await _outcome(turn, action, arguments, key=key, clock=clock, confirmed=confirmed)
+    _keep(turn, action, arguments, outcome, clock, confirmed=confirmed)
+    return outcome
+
+
+async def _outcome(
+    turn: TurnContext,
+    action: Action,
+    arguments: dict[str, Any],
+    *,
+    key: str,
+    clock: Callable[[], datetime],
+    confirmed: bool = False,
+) -> Outcome:
     given = {"name": action.name, "arguments": arguments}
     if (step := turn.steps.finished(key, given)) is not None:
         outcome = unpack_outcome(step.output)
         if action.effect and outcome.status not in ("refused", "confirm"):
             turn.effects.append(action.name)
-        turn.take(action, outcome)
-        _keep_question(turn, action, arguments, outcome, clock, confirmed=confirmed)
         return outcome
     context = turn.action_context(_idempotency_key(turn.id, key), clock())
     if action.confirm is not None and not confirmed:
@@ -348,14 +456,12 @@ async def perform(
         )
         turn.effects.append(action.name)
         await turn.steps.finish(key, "action", action.name, given, pack_outcome(outcome))
-        turn.take(action, outcome)
         return outcome
     started_at = clock()
     if action.effect:
         refusal = await action.check(arguments, context)
         if refusal is not None:
             await turn.steps.record(key, "action", action.name, given, pack_outcome(refusal), started_at=started_at)
-            _keep_question(turn, action, arguments, refusal, clock, confirmed=confirmed)
             return refusal
         turn.effects.append(action.name)
         if not turn.steps.interrupted(key, given):
@@ -370,12 +476,10 @@ async def perform(
             outcome = await action.run(arguments, context)
         turn.steps.note(key, "action", action.name, given, pack_outcome(outcome), started_at=started_at)
     point("action-recorded")
-    turn.take(action, outcome)
-    _keep_question(turn, action, arguments, outcome, clock, confirmed=confirmed)
     return outcome
 
 
-def _keep_question(
+def _keep(
     turn: TurnContext,
     action: Action,
     arguments: dict[str, Any],
@@ -384,7 +488,11 @@ def _keep_question(
     *,
     confirmed: bool,
 ) -> None:
-    """An action may ask by itself (an amount that looks mistyped): the customer's yes then runs it, without the model."""
+    """Keep what an action returned, and its question.
+
+    An action may ask by itself (an amount that looks mistyped): the customer's yes then runs it, without the model.
+    """
+    turn.take(action, outcome)
     if outcome.status == "confirm" and turn.question is None and not confirmed:
         turn.question = _to_confirm(turn, action, arguments, outcome.content, clock)
 
@@ -417,11 +525,10 @@ def _idempotency_key(turn: str, key: str) -> str:
     return f"balas-{turn}-{key.replace('/', '-')}"
 
 
-def _fingerprint(request: ModelRequest[TurnContext]) -> dict[str, Any]:
+def _fingerprint(asked: Sequence[BaseMessage], tools: Sequence[str]) -> dict[str, Any]:
     """What a model call depends on, without what differs from run to run (message ids)."""
-    tools = sorted(tool.name for tool in request.tools if isinstance(tool, BaseTool))
-    system = request.system_message.text if request.system_message else ""
-    return {"system": system, "tools": tools, "messages": [_essence(message) for message in request.messages]}
+    system, *messages = asked
+    return {"system": system.text, "tools": list(tools), "messages": [_essence(message) for message in messages]}
 
 
 def _essence(message: BaseMessage) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from langchain.agents import create_agent
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage
 from pydantic import Field
@@ -20,16 +19,15 @@ class _Asking(GenericFakeChatModel):
 
     told: list[TurnValues | None] = Field(default_factory=list)
 
-    async def _agenerate(self, *args: Any, **kwargs: Any) -> Any:
-        self.told.append(values_of())
-        return await super()._agenerate(*args, **kwargs)
+    async def ainvoke(self, input: Any, config: Any = None, **kwargs: Any) -> AIMessage:  # noqa: A002
+        self.told.append(values_of(config))
+        return await super().ainvoke(input, config, **kwargs)
 
 
-async def test_a_model_in_a_graph_finds_the_values_that_the_graph_was_called_with() -> None:
+async def test_a_model_with_bound_arguments_finds_the_values_of_its_call() -> None:
     model = _Asking(messages=iter([AIMessage("hi"), AIMessage("hi")]))
-    graph = create_agent(model, [])
-    await graph.ainvoke({"messages": [HumanMessage("halo")]}, configured(VALUES))
-    await graph.ainvoke({"messages": [HumanMessage("halo")]})
+    await model.bind(stop=["x"]).ainvoke([HumanMessage("halo")], configured(VALUES))
+    await model.bind(stop=["x"]).ainvoke([HumanMessage("halo")])
     assert model.told == [VALUES, None]
 
 

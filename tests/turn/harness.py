@@ -10,7 +10,7 @@ import httpx
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 from sqlalchemy import Connection, select
 
 from actions.action import Context, Json, Outcome
@@ -44,27 +44,31 @@ Meanwhile = Callable[[], Awaitable[None]]
 class ScriptedModel(BaseChatModel):
     """Answers with the replies in order; an exception is raised, a callable is awaited first and its value is the reply.
 
-    `asked` holds the messages of every call, `told` the values that came with them.
+    `asked` holds the messages of every call, `told` the values that came with them, `choices` the tools that might be called.
     """
 
     replies: list[Any] = Field(default_factory=list)
     asked: list[list[BaseMessage]] = Field(default_factory=list)
     told: list[TurnValues | None] = Field(default_factory=list)
-    _bound: Any = PrivateAttr(default=None)
+    choices: list[str] = Field(default_factory=list)
 
     @property
     def _llm_type(self) -> str:
         return "scripted"
 
-    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Any:  # type: ignore[override]
-        return self
+    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Any:
+        return self.bind(choice=kwargs.get("tool_choice", "any"))
 
     def _generate(self, *args: Any, **kwargs: Any) -> ChatResult:
         raise AssertionError("a turn never blocks")
 
+    async def ainvoke(self, input: Any, config: Any = None, **kwargs: Any) -> AIMessage:  # noqa: A002
+        self.told.append(values_of(config))
+        self.choices.append(kwargs.pop("choice", ""))
+        return await super().ainvoke(input, config, **kwargs)
+
     async def _agenerate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
         self.asked.append(messages)
-        self.told.append(values_of())
         reply = self.replies.pop(0)
         if callable(reply):
             reply = await reply()

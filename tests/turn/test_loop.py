@@ -1,20 +1,19 @@
 """The model with its tools: limits, retries and fallbacks, and actions that run once."""
 
-import threading
-from contextvars import copy_context
+import asyncio
+import re
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import openai
 import pytest
-from langsmith._internal._aiter import aio_to_thread
-from langsmith.utils import get_env_var
+from langchain_core.messages import AIMessage, ToolMessage
 
 from actions.action import Outcome
 from agent.ledger.confirmations import Confirmation
 from agent.turn.context import LimitReached, ModelsFailed, Superseded, TurnContext
-from agent.turn.loop import perform, prepare_in_place, told
+from agent.turn.loop import call_id, perform, told, with_own_ids
 from agent.turn.prompt import conversation
 from tests.ledger.messages import message
 from tests.turn.harness import CountedAction, Desk, ScriptedModel, calls, says, then
@@ -43,7 +42,7 @@ async def test_the_model_calls_an_action_and_answers_with_what_it_returned(desk:
     assert [each.text for each in desk.model.asked[1]] == ["You are Melati.", "batalkan KS-1", "", "shipped"]
     assert (turn.receipts, turn.effects, turn.results) == (["get_order"], [], {"get_order": [{"id": "KS-1"}]})
     assert (turn.steps.tokens, turn.steps.cost) == (15, 15 / 1_000_000)
-    assert await desk.steps(turn) == ["model/1", "action/1/c1", "model/2"]
+    assert await desk.steps(turn) == ["model/1", "action/1/1", "model/2"]
 
 
 async def test_an_action_gets_the_customer_and_a_key_of_its_own(desk: Desk) -> None:
@@ -52,40 +51,33 @@ async def test_an_action_gets_the_customer_and_a_key_of_its_own(desk: Desk) -> N
     turn = await begun(desk)
     await ask(desk, turn)
     context = desk.actions[0].contexts[0]
-    assert context.key == f"balas-{turn.id}-action-1-c1"
+    assert context.key == f"balas-{turn.id}-action-1-1"
     assert (context.contact["id"], context.contact["phone"], context.language) == ("7", "+6281234567802", "id")
 
 
 @pytest.mark.parametrize(
-    ("limits", "replies", "reason"),
-    [
-        ({"model_calls": 1}, [calls("get_order"), says("ok")], "limits.model_calls: more than 1"),
-        ({"actions": 0}, [calls("get_order"), says("ok")], "limits.actions: more than 0"),
-        (
-            {},
-            [calls("get_order", f"c{n}", order_id="KS-1") for n in range(5)],
-            "the same call of get_order was asked for 4 times",
-        ),
-    ],
-    ids=["model calls", "actions", "identical calls"],
+    "limits",
+    [{"model_calls": 1}, {"actions": 0}, {"tokens_per_turn": 100}],
+    ids=["model calls", "actions", "tokens"],
 )
-async def test_a_limit_ends_the_loop_and_is_named(
-    desk: Desk, limits: dict[str, Any], replies: list[Any], reason: str
-) -> None:
-    desk.limits, desk.actions, desk.model.replies = limits, [CountedAction("get_order")], replies
-    turn = await begun(desk)
-    with pytest.raises(LimitReached, match=reason):
-        await ask(desk, turn)
-
-
-async def test_tokens_beyond_the_limit_allow_no_further_call(desk: Desk) -> None:
-    desk.limits, desk.actions = {"tokens_per_turn": 100}, [CountedAction("get_order")]
+async def test_at_a_limit_one_call_without_actions_says_what_was_done(desk: Desk, limits: dict[str, Any]) -> None:
+    desk.limits, desk.actions = limits, [CountedAction("get_order")]
     expensive = calls("get_order")
     expensive.usage_metadata = {"input_tokens": 100, "output_tokens": 1, "total_tokens": 101}
-    desk.model.replies = [expensive, says("ok")]
+    desk.model.replies = [expensive, says("Pesanan ditemukan, sisanya belum.")]
     turn = await begun(desk)
-    with pytest.raises(LimitReached, match=r"limits\.tokens_per_turn: more than 100"):
+    assert await ask(desk, turn) == "Pesanan ditemukan, sisanya belum."
+    assert "[system] This turn has reached its limit" in desk.model.asked[1][-1].text
+    assert desk.model.choices == ["any", "none"]
+
+
+async def test_a_model_that_still_calls_at_the_limit_ends_the_loop_with_the_limit_named(desk: Desk) -> None:
+    desk.limits, desk.actions = {"model_calls": 1}, [CountedAction("get_order")]
+    desk.model.replies = [calls("get_order"), calls("get_order")]
+    turn = await begun(desk)
+    with pytest.raises(LimitReached, match=r"limits\.model_calls: 1"):
         await ask(desk, turn)
+    assert len(desk.actions[0].ran) == 1
 
 
 async def test_the_same_call_again_is_answered_from_memory(desk: Desk) -> None:
@@ -208,16 +200,129 @@ async def test_another_message_than_yes_or_no_leaves_the_question_open(desk: Des
     assert not turn.settled
 
 
-async def test_without_tracing_a_span_is_prepared_in_place() -> None:
-    prepare_in_place()
-    assert await aio_to_thread(copy_context(), threading.current_thread) is threading.current_thread()
+async def test_a_fourth_identical_look_up_is_answered_from_memory_and_fails_nothing(desk: Desk) -> None:
+    desk.actions = [CountedAction("get_order", Outcome("done", "shipped"))]
+    desk.model.replies = [*(calls("get_order", order_id="1") for _ in range(5)), says("ok")]
+    turn = await begun(desk)
+    assert await ask(desk, turn) == "ok"
+    assert len(desk.actions[0].ran) == 1
+    assert desk.model.asked[5][-1].text == "This was called with the same arguments before. shipped"
 
 
-async def test_with_tracing_a_span_keeps_its_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    prepare_in_place()
-    monkeypatch.setenv("LANGSMITH_TRACING", "true")
-    get_env_var.cache_clear()
-    try:
-        assert await aio_to_thread(copy_context(), threading.current_thread) is not threading.current_thread()
-    finally:
-        get_env_var.cache_clear()
+async def test_what_was_looked_up_is_forgotten_when_something_was_changed(desk: Desk) -> None:
+    order = CountedAction("get_order", Outcome("done", "open"))
+
+    async def cancel() -> None:
+        order.outcome = Outcome("done", "cancelled")
+
+    desk.actions = [order, CountedAction("cancel_order", effect=True, before=cancel)]
+    desk.model.replies = [
+        calls("get_order", order_id="1"),
+        calls("cancel_order", order_id="1"),
+        calls("get_order", order_id="1"),
+        says("ok"),
+    ]
+    turn = await begun(desk)
+    await ask(desk, turn)
+    assert [each.text for each in desk.model.asked[3] if each.type == "tool"] == ["open", "ok", "cancelled"]
+
+
+@pytest.mark.parametrize("status", ["refused", "failed"])
+@pytest.mark.parametrize("effect", [False, True])
+async def test_a_call_that_was_not_carried_out_can_be_made_again(desk: Desk, status: Any, *, effect: bool) -> None:
+    action = CountedAction("act", Outcome(status, "not yet"), effect=effect)
+    desk.actions = [action]
+
+    async def allow() -> None:
+        action.outcome = Outcome("done", "now")
+
+    desk.model.replies = [calls("act"), then(allow, calls("act")), says("ok")]
+    turn = await begun(desk)
+    await ask(desk, turn)
+    assert desk.model.asked[2][-1].text == "now"
+
+
+def several(*named: tuple[str, str], call_id: str = "same") -> AIMessage:
+    """One answer that calls several actions, all under one id."""
+    return AIMessage(
+        "", tool_calls=[{"name": name, "args": {"order_id": order}, "id": call_id} for name, order in named]
+    )
+
+
+async def test_reading_calls_of_one_answer_run_side_by_side(desk: Desk) -> None:
+    both = asyncio.Barrier(2)
+
+    async def meet() -> None:
+        await asyncio.wait_for(both.wait(), 30)
+
+    desk.actions = [CountedAction("get_order", before=meet)]
+    desk.model.replies = [several(("get_order", "1"), ("get_order", "2"), ("get_order", "1")), says("ok")]
+    turn = await begun(desk)
+    await ask(desk, turn)
+    assert sorted(arguments["order_id"] for arguments, _ in desk.actions[0].ran) == ["1", "2"]
+    assert len([each for each in desk.model.asked[1] if each.type == "tool"]) == 3
+    assert sorted(await desk.steps(turn)) == ["action/1/1", "action/1/2", "model/1", "model/2"]
+
+
+async def test_results_are_kept_in_the_order_of_the_calls_whichever_came_back_first(desk: Desk) -> None:
+    quick = asyncio.Event()
+
+    async def wait() -> None:
+        await asyncio.wait_for(quick.wait(), 30)
+
+    async def hurry() -> None:
+        quick.set()
+
+    slow = CountedAction("slow", Outcome("done", "slow", "slow"), before=wait)
+    desk.actions = [slow, CountedAction("fast", Outcome("done", "fast", "fast"), before=hurry)]
+    desk.model.replies = [several(("slow", "1"), ("fast", "1")), says("ok")]
+    turn = await begun(desk)
+    await ask(desk, turn)
+    assert turn.receipts == ["slow", "fast"]
+    assert [each.text for each in desk.model.asked[1][-2:]] == ["slow", "fast"]
+
+
+async def test_effects_of_one_answer_run_in_order_and_what_is_read_after_them_is_new(desk: Desk) -> None:
+    happened: list[str] = []
+
+    def noted(name: str) -> Any:
+        async def note() -> None:
+            happened.append(name)
+
+        return note
+
+    desk.actions = [
+        CountedAction(name, effect=name != "get_order", before=noted(name))
+        for name in ("get_order", "cancel", "refund")
+    ]
+    desk.model.replies = [
+        several(("get_order", "1"), ("cancel", "1"), ("refund", "1"), ("get_order", "1")),
+        says("ok"),
+    ]
+    await ask(desk, await begun(desk))
+    assert happened == ["get_order", "cancel", "refund", "get_order"]
+
+
+@pytest.mark.parametrize("theirs", ["same", "", "é" * 3, "x" * 10_000], ids=["same", "empty", "not ASCII", "long"])
+async def test_calls_get_ids_and_keys_of_their_own_whatever_the_server_calls_them(desk: Desk, theirs: str) -> None:
+    desk.actions = [CountedAction("book", effect=True)]
+    desk.model.replies = [several(("book", "1"), ("book", "2"), call_id=theirs), says("ok")]
+    turn = await begun(desk)
+    await ask(desk, turn)
+    keys = [key for _, key in desk.actions[0].ran]
+    assert keys == [f"balas-{turn.id}-action-1-1", f"balas-{turn.id}-action-1-2"]
+    asked = next(each for each in desk.model.asked[1] if isinstance(each, AIMessage))
+    ids = [call["id"] for call in asked.tool_calls]
+    assert ids == [call_id(turn.id, 1, 1), call_id(turn.id, 1, 2)]
+    assert [each.tool_call_id for each in desk.model.asked[1] if isinstance(each, ToolMessage)] == ids
+    assert all(re.fullmatch("[0-9a-z]{9}", each or "") for each in ids)
+
+
+def test_ids_inside_an_answers_content_are_replaced_too() -> None:
+    block = {"type": "tool_use", "id": "toolu_1", "name": "book", "input": {}}
+    message = AIMessage(
+        [{"type": "text", "text": "ok"}, block], tool_calls=[{"name": "book", "args": {}, "id": "toolu_1"}]
+    )
+    owned = with_own_ids(message, "t", 1)
+    assert owned.content == [{"type": "text", "text": "ok"}, {**block, "id": call_id("t", 1, 1)}]
+    assert message.tool_calls[0]["id"] == "toolu_1", "what the client made is left alone"

@@ -163,7 +163,7 @@ async def test_a_turn_whose_process_died_goes_on_from_its_steps(desk: Desk) -> N
     turn = await desk.answer()
     assert turn.claim.takeovers == 1
     assert len(desk.actions[0].ran) == 1
-    assert await desk.steps(turn) == ["model/1", "action/1/c1", "model/2"]
+    assert await desk.steps(turn) == ["model/1", "action/1/1", "model/2"]
     assert await desk.said() == ["Pesanan dibatalkan."]
 
 

@@ -303,7 +303,9 @@ class OfflineChatModel(BaseChatModel):
         tool_choice: str | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """Bind tools. `tool_choice` changes nothing: a tool is called when the customer asks for it."""
+        """Bind tools. A tool is called when the customer asks for it, and none with the `tool_choice` "none"."""
+        if tool_choice == "none":
+            return self.bind(**kwargs)
         return self.bind(tools=[convert_to_openai_tool(tool) for tool in tools], **kwargs)
 
     def invoke(
