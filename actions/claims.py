@@ -1,7 +1,8 @@
 """Claims of a reply that something was done, and the receipts that prove them: plain functions over text.
 
 Models say "sudah saya batalkan" without having called anything. A receipt, the outcome `done` of an action, is what makes such a
-sentence true; without one it is not sent. `unproven` finds the claims; which receipt proves which kind is in `_proves`.
+sentence true; without one it is not sent. `unproven` finds the claims; which receipt proves which kind is in `_proves`, which deed an
+action can do in `actions/deeds.py`, and which sentences leave a deed open in `actions/sentences.py`.
 """
 
 import re
@@ -10,7 +11,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from actions.action import Action, Json
+from actions.deeds import deeds_of_action, deeds_of_verb
 from actions.reminders.wording import promise_of_many
+from actions.sentences import Clause, clauses, is_offered, is_open, plain
+from language.values import contains, squash
 
 Kind = Literal["declared", "act", "report", "payment", "handover", "recurring"]
 
@@ -21,7 +25,7 @@ class Claim:
 
     - `declared`: a `claims` pattern of agent.yaml; `action` is the one whose receipt is missing
     - `act`: the agent says that it did something itself
-    - `report`: something of the customer's is said to be done, and nothing was even looked up
+    - `report`: something of the customer's is said to be done, and no receipt or result says so
     - `payment`: money is said to have arrived
     - `handover`: a colleague is said to be coming
     - `recurring`: reminders are promised that come again and again, which no built-in action can do
@@ -32,49 +36,165 @@ class Claim:
     action: str | None = None
 
 
-# Roots of the verbs that change something, as they follow "saya" and "di-"; their active forms after "saya sudah".
-_ROOTS = (
-    r"batal(?:kan|in)|ubah|ganti(?:kan)?|perbarui|update|buat(?:kan|in)?|pesan(?:kan)?|booking(?:kan)?|jadwal(?:kan|in)|"
-    r"kirim(?:kan|in)?|proses|kembalikan|refund|daftar(?:kan|in)|tambah(?:kan|in)?|hapus|simpan|aktifkan|ajukan|"
-    r"laporkan|reservasi(?:kan)?|konfirmasi(?:kan)?|hantar|tempah|tukar|kemas ?kini"
+# Roots of the verbs that change something. They follow "saya" and "di-"; their active forms follow "saya sudah".
+_ROOT = (
+    r"(?:batal|cancell?(?:ed)?|ubah|ganti|perba(?:ha)?rui|update|upgrade|buat|bikin|pesan|order|book(?:ing)?|jadwal|reschedule|schedule|"
+    r"kirim|"
+    r"send|proses|process|kembalikan|balikin|refund|daftar|tambah|hapus|delete|simpan|save|aktif|nonaktif|aju|lapor|reservasi|reserve|"
+    r"konfirmasi|"
+    r"confirm|hantar|tempah|tukar|kemas ?kini|input|submit|perpanjang|pindah|transfer|sah|rekod|atur|urus|eksekusi|void|retur|edit|forward|"
+    r"selesai(?=kan|in)|reset|hubungi|beri ?tahu|terapkan|terus(?=kan|in)|blokir|bayarkan|gabung|hentikan|jeda)(?:[- ]?(?:kan|in|i|nya|"
+    r"lah)\b)*(?: ulang)?"
 )
 _ACTIVE = (
-    r"membatalkan|mengubah|mengganti(?:kan)?|memperbarui|mengupdate|membuat(?:kan)?|memesan(?:kan)?|membooking|menjadwalkan|"
-    r"mengirim(?:kan)?|memproses|mengembalikan|merefund|mendaftarkan|menambah(?:kan)?|menghapus|menyimpan|mengaktifkan|"
-    r"mengajukan|melaporkan|mengonfirmasi|mengkonfirmasi|menghantar|menempah|menukar"
+    r"(?:meng?-?|nge-?|me-?)(?:cancel|update|upgrade|booking|book|order|refund|reschedule|input|submit|void|edit|confirm|delete)(?:kan|"
+    r"in)?|"
+    r"(?:membatal|mengubah|menggant|memperba(?:ha)?rui|membuat|memesan|menjadwal|mengirim|memproses|mengembali|mendaftar|menambah|"
+    r"menghapus|"
+    r"menyimpan|mengaktif|menonaktif|mengaju|melapor|mengonfirmasi|mengkonfirmasi|menghantar|menempah|menukar|mengemas ?kini|memindah|"
+    r"memperpanjang|mereservasi|mengatur|mengurus|menyelesai|mengesah|ngebatal|ngubah|ngirim)(?:kan|i|in)?(?: ulang)?"
+)
+_PASSIVE = (
+    rf"(?:di[- ]?{_ROOT}|ter-?(?:batal|kirim|daftar|jadwal|simpan|konfirmasi|ubah|hapus|update|proses|pesan|booking|rekod|ganti|"
+    r"reset)(?:kan)?|"
+    r"batal|cancel(?:l?ed)?|refund|pindah|tukar|masuk (?:ke )?sistem|reschedule|updated?|booked|confirmed|refunded|rescheduled|"
+    r"resched)(?:nya|lah)?"
 )
 _DONE = (
-    r"cancell?ed|updated|changed|booked|scheduled|rescheduled|refunded|sent|placed|created|added|removed|deleted|processed|"
-    r"submitted|registered|reserved|ordered|saved|issued|arranged|confirmed|activated|reported|shipped|filed"
+    r"(?:(?:cancell?|updat|chang|book|(?:re)?schedul|refund|plac|creat|add|remov|delet|process|submitt|register|reserv|order|sav|issu|"
+    r"arrang|"
+    r"confirm|(?:de)?activat|report|shipp|fil|modifi|edit|replac|exchang|extend|mov|upgrad|logg|record|initiat|complet|revers|void|"
+    r"dispatch|"
+    r"switch|transferr|credit|secur|paus|resum|return|rebook|appli|deduct|waiv|receiv|unlock|block|unblock|renew|fix|resolv|unsubscrib|"
+    r"correct|reimburs|finali[sz]|amend)ed|sent|made|set up|put through|taken care of|withdrawn)"
 )
-_DONE_ALREADY = r"(?:sudah|telah|udah|udh|dah|berhasil)"
+_BY_MYSELF = (
+    r"(?:cancell?ed|updated|changed|booked|(?:re)?scheduled|refunded|sent|placed|created|added|removed|deleted|processed|submitted|"
+    r"registered|"
+    r"reserved|ordered|saved|issued|arranged|confirmed|(?:de)?activated|reported|shipped|filed|modified|edited|replaced|exchanged|extended|"
+    r"upgraded|recorded|initiated|reversed|voided|dispatched|switched|credited|unsubscribed|amended|"
+    r"(?:made|moved|set up|put through|logged|applied|completed|corrected|transferred)(?= (?:the|your|a|that|this|all)\b))"
+)
+_MARK = r"(?:sudah|telah|udah|udh|sdh|uda|dah|tlh|sudh|suda|barusan|baru saja|baru aja|berhasil|berjaya|sukses|already)"
+_I = r"(?:saya|aku|gue|gua|gw|sy|ane)"
+_WE = r"(?:kami|kita|tim kami|pihak kami|admin kami|sistem kami|sistem)"
+_FILL = (
+    r"(?:(?:bantu|langsung|pun|juga|tadi|barusan|baru saja|resmi|selesai|berhasil|berjaya|sukses|otomatis|secara \w+|sekarang|kak|kakak|"
+    r"ya|dong|"
+    r"untuk (?:kakak|anda|kamu))\s+)*"
+)
+_ADVERBS = r"(?:\s+(?:now|already|just|also|successfully|officially|fully|gone ahead and|been|all|then|since|indeed|finally|duly|both))*"
+# What a reply itself does, or what was only looked at: no deed outside.
+_TOLD = (
+    r"(?:sampai|jelas|sebut|tulis|catat|lihat|baca|cek|periksa|dengar|paham|pelajari|temu|infor|kabar|tanya|terang|rangkum|lampir|siap|"
+    r"dapat|perhati|coba)"
+)
+_TOLD_EN = (
+    r"(?:check|look|noted|noti[cn]|read|review|receiv|explain|mention|includ|answer|ask|tri|search|verif|learn|provid|shar|describ|summari|gather|"
+    r"compar|"
+    r"highlight|outlin|copi|quot|list|attach|consider|need|want|lik|enjoy|attend|understand|detail|found|locat|notic|follow)"
+)
 _THINGS = (
-    r"pesanan|order(?:an)?|paket|transaksi|alamat|jadwal|reservasi|booking|tempahan|akun|data|refund|dana|langganan|keluhan|komplain|"
-    r"laporan|permintaan|invoice|tagihan|janji|barang|orders?|package|parcel|address|appointment|reservation|account|"
-    r"subscription|complaint|request|shipment|bayaran"
+    r"(?:pesanan|order(?:an)?|paket|transaksi|alamat|jadwal|reservasi|booking(?:an)?|tempahan|akun|akaun|data|refund|dana|langganan|"
+    r"keluhan|"
+    r"komplain|laporan|permintaan|permohonan|invoice|invois|tagihan|janji|barang|bayaran|meja|tiket|nomor|email|kamar|bilik|perubahan|"
+    r"item|poin|voucher|diskon|kata sandi|password|pin|kursi|penerbangan|teknisi|kurir|saldo|limit|paket data|"
+    r"orders?|package|parcel|address|appointment|reservation|account|subscription|complaint|request|shipment|table|ticket|booking|changes?|"
+    r"items?|delivery|details?|purchase|plan|return|exchange|phone number|number|replacement|transaction|charge|room|slot|name|seat|"
+    r"flight|password|points?|money|card|plan|discount|voucher|bill|payment method)"
+)
+_IDS = r"(?:#\s?[\w-]*\w|[A-Z]{1,6}-?\d[\w-]*|\d{4,})"
+_NOMINAL = (
+    r"(?:pembatalan|perubahan|pengembalian|refund|pemesanan|pendaftaran|pengiriman|penjadwalan|pembaruan|penggantian|penghapusan|penukaran|"
+    r"cancellation|change|registration|rescheduling|update)"
+)
+_RECORDS = (
+    r"(?:reservasi|pesanan|booking|order|tempahan|laporan|permintaan|reservation|request|exchange|return|complaint)"
 )
 
+# In each, the group `v` begins at the word that says "done", or at the verb where there is none; `m` says that it is marked.
 _ACT = (
-    rf"{_DONE_ALREADY}\s+(?:saya|aku|gue)\s+(?:{_ROOTS})\b",
-    rf"\b(?:saya|aku)\s+{_DONE_ALREADY}\s+(?:{_ACTIVE}|{_ROOTS})\b",
-    rf"\b{_DONE_ALREADY}\s+(?:saya|aku)?\s*catat\w*\b.{{0,20}}\b(?:{_THINGS})|\b(?:{_THINGS})\w*\b.{{0,30}}{_DONE_ALREADY}\s+(?:saya|aku)\s+catat",
-    rf"\bI(?:'ve| have)?(?: already| just| now| also| successfully)*\s+(?:{_DONE})\b",
+    rf"(?P<v>{_MARK})\s+{_FILL}(?:{_I}\s+{_FILL}|ku-?)(?P<verb>{_ROOT})",
+    rf"\b{_I}\s+{_FILL}(?P<v>{_MARK})\s+(?:{_MARK}\s+)?{_FILL}(?P<verb>{_ACTIVE}|{_ROOT})\b",
+    rf"(?P<v>{_MARK})\s+{_FILL}{_I}\s+(?:lakukan|jalankan|eksekusi)\s+(?P<verb>{_NOMINAL})",
+    rf"\b{_I}\s+{_FILL}(?P<v>{_MARK})\s+{_FILL}(?:melakukan|lakukan|menjalankan)\s+(?P<verb>{_NOMINAL})",
+    rf"(?P<v>{_MARK})\s+(?:{_I}|{_WE})?\s*(?P<verb>catat\w*)\b.{{0,20}}\b(?:{_THINGS})|"
+    rf"\b(?:{_THINGS})\w*\b.{{0,30}}(?P<v2>{_MARK})\s+{_I}\s+(?P<verb2>catat)",
+    rf"\bI(?:'ve| have| went ahead and| managed to have)?{_ADVERBS}\s+(?P<v>(?P<verb>{_BY_MYSELF}))\b",
+    r"\bI(?: have|'ve)?(?: been able to| was able to| managed to)\s+(?P<v>(?P<verb>cancel|update|change|book|reschedule|refund|send|"
+    r"place|create|process|"
+    r"submit|reserve|order|confirm))\b",
+    rf"(?P<v>{_MARK})\s+{_FILL}{_I}\s+{_FILL}(?P<verb>(?!{_TOLD})\w{{3,}}(?:kan|in))\b",
+    rf"\b{_I}\s+(?P<v>(?P<verb>{_ROOT}))\s+(?:\w+\s+){{0,3}}?(?:barusan|tadi|baru saja)\b",
+    rf"\bI(?:'ve| have){_ADVERBS}\s+(?P<v>(?P<verb>(?!{_TOLD_EN})(?:\w{{3,}}ed|reset)))\s+(?:your|(?:the|our) (?:courier|driver|order|"
+    r"kitchen|warehouse|team|manager|technician|staff|item|discount|card|booking))\b",
+    r"\bI(?:'ve| have)?\s+(?P<v>(?P<verb>let)) (?:the|our) \w+(?: team)? know\b",
+    rf"^(?:got|had|have) (?:it|that|your \w+) (?P<v>(?P<verb>{_DONE}))\b",
+    rf"\bI(?: have|'ve) (?:got|gotten|had)\s+(?:\w+\s+){{1,4}}(?P<v>(?P<verb>{_DONE}))\b",
 )
 _REPORT = (
-    rf"\b(?:{_THINGS})\w*\b.{{0,40}}\b{_DONE_ALREADY}\s+(?:di|kami )(?:{_ROOTS})\b",
-    rf"\b{_DONE_ALREADY}\s+(?:di|kami )(?:{_ROOTS})\b.{{0,20}}\b(?:{_THINGS})",
-    rf"\bkami\s+{_DONE_ALREADY}\s+(?:{_ACTIVE})\b",
-    rf"\b(?:{_THINGS})\b.{{0,40}}\b(?:has|have) (?:now |already |successfully |just )*been (?:successfully )?(?:{_DONE})\b",
-    rf"\b(?:{_THINGS})\b.{{0,30}}\b(?:is|are|was|were) (?:now |already |successfully )+(?:{_DONE})\b",
-    rf"\bwe(?:'ve| have)(?: already| just| now| also| successfully)*\s+(?:{_DONE})\b",
+    rf"\b(?:{_THINGS}|{_IDS}|semua(?:nya)?|itu)\w*\b.{{0,50}}?\b(?P<v>{_MARK})\s+{_FILL}(?:{_WE}\s+{_FILL}(?P<verb2>{_ROOT})|"
+    rf"(?P<verb>{_PASSIVE}))\b",
+    rf"\b(?P<v>{_MARK})\s+{_FILL}(?:{_WE}\s+{_FILL}(?P<verb2>{_ROOT})|(?P<verb>{_PASSIVE}))\b.{{0,20}}\b(?:{_THINGS}|{_IDS})",
+    r"^(?:(?:baik|oke?|okay|siap|sip|ya|iya|beres|done|alhamdulillah|nah|kak|kakak|status\w*|"
+    rf"adalah)\s+)*(?P<v>{_MARK})\s+(?:{_MARK}\s+)?{_FILL}(?:{_WE}\s+{_FILL}"
+    rf"(?P<verb2>{_ROOT})|(?P<verb>{_PASSIVE}))\b",
+    rf"\b{_WE}\s+{_FILL}(?P<v>{_MARK})\s+(?:{_MARK}\s+)?{_FILL}(?P<verb>{_ACTIVE}|{_ROOT})\b(?! (?:ribuan|ratusan|banyak|menu|harga|"
+    r"produk|varian|cabang|gerai|toko|stok|layanan|metode|rasa|jam|fitur))",
+    rf"(?:\b\w+nya|\bkak(?:ak)?|\banda|\bkamu)\s+(?P<v>{_MARK})\s+{_FILL}(?:{_WE}\s+{_FILL}(?P<verb2>{_ROOT})|(?P<verb>{_PASSIVE}))\b",
+    rf"(?P<v>{_MARK})\s+{_FILL}{_WE}\s+{_FILL}(?P<verb>(?:jadwal|batal|cancel|refund|reschedule|daftar|booking|transfer)(?:kan|in)?)\b",
+    r"\b(?P<v>(?:dalam status|berstatus|statusnya) (?P<verb>di-?(?:batalkan|cancel|refund|kirim)|cancell?ed|refunded))\b",
+    rf"(?P<v>{_MARK})\s+{_FILL}(?:{_WE}\s+|di)lakukan\s+(?P<verb>{_NOMINAL})",
+    rf"\b(?P<verb>{_NOMINAL})\w*\b(?!.{{0,30}}\b(?:yang|yg|that)\b).{{0,30}}?\b(?P<v>(?:{_MARK})(?:\s+{_MARK})?\s+{_FILL}(?:selesai|"
+    rf"beres|kelar|tuntas|sukses|berhasil|{_PASSIVE}|"
+    rf"dilakukan|{_WE} lakukan)|berhasil(?=\W*$| ya| kak))",
+    rf"\b(?:{_THINGS}|{_IDS}|semua(?:nya)?|{_RECORDS})\w*\b.{{0,30}}\b(?P<v>{_MARK})?\s*(?P<verb>beres|kelar|tuntas|berhasil(?=\W*$| ya|"
+    r" kak))\b",
+    rf"\b(?:pesanan|order|paket|reservasi|booking|tempahan|langganan|tagihan|janji temu)(?:nya|\s+(?:kak(?:ak)?|anda|kamu|{_IDS}|"
+    r"tersebut|tadi)\b)+\s+(?P<v>(?P<verb>"
+    r"di-?(?:batalkan|cancel|refund|hapus|ubah|ganti|kembalikan)))(?=\W*$| ya| kak| sekarang| hari ini)",
+    r"\bstatus\w*(?: [\w-]+){0,5}?(?: ?[:=]| adalah| menjadi| sekarang| kini| is| now)+ (?:\w+ )?(?P<v>(?P<verb>di-?(?:batalkan|cancel|"
+    r"refund|kirim|ubah|kembalikan)|cancell?ed|refunded|shipped"
+    r"|dispatched|rescheduled))\b",
+    rf"\b(?:{_THINGS}|{_IDS}|it|that|this|they|everything|both)\b.{{0,40}}?(?:\b(?:has|have)\b|'s|"
+    rf"'ve)(?P<v>{_ADVERBS}\s+been{_ADVERBS}\s+(?P<verb>{_DONE}))\b",
+    rf"^(?:\W|and |which |that )*(?:has|have)(?P<v>{_ADVERBS}\s+been{_ADVERBS}\s+(?P<verb>{_DONE}))\b",
+    rf"\b(?:{_THINGS}|{_IDS}|it|that|everything)\b.{{0,30}}?(?:\b(?:is|are|was|were)\b|'s)(?P<v>\s+(?:now|already|successfully|"
+    rf"officially|all)\b{_ADVERBS}\s+(?P<verb>{_DONE}))\b",
+    rf"\b(?:your|that|this|the) (?:\w+ ){{0,2}}?(?:{_THINGS})(?: (?:number )?{_IDS})?(?: for [\w: ]{{1,30}})? (?:is|are|was|"
+    rf"were) (?P<v>(?P<verb>{_DONE}))\b",
+    rf"\b{_IDS} (?:is|was) (?P<v>(?P<verb>{_DONE}))\b",
+    r"(?<!if )\b(?:it|that)(?: is|'s| was) (?P<v>(?P<verb>cancell?ed|refunded|booked|updated|rescheduled|changed))\b",
+    r"\b(?:you are|you're)(?: all| now| officially| already)* (?P<v>(?P<verb>booked|confirmed|registered|rescheduled|unsubscribed|"
+    r"scheduled|refunded))\b",
+    rf"^(?:(?:done|great|ok(?:ay)?|all set|your|the|sip|siap)\W+)*(?:{_THINGS})(?: {_IDS}| for \d+)? (?:now |successfully |"
+    rf"already )?(?P<v>(?P<verb>{_DONE}))(?=\W*$| (?:for (?:tomorrow|today|tonight|\w+day)|successfully|for you|now|already|ya|kak)\b)",
+    rf"^(?:successfully |already )+(?P<v>(?P<verb>{_DONE}))\b|^(?P<v2>(?P<verb2>cancell?ed|refunded|updated|booked|rescheduled))(?=\W*$|"
+    r" (?:it|your|the|that|for you|ya|kak)\b)",
+    rf"\b(?:your|the|this|that) (?:\w+ ){{0,2}}?(?P<verb>{_NOMINAL}|{_RECORDS})\b.{{0,20}}?\b(?P<v>(?:is|was|has been|have been)(?: now|"
+    r" all| already)* (?:complete|confirmed|successful|done|through|processed|"
+    r"finali[sz]ed|approved|in place|on its way|issued)|went through|has gone through|succeeded)\b",
+    rf"\bwe(?:'ve| have)?{_ADVERBS}\s+(?P<v>(?P<verb>{_BY_MYSELF}))\b(?! (?:our|new|a new|some|more|several|many|"
+    rf"thousands)\b)(?=.{{0,40}}\b(?:your|you|it|that|them|{_IDS}|{_THINGS})\b)",
+    rf"\bconsider (?:it|that|your \w+) (?P<v>(?P<verb>done|{_DONE}))",
 )
 _PAYMENT = (
-    rf"\b(?:pembayaran|transfer|uang|dana|bayaran)\w*\b.{{0,30}}\b{_DONE_ALREADY}\s+(?:kami |saya )?(?:di)?(?:terima|masuk|lunas)\b",
-    rf"\b{_DONE_ALREADY}\s+(?:kami |saya )?(?:di)?terima\b.{{0,20}}\b(?:pembayaran|transfer|uang|bayaran)",
-    rf"\b(?:pesanan|tagihan|invoice|order)\w*\b.{{0,20}}\b{_DONE_ALREADY} (?:lunas|dibayar)\b",
-    r"\b(?:payment|transfer|money)\b.{0,30}\b(?:has been|was|is|we(?:'ve| have))\s*(?:now |already |successfully )*"
-    r"(?:received|confirmed|paid)\b",
-    r"\b(?:we|I)(?:'ve| have)? (?:already |just )?received (?:your|the) (?:payment|transfer|money)\b",
+    rf"\b(?:pembayaran|transfer|transferan|uang|dana|bayaran|duit|saldo|pelunasan)\w*\b.{{0,40}}?\b(?P<v>{_MARK})\s+{_FILL}(?:{_WE} |"
+    rf"{_I} )?(?:di|ter)?(?:terima|masuk|lunas|konfirmasi|verifikasi)\w*\b",
+    rf"\b(?P<v>{_MARK})\s+{_FILL}(?:{_WE} |{_I} )?(?:di)?(?:terima|masuk)\b.{{0,20}}\b(?:pembayaran|transfer|uang|bayaran|dana|duit)",
+    rf"\b(?:{_WE}|{_I})\s+(?P<v>{_MARK})\s+(?:menerima|terima|mendapat)\b.{{0,20}}\b(?:pembayaran|transfer|uang|bayaran|dana|duit)",
+    rf"\b(?:pesanan|tagihan|invoice|order|invois)\w*\b.{{0,30}}?\b(?P<v>{_MARK}) (?:lunas|dibayar|terbayar)\b",
+    rf"^(?:\w+ )?(?P<v>{_MARK}) (?:lunas|terbayar)\b",
+    r"\b(?P<v>pembayaran\w*(?: (?:kakak|anda|kamu|untuk pesanan \S+))? (?:berhasil|sukses|lunas|diterima|masuk)|"
+    r"pembayaran berjaya)(?=\W*$| ya\b| kak\b)",
+    r"\b(?:payment|transfer|money|funds|deposit)\b.{0,30}?\b(?P<v>(?:has been|have been|was|is(?= (?:confirmed|complete|now|already|"
+    r"successful))|we(?:'ve| have)|has)\s*(?:now |already |successfully |just )*"
+    r"(?:received|confirmed|paid|arrived|successful|cleared|come through|gone through|verified)|went through|came through)\b",
+    r"\b(?:we|I)(?:'ve| have)? (?:already |just |now )*(?P<v>(?:received|got|gotten)) (?:your|the) (?:\w+ )?(?:payment|transfer|money|"
+    r"deposit)\b",
+    r"^(?:your |the )?(?P<v>(?:payment|transfer) (?:of \S+ )?(?:received|confirmed|successful))(?=\W*$)",
+    r"\bstatus\w*(?: [\w-]+){0,5}? (?:adalah|is|now) (?P<v>paid|lunas|terbayar|settled)\b",
+    rf"\b(?:your|the|this) (?:order|invoice|bill|booking)(?: {_IDS})? (?P<v>(?:is|has been|was) (?:now |already |fully )*paid)\b",
 )
 _MONEY = re.compile(r"\b(?:pembayaran|bayaran|transfer|uang|payment|money)", re.IGNORECASE)
 _COLLEAGUES = (
@@ -82,61 +202,114 @@ _COLLEAGUES = (
     r"support|specialist|representative|supervisor|operator|pegawai)"
 )
 _HANDOVER = (
-    rf"\b(?:sambungkan|hubungkan|teruskan|alihkan|oper|serahkan|eskalasi(?:kan)?|sampaikan|sambungin|hubungin)\b.{{0,40}}\b{_COLLEAGUES}\b",
-    rf"\b{_COLLEAGUES}\b.{{0,25}}\b(?:akan|segera)\s+(?:segera\s+)?(?:menghubungi|membalas|membantu|menindaklanjuti|hubungi)\b",
-    rf"\b(?:I'll|I will|I'm|I am|I have|I've|let me|we'll|we will)\b.{{0,20}}\b(?:connect|connecting|transfer|transferring|transferred|"
-    rf"hand|handing|handed|pass|passing|passed|forward|forwarding|forwarded|escalat(?:e|ed|ing)|refer|referred)\b.{{0,40}}\b{_COLLEAGUES}\b",
-    rf"\b{_COLLEAGUES}\b.{{0,20}}\bwill\s+(?:shortly |soon )?"
+    r"\b(?P<v>sambungkan|hubungkan|teruskan|alihkan|oper|serahkan|eskalasi(?:kan)?|sampaikan|sambungin|"
+    rf"hubungin)\b.{{0,40}}\b{_COLLEAGUES}\b",
+    rf"\b{_COLLEAGUES}\b.{{0,25}}?\b(?P<v>akan|segera)\s+(?:segera\s+)?(?:menghubungi|membalas|membantu|menindaklanjuti|hubungi)\b",
+    rf"\b(?:I'll|I will|I'm|I am|I have|I've|let me|we'll|we will|we have|we've)\b.{{0,20}}\b(?P<v>connect|connecting|connected|transfer|"
+    r"transferring|transferred|"
+    r"hand|handing|handed|pass|passing|passed|forward|forwarding|forwarded|escalat(?:e|ed|ing)|refer|"
+    rf"referred)\b.{{0,40}}\b{_COLLEAGUES}\b",
+    rf"\b{_COLLEAGUES}\b.{{0,20}}\b(?P<v>will)\s+(?:shortly |soon )?"
     r"(?:contact|reply|get back|reach out|follow up|be with you|call|take over|assist)\b",
 )
 
 
-def _compiled(patterns: Iterable[str]) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
+def _compiled(patterns: Iterable[str]) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(pattern, re.IGNORECASE) for pattern in patterns)
 
 
-_GENERAL: tuple[tuple[Kind, re.Pattern[str]], ...] = (
-    ("handover", _compiled(_HANDOVER)),
+_PROMISED = _compiled(_HANDOVER)
+_GENERAL: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
+    ("handover", _PROMISED),
     ("payment", _compiled(_PAYMENT)),
     ("act", _compiled(_ACT)),
     ("report", _compiled(_REPORT)),
 )
-
-_SAID_HANDOVER = _compiled(_HANDOVER)
+_VAGUE = re.compile(
+    r"issu|made|sent|send|kirim|initiat|proses|process|submi|complet|put through|logg|selesai|beres|berhasil",
+    re.IGNORECASE,
+)
+_NOUN = re.compile(r"\b(?:refund|pengembalian|bayaran balik|cancellation|pembatalan|changes?|perubahan)", re.IGNORECASE)
 _PASSED_ON = re.compile(r"\b(?:teruskan|sampaikan|pass|forward|refer)|\b(?:will|akan|segera)\b", re.IGNORECASE)
 
 _MYSELF = re.compile(r"\b(?:saya|aku|gue|kami|kita|I|we|I've|we've|my|me)\b", re.IGNORECASE)
 # The word of the reply and the word of the API for one state; both are looked for as parts of words.
 _SAME_STATE = (
-    ("batal", "cancel"),
-    ("kirim", "ship", "sent", "hantar"),
+    ("batal", "cancel", "void"),
+    ("kirim", "ship", "sent", "hantar", "dispatch", "transit", "deliver", "on the way", "kurir", "courier", "antar"),
     ("proses", "process"),
-    ("refund", "kembali", "return"),
+    ("refund", "kembali", "return", "reimburs"),
     ("terima", "deliver", "receive", "sampai"),
     ("selesai", "complet", "finish"),
+    ("konfirmasi", "confirm", "sahkan"),
+    ("jadwal", "schedul"),
+    ("booking", "booked", "reserv", "tempah"),
 )
+_DEFINITE = ("batal", "cancel", "void", "refund", "kembali", "reimburs")
+"""States that an agent brings about itself: only a result that names one proves it."""
 _PAID = ("bayar", "paid", "lunas", "settle")
 _NOT_YET = re.compile(
     r"(?:^|[\W_])(?:(?:not|non|belum|tidak|never|pending|awaiting|waiting|menunggu|will|can)(?=[\W_]|$)|un(?!tuk|it)|incomplete)",
     re.IGNORECASE,
 )
-
-# A clause with one of these says what is not, may be, or would be.
-_OPEN = re.compile(
-    r"\b(?:belum|tidak|tdk|nggak|ngga|enggak|gak|ga|tak|bukan|bisa|dapat|boleh|mau|ingin|perlu|apakah|apa|jika|kalau|kalo|bila|"
-    r"apabila|setelah|sesudah|sebelum|sampai|selama|saat|ketika|begitu|agar|supaya|yang (?:sudah|telah)|"
-    r"not|n't|never|cannot|can|could|may|might|should|would|if|once|when|after|before|until|unless|whether|"
-    r"(?:that|which) (?:has|have|was|were|is|are))\b|n't\b",
+_OFTEN = re.compile(
+    r"\b(?:(?:se)?tiap|saban|every|each|daily|weekly|monthly|hourly|yearly|recurring|repeating|rutin|berkala|berulang|regularly)\b",
     re.IGNORECASE,
 )
-_CLAUSES = re.compile(r"(?:[^,;.!?\n:()–—]|(?<=\d)[.,:](?=\d))+[,;.!?\n:()–—]*")  # `pukul 08.00` does not end one
-_AND = re.compile(r"\s+(?:jadi|tapi|tetapi|namun|karena|sehingga|but|so|because|however)\s+", re.IGNORECASE)
+_CHANGED_TO = re.compile(r"\b(?:ke|menjadi|jadi|to|into)\b\s+(.{3,60}?)[\s.!,]*$", re.IGNORECASE)
+_RECORD_KEY = re.compile(
+    r"status|state|order|booking|reserv|creat|schedul|appointment|kode|nomor|pesanan", re.IGNORECASE
+)
+_ID = re.compile(rf"\b{_IDS}(?!\w)|#[\w-]*\w")
+_IMPLIES: Mapping[str, tuple[str, ...]] = {
+    "kirim": ("terima", "selesai", "deliver", "receive", "complet"),
+    "proses": ("kirim", "ship", "terima", "selesai", "deliver", "complet", "confirm", "konfirmasi"),
+}
+"""A later state proves an earlier one: what was received had been sent."""
+
+
+class _Evidence:
+    """What was done and found in a conversation, against which claims are held."""
+
+    def __init__(
+        self, actions: Sequence[Action], receipts: Collection[str], results: Mapping[str, Sequence[Json]] | None
+    ) -> None:
+        self.actions = actions
+        self.done = [action for action in actions if action.name in receipts]
+        self.results = results or {}
+
+    @property
+    def looked_up(self) -> bool:
+        return any(action.reads for action in self.done)
+
+    def states(self, clause: str = "") -> list[str]:
+        """The texts of the results that say what is; those of one record where the clause names it by its id."""
+        ids = {squash(match[0]) for match in _ID.finditer(clause)}
+        records = [record for record in _records(self.results) if ids & set(map(squash, _own_texts(record)))]
+        return list(_states(list(records) or self.results))
+
+    def did(self, action: Action, verb: str, clause: str) -> bool:
+        """Whether the receipt of an action proves that what the verb names was done, to what the clause names."""
+        if action.reads:
+            return False
+        claimed, possible = deeds_of_verb(verb), deeds_of_action(action)
+        return (not claimed or not possible or bool(claimed & possible)) and self._same_id(action, clause)
+
+    def _same_id(self, action: Action, clause: str) -> bool:
+        named = [match[0] for match in _ID.finditer(clause)]
+        texts = " ".join(_texts(list(self.results.get(action.name, ()))))
+        known = [match[0] for match in _ID.finditer(texts)]
+        return all(
+            any(squash(one) == squash(other) for other in known)
+            for one in named
+            if any(_letters(one) == _letters(other) for other in known)
+        )
 
 
 def unproven(
     text: str, actions: Iterable[Action], receipts: Collection[str], results: Mapping[str, Sequence[Json]] | None = None
 ) -> list[Claim]:
-    """Find the claims of a reply that no receipt proves, in the order of the text.
+    """Find the claims of a reply that no receipt proves, in the order of the text, at most one in a clause.
 
     Args:
         text: the reply as the customer would read it.
@@ -144,83 +317,77 @@ def unproven(
         receipts: names of the actions that ended as `done` in this conversation; those of earlier turns count.
         results: what they returned, by name: a status that was looked up may be told without an act.
     """
-    known = list(actions)
-    done = [action for action in known if action.name in receipts]
-    states = list(_states(results or {}))
-    found: list[Claim] = []
-    for clause in _clauses(text):
-        if _OPEN.search(clause) or clause.rstrip().endswith("?"):
-            continue
-        claim = _declared(clause, known, receipts) or _general(clause, known, done, states)
-        if claim is not None and claim.kind == "declared" and _is_told(claim.text, clause, states):
-            continue
-        if claim is not None:
-            found.append(claim)
-    return found
+    evidence = _Evidence(list(actions), receipts, results)
+    claims = (_declared(clause, evidence) or _general(clause, evidence) for clause in clauses(plain(text)))
+    return [claim for claim in claims if claim is not None]
 
 
 def says_handover(text: str) -> bool:
     """Tell whether a reply announces a colleague, as opposed to offering one."""
     return any(
-        _SAID_HANDOVER.search(clause) and not _OPEN.search(clause) and not clause.rstrip().endswith("?")
-        for clause in _clauses(text)
+        not _open(clause, match, own=False, promise=True)
+        for clause in clauses(plain(text))
+        for match in _matches(_PROMISED, clause)
     )
 
 
-def _clauses(text: str) -> Iterable[str]:
-    for match in _CLAUSES.finditer(text.replace("*", "").replace("_", " ")):
-        yield from _AND.split(match[0])
+def _matches(patterns: Iterable[re.Pattern[str]], clause: Clause) -> Iterator[re.Match[str]]:
+    for pattern in patterns:
+        yield from pattern.finditer(clause.text)
 
 
-def _declared(clause: str, actions: Iterable[Action], receipts: Collection[str]) -> Claim | None:
+_MARKED = re.compile(rf"(?:^|\s){_MARK}\b|\bbeen\b|\b(?:has|have)\b|'ve\b|\bI\b", re.IGNORECASE)
+
+
+def _open(clause: Clause, match: re.Match[str], *, own: bool, promise: bool = False) -> bool:
+    groups = match.re.groupindex
+    verb = next(
+        (match.start(name) for name in ("v", "v2") if name in groups and match[name] is not None), match.start()
+    )
+    return is_open(
+        clause, match.start(), verb, match.end(), marked=_MARKED.search(match[0]) is not None, own=own, promise=promise
+    )
+
+
+def _declared(clause: Clause, evidence: _Evidence) -> Claim | None:
     missing: Claim | None = None
-    for action in actions:
+    receipts = {action.name for action in evidence.done}
+    for action in evidence.actions:
         for pattern in action.claims:
-            if match := re.search(pattern, clause, re.IGNORECASE):
+            for match in re.finditer(pattern, clause.text, re.IGNORECASE):
+                if _open(clause, match, own=_MYSELF.search(match[0]) is not None):
+                    continue
                 if action.name in receipts:
                     return None  # several actions may be declared with one claim; any of them proves it
                 missing = missing or Claim(match[0], "declared", action.name)
-    return missing
+    return None if missing is None or _is_told(missing.text, clause.text, evidence) else missing
 
 
-def _is_told(claim: str, clause: str, states: Sequence[str]) -> bool:
+def _is_told(claim: str, clause: str, evidence: _Evidence) -> bool:
     """Whether the clause passes on a state that a result names, without claiming to have caused it."""
     if _MYSELF.search(clause) or _MONEY.search(clause):
         return False
-    lowered = claim.lower()
+    lowered, states = claim.lower(), evidence.states(clause)
     return any(any(stem in lowered for stem in stems) and _names(states, stems) for stems in _SAME_STATE)
 
 
-def _names(states: Sequence[str], stems: Sequence[str]) -> bool:
-    return any(stem in state for state in states for stem in stems)
-
-
-def _states(value: Json | Mapping[str, Sequence[Json]] | Sequence[Json]) -> Iterator[str]:
-    """The texts of a result that say what is, in lower case; those that say what is not (yet) are left out."""
-    if isinstance(value, str):
-        if not _NOT_YET.search(value):
-            yield value.lower()
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _states(item)
-    elif isinstance(value, Sequence):
-        for item in value:
-            yield from _states(item)
-
-
-def _general(clause: str, actions: Iterable[Action], done: Iterable[Action], states: Sequence[str]) -> Claim | None:
-    if any(re.search(pattern, clause, re.IGNORECASE) for action in done for pattern in action.claims):
-        return None
-    if (promised := promise_of_many(clause)) is not None:
-        return None if any(map(_acts_outside, done)) else Claim(promised, "recurring")
-    for kind, pattern in _GENERAL:
-        if match := pattern.search(clause):
-            proven = (
-                _is_paid(actions, done, states)
-                if kind == "payment"
-                else any(_proves(kind, action, match[0]) for action in done)
-            )
-            return None if proven else Claim(match[0].strip(), kind)
+def _general(clause: Clause, evidence: _Evidence) -> Claim | None:
+    if (promised := promise_of_many(clause.text)) is not None and not is_offered(clause, _OFTEN.search(clause.text)):
+        return None if any(map(_acts_outside, evidence.done)) else Claim(promised, "recurring")
+    proven = [
+        match.span()
+        for action in evidence.done
+        for pattern in action.claims
+        for match in re.finditer(pattern, clause.text, re.IGNORECASE)
+    ]
+    for kind, patterns in _GENERAL:
+        for match in _matches(patterns, clause):
+            if any(start < match.end() and match.start() < end for start, end in proven):
+                continue
+            if not _open(clause, match, own=kind == "act", promise=kind == "handover") and not _proves(
+                kind, match, clause.text, evidence
+            ):
+                return Claim(match[0].strip(), kind)
     return None
 
 
@@ -229,16 +396,84 @@ def _acts_outside(action: Action) -> bool:
     return action.builtin is None and not action.reads
 
 
-def _is_paid(actions: Iterable[Action], done: Iterable[Action], states: Sequence[str]) -> bool:
-    """Where payments can be checked, only that proves one; elsewhere a result that says so. Sending a code does neither."""
-    if any(action.builtin == "check_payment" for action in done):
-        return True
-    return _names(states, _PAID) and all(action.builtin != "check_payment" for action in actions)
-
-
-def _proves(kind: Kind, action: Action, said: str) -> bool:
-    """Whether a receipt proves a claim. A note for colleagues passes something on, but hands nothing over."""
+def _proves(kind: Kind, match: re.Match[str], clause: str, evidence: _Evidence) -> bool:
+    """Whether a receipt or a result proves a claim. A note for colleagues passes something on, but hands nothing over."""
+    if kind == "payment":
+        return _is_paid(evidence)
     if kind == "handover":
-        passed_on = action.builtin == "comment" and _PASSED_ON.search(said) is not None
-        return action.builtin == "hand_over" or passed_on
-    return kind == "report" or not action.reads
+        passed_on = _PASSED_ON.search(match[0]) is not None
+        return any(
+            action.builtin == "hand_over" or (action.builtin == "comment" and passed_on) for action in evidence.done
+        )
+    groups = match.re.groupindex
+    verb = next((match[name] for name in ("verb", "verb2") if name in groups and match[name]), match[0])
+    if _VAGUE.search(verb) and (noun := _NOUN.search(clause)) is not None:
+        verb = noun[0]  # "I've issued a refund" is about the refund
+    if any(evidence.did(action, verb, clause) for action in evidence.done):
+        return True
+    return kind == "report" and evidence.looked_up and _is_found(verb.lower(), clause, evidence)
+
+
+def _is_paid(evidence: _Evidence) -> bool:
+    """Where payments can be checked, only that proves one; elsewhere a result that says so. Sending a code does neither."""
+    if any(action.builtin == "check_payment" for action in evidence.done):
+        return True
+    return _names(evidence.states(), _PAID) and all(action.builtin != "check_payment" for action in evidence.actions)
+
+
+def _is_found(verb: str, clause: str, evidence: _Evidence) -> bool:
+    """Whether what was looked up bears a report out: a state that a result names, or at least none that contradicts it."""
+    if not evidence.results:
+        return True
+    states = evidence.states(clause)
+    families = [stems for stems in _SAME_STATE if any(stem in verb for stem in stems)]
+    if any(_names(states, (*stems, *_IMPLIES.get(stems[0], ()))) for stems in families):
+        return True
+    if any(stem in verb for stem in _DEFINITE):
+        return False
+    deeds = deeds_of_verb(verb)
+    if "change" in deeds:
+        became = _CHANGED_TO.search(clause)
+        told = became is not None and contains(" ".join(_texts(evidence.results)), became[1])
+        return told or _names(states, ("ubah", "chang", "updat", "edit", "modif"))
+    if "create" in deeds:
+        return any(_RECORD_KEY.search(key) for record in _records(evidence.results) for key in record)
+    return not any(_names(states, stems) for stems in _SAME_STATE)
+
+
+def _names(states: Sequence[str], stems: Sequence[str]) -> bool:
+    return any(stem in state for state in states for stem in stems)
+
+
+def _letters(identifier: str) -> str:
+    return re.sub(r"[\d\W_]+", "", identifier).lower()
+
+
+def _states(value: object) -> Iterator[str]:
+    """The texts of a result that say what is, in lower case; those that say what is not (yet) are left out."""
+    return (text.lower() for text in _texts(value) if not _NOT_YET.search(text))
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, Sequence):
+        for item in value:
+            yield from _texts(item)
+
+
+def _records(value: object) -> Iterator[Mapping[str, Json]]:
+    if isinstance(value, Mapping):
+        yield value
+        for item in value.values():
+            yield from _records(item)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for item in value:
+            yield from _records(item)
+
+
+def _own_texts(record: Mapping[str, Json]) -> Iterator[str]:
+    return (item for item in record.values() if isinstance(item, str))

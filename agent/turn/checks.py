@@ -50,7 +50,7 @@ async def with_receipts(
     """Repair a claim without a receipt once; if the model claims it again, a human takes over and nothing of it is sent.
 
     Args:
-        turn: the turn; its receipts and results are what bears a claim out.
+        turn: the turn; the receipts and results of its whole conversation are what bears a claim out.
         messages: what the model was asked with.
         text: its answer.
         loop: asks it again.
@@ -69,8 +69,8 @@ async def with_receipts(
         return text
     log.warning("claim_without_receipt", turn=turn.id, claims=claims)
     reminder = (
-        f"[system] Your draft says {claims[0]!r}, but no action did that in this turn. It was not sent. "
-        "Do it with an action if there is one, or write a reply that does not claim it."
+        f"[system] Your draft says {claims[0]!r}, but nothing in this conversation shows that this was done. It was not sent. "
+        "Write the reply again without that claim: say only what the results show. Do not call an action because of this message."
     )
     if turn.values is not None:
         turn.values = replace(turn.values, rejected=True)
@@ -86,7 +86,8 @@ async def with_receipts(
 def _unproven(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> list[str]:
     from actions.claims import unproven
 
-    return [claim.text for claim in unproven(text, actions.values(), turn.receipts, turn.results)]
+    receipts = {*turn.receipts, *(name for name, outputs in turn.results.items() if outputs)}
+    return [claim.text for claim in unproven(text, actions.values(), receipts, turn.results)]
 
 
 def without_outdated(turn: TurnContext, text: str) -> str:

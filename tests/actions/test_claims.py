@@ -12,6 +12,7 @@ class Known:
     """The face of an action that claims are checked against."""
 
     name: str
+    description: str = ""
     claims: list[str] = field(default_factory=list)
     builtin: str | None = None
     reads: bool = False

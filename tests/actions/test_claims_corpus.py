@@ -1,0 +1,243 @@
+"""A corpus of replies with what was done before them: no undone deed is claimed, no done deed is denied."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from actions.action import Json
+from actions.claims import unproven
+from tests.actions.test_claims import Known
+
+ACTIONS = [
+    Known("get_order", "Look up an order", reads=True),
+    Known("find_table", "Find free tables", reads=True),
+    Known("cancel_order", "Cancel an order"),
+    Known("change_address", "Ubah alamat pesanan yang belum dikirim"),
+    Known("reserve_table", "Book a table"),
+    Known("refund_payment", "Pay money back"),
+    Known("panggil_tim", builtin="hand_over"),
+    Known("comment", builtin="comment"),
+    Known("send_qris", builtin="send_qris"),
+    Known("check_payment", builtin="check_payment", reads=True),
+]
+
+BEFORE: dict[str, dict[str, list[Json]]] = {
+    "": {},
+    "looked": {"get_order": [{"id": "KS-10345", "status": "dikirim", "courier": "JNE", "address": "Jl. Mawar 1"}]},
+    "told": {"get_order": [{"id": "KS-10345", "status": "cancelled"}]},
+    "free": {"find_table": [{"tables": [{"seats": 4, "at": "19:00"}]}]},
+    "cancelled": {"cancel_order": [{"id": "KS-10345", "status": "cancelled"}]},
+    "moved": {"change_address": [{"ok": True}]},
+    "booked": {"reserve_table": [{"booking": "B-771", "people": 4}]},
+    "refunded": {"refund_payment": [{"ok": True}]},
+    "paid": {"check_payment": ["paid"]},
+    "qris": {"send_qris": [{"reference": "A1"}]},
+    "handed": {"panggil_tim": [None]},
+    "noted": {"comment": [None]},
+}
+
+
+def corpus() -> list[tuple[str, str, str]]:
+    text = (Path(__file__).parent / "data" / "claims.tsv").read_text(encoding="utf-8")
+    cases: list[tuple[str, str, str]] = []
+    for line in text.split("\n"):
+        if line.startswith(("claim\t", "true\t")):
+            verdict, before, reply = line.split("\t", 2)
+            cases.append((verdict, before, reply))
+        elif line:
+            verdict, before, reply = cases.pop()
+            cases.append((verdict, before, f"{reply}\n{line}"))
+    return cases
+
+
+def claims(reply: str, before: str) -> list[str]:
+    results = BEFORE[before]
+    return [claim.text for claim in unproven(reply, ACTIONS, results, results)]  # type: ignore[arg-type]
+
+
+def test_the_corpus_is_large_enough() -> None:
+    assert len(corpus()) >= 300
+    assert len(set(corpus())) == len(corpus())
+
+
+@pytest.mark.parametrize(("verdict", "before", "reply"), corpus())
+def test_a_reply_of_the_corpus_is_judged_rightly(verdict: str, before: str, reply: str) -> None:
+    assert bool(claims(reply, before)) == (verdict == "claim")
+
+
+# Generated: every deed in every frame. The frames say what may stand around a claim and what takes one back.
+
+DEEDS_ID = [
+    ("batalkan", "membatalkan", "pesanan"),
+    ("ubah", "mengubah", "alamat"),
+    ("refund", "merefund", "transaksi"),
+    ("jadwalkan ulang", "menjadwalkan ulang", "reservasi"),
+    ("hapus", "menghapus", "akun"),
+    ("kirim", "mengirim", "paket"),
+    ("cancel", "meng-cancel", "order"),
+    ("perpanjang", "memperpanjang", "langganan"),
+    ("tukar", "menukar", "barang"),
+]
+DEEDS_EN = [
+    ("cancel", "cancelled", "order"),
+    ("update", "updated", "address"),
+    ("refund", "refunded", "order"),
+    ("reschedule", "rescheduled", "appointment"),
+    ("delete", "deleted", "account"),
+    ("ship", "shipped", "package"),
+    ("change", "changed", "reservation"),
+    ("book", "booked", "table"),
+]
+DONE_ID = [
+    "sudah saya {v} {o}nya",
+    "{o} Kakak sudah saya {v}",
+    "saya sudah {a} {o} Kakak",
+    "{o} KS-10345 sudah di{v}",
+    "{o} Kakak telah di{v}",
+    "{o}nya udah aku {v}",
+    "{o} anda berhasil kami {v}",
+    "{o} KS-10345 udah di-{v}",
+    "{o} anda dah saya {v}",
+    "kami telah {a} {o} Kakak",
+    "sudah langsung saya {v} {o} Kakak",
+    "sudah saya bantu {v} {o}nya",
+]
+DONE_EN = [
+    "I've {d} your {o}",
+    "I have already {d} your {o}",
+    "I {d} your {o}",
+    "your {o} has been {d}",
+    "your {o} has now been successfully {d}",
+    "your {o} was successfully {d}",
+    "your {o} is now {d}",
+    "we have {d} your {o}",
+    "{o} KS-10345 has been {d}",
+    "I went ahead and {d} your {o}",
+]
+AROUND_ID = [
+    ("", "."),
+    ("Baik Kak, ", " ya Kak, terima kasih."),
+    ("Tidak masalah Kak, ", " ya, dana dapat kembali dalam 3 hari."),
+    ("Tentu bisa, ", " dan bisa dicek di aplikasi"),
+    ("Mohon maaf atas kendalanya. ", ", kalau ada yang lain kabari ya"),
+    ("Siap! ", " 🙏 ada lagi yang bisa dibantu?"),
+    ("Oke kak ", ", jangan lupa cek email"),
+]
+AROUND_EN = [
+    ("", "."),
+    ("Sure, ", " and you can check it in the app."),
+    ("No worries, ", ", let me know if you need more."),
+    ("Not a problem! ", ". Can I help with anything else?"),
+    ("Thanks for waiting - ", " and it may take a day to show."),
+    ("As you asked, ", " so you will not be charged"),
+]
+OPEN_ID = [
+    "{o} belum saya {v}",
+    "{o} Kakak belum di{v}",
+    "saya belum {a} {o} Kakak",
+    "saya tidak bisa {a} {o} Kakak",
+    "{o} tidak bisa di{v}",
+    "{o} bisa di{v} sebelum jam 5",
+    "apakah {o} Kakak sudah di{v}?",
+    "{o} KS-10345 sudah di{v}?",
+    "mau saya {v} {o}nya?",
+    "boleh saya {v} {o} Kakak sekarang?",
+    "kalau {o} sudah di{v}, kami kabari",
+    "jika {o} Kakak sudah di{v}, kami kabari",
+    "{o} akan saya {v} setelah Kakak setuju",
+    "{o} yang sudah di{v} tidak dapat dikembalikan",
+    "maaf, {o} belum berhasil saya {v}",
+    "belum ada {o} yang sudah di{v}",
+    "mungkin {o} sudah di{v}",
+    "seharusnya {o} sudah di{v}",
+    "pastikan {o} sudah di{v} dulu ya",
+    "saya tidak bisa memastikan {o} sudah di{v}",
+    "Kakak bilang {o} sudah di{v}",
+    "untuk {a} {o}, saya perlu nomornya",
+    "setelah {o} di{v}, Kakak menerima email",
+]
+OPEN_EN = [
+    "I have not {d} your {o}",
+    "I haven't {d} your {o} yet",
+    "I couldn't get your {o} {d}",
+    "your {o} has not been {d}",
+    "your {o} hasn't been {d}",
+    "your {o} cannot be {d}",
+    "your {o} can be {d} until noon",
+    "has your {o} been {d}?",
+    "would you like me to {b} your {o}?",
+    "I can {b} your {o} for you",
+    "I will {b} your {o} once you confirm",
+    "if your {o} has been {d}, you get an email",
+    "once your {o} has been {d} you will get an email",
+    "{o}s that have been {d} cannot be returned",
+    "no {o} has been {d}",
+    "your {o} may have been {d}",
+    "your {o} should have been {d} by now",
+    "your {o} will be {d} tomorrow",
+    "please check whether your {o} has been {d}",
+    "I don't see that your {o} has been {d}",
+    "you said your {o} has been {d}",
+    "shall I have your {o} {d}?",
+]
+
+
+def hidden(text: str) -> list[str]:
+    """The same words with what a reader does not see, or sees as the same letter."""
+    return [
+        text,
+        text.replace("a", "a\N{ZERO WIDTH SPACE}"),
+        text.replace(" ", "\N{NO-BREAK SPACE}"),
+        text.replace(" ", " \N{WORD JOINER}"),
+        text.replace("a", "\N{CYRILLIC SMALL LETTER A}").replace("e", "\N{CYRILLIC SMALL LETTER IE}"),
+        text.replace("d", "\N{FULLWIDTH LATIN SMALL LETTER D}"),
+        text.replace("a", "a\N{COMBINING ACUTE ACCENT}"),
+        f"*{text}*".replace(" ", "* *"),
+        text.replace("u", "\N{SOFT HYPHEN}u"),
+    ]
+
+
+def filled(frames: list[str], deeds: list[tuple[str, str, str]], *, english: bool) -> list[str]:
+    names = ("b", "d", "o") if english else ("v", "a", "o")
+    return [frame.format(**dict(zip(names, deed, strict=True))) for frame, deed in itertools.product(frames, deeds)]
+
+
+def test_every_deed_in_every_frame_is_a_claim() -> None:
+    missed = [
+        reply
+        for done, around in (
+            (filled(DONE_ID, DEEDS_ID, english=False), AROUND_ID),
+            (filled(DONE_EN, DEEDS_EN, english=True), AROUND_EN),
+        )
+        for core, (before, after) in itertools.product(done, around)
+        for reply in hidden(before + core + after)
+        if not claims(reply, "")
+    ]
+    assert not missed, f"{len(missed)} passed, e.g. {missed[:5]}"
+
+
+def test_no_deed_that_is_open_is_a_claim() -> None:
+    refused = [
+        reply
+        for opened, before in (
+            (filled(OPEN_ID, DEEDS_ID, english=False), ("", "Baik Kak, ", "Halo! ")),
+            (filled(OPEN_EN, DEEDS_EN, english=True), ("", "Sure, ", "Hello! ")),
+        )
+        for core, begin in itertools.product(opened, before)
+        for reply in hidden(begin + core)
+        if claims(reply, "")
+    ]
+    assert not refused, f"{len(refused)} refused, e.g. {refused[:5]}"
+
+
+@pytest.mark.parametrize(("deed", "before"), [("cancel", "cancelled"), ("update", "moved"), ("book", "booked")])
+def test_a_deed_that_was_done_may_be_told_in_every_frame(deed: str, before: str) -> None:
+    deeds = [one for one in DEEDS_EN if one[0] == deed]
+    replies = [begin + core + end for core in filled(DONE_EN, deeds, english=True) for begin, end in AROUND_EN]
+    if deed == "cancel":
+        replies += [
+            begin + core + end for core in filled(DONE_ID, [DEEDS_ID[0]], english=False) for begin, end in AROUND_ID
+        ]
+    refused = [reply for reply in replies if claims(reply, before)]
+    assert not refused
