@@ -5,7 +5,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING
@@ -47,13 +47,14 @@ _SUMMARY_GRACE = timedelta(seconds=10)
 class Agent:
     """A running agent.
 
-    `rules` say what accepting an event depends on; `jobs` run by name beside the engine, for as long as the agent works;
+    `platforms` are by the name that their webhooks and contacts bear; `rules` say what accepting an event depends on; `jobs`
+    run by name beside the engine, for as long as the agent works;
     `owner` names this process in its leases; `ready` is set once the knowledge base has been read.
     """
 
     config: AgentConfig
     database: Database
-    platform: "Platform"
+    platforms: "Mapping[str, Platform]"
     engine: Engine
     knowledge: "Knowledge"
     actions: "Mapping[str, Action]"
@@ -69,15 +70,20 @@ class Agent:
     ready: bool = False
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    async def accept(self, events: Sequence[Event]) -> list[Accepted]:
-        """Record what a webhook said; when this returns it is durable.
+    def platform_kinds(self) -> dict[str, str]:
+        """Which platform stands behind each name."""
+        kinds = {entry.effective_name: entry.effective_platform for entry in self.config.platforms}
+        return {name: kinds.get(name, name) for name in self.platforms}
+
+    async def accept(self, events: Sequence[Event], platform: str = "") -> list[Accepted]:
+        """Record what a webhook of a platform said; when this returns it is durable.
 
         Raises:
             LedgerUnavailable: nothing was recorded; the platform is to send it again.
         """
-        at = self.clock()
+        at, rules = self.clock(), replace(self.rules, platform=platform)
         results = await self.database.write(
-            lambda connection: [inbound.accept(connection, event, at, self.rules) for event in events]
+            lambda connection: [inbound.accept(connection, event, at, rules) for event in events]
         )
         for result in results:
             if result.contact is not None and result.wake_at is not None:

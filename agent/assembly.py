@@ -11,13 +11,15 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import structlog
 
 from agent.config import AgentConfig
 from agent.config.environment import secret_values
+from agent.errors import InputError
 from agent.ledger import open_database
 from agent.ledger.database import Database
 from settings.clock import Clock, now
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from agent.engine.engine import Engine
     from agent.ledger.followups import Plan
     from knowledge import Knowledge
-    from messaging.platform import Platform
+    from messaging.platform import MediaReader, Platform
 
 log = structlog.get_logger()
 
@@ -81,7 +83,6 @@ async def open_agent(
     from agent.turn.summary import Summariser, SummarySettings
     from agent.turn.turn import Turns, TurnSettings
     from agent.worker import ContactWorker
-    from messaging import open_platform
     from voice import FetchLimits, open_transcriber
 
     logging.hide(secret_values(config))
@@ -91,15 +92,21 @@ async def open_agent(
         # the ledger and the clients
         database = await stack.enter_async_context(open_ledger(config, storage))
         stack.enter_context(database.process_lock())
-        client = await stack.enter_async_context(httpx.AsyncClient(timeout=config.messaging.timeout.total_seconds()))
+        timeout = max(entry.timeout for entry in config.platforms).total_seconds()
+        client = await stack.enter_async_context(httpx.AsyncClient(timeout=timeout))
         guarded = await stack.enter_async_context(open_guarded(config))
 
         # the wings
+        reached_at = (base_url or config.server.url).rstrip("/")
         if platform is None:
-            platform = open_platform(config.messaging, client, clock)
-            stack.push_async_callback(platform.aclose)
+            media = _media_reader(database, guarded, f"{reached_at}/media/", clock)
+            platforms = open_platforms(config, client, clock, media)
+            for each in platforms.values():
+                stack.push_async_callback(each.aclose)
+        else:
+            platforms = {platform.name: platform}
         knowledge = await stack.enter_async_context(open_knowledge(config, database, guarded))
-        profiles = Profiles(platform, database, wanted=bool(read_fields(config)), clock=clock)
+        profiles = Profiles(platforms, database, wanted=bool(read_fields(config)), clock=clock)
         gateway = open_gateway(config.payments, client, clock, config.server.public_url)
         actions = await stack.enter_async_context(open_actions(config, database, guarded, gateway, profiles.in_format))
         languages = ("id", "en", "ms") if config.language == "auto" else (config.language,)
@@ -115,7 +122,6 @@ async def open_agent(
             LoopLimits(limits.model_calls, limits.actions, limits.tokens_per_turn, config.model.retries),
             clock=clock,
         )
-        reached_at = (base_url or config.server.url).rstrip("/")
         writer = ReplyWriter(
             database,
             conversation,
@@ -139,7 +145,13 @@ async def open_agent(
             loop=loop,
             actions=actions,
             knowledge=knowledge,
-            listener=Listener(transcriber, guarded, FetchLimits(config.voice.largest), clock=clock),
+            listener=Listener(
+                transcriber,
+                guarded,
+                FetchLimits(config.voice.largest),
+                from_platform=partial(_platform_file, platforms),
+                clock=clock,
+            ),
             writer=writer,
             owner=owner,
             quiet=due,
@@ -154,7 +166,8 @@ async def open_agent(
         )
 
         # what becomes of its result
-        outbox = Outbox(database, platform, owner=owner, clock=clock)
+        repeat = {entry.effective_name for entry in config.platforms if entry.uncertain == "repeat"}
+        outbox = Outbox(database, platforms, owner=owner, clock=clock, repeat=repeat)
         followups = FollowUps(database, config.followups, hours=conversation.hours, zone=zone, clock=clock)
 
         # who works, and when
@@ -163,7 +176,14 @@ async def open_agent(
             database, turns, outbox, followups, answered=summariser.consider, clock=clock, slots=slots
         )
         engine = await stack.enter_async_context(_open_engine(config, storage, clock))
-        feeder = Feeder(database, platform, engine, zone=zone, default_language=config.default_language, clock=clock)
+        feeder = Feeder(
+            database,
+            next(iter(platforms.values())),
+            engine,
+            zone=zone,
+            default_language=config.default_language,
+            clock=clock,
+        )
         jobs: dict[str, Callable[[], Awaitable[None]]] = {"broadcasts": feeder.run}
         if config.payments.qris is not None:
             jobs["payments"] = partial(watch, database, clock, gateway)
@@ -172,7 +192,7 @@ async def open_agent(
         yield Agent(
             config=config,
             database=database,
-            platform=platform,
+            platforms=platforms,
             engine=engine,
             knowledge=knowledge,
             actions=actions,
@@ -204,6 +224,67 @@ async def _open_engine(config: AgentConfig, storage: str | None, clock: Clock) -
         yield engine
     finally:
         await engine.aclose()
+
+
+def open_platforms(
+    config: AgentConfig, client: "httpx.AsyncClient", clock: Clock, media: "MediaReader | None" = None
+) -> "dict[str, Platform]":
+    """The clients of all platforms, by name.
+
+    Raises:
+        InputError: an entry lacks what its platform needs.
+    """
+    from messaging import open_platform
+
+    platforms = {}
+    for entry in config.platforms:
+        try:
+            platforms[entry.effective_name] = open_platform(entry, client, clock, media)
+        except ValueError as error:
+            raise InputError(f"messaging: {error}") from error
+    return platforms
+
+
+_LARGEST_FILE = 100_000_000
+"""Bytes of a file to send; no platform takes more."""
+
+
+def _media_reader(database: Database, guarded: "httpx.AsyncClient", ours: str, clock: Clock) -> "MediaReader":
+    """Reads what is uploaded to a platform: our own files from the ledger, those of others over the guarded client."""
+    import httpx
+
+    from agent.ledger import media
+    from messaging.errors import Invalid, NotSent
+    from messaging.platform import MediaFile
+
+    async def read(url: str) -> MediaFile:
+        if url.startswith(ours):
+            found = await database.read(lambda connection: media.get(connection, url.removeprefix(ours), clock()))
+            if found is None:
+                raise Invalid("the file to send is not there any more")
+            return MediaFile(found.content, found.type, found.name or "file")
+        try:
+            limits = {"guard": {"max_bytes": _LARGEST_FILE, "seconds": 60}}
+            answer = await guarded.get(url, extensions=limits)
+        except httpx.HTTPError as error:
+            raise NotSent(f"the file to send cannot be fetched: {error or type(error).__name__}") from error
+        if answer.status_code != 200:
+            raise Invalid(f"the file to send cannot be fetched: HTTP {answer.status_code}")
+        kind = answer.headers.get("content-type", "application/octet-stream").partition(";")[0]
+        return MediaFile(answer.content, kind, PurePosixPath(urlsplit(url).path).name or "file")
+
+    return read
+
+
+async def _platform_file(platforms: "Mapping[str, Platform]", url: str, most: int) -> bytes:
+    """A file that came with a message and has no address of its own. Raises `PlatformError`."""
+    from messaging.errors import NotFound
+    from messaging.types import read_platform_file
+
+    name, reference = read_platform_file(url) or ("", "")
+    if name not in platforms:
+        raise NotFound(f"no platform named {name!r} is configured")
+    return await platforms[name].fetch(reference, most)
 
 
 def _plan(rule: "FollowUpRule") -> "Plan":
@@ -300,7 +381,7 @@ async def open_actions(
             files=config.folder,
             in_format=in_format,
             extra=[
-                *payment_actions(config.payments, database, config.messaging.effective_platform, gateway),
+                *payment_actions(config.payments, database, config.platforms[0].effective_name, gateway),
                 *reminder_actions(config, database, now),
             ],
         )

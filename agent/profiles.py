@@ -14,8 +14,8 @@ from agent.ledger import contacts, outbound
 from agent.ledger.contacts import ContactState
 from agent.ledger.database import Database
 from messaging.errors import Invalid, PlatformError, UnknownField
-from messaging.platform import Platform
-from messaging.types import FieldValue
+from messaging.platform import Capabilities, Platform
+from messaging.types import Contact, FieldValue
 
 log = structlog.get_logger()
 
@@ -29,8 +29,10 @@ _PATIENCE = 5.0
 class Profiles:
     """Reads profiles for turns that need them. `wanted`: agent.yaml uses what only the whole contact tells."""
 
-    def __init__(self, platform: Platform, database: Database, *, wanted: bool, clock: Callable[[], datetime]) -> None:
-        self._platform = platform
+    def __init__(
+        self, platforms: Mapping[str, Platform], database: Database, *, wanted: bool, clock: Callable[[], datetime]
+    ) -> None:
+        self._platforms = platforms
         self._database = database
         self._wanted = wanted
         self._clock = clock
@@ -48,13 +50,16 @@ class Profiles:
             LedgerUnavailable: the profile cannot be kept.
         """
         now = self._clock()
+        platform = self._platforms.get(state.key.platform)
+        if platform is None or not platform.capabilities.profiles:
+            return state
         if state.profile_at is None and not self._wanted:
             return state
         if state.profile_at is not None and now - state.profile_at < KEPT:
             return state
         try:
             async with slots.released(), asyncio.timeout(_PATIENCE):
-                whole = await self._platform.contact(state.key)
+                whole = _with_kept(await platform.contact(state.key), state.contact, platform.capabilities)
         except (PlatformError, TimeoutError) as error:
             log.warning("profile_not_read", contact=str(state.key), reason=str(error) or "no answer in time")
             return state
@@ -77,8 +82,12 @@ class Profiles:
             FieldRefused: the field cannot hold such a value; the message shows one that it can.
             FieldUnknown: agent.yaml names a field that the platform does not have.
         """
+        exact = (one for one in self._platforms.values() if one.capabilities.contact_fields == "custom")
+        platform = next(exact, None)
+        if platform is None:
+            return dict(fields)
         try:
-            return dict(await self._platform.in_format(fields))
+            return dict(await platform.in_format(fields))
         except UnknownField as error:
             log.error("contact_field_unknown", reason=error.message)
             raise FieldUnknown(error.message) from error
@@ -87,3 +96,13 @@ class Profiles:
         except PlatformError as error:
             log.warning("contact_fields_not_read", reason=str(error))
             return dict(fields)
+
+
+def _with_kept(whole: Contact, known: Contact, can: Capabilities) -> Contact:
+    """The platform's contact, with what only the ledger keeps because the platform has no place for it."""
+    return replace(
+        whole,
+        tags=whole.tags if can.tags else known.tags,
+        lifecycle=whole.lifecycle if can.lifecycle else known.lifecycle,
+        custom_fields=whole.custom_fields if can.contact_fields == "custom" else known.custom_fields,
+    )

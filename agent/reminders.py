@@ -27,7 +27,7 @@ def reminder_actions(config: AgentConfig, database: Database, clock: Callable[[]
     if not config.followups.reminders:
         return []
     book = LedgerReminderBook(
-        database, config.messaging.effective_platform, has_template=config.followups.reminder_template is not None
+        database, config.platforms[0].effective_name, has_template=config.followups.reminder_template is not None
     )
     longest = next((entry.longest for entry in config.actions if isinstance(entry, FollowUpAction)), LONGEST)
     return [

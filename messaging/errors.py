@@ -3,16 +3,17 @@
     MessagingError
     ├── SignatureError            a webhook was not signed by the platform → 401
     ├── PayloadError              a webhook body is not the platform's JSON → 400
-    ├── NotActive                 the configured platform has no client yet
     └── PlatformError             a call failed; carries `code`, `message`, `status`
         ├── Invalid               400 and other 4xx: this request will never be accepted
-        │   └── UnknownField      the workspace has no such contact field
+        │   ├── UnknownField      the workspace has no such contact field
+        │   └── Unsupported       the platform has nothing of this kind: see its `capabilities`
         ├── Unauthorized          401: the token is missing, wrong or revoked
         ├── Forbidden             403: the token may not do this
         ├── NotFound              404: no such contact, message or channel
         ├── Conflict              409: it is there already
         ├── RateLimited           429: too many requests; `retry_after` where the platform says
         ├── InQueue               449: the platform is busy with this contact; minutes
+        ├── Failed                the platform says in its own words that it could not do it now
         ├── Unavailable           5xx: the platform failed, perhaps after doing what was asked
         ├── NotSent               the request certainly never reached the platform
         └── OutcomeUnknown        the request was sent, and no readable answer came back
@@ -35,10 +36,6 @@ class SignatureError(MessagingError):
 
 class PayloadError(MessagingError):
     """A webhook body that is not what the platform sends."""
-
-
-class NotActive(MessagingError):
-    """The platform is known to agent.yaml, but its client is not there yet."""
 
 
 class PlatformError(MessagingError):
@@ -87,6 +84,10 @@ class UnknownField(Invalid):
     """A contact field was named that the workspace does not have; the message lists those it has."""
 
 
+class Unsupported(Invalid):
+    """The platform has nothing of this kind, so it was not asked: see `Platform.capabilities`."""
+
+
 class Unauthorized(PlatformError):
     """The token is missing, wrong or revoked: see `messaging.token`."""
 
@@ -111,6 +112,12 @@ class RateLimited(PlatformError):
 
 class InQueue(PlatformError):
     """449: the platform still works on an earlier request for this contact. Nothing was done; come back in minutes."""
+
+    retryable = True
+
+
+class Failed(PlatformError):
+    """The platform itself answered that it could not do this now. Nothing was done, unlike where a proxy answers for it."""
 
     retryable = True
 

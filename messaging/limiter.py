@@ -25,25 +25,41 @@ class Quota:
     limit: int | None = None
     remaining: int | None = None
     retry_after: timedelta | None = None
+    reset_after: timedelta | None = None
 
 
 def read_quota(headers: Mapping[str, str], now: datetime) -> Quota:
-    """Read the quota in the headers of an answer: `X-RateLimit-Limit`, `X-RateLimit-Remaining`, `Retry-After`.
+    """Read the quota in the headers of an answer: `X-RateLimit-Limit`, `X-RateLimit-Remaining`, `Retry-After`,
+    and `X-RateLimit-Reset` (unix seconds, as AIsoule and Zernio send it), which stands in for a missing `Retry-After`.
 
     Args:
         headers: httpx headers, or a mapping with lower-case names.
         now: aware UTC; a date in `Retry-After` is taken relative to it.
     """
     limit = _count(headers.get("x-ratelimit-limit"))
+    reset_after = _until(headers.get("x-ratelimit-reset"), now)
+    asked = retry_after(headers.get("retry-after"), now)
     return Quota(
         limit=limit or None,
         remaining=_count(headers.get("x-ratelimit-remaining")),
-        retry_after=retry_after(headers.get("retry-after"), now),
+        retry_after=reset_after if asked is None else asked,
+        reset_after=reset_after,
     )
 
 
 def _count(value: str | None) -> int | None:
     return int(value) if value is not None and value.isascii() and value.isdigit() and len(value) < 10 else None
+
+
+_LONGEST_RESET = timedelta(hours=1)
+
+
+def _until(value: str | None, now: datetime) -> timedelta | None:
+    """The time until a reset; one that is further than an hour away is no reset of such a limit."""
+    if value is None or not value.isascii() or not value.isdigit() or len(value) > 11:
+        return None
+    wait = timedelta(seconds=int(value) - now.timestamp())
+    return max(wait, timedelta()) if wait <= _LONGEST_RESET else None
 
 
 SHARE = 0.04
@@ -138,6 +154,8 @@ class Turn:
             ours = max(1, slot.before + key.turns)  # all of ours that the platform can have counted by then
             foreign = key.limit - quota.remaining - ours
             key.slots += [_Slot(now + key.span, now + key.span) for _ in range(min(foreign, key.limit))]
+        if quota.remaining == 0 and quota.reset_after is not None:
+            key.closed_until = max(key.closed_until, now + quota.reset_after.total_seconds())
         if status == 429:
             wait = key.span if quota.retry_after is None else quota.retry_after.total_seconds()
             key.closed_until = max(key.closed_until, now + wait)

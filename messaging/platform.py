@@ -1,9 +1,11 @@
-"""The seam between the agent and a messaging platform."""
+"""The seam between the agent and a messaging platform: what it must do, and what it says that it cannot do."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Literal, NoReturn, Protocol
 
+from messaging.errors import Unsupported
 from messaging.types import (
     Address,
     Channel,
@@ -18,6 +20,60 @@ from messaging.types import (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class MediaFile:
+    """A file to send. `type` is its MIME type."""
+
+    content: bytes
+    type: str
+    name: str
+
+
+MediaReader = Callable[[str], Awaitable[MediaFile]]
+"""Reads the file behind the URL of a `File`, for platforms that take uploads. Raises `Invalid` where it cannot be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a platform can do. What it cannot is known before it is asked, and `balas check` names it.
+
+    Attributes:
+        tags, lifecycle, comments: the platform keeps them; otherwise the ledger does, or `balas check` objects.
+        assignment: conversations are assigned to colleagues.
+        conversations: they are opened and closed.
+        contact_fields: which facts of a contact can be written.
+        profiles: `contact` tells more than webhooks do.
+        finds: how a contact can be found, or created, who never wrote.
+        lists_contacts: `list_contacts` works.
+        templates: messages that may be sent at any time.
+        lists_templates: `templates` works.
+        message_list: `messages` works, so that a send whose fate is unknown can be looked up.
+        idempotency_keys: the same send with the same key is carried out once.
+        echoes: what was sent comes back as an event.
+        quick_replies: choices to tap; elsewhere they become numbered lines.
+        media: whether files are fetched by the platform (`link`) or handed to it (`upload`).
+        message_ids: the scope in which a message id is unique; where the platform says nothing, the contact.
+    """
+
+    tags: bool = False
+    lifecycle: bool = False
+    comments: bool = False
+    assignment: bool = False
+    conversations: bool = False
+    contact_fields: Literal["none", "standard", "custom"] = "none"
+    profiles: bool = False
+    finds: frozenset[Literal["phone", "email"]] = frozenset()
+    lists_contacts: bool = False
+    templates: bool = False
+    lists_templates: bool = False
+    message_list: bool = False
+    idempotency_keys: bool = False
+    echoes: bool = False
+    quick_replies: bool = False
+    media: Literal["link", "upload"] = "link"
+    message_ids: Literal["platform", "contact"] = "contact"
+
+
 class Platform(Protocol):
     """One messaging platform: `verify` and `parse` do no I/O; every other method is an HTTP call.
 
@@ -26,6 +82,8 @@ class Platform(Protocol):
     """
 
     name: str
+    """Begins the keys of its contacts, and ends the path of its webhooks."""
+    capabilities: Capabilities
     settling: timedelta
     """How long after its creation a contact must not be used, by any process."""
 
@@ -43,16 +101,34 @@ class Platform(Protocol):
     def parse(self, body: bytes) -> list[Event]:
         """Read the events of a webhook body, in order. Raises `PayloadError` for what is not the platform's JSON."""
 
-    async def send(self, contact: ContactKey, message: Outbound, channel: str | None = None) -> str:
+    def challenge(self, query: Mapping[str, str]) -> str | None:
+        """Answer the request with which a platform makes sure of a webhook's address; `None` refuses it.
+
+        Args:
+            query: the parameters of the URL.
+        """
+
+    async def send(
+        self, contact: ContactKey, message: Outbound, channel: str | None = None, *, key: str | None = None
+    ) -> str | None:
         """Send one message.
 
         Args:
             contact: the receiver.
             message: a text must fit the channel, see `messaging.splitting`.
             channel: the platform's id of the channel; when left out, the one the contact wrote on last.
+            key: the same for every attempt at this message, for platforms with idempotency keys.
 
         Returns:
-            The platform's message id: it has accepted the message, not yet delivered it.
+            The platform's message id: it has accepted the message, not yet delivered it. `None` where it names none.
+        """
+
+    async def fetch(self, reference: str, most: int) -> bytes:
+        """Fetch a file that came with a message.
+
+        Args:
+            reference: what the client itself wrote into the attachment with `messaging.types.platform_file`.
+            most: bytes; a larger file raises `Invalid`.
         """
 
     async def messages(self, contact: ContactKey, since: datetime | None = None) -> Sequence[PlatformMessage]:
@@ -115,3 +191,74 @@ class Platform(Protocol):
 
     async def aclose(self) -> None:
         """Release what the client holds; the HTTP client it was given stays open."""
+
+
+class BasicPlatform:
+    """What a platform without further abilities answers: `Unsupported`, without a request. A client overrides what it can do."""
+
+    name: str
+    capabilities = Capabilities()
+    settling = timedelta(0)
+
+    def challenge(self, query: Mapping[str, str]) -> str | None:
+        return None
+
+    async def fetch(self, reference: str, most: int) -> bytes:
+        self._lacks("files that are fetched through its API")
+
+    async def messages(self, contact: ContactKey, since: datetime | None = None) -> Sequence[PlatformMessage]:
+        self._lacks("list of messages")
+
+    async def contact(self, contact: ContactKey) -> Contact:
+        return Contact(contact)
+
+    async def find_contact(self, address: Address) -> Contact:
+        self._lacks(f"way to find a contact by {address.by}")
+
+    async def create_contact(self, address: Address, fields: Mapping[str, FieldValue]) -> ContactKey:
+        self._lacks(f"way to create a contact by {address.by}")
+
+    async def list_contacts(self, wanted: ContactFilter) -> AsyncIterator[Contact]:
+        self._lacks("list of contacts")
+        yield
+
+    async def update_contact(self, contact: ContactKey, fields: Mapping[str, FieldValue]) -> None:
+        self._lacks("contact fields")
+
+    async def in_format(self, fields: Mapping[str, FieldValue]) -> Mapping[str, FieldValue]:
+        return dict(fields)
+
+    async def add_tags(self, contact: ContactKey, tags: Sequence[str]) -> None:
+        self._lacks("tags")
+
+    async def remove_tags(self, contact: ContactKey, tags: Sequence[str]) -> None:
+        self._lacks("tags")
+
+    async def set_lifecycle(self, contact: ContactKey, name: str | None) -> None:
+        self._lacks("lifecycle stages")
+
+    async def assign(self, contact: ContactKey, assignee: str | None) -> None:
+        self._lacks("assignment")
+
+    async def open_conversation(self, contact: ContactKey) -> None:
+        self._lacks("open and closed conversations")
+
+    async def close_conversation(
+        self, contact: ContactKey, category: str | None = None, summary: str | None = None
+    ) -> None:
+        self._lacks("open and closed conversations")
+
+    async def comment(self, contact: ContactKey, text: str) -> None:
+        self._lacks("notes for colleagues")
+
+    async def channels(self) -> Sequence[Channel]:
+        return []
+
+    async def templates(self, channel: str | None = None) -> Sequence[ChannelTemplate]:
+        self._lacks("list of templates")
+
+    async def aclose(self) -> None:
+        """Release what the client holds."""
+
+    def _lacks(self, what: str) -> NoReturn:
+        raise Unsupported(f"{self.name} has no {what}")

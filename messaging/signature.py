@@ -1,8 +1,8 @@
-"""Webhook signatures: HMAC-SHA256 over the raw body, as respond.io, Aelyst, AIsoule and Zernio make them.
+"""Webhooks: who sent them, and their body as JSON. Most platforms sign with HMAC-SHA256 over the raw body.
 
-respond.io (and so Aelyst) write the digest in base64, AIsoule and Zernio in hex, under the same header name; which one
-applies is a property of the platform, never of the header. The bytes that arrived are what is signed: JSON that was parsed and
-written again has another signature. Here are only functions over bytes; which header a platform uses, its client knows.
+respond.io (and so Aelyst) write the digest in base64, AIsoule, Zernio and Meta in hex; which one applies is a property
+of the platform, never of the header. The bytes that arrived are what is signed: JSON that was parsed and written again has
+another signature. Here are only functions over bytes; which header a platform uses, its client knows.
 """
 
 import base64
@@ -11,7 +11,8 @@ import hmac
 from collections.abc import Sequence
 from typing import Literal
 
-from messaging.errors import SignatureError
+from messaging.errors import PayloadError, SignatureError
+from messaging.values import Json, parse_json
 
 Encoding = Literal["base64", "hex"]
 """How a platform writes the 32 bytes of the digest: 44 characters with padding, or 64 digits."""
@@ -43,11 +44,7 @@ def check(keys: Sequence[bytes], body: bytes, signature: str | None, encoding: E
     Raises:
         SignatureError: the signature is missing or wrong, or there is no usable key.
     """
-    usable = [key for key in keys if key]
-    if not usable:
-        raise SignatureError(
-            "no webhook secret is configured, so nothing can be verified; set messaging.webhook_secret"
-        )
+    usable = _usable(keys)
     if not signature:
         raise SignatureError("the webhook carries no signature")
     given = signature.strip().removeprefix("sha256=")
@@ -59,3 +56,44 @@ def check(keys: Sequence[bytes], body: bytes, signature: str | None, encoding: E
         raise SignatureError(
             "the webhook signature does not match; is messaging.webhook_secret this webhook's signing key?"
         )
+
+
+def check_token(keys: Sequence[bytes], given: str | None, header: str) -> None:
+    """Return if a header carries one of the keys itself, as Unipile and Telegram do instead of signing.
+
+    Args:
+        keys: the accepted secrets; empty ones are ignored.
+        given: the header's value, `None` when it is missing.
+        header: its name, for the error.
+
+    Raises:
+        SignatureError: the header is missing or wrong, or there is no usable key.
+    """
+    usable = _usable(keys)
+    if not given:
+        raise SignatureError(f"the webhook carries no {header} header")
+    shown = given.strip().encode("utf-8", "replace")
+    matches = [hmac.compare_digest(key, shown) for key in usable]
+    if not any(matches):
+        raise SignatureError(f"the {header} header is not messaging.webhook_secret")
+
+
+def _usable(keys: Sequence[bytes]) -> list[bytes]:
+    usable = [key for key in keys if key]
+    if not usable:
+        raise SignatureError(
+            "no webhook secret is configured, so nothing can be verified; set messaging.webhook_secret"
+        )
+    return usable
+
+
+def read_document(body: bytes) -> Json:
+    """Parse the body of a webhook.
+
+    Raises:
+        PayloadError: not JSON.
+    """
+    try:
+        return parse_json(body)
+    except ValueError as error:
+        raise PayloadError(f"the webhook body is not JSON: {type(error).__name__}") from None

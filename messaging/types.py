@@ -84,6 +84,7 @@ class ChannelKind(StrEnum):
     """What a channel is, for formatting, limits and windows. Platforms name it as an open set of sources: see `kind_of`."""
 
     WHATSAPP = "whatsapp"
+    WHATSAPP_DEVICE = "whatsapp_device"  # an ordinary account with a linked device: no 24-hour window, no templates
     INSTAGRAM = "instagram"
     FACEBOOK = "facebook"
     TELEGRAM = "telegram"
@@ -124,6 +125,8 @@ def kind_of(source: str | None) -> ChannelKind:
     if not source:
         return ChannelKind.UNKNOWN
     name = source.lower()
+    if name == ChannelKind.WHATSAPP_DEVICE:
+        return ChannelKind.WHATSAPP_DEVICE
     if "whatsapp" in name:
         return ChannelKind.WHATSAPP
     return next((_KINDS[part] for part in name.split("_") if part in _KINDS), ChannelKind.OTHER)
@@ -156,10 +159,25 @@ class ChannelTemplate:
 
 AttachmentKind = Literal["image", "video", "audio", "file"]
 
+_PLATFORM_FILE = "platform-file:"
+
+
+def platform_file(platform: str, reference: str) -> str:
+    """Write the `url` of an attachment that only `Platform.fetch` can get: it wants the platform's token, or has no address."""
+    return f"{_PLATFORM_FILE}{platform}/{reference}"
+
+
+def read_platform_file(url: str) -> tuple[str, str] | None:
+    """Read the platform's name and its reference from such a `url`; `None` for a web address."""
+    if not url.startswith(_PLATFORM_FILE):
+        return None
+    platform, _, reference = url.removeprefix(_PLATFORM_FILE).partition("/")
+    return platform, reference
+
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that came with a message; nothing in it is trusted, the URL least.
+    """A file that came with a message; nothing in it is trusted, the URL least. It may be no web address: see `platform_file`.
 
     While the platform has not stored it yet (`pending`), `url` is empty: ask the platform for the message again.
     """
@@ -203,6 +221,33 @@ class MessageSent:
     text: str | None = None
     sender: Person | None = None
     source: str | None = None  # user, api, echo, workflow, broadcast, ai_agent …
+    channel: Channel | None = None
+
+
+DeliveryState = Literal["pending", "sent", "delivered", "read", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryReport:
+    """What became of a message that we sent. `contact` is None where the platform names only the message."""
+
+    message_id: str
+    state: DeliveryState
+    at: datetime
+    contact: Contact | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PastMessage:
+    """A message of long ago that the platform delivers late, e.g. after a reconnect: it joins the history and needs no answer."""
+
+    contact: Contact
+    message_id: str
+    sent_at: datetime
+    incoming: bool
+    text: str | None = None
+    attachments: tuple[Attachment, ...] = ()
     channel: Channel | None = None
 
 
@@ -259,6 +304,8 @@ class OtherEvent:
 Event: TypeAlias = (
     InboundMessage
     | MessageSent
+    | DeliveryReport
+    | PastMessage
     | AssigneeChanged
     | ConversationOpened
     | ConversationClosed
@@ -282,7 +329,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """An attachment by public URL. No platform of ours takes a caption with it: send a `Text` beside it."""
+    """An attachment by public URL, from which a platform that takes uploads is given the content. Captions are a `Text` beside it."""
 
     kind: AttachmentKind
     url: str
@@ -347,8 +394,6 @@ class CustomPayload:
 
 
 Outbound: TypeAlias = Text | File | QuickReplies | Email | Template | CustomPayload
-
-DeliveryState = Literal["pending", "sent", "delivered", "read", "failed"]
 
 
 @dataclass(frozen=True, slots=True)

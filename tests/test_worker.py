@@ -35,12 +35,14 @@ class _Phone(TerminalPlatform):
         self.refusals = refusals
         self.texts: list[Any] = []
 
-    async def send(self, key: ContactKey, content: Any, channel: str | None = None) -> str:
+    async def send(
+        self, contact: ContactKey, content: Any, channel: str | None = None, *, key: str | None = None
+    ) -> str:
         if self.refusals:
             self.refusals -= 1
             raise RateLimited("too many", retry_after=None)
         self.texts.append(content)
-        return await super().send(key, content, channel)
+        return await super().send(contact, content, channel)
 
 
 class _Crowd(_Phone):
@@ -50,9 +52,11 @@ class _Crowd(_Phone):
         super().__init__()
         self._all_here = asyncio.Barrier(together)
 
-    async def send(self, key: ContactKey, content: Any, channel: str | None = None) -> str:
+    async def send(
+        self, contact: ContactKey, content: Any, channel: str | None = None, *, key: str | None = None
+    ) -> str:
         await self._all_here.wait()
-        return await super().send(key, content, channel)
+        return await super().send(contact, content, channel)
 
 
 class _Line(_Phone):

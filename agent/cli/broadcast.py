@@ -115,9 +115,9 @@ async def _ready(config: AgentConfig, file: BroadcastFile) -> AsyncIterator[tupl
 
     async with (
         open_ledger(config) as database,
-        httpx.AsyncClient(timeout=config.messaging.timeout.total_seconds()) as client,
+        httpx.AsyncClient(timeout=config.platforms[0].timeout.total_seconds()) as client,
     ):
-        platform = open_platform(config.messaging, client)
+        platform = open_platform(config.platforms[0], client)
         yield database, await prepare(file, config, database, platform, now())
 
 

@@ -25,6 +25,8 @@ from agent.config.summary import summarise
 from agent.config.texts import TemplateSettings
 from agent.delivery.window import template_problem
 from knowledge.settings import EndpointSettings
+from messaging import capabilities_of, open_platform
+from messaging.settings import MessagingSettings
 
 if TYPE_CHECKING:
     import httpx
@@ -108,11 +110,17 @@ def _probes(config: AgentConfig, client: "httpx.AsyncClient", guarded: "httpx.As
         if not isinstance(fallback, str) and fallback.name != OFFLINE and fallback.base_url is not None:
             key = fallback.api_key.get_secret_value() if fallback.api_key else model.key
             yield _Probe(f"model {fallback.name}", _models(client, fallback.base_url, key, fallback.name))
-    yield _Probe("messaging", _platform(config, client), needed=config.messaging.effective_platform != "sandbox")
-    if names := {*read_fields(config), *written_fields(config)}:
-        yield _Probe("contact fields", _fields(config, client, sorted(names)))
-    if templates := declared_templates(config):
-        yield _Probe("templates", _templates(config, client, templates))
+    names, templates = {*read_fields(config), *written_fields(config)}, declared_templates(config)
+    several = len(config.platforms) > 1
+    for entry in config.platforms:
+        called = f" {entry.effective_name}" if several else ""
+        needed = entry.effective_platform != "sandbox"
+        yield _Probe(f"messaging{called}", _platform(entry, client), needed=needed)
+        can = capabilities_of(entry)
+        if names and can.contact_fields == "custom":
+            yield _Probe(f"contact fields{called}", _fields(entry, client, sorted(names)))
+        if templates and can.lists_templates:
+            yield _Probe(f"templates{called}", _templates(entry, client, templates))
     chroma = config.knowledge.chroma
     if chroma.url is not None:
         token = chroma.token.get_secret_value() if chroma.token else ""
@@ -158,24 +166,26 @@ def _listed(answer: "httpx.Response") -> set[str]:
     return {str(entry.get("id")) for entry in data if isinstance(entry, dict)} if isinstance(data, list) else set()
 
 
-def _platform(config: AgentConfig, client: "httpx.AsyncClient") -> Callable[[], Awaitable[str]]:
+def _platform(entry: MessagingSettings, client: "httpx.AsyncClient") -> Callable[[], Awaitable[str]]:
     async def ask() -> str:
-        from messaging import open_platform
-
-        channels = await open_platform(config.messaging, client).channels()
+        try:
+            channels = await open_platform(entry, client).channels()
+        except ValueError as error:
+            raise _Failed(str(error)) from error
         return f", {len(channels)} channel{'' if len(channels) == 1 else 's'}"
 
     return ask
 
 
-def _fields(config: AgentConfig, client: "httpx.AsyncClient", names: Sequence[str]) -> Callable[[], Awaitable[str]]:
+def _fields(
+    entry: MessagingSettings, client: "httpx.AsyncClient", names: Sequence[str]
+) -> Callable[[], Awaitable[str]]:
     """Whether the platform's contacts have the custom fields that agent.yaml names."""
 
     async def ask() -> str:
-        from messaging import open_platform
         from messaging.errors import UnknownField
 
-        platform, problems = open_platform(config.messaging, client), []
+        platform, problems = open_platform(entry, client), []
         for name in names:
             try:
                 await platform.in_format({name: None})
@@ -197,14 +207,12 @@ def declared_templates(config: AgentConfig) -> list[TemplateSettings]:
 
 
 def _templates(
-    config: AgentConfig, client: "httpx.AsyncClient", declared: Sequence[TemplateSettings]
+    entry: MessagingSettings, client: "httpx.AsyncClient", declared: Sequence[TemplateSettings]
 ) -> Callable[[], Awaitable[str]]:
     """Whether the platform has them, approved, and with as many placeholders as agent.yaml gives texts."""
 
     async def ask() -> str:
-        from messaging import open_platform
-
-        listed = await open_platform(config.messaging, client).templates()
+        listed = await open_platform(entry, client).templates()
         problems = [problem for template in declared if (problem := template_problem(template, listed))]
         if problems:
             raise _Failed("; ".join(problems))
@@ -274,8 +282,6 @@ def _print(examination: Examination) -> None:
         typer.echo(str(error), err=True)
     for warning in examination.warnings:
         typer.echo(f"{warning.file}:{warning.mark.line}:{warning.mark.column}: warning: {warning.message}", err=True)
-    for planned in examination.inactive:
-        typer.echo(str(planned), err=True)
     if examination.config is None:
         count = len(examination.errors)
         typer.echo(f"{count} error{'s' if count > 1 else ''}", err=True)

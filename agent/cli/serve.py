@@ -67,7 +67,7 @@ async def _serve(config: AgentConfig, host: str | None, port: int | None, *, wor
             "serving",
             agent=config.name,
             address=address,
-            platform=agent.platform.name,
+            platforms=[f"{name} ({kind})" for name, kind in agent.platform_kinds().items()],
             storage=agent.database.describe(),
         )
         await stopping.wait()

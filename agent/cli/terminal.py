@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any
 
 from messaging.errors import Invalid, NotFound, PayloadError
+from messaging.platform import Capabilities
 from messaging.types import (
     Address,
     Channel,
@@ -37,6 +38,19 @@ class TerminalPlatform:
     """
 
     name = "terminal"
+    capabilities = Capabilities(
+        tags=True,
+        lifecycle=True,
+        comments=True,
+        assignment=True,
+        conversations=True,
+        contact_fields="custom",
+        profiles=True,
+        finds=frozenset({"phone", "email"}),
+        templates=True,
+        message_list=True,
+        quick_replies=True,
+    )
     settling = timedelta(0)
 
     def __init__(self) -> None:
@@ -66,7 +80,15 @@ class TerminalPlatform:
     def parse(self, body: bytes) -> list[Event]:
         raise PayloadError("the terminal has no webhooks")
 
-    async def send(self, contact: ContactKey, message: Outbound, channel: str | None = None) -> str:
+    def challenge(self, query: Mapping[str, str]) -> str | None:
+        return None
+
+    async def fetch(self, reference: str, most: int) -> bytes:
+        raise NotFound("the terminal has no files of its own")
+
+    async def send(
+        self, contact: ContactKey, message: Outbound, channel: str | None = None, *, key: str | None = None
+    ) -> str:
         self._sent.append((contact, message))
         return f"terminal-{next(self._numbers)}"
 

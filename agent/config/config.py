@@ -1,11 +1,12 @@
 """The whole of agent.yaml as one typed value, with its `server:` part and the address of the ledger."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, PrivateAttr, SecretStr
+from pydantic import AfterValidator, Discriminator, Field, PrivateAttr, SecretStr, Tag
 
 from actions.qris.settings import PaymentsSettings
 from actions.settings import ActionList, NetworkSettings
@@ -57,6 +58,17 @@ Storage = Annotated[SecretStr, AfterValidator(_known_storage)]
 """Where the ledger is kept. It may hold a password and is shown masked."""
 
 
+def _one_or_several(value: object) -> str:
+    return "several" if isinstance(value, list | tuple) else "one"
+
+
+Messaging = Annotated[
+    Annotated[MessagingSettings, Tag("one")] | Annotated[list[MessagingSettings], Tag("several"), Field(min_length=1)],
+    Discriminator(_one_or_several),
+]
+"""One platform, or a list of them."""
+
+
 class AgentConfig(Settings):
     """One agent. Everything but `name` and `instructions` has a default that works.
 
@@ -82,8 +94,9 @@ class AgentConfig(Settings):
         examples=["Asia/Jakarta", "Asia/Makassar"],
     )
     model: ModelSettings = Field(default_factory=ModelSettings, description="The chat model that thinks.")
-    messaging: MessagingSettings = Field(
-        default_factory=MessagingSettings, description="The messaging platform, where customers write."
+    messaging: Messaging = Field(
+        default_factory=MessagingSettings,
+        description="The messaging platform, where customers write; or a list of several, which one agent serves at once.",
     )
     conversation: ConversationSettings = Field(
         default_factory=ConversationSettings,
@@ -121,6 +134,11 @@ class AgentConfig(Settings):
     def resolve(self, path: str | Path) -> Path:
         """`path` as agent.yaml means it: relative to the file's folder; `~` is the home folder."""
         return self._folder / Path(path).expanduser()
+
+    @property
+    def platforms(self) -> Sequence[MessagingSettings]:
+        """The entries of `messaging`, of which there may be one without a list."""
+        return [self.messaging] if isinstance(self.messaging, MessagingSettings) else self.messaging
 
     @property
     def default_language(self) -> str:

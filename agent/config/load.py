@@ -11,7 +11,7 @@ from agent.config.config import AgentConfig
 from agent.config.document import ConfigError, ConfigErrors, Document, Problem, read
 from agent.config.environment import environment_of
 from agent.config.problems import empty_sections, problems_of
-from agent.config.semantics import contradictions, doubts, inactive_keys
+from agent.config.semantics import contradictions, doubts
 from agent.errors import InputError
 
 FILE = "agent.yaml"
@@ -23,14 +23,13 @@ Model = TypeVar("Model", bound=BaseModel)
 class Examination:
     """What was found out about an agent.yaml.
 
-    `config` is there when there are no errors. `warnings` are doubtful things with which the agent still runs, `inactive` keys
-    that were set and do nothing yet. All are in the order of the file.
+    `config` is there when there are no errors. `warnings` are doubtful things with which the agent still runs. Both are in the
+    order of the file.
     """
 
     config: AgentConfig | None
     errors: tuple[ConfigError, ...]
     warnings: tuple[ConfigError, ...]
-    inactive: tuple[ConfigError, ...]
 
 
 def load(path: str | Path = FILE, *, environment: Mapping[str, str] | None = None) -> AgentConfig:
@@ -77,7 +76,6 @@ def examine_text(
         config=None if problems else config,
         errors=listed(problems, file),
         warnings=listed(doubts(config, document) if config else [], file),
-        inactive=listed(inactive_keys(config, document) if config else [], file),
     )
 
 

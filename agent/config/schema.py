@@ -120,9 +120,11 @@ def json_schema(root: type[BaseModel] = AgentConfig, title: str = "agent.yaml") 
     for part in _INTERNAL:
         described["$defs"].pop(part, None)
     for name, part in described["properties"].items():
-        if "$ref" in part or part.get("type") == "array":  # a part whose keys are all commented out is empty
+        if (
+            "oneOf" in part or "$ref" in part or part.get("type") == "array"
+        ):  # a part whose keys are all commented out is empty
             about = {key: part.pop(key) for key in ("description", "default", "examples") if key in part}
-            described["properties"][name] = {"anyOf": [part, {"type": "null"}], **about}
+            described["properties"][name] = {"anyOf": [*part.get("oneOf", [part]), {"type": "null"}], **about}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title} | described
 
 

@@ -1,14 +1,14 @@
-"""What the keys of agent.yaml mean together: fields that it names, contradictions, doubts, and keys that do nothing yet."""
+"""What the keys of agent.yaml mean together: fields that it names, contradictions, what no platform can do, and doubts."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
-from actions.builtin.settings import UpdateContactAction
+from actions.builtin.settings import CloseConversationAction, LifecycleAction, UpdateContactAction
 from actions.parameters import CONTACT_FACTS, Source
 from agent.config.config import AgentConfig
 from agent.config.document import Document, Path, Problem
@@ -16,7 +16,9 @@ from agent.config.model import OFFLINE
 from agent.config.problems import dotted, mask, nearest
 from agent.config.texts import Text
 from knowledge.sync.files import inspect
-from messaging.settings import PLANNED_PLATFORMS
+from messaging import capabilities_of
+from messaging.platform import Capabilities
+from messaging.settings import BASE_URLS, WHERE_THE_ACCOUNT_IS, MessagingSettings
 from voice.errors import VoiceError
 from voice.models import find as find_model
 from voice.settings import NONE
@@ -54,16 +56,6 @@ def _read(value: Any) -> Iterator[str]:
             yield from _read(item)
 
 
-def inactive_keys(config: AgentConfig, document: Document) -> list[Problem]:
-    """Find the keys that are valid and do nothing yet: a platform that has no client."""
-    platform = config.messaging.platform
-    if platform not in PLANNED_PLATFORMS:
-        return []
-    path: Path = ("messaging", "platform")
-    message = f"{dotted(path)}: not active yet: there is no client for {platform} so far; use aelyst or sandbox"
-    return [Problem(document.mark(path), message)]
-
-
 @dataclass(slots=True)
 class _Problems:
     """A list of problems, each at its place."""
@@ -80,6 +72,8 @@ def contradictions(config: AgentConfig, document: Document) -> list[Problem]:
     """What single fields cannot know and no agent can run with."""
     problems = _Problems(document)
     _workers(config, problems)
+    _platforms(config, problems)
+    _impossible(config, problems)
     return problems.found
 
 
@@ -88,6 +82,7 @@ def doubts(config: AgentConfig, document: Document) -> list[Problem]:
     problems = _Problems(document)
     _model(config, problems)
     _messaging(config, problems)
+    _partly_impossible(config, problems)
     _knowledge(config, problems)
     _chroma(config, problems)
     _voice(config, problems)
@@ -135,26 +130,120 @@ def _model(config: AgentConfig, problems: _Problems) -> None:
         )
 
 
+def _entries(config: AgentConfig) -> Iterator[tuple[Path, MessagingSettings]]:
+    """The entries of `messaging` with their paths."""
+    if isinstance(config.messaging, MessagingSettings):
+        yield ("messaging",), config.messaging
+    else:
+        yield from ((("messaging", number), entry) for number, entry in enumerate(config.messaging))
+
+
+def _platforms(config: AgentConfig, problems: _Problems) -> None:
+    """What each entry lacks, and names that two of them share."""
+    taken: set[str] = set()
+    for path, entry in _entries(config):
+        name, platform = entry.effective_name, entry.effective_platform
+        if name in taken:
+            problems.add(
+                (*path, "name") if entry.name else path,
+                f"two entries are called {name!r}, so their webhooks and contacts cannot be told apart; give each a `name`",
+            )
+        taken.add(name)
+        if platform in BASE_URLS and entry.effective_base_url is None:
+            problems.add(
+                path, f"{platform} needs `base_url`: every customer has a host of their own, shown in its dashboard"
+            )
+        if platform in WHERE_THE_ACCOUNT_IS and not (entry.account or "").strip():
+            problems.add(path, f"{platform} needs `account`, {WHERE_THE_ACCOUNT_IS[platform]}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """A key that only works where the platform can do something."""
+
+    path: Path
+    what: str
+    met: Callable[[Capabilities], bool]
+
+
+def _needs(config: AgentConfig) -> Iterator[_Need]:
+    if config.conversation.handover.assign_to is not None:
+        yield _Need(("conversation", "handover", "assign_to"), "assignment", lambda can: can.assignment)
+    for number, action in enumerate(config.actions):
+        if isinstance(action, LifecycleAction):
+            yield _Need(("actions", number, "builtin"), "lifecycle stages", lambda can: can.lifecycle)
+        elif isinstance(action, CloseConversationAction):
+            yield _Need(("actions", number, "builtin"), "conversations to close", lambda can: can.conversations)
+
+
+def _without(config: AgentConfig, need: _Need) -> list[str]:
+    """The entries that cannot do what is needed."""
+    return [entry.effective_name for entry in config.platforms if not need.met(capabilities_of(entry))]
+
+
+def _impossible(config: AgentConfig, problems: _Problems) -> None:
+    for need in _needs(config):
+        without = _without(config, need)
+        if len(without) == len(config.platforms):
+            problems.add(need.path, f"{' and '.join(without)} has no {need.what}; remove this key")
+
+
+def _partly_impossible(config: AgentConfig, problems: _Problems) -> None:
+    for need in _needs(config):
+        without = _without(config, need)
+        if 0 < len(without) < len(config.platforms):
+            problems.add(need.path, f"has no effect on {', '.join(without)}: no {need.what} there")
+    templated: list[Path] = [
+        ("followups", "rules", number, "template")
+        for number, rule in enumerate(config.followups.rules)
+        if rule.template is not None
+    ]
+    if config.followups.reminder_template is not None:
+        templated.append(("followups", "reminder_template"))
+    if not any(capabilities_of(entry).templates for entry in config.platforms):
+        for path in templated:
+            problems.add(path, "is never sent: no configured platform has templates")
+
+
 def _messaging(config: AgentConfig, problems: _Problems) -> None:
-    messaging = config.messaging
-    platform = messaging.effective_platform
-    if platform == "sandbox":
-        return
-    if messaging.webhook_secret is None:
-        problems.add(
-            ("messaging",), f"without webhook_secret every webhook of {platform} is refused; copy it from the platform"
-        )
-    elif messaging.accepts_unsigned:
-        problems.add(
-            ("messaging", "webhook_secret"), "webhooks are accepted without a signature; anybody can send them"
-        )
-    public = config.server.public_url
-    if config.payments.qris is not None and (public is None or _is_local(public)):
-        path: Path = ("server", "public_url") if public else ("payments", "qris")
-        problems.add(
-            path,
-            f"{platform} must be able to fetch the QR images; set server.public_url to an address that the internet reaches",
-        )
+    for place, entry in _entries(config):
+        platform = entry.effective_platform
+        if platform == "sandbox":
+            continue
+        if entry.webhook_secret is None:
+            problems.add(
+                place, f"without webhook_secret every webhook of {platform} is refused; copy it from the platform"
+            )
+        elif entry.accepts_unsigned:
+            problems.add((*place, "webhook_secret"), "webhooks are accepted without a signature; anybody can send them")
+        if platform == "whatsapp" and entry.verify_token is None:
+            problems.add(place, "without verify_token Meta cannot set up the webhook; it is a word of your own choice")
+        _own_keys(place, entry, problems)
+        public = config.server.public_url
+        fetched = capabilities_of(entry).media == "link"
+        if fetched and config.payments.qris is not None and (public is None or _is_local(public)):
+            path: Path = ("server", "public_url") if public else ("payments", "qris")
+            problems.add(
+                path,
+                f"{platform} must be able to fetch the QR images; set server.public_url to an address that the internet reaches",
+            )
+
+
+_OWN_KEYS = {
+    "login": "aisoule",
+    "dialect": "aisoule",
+    "verify_token": "whatsapp",
+    "comments": "zernio",
+    "stale_after": "unipile",
+    "signature_encoding": "aelyst",
+}
+"""Keys that only one platform knows."""
+
+
+def _own_keys(place: Path, entry: MessagingSettings, problems: _Problems) -> None:
+    for key, platform in _OWN_KEYS.items():
+        if key in entry.model_fields_set and entry.platform in BASE_URLS and entry.platform != platform:
+            problems.add((*place, key), f"is for {platform} only, and does nothing for {entry.platform}")
 
 
 def _is_local(url: str) -> bool:

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from agent.config.config import AgentConfig
 from agent.config.model import OFFLINE
 from knowledge.settings import EndpointSettings, FolderSettings
+from messaging.settings import MessagingSettings
 
 
 def summarise(config: AgentConfig) -> str:
@@ -17,7 +18,8 @@ def summarise(config: AgentConfig) -> str:
 
 def _rows(config: AgentConfig) -> Iterator[tuple[str, str]]:
     yield "model", _model(config)
-    yield "messaging", _messaging(config)
+    for entry in config.platforms:
+        yield "messaging", _messaging(entry)
     yield "knowledge", _knowledge(config)
     yield "actions", ", ".join(action.label for action in config.actions) or "none"
     qris = config.payments.qris
@@ -44,11 +46,11 @@ def _model(config: AgentConfig) -> str:
     return f"{model.name} at {model.base_url or 'OpenAI'}" + (f", then {', '.join(fallbacks)}" if fallbacks else "")
 
 
-def _messaging(config: AgentConfig) -> str:
-    messaging = config.messaging
+def _messaging(messaging: MessagingSettings) -> str:
     address = messaging.effective_base_url
     if messaging.effective_platform == messaging.platform:
-        return f"{messaging.platform} at {address}"
+        called = f"{messaging.name}: " if messaging.name else ""
+        return f"{called}{messaging.platform}" + (f" at {address}" if address else "")
     return f"sandbox at {address}, because messaging.token is empty; {messaging.platform} is not used"
 
 

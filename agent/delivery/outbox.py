@@ -1,15 +1,16 @@
 """The outbox: deliver what was committed, in order for each contact.
 
 A delivery is marked as being sent and committed before the request leaves. What may have gone out without our knowing (a
-time-out, a process that died) is looked up in the platform's list before it is sent again. `begin` chooses the next delivery
-in a transaction, `deliver` makes the request and records how it ended.
+time-out, a process that died) is looked up in the platform's list before it is sent again; where there is no list, it is sent
+again with the same idempotency key; where there is none either, its own echo or status may tell, and otherwise it is held.
+`begin` chooses the next delivery in a transaction, `deliver` makes the request and records how it ended.
 """
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar, assert_never
 
 import structlog
@@ -20,17 +21,23 @@ from agent import slots
 from agent.delivery import matching, retry, window
 from agent.faults import point
 from agent.ledger import broadcasts, contacts, outbound
-from agent.ledger.codec import BROADCAST, Assign, OpenConversation
+from agent.ledger.codec import BROADCAST, Assign, Deliverable, OpenConversation
+from agent.ledger.contacts import STANDARD
 from agent.ledger.database import Database, Work, lock_contact, write_with_retry
 from agent.ledger.outbound import Delivery
-from messaging.errors import NotFound, PlatformError
-from messaging.platform import Platform
+from messaging.errors import Invalid, NotFound, PlatformError
+from messaging.platform import Capabilities, Platform
 from messaging.types import ContactKey, CustomPayload, Email, File, Outbound, QuickReplies, Template, Text
 from settings.backoff import Uniform
 
 log = structlog.get_logger()
 T = TypeVar("T")
 
+
+ECHO_WAIT = timedelta(seconds=20)
+"""How long the echo or status of a message whose fate is unknown is waited for, where the platform cannot be asked."""
+
+HELD = "may have been sent: no answer came, and this platform cannot be asked"
 
 _STALE_MARK = 2.0
 """Seconds after which a process that was stopped (SIGSTOP) must treat its own mark as stale."""
@@ -68,14 +75,26 @@ class Outbox:
     def __init__(
         self,
         database: Database,
-        platform: Platform,
+        platforms: Mapping[str, Platform],
         *,
         owner: str,
         clock: Callable[[], datetime],
+        repeat: Collection[str] = (),
         uniform: Uniform = random.uniform,
     ) -> None:
+        """Deliver over some platforms.
+
+        Args:
+            database: the ledger.
+            platforms: by the name that contacts are kept under.
+            owner: names this process in its marks.
+            clock: the time, aware UTC.
+            repeat: names of platforms where a message whose fate stays unknown is sent again instead of held.
+            uniform: draws the jitter.
+        """
         self._database = database
-        self._platform = platform
+        self._platforms = platforms
+        self._repeat = repeat
         self._owner = owner
         self._clock = clock
         self._uniform = uniform
@@ -159,19 +178,28 @@ class Outbox:
 
             return await self._mark(delivery, "failed", mark_stale, reason=verdict.reason)
         state = "uncertain" if verdict.look_first else "pending"
+        wait = verdict.after
+        if verdict.look_first and self._cannot_ask(delivery) and delivery.contact.platform not in self._repeat:
+            wait = ECHO_WAIT
         log.warning(
             "delivery_postponed",
             delivery=delivery.id,
             contact=str(delivery.contact),
             reason=str(error),
-            seconds=round(verdict.after.total_seconds(), 2),
+            seconds=round(wait.total_seconds(), 2),
         )
-        return await self._mark(delivery, state, then, reason=str(error), next_attempt_at=now + verdict.after)
+        return await self._mark(delivery, state, then, reason=str(error), next_attempt_at=now + wait)
 
     async def _look_up(self, delivery: Delivery, then: Work[T]) -> T:
-        """Look a message up that may have gone out; when it has not, it is pending again."""
+        """Find out about a message that may have gone out; when it has not, or it does no harm, it is pending again."""
         content = delivery.content
         if isinstance(content, Text | File | QuickReplies | Email | Template | CustomPayload):
+            if delivery.platform_message_id is not None:  # its echo or status has come
+                return await self._mark(delivery, "sent", then, message_id=delivery.platform_message_id)
+            if self._cannot_ask(delivery):
+                return await self._unasked(delivery, then)
+            if not self._capabilities(delivery).message_list:  # the same key: the platform does it once
+                return await self._mark(delivery, "pending", then)
             try:
                 found = await self._find(delivery, content)
             except NotFound:
@@ -184,10 +212,38 @@ class Outbox:
                 return task
         return await self._mark(delivery, "pending", then)
 
+    def _capabilities(self, delivery: Delivery) -> Capabilities:
+        platform = self._platforms.get(delivery.contact.platform)
+        return Capabilities(message_list=True) if platform is None else platform.capabilities
+
+    def _cannot_ask(self, delivery: Delivery) -> bool:
+        """Whether nothing but an echo or a status tells what became of a message."""
+        can = self._capabilities(delivery)
+        is_message = isinstance(delivery.content, Text | File | QuickReplies | Email | Template | CustomPayload)
+        return is_message and not can.message_list and not can.idempotency_keys
+
+    async def _unasked(self, delivery: Delivery, then: Work[T]) -> T:
+        """Wait for the echo of a message once; then hold it, or send it again where the owner prefers that."""
+        if delivery.contact.platform in self._repeat:
+            return await self._mark(delivery, "pending", then)
+        if delivery.state == "sending":
+            until = self._clock() + ECHO_WAIT
+            return await self._mark(delivery, "uncertain", then, reason=HELD, next_attempt_at=until)
+        log.error("delivery_held", delivery=delivery.id, contact=str(delivery.contact), reason=HELD)
+        return await self._mark(delivery, "failed", then, reason=HELD, may_have_been_sent=True)
+
+    def _platform(self, contact: ContactKey) -> Platform:
+        platform = self._platforms.get(contact.platform)
+        if platform is None:
+            raise Invalid(f"no platform named {contact.platform} is configured in messaging")
+        return platform
+
     async def _find(self, delivery: Delivery, content: Outbound) -> str | None:
         """The platform's id of a message like ours that is not one we already know of."""
         async with slots.released():
-            messages = await self._platform.messages(delivery.contact, since=matching.since(delivery.created_at))
+            messages = await self._platform(delivery.contact).messages(
+                delivery.contact, since=matching.since(delivery.created_at)
+            )
         known = await self._database.read(lambda connection: outbound.known_message_ids(connection, delivery.contact))
         ours = (message.id for message in messages if matching.is_ours(message, content, delivery.created_at, known))
         return next(ours, None)
@@ -201,6 +257,7 @@ class Outbox:
         reason: str | None = None,
         message_id: str | None = None,
         next_attempt_at: datetime | None = None,
+        may_have_been_sent: bool = False,
     ) -> T:
         now, contact = self._clock(), delivery.contact
 
@@ -216,6 +273,7 @@ class Outbox:
                 reason=reason,
                 message_id=message_id,
                 next_attempt_at=next_attempt_at,
+                may_have_been_sent=may_have_been_sent,
             )
             return then(connection)
 
@@ -223,10 +281,15 @@ class Outbox:
 
     async def _perform(self, delivery: Delivery) -> str | None:
         """One request to the platform; the message id, for a message."""
-        key, content, platform = delivery.contact, delivery.content, self._platform
+        key, content, platform = delivery.contact, delivery.content, self._platform(delivery.contact)
+        if (lacking := lacks(content, platform.capabilities)) is not None:
+            log.info(
+                "kept_in_the_ledger", delivery=delivery.id, contact=str(key), reason=f"{key.platform} has no {lacking}"
+            )
+            return None
         match content:
             case Text() | File() | QuickReplies() | Email() | Template() | CustomPayload():
-                return await platform.send(key, content, delivery.channel)
+                return await platform.send(key, content, delivery.channel, key=delivery.id)
             case Assign(to):
                 await platform.assign(key, to)
             case OpenConversation():
@@ -247,3 +310,23 @@ class Outbox:
             case _:
                 assert_never(content)
         return None
+
+
+def lacks(content: Deliverable, can: Capabilities) -> str | None:
+    """Name what a platform would need for a task and does not have; the ledger has kept the fact already."""
+    match content:
+        case Assign():
+            return None if can.assignment else "assignment"
+        case OpenConversation() | CloseConversation():
+            return None if can.conversations else "open and closed conversations"
+        case UpdateContact(fields):
+            standard = all(name in STANDARD for name in fields)
+            fits = can.contact_fields == "custom" or (can.contact_fields == "standard" and standard)
+            return None if fits else "such contact fields"
+        case ChangeTags():
+            return None if can.tags else "tags"
+        case SetLifecycle():
+            return None if can.lifecycle else "lifecycle stages"
+        case Comment():
+            return None if can.comments else "notes for colleagues"
+    return None

@@ -65,7 +65,7 @@ def state_of(row: Row[Any]) -> ContactState:
     )
 
 
-_STANDARD = frozenset({"first_name", "last_name", "phone", "email", "language", "country"})
+STANDARD = frozenset({"first_name", "last_name", "phone", "email", "language", "country"})
 
 _LOAD = select(table).where(where(table, "platform", "id"))
 _PROFILE = select(table.c.profile).where(where(table, "platform", "id"))
@@ -172,7 +172,7 @@ def anticipate(connection: Connection, key: ContactKey, contents: Sequence[Deliv
 
 
 def _write_field(profile: dict[str, Any], name: str, value: FieldValue) -> None:
-    if name in _STANDARD:
+    if name in STANDARD:
         profile[name] = value
     else:
         profile["custom_fields"] = {**profile.get("custom_fields", {}), name: value}

@@ -37,18 +37,18 @@ from messaging.types import ContactKey
 _KNOWN = select(forgotten.c.hash).where(where(forgotten, "hash"))
 
 
-def _mark_erased(connection: Connection, platform: str, message_id: str, now: datetime) -> None:
+def _mark_erased(connection: Connection, key: ContactKey, message_id: str, now: datetime) -> None:
     """Keep the hash of a message id."""
-    insert_new(connection, forgotten, hash=_hash(platform, message_id), at=now)
+    insert_new(connection, forgotten, hash=_hash(key, message_id), at=now)
 
 
-def is_erased(connection: Connection, platform: str, message_id: str) -> bool:
+def is_erased(connection: Connection, key: ContactKey, message_id: str) -> bool:
     """Tell whether a message was erased together with its contact."""
-    return connection.execute(_KNOWN, {"at_hash": _hash(platform, message_id)}).first() is not None
+    return connection.execute(_KNOWN, {"at_hash": _hash(key, message_id)}).first() is not None
 
 
-def _hash(platform: str, message_id: str) -> str:
-    return hashlib.blake2b(f"{platform}:{message_id}".encode(), digest_size=16).hexdigest()
+def _hash(key: ContactKey, message_id: str) -> str:
+    return hashlib.blake2b(f"{key}:{message_id}".encode(), digest_size=16).hexdigest()
 
 
 ERASED: Final[tuple[Table, ...]] = (
@@ -132,7 +132,7 @@ def _mark_messages(connection: Connection, key: ContactKey, now: datetime) -> No
             table.c.platform == key.platform, table.c.contact == key.id, table.c[column].is_not(None)
         )
         for identity in connection.execute(ids).scalars().all():
-            _mark_erased(connection, key.platform, identity, now)
+            _mark_erased(connection, key, identity, now)
 
 
 def _forget_questions(connection: Connection, key: ContactKey) -> int:

@@ -16,9 +16,11 @@ from messaging.types import (
     ContactChanged,
     ContactKey,
     ConversationClosed,
+    DeliveryReport,
     Event,
     InboundMessage,
     MessageSent,
+    PastMessage,
 )
 
 UNTAKEN = and_(one_of(table.c.state, "waiting"), table.c.turn.is_(None))
@@ -55,13 +57,14 @@ class Rules:
 
     `due` says when a contact's waiting messages are to be answered; `resume_after` how long a human's word keeps the
     agent silent (`None`: until it is given back); `resume_on` what gives it back; `assigned` whether an assignment alone
-    silences the agent.
+    silences the agent; `platform` is the name of the one that the event comes from.
     """
 
     due: Callable[[Sequence[Waiting]], datetime]
     resume_after: timedelta | None
     resume_on: Collection[GivenBack] = ("unassigned", "closed")
     assigned: Literal["silent", "answer"] = "silent"
+    platform: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,10 @@ def accept(connection: Connection, event: Event, now: datetime, rules: Rules) ->
         return _sent(connection, event, now, rules)
     if isinstance(event, AssigneeChanged):
         return _assigned(connection, event, now, rules)
+    if isinstance(event, DeliveryReport):
+        return _reported(connection, event, now, rules)
+    if isinstance(event, PastMessage):
+        return _past(connection, event)
     if event.contact is None:
         return Accepted()
     key = event.contact.key
@@ -124,7 +131,7 @@ def _assigned(connection: Connection, event: AssigneeChanged, now: datetime, rul
 
 def _message(connection: Connection, event: InboundMessage, now: datetime, rules: Rules) -> Accepted:
     key = event.key
-    if erasure.is_erased(connection, key.platform, event.message_id):
+    if erasure.is_erased(connection, key, event.message_id):
         return Accepted(duplicate=True)
     lock_contact(connection, key.platform, key.id)
     number = insert_new(
@@ -163,9 +170,12 @@ def _assigned_without_event(connection: Connection, event: InboundMessage, now: 
 def _sent(connection: Connection, event: MessageSent, now: datetime, rules: Rules) -> Accepted:
     """A human's message silences the agent and joins the history; the echo of our own message does neither."""
     key = event.contact.key
-    if erasure.is_erased(connection, key.platform, event.message_id):
+    if erasure.is_erased(connection, key, event.message_id):
         return Accepted(duplicate=True)
     lock_contact(connection, key.platform, key.id)
+    settled = outbound.report_sent(connection, key, event.message_id, now, text=event.text)
+    if settled is not None:
+        return Accepted(contact=key, wake_at=settled)
     echo_since = now if event.source == "user" else now - _ECHO
     if not event.by_human or outbound.is_ours(connection, key, event.message_id, event.text, echo_since):
         return Accepted(contact=key)
@@ -176,6 +186,45 @@ def _sent(connection: Connection, event: MessageSent, now: datetime, rules: Rule
     if over:
         contacts.resume(connection, key)
     line = history.Line("human", event.text or "[an attachment]", now, message_id=event.message_id)
+    history.append(connection, key, [line])
+    return Accepted(contact=key)
+
+
+def _reported(connection: Connection, event: DeliveryReport, now: datetime, rules: Rules) -> Accepted:
+    """What the platform says of a message of ours: one that failed after all becomes a dead letter, and one whose fate was
+    unknown has been sent."""
+    if event.contact is None:
+        key = outbound.contact_of(connection, rules.platform, event.message_id)
+        if key is None:
+            return Accepted()
+    else:
+        key = event.contact.key
+    lock_contact(connection, key.platform, key.id)
+    if event.state == "failed":
+        outbound.report_failed(connection, key, event.message_id, event.reason or "it was not delivered", now)
+        return Accepted(contact=key)
+    return Accepted(contact=key, wake_at=outbound.report_sent(connection, key, event.message_id, now))
+
+
+def _past(connection: Connection, event: PastMessage) -> Accepted:
+    """A message of long ago joins the history, once."""
+    key = event.contact.key
+    if erasure.is_erased(connection, key, event.message_id):
+        return Accepted(duplicate=True)
+    lock_contact(connection, key.platform, key.id)
+    known = select(table.c.n).where(
+        table.c.platform == key.platform, table.c.contact == key.id, table.c.message_id == event.message_id
+    )
+    if connection.execute(known).first() or event.message_id in outbound.known_message_ids(connection, key):
+        return Accepted(duplicate=True, contact=key)
+    columns: dict[str, Any] = {}
+    if event.channel is not None:
+        columns = {"channel_id": event.channel.id, "channel_source": event.channel.source}
+    contacts.remember(connection, event.contact, **columns)
+    parts = [event.text] if event.text else []
+    parts += [f"[{attachment.kind}]" for attachment in event.attachments]
+    author: history.Author = "contact" if event.incoming else "human"
+    line = history.Line(author, "\n".join(parts or ["[an attachment]"]), event.sent_at, message_id=event.message_id)
     history.append(connection, key, [line])
     return Accepted(contact=key)
 

@@ -51,12 +51,23 @@ _WITHDRAW = (
 _BEGUN = select(table.c.turn).where(
     where(table, "platform", "contact"), table.c.lane == "message", table.c.state.in_(("sending", "uncertain", "sent"))
 )
-_KNOWN = select(table.c.n).where(where(table, "platform", "platform_message_id")).limit(1)
+_KNOWN = select(table.c.n).where(where(table, "platform", "contact", "platform_message_id")).limit(1)
+_UNSETTLED = (
+    select(table)
+    .where(
+        where(table, "platform", "contact"),
+        table.c.lane.in_(("message", BROADCAST)),
+        table.c.platform_message_id.is_(None),
+        or_(table.c.state.in_(("sending", "uncertain")), table.c.may_have_been_sent),
+    )
+    .order_by(table.c.n)
+)
 _ON_THE_WAY = select(table.c.payload).where(
     where(table, "platform", "contact"),
     table.c.lane.in_(("message", BROADCAST)),
     or_(
         table.c.state.in_(("sending", "uncertain")),
+        table.c.may_have_been_sent,
         and_(table.c.state == "sent", table.c.sent_at > at("since")),
     ),
 )
@@ -152,6 +163,7 @@ def add(
             created_at=now,
             turn=turn,
             unless_replied=unless_replied,
+            may_have_been_sent=False,
         )
 
 
@@ -174,9 +186,10 @@ def mark(
     reason: str | None = None,
     message_id: str | None = None,
     next_attempt_at: datetime | None = None,
+    may_have_been_sent: bool = False,
 ) -> None:
     """Record how an attempt ended: sent, skipped, failed, or pending and uncertain with the time of the next one."""
-    values: dict[str, Any] = {"state": state, "reason": reason}
+    values: dict[str, Any] = {"state": state, "reason": reason, "may_have_been_sent": may_have_been_sent}
     if message_id is not None:
         values["platform_message_id"] = message_id
     if state == "sent":
@@ -205,10 +218,56 @@ def is_ours(connection: Connection, key: ContactKey, message_id: str, text: str 
     since a time, counts as well.
     """
     place = {"at_platform": key.platform, "at_contact": key.id}
-    if connection.execute(_KNOWN, {"at_platform": key.platform, "at_platform_message_id": message_id}).first():
+    if connection.execute(_KNOWN, {**place, "at_platform_message_id": message_id}).first():
         return True
     rows = connection.execute(_ON_THE_WAY, {**place, "at_since": since})
     return any(row.payload.get("text") == text for row in rows)
+
+
+def report_sent(
+    connection: Connection, key: ContactKey, message_id: str, now: datetime, *, text: str | None = None
+) -> datetime | None:
+    """Settle a delivery whose fate is unknown by what the platform reports of it: its echo, or a status.
+
+    Args:
+        connection: of the transaction, which holds the contact's lock.
+        key: the receiver.
+        message_id: the platform's. That of a message that we know of settles nothing else.
+        now: the time.
+        text: of the message, where the report names it; it must be the delivery's.
+
+    Returns:
+        When the contact is due because of it, `None` when nothing was settled or the attempt still runs.
+    """
+    place = {"at_platform": key.platform, "at_contact": key.id}
+    if connection.execute(_KNOWN, {**place, "at_platform_message_id": message_id}).first():
+        return None
+    for row in connection.execute(_UNSETTLED, place).all():
+        if text is not None and row.payload.get("text") != text:
+            continue
+        values: dict[str, Any] = {"platform_message_id": message_id}
+        if row.may_have_been_sent:
+            values |= {"state": "sent", "sent_at": now, "reason": None, "may_have_been_sent": False}
+        elif row.state == "uncertain":
+            values |= {"next_attempt_at": now}
+        change(connection, table, {"id": row.id}, values)
+        return now if row.state == "uncertain" else None
+    return None
+
+
+def report_failed(connection: Connection, key: ContactKey, message_id: str, reason: str, now: datetime) -> None:
+    """Record that a message which the platform had accepted was not delivered: it becomes a dead letter."""
+    found = {"platform": key.platform, "contact": key.id, "platform_message_id": message_id}
+    change(connection, table, found, {"state": "failed", "reason": f"the platform reports: {reason}"})
+
+
+def contact_of(connection: Connection, platform: str, message_id: str) -> ContactKey | None:
+    """Find the receiver of a message of ours by the platform's id; `None` when it is not known, or not exactly one."""
+    found = select(table.c.contact).distinct()
+    rows = connection.execute(
+        found.where(table.c.platform == platform, table.c.platform_message_id == message_id).limit(2)
+    ).all()
+    return ContactKey(platform, rows[0].contact) if len(rows) == 1 else None
 
 
 def of_turn(connection: Connection, turn: str) -> list[Delivery]:
@@ -261,7 +320,14 @@ def retry(connection: Connection, delivery_id: str, now: datetime) -> ContactKey
     row = connection.execute(
         update(table)
         .where(table.c.id == delivery_id, table.c.state == "failed")
-        .values(state="pending", reason=None, attempts=0, next_attempt_at=now)
+        .values(
+            state="pending",
+            reason=None,
+            attempts=0,
+            next_attempt_at=now,
+            may_have_been_sent=False,
+            platform_message_id=None,
+        )
         .returning(table.c.platform, table.c.contact)
     ).first()
     return None if row is None else ContactKey(row.platform, row.contact)

@@ -53,6 +53,18 @@ def _count(connection: Connection, key: ContactKey, table: Table, state: str) ->
     return int(connection.execute(select(func.count()).select_from(table).where(*mine)).scalar_one())
 
 
+def counts_by_platform(connection: Connection) -> dict[str, dict[tuple[str, str], int]]:
+    """Rows of `inbound` and `outbound` by platform and state."""
+    take_time(connection)
+    result = {}
+    for table in (inbound, outbound_table):
+        rows = connection.execute(
+            select(table.c.platform, table.c.state, func.count()).group_by(table.c.platform, table.c.state)
+        )
+        result[table.name] = {(row[0], row[1]): row[2] for row in rows}
+    return result
+
+
 def counts(connection: Connection) -> dict[str, dict[str, Any]]:
     """Rows by table and state, and under `used` the tokens and US dollars of all turns."""
     take_time(connection)

@@ -125,7 +125,9 @@ inbound = Table(
     Column("reason", String),  # for people to read
     Column("turn", String),
     Column("given_back_at", Instant),  # since when the agent answers one that a human left unanswered
-    UniqueConstraint("platform", "message_id"),
+    UniqueConstraint(
+        "platform", "contact", "message_id"
+    ),  # no platform says that its ids are unique beyond the contact
     Index("ix_inbound_contact_state", "platform", "contact", "state"),
     Index("ix_inbound_turn", "turn"),
 )
@@ -182,7 +184,7 @@ message = Table(
     Column("turn", String),
     Column("message_id", String),  # the platform's, for messages of contacts and human colleagues
     Index("ix_message_contact", "platform", "contact", "n"),
-    UniqueConstraint("platform", "message_id"),
+    UniqueConstraint("platform", "contact", "message_id"),
 )
 
 confirmation = Table(
@@ -217,6 +219,7 @@ outbound = Table(
     Column("next_attempt_at", Instant, nullable=False),
     Column("owner", String),
     Column("unless_replied", Boolean, nullable=False, default=False),  # pointless once the customer has written
+    Column("may_have_been_sent", Boolean, nullable=False, default=False),  # failed, and its fate was never learnt
     Column("created_at", Instant, nullable=False),
     Column("sent_at", Instant),
     Column("platform_message_id", String),

@@ -5,7 +5,7 @@ answers again.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,8 @@ from agent import slots
 from agent.ledger import history
 from agent.ledger.history import Line
 from agent.turn.steps import StepLog
-from messaging.types import Attachment, ContactKey, InboundMessage
+from messaging.errors import PlatformError
+from messaging.types import Attachment, ContactKey, InboundMessage, read_platform_file
 
 if TYPE_CHECKING:
     import httpx
@@ -33,6 +34,7 @@ CATCHING_UP = timedelta(seconds=30)
 
 _NOTE = "[audio]"
 _MISSED = "missed"
+_NOT_FETCHED = "not_fetched"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class Listener:
         client: "httpx.AsyncClient",
         limits: "FetchLimits",
         *,
+        from_platform: Callable[[str, int], Awaitable[bytes]],
         clock: Callable[[], datetime],
     ) -> None:
         """Listen with a transcriber.
@@ -93,11 +96,13 @@ class Listener:
             transcriber: `None` when voice is off.
             client: fetches voice notes; it is guarded against private addresses.
             limits: how large a note may be, and how long fetching may take.
+            from_platform: fetches what only its platform can give: the URL, and the most bytes.
             clock: the time, aware UTC.
         """
         self._transcriber = transcriber
         self._client = client
         self._limits = limits
+        self._from_platform = from_platform
         self._clock = clock
 
     async def hear(self, messages: Sequence[InboundMessage], steps: StepLog) -> list[PreparedMessage]:
@@ -194,11 +199,17 @@ class Listener:
         if self._transcriber is None:
             return {"error": "off"}
         try:
-            audio = await fetch_note(self._client, url, self._limits)
+            if read_platform_file(url) is None:
+                audio = await fetch_note(self._client, url, self._limits)
+            else:
+                audio = await self._from_platform(url, self._limits.size)
             transcript = await self._transcriber.transcribe(audio)
         except VoiceError as error:
             log.warning("voice_note_unheard", reason=error.reason, detail=str(error))
             return {"error": error.reason}
+        except PlatformError as error:
+            log.warning("voice_note_unheard", reason=_NOT_FETCHED, detail=str(error))
+            return {"error": _NOT_FETCHED}
         return {
             "text": transcript.text,
             "normalised": transcript.normalised,

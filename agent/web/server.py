@@ -28,6 +28,7 @@ from agent.ledger.errors import LedgerUnavailable
 from agent.web import broadcasts, conversations, followups, knowledge, turns
 from agent.web.operations import Operation, routes_of
 from messaging.errors import PayloadError, SignatureError
+from messaging.platform import Platform
 
 log = structlog.get_logger()
 
@@ -117,6 +118,16 @@ async def exposition(agent: Agent) -> tuple[bytes, str]:
         gauge = Gauge(f"balas_{table}", help_text, ["state"], registry=registry)
         for state, count in counts.get(table, {}).items():
             gauge.labels(state).set(count)
+    by_platform = await agent.database.read(overview.counts_by_platform)
+    for table, help_text in (("inbound", "Messages of customers"), ("outbound", "Deliveries")):
+        gauge = Gauge(
+            f"balas_platform_{table}", f"{help_text}, by platform and state", ["platform", "state"], registry=registry
+        )
+        for (name, state), count in by_platform.get(table, {}).items():
+            gauge.labels(name, state).set(count)
+    served = Gauge("balas_platform", "Platforms that are served; always 1", ["platform", "kind"], registry=registry)
+    for name, kind in agent.platform_kinds().items():
+        served.labels(name, kind).set(1)
     running, due = agent.engine.load()
     Gauge("balas_contacts_running", "Contacts being processed", registry=registry).set(running)
     Gauge("balas_contacts_due", "Contacts whose wake time is kept in memory", registry=registry).set(due)
@@ -153,7 +164,8 @@ class TooLarge(Exception):
 def create_app(agent: Agent) -> Starlette:
     """The application of one agent."""
     routes = [
-        Route("/webhooks/{platform}", _webhook, methods=["POST"]),
+        Route("/webhooks/{name}", _webhook, methods=["POST"]),
+        Route("/webhooks/{name}", _challenge, methods=["GET"]),
         Route("/payments/{gateway}", _payment, methods=["POST"]),
         Route("/media/{id}", _media, methods=["GET"]),
         Route("/healthz", _healthz, methods=["GET"]),
@@ -213,9 +225,9 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 async def _webhook(request: Request) -> Response:
     agent = _agent(request)
-    name = request.path_params["platform"]
-    if name != agent.platform.name:
-        return JSONResponse({"error": f"the platform {name!r} is not configured here"}, 404)
+    platform = agent.platforms.get(request.path_params["name"])
+    if platform is None:
+        return _no_platform(request)
     try:
         body = await read_body(request, LARGEST_WEBHOOK)
     except TooLarge:
@@ -223,24 +235,39 @@ async def _webhook(request: Request) -> Response:
     except ValueError:
         return JSONResponse({"error": "the Content-Length is not a number"}, 400)
     with agent.slots.webhook():
-        return await _accept(agent, dict(request.headers), body)
+        return await _accept(agent, platform, dict(request.headers), body)
 
 
-async def _accept(agent: Agent, headers: Mapping[str, str], body: bytes) -> Response:
+def _no_platform(request: Request) -> Response:
+    return JSONResponse({"error": f"the platform {request.path_params['name']!r} is not configured here"}, 404)
+
+
+async def _challenge(request: Request) -> Response:
+    """Meta asks once, by GET, whether this address expects its webhooks."""
+    platform = _agent(request).platforms.get(request.path_params["name"])
+    if platform is None:
+        return _no_platform(request)
+    answer = platform.challenge(request.query_params)
+    if answer is None:
+        return JSONResponse({"error": "nothing here answers this; webhooks come by POST"}, 403)
+    return Response(answer, media_type="text/plain", headers={"X-Content-Type-Options": "nosniff"})
+
+
+async def _accept(agent: Agent, platform: Platform, headers: Mapping[str, str], body: bytes) -> Response:
     try:
-        agent.platform.verify(headers, body)
-        events = agent.platform.parse(body)
+        platform.verify(headers, body)
+        events = platform.parse(body)
     except SignatureError as error:
-        log.warning("webhook_refused", reason=str(error))
+        log.warning("webhook_refused", platform=platform.name, reason=str(error))
         return JSONResponse({"error": str(error)}, 401)
     except PayloadError as error:
-        log.warning("webhook_unreadable", reason=str(error))
+        log.warning("webhook_unreadable", platform=platform.name, reason=str(error))
         return JSONResponse({"error": str(error)}, 400)
     point("before-accept")
     try:
-        results = await agent.accept(events)
+        results = await agent.accept(events, platform.name)
     except LedgerUnavailable as error:
-        log.error("webhook_not_recorded", reason=str(error))
+        log.error("webhook_not_recorded", platform=platform.name, reason=str(error))
         return JSONResponse({"error": "the ledger cannot be written now"}, 503, headers=_RETRY_AFTER)
     point("accepted")
     answer: dict[str, bool] = {"accepted": True}

@@ -1,60 +1,15 @@
 """The HTTP client: one attempt per call, within the rate limit; answers as JSON or as the error they stand for; lists in pages."""
 
-import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import httpx
 
 from messaging.aelyst.records import next_cursor
-from messaging.aelyst.values import Json, integer, items, mapping, text
-from messaging.errors import (
-    Conflict,
-    Forbidden,
-    InQueue,
-    Invalid,
-    NotFound,
-    NotSent,
-    OutcomeUnknown,
-    PlatformError,
-    RateLimited,
-    Unauthorized,
-    Unavailable,
-)
-from messaging.limiter import Limiter, Quota, Turn, read_quota
-
-_LONGEST_MESSAGE = 300
-
-_ERRORS: dict[int, type[PlatformError]] = {
-    401: Unauthorized,
-    403: Forbidden,
-    404: NotFound,
-    409: Conflict,
-    429: RateLimited,
-    449: InQueue,
-}
-
-
-def read_answer(response: httpx.Response, quota: Quota, call: str) -> Json:
-    """Return the JSON of a 2xx answer; None for an empty one.
-
-    Raises:
-        PlatformError: any other status, with the platform's code and message; or a 2xx that is not JSON (`OutcomeUnknown`).
-    """
-    if response.is_success:
-        if not response.content:
-            return None
-        try:
-            answer: Json = json.loads(response.content)
-        except (ValueError, RecursionError):
-            raise OutcomeUnknown(
-                "the platform's answer is not JSON; is messaging.base_url right?",
-                status=response.status_code,
-                call=call,
-            ) from None
-        return answer
-    raise error_of(response, quota, call)
+from messaging.errors import PlatformError
+from messaging.limiter import Limiter, Quota
+from messaging.transport import LONGEST_MESSAGE, Transport, explanation, json_of, kind_of_status, success_of
+from messaging.values import Json, integer, items, mapping, text
 
 
 def error_of(response: httpx.Response, quota: Quota, call: str) -> PlatformError:
@@ -65,31 +20,15 @@ def error_of(response: httpx.Response, quota: Quota, call: str) -> PlatformError
         quota: what its headers say of the rate limit.
         call: method and path of the request.
     """
-    status = response.status_code
-    if response.is_redirect:
-        message = f"redirected to {response.headers.get('location', 'nowhere')}; is messaging.base_url right?"
-        return Invalid(message, status=status, call=call)
-    try:
-        answer = mapping(json.loads(response.content))
-    except (ValueError, RecursionError):
-        answer = {}
-    message = text(answer.get("message")) or _plain(response)
+    answer = json_of(response)
     code = integer(answer.get("code"))
-    kind = _ERRORS.get(status) or (Unavailable if status >= 500 else Invalid)
-    return kind(
-        message[:_LONGEST_MESSAGE],
+    return kind_of_status(response.status_code)(
+        (text(answer.get("message")) or explanation(response))[:LONGEST_MESSAGE],
         code=text(answer.get("code")) if code is None else code,
-        status=status,
+        status=response.status_code,
         retry_after=quota.retry_after,
         call=call,
     )
-
-
-def _plain(response: httpx.Response) -> str:
-    """The message of an answer that is not JSON, e.g. a proxy's; of an HTML page the status line is used instead."""
-    if "html" in response.headers.get("content-type", ""):
-        return response.reason_phrase or "no explanation"
-    return " ".join(response.text.split()) or response.reason_phrase or "no explanation"
 
 
 PAGE = 99
@@ -118,12 +57,14 @@ class Client:
         clock: Callable[[], datetime],
         timeout: timedelta,
     ) -> None:
-        self._http = http
-        self._base_url = base_url.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-        self._limiter = limiter
-        self._clock = clock
-        self._seconds = timeout.total_seconds()
+        self._transport = Transport(
+            http,
+            base_url=base_url,
+            limiters=[limiter],
+            clock=clock,
+            timeout=timeout,
+            headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
+        )
 
     async def call(
         self, method: str, path: str, *, body: Json = None, query: Mapping[str, str] | None = None
@@ -143,37 +84,10 @@ class Client:
             PlatformError: see `messaging.errors`; `NotSent` and `OutcomeUnknown` when there was no answer.
         """
         call = f"{method} {path}"
-        async with self._limiter.turn((method, path)) as turn:
-            try:
-                async with asyncio.timeout(self._seconds):
-                    response = await self._request(turn, method, path, body, query)
-            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-                raise NotSent(f"no connection to {self._base_url}: {_cause(error)}", call=call) from error
-            except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError) as error:
-                raise NotSent(f"{self._base_url} cannot be called: {_cause(error)}", call=call) from error
-            except (httpx.TransportError, TimeoutError) as error:
-                raise OutcomeUnknown(f"no answer within {self._seconds:g} s: {_cause(error)}", call=call) from error
-            quota = read_quota(response.headers, self._clock())
-            turn.answered(response.status_code, quota)
-        return mapping(read_answer(response, quota, call))
-
-    async def _request(
-        self, turn: Turn, method: str, path: str, body: Json, query: Mapping[str, str] | None
-    ) -> httpx.Response:
-        async def trace(event: str, _: object) -> None:
-            if event.endswith("send_request_body.complete"):
-                turn.sent()
-
-        return await self._http.request(
-            method,
-            f"{self._base_url}{path}",
-            params=query,
-            json=body,
-            headers=self._headers,
-            follow_redirects=False,  # the token goes to the configured address only
-            timeout=httpx.Timeout(self._seconds, connect=self._seconds / 3, pool=self._seconds / 3),
-            extensions={"trace": trace},
-        )
+        response, quota = await self._transport.request(method, path, key=(method, path), json=body, params=query)
+        if response.status_code >= 400:
+            raise error_of(response, quota, call)
+        return success_of(response, call)
 
     async def pages(
         self,
@@ -214,7 +128,3 @@ class Client:
         async for page in self.pages(method, path, body=body, limit=limit):
             for item in page:
                 yield item
-
-
-def _cause(error: Exception) -> str:
-    return str(error) or type(error).__name__

@@ -10,9 +10,9 @@ from messaging.aelyst.client import Client
 from messaging.aelyst.fields import STANDARD, Writable, contact_body, in_format
 from messaging.aelyst.records import ContactChannel, CustomField, read_contact, read_contact_channel
 from messaging.aelyst.space import Space
-from messaging.aelyst.values import Json, mapping, text
 from messaging.errors import Invalid, OutcomeUnknown
 from messaging.types import Contact, ContactFilter, ContactKey, FieldValue
+from messaging.values import Json, mapping, text
 
 Category = Literal["contactField", "contactTag", "lifecycle"]
 Operator = Literal[

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
 
-from messaging.aelyst.values import Json, first, integer, items, mapping, text
 from messaging.types import (
     Attachment,
     AttachmentKind,
@@ -18,6 +17,7 @@ from messaging.types import (
     Template,
     Text,
 )
+from messaging.values import Json, first, integer, items, mapping, text
 
 _KINDS: Mapping[str, AttachmentKind] = {
     "image": "image",

@@ -7,7 +7,6 @@ from typing import assert_never
 from messaging.aelyst.addresses import Addresses, Identifier, segment
 from messaging.aelyst.client import Client
 from messaging.aelyst.records import read_message
-from messaging.aelyst.values import Json, integer, text
 from messaging.errors import Invalid, OutcomeUnknown
 from messaging.splitting import shorten, split
 from messaging.types import (
@@ -21,6 +20,7 @@ from messaging.types import (
     Template,
     Text,
 )
+from messaging.values import Json, integer, text
 
 _COMPONENTS = frozenset({"header", "body", "footer", "buttons"})
 

@@ -4,16 +4,14 @@ Eleven event types are documented; any other becomes `OtherEvent`. Each may be d
 webhooks with different `event_id`s, so a message is known by `messageId` alone.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import NoReturn
 
 from messaging.aelyst.contents import read_content
 from messaging.aelyst.records import read_channel, read_contact, read_person
-from messaging.aelyst.values import Json, first, items, mapping, moment, moment_of_id, text
 from messaging.errors import PayloadError
+from messaging.signature import read_document
 from messaging.types import (
     AssigneeChanged,
     Contact,
@@ -25,6 +23,7 @@ from messaging.types import (
     MessageSent,
     OtherEvent,
 )
+from messaging.values import Json, first, items, mapping, moment, moment_of_id, text
 
 _PEOPLE = frozenset({"user", "echo"})
 """Senders that are human. `echo` is what staff writes in the WhatsApp Business app or the Page's own inbox: respond.io shows
@@ -44,18 +43,11 @@ def parse_events(body: bytes, platform: str, received_at: datetime) -> list[Even
     Raises:
         PayloadError: not JSON, not an object with an `event_type`, or a message that names no contact or no id.
     """
-    try:
-        document: Json = json.loads(body, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise PayloadError(f"the webhook body is not JSON: {type(error).__name__}") from None
+    document = read_document(body)
     payloads = [payload for item in items(document) if (payload := mapping(item))]
     if not payloads:
         raise PayloadError("the webhook body is not a JSON object with an event_type")
     return [_parse(payload, platform, received_at) for payload in payloads]
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _parse(payload: Mapping[str, Json], platform: str, received_at: datetime) -> Event:

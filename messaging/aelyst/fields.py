@@ -10,9 +10,9 @@ from datetime import date, datetime, time
 from typing import TypeAlias
 
 from messaging.aelyst.records import CustomField
-from messaging.aelyst.values import Json
 from messaging.errors import Invalid, UnknownField
 from messaging.types import FieldValue
+from messaging.values import Json
 
 Writable: TypeAlias = FieldValue | date | time
 """A `datetime` is a `date`, and serves for both."""

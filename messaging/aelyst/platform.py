@@ -12,7 +12,9 @@ from messaging.aelyst.conversations import Conversations
 from messaging.aelyst.events import parse_events
 from messaging.aelyst.space import Space
 from messaging.aelyst.templates import TemplateLibrary
+from messaging.errors import Unsupported
 from messaging.limiter import Limiter
+from messaging.platform import Capabilities, MediaReader
 from messaging.settings import MessagingSettings
 from messaging.signature import Encoding, check
 from messaging.types import (
@@ -65,6 +67,23 @@ class Aelyst:
         addresses: replaces the usual wait for new contacts.
     """
 
+    capabilities = Capabilities(
+        tags=True,
+        lifecycle=True,
+        comments=True,
+        assignment=True,
+        conversations=True,
+        contact_fields="custom",
+        profiles=True,
+        finds=frozenset({"phone", "email"}),
+        lists_contacts=True,
+        templates=True,
+        lists_templates=True,
+        message_list=True,
+        echoes=True,
+        quick_replies=True,
+    )
+
     def __init__(
         self,
         http: httpx.AsyncClient,
@@ -101,7 +120,11 @@ class Aelyst:
 
     @classmethod
     def from_settings(
-        cls, settings: MessagingSettings, http: httpx.AsyncClient, clock: Callable[[], datetime]
+        cls,
+        settings: MessagingSettings,
+        http: httpx.AsyncClient,
+        clock: Callable[[], datetime],
+        media: MediaReader | None = None,
     ) -> "Aelyst":
         """Make the client that agent.yaml describes; the platform must be aelyst or sandbox. Arguments as for `open_platform`."""
         base_url = settings.effective_base_url
@@ -113,8 +136,8 @@ class Aelyst:
             token=settings.token.get_secret_value().strip() or SANDBOX_TOKEN,
             keys=None if settings.accepts_unsigned else settings.signing_keys,
             encoding=settings.effective_encoding,
-            name=settings.effective_platform,
-            rate=settings.rate,
+            name=settings.effective_name,
+            rate=settings.rate or DEFAULT_RATE,
             timeout=settings.timeout,
             clock=clock,
         )
@@ -126,7 +149,15 @@ class Aelyst:
     def parse(self, body: bytes) -> list[Event]:
         return parse_events(body, self.name, self._clock())
 
-    async def send(self, contact: ContactKey, message: Outbound, channel: str | None = None) -> str:
+    def challenge(self, query: Mapping[str, str]) -> str | None:
+        return None
+
+    async def fetch(self, reference: str, most: int) -> bytes:
+        raise Unsupported("files are fetched from their own address")
+
+    async def send(
+        self, contact: ContactKey, message: Outbound, channel: str | None = None, *, key: str | None = None
+    ) -> str:
         if isinstance(message, Template) and message.values and not message.components:
             message = await self._library.filled(message, channel)
         return await self.conversations.send(contact, message, channel)

@@ -11,7 +11,6 @@ from typing import Literal, get_args
 from urllib.parse import parse_qs, urlsplit
 
 from messaging.aelyst.contents import read_content, read_outbound
-from messaging.aelyst.values import Json, first, items, mapping, moment, storable, text
 from messaging.types import (
     Channel,
     ChannelTemplate,
@@ -22,6 +21,7 @@ from messaging.types import (
     Person,
     PlatformMessage,
 )
+from messaging.values import Json, first, items, mapping, moment, storable, text
 
 FieldType = Literal["text", "list", "checkbox", "email", "number", "url", "date", "time"]
 

@@ -18,9 +18,9 @@ from messaging.aelyst.records import (
     read_template,
     read_user,
 )
-from messaging.aelyst.values import Json, mapping
 from messaging.errors import Invalid, OutcomeUnknown
 from messaging.types import Channel, ChannelTemplate
+from messaging.values import Json, mapping
 
 T = TypeVar("T")
 

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from messaging.aelyst.space import Space
-from messaging.aelyst.values import Json, first, items, mapping, text
 from messaging.errors import Invalid
 from messaging.types import ChannelKind, ChannelTemplate, Template
+from messaging.values import Json, first, items, mapping, text
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
 

@@ -50,16 +50,13 @@ def test_a_valid_file_is_summed_up_with_what_stands_in_for_what_is_missing(
     assert "because messaging.token is empty; aelyst is not used" in shown
 
 
-def test_warnings_and_keys_that_do_nothing_yet_are_told_and_do_not_fail(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (folder / "shop.yaml").write_text(MINIMAL + "messaging: {platform: zernio}\nmodel: {fallbacks: [ofline]}\n")
+def test_warnings_are_told_and_do_not_fail(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "shop.yaml").write_text(MINIMAL + "model: {fallbacks: [ofline]}\n")
 
     assert run(["check", "-c", "shop.yaml"]) == 0
 
     shown = capsys.readouterr()
-    assert "shop.yaml:4:23: messaging.platform: not active yet:" in shown.err
-    assert "shop.yaml:5:21: warning: model.fallbacks[0]: 'ofline'" in shown.err
+    assert "shop.yaml:4:21: warning: model.fallbacks[0]: 'ofline'" in shown.err
     assert "agent.yaml is fine" in shown.out
 
 

@@ -21,7 +21,7 @@ def test_the_written_agent_is_valid_and_nothing_in_it_is_doubtful(tmp_path: Path
     assert run(["init", str(tmp_path / "toko")]) == 0
 
     examination = examine(tmp_path / "toko")
-    assert examination.errors == examination.warnings == examination.inactive == ()
+    assert examination.errors == examination.warnings == ()
     assert examination.config is not None
     assert examination.config.actions
     for name in PROMISED:

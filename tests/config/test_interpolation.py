@@ -75,7 +75,7 @@ def test_a_number_may_come_from_the_environment() -> None:
 def test_digits_from_the_environment_stay_text_where_text_is_meant() -> None:
     config = loads(MINIMAL + "messaging:\n  token: ${PORT}\n", environment=ENVIRONMENT)
 
-    assert config.messaging.token.get_secret_value() == "9000"
+    assert config.platforms[0].token.get_secret_value() == "9000"
 
 
 def test_an_unquoted_reference_that_comes_out_empty_counts_as_not_written() -> None:

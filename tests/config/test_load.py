@@ -29,7 +29,7 @@ def test_the_whole_example_parses_into_typed_settings() -> None:
     assert config.model.timeout == timedelta(seconds=60)
     assert config.model.fallbacks == ("offline",)
     assert not config.model.offline
-    assert config.messaging.token.get_secret_value() == "token"
+    assert config.platforms[0].token.get_secret_value() == "token"
     assert config.conversation.quiet_window.finished == timedelta(milliseconds=300)
     assert config.conversation.handover.resume_after == timedelta(hours=12)
     assert config.conversation.hours is not None
@@ -51,7 +51,7 @@ def test_everything_but_name_and_instructions_has_a_default_that_works() -> None
     config = loads(MINIMAL, environment={})
 
     assert config.model.offline
-    assert config.messaging.effective_platform == "sandbox"
+    assert config.platforms[0].effective_platform == "sandbox"
     assert config.actions == []
 
 
@@ -61,22 +61,50 @@ def test_the_sample_agent_runs_with_an_empty_environment() -> None:
     assert examination.errors == ()
     assert examination.config is not None
     assert examination.config.model.offline
-    assert examination.config.messaging.effective_platform == "sandbox"
+    assert examination.config.platforms[0].effective_platform == "sandbox"
 
 
-def test_every_key_of_the_example_is_active() -> None:
-    assert examine(EXAMPLE, environment=ENVIRONMENT).inactive == ()
+def messages_of(text: str) -> list[str]:
+    return [str(error) for error in examine_text(MINIMAL + text, environment={}).errors]
 
 
-def test_planned_keys_at_their_default_are_not_reported() -> None:
-    assert examine_text(MINIMAL + "workers: false\nfollowups: {limit: 2}\n", environment={}).inactive == ()
+def test_one_platform_and_a_list_of_one_mean_the_same() -> None:
+    one = loads(MINIMAL + "messaging: {platform: aelyst, token: t}\n", environment={})
+    several = loads(MINIMAL + "messaging:\n  - {platform: aelyst, token: t}\n", environment={})
+
+    assert list(one.platforms) == list(several.platforms)
 
 
-def test_a_platform_without_a_client_is_reported_as_not_active() -> None:
-    (planned,) = examine_text(MINIMAL + "messaging: {platform: zernio}\n", environment={}).inactive
+def test_platforms_of_a_list_are_told_apart_by_name() -> None:
+    config = loads(
+        MINIMAL + "messaging:\n  - {platform: aelyst, token: t}\n  - {platform: aelyst, name: sales, token: u}\n",
+        environment={},
+    )
 
-    assert (planned.mark.line, planned.mark.column) == (3, 23)
-    assert "zernio" in planned.message
+    assert [entry.effective_name for entry in config.platforms] == ["aelyst", "sales"]
+
+
+def test_two_platforms_of_one_name_are_an_error_of_the_second() -> None:
+    (error,) = messages_of("messaging:\n  - {platform: aelyst, token: t}\n  - {platform: aelyst, token: u}\n")
+
+    assert error.startswith("agent.yaml:5:5: ")
+    assert "`name`" in error
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "named"),
+    [
+        ("messaging:\n  - {platform: aelyst, tokn: t}\n", "4:24", "token"),
+        ("messaging: {platform: aelist, token: t}\n", "3:23", "aelyst"),
+        ("messaging: []\n", "3:12", "empty"),
+        ("messaging:\n  - {name: 1a, token: t}\n", "4:12", "name of letters"),
+    ],
+)
+def test_an_error_in_the_list_of_platforms_has_its_place(text: str, place: str, named: str) -> None:
+    (error,) = messages_of(text)
+
+    assert error.startswith(f"agent.yaml:{place}: ")
+    assert named in error
 
 
 def test_a_part_whose_keys_are_all_commented_out_counts_as_not_written() -> None:

@@ -27,7 +27,7 @@ def assert_sane(text: str | bytes) -> Examination:
     examination = examine_text(text, environment=ENVIRONMENT)
     count = (text.decode("utf-8", "replace") if isinstance(text, bytes) else text).count("\n") + 2
     assert (examination.config is None) == bool(examination.errors)
-    for error in (*examination.errors, *examination.warnings, *examination.inactive):
+    for error in (*examination.errors, *examination.warnings):
         assert error.message
         assert error.message.isprintable()
         assert not JARGON.search(error.message), error.message

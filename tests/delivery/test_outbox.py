@@ -1,19 +1,23 @@
 """The outbox on a real ledger: order, retries, deliveries of unknown outcome, and a human who takes over in between."""
 
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection
 
-from actions.action import ChangeTags, Comment
-from agent.delivery.outbox import Due, Outbox, Sending, Unsent
+from actions.action import ChangeTags, Comment, SetLifecycle, UpdateContact
+from agent.cli.terminal import TerminalPlatform
+from agent.delivery.outbox import ECHO_WAIT, Due, Outbox, Sending, Unsent
 from agent.ledger import contacts, history, human, inbound, outbound
 from agent.ledger.codec import Assign, Deliverable
 from agent.ledger.database import Database
 from messaging.errors import Invalid, NotFound, OutcomeUnknown, PlatformError, RateLimited
-from messaging.types import ContactKey, Outbound, PlatformMessage, Text
-from tests.ledger.messages import BUDI, NOW, RULES, message, sent
+from messaging.platform import Capabilities
+from messaging.types import ContactKey, DeliveryReport, MessageSent, Outbound, PlatformMessage, Text
+from tests.ledger.messages import BUDI, NOW, RULES, contact, message, sent
 
 SECOND = timedelta(seconds=1)
 LINDA = ContactKey("aelyst", "8")
@@ -31,6 +35,8 @@ class RecordingPlatform:
     """A platform that keeps what was asked of it, and fails as often as `errors` says. `listed` is what it says it has sent."""
 
     def __init__(self) -> None:
+        self.capabilities = replace(TerminalPlatform.capabilities)
+        self.keys: list[str | None] = []
         self.calls: list[tuple[str, Any]] = []
         self.errors: list[PlatformError] = []
         self.listed: list[PlatformMessage] | PlatformError = []
@@ -40,7 +46,10 @@ class RecordingPlatform:
         if self.errors:
             raise self.errors.pop(0)
 
-    async def send(self, contact: ContactKey, content: Outbound, channel: str | None = None) -> str:
+    async def send(
+        self, contact: ContactKey, content: Outbound, channel: str | None = None, *, key: str | None = None
+    ) -> str:
+        self.keys.append(key)
         self._called("send", content)
         return f"p{len(self.calls)}"
 
@@ -75,8 +84,16 @@ class Desk:
         self.platform = RecordingPlatform()
         self.outbox = self.of(owner)
 
-    def of(self, owner: str) -> Outbox:
-        return Outbox(self.database, self.platform, owner=owner, clock=self.clock, uniform=lambda _low, high: high)  # type: ignore[arg-type]
+    def of(self, owner: str, repeat: Collection[str] = ()) -> Outbox:
+        platforms: Any = {BUDI.platform: self.platform}
+        return Outbox(
+            self.database,
+            platforms,
+            owner=owner,
+            clock=self.clock,
+            repeat=repeat,
+            uniform=lambda _low, high: high,
+        )
 
     async def queue(self, *contents: Deliverable, name: str = "t1", unless_replied: bool = False) -> None:
         def work(connection: Connection) -> None:
@@ -306,3 +323,131 @@ async def test_what_comes_after_is_written_together_with_the_outcome(desk: Desk)
         return outbound.of_turn(connection, "t1")[0].state
 
     assert await desk.outbox.deliver(due, then) == "sent"
+
+
+def without(desk: Desk, **abilities: Any) -> None:
+    """Take from the platform everything but some abilities."""
+    desk.platform.capabilities = Capabilities(**abilities)
+
+
+def lost(times: int = 1) -> list[PlatformError]:
+    return [OutcomeUnknown("no answer") for _ in range(times)]
+
+
+async def test_every_attempt_at_a_message_bears_the_same_key(desk: Desk) -> None:
+    without(desk, idempotency_keys=True)
+    desk.platform.errors = lost()
+    await desk.queue(Text("satu"), Text("dua"))
+    await desk.finish()
+    assert desk.platform.texts == ["satu", "satu", "dua"]
+    assert desk.platform.keys == ["t1/0", "t1/0", "t1/1"]
+
+
+async def test_a_message_of_unknown_fate_is_held_where_nothing_can_tell(desk: Desk) -> None:
+    without(desk)
+    desk.platform.errors = lost()
+    await desk.queue(Text("satu"), Text("dua"))
+    await desk.finish()
+    assert desk.platform.texts == ["satu", "dua"]
+    row = await desk.row()
+    assert (row.state, row.platform_message_id) == ("failed", None)
+    assert "may have been sent" in row.reason
+    assert await desk.database.read(outbound.dead) == [row]
+
+
+async def test_it_is_sent_again_where_the_owner_prefers_that(desk: Desk) -> None:
+    without(desk)
+    desk.platform.errors = lost()
+    repeating = desk.of("me", repeat={BUDI.platform})
+    await desk.queue(Text("satu"))
+    while (due := await desk.step(repeating)) is not None:
+        if isinstance(due, datetime):
+            desk.clock.now = due
+    assert desk.platform.texts == ["satu", "satu"]
+    assert (await desk.row()).state == "sent"
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        DeliveryReport("p7", "delivered", NOW, contact()),
+        MessageSent(contact(), "p7", NOW, by_human=False, text="satu", source="api"),
+        MessageSent(contact(), "p7", NOW, by_human=True, text="satu", source="echo"),
+    ],
+)
+@pytest.mark.parametrize("late", [False, True])
+async def test_its_echo_or_status_settles_it(desk: Desk, report: Any, late: bool) -> None:
+    without(desk, echoes=True)
+    desk.platform.errors = lost()
+    await desk.queue(Text("satu"))
+    if late:
+        await desk.finish()
+    else:
+        await desk.step()
+    await desk.accept(report)
+    await desk.finish()
+    row = await desk.row()
+    assert (row.state, row.platform_message_id, row.reason) == ("sent", "p7", None)
+    assert desk.platform.texts == ["satu"]
+    state = await desk.database.read(lambda connection: contacts.known(connection, BUDI))
+    assert not state.paused(desk.clock())
+
+
+async def test_the_echo_of_another_message_settles_nothing(desk: Desk) -> None:
+    without(desk, echoes=True)
+    desk.platform.errors = lost()
+    await desk.queue(Text("satu"))
+    await desk.step()
+    await desk.accept(MessageSent(contact(), "p7", NOW, by_human=False, text="lain", source="api"))
+    await desk.finish()
+    assert (await desk.row()).state == "failed"
+
+
+async def test_a_message_whose_process_died_waits_for_its_echo_before_it_is_held(desk: Desk) -> None:
+    without(desk, echoes=True)
+    await desk.queue(Text("satu"))
+    assert isinstance(await desk.begin(), Sending)  # and the process is killed
+    after = desk.of("another")
+    await desk.step(after)
+    due = await desk.begin(after)
+    assert due == NOW + ECHO_WAIT
+    await desk.accept(DeliveryReport("p7", "sent", NOW, contact()))
+    await desk.step(after)
+    assert (await desk.row()).state == "sent"
+    assert desk.platform.texts == []
+
+
+async def test_a_message_that_was_not_delivered_after_all_is_a_dead_letter(desk: Desk) -> None:
+    await desk.queue(Text("satu"))
+    await desk.finish()
+    await desk.accept(DeliveryReport("p1", "failed", NOW, contact(), reason="131026 not on WhatsApp"))
+    row = await desk.row()
+    assert row.state == "failed"
+    assert "131026" in row.reason
+
+
+async def test_a_report_without_a_contact_finds_the_message_by_its_id(desk: Desk) -> None:
+    await desk.queue(Text("satu"))
+    await desk.finish()
+    rules = replace(RULES, platform=BUDI.platform)
+    report = DeliveryReport("p1", "failed", NOW, reason="blocked")
+    await desk.database.write(lambda connection: inbound.accept(connection, report, NOW, rules))
+    assert (await desk.row()).state == "failed"
+
+
+async def test_what_a_platform_has_no_place_for_is_kept_in_the_ledger(desk: Desk) -> None:
+    without(desk)
+    tasks = (ChangeTags(add=("vip",)), Comment("catatan"), Assign("2"), SetLifecycle("Lead"), UpdateContact({"x": 1}))
+    await desk.queue(*tasks)
+    await desk.finish()
+    assert desk.platform.calls == []
+    assert {(await desk.row(f"t1/{number}")).state for number in range(5)} == {"sent"}
+
+
+async def test_a_contact_of_a_platform_that_was_removed_is_a_dead_letter(desk: Desk) -> None:
+    other = Outbox(desk.database, {}, owner="me", clock=desk.clock)
+    await desk.queue(Text("satu"))
+    await desk.step(other)
+    row = await desk.row()
+    assert row.state == "failed"
+    assert "no platform named aelyst" in row.reason

@@ -115,7 +115,7 @@ def test_the_shop_charges_what_the_menu_says() -> None:
 def test_the_sample_needs_no_account_and_no_key() -> None:
     config = load(ROOT / "agent.yaml")
     assert config.model.offline
-    assert config.messaging.effective_platform == "sandbox"
+    assert config.platforms[0].effective_platform == "sandbox"
 
 
 def test_with_a_key_the_sample_uses_the_model_and_with_a_token_the_platform(environment: pytest.MonkeyPatch) -> None:
@@ -123,7 +123,7 @@ def test_with_a_key_the_sample_uses_the_model_and_with_a_token_the_platform(envi
     environment.setenv("AELYST_TOKEN", "token")
     config = load(ROOT / "agent.yaml")
     assert not config.model.offline
-    assert config.messaging.effective_platform == "aelyst"
+    assert config.platforms[0].effective_platform == "aelyst"
 
 
 async def test_the_scripted_conversation_goes_as_written(environment: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from agent.ledger import contacts, history, inbound
 from agent.ledger.database import Database
-from messaging.types import AssigneeChanged, ContactKey, ConversationClosed, Event, Person
+from messaging.types import AssigneeChanged, ContactKey, ConversationClosed, Event, PastMessage, Person
 from tests.ledger.messages import BUDI, NOW, RULES, contact, message, sent
 
 
@@ -80,3 +80,34 @@ async def test_assigning_pauses_and_unassigning_or_closing_gives_back(database: 
     assert not await paused_after(AssigneeChanged(contact()))
     assert await paused_after(sent(1, by_human=True))
     assert not await paused_after(ConversationClosed(contact()))
+
+
+async def test_two_contacts_may_have_the_same_message_id(database: Database) -> None:
+    other = ContactKey("aelyst", "8")
+    assert not (await _accept(database, message(1))).duplicate
+    assert not (await _accept(database, message(1, key=other))).duplicate
+    for key in (BUDI, other):
+        waiting = await database.read(lambda connection, key=key: inbound.waiting(connection, key))
+        assert [each.text for each in waiting] == ["halo"]
+
+
+async def test_a_message_of_long_ago_joins_the_history_once_and_is_not_answered(database: Database) -> None:
+    old = NOW - timedelta(days=3)
+    for _ in range(2):
+        for incoming, number, text in ((True, "a", "halo?"), (False, "b", "sudah dibalas")):
+            result = await _accept(database, PastMessage(contact(), number, old, incoming, text))
+            assert result.wake_at is None
+    lines = await database.read(lambda connection: history.recent(connection, BUDI, 10))
+    assert [(line.author, line.text, line.at) for line in lines] == [
+        ("contact", "halo?", old),
+        ("human", "sudah dibalas", old),
+    ]
+    assert await database.read(contacts.due) == []
+    state = await database.read(lambda connection: contacts.known(connection, BUDI))
+    assert not state.paused(NOW)
+
+
+async def test_an_answered_message_that_comes_again_as_an_old_one_changes_nothing(database: Database) -> None:
+    await _accept(database, message(1))
+    result = await _accept(database, PastMessage(contact(), "m1", NOW - timedelta(days=2), True, "halo"))
+    assert result.duplicate

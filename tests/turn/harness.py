@@ -31,6 +31,7 @@ from agent.turn.prompt import Persona
 from agent.turn.reply import ReplyWriter
 from agent.turn.retrieval import Search
 from agent.turn.turn import Turns, TurnSettings
+from messaging.errors import NotFound
 from messaging.types import ContactKey, Event, Text
 from tests.ledger.messages import BUDI, NOW, RULES, quiet
 from voice import FetchLimits, Transcriber
@@ -169,6 +170,9 @@ class Desk:
             clock=self.clock,
         )
 
+    async def from_platform(self, url: str, most: int) -> bytes:
+        raise NotFound(f"{url} is not there")
+
     def turns(self, owner: str = OWNER) -> Turns:
         conversation = ConversationSettings.model_validate(self.conversation)
         return Turns(
@@ -183,7 +187,9 @@ class Desk:
             loop=self.loop(),
             actions={action.name: action for action in self.actions},
             knowledge=self.knowledge,
-            listener=Listener(self.transcriber, self.client, FetchLimits(), clock=self.clock),
+            listener=Listener(
+                self.transcriber, self.client, FetchLimits(), from_platform=self.from_platform, clock=self.clock
+            ),
             writer=ReplyWriter(
                 self.database,
                 conversation,

@@ -180,7 +180,7 @@ def upgrade() -> None:
         sa.Column("turn", sa.String(), nullable=True),
         sa.Column("given_back_at", agent.ledger.tables.Instant(), nullable=True),
         sa.PrimaryKeyConstraint("n", name=op.f("pk_inbound")),
-        sa.UniqueConstraint("platform", "message_id", name=op.f("uq_inbound_platform_message_id")),
+        sa.UniqueConstraint("platform", "contact", "message_id", name=op.f("uq_inbound_platform_contact_message_id")),
     )
     with op.batch_alter_table("inbound", schema=None) as batch_op:
         batch_op.create_index("ix_inbound_contact_state", ["platform", "contact", "state"], unique=False)
@@ -222,7 +222,7 @@ def upgrade() -> None:
         sa.Column("turn", sa.String(), nullable=True),
         sa.Column("message_id", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("n", name=op.f("pk_message")),
-        sa.UniqueConstraint("platform", "message_id", name=op.f("uq_message_platform_message_id")),
+        sa.UniqueConstraint("platform", "contact", "message_id", name=op.f("uq_message_platform_contact_message_id")),
     )
     with op.batch_alter_table("message", schema=None) as batch_op:
         batch_op.create_index("ix_message_contact", ["platform", "contact", "n"], unique=False)
@@ -242,6 +242,7 @@ def upgrade() -> None:
         sa.Column("next_attempt_at", agent.ledger.tables.Instant(), nullable=False),
         sa.Column("owner", sa.String(), nullable=True),
         sa.Column("unless_replied", sa.Boolean(), nullable=False),
+        sa.Column("may_have_been_sent", sa.Boolean(), nullable=False),
         sa.Column("created_at", agent.ledger.tables.Instant(), nullable=False),
         sa.Column("sent_at", agent.ledger.tables.Instant(), nullable=True),
         sa.Column("platform_message_id", sa.String(), nullable=True),

@@ -1,13 +1,14 @@
 """Tolerant readers of JSON values: every field may be missing, null, or a string where a number was promised.
 
-These functions never raise. Text is made storable: NUL characters and lone surrogates, which JSON can carry and databases
+The readers never raise. Text is made storable: NUL characters and lone surrogates, which JSON can carry and databases
 refuse, are replaced.
 """
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 Json: TypeAlias = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | bool | None
 
@@ -91,3 +92,34 @@ def moment_of_id(identity: str) -> datetime | None:
 def first(source: Mapping[str, Json], *names: str) -> str | None:
     """Return the first of these fields that holds text."""
     return next((found for name in names if (found := text(source.get(name))) is not None), None)
+
+
+def instant(value: Json) -> datetime | None:
+    """Read a time as aware UTC, from ISO 8601 text or a number as in `moment`; None for what is none."""
+    if isinstance(value, str) and not value.strip().isdigit():
+        try:
+            read = datetime.fromisoformat(value.strip())
+        except ValueError:
+            return None
+        try:
+            return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+        except (OverflowError, ValueError):
+            return None
+    return moment(value)
+
+
+def parse_json(body: bytes) -> Json:
+    """Parse JSON as RFC 8259 has it: without NaN and Infinity.
+
+    Raises:
+        ValueError: not JSON, or nested too deeply.
+    """
+    try:
+        parsed: Json = json.loads(body, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return parsed
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
