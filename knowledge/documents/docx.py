@@ -1,64 +1,315 @@
-"""Word documents: headings, paragraphs, lists and tables in their order."""
+"""Word documents: the text as a reader of the printed page sees it, in its order (ECMA-376, part 1, section 17)."""
 
-import io
 import re
-from typing import Any
-from zipfile import BadZipFile
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
 
+from lxml import etree
+
+from knowledge.documents.ooxml import Package
 from knowledge.documents.passage import Composer, Loaded
+from knowledge.documents.tables import Cell, Grid, grid, inline
 from knowledge.errors import Unreadable
 
-_HEADING = re.compile(r"(?:Heading|Judul|Tajuk|Überschrift) (\d)")
+W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_ALTERNATE = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
+_HEADING = re.compile(r"(?:heading|judul|tajuk|überschrift|titre|título) (\d)", re.IGNORECASE)
+Notes: TypeAlias = Mapping[tuple[str, str], str]
+"""Text of the notes of a document, by kind (`footnote`) and id."""
+_GONE = frozenset({f"{W}del", f"{W}moveFrom", f"{W}instrText", f"{W}delText", f"{W}rPrChange", f"{W}pPrChange"})
+_DEEPEST = 8  # tables in tables
 
 
 def load(data: bytes) -> Loaded:
-    """Load a Word document.
+    """Load a Word document: insertions in, deletions out, with content controls, text boxes, notes, headers and footers.
 
     Raises:
         Unreadable: it is not a DOCX file, or is protected by a password.
     """
-    from docx import Document
-    from docx.opc.exceptions import PackageNotFoundError
-
-    if data.startswith(b"\xd0\xcf\x11\xe0"):  # the container of protected and of old Office files
-        raise Unreadable(
-            "the document is protected by a password or in the old .doc format; save it as DOCX without one"
-        )
+    package = Package(data, "DOCX")
     try:
-        document = Document(io.BytesIO(data))
-    except (BadZipFile, PackageNotFoundError, KeyError, ValueError) as error:
+        return _Reader(package).load()
+    except (etree.XMLSyntaxError, KeyError, ValueError) as error:
         raise Unreadable(f"not a readable DOCX document: {error}") from error
-    composer = Composer()
-    for item in document.iter_inner_content():
-        if hasattr(item, "rows"):
-            composer.table(_rows(item))
-        elif text := item.text.strip():
-            level = _level(item)
-            if level:
-                composer.heading(level, text)
+
+
+class _Reader:
+    """Reads one document."""
+
+    def __init__(self, package: Package) -> None:
+        self._package = package
+        self._main = package.main()
+        self._parts = package.relations(self._main)
+        self._levels = self._styles()
+        self._composer = Composer()
+        self._left_out: list[str] = []
+        self._notes = self._read_notes()
+
+    def load(self) -> Loaded:
+        root = self._package.xml(self._main)
+        body = None if root is None else root.find(f"{W}body")
+        if body is None:
+            raise Unreadable("not a readable DOCX document: it has no body")
+        self._margins()
+        self._story(body)
+        return Loaded(
+            self._composer.text,
+            self._composer.blocks,
+            title=self._package.title(),
+            problem="; ".join(self._left_out) or None,
+        )
+
+    def _part(self, kind: str) -> str | None:
+        return next((one.target for one in self._parts.values() if one.kind == kind), None)
+
+    def _styles(self) -> dict[str, int]:
+        """The heading level of every paragraph style that has one, also by the style it is based on."""
+        root = self._package.xml(self._part("styles") or "word/styles.xml")
+        own: dict[str, int] = {}
+        based: dict[str, str] = {}
+        for style in () if root is None else root.iter(f"{W}style"):
+            name, id_ = _value(style.find(f"{W}name")), style.get(f"{W}styleId") or ""
+            outline = style.find(f"{W}pPr/{W}outlineLvl")
+            if match := _HEADING.match(name):
+                own[id_] = min(max(1, int(match[1])), 6)
+            elif name.lower() == "title":
+                own[id_] = 1
+            elif outline is not None and _value(outline).isdigit() and int(_value(outline)) < 9:
+                own[id_] = min(int(_value(outline)) + 1, 6)
+            based[id_] = _value(style.find(f"{W}basedOn"))
+        for id_ in based:
+            above, seen = id_, {id_}
+            while above and above not in own and based.get(above) and based[above] not in seen:
+                above = based[above]
+                seen.add(above)
+            if above in own:
+                own.setdefault(id_, own[above])
+        return own
+
+    def _story(self, parent: Any) -> None:
+        """Append the paragraphs and tables below an element, in their order."""
+        for item in _items(parent):
+            if item.tag == f"{W}tbl":
+                self._table(item)
+                continue
+            text = _text(item, self._notes)
+            if text.strip():
+                if level := self._level(item):
+                    self._composer.heading(level, " ".join(text.split()))
+                else:
+                    self._composer.paragraph("\n".join(" ".join(line.split()) for line in text.strip().split("\n")))
+            for box in _boxes(item):
+                self._story(box)
+
+    def _level(self, paragraph: Any) -> int | None:
+        properties = paragraph.find(f"{W}pPr")
+        if properties is None:
+            return None
+        outline = _value(properties.find(f"{W}outlineLvl"))
+        if outline.isdigit():
+            return min(int(outline) + 1, 6) if int(outline) < 9 else None
+        return self._levels.get(_value(properties.find(f"{W}pStyle")))
+
+    def _table(self, table: Any) -> None:
+        rows, hidden = _grid(table, self._notes)
+        if hidden:
+            self._left_out.append("hidden rows of a table")
+        self._composer.table(rows)
+        for box in _boxes(table):
+            self._story(box)
+
+    def _margins(self) -> None:
+        """Append the page headers and footers, each text once."""
+        seen: set[str] = set()
+        for relation in self._parts.values():
+            if relation.kind not in ("header", "footer"):
+                continue
+            root = self._package.xml(relation.target)
+            if root is None:
+                continue
+            text = " ".join(
+                "".join(_text(item, self._notes) if item.tag == f"{W}p" else "" for item in _items(root)).split()
+            )
+            has_table = any(item.tag == f"{W}tbl" for item in _items(root))
+            if (text or has_table) and text not in seen and not re.fullmatch(r"(?:page|halaman)?[\W\d]*", text.lower()):
+                self._story(root)
+            seen.add(text)
+
+    def _read_notes(self) -> dict[tuple[str, str], str]:
+        """The text of footnotes and endnotes, those of the program itself (separators) left out, by kind and id."""
+        found: dict[tuple[str, str], str] = {}
+        for kind in ("footnote", "endnote"):
+            part = self._part(f"{kind}s")
+            notes = self._package.xml(part) if part else None
+            for note in () if notes is None else notes:
+                if note.get(f"{W}type") in (None, "normal"):
+                    found[kind, note.get(f"{W}id") or ""] = _cell_text(note, {}, 0)
+        return found
+
+
+def _value(element: Any) -> str:
+    return "" if element is None else (element.get(f"{W}val") or "")
+
+
+def _items(parent: Any) -> Iterator[Any]:
+    """Yield the paragraphs and tables of a story; content controls, insertions and custom XML are looked into."""
+    for child in parent:
+        if child.tag in (f"{W}p", f"{W}tbl"):
+            yield child
+        elif child.tag == f"{W}sdt":
+            content = child.find(f"{W}sdtContent")
+            if content is not None:
+                yield from _items(content)
+        elif child.tag in (f"{W}ins", f"{W}moveTo", f"{W}customXml", f"{W}smartTag"):
+            yield from _items(child)
+        elif child.tag == f"{_ALTERNATE}AlternateContent":
+            yield from _items(_choice(child))
+
+
+def _choice(alternate: Any) -> Any:
+    """The first form of alternate content; the others say the same for older programs."""
+    chosen = alternate.find(f"{_ALTERNATE}Choice")
+    return alternate.find(f"{_ALTERNATE}Fallback") if chosen is None else chosen if len(chosen) else alternate
+
+
+def _text(paragraph: Any, notes: Notes) -> str:
+    """The text of a paragraph: insertions in, deletions, hidden text and field codes out, notes in brackets; no text boxes."""
+    parts: list[str] = []
+
+    def visit(element: Any) -> None:
+        for child in element:
+            tag = child.tag
+            if tag in _GONE or tag == f"{W}txbxContent" or not isinstance(tag, str):
+                continue
+            if tag == f"{W}t":
+                parts.append(child.text or "")
+            elif tag in (f"{W}br", f"{W}cr"):
+                parts.append("\n")
+            elif tag in (f"{W}tab", f"{W}ptab"):
+                if element.tag != f"{W}tabs":
+                    parts.append(" ")
+            elif tag == f"{W}noBreakHyphen":
+                parts.append("-")
+            elif tag in (f"{W}footnoteReference", f"{W}endnoteReference"):
+                note = notes.get((tag.removeprefix(W).removesuffix("Reference"), child.get(f"{W}id") or ""))
+                parts.append(f" ({note})" if note else "")
+            elif tag == f"{W}sym":
+                parts.append(" ")
+            elif tag == f"{W}r" and _is_on(child.find(f"{W}rPr/{W}vanish")):
+                continue
+            elif tag == f"{_ALTERNATE}AlternateContent":
+                visit(_choice(child))
             else:
-                composer.paragraph(text)
-    title = (document.core_properties.title or "").strip() or None
-    return Loaded(composer.text, composer.blocks, title=title)
+                visit(child)
+
+    if not _is_on(paragraph.find(f"{W}pPr/{W}rPr/{W}vanish")) or paragraph.find(f"{W}r") is not None:
+        visit(paragraph)
+    return "".join(parts)
 
 
-def _level(paragraph: Any) -> int | None:
-    style = paragraph.style.name if paragraph.style is not None else ""
-    if style == "Title":
-        return 1
-    match = _HEADING.match(style)
-    return min(int(match[1]), 6) if match else None
+def _is_on(element: Any) -> bool:
+    return element is not None and _value(element) not in ("0", "false", "off", "none")
 
 
-def _rows(table: Any) -> list[list[str]]:
-    rows: list[list[str]] = []
-    for row in table.rows:
-        cells: list[str] = []
-        seen: list[Any] = []
-        for cell in row.cells:  # a merged cell is listed once for every column it spans
-            if cell._tc not in seen:
-                seen.append(cell._tc)
-                cells.append(" ".join(cell.text.split()))
-        if any(cells):
-            rows.append(cells)
-    return rows
+def _boxes(item: Any) -> Iterator[Any]:
+    """Yield the text boxes anchored in a paragraph or table, each once."""
+    for box in item.iter(f"{W}txbxContent"):
+        above = list(box.iterancestors())
+        if any(one.tag in _GONE for one in above):
+            continue
+        inner = next((one for one in above if one.tag == f"{W}txbxContent"), None)
+        if inner is not None and item in inner.iterancestors():
+            continue  # the box around it looks into it
+        fallback = next((one for one in above if one.tag == f"{_ALTERNATE}Fallback"), None)
+        if fallback is not None and fallback.getparent().find(f"{_ALTERNATE}Choice") is not None:
+            continue
+        yield box
+
+
+def _grid(table: Any, notes: Notes, depth: int = 0) -> tuple[Grid, bool]:
+    """The cells of a table with their spans, and whether rows of it are hidden. A vertically merged cell grows downwards."""
+    rows: list[list[Cell | None]] = []
+    open_cells: dict[int, tuple[int, int]] = {}  # by column: where the cell stands in `rows`
+    hidden = False
+    for row in _rows(table):
+        properties = row.find(f"{W}trPr")
+        if properties is not None and (properties.find(f"{W}del") is not None):
+            continue
+        if properties is not None and _is_on(properties.find(f"{W}hidden")):
+            hidden = True
+            continue
+        is_head = properties is not None and _is_on(properties.find(f"{W}tblHeader"))
+        cells: list[Cell | None] = []
+        column = _number(properties, "gridBefore")
+        cells += [None] * column
+        for cell in _cells(row):
+            at = cell.find(f"{W}tcPr")
+            if at is not None and at.find(f"{W}cellDel") is not None:
+                continue
+            width = max(1, _number(at, "gridSpan"))
+            merge = None if at is None else at.find(f"{W}vMerge")
+            if merge is not None and _value(merge) != "restart" and column in open_cells:
+                above, place = open_cells[column]
+                begun = rows[above][place]
+                if begun is not None:
+                    rows[above][place] = Cell(begun.text, begun.columns, len(rows) - above + 1, begun.strong)
+            else:
+                if merge is not None:
+                    open_cells[column] = (len(rows), len(cells))
+                else:
+                    open_cells.pop(column, None)
+                text = _cell_text(cell, notes, depth)
+                cells.append(Cell(text, width, 1, is_head or _is_bold(cell)))
+            column += width
+        rows.append(cells)
+    return grid(rows), hidden
+
+
+def _rows(table: Any) -> Iterator[Any]:
+    for child in table:
+        if child.tag == f"{W}tr":
+            yield child
+        elif child.tag == f"{W}sdt":
+            content = child.find(f"{W}sdtContent")
+            if content is not None:
+                yield from _rows(content)
+        elif child.tag in (f"{W}ins", f"{W}customXml"):
+            yield from _rows(child)
+
+
+def _cells(row: Any) -> Iterator[Any]:
+    for child in row:
+        if child.tag == f"{W}tc":
+            yield child
+        elif child.tag == f"{W}sdt":
+            content = child.find(f"{W}sdtContent")
+            if content is not None:
+                yield from _cells(content)
+        elif child.tag in (f"{W}ins", f"{W}customXml"):
+            yield from _cells(child)
+
+
+def _number(properties: Any, name: str) -> int:
+    value = "" if properties is None else _value(properties.find(f"{W}{name}"))
+    return min(int(value), 1000) if value.isdigit() else 0
+
+
+def _cell_text(cell: Any, notes: Notes, depth: int) -> str:
+    """The text of a cell in one line: paragraphs and list items after each other, the rows of a table in it with their labels."""
+    parts: list[str] = []
+    for item in _items(cell):
+        if item.tag == f"{W}tbl":
+            if depth < _DEEPEST:
+                parts.append(inline(_grid(item, notes, depth + 1)[0]))
+            continue
+        text = " ".join(_text(item, notes).split())
+        is_item = item.find(f"{W}pPr/{W}numPr") is not None or "list" in _value(item.find(f"{W}pPr/{W}pStyle")).lower()
+        if text:
+            parts.append(f"{text};" if is_item else text)
+    return " ".join(parts).rstrip(";")
+
+
+def _is_bold(cell: Any) -> bool:
+    """Whether every run with text in a cell is bold."""
+    runs = [run for run in cell.iter(f"{W}r") if (run.findtext(f"{W}t") or "").strip()]
+    return bool(runs) and all(_is_on(run.find(f"{W}rPr/{W}b")) for run in runs)

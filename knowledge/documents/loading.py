@@ -8,15 +8,15 @@ from pathlib import PurePosixPath
 from knowledge.documents.passage import Loaded
 from knowledge.errors import Unreadable
 
-# Loaders are imported when a file of their kind comes along: pdfplumber and trafilatura take a third of a second each.
+# Loaders are imported when a file of their kind comes along: pdfplumber takes a third of a second.
 _LOADERS = {
-    "csv": ("knowledge.documents.sheet", "load_csv"),
+    "csv": ("knowledge.documents.csvfile", "load"),
     "docx": ("knowledge.documents.docx", "load"),
     "html": ("knowledge.documents.html", "load"),
     "markdown": ("knowledge.documents.text", "load_markdown"),
     "pdf": ("knowledge.documents.pdf", "load"),
     "plain": ("knowledge.documents.text", "load_plain"),
-    "xlsx": ("knowledge.documents.sheet", "load_xlsx"),
+    "xlsx": ("knowledge.documents.xlsx", "load"),
 }
 _SUFFIXES = {
     ".csv": "csv",
@@ -44,6 +44,7 @@ _TYPES = {
     "text/plain": "plain",
     "text/tab-separated-values": "csv",
 }
+_TEXTS = frozenset({"csv", "html", "markdown", "plain"})  # their charset may stand in the content type
 _OLD = {".doc": "DOCX", ".xls": "XLSX", ".ppt": "PDF", ".pptx": "PDF", ".odt": "DOCX", ".ods": "XLSX", ".rtf": "DOCX"}
 
 READABLE = frozenset(_SUFFIXES)
@@ -70,9 +71,9 @@ def load(name: str, data: bytes, content_type: str | None = None) -> Loaded:
         advice = f"save it as {better}" if better else f"readable are {', '.join(sorted(READABLE))}"
         raise Unreadable(f"a file of the kind {suffix or content_type or 'unknown'} cannot be read; {advice}")
     module, function = _LOADERS[kind]
-    loader: Callable[[bytes], Loaded] = getattr(import_module(module), function)
+    loader: Callable[..., Loaded] = getattr(import_module(module), function)
     try:
-        loaded = loader(data).storable()
+        loaded = (loader(data, content_type) if kind in _TEXTS else loader(data)).storable()
     except Unreadable:
         raise
     except Exception as error:  # parsers raise arbitrary errors on damaged files; the other files go on

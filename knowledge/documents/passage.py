@@ -7,6 +7,8 @@ from datetime import date, datetime
 from hashlib import blake2b
 from typing import Literal
 
+from knowledge.documents.tables import Grid, Line, Table, labelled, read_table
+
 
 @dataclass(frozen=True, slots=True)
 class Passage:
@@ -83,6 +85,18 @@ class SourceState:
 
 Kind = Literal["heading", "paragraph", "row", "entry"]
 
+_QUESTIONS = frozenset({"question", "questions", "pertanyaan", "tanya", "soalan", "q", "faq"})
+_ANSWERS = frozenset({"answer", "answers", "jawaban", "jawab", "jawapan", "a", "response", "balasan"})
+_ALIASES = frozenset({"alias", "aliases", "variants", "variasi", "phrasings", "pertanyaan lain", "sinonim"})
+_BETWEEN = re.compile(r"\s*[|;\n]\s*")
+_GENERIC = re.compile(
+    r"\W*(?:untitled|unnamed|tanpa judul|tidak berjudul|document|dokumen|word document|title|judul|none|null|home|beranda)[\W\d]*"
+    r"|microsoft (?:word|excel|powerpoint)\b.*|untitled \w+[\W\d]*|(?:presentation|workbook|book|slide)\s*\d*",
+    re.IGNORECASE,
+)
+_FILE_NAME = re.compile(
+    r"\.(?:docx?|xlsx?|pptx?|pdf|html?|indd|rtf|od[tsp]|txt|md|cdr|ai|psd|tex|dvi|pages|key)$", re.IGNORECASE
+)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -98,6 +112,8 @@ class Block:
     - `paragraph`: prose, a list item, code
     - `row`: a table row inside a document; `shown` repeats the head of the table, so that a row can be read alone
     - `entry`: a passage by itself: a CSV row (`shown` is its `column: value` lines), or a FAQ entry (`question`, `answer`)
+
+    `path` is what stands above a row besides the headings of the document: the title of its table, its section in it.
     """
 
     kind: Kind
@@ -108,6 +124,7 @@ class Block:
     question: str | None = None
     answer: str | None = None
     aliases: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +139,12 @@ class Loaded:
     volatile: bool | None = None
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     links: tuple[str, ...] = ()
-    problem: str | None = None  # something to tell the owner although there is text, e.g. scanned pages
+    problem: str | None = None  # what was left out although there is text: scanned pages, hidden columns
 
     def storable(self) -> "Loaded":
         """Replace characters that databases refuse: NUL and lone surrogates, which some PDF files hold."""
-        strings = [self.text, self.title or "", *(block.shown or "" for block in self.blocks)]
+        strings = [self.text, self.title or ""]
+        strings += [part or "" for block in self.blocks for part in (block.shown, block.question, *block.path)]
         if not any(map(_UNSTORABLE.search, strings)):
             return self
         blocks = [
@@ -136,6 +154,7 @@ class Loaded:
                 question=_stored(block.question),
                 answer=_stored(block.answer),
                 aliases=tuple(_UNSTORABLE.sub(" ", alias) for alias in block.aliases),
+                path=tuple(_UNSTORABLE.sub(" ", name) for name in block.path),
             )
             for block in self.blocks
         ]
@@ -148,6 +167,7 @@ class Composer:
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._length = 0
+        self._before: Table | None = None  # the table that ends here, if nothing came after it
         self.blocks: list[Block] = []
 
     @property
@@ -156,33 +176,49 @@ class Composer:
 
     def heading(self, level: int, text: str) -> None:
         """Append a heading of level 1 to 6."""
+        self._before = None
         start, end = self._append(text, "\n\n")
         self.blocks.append(Block("heading", start, end, level=level, shown=text))
 
     def paragraph(self, text: str) -> None:
         """Append a paragraph, list item or block of code."""
+        self._before = None
         start, end = self._append(text, "\n\n")
         self.blocks.append(Block("paragraph", start, end))
 
-    def table(self, rows: Sequence[Sequence[str]]) -> None:
-        """Append a table. The first row is the head; every other row becomes a block that repeats it."""
-        if not rows:
-            return
-        head, body = rows[0], rows[1:]
-        start, end = self._append(" | ".join(head), "\n")
-        if not body:
-            self.blocks.append(Block("paragraph", start, end))
-        for cells in body:
-            start, end = self._append(" | ".join(cells), "\n")
-            self.blocks.append(Block("row", start, end, shown=labelled(head, cells)))
+    def table(self, rows: Grid) -> None:
+        """Append a table; its rows become blocks that repeat their labels. One right after another may continue it."""
+        table = read_table(rows, self._before)
+        self._before = table
+        if table.labels:
+            self._append(" | ".join(table.labels), "\n")
+        for line in table.lines:
+            start, end = self._append(_written(line), "\n")
+            if line.is_note:
+                self.blocks.append(Block("paragraph", start, end, path=line.path))
+            else:
+                self.blocks.append(
+                    Block("row", start, end, shown=labelled(line.labels, line.cells), path=line.path),
+                )
         self._append("", "\n")
 
-    def entry(self, line: str, block: Block) -> None:
-        """Append a line that is a passage by itself; the span of `block` is set here."""
-        start, end = self._append(line, "\n")
-        self.blocks.append(
-            Block("entry", start, end, 0, block.shown, block.question, block.answer, block.aliases),
-        )
+    def answer(self, question: str, answer: str) -> None:
+        """Append an entry of a FAQ."""
+        self._before = None
+        start, end = self._append(f"{question}\n{answer}", "\n\n")
+        self.blocks.append(Block("entry", start, end, shown=f"{question}\n{answer}", question=question, answer=answer))
+
+    def copy(self, block: Block, text: str) -> None:
+        """Append a block of another document with its text."""
+        self._before = None
+        start, end = self._append(text, "\n" if block.kind == "row" else "\n\n")
+        self.blocks.append(replace(block, start=start, end=end))
+
+    def entries(self, rows: Grid) -> None:
+        """Append a table whose rows are passages by themselves."""
+        for line in read_table(rows).lines:
+            start, end = self._append(_written(line), "\n")
+            self.blocks.append(entry(line, start, end))
 
     def _append(self, text: str, gap: str) -> tuple[int, int]:
         start = self._length
@@ -191,10 +227,39 @@ class Composer:
         return start, start + len(text)
 
 
-def labelled(head: Sequence[str], cells: Sequence[str]) -> str:
-    """Format a table row as `column: value` lines, without empty cells."""
-    pairs = zip(head, cells, strict=False)
-    named = [
-        f"{name.strip()}: {cell.strip()}" if name.strip() else cell.strip() for name, cell in pairs if cell.strip()
-    ]
-    return "\n".join(named + [cell.strip() for cell in cells[len(head) :] if cell.strip()])
+def _written(line: Line) -> str:
+    return " | ".join(cell for at, cell in enumerate(line.cells) if not at or cell != line.cells[at - 1] or not cell)
+
+
+def entry(line: Line, start: int, end: int) -> Block:
+    """Build the entry of one row; question, answer and alias columns are recognised by their name.
+
+    Args:
+        line: of a table, as it was understood.
+        start: offset of the row in the loaded text, in characters.
+        end: offset of its end.
+    """
+    if line.is_note:
+        return Block("entry", start, end, shown=line.cells[0], path=line.path)
+    labels = [name.strip().lower() for name in line.labels]
+    named = {name: cell.strip() for name, cell in zip(labels, line.cells, strict=False)}
+    question = next((cell for name, cell in named.items() if name in _QUESTIONS and cell), None)
+    answer = next((cell for name, cell in named.items() if name in _ANSWERS and cell), None)
+    others = next((cell for name, cell in named.items() if name in _ALIASES and cell), "")
+    aliases = tuple(one for one in _BETWEEN.split(others) if one)
+    hidden = _ALIASES | (_QUESTIONS | _ANSWERS if question and answer else frozenset())
+    kept = [at for at, _ in enumerate(line.cells) if at >= len(labels) or labels[at] not in hidden]
+    names = [line.labels[at] if at < len(labels) else "" for at in kept]
+    shown = labelled(names, [line.cells[at] for at in kept])
+    if question and answer:
+        shown = "\n".join(filter(None, (question, answer, shown)))
+        return Block("entry", start, end, 0, shown, question, answer, aliases, line.path)
+    return Block("entry", start, end, shown=shown, aliases=aliases, path=line.path)
+
+
+def meaningful(title: str | None) -> str | None:
+    """A title that an author gave; `None` for what programs put there by themselves: `untitled`, the name of a file."""
+    plain = " ".join((title or "").split())
+    if not plain or _GENERIC.fullmatch(plain) or _FILE_NAME.search(plain):
+        return None
+    return plain

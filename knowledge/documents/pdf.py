@@ -1,102 +1,349 @@
-"""PDF: text by pypdf, tables by pdfplumber. Scanned pages are named, not guessed at."""
+"""PDF: text and tables in the order of the page. Scanned pages are named, not guessed at.
+
+PDFium reads the text, with the place of every character; pdfplumber finds the tables of pages that have lines drawn on them, which takes
+a hundred times as long. A page is released before the next one is read.
+"""
 
 import io
+import itertools
 import logging
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any, TypeAlias
 
-from knowledge.documents.passage import Composer, Loaded
+from knowledge.documents.passage import Composer, Loaded, meaningful
+from knowledge.documents.tables import Cell, Grid, grid
 from knowledge.errors import Unreadable
 
-if TYPE_CHECKING:
-    from pypdf import PdfReader
+MAX_PAGES = 2_000
+MAX_DRAWN = 4_000
+"""Lines and areas of a page beyond which it is a map or a drawing: no tables are looked for."""
+MAX_CHARACTERS = 20_000_000
 
-
-SCANNED = 20  # a page with fewer characters than this holds a picture of text, if anything
 _END = re.compile(r"[.!?:。！？]$")
 _HYPHEN = re.compile(r"(?<=\w)[-\u00ad]\n(?=[a-z])")
+_DIGITS = re.compile(r"\d+")
+_BULLET = re.compile(r"^(?:[•◦▪■●○–—*-]|\(?[0-9a-zA-Z]{1,2}[.)])\s")
+_MARGIN = 0.09  # of the height of a page, above and below, where running titles stand
+_SAME = 3.0  # points within which two edges are one
+
+Box: TypeAlias = tuple[float, float, float, float]
+"""Left, top, right, bottom in points from the top left of the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class _TextLine:
+    text: str
+    box: Box
+    is_wide: bool = False  # holds gaps as between the columns of a table
+
+
+@dataclass(slots=True)
+class _Page:
+    """What was read of a page."""
+
+    height: float
+    lines: list[_TextLine] = field(default_factory=list)
+    tables: list[tuple[Box, Grid]] = field(default_factory=list)
+    is_drawn: bool = False  # too many lines to look for tables among them
 
 
 def load(data: bytes) -> Loaded:
-    """Load a PDF: paragraphs, then the tables, page by page. Pages without text are named in `Loaded.problem`.
+    """Load a PDF: paragraphs and tables as they stand on the pages. Pages without text are named in `Loaded.problem`.
 
     Raises:
-        Unreadable: the file is damaged or protected, or every page is a scan.
+        Unreadable: the file is damaged, protected or too long, or every page is a scan.
     """
-    from pypdf import PdfReader
-    from pypdf.errors import PyPdfError
+    import pypdfium2
 
-    logging.getLogger("pypdf").setLevel(logging.ERROR)  # its warnings are about the PDF's author's tools
-    logging.getLogger("pdfminer").setLevel(logging.ERROR)
+    for name in ("pdfminer", "pdfplumber", "pypdfium2", "PIL"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # their warnings are about the PDF's author's tools
     try:
-        reader = PdfReader(io.BytesIO(data))
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise Unreadable("the PDF is protected by a password; save it without one")
-        texts = [page.extract_text() for page in reader.pages]
-        title = _title(reader)
-    except (PyPdfError, ValueError, KeyError, TypeError, OSError, RecursionError) as error:
+        document = pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as error:
+        if "password" in str(error).lower():
+            raise Unreadable("the PDF is protected by a password; save it without one") from error
         raise Unreadable(f"not a readable PDF: {error}") from error
-    scanned = [number for number, text in enumerate(texts, start=1) if len(text.strip()) < SCANNED]
-    if len(scanned) == len(texts):
+    try:
+        if len(document) > MAX_PAGES:
+            raise Unreadable(f"the PDF has {len(document):,} pages; at most {MAX_PAGES:,} are read, split it")
+        pages = list(_pages(document, data))
+        title = meaningful(document.get_metadata_dict().get("Title"))
+    except pypdfium2.PdfiumError as error:
+        raise Unreadable(f"not a readable PDF: {error}") from error
+    finally:
+        document.close()
+    scanned = [number for number, page in enumerate(pages, start=1) if not page.lines and not page.tables]
+    if len(scanned) == len(pages):
         raise Unreadable("the PDF holds no text, only pictures of pages; run it through OCR first")
     composer = Composer()
-    for number, (text, tables, prose) in enumerate(_pages(data, texts), start=1):
-        if number in scanned:
+    running = _running_titles(pages)
+    for page in pages:
+        _compose(page, running, composer)
+    problems = [f"pages without text (scanned?): {_listed(scanned)}"] if scanned else []
+    if drawn := [number for number, page in enumerate(pages, start=1) if page.is_drawn]:
+        problems.append(f"pages on which no tables were looked for, since they are full of drawings: {_listed(drawn)}")
+    return Loaded(composer.text, composer.blocks, title=title, problem="; ".join(problems) or None)
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers[:10])) + (f" and {len(numbers) - 10} more" if len(numbers) > 10 else "")
+
+
+def _pages(document: Any, data: bytes) -> Iterator[_Page]:
+    from pypdfium2 import raw
+
+    characters = 0
+    with _TableFinder(data) as finder:
+        for number in range(len(document)):
+            page = document[number]
+            read = _Page(page.get_height())
+            drawn = 0
+            for each in page.get_objects(filter=(raw.FPDF_PAGEOBJ_PATH,), max_depth=4):
+                drawn += each.type == raw.FPDF_PAGEOBJ_PATH
+                if drawn > MAX_DRAWN:
+                    break
+            text = page.get_textpage()
+            characters += text.count_chars()
+            if characters > MAX_CHARACTERS:
+                raise Unreadable(f"the PDF holds more than {MAX_CHARACTERS // 10**6} million characters; split it")
+            lines = list(_lines(text, page))
+            text.close()
+            page.close()
+            read.is_drawn = drawn > MAX_DRAWN
+            if lines and drawn >= 3 and not read.is_drawn:
+                read.tables = finder.tables(number)
+            read.lines = [line for line in lines if not any(_is_within(line.box, box) for box, _ in read.tables)]
+            yield read
+
+
+def _lines(text: Any, page: Any) -> Iterator[_TextLine]:
+    """The lines of a page in the order of its text, with their boxes."""
+    from ctypes import byref, c_double
+
+    from pypdfium2 import raw
+
+    left, right, bottom, top = c_double(), c_double(), c_double(), c_double()
+    height = page.get_height()
+    letters: list[str] = []
+    boxes: list[Box] = []
+    pending = ""
+    for at in range(text.count_chars() + 1):
+        code = raw.FPDFText_GetUnicode(text, at) if at < text.count_chars() else 10
+        letter = "-\n" if code == 2 else _letter(code, pending)  # 2: a hyphen at the end of a line
+        pending = chr(code) if 0xD800 <= code < 0xDC00 else ""
+        if letter in ("\r", "") or pending:
             continue
-        for paragraph in _paragraphs(prose if tables else text):
-            composer.paragraph(paragraph)
-        for rows in tables:
+        if letter in ("\n", "-\n"):
+            line = "".join(letters) + letter.rstrip("\n")
+            if line.strip() and boxes:
+                yield _TextLine(line, _around(boxes), _has_gaps(line, boxes))
+            letters, boxes = [], []
+            continue
+        letters.append(letter)
+        if not letter.isspace() and raw.FPDFText_GetCharBox(
+            text, at, byref(left), byref(right), byref(bottom), byref(top)
+        ):
+            boxes.append((left.value, height - top.value, right.value, height - bottom.value))
+
+
+def _letter(code: int, pending: str) -> str:
+    if 0xDC00 <= code < 0xE000 and pending:
+        return (pending + chr(code)).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return "" if code in (0, 0xFFFE, 0xFFFF) or 0xD800 <= code < 0xE000 else chr(code)
+
+
+def _around(boxes: Sequence[Box]) -> Box:
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
+
+
+def _has_gaps(line: str, boxes: Sequence[Box]) -> bool:
+    """Whether letters of a line stand apart by more than two of its heights, as the cells of a table without lines do."""
+    height = max(1.0, median(box[3] - box[1] for box in boxes))
+    return any(after[0] - before[2] > 2.5 * height for before, after in itertools.pairwise(boxes))
+
+
+def _is_within(inner: Box, outer: Box) -> bool:
+    across, down = (inner[0] + inner[2]) / 2, (inner[1] + inner[3]) / 2
+    return outer[0] - 1 <= across <= outer[2] + 1 and outer[1] - 1 <= down <= outer[3] + 1
+
+
+class _TableFinder:
+    """Finds the ruled tables of single pages; what pdfplumber cannot read has none."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._document: Any = None
+
+    def __enter__(self) -> "_TableFinder":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._document is not None:
+            self._document.close()
+
+    def tables(self, number: int) -> list[tuple[Box, Grid]]:
+        import pdfplumber
+        from pdfminer.pdfexceptions import PDFException
+        from pdfplumber.utils.exceptions import PdfminerException
+
+        try:
+            if self._document is None:
+                self._document = pdfplumber.open(io.BytesIO(self._data))
+            page = self._document.pages[number]
+            try:
+                found = [(tuple(table.bbox), _grid(table, page)) for table in page.find_tables()]
+            finally:
+                page.close()
+        except (PDFException, PdfminerException, ValueError, KeyError, TypeError, IndexError, AttributeError):
+            return []  # PDFium could read the page and pdfminer cannot: its text without tables is better than nothing
+        return [(box, rows) for box, rows in found if len(rows) > 1 and len(rows[0]) > 1]
+
+
+def _grid(table: Any, page: Any) -> Grid:
+    """The cells of a table in a grid; a cell that reaches over several edges is merged."""
+    boxes: list[Box] = sorted({tuple(cell) for cell in table.cells}, key=lambda box: (box[1], box[0]))
+    across, down = (
+        _edges([x for box in boxes for x in (box[0], box[2])]),
+        _edges([y for box in boxes for y in (box[1], box[3])]),
+    )
+    letters: dict[int, list[Any]] = {}
+    for char in page.chars:
+        middle = ((char["x0"] + char["x1"]) / 2, (char["top"] + char["bottom"]) / 2)
+        if not _is_within((*middle, *middle), tuple(table.bbox)):
+            continue
+        for at, box in enumerate(boxes):
+            if box[0] <= middle[0] < box[2] and box[1] <= middle[1] < box[3]:
+                letters.setdefault(at, []).append(char)
+                break
+    from pdfplumber.utils.text import extract_text
+
+    rows: list[dict[int, Cell]] = [{} for _ in range(len(down) - 1)]
+    for at, box in enumerate(boxes):
+        left, right = _place(across, box[0]), _place(across, box[2])
+        top, bottom = _place(down, box[1]), _place(down, box[3])
+        chars = letters.get(at, [])
+        text = " ".join((extract_text(chars) or "").split()) if chars else ""
+        visible = [char for char in chars if char["text"].strip()]
+        strong = bool(visible) and all(
+            "bold" in char["fontname"].lower() or "black" in char["fontname"].lower() for char in visible
+        )
+        if right > left and bottom > top:
+            rows[top][left] = Cell(text, right - left, bottom - top, strong)
+    return _kept(grid(_filled(rows, len(across) - 1)))
+
+
+def _filled(rows: Sequence[dict[int, Cell]], width: int) -> list[list[Cell | None]]:
+    """Cells at their columns, with gaps where there is none."""
+    taken: set[tuple[int, int]] = set()
+    out: list[list[Cell | None]] = []
+    for at, row in enumerate(rows):
+        cells: list[Cell | None] = []
+        for column in range(width):
+            if (cell := row.get(column)) is not None:
+                cells.append(cell)
+                taken.update((at + down, column + right) for down in range(cell.rows) for right in range(cell.columns))
+            elif (at, column) not in taken:
+                cells.append(None)
+        out.append(cells)
+    return out
+
+
+def _kept(rows: Grid) -> Grid:
+    """A table without the rows and columns that hold nothing at all: double lines make such."""
+    columns = [column for column in range(len(rows[0]) if rows else 0) if any(row[column].text for row in rows)]
+    return [[row[column] for column in columns] for row in rows if any(slot.text for slot in row)]
+
+
+def _edges(places: Sequence[float]) -> list[float]:
+    """The distinct edges, in order; those that lie within `_SAME` of each other are one."""
+    edges: list[float] = []
+    for place in sorted(places):
+        if not edges or place - edges[-1] > _SAME:
+            edges.append(place)
+    return edges
+
+
+def _place(edges: Sequence[float], place: float) -> int:
+    return min(range(len(edges)), key=lambda at: abs(edges[at] - place))
+
+
+def _running_titles(pages: Sequence[_Page]) -> set[str]:
+    """What stands in the margin of several pages, numbers aside: page numbers, running titles. The first one is kept as text."""
+    if len(pages) < 2:
+        return set()
+    seen: Counter[str] = Counter()
+    for page in pages:
+        seen.update({_DIGITS.sub("#", line.text.strip()) for line in page.lines if _is_marginal(line, page)})
+    return {text for text, times in seen.items() if times >= max(2, len(pages) // 3)}
+
+
+def _is_marginal(line: _TextLine, page: _Page) -> bool:
+    return line.box[3] < _MARGIN * page.height or line.box[1] > (1 - _MARGIN) * page.height
+
+
+def _compose(page: _Page, running: set[str], composer: Composer) -> None:
+    """Append a page: its lines in their order, each table before the first line that stands below it in its columns."""
+    lines = []
+    for line in page.lines:
+        sort = _DIGITS.sub("#", line.text.strip())
+        if _is_marginal(line, page) and (
+            sort in running or re.fullmatch(r"(?:page|halaman|hal\.?)?[\W#]*", sort.lower())
+        ):
+            running.add(sort)
+            continue
+        lines.append(line)
+    places: dict[int, list[Grid]] = {}
+    for box, rows in sorted(page.tables, key=lambda each: (each[0][1], each[0][0])):
+        at = next((at for at, line in enumerate(lines) if line.box[1] >= box[1] and _overlaps(line.box, box)), None)
+        if at is None:
+            above = [at for at, line in enumerate(lines) if line.box[3] <= box[1] + _SAME]
+            at = max(above) + 1 if above else 0
+        places.setdefault(at, []).append(rows)
+    pending: list[_TextLine] = []
+    for at in range(len(lines) + 1):
+        for rows in places.get(at, ()):
+            _prose(pending, composer)
+            pending = []
             composer.table(rows)
-    problem = f"pages without text (scanned?): {', '.join(map(str, scanned))}" if scanned else None
-    return Loaded(composer.text, composer.blocks, title=title, problem=problem)
+        if at < len(lines):
+            pending.append(lines[at])
+    _prose(pending, composer)
 
 
-def _title(reader: "PdfReader") -> str | None:
-    title = reader.metadata.title if reader.metadata else None
-    # what an office program puts there by itself names a file, not the document
-    return title.strip() if isinstance(title, str) and title.strip() and "." not in title else None
+def _overlaps(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2]
 
 
-def _pages(data: bytes, texts: Sequence[str]) -> Iterator[tuple[str, list[list[list[str]]], str]]:
-    """For each page its text, its tables, and its text without them."""
-    import pdfplumber
-    from pdfminer.pdfexceptions import PDFException
-    from pdfplumber.utils.exceptions import PdfminerException
-
-    read = 0
-    try:
-        with pdfplumber.open(io.BytesIO(data)) as document:
-            for text, page in zip(texts, document.pages, strict=False):
-                found = page.find_tables() if page.lines or page.rects else []
-                tables = [rows for rows in (_rows(table) for table in found) if len(rows) > 1 and len(rows[0]) > 1]
-                rest: Any = page
-                for table in found if tables else ():
-                    rest = rest.outside_bbox(table.bbox, strict=False)
-                prose = rest.extract_text() or "" if tables else text
-                read += 1
-                yield text, tables, prose
-    except (PDFException, PdfminerException, ValueError, KeyError, TypeError):
-        # pypdf could read it and pdfminer cannot: the text without its tables is better than nothing
-        for text in texts[read:]:
-            yield text, [], text
+def _prose(lines: Sequence[_TextLine], composer: Composer) -> None:
+    for paragraph in _paragraphs(lines):
+        composer.paragraph(paragraph)
 
 
-def _rows(table: Any) -> list[list[str]]:
-    return [[" ".join((cell or "").split()) for cell in row] for row in table.extract() if any(row)]
-
-
-def _paragraphs(text: str) -> Iterator[str]:
-    """Lines belong together until one is empty, or one that ends a sentence is much shorter than the others."""
-    lines = _HYPHEN.sub("", text).split("\n")
-    full = max((len(line) for line in lines), default=0)
+def _paragraphs(lines: Sequence[_TextLine]) -> Iterator[str]:
+    """Lines belong together until a gap, a bullet, a line of columns, or one that ends a sentence and is shorter than the others."""
+    if not lines:
+        return
+    widest = max(line.box[2] - line.box[0] for line in lines)
+    steps = [after.box[1] - line.box[1] for line, after in itertools.pairwise(lines) if after.box[1] > line.box[1]]
+    usual = median(steps) if steps else 0.0
     gathered: list[str] = []
-    for line in lines:
-        stripped = " ".join(line.split())
-        if stripped:
-            gathered.append(stripped)
-        if gathered and (not stripped or (_END.search(stripped) and len(line) < 0.8 * full)):
-            yield " ".join(gathered)
+    for line, after in zip(lines, [*lines[1:], None], strict=True):
+        gathered.append(line.text)
+        short = line.box[2] - line.box[0] < 0.8 * widest
+        ends = (
+            after is None
+            or line.is_wide
+            or after.is_wide
+            or (short and bool(_END.search(line.text.strip())))
+            or bool(_BULLET.match(after.text.strip()))
+            or after.box[1] - line.box[1] > 1.45 * usual
+            or after.box[1] < line.box[1] - usual
+        )
+        if ends:
+            yield " ".join(_HYPHEN.sub("", "\n".join(gathered)).split())
             gathered = []
-    if gathered:
-        yield " ".join(gathered)

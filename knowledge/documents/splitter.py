@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from knowledge.documents.passage import Block, Loaded, Passage
 
@@ -146,14 +147,20 @@ def _of_section(section: _Section, loaded: Loaded) -> Iterator[Passage]:
         run = []
         shown = block.shown if block.shown is not None else loaded.text[block.start : block.end]
         yield Passage(
-            "", "", shown, block.start, block.end, section.path, block.question, block.answer, block.aliases + aliases
-        )
+            "", "", shown, block.start, block.end, _joined(section.path, block.path), block.question, block.answer,
+            block.aliases + aliases,
+        )  # fmt: skip
     yield from _of_prose(run, section.path, loaded.text, aliases)
 
 
 def _of_prose(blocks: Sequence[Block], path: tuple[str, ...], text: str, aliases: tuple[str, ...]) -> Iterator[Passage]:
-    for pieces in _packed(list(_pieces(blocks, text))):
-        yield _passage(pieces, path, text, aliases)
+    for above, together in groupby(blocks, key=lambda block: block.path):
+        for pieces in _packed(list(_pieces(list(together), text))):
+            yield _passage(pieces, _joined(path, above), text, aliases)
+
+
+def _joined(path: tuple[str, ...], above: tuple[str, ...]) -> tuple[str, ...]:
+    return (*path, *(name for name in above if name not in path))
 
 
 def _pieces(blocks: Sequence[Block], text: str) -> Iterator[_Piece]:

@@ -6,33 +6,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from knowledge.documents.passage import Block, Loaded, labelled
+from knowledge.documents.passage import Block, Loaded
+from knowledge.documents.tables import labelled
 from knowledge.errors import Unreadable
+from language.encoding import decode
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
 
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+_BREAK = re.compile(r"</?(?:br|p|li|div)\b", re.IGNORECASE)
+_LONGEST_FRONT = 20_000  # characters
 _EMPTY_LINES = re.compile(r"\n[ \t\r]*\n\s*")
 _LEAVES = frozenset({"paragraph_open", "fence", "code_block", "html_block"})
 _QUESTION = re.compile(r"^\W{0,4}(?:Q|T|P|Tanya|Pertanyaan|Soalan|Question)\s*[:.]\W{0,3}(?=\S)", re.IGNORECASE)
 _ANSWER = re.compile(r"^\W{0,4}(?:A|J|Jawab|Jawaban|Jawapan|Answer)\s*[:.]\W{0,3}(?=\S)", re.IGNORECASE)
 
 
-def decode(data: bytes) -> str:
-    """Decode UTF-8, UTF-16 with a byte order mark, or else Windows-1252, which old spreadsheets and shops export."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", errors="replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", errors="replace")
-
-
-def load_plain(data: bytes) -> Loaded:
+def load_plain(data: bytes, content_type: str | None = None) -> Loaded:
     """Load plain text; paragraphs are separated by empty lines."""
-    text = decode(data)
+    text = decode(data, content_type)
     blocks: list[Block] = []
     start = 0
     for gap in (*_EMPTY_LINES.finditer(text), None):
@@ -45,13 +39,13 @@ def load_plain(data: bytes) -> Loaded:
     return Loaded(text, blocks)
 
 
-def load_markdown(data: bytes) -> Loaded:
-    """Load Markdown from UTF-8 bytes.
+def load_markdown(data: bytes, content_type: str | None = None) -> Loaded:
+    """Load Markdown.
 
     Raises:
         Unreadable: the front matter is not valid.
     """
-    return parse_markdown(data.decode("utf-8-sig", errors="replace"))
+    return parse_markdown(decode(data, content_type))
 
 
 def parse_markdown(text: str) -> Loaded:
@@ -61,7 +55,7 @@ def parse_markdown(text: str) -> Loaded:
         Unreadable: the front matter is not valid YAML, or `expires` or `volatile` in it has the wrong type.
     """
     front, body_at = _front_matter(text)
-    blocks = list(_entries(list(_blocks(text, body_at)), text))
+    blocks = with_entries(list(_blocks(text, body_at)), text)
     return Loaded(
         text,
         blocks,
@@ -79,10 +73,16 @@ def _front_matter(text: str) -> tuple[Mapping[str, Any], int]:
         return {}, 0
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
+    from ruamel.yaml.events import AliasEvent
 
+    if len(match[1]) > _LONGEST_FRONT:
+        raise Unreadable(f"the front matter has more than {_LONGEST_FRONT:,} characters")
     try:
-        values = YAML(typ="safe", pure=True).load(io.StringIO(match[1]))
-    except YAMLError as error:
+        yaml = YAML(typ="safe", pure=True)
+        if any(isinstance(event, AliasEvent) for event in yaml.parse(io.StringIO(match[1]))):
+            raise Unreadable("the front matter uses YAML aliases (*name); write the values out")
+        values = yaml.load(io.StringIO(match[1]))
+    except (YAMLError, RecursionError) as error:
         raise Unreadable(f"the front matter is not valid YAML: {str(error).splitlines()[0]}") from error
     if values is None:
         return {}, match.end()
@@ -177,7 +177,14 @@ def _rows(tokens: Sequence["Token"], span: Any) -> Iterator[Block]:
 
 
 def _plain(inline: "Token") -> str:
-    return "".join(child.content for child in inline.children or () if child.type in ("text", "code_inline")).strip()
+    """The text of a heading or cell; a break is a space, a picture its description."""
+    parts: list[str] = []
+    for child in inline.children or ():
+        if child.type in ("text", "code_inline", "image"):
+            parts.append(child.content)
+        elif child.type in ("softbreak", "hardbreak") or _BREAK.match(child.content):
+            parts.append(" ")
+    return " ".join("".join(parts).split())
 
 
 def _line_starts(text: str) -> list[int]:
@@ -188,8 +195,12 @@ def _line_starts(text: str) -> list[int]:
     return [*starts, len(text)]
 
 
+def with_entries(blocks: Sequence[Block], text: str) -> list[Block]:
+    """Make entries of paragraphs that are written as question and answer (`Tanya: …`, `Jawab: …`)."""
+    return list(_entries(blocks, text))
+
+
 def _entries(blocks: Sequence[Block], text: str) -> Iterator[Block]:
-    """Paragraphs written as question and answer become entries."""
     at = 0
     while at < len(blocks):
         block = blocks[at]

@@ -1,0 +1,108 @@
+"""A page is read as its reader reads it: under its headings, without the menus around it."""
+
+import json
+
+import pytest
+
+from knowledge.documents.html import load
+from knowledge.documents.passage import Passage
+from knowledge.documents.splitter import split
+
+
+def passages(body: str, head: str = "") -> list[Passage]:
+    return split("p", load(f"<html><head>{head}</head><body>{body}</body></html>".encode()))
+
+
+def test_headings_lists_and_definitions_of_a_page_without_main_are_kept() -> None:
+    found = passages(
+        "<header><a href=/>Toko</a></header><nav>Menu 5</nav><h1>Toko</h1><h2>Minuman</h2><ul><li>Kopi Rp25.000<li>Teh <b>tarik</b> "
+        "Rp18.000</ul>"
+        "<h2>Jam</h2><dl><dt>Senin</dt><dd>08-17</dd><dt>Minggu</dt><dd>tutup</dd></dl>baris satu<br>baris dua"
+    )
+    assert [(one.path, one.text) for one in found] == [
+        (("Toko", "Minuman"), "- Kopi Rp25.000\n\n- Teh tarik Rp18.000"),
+        (("Toko", "Jam"), "Senin: 08-17\n\nMinggu: tutup\n\nbaris satu\nbaris dua"),
+    ]
+
+
+def test_the_faq_in_the_structured_data_is_read_once() -> None:
+    faq = {
+        "@context": "https://schema.org",
+        "@graph": [
+            {
+                "@type": "FAQPage",
+                "mainEntity": [
+                    {
+                        "@type": "Question",
+                        "name": "Bisa refund?",
+                        "acceptedAnswer": {"@type": "Answer", "text": "<p>Bisa, 7 hari.</p>"},
+                    },
+                    {
+                        "@type": "Question",
+                        "name": "Ada wifi?",
+                        "acceptedAnswer": {"@type": "Answer", "text": "Ada, gratis."},
+                    },
+                ],
+            }
+        ],
+    }
+    script = f'<script type="application/ld+json">{json.dumps(faq)}</script><script type="application/ld+json">[broken</script>'
+    found = passages("<h1>Toko</h1><details><summary>Ada wifi?</summary><p>Ada, gratis.</p></details>", script)
+    assert sorted((one.question, one.answer) for one in found) == [
+        ("Ada wifi?", "Ada, gratis."),
+        ("Bisa refund?", "Bisa, 7 hari."),
+    ]
+
+
+def test_lists_breaks_and_tables_in_cells_stay_in_their_row() -> None:
+    [passage] = passages(
+        "<table><tr><th>Paket</th><th>Isi</th></tr><tr><td>A<br>B</td><td><ul><li>kopi<li>teh</ul></td></tr>"
+        "<tr><td>C</td><td><table><tr><th>Barang<th>Jumlah<tr><td>Roti<td>2</table></td></tr></table>"
+    )
+    assert passage.text == "Paket: A B; Isi: kopi; teh\nPaket: C; Isi: Barang: Roti, Jumlah: 2"
+
+
+def test_a_caption_stands_above_its_rows() -> None:
+    found = passages(
+        "<p>Tarif.</p><table><caption>Akhir pekan</caption><tr><th>Jam<th>Tarif<tr><td>Pagi<td>Rp150.000</table><p>Lain.</p>"
+    )
+    assert [(one.path, one.text) for one in found] == [
+        ((), "Tarif."), (("Akhir pekan",), "Jam: Pagi; Tarif: Rp150.000"), ((), "Lain."),
+    ]  # fmt: skip
+
+
+def test_hidden_rows_and_taken_back_prices_are_not_quoted() -> None:
+    loaded = load(
+        b"<table><tr><th>Produk<th>Harga<tr><td>Kopi<td><del>Rp30.000</del> Rp25.000<tr hidden><td>Modal<td>Rp9.000</table>"
+    )
+    assert "30.000" not in loaded.text
+    assert "9.000" not in loaded.text
+    assert loaded.problem == "left out: hidden rows or cells of a table"
+
+
+@pytest.mark.parametrize("tag", ["header", "footer", "aside", "div"])
+def test_a_page_that_is_nothing_but_its_frame_is_read(tag: str) -> None:
+    found = passages(f"<{tag}><h1>Tutup</h1><p>Kami tutup sampai 5 Januari.</p></{tag}>")
+    assert [(one.title, one.text) for one in found] == [("Tutup", "Kami tutup sampai 5 Januari.")]
+
+
+def test_the_facts_of_a_footer_stay_under_no_heading() -> None:
+    found = passages(
+        "<h1>Toko</h1><h2>Retur</h2><p>7 hari.</p><footer><p>Jl. Melati 5</p><p>(c) 2026 Toko</p><p>Ikuti kami</p></footer>"
+    )
+    assert [(one.title, one.text) for one in found] == [("Toko", "Jl. Melati 5"), ("Toko > Retur", "7 hari.")]
+
+
+def test_a_layout_table_is_no_table() -> None:
+    found = passages("<table><tr><td><h2>Harga</h2><table><tr><th>A<th>B<tr><td>1<td>2</table></td></tr></table>")
+    assert [(one.path, one.text) for one in found] == [(("Harga",), "A: 1; B: 2")]
+
+
+def test_untitled_is_no_title() -> None:
+    assert load(b"<title>Untitled</title><p>Isi halaman ini.").title is None
+
+
+def test_deep_nesting_is_read_or_refused_and_nothing_worse() -> None:
+    deep = "<div>" * 5_000 + "isi" + "</div>" * 5_000
+    found = passages(f"<p>Awal.</p>{deep}")
+    assert found[0].text.startswith("Awal.")

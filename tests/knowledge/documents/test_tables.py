@@ -1,0 +1,280 @@
+"""A table is understood by its shape, whatever wrote it: a value stands under its own label, or under none."""
+
+import io
+from dataclasses import dataclass
+
+import pytest
+from docx import Document
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openpyxl import Workbook
+
+from knowledge.documents.loading import load
+from knowledge.documents.tables import MAX_CELLS, Cell, classify, grid, labelled, plain, read_table
+from knowledge.errors import Unreadable
+from tests.knowledge.samples import grid as ruled
+from tests.knowledge.samples import pdf
+
+
+def rows_of(*rows: list[str]) -> list[str]:
+    return [labelled(line.labels, line.cells).replace("\n", "; ") for line in read_table(plain(rows)).lines]
+
+
+@dataclass(frozen=True)
+class Merged:
+    """A rectangle of a generated table that is one cell."""
+
+    row: int
+    column: int
+    rows: int
+    columns: int
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A generated table: a header, and a body of distinct values with merged rectangles in it."""
+
+    width: int
+    height: int
+    merged: tuple[Merged, ...]
+    group: int  # how many columns a second header line groups from the second column on; 0: one line
+
+    def value(self, row: int, column: int) -> str:
+        for one in self.merged:
+            if one.row <= row < one.row + one.rows and one.column <= column < one.column + one.columns:
+                return f"Rp{one.row * 100 + one.column + 11}.000"
+        return f"Rp{row * 100 + column + 11}.000"
+
+    def origin(self, row: int, column: int) -> Merged | None:
+        for one in self.merged:
+            if one.row <= row < one.row + one.rows and one.column <= column < one.column + one.columns:
+                return one
+        return Merged(row, column, 1, 1)
+
+    def label(self, column: int) -> str:
+        name = f"Paket {'ABCDEFGH'[column]}" if column else "Kota"
+        return f"Ongkir {name}" if 0 < column <= self.group else name
+
+    def lines(self) -> list[list[Cell]]:
+        """The cells of every line, header first, as HTML writes them."""
+        names = [f"Paket {'ABCDEFGH'[column]}" if column else "Kota" for column in range(self.width)]
+        if self.group:
+            rest = range(1 + self.group, self.width)
+            head = [
+                [Cell("Kota", rows=2), Cell("Ongkir", columns=self.group), *(Cell(names[at], rows=2) for at in rest)],
+                [Cell(names[at]) for at in range(1, 1 + self.group)],
+            ]
+        else:
+            head = [[Cell(name) for name in names]]
+        body = []
+        for row in range(self.height):
+            cells = [Cell(f"Kota {'klmnopqrst'[row]}")]
+            for column in range(1, self.width):
+                one = self.origin(row, column)
+                if one and (one.row, one.column) == (row, column):
+                    cells.append(Cell(self.value(row, column), one.columns, one.rows))
+            body.append(cells)
+        return [*head, *body]
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> Drawn:
+    width, height = draw(st.integers(3, 6)), draw(st.integers(3, 7))
+    taken: set[tuple[int, int]] = set()
+    merged = []
+    for _ in range(draw(st.integers(0, 4))):
+        row, column = draw(st.integers(0, height - 1)), draw(st.integers(1, width - 1))
+        one = Merged(row, column, draw(st.integers(1, height - row)), draw(st.integers(1, width - column)))
+        places = {(row + down, column + right) for down in range(one.rows) for right in range(one.columns)}
+        if not places & taken:
+            taken |= places
+            merged.append(one)
+    group = draw(st.sampled_from([0, 2]))
+    return Drawn(width, height, tuple(merged), group)
+
+
+def html(table: Drawn) -> bytes:
+    lines = "".join(
+        "<tr>" + "".join(f"<td rowspan={c.rows} colspan={c.columns}>{c.text}</td>" for c in cells) + "</tr>"
+        for cells in table.lines()
+    )
+    return f"<html><body><p>Ongkos kirim kami.</p><table>{lines}</table></body></html>".encode()
+
+
+def placed(table: Drawn) -> list[tuple[int, int, Cell]]:
+    """Where each cell begins, for formats that name places."""
+    slots = grid(table.lines())
+    return [
+        (row, column, Cell(slot.text, slot.width, slot.height))
+        for row, line in enumerate(slots)
+        for column, slot in enumerate(line)
+        if (slot.row, slot.column) == (row, column)
+    ]
+
+
+def xlsx(table: Drawn) -> bytes:
+    book = Workbook()
+    sheet = book.active
+    for row, column, cell in placed(table):
+        sheet.cell(row + 1, column + 1, cell.text)
+        if cell.rows > 1 or cell.columns > 1:
+            sheet.merge_cells(None, row + 1, column + 1, row + cell.rows, column + cell.columns)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def docx(table: Drawn) -> bytes:
+    document = Document()
+    slots = grid(table.lines())
+    made = document.add_table(len(slots), table.width)
+    for row, column, cell in placed(table):
+        first = made.cell(row, column)
+        first.text = cell.text
+        if cell.rows > 1 or cell.columns > 1:
+            first.merge(made.cell(row + cell.rows - 1, column + cell.columns - 1))
+    out = io.BytesIO()
+    document.save(out)
+    return out.getvalue()
+
+
+@settings(max_examples=40, deadline=None)
+@given(tables())
+@pytest.mark.parametrize(("name", "write"), [("a.html", html), ("a.xlsx", xlsx), ("a.docx", docx)])
+def test_every_value_of_a_table_with_spans_keeps_its_label(name: str, write: object, table: Drawn) -> None:
+    loaded = load(name, write(table))  # type: ignore[operator]
+    shown = [block.shown or "" for block in loaded.blocks if block.kind in ("row", "entry")]
+    assert len(shown) == table.height
+    for row, text in enumerate(shown):
+        expected = {f"Kota: Kota {'klmnopqrst'[row]}"}
+        expected |= {f"{table.label(column)}: {table.value(row, column)}" for column in range(1, table.width)}
+        assert set(text.split("\n")) == expected
+
+
+@settings(max_examples=100, deadline=None)
+@given(tables(), st.data())
+def test_a_table_that_goes_on_without_a_header_never_gets_wrong_labels(table: Drawn, data: st.DataObject) -> None:
+    lines = table.lines()
+    header = 2 if table.group else 1
+    first = read_table(grid(lines[: header + 1]))
+    body = grid(lines[header + 1 :])
+    for before in (first, None):
+        for line in read_table(body, before).lines:
+            assert line.labels in ((), first.labels)
+
+
+def test_a_title_and_empty_rows_stand_over_the_header() -> None:
+    rows = [
+        ["DAFTAR HARGA", "", ""],
+        ["", "", ""],
+        ["Produk", "Harga", "Stok"],
+        ["Kopi", "25000", "3"],
+        ["Teh", "18000", "2"],
+    ]
+    table = read_table(plain(rows))
+    assert [line.path for line in table.lines] == [("DAFTAR HARGA",)] * 2
+    assert rows_of(*rows) == ["Produk: Kopi; Harga: 25000; Stok: 3", "Produk: Teh; Harga: 18000; Stok: 2"]
+
+
+def test_sections_stand_above_their_rows_and_no_others() -> None:
+    rows = [
+        [Cell("Menu"), Cell("Harga")],
+        [Cell("Minuman", columns=2)],
+        [Cell("Kopi"), Cell("25000")],
+        [Cell("Makanan", columns=2)],
+        [Cell("Roti"), Cell("12000")],
+        [Cell("Harga belum termasuk pajak.", columns=2)],
+    ]
+    lines = read_table(grid(rows)).lines
+    assert [(line.path, line.cells[0]) for line in lines if not line.is_note] == [
+        (("Minuman",), "Kopi"),
+        (("Makanan",), "Roti"),
+    ]
+    assert [line.cells for line in lines if line.is_note] == [("Harga belum termasuk pajak.",)]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [["Bandung", "15000"], ["Medan", "30000"], ["Aceh", "Gratis"]],
+        [["Senin", "Tutup"], ["Selasa", "08.00-17.00"], ["Rabu", "08.00-17.00"]],
+        [["Alamat", "Jl. Melati 5"], ["Telepon", "0812345678"], ["Jam buka", "08.00-17.00"]],
+        [["Gula", "1 kg"], ["Garam", "500 g"], ["Kopi", "250 g"]],
+        [["Kopi"], ["Teh"], ["Roti"]],
+    ],
+)
+def test_a_table_without_a_header_has_no_labels(rows: list[list[str]]) -> None:
+    assert rows_of(*rows) == ["; ".join(row) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        (["Kota", "2024", "2025"], ["Bandung", "15000", "16000"]),
+        (["Paket", "2 jam", "4 jam"], ["A", "50000", "90000"]),
+        (["Hari", "Buka", "Tutup"], ["Senin", "08.00", "17.00"]),
+        (["Menu", "Senin", "Selasa"], ["Pagi", "Soto", "Rawon"]),
+        (["Kota", "Kurir"], ["Bandung", "JNE"]),
+    ],
+)
+def test_a_header_of_years_measures_days_and_words_is_one(header: list[str], row: list[str]) -> None:
+    [shown] = rows_of(header, row)
+    assert shown == "; ".join(f"{name}: {value}" for name, value in zip(header, row, strict=True))
+
+
+def test_a_group_header_that_lost_its_spans_is_joined() -> None:
+    rows = [
+        ["", "Hari kerja", "", "Akhir pekan", ""],
+        ["Paket", "2 jam", "4 jam", "2 jam", "4 jam"],
+        ["A", "50", "80", "70", "100"],
+        ["B", "60", "90", "80", "120"],
+    ]
+    assert rows_of(*rows)[0] == (
+        "Paket: A; Hari kerja 2 jam: 50; Hari kerja 4 jam: 80; Akhir pekan 2 jam: 70; Akhir pekan 4 jam: 100"
+    )
+
+
+def test_a_new_table_right_after_another_has_its_own_header_or_none() -> None:
+    before = read_table(plain([["Kota", "Ongkir"], ["Bandung", "15000"]]))
+    own = read_table(plain([["Produk", "Harga"], ["Kopi", "25000"]]), before)
+    assert own.labels == ("Produk", "Harga")
+    unsure = read_table(plain([["Cikini", "Menteng"], ["Kopi", "25000"]]), before)
+    assert all(line.labels == () for line in unsure.lines)
+    other_width = read_table(plain([["1", "2", "3"], ["4", "5", "6"]]), before)
+    assert all(line.labels == () for line in other_width.lines)
+
+
+def test_a_repeated_header_is_no_row() -> None:
+    rows = [["Kota", "Ongkir"], ["Bandung", "15000"], ["Kota", "Ongkir"], ["Medan", "30000"]]
+    assert rows_of(*rows) == ["Kota: Bandung; Ongkir: 15000", "Kota: Medan; Ongkir: 30000"]
+
+
+def test_a_pdf_table_goes_on_after_the_page_with_running_titles_between() -> None:
+    first = ruled([["Kota", "Ongkir"], ["Bandung", "15000"], ["Medan", "30000"]])
+    second = ruled([["Aceh", "Gratis"], ["Padang", "35000"]], top=700)
+    pages = []
+    for number, content in enumerate((first, second), start=1):
+        pages.append(
+            content + b"BT /F1 9 Tf 50 780 Td (Toko Senja) Tj ET\nBT /F1 9 Tf 300 20 Td (Halaman %d) Tj ET\n" % number
+        )
+    rows = [block.shown for block in load("a.pdf", pdf(*pages)).blocks if block.kind == "row"]
+    assert rows[2:] == ["Kota: Aceh\nOngkir: Gratis", "Kota: Padang\nOngkir: 35000"]
+
+
+def test_a_table_beyond_bounds_is_refused_before_it_is_built() -> None:
+    with pytest.raises(Unreadable, match="more than"):
+        grid([[Cell("x", columns=1_000, rows=1_000)] * 2] * 1_000)
+    with pytest.raises(Unreadable, match=f"{MAX_CELLS:,}"):
+        grid([[Cell("x", columns=1_000)] for _ in range(1_000)])
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Rp 25.000,-", "number"), ("25rb", "number"), ("+62 812-3456-7801", "number"), ("7,5%", "percent"), ("08.00-17.00", "time"),
+        ("1 Des 2026", "date"), ("2026-12-01", "date"), ("2025", "year"), ("15 menit", "measure"), ("Senin - Jumat", "weekday"),
+        ("Desember", "month"), ("Gratis", "status"), ("Jl. Melati 5", "text"), ("SKU-01", "text"), ("", ""),
+    ],
+)  # fmt: skip
+def test_what_kind_of_value_a_cell_holds(text: str, kind: str) -> None:
+    assert classify(text) == kind
