@@ -1,6 +1,5 @@
-"""What a short message means: yes or no, asking for a human, small talk, not knowing an answer.
+"""What a short message means: asking for a human, small talk, not knowing an answer.
 
-    yes_or_no("iya, lanjut aja")  # "yes"
     wants_human("mau ngomong sama admin dong")  # True
     small_talk("makasih ya kak")  # "thanks"
 
@@ -8,7 +7,6 @@ Plain functions over text in any of the languages, slang included. The words are
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -17,13 +15,8 @@ from typing import Any, Final, Literal, get_args
 from language.tables import sections
 from language.tokens import fold
 
-Answer = Literal["yes", "no"]
 SmallTalk = Literal["identity", "ability", "wellbeing", "thanks", "goodbye", "greeting"]
 
-_SIGNS: Final = {
-    **dict.fromkeys("👍👌✅🙆🆗", "yes"),
-    **dict.fromkeys("👎❌🙅🚫", "no"),
-}
 _NEVER: Final = "(?!)"
 
 
@@ -39,113 +32,6 @@ def _patterns(key: str, *path: str) -> str:
     """The patterns of every language as one alternation, each once; it matches nothing where there are none."""
     found = (pattern for data in _data(*path) for pattern in data.get(key, ()))
     return "|".join(dict.fromkeys(found)) or _NEVER
-
-
-# Yes and no
-
-
-@dataclass(frozen=True, slots=True)
-class _Answers:
-    """The words of yes and no, letters held down once."""
-
-    yes: frozenset[str]
-    no: frozenset[str]
-    neutral: frozenset[str]
-    undo: frozenset[str]
-    undecided: frozenset[str]
-    conditions: frozenset[str]
-    not_now: re.Pattern[str]
-    no_problem: re.Pattern[str]
-    not_going_on: re.Pattern[str]
-    go_ahead: re.Pattern[str]
-    no_refusal: re.Pattern[str]
-
-    @property
-    def known(self) -> frozenset[str]:
-        """What says nothing beyond the answer itself."""
-        return self.yes | self.no | self.neutral | self.undo
-
-
-@cache
-def _answers() -> _Answers:
-    def words(key: str) -> frozenset[str]:
-        return frozenset(_word(word) for data in _data() for word in data.get(key, "").split())
-
-    def phrases(key: str) -> re.Pattern[str]:
-        return re.compile(rf"\b(?:{_patterns(key)})\b")
-
-    return _Answers(
-        yes=words("yes"),
-        no=words("no"),
-        neutral=words("neutral"),
-        undo=words("undo"),
-        undecided=words("undecided"),
-        conditions=words("conditions"),
-        not_now=phrases("not_now"),
-        no_problem=phrases("no_problem"),
-        not_going_on=phrases("not_going_on"),
-        go_ahead=phrases("go_ahead"),
-        no_refusal=phrases("no_refusal"),
-    )
-
-
-def _word(text: str) -> str:
-    """`iyaaa` and `iya`, `nggak` and `ngak` are one word: people hold letters down."""
-    return re.sub(r"(.)\1+", r"\1", text)
-
-
-def yes_or_no(text: str, asked: str = "") -> Answer | None:
-    """Read what a message answers to a yes-no question.
-
-    Only a plain yes is one. `"ya tapi alamatnya ganti"` is not, and neither is a yes with a new value in it.
-
-    Args:
-        text: what the customer wrote or said, in any of the languages or slang.
-        asked: the question, where it is known. Its own words in the answer say nothing new, and `batalkan` is a yes to
-            "Batalkan pesanan?" but no answer to "Bayar Rp50.000?".
-
-    Returns:
-        None when it is something else, has a condition, or both.
-    """
-    known = _answers()
-    lowered = unicodedata.normalize("NFKC", text).casefold()
-    for sign, meaning in _SIGNS.items():
-        lowered = lowered.replace(sign, f" {meaning} ")
-    if "?" in lowered:
-        return None
-    clauses = [_tokens(part) for part in re.split(r"[,.;!\n]+", lowered)]
-    words = [word for clause in clauses for word in clause]
-    phrase = " ".join(words)
-    if not words or known.no_refusal.search(phrase):
-        return None
-    about_undoing = bool(set(_tokens(asked.casefold())) & known.undo)
-    phrase = known.go_ahead.sub("yes", known.no_problem.sub(" ", phrase))
-    if known.not_going_on.search(phrase) or known.not_now.search(phrase):
-        return "no"
-    words = phrase.split()
-    verdicts = [verdict for word in words if (verdict := _verdict(word, words, about_undoing)) is not None]
-    if "no" in verdicts:
-        return "no" if _plain(clauses[0], asked) or _plain(words, asked) else None
-    return "yes" if "yes" in verdicts and _plain(words, asked) and not set(words) & known.conditions else None
-
-
-def _tokens(text: str) -> list[str]:
-    return [_word(word) for word in re.findall(r"[\w'-]+", text)]
-
-
-def _verdict(word: str, words: list[str], about_undoing: bool) -> Answer | None:
-    known = _answers()
-    if word in known.undo and (about_undoing or word not in known.no):
-        if word in known.undecided:
-            return None
-        return "yes" if about_undoing or set(words) & known.yes else None
-    return "no" if word in known.no else "yes" if word in known.yes else None
-
-
-def _plain(words: list[str], asked: str) -> bool:
-    """Whether nothing is said beyond yes, no, courtesies and what the question said itself."""
-    known = _answers().known | frozenset(_tokens(asked.casefold()))
-    return all(word in known for word in words)
 
 
 # Asking for a human

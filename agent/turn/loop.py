@@ -36,7 +36,7 @@ from agent.models.chat import ChatModel
 from agent.models.openai import classify
 from agent.models.values import configured, describe
 from agent.turn.context import LimitReached, ModelsFailed, Superseded, TurnContext
-from language.intents import yes_or_no
+from language.consent import yes_or_no
 from settings.backoff import Backoff
 
 log = structlog.get_logger()

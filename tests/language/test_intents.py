@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import language
-from language.intents import says_dont_know, small_talk, wants_human, yes_or_no
+from language.intents import says_dont_know, small_talk, wants_human
 
 
 @pytest.mark.parametrize(
@@ -85,65 +85,6 @@ def test_who_only_uses_such_a_word_is_not_handed_over(text: str) -> None:
     assert not wants_human(text)
 
 
-CANCEL = "Batalkan pesanan KS-10345?"
-
-YES = """ya|iya|iyaaa|Y|yes|yep|yup|ok|oke kak|okeee|siap|sip|gas|gass kak|gaskeun|boleh|boleh kak|jadi|jadi kak|betul|bener|benar|
-setuju|deal|lanjut|lanjutkan|silakan|ya betul|iya, lanjut aja|oke lanjut min|ya kak, tolong ya|mau|mau dong|ayo|yuk|sure|
-go ahead|yes please|do it please|okay, go ahead|confirm|correct|of course|absolutely|👍|ok 👍|✅|ya udah|iya jadi|baik kak|
-gapapa, lanjut|tidak masalah, lanjutkan|jom|boleh, teruskan|yoi|fix|iya kak makasih|inggih|Ya.|YA!!|iyaa iyaa|iya batalkan aja"""
-
-NO = """tidak|tdk|nggak|ngga|enggak|gak|ga|ga jadi|gak jadi kak|nggak jadi deh|tidak jadi|batal|batal aja|batal ya|jangan|jangan dong|
-jgn|no|nope|no thanks|nggak usah|ga usah kak|tidak perlu|gak mau|tak nak|tak payah|tak jadi|nanti dulu|nanti aja kak|belum|
-don't|stop|not now|❌|👎|cancel|nggak, saya mau ubah alamat dulu|ga kak, makasih|ya gak jadi|eh jangan|belum kak|no no no"""
-
-OTHER = """ya?|boleh ganti alamat?|ya tapi alamatnya ganti|ok, but change the size|kalau besok bisa?|jam berapa buka?|halo|
-saya mau 3 aja|iya kirim ke jalan melati|jangan lupa sambalnya|don't forget the spoon|terserah|hmm|berapa totalnya|
-bayar pakai qris|ya 5 cup|mungkin|||   |ok kalau gratis ongkir|ya atau tidak|..."""
-
-
-def entries(table: str) -> list[str]:
-    return [entry for entry in table.replace("\n", "").split("|") if entry.strip() or entry == ""]
-
-
-@pytest.mark.parametrize("text", entries(YES))
-def test_a_plain_yes_is_a_yes(text: str) -> None:
-    assert yes_or_no(text) == "yes"
-
-
-@pytest.mark.parametrize("text", entries(NO))
-def test_a_no_is_a_no(text: str) -> None:
-    assert yes_or_no(text) == "no"
-
-
-@pytest.mark.parametrize("text", entries(OTHER))
-def test_a_condition_a_question_or_anything_new_is_neither(text: str) -> None:
-    assert yes_or_no(text) != "yes"
-    if text not in ("ya atau tidak",):
-        assert yes_or_no(text) is None
-
-
-@pytest.mark.parametrize(
-    ("text", "asked", "expected"),
-    [
-        ("batalkan", CANCEL, "yes"),
-        ("batalin aja kak", CANCEL, "yes"),
-        ("iya batalkan pesanan KS-10345", CANCEL, "yes"),
-        ("cancel it please", "Cancel order KS-10345?", "yes"),
-        ("jangan dibatalkan", CANCEL, "no"),
-        ("jangan batalkan", CANCEL, "no"),
-        ("batal", CANCEL, None),
-        ("batal", "Bayar Rp50.000?", "no"),
-        ("batalkan", "Bayar Rp50.000?", None),
-        ("iya batalkan pesanan KS-99999", CANCEL, None),
-        ("iya 50000", "Bayar Rp50000?", None),
-        ("ya Rp50.000", "Bayar Rp50.000?", "yes"),
-        ("ya Rp60.000", "Bayar Rp50.000?", None),
-    ],
-)
-def test_the_question_tells_what_an_answer_means(text: str, asked: str, expected: str | None) -> None:
-    assert yes_or_no(text, asked) == expected
-
-
 @pytest.mark.parametrize(
     ("line", "kind"),
     [
@@ -165,7 +106,6 @@ def test_a_line_of_small_talk_alone_is_told_by_its_kind(line: str, kind: str | N
 
 @given(st.text(max_size=60))
 def test_any_text_is_read_without_an_error(text: str) -> None:
-    assert yes_or_no(text) in ("yes", "no", None)
     wants_human(text)
     small_talk(text)
     says_dont_know(text)
@@ -175,14 +115,14 @@ def test_a_further_language_is_one_more_file(tmp_path: Path) -> None:
     """Esperanto, in a copy of the package."""
     shutil.copytree(Path(language.__file__).parent, tmp_path / "language")
     (tmp_path / "language" / "data" / "eo.toml").write_text(
-        "[language]\nname = 'Esperanto'\n[intents]\nyes = 'jes bone'\nno = 'nenio'\nneutral = 'bonvolu'\n"
-        "dont_know = ['mi ne scias']\n[intents.human]\ntalk = ['paroli']\nwith = ['kun']\nstaff = ['oficisto']\nwish = ['volas']\n"
+        "[language]\nname = 'Esperanto'\n[intents]\ndont_know = ['mi ne scias']\n[intents.human]\ntalk = ['paroli']\n"
+        "with = ['kun']\nstaff = ['oficisto']\nwish = ['volas']\n"
         "[intents.talk]\ngreeting = ['saluton']\naddress = 'amiko'\n"
     )
     program = (
-        "from language.intents import says_dont_know, small_talk, wants_human, yes_or_no\n"
-        "print(yes_or_no('jes bonvolu'), yes_or_no('nenio'), wants_human('mi volas paroli kun oficisto'), "
+        "from language.intents import says_dont_know, small_talk, wants_human\n"
+        "print(wants_human('mi volas paroli kun oficisto'), "
         "small_talk('saluton amiko'), says_dont_know('bedaŭrinde mi ne scias'))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["yes", "no", "True", "greeting", "True"]
+    assert done.stdout.split() == ["True", "greeting", "True"]

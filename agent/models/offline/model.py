@@ -26,8 +26,9 @@ from agent.models.offline.sayings import say
 from agent.models.offline.tools import Request, is_handover, question_for, requests, segments, wanted_in
 from agent.models.values import Passage, values_of
 from language.calendar import from_english
+from language.consent import yes_or_no
 from language.detect import detect
-from language.intents import small_talk, yes_or_no
+from language.intents import small_talk
 
 _TALK_ORDER = ("identity", "ability", "wellbeing", "thanks", "goodbye", "greeting")
 _ASKS = re.compile(

@@ -15,7 +15,8 @@ from agent.models.offline.arguments import bare, is_ambiguous, is_free, is_money
 from agent.models.offline.dialogue import Dialogue, Exchange, Tool
 from agent.models.offline.sayings import in_every_language, say
 from language import lexicon
-from language.intents import small_talk, wants_human, yes_or_no
+from language.consent import yes_or_no
+from language.intents import small_talk, wants_human
 from language.tokens import fold
 from language.values import pieces
 

@@ -1,0 +1,195 @@
+"""What answers a question that wants a yes: measured on answers written for balas, and properties that hold for all of them."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import language
+from language.consent import consent, yes_or_no
+
+DATA = Path(__file__).parent / "data"
+SHIP, CANCEL = "Kirim pesanan KS-10345?", "Batalkan pesanan KS-10345?"
+
+
+@dataclass(frozen=True)
+class Example:
+    part: str
+    verdict: str
+    question: str
+    answer: str
+
+    @property
+    def read(self) -> str:
+        return yes_or_no(self.answer, self.question) or "neither"
+
+
+def examples(name: str) -> Iterator[Example]:
+    """Read a corpus: the head of the file says how it is written."""
+    questions: dict[str, str] = {}
+    part, verdict, key = "plain", "", ""
+    for line in (DATA / name).read_text("utf-8").splitlines():
+        match line[:2]:
+            case "? ":
+                key, _, asked = line[2:].partition(" = ")
+                questions[key] = asked
+            case "! ":
+                part = line[2:]
+            case "= ":
+                verdict, key = line[2:].split()
+            case "# " | "":
+                pass
+            case _:
+                yield Example(part, verdict, questions[key], line.replace("\\n", "\n"))
+
+
+CORPUS = list(examples("consent.txt"))
+HELD_OUT = list(examples("consent_held_out.txt"))
+CONSENTS = [example for example in CORPUS if example.verdict == "yes"]
+
+
+def figures(corpus: list[Example]) -> tuple[float, float]:
+    """Precision and recall of yes."""
+    given_, read = [e for e in corpus if e.verdict == "yes"], [e for e in corpus if e.read == "yes"]
+    right = [e for e in read if e.verdict == "yes"]
+    return len(right) / len(read), len(right) / len(given_)
+
+
+def test_a_yes_is_read_with_precision_and_most_of_them_are_read() -> None:
+    precision, recall = figures(CORPUS)
+    assert len(CORPUS) >= 400
+    assert precision >= 0.995
+    assert recall >= 0.95
+
+
+def test_the_answers_that_were_held_out_are_read_as_well() -> None:
+    precision, recall = figures(HELD_OUT)
+    assert len(HELD_OUT) >= 150
+    assert precision >= 0.995
+    assert recall >= 0.9
+
+
+@pytest.mark.parametrize("example", [e for e in CORPUS + HELD_OUT if e.part == "adversarial"], ids=lambda e: e.answer)
+def test_what_only_looks_like_a_yes_is_none(example: Example) -> None:
+    assert example.verdict != "yes"
+    assert example.read != "yes"
+
+
+@pytest.mark.parametrize("example", CONSENTS + [e for e in HELD_OUT if e.verdict == "yes"], ids=lambda e: e.answer)
+def test_a_yes_is_never_read_as_a_no(example: Example) -> None:
+    assert example.read != "no"
+
+
+@pytest.mark.parametrize("example", CONSENTS, ids=lambda e: e.answer)
+def test_no_consent_outlives_a_condition_a_question_or_a_retraction(example: Example) -> None:
+    for more in (
+        " tapi ganti dulu",
+        " kalau gratis",
+        " asal besok sampai",
+        ", but only if it is free",
+        " unless it costs more",
+        "?",
+        ", berapa totalnya",
+        "\neh jangan",
+        ". No wait",
+        "\ngak jadi deh",
+        ", tunggu dulu",
+    ):
+        assert consent(example.answer + more, example.question) in (None, "no", "open"), more
+        assert yes_or_no(example.answer + more, example.question) != "yes", more
+
+
+@pytest.mark.parametrize("example", CONSENTS, ids=lambda e: e.answer)
+def test_thanks_emoji_and_letters_held_down_change_nothing(example: Example) -> None:
+    if example.read != "yes":
+        return
+    for varied in (
+        f"{example.answer}, makasih kak",
+        f"{example.answer} 🙏🏽",
+        f"{example.answer} 😊",
+        example.answer.upper(),
+        f"  {example.answer}  ",
+        f"{example.answer}\u200b",
+        f"{example.answer}!!!",
+    ):
+        assert yes_or_no(varied, example.question) == "yes", varied
+
+
+UNDOING = ["batalkan", "batalin", "batal", "cancel", "hapus", "jangan", "gak jadi", "gak usah", "don't", "stop"]
+AGREEING = ["ya", "iya", "ok", "oke", "oke kak", "siap", "boleh", "yes", "sure", "👍", "baik", "yes please", "ya udah"]
+
+
+@given(
+    st.sampled_from(AGREEING),
+    st.sampled_from([" ", ", ", "\n", ". ", " kak "]),
+    st.sampled_from(UNDOING),
+)
+def test_a_word_of_undoing_never_says_yes_to_doing(agreeing: str, between: str, undoing: str) -> None:
+    for text in (f"{agreeing}{between}{undoing}", f"{undoing}{between}{agreeing}"):
+        assert consent(text, SHIP) != "yes"
+
+
+@given(
+    st.sampled_from(AGREEING),
+    st.sampled_from([" ", ", ", ". "]),
+    st.sampled_from(["tetap kirim", "kirim aja", "keep the order", "lanjut kirim", "tetap jalan aja"]),
+)
+def test_a_word_of_doing_never_says_yes_to_undoing(agreeing: str, between: str, doing: str) -> None:
+    assert yes_or_no(f"{agreeing}{between}{doing}", CANCEL) != "yes"
+
+
+@given(st.integers(2, 10**6), st.sampled_from(["ya {}", "iya, {} ya", "oke {} aja", "yes, {}", "boleh Rp{}"]))
+def test_a_number_that_was_not_asked_about_is_no_yes(number: int, text: str) -> None:
+    read = yes_or_no(text.format(number), "Bayar Rp50.000?")
+    assert read != "yes" or number == 50_000
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "expected"),
+    [
+        ("ya sudah", SHIP, "open"),
+        ("ya udah", CANCEL, "open"),
+        ("batal", CANCEL, "open"),
+        ("jadi", CANCEL, "open"),
+        ("iya kirim ke jalan melati", SHIP, "open"),
+        ("oke mau lihat menu", SHIP, None),
+        ("ya kalau gratis", SHIP, None),
+        ("ya?", SHIP, None),
+        ("ya. Kapan sampai?", SHIP, None),
+        ("lanjut kak. Kapan sampai?", SHIP, "open"),
+        ("batalkan", "Kirim KS-1? Setelah dikirim pesanan tidak bisa dibatalkan.", "no"),
+        ("ya", "Kirim KS-1 atau batalkan?", "open"),
+        ("iya 50000", "Bayar Rp50.000?", "yes"),
+        ("ya Rp60.000", "Bayar Rp50.000?", None),
+        ("", SHIP, None),
+        ("   ", SHIP, None),
+        ("🤷", SHIP, None),
+    ],
+)
+def test_words_that_leave_it_open_are_told_from_something_else(text: str, asked: str, expected: str | None) -> None:
+    assert consent(text, asked) == expected
+
+
+@given(st.text(max_size=80), st.text(max_size=40))
+def test_any_text_is_read_without_an_error(text: str, asked: str) -> None:
+    assert consent(text, asked) in ("yes", "no", "open", None)
+
+
+def test_a_further_language_is_one_more_file(tmp_path: Path) -> None:
+    """Esperanto, in a copy of the package."""
+    shutil.copytree(Path(language.__file__).parent, tmp_path / "language")
+    (tmp_path / "language" / "data" / "eo.toml").write_text(
+        "[language]\nname = 'Esperanto'\n[consent]\nyes = 'jes bone'\nno = 'nenio'\nneutral = 'bonvolu'\nconditions = 'se'\n"
+    )
+    program = (
+        "from language.consent import yes_or_no\n"
+        "print(yes_or_no('jes bonvolu'), yes_or_no('nenio'), yes_or_no('jes se bone'))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["yes", "no", "None"]
