@@ -21,6 +21,7 @@ from agent.ledger.errors import LedgerUnavailable
 from agent.ledger.inbound import Accepted, Rules
 from agent.slots import Slots
 from agent.worker import ContactWorker
+from messaging.admission import admitted
 from messaging.types import Event
 from settings.clock import Clock
 
@@ -82,8 +83,9 @@ class Agent:
             LedgerUnavailable: nothing was recorded; the platform is to send it again.
         """
         at, rules = self.clock(), replace(self.rules, platform=platform)
+        found = [admitted(event, at) for event in events]
         results = await self.database.write(
-            lambda connection: [inbound.accept(connection, event, at, rules) for event in events]
+            lambda connection: [inbound.accept(connection, event, at, rules) for event in found]
         )
         for result in results:
             if result.contact is not None and result.wake_at is not None:

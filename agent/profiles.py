@@ -13,6 +13,7 @@ from agent import slots
 from agent.ledger import contacts, outbound
 from agent.ledger.contacts import ContactState
 from agent.ledger.database import Database
+from messaging.admission import admitted_contact
 from messaging.errors import Invalid, PlatformError, UnknownField
 from messaging.platform import Capabilities, Platform
 from messaging.types import Contact, FieldValue
@@ -59,7 +60,8 @@ class Profiles:
             return state
         try:
             async with slots.released(), asyncio.timeout(_PATIENCE):
-                whole = _with_kept(await platform.contact(state.key), state.contact, platform.capabilities)
+                whole = admitted_contact(await platform.contact(state.key))
+                whole = _with_kept(whole, state.contact, platform.capabilities)
         except (PlatformError, TimeoutError) as error:
             log.warning("profile_not_read", contact=str(state.key), reason=str(error) or "no answer in time")
             return state

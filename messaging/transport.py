@@ -22,7 +22,8 @@ from messaging.errors import (
     Unavailable,
 )
 from messaging.limiter import Limiter, Quota, Turn, read_quota
-from messaging.values import Json, mapping, parse_json, storable
+from messaging.values import Json, mapping, parse_json
+from settings.text import clean
 
 LONGEST_MESSAGE = 300
 """Characters of a platform's explanation that are kept."""
@@ -55,7 +56,7 @@ def explanation(response: httpx.Response) -> str:
     """Return what an answer that is not the platform's JSON says, e.g. a proxy's; of an HTML page the status line."""
     if "html" in response.headers.get("content-type", ""):
         return response.reason_phrase or "no explanation"
-    words = " ".join(storable(response.text).split()) or response.reason_phrase or "no explanation"
+    words = " ".join(clean(response.text).split()) or response.reason_phrase or "no explanation"
     return words[:LONGEST_MESSAGE]
 
 

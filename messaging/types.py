@@ -204,6 +204,7 @@ class InboundMessage:
     attachments: tuple[Attachment, ...] = ()
     channel: Channel | None = None
     kind: str = "text"  # the platform's own message type: text, attachment, location, story_reply …
+    left_out: int = 0  # characters at the end of `text` that were left out, see `messaging.admission`
 
     @property
     def key(self) -> ContactKey:

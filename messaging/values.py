@@ -1,7 +1,6 @@
 """Tolerant readers of JSON values: every field may be missing, null, or a string where a number was promised.
 
-The readers never raise. Text is made storable: NUL characters and lone surrogates, which JSON can carry and databases
-refuse, are replaced.
+The readers never raise. Text is made storable (`settings.text.clean`).
 """
 
 import json
@@ -9,6 +8,8 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NoReturn, TypeAlias
+
+from settings.text import clean
 
 Json: TypeAlias = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | bool | None
 
@@ -38,17 +39,12 @@ def text(value: Json) -> str | None:
         return number_text(int(value)) if math.isfinite(value) and value == int(value) else None
     if not isinstance(value, str) or not value.strip():
         return None
-    return storable(value)
+    return clean(value) or None
 
 
 def number_text(value: int) -> str | None:
     """Write a number in digits; None for one of more than 40 digits, which Python may refuse to write."""
     return str(value) if abs(value) < 10**40 else None
-
-
-def storable(value: str) -> str:
-    """Replace what UTF-8 and PostgreSQL cannot hold."""
-    return value.encode("utf-8", "replace").decode("utf-8").replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
 def integer(value: Json) -> int | None:
@@ -76,8 +72,9 @@ def moment(value: Json) -> datetime | None:
     seconds = integer(value)
     if seconds is None or seconds <= 0:
         return None
-    scaled = seconds / (1_000_000 if seconds > _MICROSECONDS_FROM else 1000 if seconds > _MILLISECONDS_FROM else 1)
+    unit = 1_000_000 if seconds > _MICROSECONDS_FROM else 1000 if seconds > _MILLISECONDS_FROM else 1
     try:
+        scaled = seconds / unit
         return datetime.fromtimestamp(scaled, UTC)
     except (OverflowError, ValueError, OSError):
         return None

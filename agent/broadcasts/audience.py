@@ -15,6 +15,7 @@ from agent.broadcasts.settings import AudienceFilter, BroadcastFile
 from agent.errors import InputError
 from agent.ledger.broadcasts import Addressed
 from agent.ledger.contacts import ContactState
+from messaging.admission import admitted_contact
 from messaging.platform import Platform
 from messaging.types import Address, Contact, ContactFilter, ContactKey
 from settings.phone import to_assigned_e164
@@ -264,7 +265,8 @@ async def _candidates(
         countries=wanted.country,
         fields=wanted.fields,
     )
-    async for contact in platform.list_contacts(conditions):
+    async for listed in platform.list_contacts(conditions):
+        contact = admitted_contact(listed)
         yield contact, book.find(f"id:{contact.key.id}")
 
 

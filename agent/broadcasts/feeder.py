@@ -24,6 +24,7 @@ from agent.ledger import broadcasts, contacts
 from agent.ledger.broadcasts import Broadcast, Recipient
 from agent.ledger.database import Database, lock_contact
 from agent.ledger.errors import LedgerUnavailable
+from messaging.admission import admitted_contact
 from messaging.errors import Forbidden, NotFound, PlatformError, Unauthorized
 from messaging.platform import Platform
 from messaging.types import Address, Contact, ContactKey
@@ -183,7 +184,7 @@ class Feeder:
         now = self._clock()
         kind, _, value = recipient.address.partition(":")
         if kind == "id":
-            return await self._platform.contact(ContactKey(self._platform.name, value)), now
+            return admitted_contact(await self._platform.contact(ContactKey(self._platform.name, value))), now
         address = Address("phone" if kind == "phone" else "email", value)
         try:
             return await self._platform.find_contact(address), now

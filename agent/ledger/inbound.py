@@ -148,12 +148,19 @@ def _message(connection: Connection, event: InboundMessage, now: datetime, rules
         return Accepted(duplicate=True, contact=key)
     _assigned_without_event(connection, event, now, rules)
     due = rules.due(waiting(connection, key))
-    columns: dict[str, Any] = {"last_inbound_at": now, "wake_at": due}
+    columns: dict[str, Any] = {"last_inbound_at": _latest(connection, event, now), "wake_at": due}
     if event.channel is not None:
         columns |= {"channel_id": event.channel.id, "channel_source": event.channel.source}
     contacts.remember(connection, event.contact, **columns)
     followups.cancel_on_reply(connection, key, now)
     return Accepted(contact=key, wake_at=due)
+
+
+def _latest(connection: Connection, event: InboundMessage, now: datetime) -> datetime:
+    """When the contact last wrote, by the customer's own time: a message that comes late opens no window that has closed."""
+    written = min(event.sent_at, now)
+    known = contacts.load(connection, event.key)
+    return written if known is None or known.last_inbound_at is None else max(written, known.last_inbound_at)
 
 
 def _assigned_without_event(connection: Connection, event: InboundMessage, now: datetime, rules: Rules) -> None:

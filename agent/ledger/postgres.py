@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from agent.ledger.database import Work
 from agent.ledger.errors import LedgerUnavailable
+from settings.text import to_json
 
 T = TypeVar("T")
 RV = TypeVar("RV")
@@ -158,6 +159,7 @@ def _engine(url: str, connections: int) -> Engine:
         connect_args={name: value for name, value in UNREACHABLE.items() if name not in given.query},
         pool_size=connections,
         max_overflow=0,
+        json_serializer=to_json,
         pool_pre_ping=True,
     )
 

@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from agent.ledger.database import Work
 from agent.ledger.errors import LedgerLocked, LedgerUnavailable
+from settings.text import to_json
 
 T = TypeVar("T")
 
@@ -206,7 +207,9 @@ def _resolve(batch: list[_Job]) -> None:
 
 
 def _engine(path: Path, *, begin: str) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"check_same_thread": False})
+    engine = create_engine(
+        f"sqlite:///{path}", poolclass=NullPool, connect_args={"check_same_thread": False}, json_serializer=to_json
+    )
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:

@@ -36,6 +36,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
+from settings.text import clean
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -54,6 +56,23 @@ class Instant(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+class FreeText(TypeDecorator[str]):
+    """Text that people, models or errors wrote: what no database holds is cleaned away, so that a commit never fails on it."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else clean(value)
+
+
+class FreeLine(FreeText):
+    """The same in a column of type `String`."""
+
+    impl = String  # type: ignore[assignment]
+    cache_ok = True
 
 
 metadata = MetaData(
@@ -80,7 +99,7 @@ contact = Table(
     Column("wake_at", Instant),  # when there is something to do next; NULL when there is nothing
     Column("paused_at", Instant),  # a human answers since then
     Column("paused_until", Instant),  # NULL while paused: until it is given back
-    Column("paused_by", String),
+    Column("paused_by", FreeLine),
     Column("opted_out_at", Instant),
     Column("notice_at", Instant),  # when the out-of-hours notice was last given
     Column("closed_at", Instant),  # when the conversation was last closed on the platform
@@ -122,7 +141,7 @@ inbound = Table(
     Column("received_at", Instant, nullable=False),
     Column("state", String, nullable=False),  # waiting → answered · held · failed
     Column("outcome", String),  # InboundOutcome; NULL while it waits
-    Column("reason", String),  # for people to read
+    Column("reason", FreeLine),  # for people to read
     Column("turn", String),
     Column("given_back_at", Instant),  # since when the agent answers one that a human left unanswered
     UniqueConstraint(
@@ -139,7 +158,7 @@ turn = Table(
     Column("platform", String, nullable=False),
     Column("contact", String, nullable=False),
     Column("state", String, nullable=False),  # running → done · held · abandoned · failed
-    Column("reason", String),
+    Column("reason", FreeLine),
     Column("lease_owner", String),
     Column("lease_until", Instant),
     Column("started_at", Instant, nullable=False),
@@ -178,7 +197,7 @@ message = Table(
     Column("platform", String, nullable=False),
     Column("contact", String, nullable=False),
     Column("author", String, nullable=False),  # contact, agent, human
-    Column("text", Text, nullable=False),
+    Column("text", FreeText, nullable=False),
     Column("attachments", JSON, nullable=False),
     Column("at", Instant, nullable=False),
     Column("turn", String),
@@ -194,7 +213,7 @@ confirmation = Table(
     Column("contact", String, primary_key=True),
     Column("action", String, nullable=False),
     Column("arguments", JSON, nullable=False),
-    Column("question", Text, nullable=False),
+    Column("question", FreeText, nullable=False),
     Column("turn", String, nullable=False),
     Column("expires_at", Instant, nullable=False),
 )
@@ -214,7 +233,7 @@ outbound = Table(
     Column("channel", String),
     Column("payload", JSON, nullable=False),
     Column("state", String, nullable=False),  # pending → sending → sent · uncertain · failed · skipped
-    Column("reason", String),
+    Column("reason", FreeLine),
     Column("attempts", Integer, nullable=False, default=0),
     Column("next_attempt_at", Instant, nullable=False),
     Column("owner", String),
@@ -249,11 +268,11 @@ followup = Table(
     Column("due_at", Instant, nullable=False),
     Column("rule", String),  # NULL: scheduled by the agent in a conversation
     Column("about", String),  # what a rule follows up: a payment, or else a turn
-    Column("text", Text, nullable=False),
+    Column("text", FreeText, nullable=False),
     Column("conditions", JSON, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("state", String, nullable=False),  # scheduled → sent · cancelled · skipped
-    Column("reason", String),
+    Column("reason", FreeLine),
     Column("ended_at", Instant),
     Index("ix_followup_state_due_at", "state", "due_at"),
     Index("ix_followup_contact", "platform", "contact", "state"),
@@ -268,7 +287,7 @@ fact = Table(
     Column("platform", String, primary_key=True),
     Column("contact", String, primary_key=True),
     Column("key", String, primary_key=True),  # name, address, preferences …
-    Column("value", Text, nullable=False),  # in the customer's own words
+    Column("value", FreeText, nullable=False),  # in the customer's own words
     Column("message", BigInteger),  # message.n in which the customer said it
     Column("turn", String, nullable=False),
     Column("at", Instant, nullable=False),
@@ -279,7 +298,7 @@ summary = Table(
     metadata,
     Column("platform", String, primary_key=True),
     Column("contact", String, primary_key=True),
-    Column("text", Text, nullable=False),
+    Column("text", FreeText, nullable=False),
     Column("upto", BigInteger, nullable=False),  # the last message.n that it covers
     Column("asked_upto", BigInteger, nullable=False),  # further, while or after a model was asked to extend it
     Column("updated_at", Instant, nullable=False),
@@ -322,7 +341,7 @@ recipient = Table(
     Column("line", Integer),  # of the CSV file
     Column("row", JSON, nullable=False),
     Column("state", String, nullable=False),  # waiting → queued · skipped · failed; queued: the outbound row knows more
-    Column("reason", String),
+    Column("reason", FreeLine),
     Column("attempts", Integer, nullable=False, default=0),
     Column(
         "claimed_until", Instant
@@ -397,7 +416,7 @@ document = Table(
     Column("id", String, nullable=False, unique=True),  # path relative to agent.yaml, or address
     Column("source", String, nullable=False),
     Column("hash", String, nullable=False),
-    Column("text", Text, nullable=False),
+    Column("text", FreeText, nullable=False),
     Column("verified_at", Instant, nullable=False),
     Column("title", Text),
     Column("language", String),
@@ -418,7 +437,7 @@ passage = Table(
     Column("document", String, ForeignKey("document.id", ondelete="CASCADE"), primary_key=True),
     Column("n", Integer, primary_key=True),  # order within the document
     Column("id", String, nullable=False, unique=True),
-    Column("text", Text, nullable=False),
+    Column("text", FreeText, nullable=False),
     Column("start", Integer, nullable=False),  # offsets into document.text
     Column("end", Integer, nullable=False),
     Column("path", JSON, nullable=False),  # title and headings
@@ -432,7 +451,7 @@ alias = Table(
     Column("passage", String, primary_key=True),
     Column("n", Integer, primary_key=True),
     Column("document", String, ForeignKey("document.id", ondelete="CASCADE"), nullable=False),
-    Column("text", Text, nullable=False),
+    Column("text", FreeText, nullable=False),
     Index("ix_alias_document", "document"),
 )
 
@@ -448,7 +467,7 @@ gap = Table(
     "gap",
     metadata,
     Column("id", Counter, primary_key=True),
-    Column("question", Text, nullable=False),
+    Column("question", FreeText, nullable=False),
     Column("confidence", Float, nullable=False),
     Column("times", Integer, nullable=False),
     Column("first_at", Instant, nullable=False),

@@ -18,6 +18,7 @@ from agent.ledger.history import Line
 from agent.turn.steps import StepLog
 from messaging.errors import PlatformError
 from messaging.types import Attachment, ContactKey, InboundMessage, read_platform_file
+from settings.text import clean
 
 if TYPE_CHECKING:
     import httpx
@@ -35,6 +36,7 @@ CATCHING_UP = timedelta(seconds=30)
 _NOTE = "[audio]"
 _MISSED = "missed"
 _NOT_FETCHED = "not_fetched"
+_CAPPED = "[the rest of this message was left out: it was too long]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ def prepared_unheard(message: InboundMessage) -> PreparedMessage:
         message: one of a turn that may end in silence.
     """
     parts = [message.text] if message.text else []
+    parts += [_CAPPED] if message.left_out else []
     attachments = []
     for attachment in message.attachments:
         record = _record(attachment)
@@ -161,6 +164,7 @@ class Listener:
 
     async def _hear(self, message: InboundMessage, steps: StepLog) -> PreparedMessage:
         parts = [message.text] if message.text else []
+        parts += [_CAPPED] if message.left_out else []
         said = [message.text] if message.text else []
         attachments, unheard, language = [], None, None
         for position, attachment in enumerate(message.attachments):
@@ -211,8 +215,8 @@ class Listener:
             log.warning("voice_note_unheard", reason=_NOT_FETCHED, detail=str(error))
             return {"error": _NOT_FETCHED}
         return {
-            "text": transcript.text,
-            "normalised": transcript.normalised,
+            "text": clean(transcript.text),
+            "normalised": clean(transcript.normalised),
             "language": transcript.language,
             "seconds": transcript.duration.total_seconds(),
             "confidence": transcript.confidence,

@@ -32,12 +32,14 @@ from agent import slots
 from agent.faults import point
 from agent.ledger.codec import pack_outcome, unpack_outcome
 from agent.ledger.confirmations import Confirmation
+from agent.ledger.errors import LeaseLost, LedgerUnavailable
 from agent.models.chat import ChatModel
 from agent.models.openai import classify
 from agent.models.values import configured, describe
 from agent.turn.context import LimitReached, ModelsFailed, Superseded, TurnContext
 from language.consent import yes_or_no
 from settings.backoff import Backoff
+from settings.text import cleaned
 
 log = structlog.get_logger()
 
@@ -249,7 +251,8 @@ class Loop:
             while True:
                 attempt += 1
                 try:
-                    return chat, await (model.closing if closing else model.calling).ainvoke(list(asked), config)
+                    answer = await (model.closing if closing else model.calling).ainvoke(list(asked), config)
+                    return chat, _cleaned(answer)
                 except Exception as error:  # noqa: BLE001 - whatever a model's client raises, the customer gets an answer
                     failure = classify(error, self._clock())
                     reasons.append(f"{chat.name}: {failure.reason}")
@@ -459,7 +462,7 @@ async def _outcome(
         return outcome
     started_at = clock()
     if action.effect:
-        refusal = await action.check(arguments, context)
+        refusal = await _check(action, arguments, context)
         if refusal is not None:
             await turn.steps.record(key, "action", action.name, given, pack_outcome(refusal), started_at=started_at)
             return refusal
@@ -468,12 +471,12 @@ async def _outcome(
             await turn.steps.start(key, "action", action.name, given)
         point("effect-started")
         async with slots.released():
-            outcome = await action.run(arguments, context)
+            outcome = await _run(action, arguments, context)
         point("effect-done")
         await turn.steps.finish(key, "action", action.name, given, pack_outcome(outcome))
     else:
         async with slots.released():
-            outcome = await action.run(arguments, context)
+            outcome = await _run(action, arguments, context)
         turn.steps.note(key, "action", action.name, given, pack_outcome(outcome), started_at=started_at)
     point("action-recorded")
     return outcome
@@ -500,7 +503,7 @@ def _keep(
 async def _ask_first(
     turn: TurnContext, action: Action, arguments: dict[str, Any], context: Context, clock: Callable[[], datetime]
 ) -> Outcome:
-    refusal = await action.check(arguments, context)
+    refusal = await _check(action, arguments, context)
     if refusal is not None:
         return refusal
     if turn.question is not None:
@@ -514,6 +517,37 @@ def _to_confirm(
     turn: TurnContext, action: Action, arguments: dict[str, Any], question: str, clock: Callable[[], datetime]
 ) -> Confirmation:
     return Confirmation(action.name, arguments, question, turn.id, clock() + action.confirm_expires)
+
+
+def _cleaned(message: AIMessage) -> AIMessage:
+    """The message with texts and arguments that can be kept and sent."""
+    given = {name: getattr(message, name) for name in ("content", "tool_calls", "invalid_tool_calls")}
+    changed = {name: new for name, old in given.items() if (new := cleaned(old)) != old}
+    return message.model_copy(update=changed) if changed else message
+
+
+async def _check(action: Action, arguments: dict[str, Any], context: Context) -> Outcome | None:
+    """The action's check; one that fails is a refusal."""
+    try:
+        return cleaned(await action.check(arguments, context))
+    except (LedgerUnavailable, LeaseLost):
+        raise
+    except Exception as error:
+        log.exception("action_failed", action=action.name)
+        return Outcome("refused", f"Nothing was done: the arguments cannot be read ({type(error).__name__}).")
+
+
+async def _run(action: Action, arguments: dict[str, Any], context: Context) -> Outcome:
+    """The action's outcome, cleaned. One that raises has failed; if it may have changed something, nobody knows."""
+    try:
+        return cleaned(await action.run(arguments, context))
+    except (LedgerUnavailable, LeaseLost):
+        raise
+    except Exception as error:
+        log.exception("action_failed", action=action.name)
+        if action.effect and action.builtin is None:
+            return Outcome("unknown", f"{action.name} was begun and broke off: it may or may not have been done.")
+        return Outcome("failed", f"It was not done: {action.name} broke off ({type(error).__name__}).")
 
 
 def told(outcome: Outcome) -> str:

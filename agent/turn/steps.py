@@ -23,7 +23,7 @@ _BEFORE_AN_EFFECT = timedelta(seconds=8)
 def input_hash(value: Any) -> str:
     """A short fingerprint of a step's input: equal input, equal hash, also after a restart."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
 class StepLog:

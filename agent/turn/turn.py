@@ -7,7 +7,7 @@ runs, its lease is renewed; a turn whose process died is taken over with its ste
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -38,6 +38,9 @@ from messaging.types import ContactKey
 log = structlog.get_logger()
 
 T = TypeVar("T")
+
+_MOST_TAKEOVERS = 20
+"""How often a turn may be begun anew: far more than crashes and outages of a ledger bring, fewer than for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +174,29 @@ class Turns:
                 log.warning("lease_not_renewed", turn=turn, reason=str(error))
 
     async def _result(self, turn: TurnContext) -> Result:
-        """Everything between claim and commit."""
+        """Everything between claim and commit. Whatever fails on the way, the turn ends, and the customer hears of it."""
+        if turn.claim.takeovers >= _MOST_TAKEOVERS:
+            return await self._give_up(turn, f"it was begun {turn.claim.takeovers} times and never finished")
+        try:
+            return await self._decided(turn)
+        except (LedgerUnavailable, LeaseLost):
+            raise
+        except Exception as error:
+            log.exception("turn_failed")
+            return await self._give_up(turn, str(error) or type(error).__name__)
+
+    async def _give_up(self, turn: TurnContext, reason: str) -> Result:
+        """The polite text and a handover; what was only noted of the turn is written if it can be."""
+        log.error("turn_gave_up", reason=reason)
+        try:
+            await turn.steps.flush()
+        except (LedgerUnavailable, LeaseLost):
+            raise
+        except Exception:
+            log.exception("steps_not_written")
+        return await self._writer.failed(turn, reason)
+
+    async def _decided(self, turn: TurnContext) -> Result:
         turn.language = self._language(turn)
         verdict = self._gate(turn)
         if isinstance(verdict, gate.Silent):
@@ -199,12 +224,7 @@ class Turns:
             reason = f"limits.seconds: longer than {seconds:g}"
         except TurnStopped as error:
             reason = str(error) or type(error).__name__
-        except Exception as error:
-            reason = str(error) or type(error).__name__
-            log.exception("turn_failed")
-        await turn.steps.flush()
-        log.error("turn_gave_up", reason=reason)
-        return await self._writer.failed(turn, reason)
+        return await self._give_up(turn, reason)
 
     def _language(self, turn: TurnContext) -> str:
         """The language of what was typed; a message without words keeps that of the conversation."""
@@ -260,12 +280,29 @@ class Turns:
         """Write the result and what comes after it. The ledger rechecks whether newer messages or a human have arrived."""
         now = self._clock()
 
-        def commit(connection: Connection) -> tuple[Committed, T]:
-            ended = turns.commit(connection, turn.claim, self._owner, result, now, self._settings.plans)
-            return ended, then(connection)
+        async def write(result: Result) -> tuple[Committed, T]:
+            def commit(connection: Connection) -> tuple[Committed, T]:
+                ended = turns.commit(connection, turn.claim, self._owner, result, now, self._settings.plans)
+                return ended, then(connection)
+
+            return await write_with_retry(self._database, commit)
 
         try:
-            ended, task = await write_with_retry(self._database, commit)
+            try:
+                ended, task = await write(result)
+            except (LedgerUnavailable, LeaseLost):
+                raise
+            except Exception as error:  # it never can be written: trying again would leave the contact mute
+                log.exception("commit_failed")
+                result = await self._writer.failed(turn, f"its end cannot be written: {type(error).__name__}")
+                try:
+                    ended, task = await write(result)
+                except (LedgerUnavailable, LeaseLost):
+                    raise
+                except Exception:
+                    log.exception("commit_failed")
+                    result = replace(result, lines=[])  # not even the customer's own messages can be kept
+                    ended, task = await write(result)
         except LeaseLost as error:
             log.warning("turn_lost", reason=str(error))
             return await self._database.write(then)

@@ -21,7 +21,8 @@ from messaging.types import (
     Person,
     PlatformMessage,
 )
-from messaging.values import Json, first, items, mapping, moment, storable, text
+from messaging.values import Json, first, items, mapping, moment, text
+from settings.text import clean
 
 FieldType = Literal["text", "list", "checkbox", "email", "number", "url", "date", "time"]
 
@@ -140,7 +141,7 @@ def _phone(value: str | None) -> str | None:
 
 def _field_value(value: Json) -> FieldValue:
     if isinstance(value, str):
-        return storable(value)
+        return clean(value)
     return value if isinstance(value, int | float | bool) or value is None else json.dumps(value, ensure_ascii=False)
 
 

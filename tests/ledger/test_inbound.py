@@ -111,3 +111,13 @@ async def test_an_answered_message_that_comes_again_as_an_old_one_changes_nothin
     await _accept(database, message(1))
     result = await _accept(database, PastMessage(contact(), "m1", NOW - timedelta(days=2), True, "halo"))
     assert result.duplicate
+
+
+async def test_a_message_that_comes_late_counts_from_when_it_was_written(database: Database) -> None:
+    late = replace(message(1), sent_at=NOW - timedelta(hours=30))
+    await database.write(lambda c: inbound.accept(c, late, NOW, RULES))
+    state = await database.read(lambda c: contacts.known(c, BUDI))
+    assert state.last_inbound_at == NOW - timedelta(hours=30)
+    await database.write(lambda c: inbound.accept(c, replace(message(2), sent_at=NOW + timedelta(days=1)), NOW, RULES))
+    await database.write(lambda c: inbound.accept(c, replace(late, message_id="m3"), NOW, RULES))
+    assert (await database.read(lambda c: contacts.known(c, BUDI))).last_inbound_at == NOW

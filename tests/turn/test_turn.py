@@ -1,6 +1,7 @@
 """One turn from claim to commit: what is decided where, and that it is committed once."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import openai
@@ -307,3 +308,75 @@ async def test_a_fixed_language_is_answered_in_whatever_is_written(desk: Desk, l
     turn = await desk.answer()
     assert turn.language == language
     assert FAILED not in await desk.said()
+
+
+async def test_half_an_emoji_of_the_model_is_answered_recorded_and_sent(desk: Desk) -> None:
+    desk.model.replies = [says("Siap \ud83d kak\x00!")]
+    await desk.receive(message(1, "halo kak?"))
+    await desk.answer()
+    assert await desk.said() == ["Siap \ufffd kak!"]
+    assert await desk.ended() == [("done", None)]
+
+
+async def test_what_an_action_returns_is_cleaned_before_it_is_kept_and_told(desk: Desk) -> None:
+    bad = Outcome("done", "ok \udcff", {"a\x00": float("nan"), "deep": [[["\ud800"]]]})
+    desk.actions = [CountedAction("get_order", bad)]
+    desk.model.replies = [calls("get_order"), says("Sudah dikirim.")]
+    await desk.receive(message(1, "pesanan saya mana?"))
+    turn = await desk.answer()
+    assert turn.results["get_order"] == [{"a": None, "deep": [[["\ufffd"]]]}]
+    assert desk.model.asked[-1][-1].text == "ok \ufffd"
+    assert await desk.ended() == [("done", None)]
+
+
+@pytest.mark.parametrize("effect", [False, True])
+async def test_an_action_that_raises_is_an_outcome_and_the_model_goes_on(desk: Desk, *, effect: bool) -> None:
+    async def burst() -> None:
+        raise RecursionError("maximum recursion depth exceeded")
+
+    desk.actions = [CountedAction("get_order", effect=effect, before=burst)]
+    desk.model.replies = [calls("get_order"), says("Maaf, datanya belum bisa dibuka.")]
+    await desk.receive(message(1, "pesanan saya mana?"))
+    await desk.answer()
+    told = desk.model.asked[-1][-1].text
+    assert told.startswith("[unknown]" if effect else "[failed] It was not done")
+    assert (await desk.said())[0].startswith("Maaf, datanya belum bisa dibuka.")
+
+
+async def test_a_commit_that_cannot_succeed_ends_the_turn_with_the_polite_text(desk: Desk) -> None:
+    def impossible(_: object) -> None:
+        raise ValueError("no database takes this")
+
+    desk.model.replies = [says("Buka jam 8.")]
+    await desk.receive(message(1, "buka jam berapa?"))
+    turn = await desk.claim()
+    turns = desk.turns()
+    answer = turns._writer.answer
+
+    async def answer_with_poison(*given: object) -> object:
+        result = await answer(*given)  # type: ignore[arg-type]
+        result.also.append(impossible)
+        return result
+
+    turns._writer.answer = answer_with_poison  # type: ignore[method-assign, assignment]
+    await turns.run(turn, lambda _: None)
+    assert await desk.said() == [FAILED]
+    assert await desk.ended() == [("failed", "its end cannot be written: ValueError")]
+    assert [line.text for line in await desk.history()] == ["buka jam berapa?", FAILED]
+
+
+async def test_a_turn_that_never_comes_to_its_end_is_given_up(desk: Desk) -> None:
+    await desk.receive(message(1, "buka jam berapa?"))
+    for _ in range(21):
+        turn = await desk.claim()
+    await desk.turns().run(turn, lambda _: None)
+    assert await desk.said() == [FAILED]
+    assert desk.model.asked == []
+
+
+async def test_the_model_is_told_that_the_rest_of_a_long_message_was_left_out(desk: Desk) -> None:
+    desk.model.replies = [says("Terlalu panjang, kak.")]
+    await desk.receive(replace(message(1, "x" * 50), left_out=30_000))
+    turn = await desk.answer()
+    assert desk.model.asked[0][-1].text == "x" * 50 + "\n[the rest of this message was left out: it was too long]"
+    assert turn.said == ("x" * 50,)

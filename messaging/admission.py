@@ -1,0 +1,155 @@
+"""The door for everything that a platform says of customers: texts are cleaned and capped here, once, before anything reads them.
+
+Whatever a customer, a colleague or a profile holds, what comes after may rely on these bounds: functions over texts are linear,
+and a name is one short line.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+from messaging.types import (
+    Attachment,
+    Channel,
+    Contact,
+    ContactKey,
+    ConversationClosed,
+    Event,
+    FieldValue,
+    InboundMessage,
+    MessageSent,
+    PastMessage,
+    Person,
+)
+from settings.text import cleaned, one_line
+
+LONGEST_TEXT = 10_000
+"""Characters of one message that are read; WhatsApp itself allows 4,096 from a business, and an e-mail may be longer."""
+
+LONGEST_NAME = 60
+"""Characters of a name or label, see `one_line`."""
+
+_LONGEST_FACT = 1_000
+_LONGEST_ID = 200  # PostgreSQL refuses index entries over 2,704 bytes
+_MOST_FACTS = 200
+_MOST_ATTACHMENTS = 20
+
+E = TypeVar("E", bound=Event)
+
+
+def admitted(event: E, now: datetime) -> E:
+    """Clean and cap one event of a platform.
+
+    Args:
+        event: as the platform's webhook was parsed.
+        now: when it came, aware UTC; no message was written later.
+
+    Returns:
+        The event. `left_out` of a message says how many characters its text lost.
+    """
+    clean = cleaned(event)
+    if clean.contact is not None:
+        clean = replace(clean, contact=admitted_contact(clean.contact))
+    match clean:
+        case InboundMessage():
+            text, left_out = _capped(clean.text)
+            return replace(
+                clean,
+                message_id=_id(clean.message_id),
+                sent_at=min(clean.sent_at, now),
+                text=text,
+                left_out=left_out,
+                attachments=tuple(map(_attachment, clean.attachments[:_MOST_ATTACHMENTS])),
+                channel=_channel(clean.channel),
+                kind=one_line(clean.kind, LONGEST_NAME),
+            )
+        case PastMessage():
+            return replace(
+                clean,
+                message_id=_id(clean.message_id),
+                sent_at=min(clean.sent_at, now),
+                text=_capped(clean.text)[0],
+                attachments=tuple(map(_attachment, clean.attachments[:_MOST_ATTACHMENTS])),
+                channel=_channel(clean.channel),
+            )
+        case MessageSent():
+            return replace(
+                clean,
+                message_id=_id(clean.message_id),
+                sent_at=min(clean.sent_at, now),
+                text=_capped(clean.text)[0],
+                sender=_person(clean.sender),
+                channel=_channel(clean.channel),
+            )
+        case ConversationClosed():
+            return replace(clean, closed_by=_person(clean.closed_by), summary=_capped(clean.summary)[0])
+    return clean
+
+
+def admitted_contact(contact: Contact) -> Contact:
+    """Clean and cap what a platform knows of a contact: names are one short line, and nothing is long.
+
+    Args:
+        contact: as the platform gave it.
+    """
+    contact = cleaned(contact)
+    return replace(
+        contact,
+        key=ContactKey(contact.key.platform, _id(contact.key.id)),
+        first_name=_label(contact.first_name),
+        last_name=_label(contact.last_name),
+        phone=_label(contact.phone),
+        email=_fact(contact.email),
+        language=_label(contact.language),
+        country=_label(contact.country),
+        status=_label(contact.status),
+        lifecycle=_label(contact.lifecycle),
+        assignee=_person(contact.assignee),
+        tags=tuple(one_line(tag, _LONGEST_ID) for tag in contact.tags[:_MOST_FACTS]),
+        custom_fields=_fields(contact.custom_fields),
+    )
+
+
+def _capped(text: str | None) -> tuple[str | None, int]:
+    if text is None or len(text) <= LONGEST_TEXT:
+        return text, 0
+    return text[:LONGEST_TEXT], len(text) - LONGEST_TEXT
+
+
+def _label(text: str | None) -> str | None:
+    return None if text is None else one_line(text, LONGEST_NAME) or None
+
+
+def _fact(text: str | None) -> str | None:
+    return None if text is None else text[:_LONGEST_FACT]
+
+
+def _fields(fields: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
+    return {
+        one_line(name, _LONGEST_ID): _fact(value) if isinstance(value, str) else value
+        for name, value in list(fields.items())[:_MOST_FACTS]
+    }
+
+
+def _id(identity: str) -> str:
+    """The id itself, unless it is too long for a key: then its beginning with a fingerprint of the whole."""
+    if len(identity) <= _LONGEST_ID:
+        return identity
+    return f"{identity[:100]}…{hashlib.blake2b(identity.encode(), digest_size=16).hexdigest()}"
+
+
+def _person(person: Person | None) -> Person | None:
+    if person is None:
+        return None
+    return Person(_id(person.id), _label(person.name), _fact(person.email))
+
+
+def _channel(channel: Channel | None) -> Channel | None:
+    return None if channel is None else Channel(_id(channel.id), _label(channel.source), _label(channel.name))
+
+
+def _attachment(attachment: Attachment) -> Attachment:
+    name = None if attachment.name is None else one_line(attachment.name, 2 * LONGEST_NAME)
+    return replace(attachment, name=name, mime_type=_fact(attachment.mime_type))

@@ -1,0 +1,97 @@
+"""Text from outside, made safe to keep, send and show: what platforms, models, APIs, files and people hand in.
+
+JSON and documents carry what no database, request or terminal takes: halves of surrogate pairs, NUL and other control
+characters, NaN, structures without end. `clean` and `cleaned` are applied once, where a value comes in.
+"""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+DEEPEST = 64
+"""Levels of a structure that are kept; what is deeper is replaced by `None`."""
+
+_UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_BREAK = re.compile("[\x0b\x0c\x85]")
+_ESCAPED = re.compile(r"\\u(?:00[01789]|[dD])|NaN|Infinity")
+_INVISIBLE = re.compile("[\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
+def clean(text: str) -> str:
+    """Replace halves of surrogate pairs by U+FFFD, and drop control characters other than tab and line breaks.
+
+    Two halves that belong together become their character; vertical tab, form feed and NEL become a line break.
+    """
+    if _UNSAFE.search(text) is None:
+        return text
+    joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return _CONTROL.sub("", _BREAK.sub("\n", joined))
+
+
+def cleaned(value: T) -> T:
+    """Clean every text in a structure of mappings, sequences and dataclasses.
+
+    Infinite numbers and NaN, which JSON does not know, become `None`, and so does what is deeper than `DEEPEST` levels.
+    """
+    result: T = _cleaned(value, DEEPEST)
+    return result
+
+
+def _cleaned(value: Any, levels: int) -> Any:
+    if isinstance(value, str):
+        return clean(value) if type(value) is str else value  # an enum is ours
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, int | bytes):
+        return value
+    if levels == 0:
+        return None
+    if isinstance(value, Mapping):
+        return {_cleaned(key, levels - 1): _cleaned(item, levels - 1) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return type(value)(_cleaned(item, levels - 1) for item in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        found = {field.name: getattr(value, field.name) for field in fields(value)}
+        changed = {name: new for name, old in found.items() if (new := _cleaned(old, levels - 1)) != old}
+        return replace(value, **changed) if changed else value
+    return value
+
+
+def to_json(value: Any) -> str:
+    """Write JSON that every database takes, whatever the value holds.
+
+    Raises:
+        TypeError: the value is not made of what JSON knows.
+    """
+    try:
+        text = json.dumps(value)
+    except (RecursionError, ValueError):
+        return json.dumps(cleaned(value))
+    return json.dumps(cleaned(value)) if _ESCAPED.search(text) else text
+
+
+def one_line(text: str, limit: int) -> str:
+    """Write a name or label on one line of at most `limit` characters, without invisible and direction characters.
+
+    Args:
+        text: as it came from outside.
+        limit: the longest result; a longer text ends with `…`.
+    """
+    shown = " ".join(_INVISIBLE.sub("", clean(text[: 20 * limit])).split())
+    return shown if len(shown) <= limit else shown[: limit - 1].rstrip() + "…"
+
+
+def quoted(text: str, limit: int = 60) -> str:
+    """Write a name from outside so that it can stand in a prompt: one line in double quotes, in which it cannot end them.
+
+    Args:
+        text: as it came from outside.
+        limit: the longest name, without the quotes.
+    """
+    return '"' + one_line(text, limit).replace('"', "'").replace("“", "'").replace("”", "'") + '"'
