@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import httpx
@@ -21,6 +22,9 @@ log = structlog.get_logger()
 
 PATIENCE = timedelta(hours=1)
 """How long a payment stays open after its expiry because its gateway does not answer."""
+
+STATUS_TIMEOUT = timedelta(seconds=10)
+"""How long a notification waits for the gateway's status: gateways give up on our answer after about 15 seconds."""
 
 
 def open_gateway(
@@ -59,7 +63,10 @@ def payment_actions(
 async def receive(
     gateway: Gateway, database: Database, headers: Mapping[str, str], body: bytes, path: str, now: datetime
 ) -> tuple[Settled | Unmatched, str]:
-    """Verify a notification of the gateway and apply it, once.
+    """Verify a notification, ask the gateway for the status of its charge, and apply that, once.
+
+    A notification is a hint: not every signature covers the status (Midtrans, Duitku), and a token covers nothing (Xendit). What counts
+    is what the gateway answers over our own connection; a payer's name is taken from the notification where the answer has none.
 
     Args:
         gateway: whose notification.
@@ -75,10 +82,24 @@ async def receive(
     Raises:
         NotificationForged: the signature is wrong (401).
         NotificationUnreadable: it is not the gateway's format (400).
+        GatewayUnavailable: the status is not known now; nothing was settled, it must come again (503).
+        GatewayRefused: the gateway does not tell the status; likewise (503).
         LedgerUnavailable: it must come again (503).
     """
-    event = gateway.verify(headers, body, path)
-    return await database.write(lambda connection: payments.settle(connection, event, now)), event.order
+    hint = gateway.verify(headers, body, path)
+    known = await database.read(lambda connection: payments.matching(connection, hint))
+    if isinstance(known, str):
+        return known, hint.order
+    try:
+        async with asyncio.timeout(STATUS_TIMEOUT.total_seconds()):
+            event = await gateway.status(known.order, known.provider_id or "")
+    except TimeoutError as error:
+        raise GatewayUnavailable(f"{gateway.name} does not tell the status of {known.order} in time") from error
+    if event.what != hint.what:
+        log.warning("payment_status_differs", gateway=gateway.name, order=hint.order, hint=hint.what, status=event.what)
+    elif event.payer is None:
+        event = replace(event, payer=hint.payer)
+    return await database.write(lambda connection: payments.settle(connection, event, now)), hint.order
 
 
 async def watch(

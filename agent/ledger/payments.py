@@ -135,14 +135,18 @@ def find(connection: Connection, name: str) -> list[Payment]:
     return [_payment(row) for row in rows]
 
 
+def matching(connection: Connection, event: Event) -> Payment | Unmatched:
+    """Find the payment that an event of a gateway is about."""
+    row = _match(connection, event)
+    return row if isinstance(row, str) else _payment(row)
+
+
 def settle(connection: Connection, event: Event, now: datetime) -> Settled | Unmatched:
     """Apply what a gateway reports. The customer and the colleagues are told what `states.MESSAGES` says, once."""
-    row = _row_of(connection, event)
-    if row is None:
-        return "unknown"
-    other_charge = event.provider_id is not None and row.provider_id not in (None, event.provider_id)
-    if other_charge or row.order_id != event.order or event.currency != "IDR":
-        return "contradicted"
+    row = _match(connection, event)
+    if isinstance(row, str):
+        return row
+    row = _lock(connection, row.id)
     happened = Happened(event.what, event.at, event.amount, event.receipt, event.payer)
     return _apply(connection, row, happened, now)
 
@@ -171,17 +175,25 @@ def expire(connection: Connection, payment_ids: Sequence[str], now: datetime) ->
     ]
 
 
+def _match(connection: Connection, event: Event) -> Row[Any] | Unmatched:
+    row = _row_of(connection, event)
+    if row is None:
+        return "unknown"
+    other_charge = event.provider_id is not None and row.provider_id not in (None, event.provider_id)
+    return "contradicted" if other_charge or row.order_id != event.order or event.currency != "IDR" else row
+
+
 def _row_of(connection: Connection, event: Event) -> Row[Any] | None:
     """By the gateway's id of the charge; by our order where it sent none, or one we never saw."""
     mine = table.c.provider == event.gateway
     row = None
     if event.provider_id is not None:
-        row = connection.execute(select(table.c.id).where(mine, table.c.provider_id == event.provider_id)).first()
+        row = connection.execute(select(table).where(mine, table.c.provider_id == event.provider_id)).first()
     if row is None:
         row = connection.execute(
-            select(table.c.id).where(mine, table.c.order_id == event.order).order_by(table.c.created_at.desc())
+            select(table).where(mine, table.c.order_id == event.order).order_by(table.c.created_at.desc())
         ).first()
-    return None if row is None else _lock(connection, row.id)
+    return row
 
 
 def _lock(connection: Connection, payment_id: str) -> Row[Any]:

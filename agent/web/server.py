@@ -277,7 +277,7 @@ async def _accept(agent: Agent, platform: Platform, headers: Mapping[str, str], 
 
 
 async def _payment(request: Request) -> Response:
-    from actions.qris.errors import NotificationForged, NotificationUnreadable
+    from actions.qris.errors import GatewayRefused, GatewayUnavailable, NotificationForged, NotificationUnreadable
     from agent.payments import receive
 
     agent = _agent(request)
@@ -297,6 +297,9 @@ async def _payment(request: Request) -> Response:
     except NotificationUnreadable as error:
         log.warning("payment_unreadable", gateway=name, reason=str(error))
         return JSONResponse({"error": str(error)}, 400)
+    except (GatewayUnavailable, GatewayRefused) as error:
+        log.warning("payment_status_unknown", gateway=name, reason=str(error))
+        return JSONResponse({"error": "the gateway does not tell the status now"}, 503, headers=_RETRY_AFTER)
     except LedgerUnavailable as error:
         log.error("payment_not_recorded", reason=str(error))
         return JSONResponse({"error": "the ledger cannot be written now"}, 503, headers=_RETRY_AFTER)

@@ -215,7 +215,10 @@ async def test_a_notification_is_verified_before_the_ledger_is_touched(ledger):
             raise NotificationForged("token is wrong")
         return event(**json.loads(body))
 
-    gateway = SimpleNamespace(name="midtrans", verify=verify)
+    async def status(order, provider_id):
+        return event(amount=50000)
+
+    gateway = SimpleNamespace(name="midtrans", verify=verify, status=status)
     with pytest.raises(NotificationForged):
         await receive(gateway, ledger, {}, b"{}", "/", NOW)
     settled, order = await receive(gateway, ledger, {"token": "right"}, b'{"amount": 50000}', "/", NOW)

@@ -49,6 +49,8 @@ _OLD_STATUS: dict[str, Happening] = {
     "FAILED": "failed",
     "REFUNDED": "refunded",
 }
+_OLDEST, _AHEAD = timedelta(hours=1), timedelta(minutes=5)
+"""How old the signed time of a notification may be, and how far our clock may be behind. A retry is signed anew."""
 _EARLY = timedelta(seconds=30)
 """An access token is not used in its last seconds."""
 
@@ -187,8 +189,10 @@ def verify(settings: DokuSettings, headers: Mapping[str, str], body: bytes, path
         right = request_signature(settings.secret_key.get_secret_value(), headers, body, path)
         same(right, headers["signature"], "Signature")
         same(settings.client_id, headers.get("client-id"), "Client-Id")
+        _check_time(headers.get("request-timestamp"), now, "Request-Timestamp")
         return _old_event(read_json(body), now)
     _check_snap(settings, headers, body, path)
+    _check_time(headers.get("x-timestamp"), now, "X-TIMESTAMP")
     return _snap_event(read_json(body), now)
 
 
@@ -209,6 +213,21 @@ def _check_snap(settings: DokuSettings, headers: Mapping[str, str], body: bytes,
         minified = symmetric(secret, path, token, _minified(body), timestamp)
         right = minified if _equal(minified, given) else right
     same(right, given, "X-SIGNATURE")
+
+
+def _check_time(given: str | None, now: datetime, what: str) -> None:
+    """Refuse a notification whose signed time is outside the window: what was once signed must not be played again.
+
+    Raises:
+        NotificationForged: it is too old, too far ahead, or no time.
+    """
+    try:
+        at = datetime.fromisoformat((given or "").strip())
+    except ValueError:
+        raise NotificationForged(f"{what} {given!r} is not a time") from None
+    at = at if at.tzinfo is not None else at.replace(tzinfo=WIB)
+    if not now - _OLDEST <= at <= now + _AHEAD:
+        raise NotificationForged(f"{what} {given} is not within {_OLDEST} of now")
 
 
 def _equal(one: str, other: str) -> bool:

@@ -78,9 +78,10 @@ class Xendit:
             return _request_event(await self._call("GET", f"/v3/payment_requests/{provider_id}"), self._clock())
         code = await self._call("GET", f"/qr_codes/{provider_id}")
         payments = await self._call("GET", f"/qr_codes/{provider_id}/payments")
-        paid = next((one for one in payments.get("data", []) if one.get("status") in ("SUCCEEDED", "COMPLETED")), None)
-        if paid is not None:
-            return _code_event({"qr_id": provider_id, "reference_id": order, **paid}, self._clock())
+        paid = [one for one in payments.get("data", []) if one.get("status") in ("SUCCEEDED", "COMPLETED")]
+        if paid:
+            last = max(paid, key=lambda one: str(one.get("created", "")))
+            return _code_event({"qr_id": provider_id, "reference_id": order, **last}, self._clock())
         happening = _HAPPENING.get(str(code.get("status")), "pending")
         return Event(
             NAME, order, provider_id, happening, None, str(code.get("currency", "IDR")), self._clock(), receipt=None

@@ -31,6 +31,7 @@ def simulator(agent_url: str, client: httpx.AsyncClient, keys: Keys | None = Non
     `POST /pay/{order}` settles a charge and sends the notification to `agent_url` + `/payments/{gateway}`, or to where the charge
     said. Its JSON body may hold `amount`, `payer`, `status` (paid, expired, cancelled, failed), `times` (how often the same
     notification is sent) and `form` (`old`: DOKU's notification outside SNAP). The answer holds the agent's HTTP statuses.
+    `POST /forget/{order}` takes the payments back, or with `{"charge": true}` the charge, so that a notification is no longer true.
     """
     keys = keys or Keys()
     charges = Charges()
@@ -57,10 +58,26 @@ def simulator(agent_url: str, client: httpx.AsyncClient, keys: Keys | None = Non
             {"answers": [await _post(client, charge, signed) for _ in range(int(body.get("times", 1)))]}
         )
 
+    async def forget(request: Request) -> Response:
+        """Take the payments of a charge back, or the whole charge: what was notified is then not so."""
+        charge = charges.find(request.path_params["order"])
+        if charge is None:
+            return JSONResponse({"error": f"there is no charge {request.path_params['order']}"}, 404)
+        body: dict[str, Any] = await request.json() if await request.body() else {}
+        charge.payments.clear()
+        charge.status = "pending"
+        if body.get("charge"):
+            charges.remove(charge)
+        return JSONResponse({"status": charge.status})
+
     async def page(_request: Request) -> Response:
         return HTMLResponse(_page(charges.newest()))
 
-    routes: list[BaseRoute] = [Route("/", page), Route("/pay/{order}", pay, methods=["POST"])]
+    routes: list[BaseRoute] = [
+        Route("/", page),
+        Route("/pay/{order}", pay, methods=["POST"]),
+        Route("/forget/{order}", forget, methods=["POST"]),
+    ]
     base = agent_url.rstrip("/")
     routes += [Mount(f"/{name}", routes=_ROUTES[name](charges, keys, f"{base}/payments/{name}")) for name in GATEWAYS]
     return Starlette(routes=routes)

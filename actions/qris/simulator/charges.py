@@ -51,6 +51,11 @@ class Charge:
     payments: list["Payment"] = field(default_factory=list)
 
     @property
+    def arrived(self) -> int:
+        """The amount that the last payment brought; the amount asked for while there is none."""
+        return next((payment.amount for payment in reversed(self.payments) if payment.status == "paid"), self.amount)
+
+    @property
     def payload(self) -> str:
         """A code of a merchant who does not exist, with the charge's id as its key: nobody can pay it."""
         return seal(
@@ -91,6 +96,10 @@ class Charges:
     def add(self, charge: Charge) -> Charge:
         """The charge; the one already there when the same order comes again."""
         return self._charges.setdefault((charge.gateway, charge.order), charge)
+
+    def remove(self, charge: Charge) -> None:
+        """Forget a charge."""
+        del self._charges[charge.gateway, charge.order]
 
     def by_order(self, gateway: str, order: str) -> Charge | None:
         return self._charges.get((gateway, order))

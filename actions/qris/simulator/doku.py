@@ -143,7 +143,7 @@ def _facts(charge: Charge, status: str) -> dict[str, Any]:
         "originalPartnerReferenceNo": charge.order,
         "latestTransactionStatus": _STATUS[status],
         "transactionStatusDesc": status,
-        "amount": {"value": f"{charge.amount}.00", "currency": "IDR"},
+        "amount": {"value": f"{charge.arrived}.00", "currency": "IDR"},
     }
 
 

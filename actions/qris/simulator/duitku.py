@@ -45,7 +45,7 @@ def routes(charges: Charges, keys: Keys, notify: str) -> list[Route]:
             {
                 "merchantOrderId": order,
                 "reference": found.id,
-                "amount": str(found.amount),
+                "amount": str(found.arrived),
                 "statusCode": _STATUS.get(found.status, "02"),
                 "statusMessage": found.status.upper(),
             }

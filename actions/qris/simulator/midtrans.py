@@ -83,7 +83,7 @@ def _facts(charge: Charge) -> dict[str, Any]:
         "transaction_id": charge.id,
         "order_id": charge.order,
         "merchant_id": "G000000000",
-        "gross_amount": f"{charge.amount}.00",
+        "gross_amount": f"{charge.arrived}.00",
         "currency": "IDR",
         "payment_type": "qris",
         "transaction_time": charge.created.astimezone(WIB).strftime("%Y-%m-%d %H:%M:%S"),

@@ -147,7 +147,7 @@ def _request(charge: Charge) -> dict[str, Any]:
         "reference_id": charge.order,
         "country": "ID",
         "currency": "IDR",
-        "request_amount": charge.amount,
+        "request_amount": charge.arrived,
         "channel_code": "QRIS",
         "status": _REQUEST[charge.status],
         "created": charge.created.strftime("%Y-%m-%dT%H:%M:%SZ"),

@@ -289,13 +289,14 @@ def test_a_snap_provider_that_signs_with_its_rsa_key(rsa_keys):
         b'"amount": {"value": "50000.00", "currency": "IDR"}, "additionalInfo": {"rrn": "123"} }'
     )
     minified = json.dumps(json.loads(body), separators=(",", ":")).encode()
-    text = f"POST:/payments/doku:{hashlib.sha256(minified).hexdigest()}:2026-11-21T15:00:00+07:00"
+    timestamp = now().isoformat()
+    text = f"POST:/payments/doku:{hashlib.sha256(minified).hexdigest()}:{timestamp}"
     key = load_pem_private_key(private.encode(), None)
     signature = base64.b64encode(key.sign(text.encode(), PKCS1v15(), SHA256())).decode()
     gateway = gateway_of(
         name="doku", client_id="c", secret_key="s", private_key=private, public_key=public, merchant_id="1"
     )
-    headers = {"x-timestamp": "2026-11-21T15:00:00+07:00", "x-signature": signature}
+    headers = {"x-timestamp": timestamp, "x-signature": signature}
     event = gateway.verify(headers, body, "/payments/doku")
     assert (event.order, event.amount, event.receipt) == ("INV-1", 50000, "123")
     with pytest.raises(NotificationForged):
