@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 BUILT_IN: Mapping[str, str] = {
     "aelyst": "messaging.aelyst:Aelyst",
     "sandbox": "messaging.aelyst:Aelyst",
+    "telegram": "messaging.telegram:Telegram",
+    "unipile": "messaging.unipile:Unipile",
+    "whatsapp": "messaging.whatsapp:WhatsApp",
+    "zernio": "messaging.zernio:Zernio",
 }
 
 

@@ -193,6 +193,27 @@ class MessagingSettings(Settings):
         return BASE_URLS.get(platform)
 
     @property
+    def required_base_url(self) -> str:
+        """The address of the platform. Raises `ValueError` where it has none of its own and none is given."""
+        if (url := self.effective_base_url) is None:
+            raise ValueError(f"{self.effective_platform} needs `base_url`")
+        return url
+
+    @property
+    def required_account(self) -> str:
+        """The account to answer for. Raises `ValueError` where none is given."""
+        if not (self.account or "").strip():
+            raise ValueError(
+                f"{self.effective_platform} needs `account`, {WHERE_THE_ACCOUNT_IS[self.effective_platform]}"
+            )
+        return str(self.account).strip()
+
+    @property
+    def accepted_keys(self) -> tuple[bytes, ...] | None:
+        """The secrets of webhooks; `None` when unsigned ones are accepted."""
+        return None if self.accepts_unsigned else self.signing_keys
+
+    @property
     def effective_encoding(self) -> Encoding:
         """How Aelyst's signatures are written: as configured, else in base64."""
         return self.signature_encoding or "base64"

@@ -166,7 +166,7 @@ class Transport:
         """Fetch a file below the base URL.
 
         Args:
-            path: as for `request`.
+            path: as for `request`, or a whole address that the platform itself has named.
             key: as for `request`.
             most: bytes; no more is read.
             call: as for `request`.
@@ -182,7 +182,7 @@ class Transport:
                     asyncio.timeout(self._seconds),
                     self._http.stream(
                         "GET",
-                        f"{self.base_url}{path}",
+                        path if path.startswith(("https://", "http://")) else f"{self.base_url}{path}",
                         headers={**self._headers, "Accept": "*/*", "Accept-Encoding": "identity"},
                         follow_redirects=False,
                         timeout=self._timeout(),

@@ -105,6 +105,20 @@ def instant(value: Json) -> datetime | None:
     return moment(value)
 
 
+def person_names(full: str | None) -> tuple[str | None, str | None]:
+    """Split a name as it is shown into first and last name; a name that is only a number is none."""
+    if full is None or not any(letter.isalpha() for letter in full):
+        return None, None
+    first_name, _, last_name = " ".join(full.split()).partition(" ")
+    return first_name, last_name or None
+
+
+def international(number: str | None) -> str | None:
+    """Write a telephone number of digits, with or without `+`, as E.164; None for what is none."""
+    digits = "".join(letter for letter in number or "" if letter in "0123456789")
+    return f"+{digits}" if 7 <= len(digits) <= 15 and not digits.startswith("0") else None
+
+
 def parse_json(body: bytes) -> Json:
     """Parse JSON as RFC 8259 has it: without NaN and Infinity.
 

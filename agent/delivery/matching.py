@@ -42,7 +42,8 @@ def says_the_same(listed: Outbound, ours: Outbound) -> bool:
         case Text(), Text():
             return _plain(listed.text) == _plain(ours.text)
         case File(), File():
-            return listed.kind == ours.kind and (listed.url == ours.url or _name(listed.url) == _name(ours.url))
+            same = not listed.url or listed.url == ours.url or _name(listed.url) == _name(ours.url)
+            return same and listed.kind == ours.kind  # one without an address was uploaded
         case QuickReplies(), QuickReplies():
             replies = [_plain(reply) for reply in listed.replies]
             same = not replies or replies == [_plain(reply) for reply in ours.replies]

@@ -1,0 +1,288 @@
+"""Telegram's Bot API, for trying an agent out with a real phone in two minutes.
+
+A contact is a private chat with the bot; groups and channels are not answered. The token is part of every address, so no
+address appears in errors.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import assert_never
+from urllib.parse import quote
+
+import httpx
+
+from messaging.errors import Failed, Invalid, OutcomeUnknown, PayloadError, PlatformError, Unsupported
+from messaging.limiter import Limiter, Quota
+from messaging.platform import BasicPlatform, Capabilities, MediaReader
+from messaging.settings import MessagingSettings
+from messaging.signature import check_token, read_document
+from messaging.transport import LONGEST_MESSAGE, Transport, explanation, json_of, kind_of_status, success_of
+from messaging.types import (
+    Attachment,
+    AttachmentKind,
+    Channel,
+    Contact,
+    ContactKey,
+    CustomPayload,
+    Email,
+    Event,
+    File,
+    InboundMessage,
+    OtherEvent,
+    Outbound,
+    QuickReplies,
+    Template,
+    Text,
+    platform_file,
+)
+from messaging.values import Json, first, integer, international, items, mapping, moment, text
+from settings import Rate
+
+SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - the name of a header
+
+DEFAULT_RATE = Rate(30, timedelta(seconds=1))
+"""Messages of one bot. What one chat bears is told by a 429 with `parameters.retry_after`."""
+
+LARGEST_DOWNLOAD = 20_000_000
+"""Bytes that a bot may fetch."""
+
+_MEDIA: Mapping[str, AttachmentKind] = {
+    "photo": "image",
+    "sticker": "image",
+    "voice": "audio",
+    "audio": "audio",
+    "video": "video",
+    "video_note": "video",
+    "animation": "video",
+    "document": "file",
+}
+_METHODS: Mapping[AttachmentKind, tuple[str, str]] = {
+    "image": ("sendPhoto", "photo"),
+    "video": ("sendVideo", "video"),
+    "audio": ("sendAudio", "audio"),
+    "file": ("sendDocument", "document"),
+}
+_LARGEST_PHOTO = 10_000_000
+
+
+def parse_events(body: bytes, platform: str, received_at: datetime) -> list[Event]:
+    """Parse one update.
+
+    Args:
+        body: the raw body.
+        platform: the name in the keys of contacts.
+        received_at: dates a message without a readable date; aware UTC.
+
+    Raises:
+        PayloadError: not JSON, not an update, or a message without a chat or an id.
+    """
+    update = mapping(read_document(body))
+    if integer(update.get("update_id")) is None:
+        raise PayloadError("the webhook body is not an update of Telegram (update_id)")
+    if "message" not in update:
+        kinds = sorted(name for name in update if name != "update_id")
+        return [OtherEvent(kinds[0] if kinds else "update")]
+    message = mapping(update["message"])
+    chat, sender = mapping(message.get("chat")), mapping(message.get("from"))
+    chat_id, message_id = text(chat.get("id")), text(message.get("message_id"))
+    if chat_id is None or message_id is None:
+        raise PayloadError("the update names no chat (message.chat.id) or no message (message.message_id)")
+    if first(chat, "type") not in (None, "private") or sender.get("is_bot") is True:
+        return [OtherEvent("message of a group or a bot")]
+    attachments = tuple(_attachments(message, platform))
+    kind = next((name for name in (*_MEDIA, "location", "contact", "venue") if name in message), "text")
+    contact = Contact(
+        ContactKey(platform, chat_id),
+        first(sender, "first_name") or first(chat, "first_name"),
+        first(sender, "last_name") or first(chat, "last_name"),
+        phone=_own_phone(message, sender),
+        language=(first(sender, "language_code") or "").partition("-")[0] or None,
+    )
+    sent_at = moment(message.get("date")) or received_at
+    words = first(message, "text", "caption") or _place(message)
+    return [InboundMessage(contact, message_id, sent_at, words, attachments, Channel(platform, "telegram"), kind)]
+
+
+def _own_phone(message: Mapping[str, Json], sender: Mapping[str, Json]) -> str | None:
+    """The sender's number, where the sender has shared the own one."""
+    shared = mapping(message.get("contact"))
+    is_own = text(shared.get("user_id")) is not None and text(shared.get("user_id")) == text(sender.get("id"))
+    return international(first(shared, "phone_number")) if is_own else None
+
+
+def _place(message: Mapping[str, Json]) -> str | None:
+    venue = mapping(message.get("venue"))
+    place = mapping(venue.get("location")) or mapping(message.get("location"))
+    if not place:
+        return first(mapping(message.get("contact")), "phone_number")
+    parts = [first(venue, "title"), first(venue, "address"), f"{place.get('latitude')},{place.get('longitude')}"]
+    return ", ".join(part for part in parts if part)
+
+
+def _attachments(message: Mapping[str, Json], platform: str) -> list[Attachment]:
+    found = []
+    for name, kind in _MEDIA.items():
+        if name == "document" and "animation" in message:
+            continue  # an animation is listed as a document too
+        sizes = [file for item in items(message.get(name)) if (file := mapping(item))]
+        if not sizes:
+            continue
+        file = sizes[-1]  # of a photo the largest comes last
+        identity = first(file, "file_id")
+        mime = first(file, "mime_type")
+        what: AttachmentKind = "audio" if kind == "file" and (mime or "").startswith("audio/") else kind
+        url = "" if identity is None else platform_file(platform, identity)
+        size = integer(file.get("file_size"))
+        found.append(Attachment(what, url, first(file, "file_name"), mime, size, pending=identity is None))
+    return found
+
+
+def error_of(response: httpx.Response, quota: Quota, call: str) -> PlatformError:
+    """Build the exception for `{"ok": false, "error_code", "description", "parameters": {"retry_after"}}`."""
+    answer = json_of(response)
+    status = response.status_code
+    kind = kind_of_status(status)
+    if status >= 500 and answer.get("ok") is False:
+        kind = Failed
+    retry_after = quota.retry_after
+    seconds = integer(mapping(answer.get("parameters")).get("retry_after"))
+    if seconds is not None and 0 <= seconds <= 86_400:
+        retry_after = timedelta(seconds=seconds)
+    message = (first(answer, "description") or explanation(response))[:LONGEST_MESSAGE]
+    return kind(message, code=integer(answer.get("error_code")), status=status, retry_after=retry_after, call=call)
+
+
+class Telegram(BasicPlatform):
+    """A bot as a `Platform`."""
+
+    capabilities = Capabilities(quick_replies=True, media="upload")
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        base_url: str,
+        token: str,
+        keys: Sequence[bytes] | None,
+        media: MediaReader | None = None,
+        name: str = "telegram",
+        rate: Rate = DEFAULT_RATE,
+        timeout: timedelta = timedelta(seconds=30),
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Speak for one bot.
+
+        Args:
+            http: makes every request; not closed.
+            base_url: the bare host.
+            token: of the bot, as @BotFather shows it.
+            keys: the secrets that webhooks carry; `None` accepts any webhook.
+            media: reads the files to send.
+            name: of this platform in the keys of contacts.
+            rate: allowed for the bot.
+            timeout: of one request.
+            clock: tells the time, aware UTC.
+        """
+        self.name = name
+        self._keys = keys
+        self._media = media
+        self._clock = clock
+        self._token = quote(token, safe=":")
+        self._transport = Transport(
+            http,
+            base_url=base_url,
+            limiters=[Limiter(rate, patience=timeout)],
+            clock=clock,
+            timeout=timeout,
+            headers={"Accept": "application/json"},
+        )
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: MessagingSettings,
+        http: httpx.AsyncClient,
+        clock: Callable[[], datetime],
+        media: MediaReader | None = None,
+    ) -> "Telegram":
+        """Make the client that agent.yaml describes; arguments as for `open_platform`."""
+        return cls(
+            http,
+            base_url=settings.required_base_url,
+            token=settings.token.get_secret_value().strip(),
+            keys=settings.accepted_keys,
+            media=media,
+            name=settings.effective_name,
+            rate=settings.rate or DEFAULT_RATE,
+            timeout=settings.timeout,
+            clock=clock,
+        )
+
+    def verify(self, headers: Mapping[str, str], body: bytes) -> None:
+        if self._keys is not None:
+            check_token(self._keys, headers.get(SECRET_HEADER), "X-Telegram-Bot-Api-Secret-Token")
+
+    def parse(self, body: bytes) -> list[Event]:
+        return parse_events(body, self.name, self._clock())
+
+    async def send(
+        self, contact: ContactKey, message: Outbound, channel: str | None = None, *, key: str | None = None
+    ) -> str | None:
+        match message:
+            case Text():
+                if not message.text.strip():
+                    raise Invalid("the text of a message is empty")
+                result = await self._call("sendMessage", json={"chat_id": contact.id, "text": message.text})
+            case QuickReplies(title, replies):
+                keyboard = {
+                    "keyboard": [[{"text": reply}] for reply in replies],
+                    "one_time_keyboard": True,
+                    "resize_keyboard": True,
+                }
+                body = {"chat_id": contact.id, "text": title, "reply_markup": keyboard}
+                result = await self._call("sendMessage", json=body)
+            case File():
+                result = await self._send_file(contact, message)
+            case CustomPayload(payload):
+                result = await self._call("sendMessage", json={**payload, "chat_id": contact.id})
+            case Email() | Template():
+                raise Unsupported(f"Telegram sends no {type(message).__name__}")
+            case _:
+                assert_never(message)
+        return text(result.get("message_id"))
+
+    async def _send_file(self, contact: ContactKey, message: File) -> Mapping[str, Json]:
+        method, field = _METHODS[message.kind]
+        if self._media is None:
+            return await self._call(method, json={"chat_id": contact.id, field: message.url})
+        file = await self._media(message.url)
+        if message.kind == "image" and len(file.content) > _LARGEST_PHOTO:
+            method, field = _METHODS["file"]
+        if message.kind == "audio" and file.type in ("audio/ogg", "audio/opus"):
+            method, field = "sendVoice", "voice"
+        return await self._call(
+            method, data={"chat_id": contact.id}, files={field: (file.name, file.content, file.type)}
+        )
+
+    async def fetch(self, reference: str, most: int) -> bytes:
+        path = first(await self._call("getFile", json={"file_id": reference}), "file_path")
+        if path is None or path.startswith("/") or ".." in path.split("/"):
+            raise Invalid("Telegram names no path of the file")
+        return await self._transport.download(
+            f"/file/bot{self._token}/{quote(path)}", key="files", most=min(most, LARGEST_DOWNLOAD), call="GET file"
+        )
+
+    async def channels(self) -> Sequence[Channel]:
+        return [Channel(self.name, "telegram", first(await self._call("getMe", json={}), "username"))]
+
+    async def _call(self, method: str, **content: object) -> Mapping[str, Json]:
+        """Call a method of the bot; its `result`."""
+        call = f"POST {method}"
+        path = f"/bot{self._token}/{method}"
+        response, quota = await self._transport.request("POST", path, key="bot", call=call, **content)  # type: ignore[arg-type]
+        if response.status_code >= 400:
+            raise error_of(response, quota, call)
+        answer = success_of(response, call)
+        if answer.get("ok") is not True:
+            raise OutcomeUnknown("the answer is not Telegram's", call=call)
+        return mapping(answer.get("result"))

@@ -1,0 +1,447 @@
+"""Zernio: one inbox for Instagram, Facebook, Threads, TikTok, WhatsApp and others.
+
+A contact is a conversation. Every send carries an `Idempotency-Key`, so one whose fate is unknown is repeated with the same key.
+Public comments are answered only with `comments: true`; such a contact is `comment-POST-COMMENT`, and its replies are public.
+"""
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import assert_never
+from urllib.parse import quote, unquote, urlsplit
+
+import httpx
+
+from messaging.errors import (
+    Conflict,
+    Failed,
+    Forbidden,
+    Invalid,
+    NotFound,
+    OutcomeUnknown,
+    PayloadError,
+    PlatformError,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+    Unsupported,
+)
+from messaging.formatting import numbered
+from messaging.limiter import Limiter, Quota
+from messaging.platform import BasicPlatform, Capabilities, MediaReader
+from messaging.settings import MessagingSettings
+from messaging.signature import check, read_document
+from messaging.transport import LONGEST_MESSAGE, Transport, explanation, json_of, kind_of_status, success_of
+from messaging.types import (
+    Attachment,
+    AttachmentKind,
+    Channel,
+    Contact,
+    ContactKey,
+    CustomPayload,
+    DeliveryReport,
+    DeliveryState,
+    Email,
+    Event,
+    File,
+    InboundMessage,
+    MessageSent,
+    OtherEvent,
+    Outbound,
+    QuickReplies,
+    Template,
+    Text,
+    platform_file,
+)
+from messaging.values import Json, first, instant, international, items, mapping, person_names, text
+from settings import Rate
+
+DEFAULT_RATE = Rate(60, timedelta(minutes=1))
+"""Of the smallest plan; the answers of a larger one say so."""
+
+_KINDS: Mapping[str, AttachmentKind] = {
+    "image": "image",
+    "sticker": "image",
+    "video": "video",
+    "audio": "audio",
+    "voice": "audio",
+}
+_STATES: Mapping[str, DeliveryState] = {
+    "message.delivered": "delivered",
+    "message.read": "read",
+    "message.failed": "failed",
+}
+_MACHINES = frozenset({"api", "automation", "broadcast", "workflow", "sequence", "ai"})
+_COMMENT = "comment-"
+_MOST_REPLIES, _LONGEST_REPLY = 13, 20
+
+
+def parse_events(
+    body: bytes, platform: str, received_at: datetime, *, account: str, base_url: str, comments: bool
+) -> list[Event]:
+    """Parse the event of a webhook body.
+
+    Args:
+        body: the raw body.
+        platform: the name in the keys of contacts.
+        received_at: dates a message without a readable time; aware UTC.
+        account: whose events count; those of other accounts need no answer.
+        base_url: of the API, below which files need the token.
+        comments: whether public comments are messages.
+
+    Raises:
+        PayloadError: not JSON, not an event, or a message without conversation or id.
+    """
+    found = [payload for item in items(read_document(body)) if (payload := mapping(item))]
+    if not found:
+        raise PayloadError("the webhook body is not a JSON object with an event")
+    return [_Reader(payload, platform, received_at, account, base_url).event(comments=comments) for payload in found]
+
+
+class _Reader:
+    def __init__(
+        self, payload: Mapping[str, Json], platform: str, received_at: datetime, account: str, base_url: str
+    ) -> None:
+        self._payload = payload
+        self._platform = platform
+        self._received_at = received_at
+        self._account = account
+        self._base_url = base_url
+        self._message = mapping(payload.get("message"))
+        self._conversation = mapping(payload.get("conversation"))
+
+    def event(self, *, comments: bool) -> Event:
+        name = text(self._payload.get("event"))
+        if name is None:
+            raise PayloadError("the webhook body names no event")
+        account = mapping(self._payload.get("account"))
+        named = {value for key in ("id", "accountId", "_id") if (value := text(account.get(key))) is not None}
+        if named and self._account not in named:
+            return OtherEvent(f"{name} of another account")
+        if name in ("message.received", "message.sent"):
+            outgoing = text(self._message.get("direction")) == "outgoing"
+            return self._outgoing() if outgoing or name == "message.sent" else self._incoming()
+        if (state := _STATES.get(name)) is not None:
+            message_id = first(self._message, "id", "messageId") or first(self._payload, "messageId")
+            if message_id is None:
+                return OtherEvent(name)
+            reason = first(self._message, "error", "errorMessage") or first(self._payload, "error", "reason")
+            return DeliveryReport(message_id, state, self._time(), self._contact_if_any(), reason)
+        if name == "comment.received" and comments:
+            return self._comment()
+        return OtherEvent(name, self._contact_if_any())
+
+    def _time(self) -> datetime:
+        return instant(self._message.get("sentAt")) or instant(self._payload.get("timestamp")) or self._received_at
+
+    def _channel(self) -> Channel:
+        account = mapping(self._payload.get("account"))
+        source = first(self._message, "platform") or first(account, "platform")
+        return Channel(self._account, source, first(account, "displayName", "username"))
+
+    def _conversation_id(self) -> str | None:
+        return first(self._message, "conversationId") or first(self._conversation, "id")
+
+    def _contact_if_any(self) -> Contact | None:
+        conversation = self._conversation_id()
+        return None if conversation is None else self._contact(conversation)
+
+    def _contact(self, conversation: str) -> Contact:
+        """The customer: the sender of what came in, the conversation's participant otherwise."""
+        outgoing = text(self._message.get("direction")) == "outgoing"
+        sender: Mapping[str, Json] = {} if outgoing else mapping(self._message.get("sender"))
+        shown = first(sender, "name") or first(self._conversation, "participantName")
+        first_name, last_name = person_names(
+            shown or first(sender, "username") or first(self._conversation, "participantUsername")
+        )
+        phone = international(first(sender, "phoneNumber"))
+        return Contact(ContactKey(self._platform, conversation), first_name, last_name, phone)
+
+    def _identity(self) -> tuple[Contact, str]:
+        conversation, message_id = self._conversation_id(), first(self._message, "id", "platformMessageId")
+        if conversation is None or message_id is None:
+            raise PayloadError("the webhook names no message (message.id) or no conversation (conversation.id)")
+        return self._contact(conversation), message_id
+
+    def _incoming(self) -> Event:
+        contact, message_id = self._identity()
+        kind, words = "text", text(self._message.get("text"))
+        metadata = mapping(self._payload.get("metadata")) or mapping(self._message.get("metadata"))
+        if (place := mapping(metadata.get("location"))) and words is None:
+            kind = "location"
+            parts = [first(place, "name"), first(place, "address"), _coordinates(place)]
+            words = ", ".join(part for part in parts if part) or None
+        words = words or first(metadata, "postbackTitle", "quickReplyPayload", "postbackPayload", "buttonPayload")
+        attachments = tuple(
+            self._attachment(mapping(item)) for item in items(self._message.get("attachments")) if mapping(item)
+        )
+        return InboundMessage(
+            contact,
+            message_id,
+            self._time(),
+            words,
+            attachments,
+            self._channel(),
+            "attachment" if attachments else kind,
+        )
+
+    def _attachment(self, source: Mapping[str, Json]) -> Attachment:
+        url = first(source, "url") or ""
+        kind = _KINDS.get((first(source, "type", "originalType") or "").lower(), "file")
+        if _below(url, self._base_url):
+            url = platform_file(self._platform, url[len(self._base_url) :])
+        mime = first(source, "mimeType", "contentType")
+        return Attachment(kind, url, first(source, "filename", "name"), mime, pending=not url)
+
+    def _outgoing(self) -> Event:
+        contact, message_id = self._identity()
+        source = text(self._message.get("sentVia"))
+        return MessageSent(
+            contact,
+            message_id,
+            self._time(),
+            by_human=(source or "").lower() not in _MACHINES,
+            text=text(self._message.get("text")),
+            source=source or "echo",
+            channel=self._channel(),
+        )
+
+    def _comment(self) -> Event:
+        comment, post = mapping(self._payload.get("comment")), mapping(self._payload.get("post"))
+        author = mapping(comment.get("author"))
+        comment_id = first(comment, "id", "commentId")
+        post_id = first(post, "id", "platformPostId") or first(comment, "postId", "platformPostId")
+        if comment_id is None or post_id is None:
+            raise PayloadError("the webhook names no comment (comment.id) or no post (post.id)")
+        if first(author, "id") == self._account or author.get("isOwner") is True or comment.get("isOwner") is True:
+            return OtherEvent("comment.received of ours")
+        first_name, last_name = person_names(first(author, "name", "username"))
+        key = ContactKey(self._platform, f"{_COMMENT}{_escaped(post_id)}-{_escaped(comment_id)}")
+        at = instant(comment.get("createdAt")) or self._time()
+        source = first(comment, "platform") or first(mapping(self._payload.get("account")), "platform")
+        words = first(comment, "text", "message")
+        channel = Channel(self._account, source)
+        return InboundMessage(Contact(key, first_name, last_name), comment_id, at, words, (), channel, "comment")
+
+
+def _coordinates(place: Mapping[str, Json]) -> str | None:
+    latitude, longitude = place.get("latitude"), place.get("longitude")
+    return None if latitude is None or longitude is None else f"{latitude},{longitude}"
+
+
+def _below(url: str, base_url: str) -> bool:
+    """Whether a file lies on the API's own host, below its path; only there the token is sent along."""
+    try:
+        parts, base = urlsplit(url), urlsplit(base_url)
+    except ValueError:
+        return False
+    same = (parts.scheme, parts.netloc) == (base.scheme, base.netloc) and url.startswith(f"{base_url}/")
+    return same and ".." not in parts.path.split("/")
+
+
+def _escaped(identity: str) -> str:
+    return quote(identity, safe="").replace("-", "%2D")
+
+
+def send_body(message: Outbound, account: str) -> dict[str, Json]:
+    """Build the body of a message into a conversation.
+
+    Raises:
+        Invalid: an empty text.
+        Unsupported: a kind of message that Zernio does not take.
+    """
+    body: dict[str, Json] = {"accountId": account}
+    match message:
+        case Text():
+            if not message.text.strip():
+                raise Invalid("the text of a message is empty")
+            tagged: dict[str, Json] = (
+                {} if message.tag is None else {"messagingType": "MESSAGE_TAG", "messageTag": message.tag}
+            )
+            return {**body, "message": message.text, **tagged}
+        case File():
+            name = urlsplit(message.url).path.rpartition("/")[2]
+            return {
+                **body,
+                "attachmentUrl": message.url,
+                "attachmentType": message.kind,
+                "attachmentName": name or "file",
+            }
+        case QuickReplies():
+            fits = len(message.replies) <= _MOST_REPLIES and all(len(one) <= _LONGEST_REPLY for one in message.replies)
+            if not fits:
+                return {**body, "message": numbered(message.title, message.replies)}
+            replies: list[Json] = [{"title": reply, "payload": reply} for reply in message.replies]
+            return {**body, "message": message.title, "quickReplies": replies}
+        case Template():
+            parameters: list[Json] = [{"type": "text", "text": value} for value in message.values]
+            components: list[Json] = [dict(part) for part in message.components]  # type: ignore[arg-type]
+            if not components and parameters:
+                components = [{"type": "body", "parameters": parameters}]
+            template: dict[str, Json] = {"name": message.name, "language": message.language, "components": components}
+            return {**body, "template": template}
+        case Email() | CustomPayload():
+            raise Unsupported(f"Zernio sends no {type(message).__name__}")
+    assert_never(message)
+
+
+_TYPES: Mapping[str, type[PlatformError]] = {
+    "authentication_error": Unauthorized,
+    "permission_error": Forbidden,
+    "not_found": NotFound,
+    "rate_limit_error": RateLimited,
+    "invalid_request_error": Invalid,
+    "api_error": Unavailable,
+}
+
+
+def error_of(response: httpx.Response, quota: Quota, call: str) -> PlatformError:
+    """Build the exception for an answer that is not a success: `{error, type, code, param, platform, platformError}`."""
+    answer = json_of(response)
+    status = response.status_code
+    kind = kind_of_status(status)
+    if kind is Invalid or status in (401, 403, 404, 429):
+        kind = _TYPES.get(first(answer, "type") or "", kind)
+    code = first(answer, "code")
+    if kind is Conflict and "idempot" in f"{code} {first(answer, 'error')}".lower():
+        kind = Failed  # the first attempt with this key still runs; its result comes with the key, later
+    words = [first(answer, "error", "message") or explanation(response)]
+    if (
+        platform := first(mapping(answer.get("platformError")), "message") or text(answer.get("platformError"))
+    ) is not None:
+        words.append(platform)
+    message = ": ".join(words)[:LONGEST_MESSAGE]
+    return kind(message, code=code, status=status, retry_after=quota.retry_after, call=call)
+
+
+class Zernio(BasicPlatform):
+    """Zernio as a `Platform`."""
+
+    capabilities = Capabilities(
+        templates=True, idempotency_keys=True, echoes=True, quick_replies=True, media="link", message_ids="platform"
+    )
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        base_url: str,
+        token: str,
+        account: str,
+        keys: Sequence[bytes] | None,
+        name: str = "zernio",
+        rate: Rate = DEFAULT_RATE,
+        timeout: timedelta = timedelta(seconds=30),
+        comments: bool = False,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Speak for one account.
+
+        Args:
+            http: makes every request; not closed.
+            base_url: with the version.
+            token: the API key.
+            account: the connected account.
+            keys: the webhook secrets; `None` accepts unsigned webhooks.
+            name: of this platform in the keys of contacts.
+            rate: allowed for the key, until an answer says otherwise.
+            timeout: of one request.
+            comments: whether public comments are answered.
+            clock: tells the time, aware UTC.
+        """
+        self.name = name
+        self._account = account
+        self._keys = keys
+        self._clock = clock
+        self._comments = comments
+        self._transport = Transport(
+            http,
+            base_url=base_url,
+            limiters=[Limiter(rate, patience=timeout)],
+            clock=clock,
+            timeout=timeout,
+            headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
+        )
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: MessagingSettings,
+        http: httpx.AsyncClient,
+        clock: Callable[[], datetime],
+        media: MediaReader | None = None,
+    ) -> "Zernio":
+        """Make the client that agent.yaml describes; arguments as for `open_platform`."""
+        return cls(
+            http,
+            base_url=settings.required_base_url,
+            token=settings.token.get_secret_value().strip(),
+            account=settings.required_account,
+            keys=settings.accepted_keys,
+            name=settings.effective_name,
+            rate=settings.rate or DEFAULT_RATE,
+            timeout=settings.timeout,
+            comments=settings.comments,
+            clock=clock,
+        )
+
+    def verify(self, headers: Mapping[str, str], body: bytes) -> None:
+        if self._keys is not None:
+            check(self._keys, body, headers.get("x-zernio-signature") or headers.get("x-late-signature"), "hex")
+
+    def parse(self, body: bytes) -> list[Event]:
+        return parse_events(
+            body,
+            self.name,
+            self._clock(),
+            account=self._account,
+            base_url=self._transport.base_url,
+            comments=self._comments,
+        )
+
+    async def send(
+        self, contact: ContactKey, message: Outbound, channel: str | None = None, *, key: str | None = None
+    ) -> str | None:
+        headers = {"Idempotency-Key": key or str(uuid.uuid4())}
+        if contact.id.startswith(_COMMENT):
+            post, _, comment = contact.id.removeprefix(_COMMENT).partition("-")
+            if not isinstance(message, Text):
+                raise Unsupported("a public comment is answered with text only")
+            body: dict[str, Json] = {"accountId": self._account, "message": message.text, "commentId": unquote(comment)}
+            path = f"/inbox/comments/{post}"
+        else:
+            body = send_body(message, self._account)
+            path = f"/inbox/conversations/{quote(contact.id, safe='')}/messages"
+        answer = await self._call("POST", path, json=body, headers=headers)
+        data = mapping(answer.get("data"))
+        message_id = first(data, "messageId", "commentId", "id") or next(
+            (one for item in items(data.get("messageIds")) if (one := text(item))), None
+        )
+        if message_id is None and answer.get("success") is False:
+            raise OutcomeUnknown(first(answer, "error") or "success is false", call=f"POST {path}")
+        return message_id
+
+    async def fetch(self, reference: str, most: int) -> bytes:
+        return await self._transport.download(reference, key=self._account, most=most)
+
+    async def contact(self, contact: ContactKey) -> Contact:
+        if contact.id.startswith(_COMMENT):
+            return Contact(contact)
+        path = f"/inbox/conversations/{quote(contact.id, safe='')}"
+        answer = await self._call("GET", path, params={"accountId": self._account})
+        found = mapping(answer.get("conversation")) or mapping(answer.get("data")) or answer
+        return Contact(contact, *person_names(first(found, "participantName", "participantUsername")))
+
+    async def channels(self) -> Sequence[Channel]:
+        query = {"accountId": self._account, "limit": "1"}
+        answer = await self._call("GET", "/inbox/conversations", params=query)
+        listed = answer.get("conversations") or answer.get("data")
+        source = next((first(mapping(item), "platform") for item in items(listed)), None)
+        return [Channel(self._account, source)]
+
+    async def _call(self, method: str, path: str, **content: object) -> Mapping[str, Json]:
+        call = f"{method} {path}"
+        response, quota = await self._transport.request(method, path, key=self._account, **content)  # type: ignore[arg-type]
+        if response.status_code >= 400:
+            raise error_of(response, quota, call)
+        return success_of(response, call)
