@@ -177,7 +177,7 @@ class Action(Protocol):
 
     @property
     def effect(self) -> bool:
-        """Whether it changes something outside; runs at most once a turn."""
+        """Whether it changes something outside: each effect at most once a turn (see `actions.identity`)."""
 
     @property
     def reads(self) -> bool:
@@ -186,6 +186,14 @@ class Action(Protocol):
     @property
     def idempotent(self) -> bool:
         """Whether calling again with the same `Context.key` is harmless."""
+
+    @property
+    def identity(self) -> Sequence[str]:
+        """The parameters that tell one effect of it from another: a repeated one is not run again."""
+
+    @property
+    def per_turn(self) -> int | None:
+        """How many different effects of it one turn may have; `None` for as many as are asked for."""
 
     @property
     def confirm(self) -> str | None:

@@ -168,7 +168,7 @@ class Schema(Settings):
     def json_schema(self) -> dict[str, Json]:
         """This schema as JSON Schema 2020-12. Without a type of its own it describes a text."""
         schema: dict[str, Json] = self.model_dump(
-            by_alias=True, exclude_unset=True, exclude={"source", "value", "optional"}
+            by_alias=True, exclude_unset=True, exclude={"source", "value", "optional", "note"}
         )
         if not schema.keys() & {"type", "enum", "const", "anyOf", "oneOf", "properties", "items"}:
             schema = {"type": "string", **schema}
@@ -196,6 +196,12 @@ class Parameter(Schema):
     )
     value: Any = Field(None, description="the value of a secret or const")
     optional: bool = Field(False, description="whether the action also works without it")
+
+    note: bool | None = Field(
+        None,
+        description="whether it is only a note: two calls that differ in it are the same effect; by default an optional text "
+        "without enum, pattern or format is one",
+    )
 
     @model_validator(mode="wrap")
     @classmethod

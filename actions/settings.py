@@ -37,9 +37,10 @@ from actions.builtin.settings import (
 )
 from actions.guard.addresses import parse_entry
 from actions.http.settings import Request, Response
+from actions.identity import identifying
 from actions.mcp.settings import McpAction
-from actions.parameters import Parameters, Pattern
-from actions.scope import ActionScope, ListScope, within_action, within_list
+from actions.parameters import Parameters, Pattern, model_schema
+from actions.scope import ActionScope, ListScope, suggest, within_action, within_list
 from actions.template import placeholders, texts
 from actions.wording import ActionName, Confirm, to_confirm
 from settings import Settings
@@ -55,6 +56,18 @@ class DeclaredAction(Settings):
     effect: bool | None = Field(
         None,
         description="whether it changes something: at most once a turn, with a receipt; by default as the method says",
+    )
+    identity: list[str] | None = Field(
+        None,
+        min_length=1,
+        description="the parameters that tell one effect from another; by default all but optional notes. A repeated effect is "
+        "not run again",
+    )
+    per_turn: int = Field(
+        1,
+        ge=1,
+        le=100,
+        description="how many different effects of it one turn may have, for actions on several targets",
     )
     confirm: Annotated[Confirm | None, BeforeValidator(to_confirm)] = Field(
         None, description="the question that the customer must say yes to first, or {text: …, expires: 15m}"
@@ -82,6 +95,29 @@ class DeclaredAction(Settings):
         if value.cache is not None and (info.data.get("effect") or (request is not None and not request.safe)):
             raise ValueError("only a safe call (GET without effect) can have a cache")
         return value
+
+    @field_validator("identity")
+    @classmethod
+    def _identity_is_declared(cls, value: list[str] | None, info: ValidationInfo) -> list[str] | None:
+        parameters: Parameters = info.data.get("parameters") or {}
+        for name in value or ():
+            if name not in parameters or parameters[name].bound:
+                free = [known for known, parameter in parameters.items() if not parameter.bound]
+                raise ValueError(f"{name!r} is not a parameter that the model sets{suggest(name, free)}")
+        return value
+
+    @property
+    def identifying(self) -> tuple[str, ...]:
+        """The parameters that tell one effect of it from another."""
+        if self.identity is not None:
+            return tuple(self.identity)
+        notes = {name: parameter.note for name, parameter in self.parameters.items() if parameter.note is not None}
+        notes |= {
+            name: False
+            for name, parameter in self.parameters.items()
+            if name not in notes and any(source.kind == "action" for source in parameter.source)
+        }
+        return identifying(model_schema(self.parameters), notes)
 
     @property
     def label(self) -> str:

@@ -96,6 +96,14 @@ class Reworded:
         return self._action.idempotent
 
     @property
+    def identity(self) -> Sequence[str]:
+        return self._action.identity
+
+    @property
+    def per_turn(self) -> int | None:
+        return self._action.per_turn
+
+    @property
     def confirm(self) -> str | None:
         return self._settings.confirm.text if self._settings.confirm else self._action.confirm
 
@@ -179,6 +187,14 @@ class BuiltinAction(Wording):
     @property
     def idempotent(self) -> bool:
         return True
+
+    @property
+    def identity(self) -> Sequence[str]:
+        return tuple(self._arguments.schema["properties"])  # type: ignore[arg-type]
+
+    @property
+    def per_turn(self) -> int | None:
+        return None
 
     def visible(self, arguments: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
         values = self._arguments.take(arguments, context)

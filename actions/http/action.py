@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -118,6 +118,14 @@ class HttpAction(Wording):
     @property
     def idempotent(self) -> bool:
         return self._settings.request.repeatable
+
+    @property
+    def identity(self) -> Sequence[str]:
+        return self._settings.identifying
+
+    @property
+    def per_turn(self) -> int | None:
+        return self._settings.per_turn
 
     def visible(self, arguments: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
         values = self._arguments.take(arguments, context)

@@ -20,6 +20,7 @@ from actions.arguments import validator
 from actions.errors import McpError
 from actions.guard.transport import origin
 from actions.http.response import shown
+from actions.identity import identifying
 from actions.mcp.settings import McpAction
 from actions.parameters import Parameter, Schema
 from actions.provenance import bound_values, unsupported
@@ -81,6 +82,14 @@ class McpToolAction:
     def idempotent(self) -> bool:
         hints = self._tool.annotations
         return self._reads or bool(hints and hints.idempotentHint)
+
+    @property
+    def identity(self) -> Sequence[str]:
+        return identifying(self.parameters)
+
+    @property
+    def per_turn(self) -> int | None:
+        return self._settings.per_turn
 
     @property
     def confirm(self) -> str | None:

@@ -58,6 +58,9 @@ class McpAction(Settings):
         None,
         description="whether its tools change something; by default every tool that does not say that it only reads",
     )
+    per_turn: int = Field(
+        1, ge=1, le=100, description="how many different calls of one tool that changes something a turn may make"
+    )
     timeout: Duration = Field(timedelta(seconds=30), description="for starting, listing and each call")
 
     @property

@@ -113,6 +113,8 @@ class SendQris:
     claims: Sequence[str] = ()
     reads = False
     idempotent = True
+    identity: Sequence[str] = ("amount", "reference")
+    per_turn: int | None = None
     confirm: str | None = None
     confirm_expires = CONFIRM_EXPIRES
 
@@ -383,6 +385,8 @@ class CheckPayment:
     effect = False
     reads = True
     idempotent = True
+    identity: Sequence[str] = ()
+    per_turn: int | None = None
     confirm: str | None = None
     confirm_expires = CONFIRM_EXPIRES
 

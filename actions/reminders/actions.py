@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Protocol
 
 from actions.action import CONFIRM_EXPIRES, CancelFollowUp, Context, Json, Outcome, ScheduleFollowUp
+from actions.identity import identifying
 from actions.reminders.wording import asks_for_many, say, subject, zone_of
 from language.calendar import in_words
 from language.dates import moment_named, moments_in
@@ -51,7 +52,9 @@ ONCE = "Reminders do not repeat."
 class _ReminderAction:
     """What the three have in common. `zone` is the business's; a customer means their own, where their number tells it."""
 
+    parameters: Mapping[str, Json]
     idempotent = True
+    per_turn: int | None = None
     confirm: str | None = None
     confirm_expires = CONFIRM_EXPIRES
     claims: Sequence[str] = ()
@@ -60,6 +63,10 @@ class _ReminderAction:
         self._book = book
         self._zone = zone
         self._clock = clock
+
+    @property
+    def identity(self) -> Sequence[str]:
+        return identifying(self.parameters)
 
     def visible(self, arguments: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
         return arguments
@@ -113,7 +120,7 @@ class Remind(_ReminderAction):
         super().__init__(book, zone, clock)
         self._longest = longest
         text: dict[str, Json] = {"type": "string", "minLength": 1, "maxLength": 2000}
-        self.parameters: Mapping[str, Json] = {
+        self.parameters = {
             "type": "object",
             "properties": {
                 "when": {

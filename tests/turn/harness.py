@@ -14,6 +14,7 @@ from pydantic import Field
 from sqlalchemy import Connection, select
 
 from actions.action import Context, Json, Outcome
+from actions.identity import identifying
 from agent.config.conversation import ConversationSettings
 from agent.config.model import LimitSettings
 from agent.ledger import contacts, history, inbound, outbound, steps
@@ -106,6 +107,7 @@ class CountedAction:
     outcome: Outcome = field(default_factory=lambda: Outcome("done", "ok", {"status": "shipped"}))
     effect: bool = False
     idempotent: bool = False
+    per_turn: int | None = 1
     confirm: str | None = None
     claims: Sequence[str] = ()
     before: Meanwhile | None = None
@@ -124,6 +126,10 @@ class CountedAction:
     @property
     def reads(self) -> bool:
         return not self.effect
+
+    @property
+    def identity(self) -> Sequence[str]:
+        return identifying(self.parameters)
 
     def visible(self, arguments: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
         return arguments
