@@ -1,13 +1,43 @@
 """The `model:` part of agent.yaml."""
 
 from datetime import timedelta
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from settings import Duration, Settings
 
 OFFLINE = "offline"
 """The name of the model that answers with no language model and no server."""
+
+OPENAI = "openai"
+"""The provider whose API all OpenAI-compatible servers speak; it needs no further package."""
+
+PROVIDER_PACKAGES = {
+    "anthropic_bedrock": "langchain-aws",
+    "azure_openai": "langchain-openai",
+    "bedrock": "langchain-aws",
+    "bedrock_converse": "langchain-aws",
+    "google_anthropic_vertex": "langchain-google-vertexai",
+    "nvidia": "langchain-nvidia-ai-endpoints",
+}
+"""The package of a provider where it is not `langchain-` and its name."""
+
+_OURS = frozenset({"messages", "model", "stream", "n", "tools", "functions"})
+
+
+def _no_option_of_ours(options: dict[str, Any]) -> dict[str, Any]:
+    if taken := sorted(_OURS & options.keys()):
+        raise ValueError(f"{', '.join(taken)} is set by balas itself; leave it out")
+    return options
+
+
+Options = Annotated[dict[str, Any], AfterValidator(_no_option_of_ours)]
+
+
+def provider_package(provider: str) -> str:
+    """Name the pip package that `model.provider` needs."""
+    return PROVIDER_PACKAGES.get(provider, f"langchain-{provider.replace('_', '-')}")
 
 
 class Price(Settings):
@@ -30,6 +60,16 @@ class FallbackSettings(Settings):
         description="US dollars per million tokens; null: its cost is not counted.",
         examples=[{"input": 0.25, "output": 2.0}],
     )
+    provider: str | None = Field(default=None, description="Its API, when it is not the main model's.")
+    options: Options = Field(
+        default_factory=dict,
+        description="Further parameters of its requests; those of the main model are not taken over.",
+        examples=[{"reasoning_effort": "low"}],
+    )
+    headers: dict[str, SecretStr] = Field(
+        default_factory=dict,
+        description="Further headers of its requests. With none, those of the main model, when it is on the same server.",
+    )
 
 
 class ModelSettings(Settings):
@@ -50,12 +90,32 @@ class ModelSettings(Settings):
         description="An OpenAI-compatible server such as Ollama, vLLM or llama.cpp; left out, OpenAI's own.",
         examples=["http://127.0.0.1:11434/v1"],
     )
-    temperature: float | None = Field(
-        default=0.2, ge=0, le=2, description="How freely it words its answers; null leaves it to the server."
+    provider: str = Field(
+        default=OPENAI,
+        pattern="^[a-z][a-z0-9_]*$",
+        description="Whose API the server speaks. `openai`: OpenAI's own and every compatible server. Any other that langchain opens "
+        "(`anthropic`, `google_genai` …) when its package is installed, e.g. `pip install langchain-anthropic`.",
+        examples=["openai", "anthropic", "google_genai"],
     )
-    timeout: Duration = Field(default=timedelta(seconds=60), description="The longest a single model call may take.")
+    temperature: float | None = Field(
+        default=None, ge=0, le=2, description="How freely it words its answers; not sent unless it is written here."
+    )
+    options: Options = Field(
+        default_factory=dict,
+        description="Further parameters of every request, as the server's documentation names them.",
+        examples=[{"reasoning_effort": "low", "top_p": 0.9}],
+    )
+    headers: dict[str, SecretStr] = Field(default_factory=dict, description="Further headers of every request.")
+    timeout: Duration = Field(
+        default=timedelta(seconds=60),
+        description="The longest a single model call may take, from its beginning to the last byte.",
+    )
     retries: int = Field(
-        default=2, ge=0, le=20, description="How often a failed call is repeated before a fallback is asked."
+        default=2,
+        ge=0,
+        le=20,
+        description="How often a call that failed is repeated, on each model, before the next one is asked. An answer that is no good "
+        "(malformed, cut off, empty) is no failed call: the model is told twice at most what was wrong.",
     )
     max_tokens: int | None = Field(
         default=None, ge=1, description="The longest answer, in tokens; null leaves it to the server.", examples=[1000]
@@ -95,7 +155,7 @@ class ModelSettings(Settings):
     @property
     def offline(self) -> bool:
         """Whether no server is asked: by name, or because there is neither a key nor a server."""
-        return self.name == OFFLINE or (not self.key and self.base_url is None)
+        return self.name == OFFLINE or (self.provider == OPENAI and not self.key and self.base_url is None)
 
 
 class LimitSettings(Settings):

@@ -1,23 +1,39 @@
 """The chat models that agent.yaml names, in the order in which they are asked."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
-from agent.config.model import OFFLINE, FallbackSettings, ModelSettings
+from agent.config.model import OFFLINE, OPENAI, FallbackSettings, ModelSettings, provider_package
+from agent.errors import InputError
+from agent.models.dialects import Dialect
+
+MADE_BY = "made_by"
+"""Key in `AIMessage.additional_kwargs`: name of the model whose fields stand beside it."""
+BLOCKS = "content_blocks"
+"""Key in `AIMessage.additional_kwargs`: the content as a list, as a provider wants it back within the turn."""
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import BaseMessage
 
 
 @dataclass(frozen=True, slots=True)
 class ChatModel:
-    """A chat model with its name in agent.yaml. Prices are US dollars per million tokens."""
+    """A chat model with its name in agent.yaml. Prices are US dollars per million tokens.
+
+    Attributes:
+        timeout: seconds that one call may take, from its beginning to the last byte; `None` leaves it to the client.
+        dialect: what its server has refused so far, and how long a conversation may be.
+    """
 
     name: str
     model: "BaseChatModel"
     price_in: float = 0.0
     price_out: float = 0.0
+    timeout: float | None = None
+    dialect: Dialect = field(default_factory=Dialect)
 
     @property
     def offline(self) -> bool:
@@ -27,6 +43,20 @@ class ChatModel:
     def cost(self, tokens_in: int, tokens_out: int) -> float:
         """Price a call in US dollars."""
         return (tokens_in * self.price_in + tokens_out * self.price_out) / 1_000_000
+
+    def restored(self, message: "BaseMessage") -> "BaseMessage":
+        """Make an earlier answer what its model wants back within the turn: with the blocks that were taken off it.
+
+        Another model's fields (signed thoughts, `reasoning_content`) are nothing to this one, so they are left out.
+        """
+        kept = message.additional_kwargs
+        if MADE_BY not in kept:
+            return message
+        if kept[MADE_BY] != self.name:
+            return message.model_copy(update={"additional_kwargs": {}})
+        if BLOCKS in kept and not hasattr(self.model, "dialect"):
+            return message.model_copy(update={"content": kept[BLOCKS]})
+        return message
 
 
 def open_models(settings: ModelSettings, *, agent_name: str) -> Sequence[ChatModel]:
@@ -38,12 +68,14 @@ def open_models(settings: ModelSettings, *, agent_name: str) -> Sequence[ChatMod
 
     Returns:
         The models in the order in which they are asked.
+
+    Raises:
+        InputError: a provider's package is not installed.
     """
-    models = [
-        _offline(agent_name)
-        if settings.offline
-        else _remote(settings, FallbackSettings(name=settings.name, price=settings.price))
-    ]
+    first = FallbackSettings.model_validate(
+        {name: getattr(settings, name) for name in ("name", "price", "options", "headers", "provider")}
+    )
+    models = [_offline(agent_name) if settings.offline else _remote(settings, first)]
     for fallback in settings.fallbacks:
         named = FallbackSettings(name=fallback) if isinstance(fallback, str) else fallback
         model = _offline(agent_name) if named.name == OFFLINE else _remote(settings, named)
@@ -59,21 +91,62 @@ def _offline(agent_name: str) -> ChatModel:
 
 
 def _remote(settings: ModelSettings, named: FallbackSettings) -> ChatModel:
+    provider = named.provider or settings.provider
+    own_server = named.base_url is not None or provider != settings.provider
+    key = named.api_key.get_secret_value() if named.api_key is not None else settings.key
+    headers = {
+        name: value.get_secret_value()
+        for name, value in (named.headers or ({} if own_server else settings.headers)).items()
+    }
+    given: dict[str, Any] = {
+        "api_key": key,
+        "base_url": named.base_url or (None if provider != settings.provider else settings.base_url),
+        "temperature": settings.temperature,
+        "timeout": settings.timeout.total_seconds(),
+        "max_tokens": settings.max_tokens,
+    }
+    model = _compatible(named, given, headers) if provider == OPENAI else _provided(provider, named, given, headers)
+    price = (0.0, 0.0) if named.price is None else (named.price.input, named.price.output)
+    return ChatModel(
+        named.name, model, *price, timeout=given["timeout"], dialect=getattr(model, "dialect", None) or Dialect()
+    )
+
+
+def _compatible(named: FallbackSettings, given: Mapping[str, Any], headers: Mapping[str, str]) -> "BaseChatModel":
     from pydantic import SecretStr
 
     from agent.models.openai import CompatibleChat
 
-    key = named.api_key.get_secret_value() if named.api_key is not None else settings.key
-    chat = CompatibleChat(
+    return CompatibleChat(
         model=named.name,
-        api_key=SecretStr(key or "none"),  # a local server wants no key, the client wants one
-        base_url=named.base_url or settings.base_url,
-        temperature=settings.temperature,
-        timeout=settings.timeout.total_seconds(),
-        max_completion_tokens=settings.max_tokens,
-        max_retries=0,  # the turn retries: it knows its deadline, and writes down what it did
+        api_key=SecretStr(given["api_key"] or "none"),  # a local server wants no key, the client wants one
+        base_url=given["base_url"],
+        temperature=given["temperature"],
+        timeout=given["timeout"],
+        max_completion_tokens=given["max_tokens"],
+        max_retries=0,  # `agent.models.ask` retries: it knows the deadline, and writes down what it did
         use_responses_api=False,
+        default_headers=headers or None,
+        extra_body=dict(named.options) or None,
     )
-    if named.price is None:
-        return ChatModel(named.name, chat)
-    return ChatModel(named.name, chat, named.price.input, named.price.output)
+
+
+def _provided(
+    provider: str, named: FallbackSettings, given: Mapping[str, Any], headers: Mapping[str, str]
+) -> "BaseChatModel":
+    """Open a model through langchain's `init_chat_model` and the package of its provider."""
+    from langchain.chat_models import init_chat_model
+
+    package = provider_package(provider)
+    if find_spec(package.replace("-", "_")) is None:
+        raise InputError(
+            f"model.provider: {provider} needs the package {package}; install it with `pip install {package}`"
+        )
+    wanted = {name: value for name, value in given.items() if value not in (None, "")} | {"max_retries": 0}
+    if headers:
+        wanted["default_headers"] = headers
+    try:
+        model: BaseChatModel = init_chat_model(named.name, model_provider=provider, **(wanted | dict(named.options)))
+    except (ImportError, ValueError) as error:
+        raise InputError(f"model.provider: {provider} cannot open {named.name}: {error}") from error
+    return model

@@ -1,16 +1,48 @@
 """OpenAI-compatible chat models: the client, and what its exceptions mean (retry, or try another model)."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
-from langchain_core.messages import BaseMessage
-from langchain_core.outputs import ChatResult
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_openai import ChatOpenAI
+from pydantic import PrivateAttr
 
 from agent import slots
+from agent.models.dialects import Dialect, error_text, window_of
+from agent.models.judge import RAW_CALLS, REFUSAL
 from settings.backoff import requested_wait
+
+log = structlog.get_logger()
+
+ECHO = "echo"
+"""Key in `AIMessage.additional_kwargs`: fields of the server's own, as it wants them back (DeepSeek's `reasoning_content`)."""
+CALL_ECHO = "call_echo"
+"""Key in `AIMessage.additional_kwargs`: such fields of each tool call, in their order (Gemini's `extra_content`)."""
+
+_MOST_REFUSALS = 8
+"""How often a server may refuse a request for one more reason before the call fails."""
+_READ_FIELDS = frozenset(
+    {
+        "role",
+        "content",
+        "tool_calls",
+        "function_call",
+        "refusal",
+        "audio",
+        "annotations",
+        "name",
+        "id",
+        "parsed",
+        "images",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,29 +54,56 @@ class Failure:
     retry_after: timedelta | None = None
 
 
+class ServerFault(Exception):
+    """A server answered 200 with something else than an answer. `status` is what it would rather have said, if it told."""
+
+    def __init__(self, reason: str, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
 def classify(error: Exception, now: datetime) -> Failure:
-    """Read an exception of the OpenAI client. Anything that is not known to be passing is not retried."""
+    """Read an exception of a model's client. Anything that is not known to be passing is not retried."""
+    import httpx
     import openai
 
-    if isinstance(error, openai.APITimeoutError):
+    if isinstance(error, openai.APITimeoutError | TimeoutError | httpx.TimeoutException):
         return Failure("the model did not answer in time", retryable=True)
-    if isinstance(error, openai.APIConnectionError):
+    if isinstance(error, openai.APIConnectionError | httpx.TransportError | ConnectionError):
         return Failure("the model's server cannot be reached", retryable=True)
-    if isinstance(error, openai.APIStatusError):
-        status = error.status_code
-        passing = status in (408, 409, 425, 429) or status >= 500
-        if status == 429 and getattr(error, "code", None) == "insufficient_quota":
-            passing = False
-        return Failure(f"the model's server answered {status}", passing, requested_wait(error.response.headers, now))
-    return Failure(f"{type(error).__name__}: {error}", retryable=False)
+    if isinstance(error, ServerFault):
+        return Failure(
+            f"the model's server answered with an error: {error}", error.status is None or _passing(error.status)
+        )
+    status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
+    if isinstance(status, int):
+        code = getattr(error, "code", None)
+        headers = getattr(getattr(error, "response", None), "headers", None)
+        wait = requested_wait(headers, now) if headers is not None else None
+        said = " ".join(error_text(getattr(error, "body", None)).split())[:200] if status < 500 else ""
+        reason = f"the model's server answered {status}" + (f": {said}" if said and status != 429 else "")
+        return Failure(reason, _passing(status) and code != "insufficient_quota", wait)
+    return Failure(f"{type(error).__name__}: {error}"[:300], retryable=False)
+
+
+def _passing(status: int) -> bool:
+    return status in (408, 409, 425, 429) or status >= 500
 
 
 class CompatibleChat(ChatOpenAI):
-    """`ChatOpenAI`, asked without the client's typed request and answer.
+    """`ChatOpenAI`, asked in the dialect of its server, without the client's typed request and answer.
 
     Walking the type hints of every message, and building an object of every field to take it apart again, took half of
     the processor time of a call, and grew with the history. Connections, errors and headers stay the client's.
+    What the answer is worth is for `agent.models.judge`; here nothing of it is lost or changed.
     """
+
+    _dialect: Dialect = PrivateAttr(default_factory=Dialect)
+
+    @property
+    def dialect(self) -> Dialect:
+        """What the server has refused so far."""
+        return self._dialect
 
     async def _agenerate(
         self,
@@ -54,6 +113,113 @@ class CompatibleChat(ChatOpenAI):
         **kwargs: Any,
     ) -> ChatResult:
         payload = self._get_request_payload(messages, stop=stop, **kwargs)
+        for message, sent in zip(messages, payload["messages"], strict=True):
+            if isinstance(message, AIMessage):
+                _echo(message, sent)
+        payload |= payload.pop("extra_body", None) or {}
         async with slots.released():
-            answer: Any = await self.root_async_client.post("/chat/completions", cast_to=object, body=payload)
-        return self._create_chat_result(answer)
+            answer = await self._post(payload)
+        return read_answer(answer)
+
+    async def _post(self, payload: dict[str, Any]) -> Any:
+        import openai
+
+        for _ in range(_MOST_REFUSALS):
+            body = self._dialect.fit(payload)
+            try:
+                return await self.root_async_client.post("/chat/completions", cast_to=object, body=body)
+            except openai.APIStatusError as error:
+                said = error.body if error.body is not None else error.response.text
+                learned = None if window_of(said, 0) is not None else self._dialect.learn(error.status_code, said, body)
+                if learned is None:
+                    raise
+                log.warning("model_dialect", model=self.model_name, learned=learned, said=error_text(said)[:200])
+        raise ServerFault(f"it refused {_MOST_REFUSALS} forms of one request", 400)
+
+
+def _echo(message: AIMessage, sent: dict[str, Any]) -> None:
+    """Put the server's own fields back where they were."""
+    for key, value in (message.additional_kwargs.get(ECHO) or {}).items():
+        sent.setdefault(key, value)
+    for call, own in zip(sent.get("tool_calls") or (), message.additional_kwargs.get(CALL_ECHO) or (), strict=False):
+        call.update({key: value for key, value in own.items() if key not in call})
+
+
+def read_answer(answer: Any) -> ChatResult:
+    """Read the JSON of a completion, keeping what the server added.
+
+    Args:
+        answer: the body, as JSON.
+
+    Raises:
+        ServerFault: it is no completion, or holds an error.
+    """
+    if isinstance(answer, list) and len(answer) == 1:
+        (answer,) = answer
+    if not isinstance(answer, Mapping):
+        raise ServerFault(f"no JSON object: {str(answer)[:100]!r}")
+    _raise_error(answer)
+    choices = answer.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    if not isinstance(choice, Mapping):
+        raise ServerFault(f"no choices: {', '.join(map(str, answer))[:100]}")
+    _raise_error(choice)
+    said = choice.get("message")
+    message = read_message(said if isinstance(said, Mapping) else {})
+    message.usage_metadata = _usage(answer.get("usage"))
+    message.response_metadata = {
+        "model_name": str(answer.get("model") or ""),
+        "finish_reason": choice.get("finish_reason"),
+    }
+    return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+def read_message(said: Mapping[str, Any]) -> AIMessage:
+    """Read the message of a choice; tool calls are kept as they were sent."""
+    own = {key: value for key, value in said.items() if key not in _READ_FIELDS and value is not None}
+    calls = said.get("tool_calls")
+    calls = [call for call in calls if isinstance(call, Mapping)] if isinstance(calls, list) else []
+    if not calls and isinstance(said.get("function_call"), Mapping):
+        calls = [{"function": said["function_call"]}]
+    kept: dict[str, Any] = {ECHO: own} if own else {}
+    if calls:
+        kept[RAW_CALLS] = [_raw_call(call) for call in calls]
+        extra = [
+            {key: value for key, value in call.items() if key not in ("id", "type", "function", "index")}
+            for call in calls
+        ]
+        kept |= {CALL_ECHO: extra} if any(extra) else {}
+    if said.get("refusal"):
+        kept[REFUSAL] = str(said["refusal"])
+    content = said.get("content")
+    return AIMessage(content=content if isinstance(content, str | list) else "", additional_kwargs=kept)
+
+
+def _raw_call(call: Mapping[str, Any]) -> dict[str, Any]:
+    function = call["function"] if isinstance(call.get("function"), Mapping) else call
+    return {"id": call.get("id"), "name": function.get("name"), "arguments": function.get("arguments")}
+
+
+def _raise_error(answer: Mapping[str, Any]) -> None:
+    error = answer.get("error")
+    if not error and answer.get("object") == "error":
+        error = answer
+    if not error:
+        return
+    code = error.get("code") if isinstance(error, Mapping) else None
+    text = error_text(error if not isinstance(error, Mapping) else dict(error)) or json.dumps(error)[:200]
+    raise ServerFault(text[:500], int(str(code)) if str(code).isdecimal() else None)
+
+
+def _usage(usage: object) -> UsageMetadata | None:
+    if not isinstance(usage, Mapping):
+        return None
+    given, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    if not isinstance(given, int) or not isinstance(written, int):
+        return None
+    details = usage.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, Mapping) else usage.get("prompt_cache_hit_tokens")
+    found = UsageMetadata(input_tokens=given, output_tokens=written, total_tokens=given + written)
+    if isinstance(cached, int):
+        found["input_token_details"] = {"cache_read": cached}
+    return found

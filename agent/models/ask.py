@@ -1,0 +1,290 @@
+"""Asking the models of agent.yaml in their order until one gives an answer that counts.
+
+`Models.ask` bounds every call by `model.timeout`, repeats what may pass, tells a model twice at most what was wrong with its answer,
+shortens a conversation that is too long for a model, and goes on to the next model otherwise. The caller sees a good answer or
+`NoAnswer`.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from agent import slots
+from agent.models.chat import MADE_BY, ChatModel
+from agent.models.values import TurnValues, configured
+from settings.backoff import Backoff
+
+if TYPE_CHECKING:
+    from langchain_core.messages import AIMessage, BaseMessage
+
+    from agent.models.judge import Repairable
+
+log = structlog.get_logger()
+
+REPAIRS = 2
+"""How often a model is told that its answer was no good, before the next one is asked."""
+_SHORTENINGS = 3
+_ANSWER_ROOM = 800
+"""Tokens of a model's window that are kept for the answer."""
+_BACKOFF = Backoff(timedelta(seconds=0.5), timedelta(seconds=20), least=0.5)
+_WRITTEN = 1000
+"""Characters of a rejected answer that its author sees again."""
+
+
+class NoAnswer(Exception):
+    """No model gave an answer that counts; the message says why, model by model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A good answer. Tokens and dollars count everything that it took, answers that were rejected included."""
+
+    message: "AIMessage"
+    model: str
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_cached: int = 0
+    cost: float = 0.0
+
+    @property
+    def tokens(self) -> int:
+        return self.tokens_in + self.tokens_out
+
+
+@dataclass(slots=True)
+class _Spent:
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_cached: int = 0
+    cost: float = 0.0
+
+    def add(self, chat: ChatModel, messages: "Sequence[BaseMessage]", answer: "AIMessage") -> None:
+        """Count an answer; where the server counted nothing, by estimate."""
+        usage = answer.usage_metadata
+        tokens_in = usage["input_tokens"] if usage else estimate(messages)
+        tokens_out = usage["output_tokens"] if usage else estimate([answer])
+        if chat.offline:
+            tokens_in = tokens_out = 0
+        self.tokens_in += tokens_in
+        self.tokens_out += tokens_out
+        self.tokens_cached += usage.get("input_token_details", {}).get("cache_read", 0) if usage else 0
+        self.cost += chat.cost(tokens_in, tokens_out)
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What has happened while one model is asked."""
+
+    messages: "list[BaseMessage]"
+    failures: int = 0
+    repairs: int = 0
+    shortenings: int = 0
+    reasons: list[str] = field(default_factory=list)
+
+
+class Models:
+    """The models of agent.yaml with the tools that they may call. Built once per process."""
+
+    def __init__(
+        self,
+        models: Sequence[ChatModel],
+        tools: Sequence[Mapping[str, Any]] = (),
+        *,
+        retries: int,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Bind the models to the tools.
+
+        Args:
+            models: asked in this order until one answers.
+            tools: as the OpenAI API describes them; langchain translates them for other providers.
+            retries: how often a failed call is repeated before the next model is asked.
+            clock: the time, aware UTC.
+        """
+        self._models = models
+        self._names = [str(tool["function"]["name"]) for tool in tools]
+        self._calling = [
+            chat.model.bind_tools([dict(tool) for tool in tools]) if tools else chat.model for chat in models
+        ]
+        self._closing = [
+            chat.model.bind_tools([dict(tool) for tool in tools], tool_choice="none") if tools else chat.model
+            for chat in models
+        ]
+        self._retries = retries
+        self._clock = clock
+
+    async def ask(
+        self,
+        messages: "Sequence[BaseMessage]",
+        values: TurnValues | None = None,
+        *,
+        prefix: str,
+        deadline: float,
+        callable_tools: Collection[str] | None = None,
+    ) -> Answer:
+        """Ask until a model gives an answer that counts.
+
+        Args:
+            messages: the whole conversation with the system prompt.
+            values: what the turn knows beside them.
+            prefix: says which answer this is, for the ids of its calls: turn and number of the model call.
+            deadline: time of the event loop after which nothing is repeated.
+            callable_tools: names of the tools that may be called now; all without. The tools are described all the same, so that
+                the beginning of the prompt stays the same.
+
+        Raises:
+            NoAnswer: no model did.
+        """
+        names = self._names if callable_tools is None else list(callable_tools)
+        spent, reasons, silent = _Spent(), [], None
+        for position, chat in enumerate(self._models):
+            bound = (self._calling if names else self._closing)[position]
+            attempt = _Attempt(list(messages))
+            found = await self._ask_one(chat, bound, attempt, values, names, prefix, deadline, spent)
+            if found is not None and (found.text or found.tool_calls):
+                return _answer(chat, found, spent)
+            silent = silent or ((chat, found) if found is not None else None)
+            reasons += [f"{chat.name}: {reason}" for reason in attempt.reasons]
+        if silent is not None:  # after a call there may be nothing left to say
+            return _answer(*silent, spent)
+        raise NoAnswer("; ".join(dict.fromkeys(reasons)))
+
+    async def _ask_one(
+        self,
+        chat: ChatModel,
+        bound: Any,
+        attempt: _Attempt,
+        values: TurnValues | None,
+        names: Collection[str],
+        prefix: str,
+        deadline: float,
+        spent: _Spent,
+    ) -> "AIMessage | None":
+        """Ask one model until its answer counts, it fails for good, or has been repaired in vain; an empty answer may come back."""
+        from agent.models.judge import Failed, Good, judge
+
+        after_tool = attempt.messages[-1].type == "tool"
+        while True:
+            try:
+                answer = await _call(chat, bound, _fitting(attempt.messages, chat), values)
+            except Exception as error:  # noqa: BLE001 - whatever a model's client raises, the customer gets an answer
+                if not await self._again(chat, attempt, error, deadline):
+                    return None
+                continue
+            spent.add(chat, attempt.messages, answer)
+            if chat.offline:
+                return answer
+            match judge(answer, names, prefix):
+                case Good(message):
+                    if message.additional_kwargs:
+                        message.additional_kwargs[MADE_BY] = chat.name
+                    return message
+                case Failed(reason):
+                    attempt.reasons.append(reason)
+                    log.warning("model_failed", model=chat.name, reason=reason)
+                    return None
+                case verdict:
+                    attempt.reasons.append(verdict.reason)
+                    attempt.repairs += 1
+                    log.warning("model_answer_rejected", model=chat.name, reason=verdict.reason, times=attempt.repairs)
+                    out_of_time = asyncio.get_running_loop().time() >= deadline
+                    if attempt.repairs > REPAIRS or out_of_time:
+                        return _nothing(answer) if verdict.silent and after_tool else None
+                    attempt.messages += _repair(verdict)
+
+    async def _again(self, chat: ChatModel, attempt: _Attempt, error: Exception, deadline: float) -> bool:
+        """Whether the call may be repeated, after the wait that the error asks for."""
+        from agent.models.dialects import window_of
+        from agent.models.openai import classify
+
+        window = window_of(getattr(error, "body", None) or str(error), estimate(attempt.messages))
+        if window is not None and attempt.shortenings < _SHORTENINGS:
+            attempt.shortenings += 1
+            known = chat.dialect.window
+            chat.dialect.window = window if known is None or window < known else known * 3 // 4
+            log.warning("model_window", model=chat.name, tokens=chat.dialect.window)
+            return True
+        failure = classify(error, self._clock())
+        attempt.failures += 1
+        attempt.reasons.append(failure.reason)
+        log.warning("model_failed", model=chat.name, reason=failure.reason, attempt=attempt.failures)
+        wait = _BACKOFF.wait(attempt.failures, failure.retry_after).total_seconds()
+        remaining = deadline - asyncio.get_running_loop().time()
+        if not failure.retryable or attempt.failures > self._retries or wait > remaining:
+            return False
+        async with slots.released():
+            await asyncio.sleep(wait)
+        return True
+
+
+async def _call(
+    chat: ChatModel, bound: Any, messages: "Sequence[BaseMessage]", values: TurnValues | None
+) -> "AIMessage":
+    from langchain_core.messages import AIMessage
+
+    config = configured(values) if values is not None else None
+    async with asyncio.timeout(chat.timeout):
+        answer = await bound.ainvoke([chat.restored(message) for message in messages], config)
+    if not isinstance(answer, AIMessage):
+        raise TypeError(f"{chat.name} answered with a {type(answer).__name__}")
+    return answer
+
+
+def _answer(chat: ChatModel, message: "AIMessage", spent: _Spent) -> Answer:
+    return Answer(message, chat.name, spent.tokens_in, spent.tokens_out, spent.tokens_cached, spent.cost)
+
+
+def _nothing(answer: "AIMessage") -> "AIMessage":
+    from langchain_core.messages import AIMessage
+
+    return AIMessage("", response_metadata=answer.response_metadata, usage_metadata=answer.usage_metadata)
+
+
+def _repair(verdict: "Repairable") -> "list[BaseMessage]":
+    from langchain_core.messages import AIMessage, HumanMessage
+
+    written = verdict.written[:_WRITTEN] or "(nothing)"
+    return [AIMessage(written), HumanMessage(f"[system] {verdict.told}")]
+
+
+# Lengths
+
+
+def estimate(messages: "Sequence[BaseMessage]") -> int:
+    """Estimate tokens, rather too many than too few: three bytes each, and a few for every message."""
+    return sum(len(_written(message).encode()) // 3 + 6 for message in messages)
+
+
+def _written(message: "BaseMessage") -> str:
+    calls = getattr(message, "tool_calls", None) or ()
+    return message.text + "".join(call["name"] + json.dumps(call["args"], default=str) for call in calls)
+
+
+def _fitting(messages: "list[BaseMessage]", chat: ChatModel) -> "list[BaseMessage]":
+    window = chat.dialect.window
+    return messages if window is None else shortened(messages, window - min(_ANSWER_ROOM, window // 4))
+
+
+def shortened(messages: "Sequence[BaseMessage]", tokens: int) -> "list[BaseMessage]":
+    """Leave out the oldest messages until the rest fits; system messages and everything since the last human message stay.
+
+    Tool results go with the calls that they answer.
+
+    Args:
+        messages: the conversation.
+        tokens: how many may stay, by `estimate`.
+    """
+    heads = [message for message in messages if message.type == "system"]
+    rest = [message for message in messages if message.type != "system"]
+    last = max((at for at, message in enumerate(rest) if message.type == "human"), default=0)
+    begin = 0
+    while begin < last and estimate([*heads, *rest[begin:]]) > tokens:
+        begin += 1
+        while begin < last and rest[begin].type == "tool":
+            begin += 1
+    return [*heads, *rest[begin:]]

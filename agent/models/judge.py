@@ -1,0 +1,265 @@
+"""The one judge of what a chat model answered, before it counts: good, repairable, or failed.
+
+    judge(message, tools, prefix) -> Good | Repairable | Failed
+
+Good is a text for the customer, or calls of tools that exist with arguments that are objects. Repairable is told to the model, which
+answers again. Failed is for the next model: asking this one again would give the same. Reasoning, raw calls, half answers and tokens
+of templates are in no good answer; fields of a server's own are kept in it and sent back within the turn (`agent.models.openai`).
+"""
+
+import hashlib
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from langchain_core.messages import AIMessage, ToolCall
+
+from agent.models.chat import BLOCKS
+from agent.models.lenient import Unreadable
+from agent.models.textcalls import find_calls, read_arguments, resolve
+
+RAW_CALLS = "raw_tool_calls"
+"""Key in `AIMessage.additional_kwargs`: native calls as the server sent them, a list of `{id, name, arguments}`."""
+REFUSAL = "refusal"
+"""Key in `AIMessage.additional_kwargs`: why the model refuses to answer, as OpenAI's field of that name says."""
+
+_CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"})
+_BLOCKED = frozenset(
+    "content_filter content_filtered safety refusal recitation blocklist prohibited_content spii image_safety sensitive".split()
+)
+_BROKEN = frozenset("error malformed_function_call unexpected_tool_call malformed_response abort other".split())
+
+_TAGS = (
+    r"(?:[\w-]+:)?(?:think|thinking|thought|thoughts|reasoning|reflection|analysis|scratchpad|antthinking|monologue)"
+)
+_OPEN = rf"(?:<{_TAGS}(?:\s[^<>]*)?>|\[THINK(?:ING)?\]|◁think▷|<\|(?:begin_of_thought|thinking|think)\|>)"
+_END = rf"(?:</{_TAGS}\s*>|\[/THINK(?:ING)?\]|◁/think▷|<\|(?:end_of_thought|/thinking|/think)\|>)"
+_THOUGHT = re.compile(rf"{_OPEN}(?:(?!{_OPEN})[\s\S])*?{_END}", re.IGNORECASE)
+_ENDED = re.compile(rf"[\s\S]*{_END}", re.IGNORECASE)
+_UNENDED = re.compile(rf"{_OPEN}[\s\S]*", re.IGNORECASE)
+_FINAL = re.compile(r"<\|channel\|>\s*final\b[^<]*<\|message\|>", re.IGNORECASE)
+_CHANNEL = re.compile(
+    r"(?:<\|start\|>\s*assistant)?<\|channel\|>\s*(?:analysis|commentary(?![^<]*\bto=))[^<]*<\|message\|>[\s\S]*?(?:<\|end\|>|(?=<\|start\|>)|\Z)",
+    re.IGNORECASE,
+)
+_NEXT_TURN = re.compile(
+    r"(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|<\|start\|>)\s*(?:user|human|system|tool)\b[\s\S]*",
+    re.IGNORECASE,
+)
+_OWN_TURN = re.compile(
+    r"(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|<\|start\|>)\s*(?:assistant|model)\b\s*(?:<\|end_header_id\|>)?",
+    re.IGNORECASE,
+)
+_TOKENS = re.compile(
+    r"<\|(?!tool|python_tag|channel|constrain|message|call)[\w▁ -]{1,40}\|>|<｜(?!tool)[^｜<>]{1,40}｜>"
+    r"|</?s>|\[/?INST\]|<(?:bos|eos|pad|unk)>"
+    r"|<(?:start|end)_of_turn>",
+    re.IGNORECASE,
+)
+_NOTHING = re.compile(
+    r"""[\s"'`*_#.,:;{}\[\]()|-]*(?:null|none|undefined|n/a)?[\s"'`*_#.,:;{}\[\]()|-]*""", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Good:
+    """`message` holds a text to send, or calls with own ids; nothing else of it is shown."""
+
+    message: AIMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Repairable:
+    """`told` is what the model hears; `reason` stands in the log. `silent`: it said nothing at all, which may be meant so."""
+
+    reason: str
+    told: str
+    written: str = ""
+    silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The next model is asked."""
+
+    reason: str
+
+
+Verdict: TypeAlias = Good | Repairable | Failed
+
+
+def judge(message: AIMessage, tools: Collection[str], prefix: str) -> Verdict:
+    """Judge an answer.
+
+    Args:
+        message: as the model's client made it.
+        tools: names of the tools that the model was given.
+        prefix: says which answer this is (the turn and the number of its model call), for the ids of its calls.
+    """
+    finish = _finish_reason(message)
+    if finish in _BLOCKED:
+        return Failed(f"the answer was withheld ({finish})")
+    refusal = message.additional_kwargs.get(REFUSAL) or _block_text(message, "refusal")
+    text = visible_text(_content(message))
+    raw = _raw_calls(message)
+    if refusal and not text and not raw:
+        return Failed("the model refused to answer")
+    if raw:
+        return _judge_calls(message, raw, tools, prefix, text)
+    reading = find_calls(text, tools)
+    if reading.malformed:
+        return Repairable(reading.malformed, _told(reading.malformed, tools), text)
+    if reading.calls:
+        found = [{"id": None, "name": call.name, "arguments": call.arguments} for call in reading.calls]
+        return _judge_calls(message, found, tools, prefix, reading.rest)
+    if finish in _CUT_OFF:
+        return Repairable(
+            "the answer was cut off at the limit of tokens",
+            "Your answer was cut off because it was too long, and was not sent. Write it again, complete, in at most half the length.",
+            text,
+        )
+    if finish in _BROKEN:
+        return Repairable(
+            f"the server broke the answer off ({finish})", "Your answer did not arrive. Write it again.", text
+        )
+    if _NOTHING.fullmatch(text):
+        return Repairable("the answer is empty", "Your answer was empty. Write the reply to the customer.", silent=True)
+    return Good(_cleaned(message, text, [], {}))
+
+
+def visible_text(text: str) -> str:
+    """Take reasoning and tokens of chat templates off a text.
+
+    With only an end tag, everything before it was reasoning; with only a start tag, everything after it is.
+    """
+    final = list(_FINAL.finditer(text))
+    if final:
+        text = text[final[-1].end() :]
+    text = _CHANNEL.sub("", text)
+    before = None
+    while before != text:
+        before, text = text, _THOUGHT.sub("", text)
+    text = _ENDED.sub("", text)
+    text = _UNENDED.sub("", text)
+    text = _NEXT_TURN.sub("", text)
+    text = _OWN_TURN.sub("", text)
+    return _TOKENS.sub("", text).strip()
+
+
+def call_id(prefix: str, position: int) -> str:
+    """Make the id of a call: nine letters and digits, which is what the strictest servers (Mistral's) accept.
+
+    Args:
+        prefix: of the answer, see `judge`.
+        position: of the call in it, from 0.
+    """
+    number = int.from_bytes(hashlib.blake2b(f"{prefix}/{position}".encode(), digest_size=8).digest(), "big")
+    letters = "0123456789abcdefghijklmnopqrstuvwxyz"
+    return "".join(letters[number // 36**place % 36] for place in range(9))
+
+
+def _judge_calls(
+    message: AIMessage, raw: Sequence[Mapping[str, Any]], tools: Collection[str], prefix: str, text: str
+) -> Verdict:
+    calls: list[ToolCall] = []
+    for position, call in enumerate(raw):
+        said = str(call.get("name") or "")
+        name = resolve(said, tools)
+        if name is None:
+            reason = f"there is no tool {said[:80]!r}" if said else "a tool call has no name"
+            return Repairable(reason, _told(reason, tools), _written(raw))
+        try:
+            arguments = read_arguments(call.get("arguments"))
+        except Unreadable as error:
+            reason = f"the arguments of {name} cannot be read: {error}"
+            return Repairable(reason, _told(reason, tools), _written(raw))
+        calls.append(ToolCall(name=name, args=arguments, id=call_id(prefix, position), type="tool_call"))
+    old = [str(call.get("id") or "") for call in raw]
+    renamed = {id_: call["id"] for id_, call in zip(old, calls, strict=True) if id_ and old.count(id_) == 1}
+    reading = find_calls(text, tools)
+    return Good(_cleaned(message, "" if reading.malformed else reading.rest, calls, renamed))
+
+
+def _cleaned(message: AIMessage, text: str, calls: Sequence[ToolCall], renamed: Mapping[str, str | None]) -> AIMessage:
+    kept = {
+        key: value for key, value in message.additional_kwargs.items() if key not in (RAW_CALLS, REFUSAL, "tool_calls")
+    }
+    if isinstance(message.content, list) and any(
+        not isinstance(block, str) and block.get("type") != "text" for block in message.content
+    ):
+        kept[BLOCKS] = message.content
+    return AIMessage(
+        content=text,
+        tool_calls=list(calls),
+        additional_kwargs=_renamed(kept, renamed),
+        response_metadata=message.response_metadata,
+        usage_metadata=message.usage_metadata,
+        name=message.name,
+    )
+
+
+def _renamed(value: Any, ids: Mapping[str, str | None]) -> Any:
+    """Put own ids in the place of the server's, also where a provider keeps its signatures by them."""
+    match value:
+        case dict():
+            return {ids.get(key, key): _renamed(each, ids) for key, each in value.items()}
+        case list():
+            return [_renamed(each, ids) for each in value]
+        case str():
+            return ids.get(value, value)
+    return value
+
+
+def _raw_calls(message: AIMessage) -> list[Mapping[str, Any]]:
+    if RAW_CALLS in message.additional_kwargs:
+        return list(message.additional_kwargs[RAW_CALLS])
+    valid: list[Mapping[str, Any]] = [
+        {"id": call["id"], "name": call["name"], "arguments": call["args"]} for call in message.tool_calls
+    ]
+    return valid + [
+        {"id": call["id"], "name": call["name"], "arguments": call["args"]} for call in message.invalid_tool_calls
+    ]
+
+
+def _content(message: AIMessage) -> str:
+    if isinstance(message.content, str):
+        return message.content
+    parts = [
+        block if isinstance(block, str) else str(block.get("text") or "") for block in message.content if _shown(block)
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _shown(block: Any) -> bool:
+    return isinstance(block, str) or (
+        isinstance(block, dict) and block.get("type", "text") in ("text", "output_text") and not block.get("thought")
+    )
+
+
+def _block_text(message: AIMessage, kind: str) -> str:
+    if isinstance(message.content, str):
+        return ""
+    blocks = [block for block in message.content if isinstance(block, dict) and block.get("type") == kind]
+    return " ".join(str(block.get(kind) or block.get("text") or "") for block in blocks)
+
+
+def _finish_reason(message: AIMessage) -> str:
+    found = message.response_metadata
+    reason = found.get("finish_reason") or found.get("stop_reason") or found.get("done_reason") or ""
+    return str(getattr(reason, "value", reason)).rsplit(".", 1)[-1].lower()
+
+
+def _written(raw: Sequence[Mapping[str, Any]]) -> str:
+    return "\n".join(f"{call.get('name')}: {call.get('arguments')}" for call in raw)
+
+
+def _told(reason: str, tools: Collection[str]) -> str:
+    if not tools:
+        return (
+            f"Your answer was not sent: {reason}. There are no tools. Write the reply to the customer, in plain words."
+        )
+    return (
+        f"Your answer was not sent: {reason}. Nothing was done. The tools are: {', '.join(tools)}. Call one of them with a JSON object "
+        "as its arguments, or write the reply to the customer in plain words."
+    )

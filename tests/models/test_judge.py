@@ -1,0 +1,224 @@
+"""Every answer of a model is good, is told to the model, or is left to the next model; nothing raw is in a good one."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.messages import AIMessage
+
+from agent.models.chat import BLOCKS
+from agent.models.judge import Failed, Good, Repairable, Verdict, judge, visible_text
+from agent.models.openai import CALL_ECHO, ECHO, read_message
+
+TOOLS = ("get_order", "cancel_order")
+
+
+def judged(finish: str = "stop", **message: Any) -> Verdict:
+    answer = read_message({"role": "assistant", **message})
+    answer.response_metadata = {"finish_reason": finish}
+    return judge(answer, TOOLS, "turn/1")
+
+
+def called(verdict: Verdict) -> list[tuple[str, dict[str, Any]]]:
+    assert isinstance(verdict, Good), verdict
+    return [(call["name"], call["args"]) for call in verdict.message.tool_calls]
+
+
+def said(verdict: Verdict) -> str:
+    assert isinstance(verdict, Good), verdict
+    assert not verdict.message.tool_calls
+    return verdict.message.text
+
+
+def native(arguments: Any, name: Any = "get_order", **more: Any) -> dict[str, Any]:
+    return {"id": "c1", "type": "function", "function": {"name": name, "arguments": arguments}, **more}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("<think>Pelanggan tanya jam buka.</think>\n\nBuka jam 8.", "Buka jam 8."),
+        ("Pelanggan tanya jam buka.\n</think>\nBuka jam 8.", "Buka jam 8."),
+        ("Buka jam 8.<think>Apakah benar? Saya", "Buka jam 8."),
+        ("<thinking>a<thinking>b</thinking>c</thinking>Buka jam 8.", "Buka jam 8."),
+        ("<think></think>Buka <reasoning x='1'>hm</reasoning>jam 8.", "Buka jam 8."),
+        ("[THINK]hm[/THINK]Buka jam 8.", "Buka jam 8."),
+        ("◁think▷hm◁/think▷Buka jam 8.", "Buka jam 8."),
+        (
+            "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>Buka jam 8.",
+            "Buka jam 8.",
+        ),
+        ("Buka jam 8.<|im_end|>\n<|im_start|>user\nterima kasih", "Buka jam 8."),
+        ("<|start_header_id|>assistant<|end_header_id|>\n\nBuka jam 8.<|eot_id|>", "Buka jam 8."),
+        ("Buka jam 8.</s>", "Buka jam 8."),
+        ("Buka jam 8 < jam 9.", "Buka jam 8 < jam 9."),
+    ],
+)
+def test_reasoning_and_template_tokens_are_taken_off(text: str, shown: str) -> None:
+    assert said(judged(content=text)) == shown
+
+
+@given(
+    st.text(alphabet=st.characters(exclude_characters="<>|[]◁▷"), max_size=60),
+    st.text(alphabet="abc ABC.,", min_size=1, max_size=60).filter(str.strip),
+    st.sampled_from(
+        [
+            ("<think>", "</think>"),
+            ("", "</think>"),
+            ("<Thinking>", "</Thinking>"),
+            ("[THINK]", "[/THINK]"),
+            ("<ns:think>", "</ns:think>"),
+        ]
+    ),
+)
+def test_no_reasoning_is_shown_however_it_is_marked(thought: str, reply: str, tags: tuple[str, str]) -> None:
+    assert visible_text(f"{tags[0]}{thought}{tags[1]}{reply}") == reply.strip()
+
+
+def test_a_call_within_the_reasoning_is_no_call() -> None:
+    verdict = judged(
+        content='<think>I could do {"name": "cancel_order", "arguments": {"id": 1}}</think>Batalkan pesanan?'
+    )
+    assert said(verdict) == "Batalkan pesanan?"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        '{"order_id": "KS-1"}',
+        {"order_id": "KS-1"},
+        [{"order_id": "KS-1"}],
+        '[{"order_id": "KS-1"}]',
+        json.dumps(json.dumps({"order_id": "KS-1"})),
+        "{'order_id': 'KS-1'}",
+        '{"order_id": "KS-1",}',
+        '{{"order_id": "KS-1"}}',
+    ],
+)
+def test_arguments_are_an_object_however_they_come(arguments: Any) -> None:
+    assert called(judged("tool_calls", content=None, tool_calls=[native(arguments)])) == [
+        ("get_order", {"order_id": "KS-1"})
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments", ['{"order_id": "KS-1', '{"order_id": KS-1}', "KS-1", ["KS-1"], 7, '{"order_id": "A"}{"order_id": "B"}']
+)
+def test_arguments_that_cannot_be_read_are_told_to_the_model(arguments: Any) -> None:
+    verdict = judged("tool_calls", content=None, tool_calls=[native(arguments)])
+    assert isinstance(verdict, Repairable)
+    assert "arguments of get_order" in verdict.told
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("functions.get_order", "get_order"), ("Get-Order", "get_order"), ("functions.get_order:3", "get_order")],
+)
+def test_a_tools_name_is_understood_when_it_can_mean_only_one(name: str, meant: str) -> None:
+    assert called(judged(content="", tool_calls=[native("{}", name)])) == [(meant, {})]
+
+
+@pytest.mark.parametrize("name", ["get_stock", "", None, "order"])
+def test_an_unknown_tool_is_told_to_the_model_with_the_tools_that_there_are(name: Any) -> None:
+    verdict = judged(content="Sebentar", tool_calls=[native("{}", name)])
+    assert isinstance(verdict, Repairable)
+    assert "get_order, cancel_order" in verdict.told
+
+
+@pytest.mark.parametrize(
+    "content", [None, "", "  \n", "<think>hm</think>", "<think>hm", "null", "None", '""', "{}", "..."]
+)
+def test_an_answer_of_nothing_is_told_to_the_model(content: Any) -> None:
+    verdict = judged(content=content)
+    assert isinstance(verdict, Repairable)
+
+
+@pytest.mark.parametrize("content", ["Pesanan Anda sedang", ""])
+@pytest.mark.parametrize("finish", ["length", "max_tokens", "MAX_TOKENS", "model_length"])
+def test_an_answer_that_was_cut_off_is_asked_for_again(finish: str, content: str) -> None:
+    verdict = judged(finish, content=content)
+    assert isinstance(verdict, Repairable)
+    assert "cut off" in verdict.told
+
+
+@pytest.mark.parametrize("content", ["Pesanan Anda sedang", "", None])
+@pytest.mark.parametrize("finish", ["content_filter", "SAFETY", "FinishReason.RECITATION", "refusal"])
+def test_an_answer_that_was_withheld_is_for_the_next_model(finish: str, content: Any) -> None:
+    assert isinstance(judged(finish, content=content), Failed)
+
+
+def test_a_refusal_is_for_the_next_model() -> None:
+    assert isinstance(judged(content=None, refusal="I cannot help with that."), Failed)
+
+
+@pytest.mark.parametrize("finish", ["error", "MALFORMED_FUNCTION_CALL", "abort"])
+def test_an_answer_that_the_server_broke_off_is_asked_for_again(finish: str) -> None:
+    assert isinstance(judged(finish, content="Pesanan"), Repairable)
+
+
+def test_a_complete_call_counts_although_the_answer_was_cut_off_behind_it() -> None:
+    assert called(judged("length", content="", tool_calls=[native('{"order_id": "A"}')])) == [
+        ("get_order", {"order_id": "A"})
+    ]
+
+
+@pytest.mark.parametrize("ids", [["", ""], ["x", "x"], [None, None], ["é" * 5000, "ok"]])
+def test_calls_get_ids_of_our_own_whatever_the_servers_are(ids: list[Any]) -> None:
+    calls = [native('{"order_id": "A"}') | {"id": id_} for id_ in ids]
+    verdict = judged(content="", tool_calls=calls)
+    assert isinstance(verdict, Good)
+    made = [str(call["id"]) for call in verdict.message.tool_calls]
+    assert len(set(made)) == 2
+    assert all(id_.isascii() and id_.isalnum() and len(id_) == 9 for id_ in made)
+    again = judged(content="", tool_calls=calls)
+    assert isinstance(again, Good)
+    assert [call["id"] for call in again.message.tool_calls] == made
+
+
+def test_fields_of_the_servers_own_are_kept_and_never_shown() -> None:
+    signature = {"google": {"thought_signature": "abc"}}
+    verdict = judged(content="", reasoning_content="Ia bertanya.", tool_calls=[native("{}", extra_content=signature)])
+    assert isinstance(verdict, Good)
+    assert verdict.message.text == ""
+    assert verdict.message.additional_kwargs[ECHO] == {"reasoning_content": "Ia bertanya."}
+    assert verdict.message.additional_kwargs[CALL_ECHO] == [{"extra_content": signature}]
+
+
+def test_thinking_blocks_are_kept_for_their_provider_and_not_shown() -> None:
+    blocks: list[str | dict[str, Any]] = [
+        {"type": "thinking", "thinking": "Ia bertanya.", "signature": "s"},
+        {"type": "text", "text": "Saya cek."},
+        {"type": "tool_use", "id": "toolu_1", "name": "get_order", "input": {}},
+    ]
+    answer = AIMessage(
+        content=blocks,
+        tool_calls=[{"name": "get_order", "args": {}, "id": "toolu_1"}],
+        additional_kwargs={"signatures": {"toolu_1": "sig"}},
+        response_metadata={"stop_reason": "tool_use"},
+    )
+    verdict = judge(answer, TOOLS, "turn/1")
+    assert isinstance(verdict, Good)
+    assert verdict.message.text == "Saya cek."
+    own = verdict.message.tool_calls[0]["id"]
+    assert [block["id"] for block in verdict.message.additional_kwargs[BLOCKS] if block["type"] == "tool_use"] == [own]
+    assert verdict.message.additional_kwargs["signatures"] == {own: "sig"}
+
+
+def test_the_old_field_for_a_single_call_is_read() -> None:
+    assert called(judged(content=None, function_call={"name": "get_order", "arguments": "{}"})) == [("get_order", {})]
+
+
+def test_a_call_where_there_are_no_tools_is_told_to_the_model() -> None:
+    verdict = judge(AIMessage('<tool_call>{"name": "get_order", "arguments": {}}</tool_call>'), (), "turn/1")
+    assert isinstance(verdict, Repairable)
+    assert "no tools" in verdict.told
+
+
+@given(st.text(max_size=200), st.sampled_from(["stop", "length", "", "tool_calls"]))
+def test_a_good_text_holds_no_reasoning_and_no_raw_call(text: str, finish: str) -> None:
+    verdict = judged(finish, content=f"{text}<tool_call>{text}</think>{text}")
+    if isinstance(verdict, Good):
+        assert "<tool_call>" not in verdict.message.text
+        assert "</think>" not in verdict.message.text
