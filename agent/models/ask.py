@@ -18,6 +18,7 @@ from agent import slots
 from agent.models.chat import MADE_BY, ChatModel
 from agent.models.values import TurnValues, configured
 from settings.backoff import Backoff
+from settings.text import cleaned
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
@@ -173,12 +174,12 @@ class Models:
             try:
                 answer = await _call(chat, bound, _fitting(attempt.messages, chat), values)
             except Exception as error:  # noqa: BLE001 - whatever a model's client raises, the customer gets an answer
-                if not await self._again(chat, attempt, error, deadline):
+                if not await self._again(chat, attempt, error, deadline, prefix):
                     return None
                 continue
             spent.add(chat, attempt.messages, answer)
-            if chat.offline:
-                return answer
+            if chat.offline and not answer.tool_calls:
+                return answer  # a program quotes documents as they are, whatever they look like
             match judge(answer, names, prefix):
                 case Good(message):
                     if message.additional_kwargs:
@@ -186,18 +187,24 @@ class Models:
                     return message
                 case Failed(reason):
                     attempt.reasons.append(reason)
-                    log.warning("model_failed", model=chat.name, reason=reason)
+                    log.warning("model_failed", turn=prefix, model=chat.name, reason=reason)
                     return None
                 case verdict:
                     attempt.reasons.append(verdict.reason)
                     attempt.repairs += 1
-                    log.warning("model_answer_rejected", model=chat.name, reason=verdict.reason, times=attempt.repairs)
+                    log.warning(
+                        "model_answer_rejected",
+                        turn=prefix,
+                        model=chat.name,
+                        reason=verdict.reason,
+                        times=attempt.repairs,
+                    )
                     out_of_time = asyncio.get_running_loop().time() >= deadline
                     if attempt.repairs > REPAIRS or out_of_time:
                         return _nothing(answer) if verdict.silent and after_tool else None
                     attempt.messages += _repair(verdict)
 
-    async def _again(self, chat: ChatModel, attempt: _Attempt, error: Exception, deadline: float) -> bool:
+    async def _again(self, chat: ChatModel, attempt: _Attempt, error: Exception, deadline: float, prefix: str) -> bool:
         """Whether the call may be repeated, after the wait that the error asks for."""
         from agent.models.dialects import window_of
         from agent.models.openai import classify
@@ -212,11 +219,13 @@ class Models:
         failure = classify(error, self._clock())
         attempt.failures += 1
         attempt.reasons.append(failure.reason)
-        log.warning("model_failed", model=chat.name, reason=failure.reason, attempt=attempt.failures)
+        log.warning("model_failed", turn=prefix, model=chat.name, reason=failure.reason, attempt=attempt.failures)
         wait = _BACKOFF.wait(attempt.failures, failure.retry_after).total_seconds()
         remaining = deadline - asyncio.get_running_loop().time()
         if not failure.retryable or attempt.failures > self._retries or wait > remaining:
             return False
+        if failure.late and chat is not self._models[-1] and remaining < 2 * (chat.timeout or 0):
+            return False  # the time that is left is the next model's
         async with slots.released():
             await asyncio.sleep(wait)
         return True
@@ -236,6 +245,10 @@ async def _call(
 
 
 def _answer(chat: ChatModel, message: "AIMessage", spent: _Spent) -> Answer:
+    """An answer whose texts and arguments can be kept and sent."""
+    given = {name: getattr(message, name) for name in ("content", "tool_calls", "additional_kwargs")}
+    changed = {name: new for name, old in given.items() if (new := cleaned(old)) != old}
+    message = message.model_copy(update=changed) if changed else message
     return Answer(message, chat.name, spent.tokens_in, spent.tokens_out, spent.tokens_cached, spent.cost)
 
 

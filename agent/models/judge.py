@@ -148,11 +148,14 @@ def visible_text(text: str) -> str:
 
 
 def call_id(prefix: str, position: int) -> str:
-    """Make the id of a call: nine letters and digits, which is what the strictest servers (Mistral's) accept.
+    """Make the id of a call: the same for a resumed turn, another for every other call of the conversation.
+
+    Servers' own ids are empty, repeated or very long. Nine letters and digits are what the strictest server takes
+    (Mistral, https://docs.mistral.ai/capabilities/function_calling/).
 
     Args:
         prefix: of the answer, see `judge`.
-        position: of the call in it, from 0.
+        position: of the call in it, from 1.
     """
     number = int.from_bytes(hashlib.blake2b(f"{prefix}/{position}".encode(), digest_size=8).digest(), "big")
     letters = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -163,7 +166,7 @@ def _judge_calls(
     message: AIMessage, raw: Sequence[Mapping[str, Any]], tools: Collection[str], prefix: str, text: str
 ) -> Verdict:
     calls: list[ToolCall] = []
-    for position, call in enumerate(raw):
+    for position, call in enumerate(raw, 1):
         said = str(call.get("name") or "")
         name = resolve(said, tools)
         if name is None:

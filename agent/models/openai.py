@@ -47,11 +47,12 @@ _READ_FIELDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """`retryable`: the same call may succeed later; `retry_after`: how long the server asked to wait."""
+    """`retryable`: the same call may succeed later; `retry_after`: how long the server asked to wait; `late`: it took too long."""
 
     reason: str
     retryable: bool
     retry_after: timedelta | None = None
+    late: bool = False
 
 
 class ServerFault(Exception):
@@ -68,7 +69,7 @@ def classify(error: Exception, now: datetime) -> Failure:
     import openai
 
     if isinstance(error, openai.APITimeoutError | TimeoutError | httpx.TimeoutException):
-        return Failure("the model did not answer in time", retryable=True)
+        return Failure("the model did not answer in time", retryable=True, late=True)
     if isinstance(error, openai.APIConnectionError | httpx.TransportError | ConnectionError):
         return Failure("the model's server cannot be reached", retryable=True)
     if isinstance(error, ServerFault):

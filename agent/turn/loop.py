@@ -6,7 +6,6 @@ repeats nothing. `perform` runs an action as a step: recorded before it happens 
 """
 
 import asyncio
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +23,6 @@ from langchain_core.messages import (
     message_to_dict,
     messages_from_dict,
 )
-from langchain_core.runnables import Runnable
 
 from actions.action import Action, Context, Outcome
 from actions.template import question as question_of
@@ -33,9 +31,10 @@ from agent.faults import point
 from agent.ledger.codec import pack_outcome, unpack_outcome
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.errors import LeaseLost, LedgerUnavailable
+from agent.models.ask import Models, NoAnswer
 from agent.models.chat import ChatModel
-from agent.models.openai import classify
-from agent.models.values import configured, describe
+from agent.models.judge import call_id
+from agent.models.values import describe
 from agent.turn.context import LimitReached, ModelsFailed, Superseded, TurnContext
 from language.consent import yes_or_no
 from settings.backoff import Backoff
@@ -63,23 +62,13 @@ class LoopLimits:
         model_calls: calls of a model that answered.
         actions: calls of actions.
         tokens: read and written, in all calls together.
-        retries: repetitions of a failed call per model while there is a fallback. The last model is retried for half of the
-            turn's time (longer when it names a time itself): after that a human is of more use than another attempt.
+        retries: repetitions of a failed call, per model.
     """
 
     model_calls: int
     actions: int
     tokens: int
     retries: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Bound:
-    """A chat model that may call the actions, and the same model when it may not any more."""
-
-    chat: ChatModel
-    calling: "Runnable[Any, AIMessage]"
-    closing: "Runnable[Any, AIMessage]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +104,8 @@ class Loop:
             limits: of one turn.
             clock: the time, aware UTC.
         """
-        self._models = [_bind(chat, [_tool(action) for action in actions.values()]) for chat in models]
+        tools = [_tool(action) for action in actions.values()]
+        self._models = Models(models, tools, retries=limits.retries, clock=clock)
         self._actions = actions
         self._names = sorted(actions)
         self._limits = limits
@@ -160,7 +150,10 @@ class Loop:
     async def _close(self, turn: TurnContext, asked: Sequence[BaseMessage], limit: str) -> str:
         """Let the model say what was done, without calling anything any more."""
         log.warning("limit_reached", turn=turn.id, limit=limit)
-        message = await self._model_call(turn, [*asked, HumanMessage(_CLOSING)], ())
+        try:
+            message = await self._model_call(turn, [*asked, HumanMessage(_CLOSING)], ())
+        except ModelsFailed as error:
+            raise LimitReached(f"{limit}; {error}") from error
         if not (text := message.text.strip()):
             raise LimitReached(limit)
         return text
@@ -191,7 +184,7 @@ class Loop:
             outcome = await perform(turn, action, waiting.arguments, key=key, clock=self._clock, confirmed=True)
         else:
             outcome = Outcome("refused", "The customer said no. Nothing was done.")
-        call = {"name": waiting.action, "args": waiting.arguments, "id": call_id(turn.id, 0, 0)}
+        call = {"name": waiting.action, "args": waiting.arguments, "id": call_id(f"{turn.id}/0", 0)}
         return [
             AIMessage("", tool_calls=[call]),
             ToolMessage(told(outcome), tool_call_id=call["id"], name=waiting.action),
@@ -214,56 +207,35 @@ class Loop:
             return cast("AIMessage", messages_from_dict([step.output])[0])
         started_at = self._clock()
         point("model-call")
-        chat, message = await self._ask(turn, asked, closing=not tools)
-        message = with_own_ids(message, turn.id, turn.model_calls)
+        try:
+            answer = await self._models.ask(
+                asked,
+                turn.values,
+                prefix=f"{turn.id}/{turn.model_calls}",
+                deadline=turn.deadline,
+                callable_tools=tools,
+            )
+        except NoAnswer as error:
+            raise ModelsFailed(str(error)) from error
+        message = answer.message
         point("model-answered")
-        usage = message.usage_metadata
-        tokens_in, tokens_out = (usage["input_tokens"], usage["output_tokens"]) if usage else (0, 0)
         if watched is not None and message.tool_calls:
             turn.steps.along(watched.look)
         await turn.steps.record(
             key,
             "model",
-            chat.name,
+            answer.model,
             given,
             message_to_dict(message),
             started_at=started_at,
-            tokens=tokens_in + tokens_out,
-            cost=chat.cost(tokens_in, tokens_out),
+            tokens=answer.tokens,
+            cost=answer.cost,
             shown=given if turn.model_calls == 1 else {"messages": given["messages"][-1:]},
         )
         point("model-recorded")
         if watched is not None and watched.noticed:
             raise Superseded(_NEWER)
         return message
-
-    async def _ask(
-        self, turn: TurnContext, asked: Sequence[BaseMessage], *, closing: bool
-    ) -> tuple[ChatModel, AIMessage]:
-        """Ask the models in order until one answers. The last is asked again for half of what is left of the turn's time."""
-        reasons = []
-        config = configured(turn.values) if turn.values is not None else None
-        now = asyncio.get_running_loop().time
-        patience = now() + (turn.deadline - now()) / 2
-        for model in self._models:
-            chat, last = model.chat, model is self._models[-1]
-            attempt = 0
-            while True:
-                attempt += 1
-                try:
-                    answer = await (model.closing if closing else model.calling).ainvoke(list(asked), config)
-                    return chat, _cleaned(answer)
-                except Exception as error:  # noqa: BLE001 - whatever a model's client raises, the customer gets an answer
-                    failure = classify(error, self._clock())
-                    reasons.append(f"{chat.name}: {failure.reason}")
-                    wait = _BACKOFF.wait(attempt, failure.retry_after).total_seconds()
-                    remaining = (patience if failure.retry_after is None else turn.deadline) - now()
-                    log.warning("model_failed", turn=turn.id, model=chat.name, reason=failure.reason, attempt=attempt)
-                    if not failure.retryable or wait > remaining or (not last and attempt > self._limits.retries):
-                        break
-                    async with slots.released():
-                        await asyncio.sleep(wait)
-        raise ModelsFailed("; ".join(dict.fromkeys(reasons)))
 
     async def _act(self, turn: TurnContext, message: AIMessage) -> list[ToolMessage]:
         """Run the calls of one answer; the results stand in the order of the calls."""
@@ -347,13 +319,6 @@ class Loop:
         return Outcome("refused", f"Not called: limits.actions allows {self._limits.actions} calls in a turn.")
 
 
-def _bind(chat: ChatModel, tools: Sequence[dict[str, Any]]) -> _Bound:
-    if not tools:
-        return _Bound(chat, chat.model, chat.model)
-    calling = chat.model.bind_tools(tools)
-    return _Bound(chat, calling, chat.model.bind_tools(tools, tool_choice="none"))
-
-
 def _tool(action: Action) -> dict[str, Any]:
     """An action as the OpenAI API describes a tool; langchain translates it for other providers."""
     function = {
@@ -362,41 +327,6 @@ def _tool(action: Action) -> dict[str, Any]:
         "parameters": dict(action.parameters),
     }
     return {"type": "function", "function": function}
-
-
-def call_id(turn: str, model_call: int, position: int) -> str:
-    """The id of a tool call: the same for a resumed turn, another for every other call of the conversation.
-
-    Servers' own ids are empty, repeated or very long. Nine letters and digits are what the strictest server takes
-    (Mistral, https://docs.mistral.ai/capabilities/function_calling/).
-    """
-    digest = hashlib.blake2b(f"{turn}/{model_call}/{position}".encode(), digest_size=8).digest()
-    number, letters = int.from_bytes(digest, "big"), "0123456789abcdefghijklmnopqrstuvwxyz"
-    return "".join(letters[number // 36**place % 36] for place in range(9))
-
-
-def with_own_ids(message: AIMessage, turn: str, model_call: int) -> AIMessage:
-    """Give the tool calls of an answer ids of our own, wherever they stand in it.
-
-    Args:
-        message: as the model's client made it.
-        turn: the turn's id.
-        model_call: number of the call in the turn.
-    """
-    if not message.tool_calls:
-        return message
-    calls = [{**call, "id": call_id(turn, model_call, position)} for position, call in enumerate(message.tool_calls, 1)]
-    ids = iter(str(call["id"]) for call in calls)
-    content = message.content
-    if isinstance(content, list):
-        content = [
-            {**block, "id": next(ids, block.get("id"))}
-            if isinstance(block, dict) and block.get("type") == "tool_use"
-            else block
-            for block in content
-        ]
-    kept = {name: value for name, value in message.additional_kwargs.items() if name != "tool_calls"}
-    return message.model_copy(update={"tool_calls": calls, "content": content, "additional_kwargs": kept})
 
 
 def _again(before: Outcome) -> Outcome:
@@ -517,13 +447,6 @@ def _to_confirm(
     turn: TurnContext, action: Action, arguments: dict[str, Any], question: str, clock: Callable[[], datetime]
 ) -> Confirmation:
     return Confirmation(action.name, arguments, question, turn.id, clock() + action.confirm_expires)
-
-
-def _cleaned(message: AIMessage) -> AIMessage:
-    """The message with texts and arguments that can be kept and sent."""
-    given = {name: getattr(message, name) for name in ("content", "tool_calls", "invalid_tool_calls")}
-    changed = {name: new for name, old in given.items() if (new := cleaned(old)) != old}
-    return message.model_copy(update=changed) if changed else message
 
 
 async def _check(action: Action, arguments: dict[str, Any], context: Context) -> Outcome | None:

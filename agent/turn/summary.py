@@ -14,14 +14,14 @@ from agent.ledger.database import Database, write_with_retry
 from agent.ledger.errors import LedgerUnavailable
 from agent.ledger.history import Line
 from agent.ledger.memory import Portion
+from agent.models.ask import Answer, Models, NoAnswer
 from agent.models.chat import ChatModel
-from agent.models.openai import classify
 from agent.turn.context import TurnContext
 from agent.turn.retrieval import escape
 from messaging.types import ContactKey
 
 if TYPE_CHECKING:
-    from langchain_core.messages import AIMessage, BaseMessage
+    from langchain_core.messages import BaseMessage
 
 log = structlog.get_logger()
 
@@ -60,7 +60,8 @@ class Summariser:
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
-        self._models = [chat for chat in models if not chat.offline]
+        thinking = [chat for chat in models if not chat.offline]
+        self._models = Models(thinking, retries=0, clock=clock) if thinking else None
         self._settings = settings
         self._clock = clock
         self._slots = asyncio.Semaphore(_AT_ONCE)
@@ -73,8 +74,8 @@ class Summariser:
             turn: one that was committed.
         """
         contact, lines = turn.key, len(turn.history) + len(turn.claim.messages) + 1
-        if self._models and lines > self._settings.window:
-            task = asyncio.create_task(self._extend(contact), name=f"summary {contact}")
+        if self._models is not None and lines > self._settings.window:
+            task = asyncio.create_task(self._extend(self._models, contact), name=f"summary {contact}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -89,7 +90,7 @@ class Summariser:
             for task in unfinished:
                 task.cancel()
 
-    async def _extend(self, contact: ContactKey) -> None:
+    async def _extend(self, models: Models, contact: ContactKey) -> None:
         async with self._slots:
             try:
                 now, window = self._clock(), self._settings.window
@@ -97,7 +98,7 @@ class Summariser:
                     return
                 portion = await self._database.write(lambda connection: memory.begin(connection, contact, window, now))
                 if portion is not None:
-                    await self._write(portion)
+                    await self._write(models, portion)
             except LedgerUnavailable as error:
                 log.error("ledger_unavailable", reason=str(error))
 
@@ -106,44 +107,40 @@ class Summariser:
             return False
         return turns.dollars(connection, now - timedelta(days=1)) < self._settings.usd_per_day
 
-    async def _write(self, portion: Portion) -> None:
+    async def _write(self, models: Models, portion: Portion) -> None:
         from langchain_core.messages import HumanMessage, SystemMessage
 
         started_at = self._clock()
         messages = [SystemMessage(_TASK), HumanMessage(_material(portion))]
-        asked = await self._ask(portion, messages)
+        asked = await self._ask(models, portion, messages)
         if asked is None:
             await self._database.write(lambda connection: memory.give_up(connection, portion))
             return
-        chat, answer = asked
-        usage = answer.usage_metadata
-        tokens_in, tokens_out = (usage["input_tokens"], usage["output_tokens"]) if usage else (0, 0)
         kept = await write_with_retry(
             self._database,
             lambda connection: memory.finish(
                 connection,
                 portion,
-                answer.text.strip()[:LONGEST] or portion.before,
-                model=chat.name,
-                tokens=tokens_in + tokens_out,
-                cost=chat.cost(tokens_in, tokens_out),
+                asked.message.text.strip()[:LONGEST] or portion.before,
+                model=asked.model,
+                tokens=asked.tokens,
+                cost=asked.cost,
                 started_at=started_at,
                 now=self._clock(),
             ),
         )
         log.info("summary_written", contact=str(portion.key), messages=len(portion.lines), kept=kept)
 
-    async def _ask(self, portion: Portion, messages: "list[BaseMessage]") -> "tuple[ChatModel, AIMessage] | None":
-        """The first answer of a model, each asked once: the next turn is another occasion."""
-        for chat in self._models:
-            try:
-                async with asyncio.timeout(self._settings.timeout.total_seconds()):
-                    return chat, await chat.model.ainvoke(messages)
-            except Exception as error:  # noqa: BLE001 - whatever a model's client raises, the conversation goes on without
-                reason = (
-                    "no answer in time" if isinstance(error, TimeoutError) else classify(error, self._clock()).reason
-                )
-                log.warning("summary_failed", contact=str(portion.key), model=chat.name, reason=reason)
+    async def _ask(self, models: Models, portion: Portion, messages: "list[BaseMessage]") -> Answer | None:
+        """The first good answer of a model; a failed call is not repeated, since the next turn is another occasion."""
+        seconds = self._settings.timeout.total_seconds()
+        deadline = asyncio.get_running_loop().time() + seconds
+        try:
+            async with asyncio.timeout(seconds):
+                return await models.ask(messages, prefix=f"summary/{portion.key}", deadline=deadline)
+        except (NoAnswer, TimeoutError) as error:
+            reason = "no answer in time" if isinstance(error, TimeoutError) else str(error)
+            log.warning("summary_failed", contact=str(portion.key), reason=reason)
         return None
 
 

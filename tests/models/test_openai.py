@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from agent.models.openai import CompatibleChat, classify
+from agent.models.judge import Good, judge
+from agent.models.openai import CompatibleChat, ServerFault, classify
 from agent.web.server import listening
 from settings.clock import now
 
@@ -68,7 +69,12 @@ async def test_it_asks_and_understands_as_langchain_does(message: dict[str, Any]
     (their_headers, their_body), (our_headers, our_body) = asked
     assert our_body == their_body
     assert our_headers["authorization"] == their_headers["authorization"] == "Bearer k"
-    assert (ours.content, ours.tool_calls) == (theirs.content, theirs.tool_calls)
+    judged = judge(ours, ["get_order"], "turn/1")
+    assert isinstance(judged, Good)
+    assert judged.message.content == theirs.content
+    assert [(call["name"], call["args"]) for call in judged.message.tool_calls] == [
+        (call["name"], call["args"]) for call in theirs.tool_calls
+    ]
     assert ours.usage_metadata["total_tokens"] == theirs.usage_metadata["total_tokens"] == 110
     assert ours.response_metadata["finish_reason"] == theirs.response_metadata["finish_reason"]
 
@@ -79,12 +85,9 @@ async def test_it_asks_and_understands_as_langchain_does(message: dict[str, Any]
         JSONResponse({"error": {"message": "slow down"}}, 429, headers={"Retry-After": "3"}),
         JSONResponse({"error": {"message": "x", "code": "insufficient_quota"}}, 429),
         JSONResponse({"error": {"message": "no such model"}}, 404),
-        JSONResponse({"choices": None}),
-        JSONResponse({"error": {"message": "bad"}}),
-        PlainTextResponse("upstream is down"),
         PlainTextResponse("upstream is down", 502),
     ],
-    ids=["rate limit", "quota", "404", "no choices", "error with 200", "no JSON", "502"],
+    ids=["rate limit", "quota", "404", "502"],
 )
 async def test_a_failure_means_the_same_as_langchains(answer: Response) -> None:
     async with _server(answer) as (address, _):
@@ -94,6 +97,28 @@ async def test_a_failure_means_the_same_as_langchains(answer: Response) -> None:
             await _chat(CompatibleChat, address).ainvoke(CONVERSATION)
     expected, found = classify(theirs.value, now()), classify(ours.value, now())
     assert (found.retryable, found.retry_after) == (expected.retryable, expected.retry_after)
+
+
+@pytest.mark.parametrize(
+    ("answer", "retryable"),
+    [
+        (JSONResponse({"choices": None}), True),
+        (JSONResponse({"choices": []}), True),
+        (JSONResponse({"error": {"message": "overloaded"}}), True),
+        (JSONResponse({"error": "overloaded"}), True),
+        (JSONResponse({"error": {"code": 502, "message": "upstream"}}), True),
+        (JSONResponse({"error": {"code": 402, "message": "no credits"}}), False),
+        (JSONResponse({"choices": [{"error": {"code": 400, "message": "no"}, "message": {"content": ""}}]}), False),
+        (JSONResponse([{"error": {"code": 400, "message": "no", "status": "INVALID_ARGUMENT"}}]), False),
+        (PlainTextResponse("<html>upstream is down</html>"), True),
+        (JSONResponse(None), True),
+    ],
+)
+async def test_200_with_something_else_than_an_answer_is_a_failure(answer: Response, retryable: bool) -> None:
+    async with _server(answer) as (address, _):
+        with pytest.raises(ServerFault) as raised:
+            await _chat(CompatibleChat, address).ainvoke(CONVERSATION)
+    assert classify(raised.value, now()).retryable is retryable
 
 
 async def test_the_clients_typed_layer_is_not_walked(monkeypatch: pytest.MonkeyPatch) -> None:

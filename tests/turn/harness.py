@@ -85,8 +85,9 @@ def says(text: str) -> AIMessage:
 
 
 def calls(name: str, call_id: str = "c1", **arguments: Any) -> AIMessage:
-    """A call of an action."""
-    return AIMessage("", tool_calls=[{"name": name, "args": arguments, "id": call_id}])
+    """A call of an action; it costs nothing."""
+    usage = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+    return AIMessage("", tool_calls=[{"name": name, "args": arguments, "id": call_id}], usage_metadata=usage)
 
 
 def then(work: Meanwhile, reply: AIMessage | Exception) -> Callable[[], Awaitable[AIMessage | Exception]]:

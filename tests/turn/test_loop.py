@@ -12,8 +12,9 @@ from langchain_core.messages import AIMessage, ToolMessage
 
 from actions.action import Outcome
 from agent.ledger.confirmations import Confirmation
+from agent.models.judge import call_id
 from agent.turn.context import LimitReached, ModelsFailed, Superseded, TurnContext
-from agent.turn.loop import call_id, perform, told, with_own_ids
+from agent.turn.loop import perform, told
 from agent.turn.prompt import conversation
 from tests.ledger.messages import message
 from tests.turn.harness import CountedAction, Desk, ScriptedModel, calls, says, then
@@ -93,12 +94,12 @@ async def test_the_same_call_again_is_answered_from_memory(desk: Desk) -> None:
     assert desk.model.asked[2][-1].text == "This was called with the same arguments before. cancelled"
 
 
-async def test_an_action_that_does_not_exist_is_refused_with_those_that_do(desk: Desk) -> None:
+async def test_a_call_of_an_action_that_does_not_exist_is_told_to_the_model_with_those_that_do(desk: Desk) -> None:
     desk.actions = [CountedAction("get_order")]
     desk.model.replies = [calls("fly"), says("ok")]
     turn = await begun(desk)
     await ask(desk, turn)
-    assert desk.model.asked[1][-1].text == "[refused] There is no action 'fly'. Actions: get_order."
+    assert "there is no tool 'fly'. Nothing was done. The tools are: get_order" in desk.model.asked[1][-1].text
 
 
 async def test_a_model_that_is_busy_is_asked_again_and_then_the_fallback(desk: Desk) -> None:
@@ -313,16 +314,6 @@ async def test_calls_get_ids_and_keys_of_their_own_whatever_the_server_calls_the
     assert keys == [f"balas-{turn.id}-action-1-1", f"balas-{turn.id}-action-1-2"]
     asked = next(each for each in desk.model.asked[1] if isinstance(each, AIMessage))
     ids = [call["id"] for call in asked.tool_calls]
-    assert ids == [call_id(turn.id, 1, 1), call_id(turn.id, 1, 2)]
+    assert ids == [call_id(f"{turn.id}/1", 1), call_id(f"{turn.id}/1", 2)]
     assert [each.tool_call_id for each in desk.model.asked[1] if isinstance(each, ToolMessage)] == ids
     assert all(re.fullmatch("[0-9a-z]{9}", each or "") for each in ids)
-
-
-def test_ids_inside_an_answers_content_are_replaced_too() -> None:
-    block = {"type": "tool_use", "id": "toolu_1", "name": "book", "input": {}}
-    message = AIMessage(
-        [{"type": "text", "text": "ok"}, block], tool_calls=[{"name": "book", "args": {}, "id": "toolu_1"}]
-    )
-    owned = with_own_ids(message, "t", 1)
-    assert owned.content == [{"type": "text", "text": "ok"}, {**block, "id": call_id("t", 1, 1)}]
-    assert message.tool_calls[0]["id"] == "toolu_1", "what the client made is left alone"

@@ -218,11 +218,11 @@ async def test_a_turn_that_takes_too_long_names_the_limit(desk: Desk) -> None:
 
 
 async def test_an_empty_answer_is_a_failure(desk: Desk) -> None:
-    desk.model.replies = [says("")]
+    desk.model.replies = [says(""), says(""), says("")]
     await desk.receive(message(1, "halo"))
     await desk.answer()
     assert await desk.said() == [FAILED]
-    assert await desk.ended() == [("failed", "the model answered with nothing")]
+    assert await desk.ended() == [("failed", "scripted: the answer is empty")]
 
 
 async def test_outside_hours_the_note_follows_the_answer_and_is_remembered(desk: Desk) -> None:
