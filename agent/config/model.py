@@ -98,7 +98,11 @@ class ModelSettings(Settings):
         examples=["openai", "anthropic", "google_genai"],
     )
     temperature: float | None = Field(
-        default=None, ge=0, le=2, description="How freely it words its answers; not sent unless it is written here."
+        default=None,
+        ge=0,
+        le=2,
+        description="How freely it words its answers; not sent unless it is written here.",
+        examples=[0.2],
     )
     options: Options = Field(
         default_factory=dict,
