@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from agent import slots
-from agent.models.chat import MADE_BY, ChatModel
+from agent.models.chat import ChatModel
 from agent.models.values import TurnValues, configured
 from settings.backoff import Backoff
 from settings.text import cleaned
@@ -29,6 +29,8 @@ log = structlog.get_logger()
 
 REPAIRS = 2
 """How often a model is told that its answer was no good, before the next one is asked."""
+MADE_BY = "made_by"
+"""Key in `AIMessage.additional_kwargs`: name of the model whose fields stand beside it."""
 _SHORTENINGS = 3
 _ANSWER_ROOM = 800
 """Tokens of a model's window that are kept for the answer."""
@@ -238,10 +240,27 @@ async def _call(
 
     config = configured(values) if values is not None else None
     async with asyncio.timeout(chat.timeout):
-        answer = await bound.ainvoke([chat.restored(message) for message in messages], config)
+        answer = await bound.ainvoke([_restored(chat, message) for message in messages], config)
     if not isinstance(answer, AIMessage):
         raise TypeError(f"{chat.name} answered with a {type(answer).__name__}")
     return answer
+
+
+def _restored(chat: ChatModel, message: "BaseMessage") -> "BaseMessage":
+    """Make an earlier answer what its model wants back within the turn: with the blocks that were taken off it.
+
+    Another model's fields (signed thoughts, `reasoning_content`) are nothing to this one, so they are left out.
+    """
+    from agent.models.judge import BLOCKS
+
+    kept = message.additional_kwargs
+    if MADE_BY not in kept:
+        return message
+    if kept[MADE_BY] != chat.name:
+        return message.model_copy(update={"additional_kwargs": {}})
+    if BLOCKS in kept and not hasattr(chat.model, "dialect"):
+        return message.model_copy(update={"content": kept[BLOCKS]})
+    return message
 
 
 def _answer(chat: ChatModel, message: "AIMessage", spent: _Spent) -> Answer:

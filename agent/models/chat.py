@@ -9,14 +9,8 @@ from agent.config.model import OFFLINE, OPENAI, FallbackSettings, ModelSettings,
 from agent.errors import InputError
 from agent.models.dialects import Dialect
 
-MADE_BY = "made_by"
-"""Key in `AIMessage.additional_kwargs`: name of the model whose fields stand beside it."""
-BLOCKS = "content_blocks"
-"""Key in `AIMessage.additional_kwargs`: the content as a list, as a provider wants it back within the turn."""
-
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
-    from langchain_core.messages import BaseMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +37,6 @@ class ChatModel:
     def cost(self, tokens_in: int, tokens_out: int) -> float:
         """Price a call in US dollars."""
         return (tokens_in * self.price_in + tokens_out * self.price_out) / 1_000_000
-
-    def restored(self, message: "BaseMessage") -> "BaseMessage":
-        """Make an earlier answer what its model wants back within the turn: with the blocks that were taken off it.
-
-        Another model's fields (signed thoughts, `reasoning_content`) are nothing to this one, so they are left out.
-        """
-        kept = message.additional_kwargs
-        if MADE_BY not in kept:
-            return message
-        if kept[MADE_BY] != self.name:
-            return message.model_copy(update={"additional_kwargs": {}})
-        if BLOCKS in kept and not hasattr(self.model, "dialect"):
-            return message.model_copy(update={"content": kept[BLOCKS]})
-        return message
 
 
 def open_models(settings: ModelSettings, *, agent_name: str) -> Sequence[ChatModel]:

@@ -15,7 +15,6 @@ from typing import Any, TypeAlias
 
 from langchain_core.messages import AIMessage, ToolCall
 
-from agent.models.chat import BLOCKS
 from agent.models.lenient import Unreadable
 from agent.models.textcalls import find_calls, read_arguments, resolve
 
@@ -23,6 +22,8 @@ RAW_CALLS = "raw_tool_calls"
 """Key in `AIMessage.additional_kwargs`: native calls as the server sent them, a list of `{id, name, arguments}`."""
 REFUSAL = "refusal"
 """Key in `AIMessage.additional_kwargs`: why the model refuses to answer, as OpenAI's field of that name says."""
+BLOCKS = "content_blocks"
+"""Key in `AIMessage.additional_kwargs`: the content as a list, as a provider wants it back within the turn."""
 
 _CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"})
 _BLOCKED = frozenset(

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage
 
-from agent.models.chat import BLOCKS
-from agent.models.judge import Failed, Good, Repairable, Verdict, judge, visible_text
+from agent.models.judge import BLOCKS, Failed, Good, Repairable, Verdict, judge, visible_text
 from agent.models.openai import CALL_ECHO, ECHO, read_message
 
 TOOLS = ("get_order", "cancel_order")
