@@ -14,8 +14,9 @@ from functools import cached_property
 from typing import Any
 
 from actions.action import Context, Json, Outcome
+from actions.lookups import LookUps, remedy
 from actions.parameters import Parameter, Schema, model_schema
-from actions.provenance import bound_values, unsupported
+from actions.provenance import bound_values, without_source
 from actions.template import plain
 
 
@@ -64,11 +65,15 @@ class Arguments:
     Args:
         parameters: as agent.yaml declares them.
         timezone: in which a date or hour of the conversation is meant.
+        look_ups: the reading actions, one of which a refusal may name.
     """
 
-    def __init__(self, parameters: Mapping[str, Parameter], timezone: tzinfo = UTC) -> None:
+    def __init__(
+        self, parameters: Mapping[str, Parameter], timezone: tzinfo = UTC, look_ups: LookUps | None = None
+    ) -> None:
         self._parameters = parameters
         self._timezone = timezone
+        self._look_ups = look_ups or LookUps()
         self.schema = model_schema(parameters)
 
     @cached_property
@@ -88,6 +93,7 @@ class Arguments:
         bound, missing = bound_values(self._parameters, context)
         bound = {name: coerced(value, self._parameters[name]) for name, value in bound.items()}
         given: dict[str, Json] = {}
+        remedies: list[str] = []
         problems = [
             f"there is no parameter {name}"
             for name in arguments
@@ -106,11 +112,10 @@ class Arguments:
                 given[name] = parameter.default
             elif parameter.needed:
                 problems.append(f"{name} is missing ({parameter.description or 'required'})")
+                remedies.append(remedy(name, parameter.description, parameter.source, self._look_ups))
         if problems:
-            return Outcome(
-                "refused",
-                f"Nothing was called: {'; '.join(problems)}. Ask the customer for what is missing or wrong; do not guess.",
-            )
+            advice = " ".join(dict.fromkeys(remedies)) or "Ask the customer for what is missing or wrong; do not guess."
+            return Outcome("refused", f"Nothing was called: {'; '.join(problems)}. {advice}")
         if refusal := self._provenance(given, arguments, context):
             return refusal
         if missing:
@@ -137,17 +142,18 @@ class Arguments:
             if name not in arguments:
                 continue  # a default is the operator's word
             parameter = self._parameters[name]
-            leaf = unsupported(value, parameter, parameter.source, context, self._timezone)
-            if leaf is None:
+            lacking = without_source(value, parameter, parameter.source, context, self._timezone)
+            if lacking is None:
                 continue
-            earlier = [source.name for source in parameter.source if source.kind == "action"]
-            if any(source.kind == "conversation" for source in parameter.source):
-                reason = f"the customer never mentioned {leaf!r}"
-                remedy = f"Ask the customer for {parameter.description or name}; never guess it."
+            where = f"{name}{lacking.path}"
+            if any(source.kind == "conversation" for source in lacking.sources):
+                reason = f"the customer never mentioned {lacking.value!r}"
             else:
-                reason = f"{leaf!r} is in no result of {' or '.join(earlier)}"
-                remedy = f"Call {' or '.join(earlier)} first and take {name} from its result."
-            return Outcome("refused", f"Nothing was called: {reason}, so it cannot be {name}. {remedy}")
+                earlier = " or ".join(source.name for source in lacking.sources)
+                reason = f"{lacking.value!r} is in no result of {earlier}"
+            described = (lacking.schema.description if lacking.schema else None) or parameter.description
+            advice = remedy(where, described, lacking.sources, self._look_ups)
+            return Outcome("refused", f"Nothing was called: {reason}, so it cannot be {where}. {advice}")
         return None
 
 

@@ -14,6 +14,7 @@ from actions.builtin.contact_fields import InFormat, UpdateContactBuiltin
 from actions.builtin.settings import BuiltinSettings, FollowUpAction, SendQrisAction, UpdateContactAction
 from actions.errors import MissingAction, NameTaken
 from actions.http.action import HttpAction
+from actions.lookups import LookUps, outputs_of
 from actions.mcp.settings import McpAction
 from actions.redaction import Redactor, secrets_of
 from actions.settings import ActionSettings, DeclaredAction
@@ -72,17 +73,20 @@ async def open_actions(
     found: dict[str, Action] = {}
     provided = {action.name: action for action in extra}
 
-    def add(action: Action) -> None:
+    look_ups = LookUps()
+
+    def add(action: Action, outputs: Sequence[str] = ()) -> None:
         if action.name in found:
             raise NameTaken(f"two actions are called {action.name}; rename one, or give the MCP server a prefix")
         found[action.name] = action
+        look_ups.learn(action, outputs)
 
     stack = AsyncExitStack()
     try:
         for entry in settings:
             match entry:
                 case DeclaredAction():
-                    add(HttpAction(entry, client, redactor, clock, timezone))
+                    add(HttpAction(entry, client, redactor, clock, timezone, look_ups), outputs_of(entry.response.pick))
                 case McpAction():
                     from actions.mcp.server import open_server
 

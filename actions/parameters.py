@@ -143,8 +143,23 @@ class Schema(Settings):
     additional_properties: "bool | Schema | None" = Field(
         None, alias="additionalProperties", description="whether an object may have other members, or their schema"
     )
+    source: Sources | None = Field(
+        None,
+        alias="from",
+        exclude=True,
+        description="where this member or item may come from, when not from where the whole does: model, conversation or an action",
+    )
     any_of: "list[Schema] | None" = Field(None, alias="anyOf", min_length=1, description="at least one must hold")
     one_of: "list[Schema] | None" = Field(None, alias="oneOf", min_length=1, description="exactly one must hold")
+
+    @field_validator("source")
+    @classmethod
+    def _source_is_not_bound(cls, value: Any, info: ValidationInfo) -> Any:
+        if cls is Schema and value and (value[0].bound or value[0].kind in ("secret", "const")):
+            raise ValueError(
+                f"a member comes from model, conversation or an action; {value[0]} binds whole parameters only"
+            )
+        return value
 
     @field_validator("required")
     @classmethod

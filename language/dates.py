@@ -123,9 +123,12 @@ def _grammar() -> _Grammar:
             rf"\b(?:(?P<before>{_any(next_before | weekday_before)}) )?(?P<name>{names})\b(?: (?P<after>{_any(next_after)}))?"
         ),
         named_date=re.compile(
-            rf"\b(\d{{1,2}})(?:{ordinals})?\s+(?:(?:{of}) )?({named})\b(?:\s+(\d{{4}}))?|\b({named})\s+(\d{{1,2}})\b"
+            rf"\b(\d{{1,2}})(?:{ordinals})?\s+(?:(?:{of}) )?({named})\b(?:,?\s+(\d{{4}}))?"
+            rf"|\b({named})\s+(?:{_any(_phrases('article'))}\s+)?(\d{{1,2}})(?:{ordinals})?\b(?:,?\s+(\d{{4}})\b)?"
         ),
-        day_of_month=re.compile(rf"\b(?:{_any(_phrases('day_of_month'))})\s+(\d{{1,2}})(?:{ordinals})?\b"),
+        day_of_month=re.compile(
+            rf"\b(?:{_any(_phrases('day_of_month'))})\s+(\d{{1,2}})(?:{ordinals})?\b(?!\s+(?:(?:{of}) )?(?:{named})\b)"
+        ),
         clock=re.compile(
             rf"\b(?P<word>{_any(_phrases('clock'))})?\s*(?:(?P<half>{_any(_phrases('half'))})\s+)?(?P<hour>\d{{1,2}})(?:[.:](?P<minute>\d{{2}}))?"
             rf"(?:\s*(?P<half_day>{_any(am | pm)}))?(?:\s+(?P<less>{_any(less | _phrases('more'))})\s+(?P<by>\d{{1,2}}))?"
@@ -160,8 +163,9 @@ def _any_time() -> re.Pattern[str]:
         rf"{_any(_phrases('next_week') | _phrases('next_month'))}|(?:{coming})(?:{units})",
         rf"(?:{each})(?:{units})",
         rf"(?:{_any(_phrases('day_of_month'))})\s+\d{{1,2}}(?:{ordinals})?(?:\s+(?:(?:{_any(_phrases('of'))}) )?(?:{named}))?"
-        r"(?:\s+\d{4})?",
-        rf"\d{{1,2}}(?:{ordinals})?\s+(?:(?:{_any(_phrases('of'))}) )?(?:{named})(?:\s+\d{{4}})?|(?:{named})\s+\d{{1,2}}",
+        r"(?:,?\s+\d{4})?",
+        rf"\d{{1,2}}(?:{ordinals})?\s+(?:(?:{_any(_phrases('of'))}) )?(?:{named})(?:,?\s+\d{{4}})?"
+        rf"|(?:{named})\s+\d{{1,2}}(?:{ordinals})?(?:,?\s+\d{{4}})?",
         r"\d{1,2}[/-]\d{1,2}(?:[/-]\d{2,4})?",
         rf"(?:{names})(?:s\b)?(?:\s+(?:{_any(grammar.next_after | _phrases('this_after'))}))?",
         rf"(?:(?:{article}) )?(?:{_any(grammar.days)})",
@@ -253,7 +257,11 @@ def days_in(text: str, now: datetime, timezone: tzinfo) -> set[date]:
     for pattern, reader in _written():
         for match in pattern.finditer(phrase):
             if (day := reader(match, today)) is not None:
-                found |= {day, day.replace(year=today.year)} if day.year == today.year + 1 and day.day < 29 else {day}
+                found |= (
+                    {day, day.replace(year=today.year)}
+                    if day.year == today.year + 1 and day.day < 29 and not re.search(r"\d{4}", match[0])
+                    else {day}
+                )
     for piece in _grammar().between.split(phrase):
         day, _ = _day(piece, today)
         found |= {day} if day is not None else set()
@@ -397,7 +405,8 @@ def _dmy(match: re.Match[str], today: date) -> date | None:
 
 def _named(match: re.Match[str], today: date) -> date | None:
     day, month = (int(match[1]), months()[match[2]]) if match[1] else (int(match[5]), months()[match[4]])
-    return _date(int(match[3]), month, day) if match[3] else _coming(month, day, today)
+    year = match[3] or match[6]
+    return _date(int(year), month, day) if year else _coming(month, day, today)
 
 
 def _of_month(match: re.Match[str], today: date) -> date | None:

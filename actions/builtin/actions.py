@@ -34,6 +34,7 @@ from actions.builtin.settings import (
     TagsAction,
 )
 from actions.parameters import Parameter
+from actions.provenance import OFFERED
 from actions.redaction import secret_in
 from actions.wording import Wording
 
@@ -376,7 +377,8 @@ def _quick_replies(settings: QuickRepliesAction) -> BuiltinAction:
         replies = arguments["replies"]
         texts = tuple(map(str, replies if isinstance(replies, list) else ()))
         request = SendQuickReplies(str(arguments["title"]), texts)
-        return Outcome("done", "The choices will be shown. Do not list them again in your reply.", requests=(request,))
+        told = "The choices will be shown. Do not list them again in your reply."
+        return Outcome("done", told, {OFFERED: list(texts)}, (request,))
 
     schema = {
         "title": {**_TEXT, "maxLength": 1000, "description": "the question above the choices"},

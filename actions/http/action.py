@@ -16,6 +16,7 @@ from actions.guard.transport import origin
 from actions.http.auth import auth_flow
 from actions.http.build import BadValueError, Call, build
 from actions.http.response import BACKOFF, CONTENT_TYPES, interpret, worth_retrying
+from actions.lookups import LookUps
 from actions.redaction import Redactor
 from actions.settings import DeclaredAction
 from actions.wording import Wording
@@ -67,6 +68,7 @@ class HttpAction(Wording):
         client: the guarded client of the process.
         redactor: masks secrets in everything that an outcome says.
         timezone: the agent's, in which a customer's "besok jam 9" is meant.
+        look_ups: the reading actions, one of which a refusal may name.
         uniform: draws the jitter of the back-off.
     """
 
@@ -77,6 +79,7 @@ class HttpAction(Wording):
         redactor: Redactor,
         clock: Callable[[], datetime],
         timezone: tzinfo = UTC,
+        look_ups: LookUps | None = None,
         uniform: Uniform = random.uniform,
     ) -> None:
         super().__init__(settings)
@@ -85,7 +88,7 @@ class HttpAction(Wording):
         self._redactor = redactor
         self._clock = clock
         self._uniform = uniform
-        self._arguments = Arguments(settings.parameters, timezone)
+        self._arguments = Arguments(settings.parameters, timezone, look_ups)
         self._auth = auth_flow(settings.request.auth, clock)
         self._cache = Cache(settings.response.cache, clock) if settings.response.cache else None
         url = httpx.URL(settings.request.url.partition("{")[0])
