@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from messaging.platform import Capabilities, MediaReader, Platform
 BUILT_IN: Mapping[str, str] = {
     "aelyst": "messaging.aelyst:Aelyst",
+    "aisoule": "messaging.aisoule:Aisoule",
     "sandbox": "messaging.aelyst:Aelyst",
     "telegram": "messaging.telegram:Telegram",
     "unipile": "messaging.unipile:Unipile",

@@ -327,3 +327,130 @@ class TelegramServer(Server):
     def _sent(self, message: dict[str, Any]) -> Response:
         number = int(self.take(message).removeprefix("m"))
         return JSONResponse({"ok": True, "result": {"message_id": number, "chat": {"id": message["chat_id"]}}})
+
+
+class AisouleServer(Server):
+    """The help centre's dialect, with the login of a browser."""
+
+    base = "/api"
+    password = "rahasia"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sessions: set[str] = set()
+        self.logins = 0
+        self.contacts: dict[str, dict[str, Any]] = {
+            f"uuid-{number}": {
+                "id": f"uuid-{number}",
+                "phone_number": f"+62812345678{number:02}",
+                "name": f"Budi {number}",
+                "tags": ["vip"],
+            }
+            for number in range(3)
+        }
+
+    def authorize(self, request: Request) -> None:
+        if request.url.path == "/api/auth/login" or request.headers.get("x-api-key") == TOKEN:
+            return
+        if request.cookies.get("session") not in self.sessions:
+            raise Refusal(401, {"message": "Unauthorized", "status": "error"})
+
+    async def answer(self, request: Request, path: str) -> Response:
+        match request.method, path.strip("/").split("/"):
+            case "POST", ["auth", "login"]:
+                body = await json_body(request, required={"email", "password"})
+                if body["password"] != self.password:
+                    raise Refusal(401, {"message": "Invalid credentials", "status": "error"})
+                self.logins += 1
+                self.sessions.add(f"s{self.logins}")
+                response = self._done({"user": {}})
+                response.set_cookie("session", f"s{self.logins}", httponly=True)
+                return response
+            case "POST", ["messages", "send"]:
+                kinds = {
+                    "text",
+                    "image",
+                    "video",
+                    "document",
+                    "audio",
+                    "template",
+                    "interactive",
+                    "whatsapp_account_id",
+                }
+                body = await json_body(request, required={"to", "type"}, optional=kinds)
+                if not body["to"].startswith("+") or body["type"] not in body:
+                    raise Refusal(400, {"message": "Invalid phone number", "status": "error"})
+                if body["type"] == "text" and not isinstance(body["text"], str):
+                    raise Refusal(400, {"message": "text must be a string", "status": "error"})
+                return self._done({"message_id": f"wamid.{self.take(body)}", "status": "sent"})
+            case "GET", ["contacts"]:
+                page = int(request.query_params.get("page", "1"))
+                listed = list(self.contacts.values())[(page - 1) * 2 : page * 2]
+                return self._done({"contacts": listed, "total": len(self.contacts), "page": page})
+            case "POST", ["contacts"]:
+                body = await json_body(request, required={"phone_number"}, optional={"name", "tags", "stage"})
+                if any(one["phone_number"] == body["phone_number"] for one in self.contacts.values()):
+                    raise Refusal(409, {"message": "Contact already exists", "status": "error"})
+                identity = f"uuid-{len(self.contacts)}"
+                self.contacts[identity] = {"id": identity, **body}
+                return self._done(self.contacts[identity])
+            case "GET", ["contacts", identity] if identity in self.contacts:
+                return self._done(self.contacts[identity])
+            case "PUT", ["contacts", identity] if identity in self.contacts:
+                self.contacts[identity] |= await json_body(
+                    request, required=set(), optional={"phone_number", "name", "tags", "stage"}
+                )
+                return self._done(self.contacts[identity])
+            case "DELETE", ["contacts", identity] if identity in self.contacts:
+                del self.contacts[identity]
+                return self._done(None)
+            case "GET", ["templates"]:
+                return self._done(
+                    {"templates": [{"id": "t1", "name": "promo", "language": "id", "status": "APPROVED"}]}
+                )
+            case "GET", ["campaigns"]:
+                return self._done([{"id": "k1", "name": "Lebaran"}])
+            case "POST", ["campaigns"]:
+                return self._done({"id": "k2", **await json_body(request, required={"name"}, optional={"template"})})
+            case "GET", ["accounts"]:
+                return self._done({"accounts": [{"id": "wa-1", "name": "Kopi Senja", "phone_number": "+6221"}]})
+        raise Refusal(404, {"message": "Not found", "status": "error"})
+
+    def _done(self, data: Any) -> JSONResponse:
+        headers = {"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "90", "X-RateLimit-Reset": "1795860090"}
+        return JSONResponse({"data": data, "status": "success"}, headers=headers)
+
+
+class AisouleDocsServer(Server):
+    """The dialect of the developer documents."""
+
+    base = "/v1"
+
+    def authorize(self, request: Request) -> None:
+        if request.headers.get("authorization") != f"Bearer {TOKEN}":
+            raise Refusal(401, {"success": False, "error": {"code": "unauthorized", "message": "Invalid key"}})
+
+    async def answer(self, request: Request, path: str) -> Response:
+        match request.method, path.strip("/").split("/"):
+            case "POST", ["messages"]:
+                kinds = {"text", "image", "video", "document", "audio", "template"}
+                body = await json_body(request, required={"to", "type"}, optional=kinds)
+                if body["to"].startswith("+") or not isinstance(body.get(body["type"]), dict):
+                    raise Refusal(400, {"success": False, "error": {"code": "invalid", "message": "no"}})
+                identity = f"msg_{self.take(body)}"
+                return JSONResponse(
+                    {"success": True, "message_id": identity, "status": "queued", "recipient": body["to"]}
+                )
+            case "GET", ["contacts"]:
+                contact = {"id": "cnt_1", "phone": "6281234567801", "first_name": "Budi", "last_name": "Santoso"}
+                return JSONResponse(
+                    {"success": True, "contacts": [contact], "pagination": {"total": 1, "limit": 20, "offset": 0}}
+                )
+            case "POST", ["contacts"]:
+                optional = {"first_name", "last_name", "email", "tags", "custom_fields"}
+                return JSONResponse(
+                    {"success": True, "contact": await json_body(request, required={"phone"}, optional=optional)}
+                )
+            case "GET", ["status"]:
+                return JSONResponse({"success": True, "status": "ok"})
+        raise Refusal(404, {"success": False, "error": {"code": "not_found", "message": "Not found"}})

@@ -12,13 +12,23 @@ from hypothesis import strategies as st
 
 from messaging.errors import PayloadError
 from messaging.platform import Platform
-from tests.messaging import test_telegram, test_unipile, test_whatsapp, test_zernio
+from tests.messaging import test_aisoule, test_telegram, test_unipile, test_whatsapp, test_zernio
 from tests.messaging.platforms import offline
 
 SAMPLES: dict[str, tuple[Platform, list[Any]]] = {
     "zernio": (
         offline("zernio", account="acc_9", comments=True),
         [test_zernio.received(attachments=[{"type": "audio", "url": "https://x.example/a"}]), test_zernio.comment()],
+    ),
+    "aisoule": (
+        offline("aisoule", account="wa-1"),
+        [
+            test_aisoule.HELP,
+            test_aisoule.DOCS,
+            test_aisoule.with_data(test_aisoule.HELP, type="audio", audio={"url": "https://x.example/a"}),
+            {"event": "transfer.created", "data": {"phone_number": test_aisoule.PHONE, "agent": {"name": "Rina"}}},
+            {"event": "message.failed", "data": {"message_id": "w", "to": test_aisoule.PHONE, "error": {"code": 1}}},
+        ],
     ),
     "unipile": (
         offline("unipile", account="acc_1", base_url="https://x.example/api/v1"),
