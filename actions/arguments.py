@@ -191,11 +191,13 @@ def coerced(value: Json, schema: Schema) -> Json:
 def validator(schema: Mapping[str, Json]) -> Any:
     """Make a JSON Schema 2020-12 validator that also checks the formats date, time, date-time, email, uuid, ip and regex."""
     from jsonschema import Draft202012Validator, FormatChecker
+    from referencing import Registry
 
     checker = FormatChecker(formats=("date", "email", "ipv4", "ipv6", "uuid", "regex"))
     for name, kind in (("date-time", datetime), ("time", time), ("date", date)):
         checker.checks(name, raises=ValueError)(_readable_by(kind))
-    return Draft202012Validator(schema, format_checker=checker)
+    # an empty registry: without one, a reference to elsewhere would be fetched, past the guard
+    return Draft202012Validator(schema, format_checker=checker, registry=Registry())
 
 
 def _readable_by(kind: type[date] | type[time]) -> Any:

@@ -1,23 +1,28 @@
 """All actions of an agent, opened from its settings."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, tzinfo
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
+import structlog
 
 from actions.action import Action
 from actions.builtin.actions import Reworded, builtin_action
 from actions.builtin.contact_fields import InFormat, UpdateContactBuiltin
 from actions.builtin.settings import BuiltinSettings, FollowUpAction, SendQrisAction, UpdateContactAction
-from actions.errors import MissingAction, NameTaken
+from actions.errors import McpUnreachable, MissingAction, NameTaken
 from actions.http.action import HttpAction
 from actions.lookups import LookUps, outputs_of
 from actions.mcp.settings import McpAction
 from actions.redaction import Redactor, secrets_of
 from actions.settings import ActionSettings, DeclaredAction
+
+log = structlog.get_logger()
 
 _NEEDED = {"send_qris": "payments.qris in agent.yaml", "follow_up": "followups.reminders: true in agent.yaml"}
 
@@ -28,6 +33,30 @@ class Actions(Mapping[str, Action]):
     def __init__(self, actions: Mapping[str, Action], stack: AsyncExitStack) -> None:
         self._actions = dict(actions)
         self._stack = stack
+        self._away: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def away(self) -> Sequence[str]:
+        """The MCP servers that were away at the start and are tried again; their tools are missing so far."""
+        return [server for server, task in self._away.items() if not task.done()]
+
+    def await_server(
+        self, server: str, work: Callable[[Callable[[Sequence[Action]], None]], Coroutine[Any, Any, None]]
+    ) -> None:
+        """Take the tools of an MCP server later, when it answers.
+
+        Args:
+            server: its name for people.
+            work: ends once it has handed the tools over.
+        """
+        self._away[server] = asyncio.create_task(work(self._take), name=f"mcp {server} is away")
+
+    def _take(self, actions: Sequence[Action]) -> None:
+        for action in actions:
+            if action.name in self._actions:
+                log.error("mcp_tool_left_out", tool=action.name, reason="another action has this name; set a prefix")
+            else:
+                self._actions[action.name] = action
 
     def __getitem__(self, name: str) -> Action:
         return self._actions[name]
@@ -40,6 +69,9 @@ class Actions(Mapping[str, Action]):
 
     async def aclose(self) -> None:
         """Stop the MCP servers that were started."""
+        for task in self._away.values():
+            task.cancel()
+        await asyncio.gather(*self._away.values(), return_exceptions=True)
         await self._stack.aclose()
 
 
@@ -53,6 +85,7 @@ async def open_actions(
     files: Path,
     extra: Sequence[Action] = (),
     in_format: InFormat | None = None,
+    away: Callable[[str], None] | None = None,
 ) -> Actions:
     """Open every action of `settings`, and the `extra` ones that the caller made itself.
 
@@ -62,12 +95,14 @@ async def open_actions(
         timezone: the agent's own, in which a customer's "tomorrow at nine" is meant.
         files: the folder of agent.yaml, out of which nothing is ever sent.
         in_format: how the platform wants the values of contact fields.
+        away: called with what is wrong for every MCP server that cannot be reached; it is then tried again until it answers,
+            and its tools are added. `None`: it is an error.
         extra: e.g. `send_qris` and `follow_up`; `{builtin: send_qris}` words them anew.
 
     Raises:
         MissingAction: `send_qris` or `follow_up` is listed, but the feature behind it is off in agent.yaml.
         NameTaken: two actions have one name.
-        McpError: an MCP server cannot be reached; the servers already started are stopped.
+        McpError: an MCP server cannot be reached (without `away`), or lacks a tool; the servers already started are stopped.
     """
     redactor = (redactor or Redactor()).also(secrets_of(settings))
     found: dict[str, Action] = {}
@@ -82,16 +117,24 @@ async def open_actions(
         look_ups.learn(action, outputs)
 
     stack = AsyncExitStack()
+    missing: dict[str, Callable[[Callable[[Sequence[Action]], None]], Coroutine[Any, Any, None]]] = {}
     try:
         for entry in settings:
             match entry:
                 case DeclaredAction():
                     add(HttpAction(entry, client, redactor, clock, timezone, look_ups), outputs_of(entry.response.pick))
                 case McpAction():
-                    from actions.mcp.server import open_server
+                    from actions.mcp.server import keep_trying, open_server
 
-                    for action in await open_server(entry, client, redactor, stack):
-                        add(action)
+                    try:
+                        for action in await open_server(entry, client, redactor, stack):
+                            add(action)
+                    except McpUnreachable as error:
+                        if away is None:
+                            raise
+                        away(redactor.text(str(error)))
+                        server = entry.mcp.url or " ".join(entry.mcp.command or ())
+                        missing[server] = partial(keep_trying, entry, client, redactor, stack)
                 case SendQrisAction() | FollowUpAction():
                     if entry.builtin not in provided:
                         raise MissingAction(f"the built-in action {entry.builtin} needs {_NEEDED[entry.builtin]}")
@@ -105,4 +148,7 @@ async def open_actions(
     except BaseException:
         await stack.aclose()
         raise
-    return Actions(found, stack)
+    opened = Actions(found, stack)
+    for server, work in missing.items():
+        opened.await_server(server, work)
+    return opened

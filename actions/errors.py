@@ -4,7 +4,8 @@
     ├── MissingAction                a built-in action whose feature is off in agent.yaml
     ├── NameTaken                    two actions of one name
     ├── OpenApiError                 a document that cannot be imported
-    ├── McpError                     an MCP server that cannot be reached or does not speak MCP
+    ├── McpError                     an MCP server that does not do what is asked of it
+    │   └── McpUnreachable           an MCP server that cannot be reached or does not speak MCP
     ├── FieldRefused                 a contact field cannot hold such a value
     ├── FieldUnknown                 a contact field that the platform does not have
     └── qris.errors.QrisError        what can go wrong with payments: a tree of its own
@@ -40,6 +41,10 @@ class OpenApiError(ActionsError):
 
 
 class McpError(ActionsError):
+    """An MCP server that does not do what is asked of it."""
+
+
+class McpUnreachable(McpError):
     """An MCP server that cannot be reached or does not speak MCP."""
 
 

@@ -26,7 +26,7 @@ from messaging.types import Event
 from settings.clock import Clock
 
 if TYPE_CHECKING:
-    from actions.action import Action
+    from actions import Actions
     from actions.qris.gateways.gateway import Gateway
     from agent.turn.summary import Summariser
     from knowledge import Knowledge
@@ -58,7 +58,7 @@ class Agent:
     platforms: "Mapping[str, Platform]"
     engine: Engine
     knowledge: "Knowledge"
-    actions: "Mapping[str, Action]"
+    actions: "Actions"
     transcriber: "Transcriber | None"
     gateway: "Gateway | None"
     worker: ContactWorker

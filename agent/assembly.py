@@ -27,7 +27,7 @@ from settings.clock import Clock, now
 if TYPE_CHECKING:
     import httpx
 
-    from actions.action import Action
+    from actions import Actions
     from actions.builtin.contact_fields import InFormat
     from actions.qris.gateways.gateway import Gateway
     from actions.settings import ActionSettings
@@ -108,7 +108,9 @@ async def open_agent(
         knowledge = await stack.enter_async_context(open_knowledge(config, database, guarded))
         profiles = Profiles(platforms, database, wanted=bool(read_fields(config)), clock=clock)
         gateway = open_gateway(config.payments, client, clock, config.server.public_url)
-        actions = await stack.enter_async_context(open_actions(config, database, guarded, gateway, profiles.in_format))
+        actions = await stack.enter_async_context(
+            open_actions(config, database, guarded, gateway, profiles.in_format, _away)
+        )
         languages = ("id", "en", "ms") if config.language == "auto" else (config.language,)
         transcriber = open_transcriber(config.voice, client=client, languages=languages, base=config.folder)
         if transcriber is not None:
@@ -360,8 +362,12 @@ async def open_actions(
     client: "httpx.AsyncClient | None" = None,
     gateway: "Gateway | None" = None,
     in_format: "InFormat | None" = None,
-) -> "AsyncIterator[Mapping[str, Action]]":
-    """The agent's actions by name; without `database` and `client` it opens its own."""
+    away: Callable[[str], None] | None = None,
+) -> "AsyncIterator[Actions]":
+    """The agent's actions by name; without `database` and `client` it opens its own.
+
+    An MCP server that cannot be reached is an error, unless `away` is called with it: then it is tried again until it answers.
+    """
     from actions import Redactor
     from actions import open_actions as open_listed
     from agent.payments import payment_actions
@@ -380,6 +386,7 @@ async def open_actions(
             timezone=config.zone,
             files=config.folder,
             in_format=in_format,
+            away=away,
             extra=[
                 *payment_actions(config.payments, database, config.platforms[0].effective_name, gateway),
                 *reminder_actions(config, database, now),
@@ -387,6 +394,10 @@ async def open_actions(
         )
         stack.push_async_callback(actions.aclose)
         yield actions
+
+
+def _away(reason: str) -> None:
+    log.error("mcp_server_away", reason=reason, effect="its tools are missing until it answers")
 
 
 def _implied(config: AgentConfig) -> "list[ActionSettings]":

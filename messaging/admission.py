@@ -25,8 +25,8 @@ from messaging.types import (
 )
 from settings.text import cleaned, one_line
 
-LONGEST_TEXT = 10_000
-"""Characters of one message that are read; WhatsApp itself allows 4,096 from a business, and an e-mail may be longer."""
+LONGEST_TEXT = 4_096
+"""Characters of one message that are read: what WhatsApp allows a business; of a longer e-mail the rest is left out."""
 
 LONGEST_NAME = 60
 """Characters of a name or label, see `one_line`."""

@@ -7,28 +7,35 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import structlog
 
 from actions.action import CONFIRM_EXPIRES, Action, Context, Json, Outcome
 from actions.arguments import validator
-from actions.errors import McpError
+from actions.errors import McpError, McpUnreachable
 from actions.guard.transport import origin
 from actions.http.response import shown
 from actions.identity import identifying
+from actions.mcp.schemas import refusal
 from actions.mcp.settings import McpAction
 from actions.parameters import Parameter, Schema
 from actions.provenance import bound_values, unsupported
 from actions.redaction import Redactor
+from settings.backoff import Backoff
+from settings.text import clean
 
 if TYPE_CHECKING:
     from mcp import ClientSession
     from mcp.types import CallToolResult, Tool
+
+
+log = structlog.get_logger()
 
 
 class McpToolAction:
@@ -55,7 +62,7 @@ class McpToolAction:
 
     @property
     def description(self) -> str:
-        return self._tool.description or self._tool.title or self._tool.name
+        return clean(self._tool.description or self._tool.title or self._tool.name)[:_LONGEST_DESCRIPTION]
 
     @cached_property
     def parameters(self) -> Mapping[str, Json]:
@@ -119,7 +126,7 @@ class McpToolAction:
         if isinstance(values, Outcome):
             return values
         try:
-            result = await self._connection.call(self._tool.name, values)
+            result = await self._connection.call(self._tool.name, values, attempts=2 if self.idempotent else 1)
         except McpError as error:
             return Outcome("failed", self._redactor.text(f"It was not done: {error}."))
         except Exception as error:  # noqa: BLE001 - whatever a server or its transport does is an outcome
@@ -147,10 +154,13 @@ class McpToolAction:
                 "failed", f"Nothing was called: the contact has no value for {' and '.join(missing)} on record."
             )
         problems = [f"there is no parameter {name}" for name in arguments if name in self._bound]
-        problems += [
-            f"{'.'.join(map(str, error.absolute_path)) or 'the arguments'}: {error.message[:300]}"
-            for error in self._validator.iter_errors(dict(arguments))
-        ]
+        try:
+            problems += [
+                f"{'.'.join(map(str, error.absolute_path)) or 'the arguments'}: {error.message[:300]}"
+                for error in self._validator.iter_errors(dict(arguments))
+            ]
+        except Exception as error:  # noqa: BLE001 - a schema that refers to itself without end, or to what is not there
+            problems.append(f"the schema of {self._tool.name} cannot be used ({type(error).__name__})")
         if problems:
             return Outcome("refused", f"Nothing was called: {'; '.join(problems[:5])}. Ask the customer; do not guess.")
         for name, value in arguments.items():
@@ -183,12 +193,19 @@ class McpToolAction:
 def _parsed(text: str) -> Json:
     try:
         value: Json = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     return value
 
 
 _MOST_TOOLS = 200
+_LONGEST_DESCRIPTION = 4_000
+_SESSION_TERMINATED = "Session terminated"
+"""What the MCP library makes of a 404 for a session."""
+
+RETRY = Backoff(timedelta(seconds=5), timedelta(minutes=1), least=0.5)
+"""How often a server that was away at the start is tried again."""
+
 _CONTENT_TYPES = ["application/json", "text/event-stream"]
 
 
@@ -232,11 +249,18 @@ class Connection:
             raise McpError(f"the MCP server {self.where} does not list its tools: {_reason(error)}") from error
         return found[:_MOST_TOOLS]
 
-    async def call(self, tool: str, arguments: Mapping[str, Json]) -> "CallToolResult":
-        """Call a tool once. A session that has ended is replaced before the call, never after: a call is not repeated.
+    async def call(self, tool: str, arguments: Mapping[str, Json], attempts: int = 1) -> "CallToolResult":
+        """Call a tool. A session that has ended is replaced.
+
+        A server that was started anew answers 404 for the old session (MCP, streamable HTTP, session management).
+
+        Args:
+            tool: the name of the tool on the server.
+            arguments: of the call.
+            attempts: 2 for a call that may be repeated in a new session when the old one turns out to have ended.
 
         Raises:
-            McpError: nothing was sent.
+            McpError: nothing was done.
             Exception: it may have been sent; the error of the protocol or the network.
         """
         from mcp import McpError as ProtocolError
@@ -246,9 +270,18 @@ class Connection:
         try:
             return await session.call_tool(tool, dict(arguments), read_timeout_seconds=timedelta(seconds=self._seconds))
         except Exception as error:
+            if isinstance(error, ProtocolError) and error.error.message == _SESSION_TERMINATED:
+                self._discard(session)
+                if attempts > 1:
+                    return await self.call(tool, arguments, attempts - 1)
+                raise McpError(
+                    f"the session with {self.where} had ended; a new one is begun with the next call"
+                ) from error
             # Any other error of the protocol comes from a live server that refuses or is slow.
             if not isinstance(error, ProtocolError) or error.error.code == CONNECTION_CLOSED:
                 self._discard(session)
+                if attempts > 1:
+                    return await self.call(tool, arguments, attempts - 1)
             raise
 
     async def aclose(self) -> None:
@@ -280,7 +313,7 @@ class Connection:
                     self._session = await ready
             except Exception as error:
                 self._task.cancel()
-                raise McpError(
+                raise McpUnreachable(
                     f"the MCP server {self.where} cannot be reached: {_reason(error)}; check that it runs and speaks MCP"
                 ) from error
             return self._session
@@ -353,11 +386,16 @@ async def open_server(
     """Open a server and make its tools actions; it is stopped when `stack` is closed.
 
     Raises:
-        McpError: it cannot be reached, or lacks a tool that `tools` names.
+        McpUnreachable: it cannot be reached.
+        McpError: it lacks a tool that `tools` names.
     """
     connection = Connection(settings, client)
+    try:
+        tools = await connection.tools()
+    except McpError:
+        await connection.aclose()
+        raise
     stack.push_async_callback(connection.aclose)
-    tools = await connection.tools()
     if missing := set(settings.tools or ()) - {tool.name for tool in tools}:
         known = ", ".join(sorted(tool.name for tool in tools)) or "none"
         raise McpError(
@@ -366,8 +404,45 @@ async def open_server(
     return [
         McpToolAction(settings, tool, connection, redactor)
         for tool in tools
-        if settings.tools is None or tool.name in settings.tools
+        if (settings.tools is None or tool.name in settings.tools) and _accepted(tool, connection)
     ]
+
+
+def _accepted(tool: "Tool", connection: Connection) -> bool:
+    problem = refusal(tool.inputSchema)
+    if problem is not None:
+        log.warning("mcp_tool_refused", server=connection.where, tool=clean(tool.name)[:64], reason=problem)
+    return problem is None
+
+
+async def keep_trying(
+    settings: McpAction,
+    client: httpx.AsyncClient,
+    redactor: Redactor,
+    stack: AsyncExitStack,
+    found: Callable[[Sequence[Action]], None],
+) -> None:
+    """Try to open a server that was away at the start, until it answers; its tools are missing meanwhile.
+
+    Args:
+        settings: the `{mcp: …}` entry.
+        client: the guarded client.
+        redactor: masks secrets.
+        stack: closes the connection.
+        found: takes the tools.
+    """
+    attempt = 0
+    while True:
+        attempt += 1
+        await asyncio.sleep(RETRY.wait(attempt).total_seconds())
+        try:
+            actions = await open_server(settings, client, redactor, stack)
+        except McpError as error:
+            log.warning("mcp_server_away", reason=redactor.text(str(error)), attempt=attempt)
+            continue
+        log.info("mcp_server_back", tools=[action.name for action in actions], attempt=attempt)
+        found(actions)
+        return
 
 
 def _reason(error: BaseException) -> str:

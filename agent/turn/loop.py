@@ -104,12 +104,18 @@ class Loop:
             limits: of one turn.
             clock: the time, aware UTC.
         """
-        tools = [_tool(action) for action in actions.values()]
-        self._models = Models(models, tools, retries=limits.retries, clock=clock)
+        self._chats = tuple(models)
         self._actions = actions
-        self._names = sorted(actions)
+        self._names: list[str] = []
         self._limits = limits
         self._clock = clock
+        self._models = self._bound()
+
+    def _bound(self) -> Models:
+        """Bind the models to the actions."""
+        self._names = sorted(self._actions)
+        tools = [_tool(action) for action in self._actions.values()]
+        return Models(self._chats, tools, retries=self._limits.retries, clock=self._clock)
 
     async def answer(self, turn: TurnContext, messages: Sequence[BaseMessage]) -> str:
         """Ask the model, let it call actions, and return its final text.
@@ -125,6 +131,8 @@ class Loop:
             LedgerUnavailable: a step cannot be written.
             LeaseLost: another worker has taken the turn over.
         """
+        if len(self._names) != len(self._actions):  # an MCP server that was away has brought its tools
+            self._models = self._bound()
         asked: list[BaseMessage] = [SystemMessage(turn.system), *messages]
         while turn.question is None:
             limit = self._limit(turn)

@@ -1,5 +1,6 @@
 """What all endpoints of `/api/v1` share: JSON answers, the bearer token, and no secret in any answer."""
 
+import asyncio
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from actions.redaction import Redactor
 from agent.app import Agent
+from agent.config import AgentConfig
 from agent.config.environment import secret_values
 from agent.ledger import contacts
 from agent.ledger.contacts import ContactState
@@ -26,6 +28,44 @@ class BadRequest(Exception):
 
 class NotFound(Exception):
     """Nothing has this name or id; the message quotes it. Answered with 404."""
+
+
+BODY_SECONDS = 10.0
+"""How long a client may take to send a body; a slow one is answered with 408 and let go."""
+
+
+class TooLarge(Exception):
+    """A body over the limit."""
+
+
+class TooSlow(Exception):
+    """A body that did not arrive in time."""
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The raw body, read no further than `limit` bytes.
+
+    Args:
+        request: its body was not read yet.
+        limit: bytes.
+
+    Raises:
+        TooLarge: there is more.
+        TooSlow: it did not arrive within `BODY_SECONDS`.
+        ValueError: the Content-Length is not a number.
+    """
+    if int(request.headers.get("content-length") or 0) > limit:
+        raise TooLarge
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit:
+                    raise TooLarge
+    except TimeoutError:
+        raise TooSlow from None
+    return bytes(body)
 
 
 class Json(JSONResponse):
@@ -64,16 +104,21 @@ def states_asked(request: Request, known: Sequence[State], default: str = "") ->
     return states
 
 
+def bears_token(request: Request, config: AgentConfig) -> bool:
+    """Whether the request bears `server.api_token`; without one in agent.yaml none does."""
+    secret = config.server.api_token
+    token = secret.get_secret_value() if secret is not None else ""
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    known = scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
+    return bool(token) and known
+
+
 def guarded(endpoint: Endpoint) -> Endpoint:
     """Require `server.api_token` as bearer; without one in agent.yaml every request is refused with 401."""
 
     async def check(request: Request) -> Response:
         config = agent_of(request).config
-        secret = config.server.api_token
-        token = secret.get_secret_value() if secret is not None else ""
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        known = scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
-        if not token or not known:
+        if not bears_token(request, config):
             return Json({"error": "send server.api_token of agent.yaml as a bearer token"}, 401)
         try:
             response = await endpoint(request)

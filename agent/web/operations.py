@@ -1,5 +1,6 @@
 """Operations of `/api/v1`: routes and the OpenAPI document are both made from the same list, so they agree."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,10 +12,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from agent.web.answers import BadRequest, Endpoint, Json, guarded
+from agent.web.answers import BadRequest, Endpoint, Json, TooLarge, TooSlow, guarded, read_body
+from settings.text import cleaned
 
 _PARAMETER = re.compile(r"{(\w+)(:\w+)?}")
 _REF = "#/components/schemas/{model}"
+
+LARGEST_BODY = 1024 * 1024
+"""Bytes of a JSON body."""
 
 BodyT = TypeVar("BodyT", bound="Body")
 
@@ -45,7 +50,17 @@ async def body_of(request: Request, kind: type[BodyT]) -> BodyT:
         BadRequest: it is no JSON object of this kind; the message names the key.
     """
     try:
-        return kind.model_validate_json(await request.body() or b"{}")
+        raw = await read_body(request, LARGEST_BODY)
+    except TooLarge:
+        raise BadRequest(f"the body is larger than {LARGEST_BODY} bytes") from None
+    except TooSlow:
+        raise BadRequest("the body took too long") from None
+    try:
+        given = cleaned(json.loads(raw or b"{}"))
+    except (ValueError, RecursionError):
+        raise BadRequest("the body: is not JSON") from None
+    try:
+        return kind.model_validate_json(json.dumps(given))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "the body"

@@ -5,6 +5,7 @@ uvicorn but without its signal handling: the command decides how the process end
 """
 
 import asyncio
+import ipaddress
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -26,6 +27,7 @@ from agent.faults import point
 from agent.ledger import media, overview
 from agent.ledger.errors import LedgerUnavailable
 from agent.web import broadcasts, conversations, followups, knowledge, turns
+from agent.web.answers import BODY_SECONDS, TooLarge, TooSlow, bears_token, read_body
 from agent.web.operations import Operation, routes_of
 from messaging.errors import PayloadError, SignatureError
 from messaging.platform import Platform
@@ -133,6 +135,8 @@ async def exposition(agent: Agent) -> tuple[bytes, str]:
     Gauge("balas_contacts_due", "Contacts whose wake time is kept in memory", registry=registry).set(due)
     Gauge("balas_tokens", "Tokens used by all turns", registry=registry).set(counts["used"]["tokens"])
     Gauge("balas_cost_usd", "US dollars used by all turns", registry=registry).set(counts["used"]["usd"])
+    away = Gauge("balas_mcp_servers_away", "MCP servers that were away at the start", registry=registry)
+    away.set(len(agent.actions.away))
     if agent.transcriber is not None:
         stats = agent.transcriber.stats
         Gauge("balas_voice_waiting", "Voice notes in the queue", registry=registry).set(stats.waiting)
@@ -155,10 +159,6 @@ LARGEST_WEBHOOK = 1024 * 1024
 """Bytes of a webhook body; more is answered with 413."""
 
 _RETRY_AFTER = {"Retry-After": "5"}
-
-
-class TooLarge(Exception):
-    """A body over the limit."""
 
 
 def create_app(agent: Agent) -> Starlette:
@@ -211,16 +211,18 @@ def _agent(request: Request) -> Agent:
     return agent
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The raw body, read no further than `limit` bytes. Raises `TooLarge`."""
-    if int(request.headers.get("content-length") or 0) > limit:
-        raise TooLarge
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise TooLarge
-    return bytes(body)
+async def _body(request: Request) -> bytes | Response:
+    """The body of a webhook or notification, or the answer to one that cannot be read."""
+    try:
+        return await read_body(request, LARGEST_WEBHOOK)
+    except TooLarge:
+        return JSONResponse({"error": f"larger than {LARGEST_WEBHOOK} bytes"}, 413)
+    except TooSlow:
+        return JSONResponse(
+            {"error": f"the body took longer than {BODY_SECONDS:g} s"}, 408, headers={"Connection": "close"}
+        )
+    except ValueError:
+        return JSONResponse({"error": "the Content-Length is not a number"}, 400)
 
 
 async def _webhook(request: Request) -> Response:
@@ -228,12 +230,9 @@ async def _webhook(request: Request) -> Response:
     platform = agent.platforms.get(request.path_params["name"])
     if platform is None:
         return _no_platform(request)
-    try:
-        body = await read_body(request, LARGEST_WEBHOOK)
-    except TooLarge:
-        return JSONResponse({"error": f"larger than {LARGEST_WEBHOOK} bytes"}, 413)
-    except ValueError:
-        return JSONResponse({"error": "the Content-Length is not a number"}, 400)
+    body = await _body(request)
+    if isinstance(body, Response):
+        return body
     with agent.slots.webhook():
         return await _accept(agent, platform, dict(request.headers), body)
 
@@ -263,12 +262,18 @@ async def _accept(agent: Agent, platform: Platform, headers: Mapping[str, str], 
     except PayloadError as error:
         log.warning("webhook_unreadable", platform=platform.name, reason=str(error))
         return JSONResponse({"error": str(error)}, 400)
+    except Exception:  # it will not become readable by coming again
+        log.exception("webhook_unreadable", platform=platform.name)
+        return JSONResponse({"error": "this webhook cannot be read"}, 400)
     point("before-accept")
     try:
         results = await agent.accept(events, platform.name)
     except LedgerUnavailable as error:
         log.error("webhook_not_recorded", platform=platform.name, reason=str(error))
         return JSONResponse({"error": "the ledger cannot be written now"}, 503, headers=_RETRY_AFTER)
+    except Exception:
+        log.exception("webhook_not_recorded", platform=platform.name)
+        return JSONResponse({"error": "this webhook cannot be recorded"}, 400)
     point("accepted")
     answer: dict[str, bool] = {"accepted": True}
     if results and all(result.duplicate for result in results):
@@ -284,13 +289,13 @@ async def _payment(request: Request) -> Response:
     name = request.path_params["gateway"]
     if agent.gateway is None or agent.gateway.name != name:
         return JSONResponse({"error": f"the gateway {name!r} is not configured here"}, 404)
+    body = await _body(request)
+    if isinstance(body, Response):
+        return body
     try:
-        body = await read_body(request, LARGEST_WEBHOOK)
         settled, order = await receive(
             agent.gateway, agent.database, dict(request.headers), body, request.url.path, agent.clock()
         )
-    except (TooLarge, ValueError):
-        return JSONResponse({"error": f"larger than {LARGEST_WEBHOOK} bytes"}, 413)
     except NotificationForged as error:
         log.warning("payment_refused", gateway=name, reason=str(error))
         return JSONResponse({"error": str(error)}, 401)
@@ -303,6 +308,9 @@ async def _payment(request: Request) -> Response:
     except LedgerUnavailable as error:
         log.error("payment_not_recorded", reason=str(error))
         return JSONResponse({"error": "the ledger cannot be written now"}, 503, headers=_RETRY_AFTER)
+    except Exception:  # it will not become readable by coming again
+        log.exception("payment_unreadable", gateway=name)
+        return JSONResponse({"error": "this notification cannot be read"}, 400)
     if isinstance(settled, str):
         log.warning("payment_unmatched", gateway=name, order=order, reason=settled)
         return JSONResponse({"accepted": True, "matched": False})
@@ -337,5 +345,19 @@ async def _readyz(request: Request) -> Response:
 
 
 async def _metrics(request: Request) -> Response:
+    """Counts tell how a business is doing: they are for this machine, and for who has the token."""
+    config = _agent(request).config
+    if not _is_loopback(request) and not bears_token(request, config):
+        return JSONResponse({"error": "send server.api_token of agent.yaml as a bearer token"}, 401)
     text, kind = await exposition(_agent(request))
     return Response(text, media_type=kind)
+
+
+def _is_loopback(request: Request) -> bool:
+    """Whether the request comes from this machine and was not passed on by a proxy on it."""
+    if request.client is None or "x-forwarded-for" in request.headers or "forwarded" in request.headers:
+        return False
+    try:
+        return ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False

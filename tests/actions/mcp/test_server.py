@@ -1,10 +1,11 @@
 """The tools of real MCP servers, over standard input and over HTTP."""
 
 import asyncio
+import contextlib
 import socket
 import sys
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,19 @@ from pydantic import TypeAdapter
 from actions import Actions, open_actions
 from actions.errors import ActionsError, McpError
 from actions.settings import ActionList
+from settings.backoff import Backoff
 from tests.actions.conftest import context
 from tests.actions.mcp.warehouse import server
 
 PROGRAM = [sys.executable, str(Path(__file__).with_name("warehouse.py"))]
 
 
-async def opened(client: httpx.AsyncClient, entry: dict[str, Any], *more: dict[str, Any]) -> Actions:
+async def opened(
+    client: httpx.AsyncClient, entry: dict[str, Any], *more: dict[str, Any], away: Callable[[str], None] | None = None
+) -> Actions:
     settings = TypeAdapter(ActionList).validate_python([{"timeout": "20s", **entry}, *more])
     return await open_actions(
-        settings, client, clock=lambda: datetime(2026, 11, 21, tzinfo=UTC), timezone=UTC, files=Path.cwd()
+        settings, client, clock=lambda: datetime(2026, 11, 21, tzinfo=UTC), timezone=UTC, files=Path.cwd(), away=away
     )
 
 
@@ -100,3 +104,63 @@ async def test_a_tool_that_the_server_lacks_and_a_name_that_is_taken_are_errors(
     taken = {"name": "stock", "description": "x", "request": {"url": "https://x.example/"}}
     with pytest.raises(ActionsError, match="prefix"):
         await opened(client, {"mcp": {"url": address}}, taken)
+
+
+@contextlib.asynccontextmanager
+async def warehouse(port: int = 0, **options: Any) -> AsyncIterator[str]:
+    """The server on a port, with sessions; on leaving it is gone, and its sessions with it."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    app = uvicorn.Server(
+        uvicorn.Config(server(**options).streamable_http_app(), log_level="error", timeout_graceful_shutdown=1)
+    )
+    task = asyncio.create_task(app.serve(sockets=[listener]))
+    while not app.started:
+        await asyncio.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
+    finally:
+        app.should_exit = True
+        await task
+
+
+async def test_a_server_that_was_started_anew_gets_a_new_session(client: httpx.AsyncClient) -> None:
+    told = context(said=["2 kopi"])
+    bind = {"phone": "contact.phone"}
+    async with warehouse(stateless_http=False) as first:
+        actions = await opened(client, {"mcp": {"url": first}, "bind": bind})
+        assert (await actions["stock"].run({"item": "kopi"}, told)).status == "done"
+    port = int(first.rpartition(":")[2].partition("/")[0])
+    try:
+        async with warehouse(port, stateless_http=False):
+            assert (await actions["stock"].run({"item": "kopi"}, told)).data == {"item": "kopi", "left": 7}
+            assert (await actions["reserve"].run({"item": "kopi", "count": 2}, told)).status == "done"
+        async with warehouse(port, stateless_http=False):
+            outcome = await actions["reserve"].run({"item": "kopi", "count": 2}, told)
+            assert (outcome.status, "had ended" in outcome.content) == ("failed", True)
+            assert (await actions["reserve"].run({"item": "kopi", "count": 2}, told)).status == "done"
+    finally:
+        await actions.aclose()
+
+
+async def test_a_server_that_is_away_at_the_start_brings_its_tools_later(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actions.mcp.server.RETRY", Backoff(timedelta(milliseconds=50), timedelta(milliseconds=50)))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    reasons: list[str] = []
+    actions = await opened(client, {"mcp": {"url": f"http://127.0.0.1:{port}/mcp"}}, away=reasons.append)
+    try:
+        assert list(actions) == []
+        assert actions.away == [f"http://127.0.0.1:{port}/mcp"]
+        assert "cannot be reached" in reasons[0]
+        async with warehouse(port):
+            async with asyncio.timeout(30):
+                while actions.away:
+                    await asyncio.sleep(0.02)
+            assert (await actions["stock"].run({"item": "teh"}, context())).status == "done"
+    finally:
+        await actions.aclose()

@@ -7,8 +7,8 @@ from mcp.server.fastmcp import FastMCP
 from mcp.types import ToolAnnotations
 
 
-def server() -> FastMCP:
-    found = FastMCP("stock", stateless_http=True)
+def server(*, stateless_http: bool = True) -> FastMCP:
+    found = FastMCP("stock", stateless_http=stateless_http)
 
     @found.tool(annotations=ToolAnnotations(readOnlyHint=True))
     def stock(item: str) -> dict[str, Any]:
