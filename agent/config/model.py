@@ -1,6 +1,7 @@
 """The `model:` part of agent.yaml."""
 
 from datetime import timedelta
+from importlib.util import find_spec
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator
@@ -13,7 +14,7 @@ OFFLINE = "offline"
 OPENAI = "openai"
 """The provider whose API all OpenAI-compatible servers speak; it needs no further package."""
 
-PROVIDER_PACKAGES = {
+_PACKAGES = {
     "anthropic_bedrock": "langchain-aws",
     "azure_openai": "langchain-openai",
     "bedrock": "langchain-aws",
@@ -35,9 +36,16 @@ def _no_option_of_ours(options: dict[str, Any]) -> dict[str, Any]:
 Options = Annotated[dict[str, Any], AfterValidator(_no_option_of_ours)]
 
 
-def provider_package(provider: str) -> str:
-    """Name the pip package that `model.provider` needs."""
-    return PROVIDER_PACKAGES.get(provider, f"langchain-{provider.replace('_', '-')}")
+def _installed(provider: str) -> str:
+    if provider == OPENAI:
+        return provider
+    package = _PACKAGES.get(provider, f"langchain-{provider.replace('_', '-')}")
+    if find_spec(package.replace("-", "_")) is None:
+        raise ValueError(f"{provider} needs the package {package}, which is not installed: pip install {package}")
+    return provider
+
+
+Provider = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$"), AfterValidator(_installed)]
 
 
 class Price(Settings):
@@ -60,7 +68,7 @@ class FallbackSettings(Settings):
         description="US dollars per million tokens; null: its cost is not counted.",
         examples=[{"input": 0.25, "output": 2.0}],
     )
-    provider: str | None = Field(default=None, description="Its API, when it is not the main model's.")
+    provider: Provider | None = Field(default=None, description="Its API, when it is not the main model's.")
     options: Options = Field(
         default_factory=dict,
         description="Further parameters of its requests; those of the main model are not taken over.",
@@ -90,9 +98,8 @@ class ModelSettings(Settings):
         description="An OpenAI-compatible server such as Ollama, vLLM or llama.cpp; left out, OpenAI's own.",
         examples=["http://127.0.0.1:11434/v1"],
     )
-    provider: str = Field(
+    provider: Provider = Field(
         default=OPENAI,
-        pattern="^[a-z][a-z0-9_]*$",
         description="Whose API the server speaks. `openai`: OpenAI's own and every compatible server. Any other that langchain opens "
         "(`anthropic`, `google_genai` …) when its package is installed, e.g. `pip install langchain-anthropic`.",
         examples=["openai", "anthropic", "google_genai"],

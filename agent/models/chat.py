@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from agent.config.model import OFFLINE, OPENAI, FallbackSettings, ModelSettings, provider_package
+from agent.config.model import OFFLINE, OPENAI, FallbackSettings, ModelSettings
 from agent.errors import InputError
 from agent.models.dialects import Dialect
 
@@ -50,7 +49,7 @@ def open_models(settings: ModelSettings, *, agent_name: str) -> Sequence[ChatMod
         The models in the order in which they are asked.
 
     Raises:
-        InputError: a provider's package is not installed.
+        InputError: a provider does not know the model or an option.
     """
     first = FallbackSettings.model_validate(
         {name: getattr(settings, name) for name in ("name", "price", "options", "headers", "provider")}
@@ -97,6 +96,8 @@ def _compatible(named: FallbackSettings, given: Mapping[str, Any], headers: Mapp
 
     from agent.models.openai import CompatibleChat
 
+    options = dict(named.options)
+    options |= options.pop("extra_body", None) or {}
     return CompatibleChat(
         model=named.name,
         api_key=SecretStr(given["api_key"] or "none"),  # a local server wants no key, the client wants one
@@ -107,21 +108,16 @@ def _compatible(named: FallbackSettings, given: Mapping[str, Any], headers: Mapp
         max_retries=0,  # `agent.models.ask` retries: it knows the deadline, and writes down what it did
         use_responses_api=False,
         default_headers=headers or None,
-        extra_body=dict(named.options) or None,
+        extra_body=options or None,
     )
 
 
 def _provided(
     provider: str, named: FallbackSettings, given: Mapping[str, Any], headers: Mapping[str, str]
 ) -> "BaseChatModel":
-    """Open a model through langchain's `init_chat_model` and the package of its provider."""
+    """Open a model through langchain's `init_chat_model` and the package of its provider, which the user has installed."""
     from langchain.chat_models import init_chat_model
 
-    package = provider_package(provider)
-    if find_spec(package.replace("-", "_")) is None:
-        raise InputError(
-            f"model.provider: {provider} needs the package {package}; install it with `pip install {package}`"
-        )
     wanted = {name: value for name, value in given.items() if value not in (None, "")} | {"max_retries": 0}
     if headers:
         wanted["default_headers"] = headers

@@ -1,0 +1,205 @@
+"""A turn with a call of an action is played to its end on every server, and each refuses the same thing once only."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+
+from agent.config.model import ModelSettings
+from agent.models.ask import Answer, Models
+from agent.models.chat import open_models
+from agent.models.dialects import Dialect, window_of
+from settings.clock import now
+from tests.models.dialects import servers
+from tests.models.dialects.servers import REPLY, Body, OpenRouter, Server, completion, refused, serving
+
+TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": "get_order",
+            "description": "Looks an order up.",
+            "parameters": {"type": "object", "properties": {"order_id": {"type": "string"}}, "required": ["order_id"]},
+        },
+    }
+]
+HISTORY: list[BaseMessage] = [
+    SystemMessage("You are Melati."),
+    AIMessage("Halo, ada promo hari ini!"),
+    HumanMessage("halo"),
+    HumanMessage("mau tanya"),
+    AIMessage("", tool_calls=[{"name": "get_order", "args": {"order_id": "KS-0"}, "id": "abcdefghi"}]),
+    ToolMessage("not found", tool_call_id="abcdefghi"),
+    AIMessage("Tidak ada."),
+    SystemMessage("It is 10:00."),
+    HumanMessage("pesanan KS-1?"),
+]
+
+
+def models(address: str, **more: Any) -> Models:
+    settings = ModelSettings.model_validate(
+        {"name": "m", "api_key": "k", "base_url": address, "temperature": 0.2, "max_tokens": 50} | more
+    )
+    return Models(open_models(settings, agent_name="Melati"), TOOLS, retries=settings.retries, clock=now)
+
+
+async def ask(asked: Models, messages: Sequence[BaseMessage], prefix: str = "t/1") -> Answer:
+    return await asked.ask(messages, prefix=prefix, deadline=asyncio.get_running_loop().time() + 60)
+
+
+async def turn(asked: Models, history: Sequence[BaseMessage]) -> tuple[Answer, Answer]:
+    first = await ask(asked, history)
+    (called,) = first.message.tool_calls
+    assert (called["name"], called["args"]) == ("get_order", {"order_id": "KS-1"})
+    return first, await ask(asked, [*history, first.message, ToolMessage("dikirim", tool_call_id=called["id"])], "t/2")
+
+
+@pytest.mark.parametrize(
+    ("server", "refusals"),
+    [
+        (servers.openai_reasoning, 1),
+        (servers.deepseek, 1),
+        (servers.gemini, 1),
+        (servers.vllm, 1),
+        (servers.llama_cpp, 1),
+        (servers.ollama, 1),
+        (OpenRouter(), 2),
+    ],
+    ids=["OpenAI", "DeepSeek", "Gemini", "vLLM", "llama.cpp", "Ollama", "OpenRouter"],
+)
+async def test_a_turn_ends_with_the_reply_and_nothing_is_refused_twice(server: Server, refusals: int) -> None:
+    async with serving(server) as (address, bodies):
+        asked = models(address)
+        first, last = await turn(asked, HISTORY)
+        assert last.message.text == REPLY
+        assert len(bodies) == 2 + refusals
+        assert first.tokens_in > 0, "where the server counts nothing, it is estimated"
+        await turn(asked, HISTORY)
+        assert len(bodies) == 4 + refusals
+
+
+async def test_a_conversation_that_is_too_long_is_cut_and_the_window_remembered() -> None:
+    long = [HISTORY[0], *[HumanMessage(f"cerita {at} " + "panjang " * 30) for at in range(20)], *HISTORY[-1:]]
+    async with serving(servers.llama_cpp) as (address, bodies):
+        asked = models(address)
+        _, last = await turn(asked, long)
+        assert last.message.text == REPLY
+        refusals = len(bodies) - 2
+        await turn(asked, long)
+        assert len(bodies) - 4 == refusals
+        assert "pesanan KS-1?" in json.dumps(bodies[-1])
+
+
+async def test_options_and_headers_of_agent_yaml_are_sent() -> None:
+    async with serving(lambda body: completion({"content": REPLY})) as (address, bodies):
+        await ask(
+            models(
+                address, options={"reasoning_effort": "low", "extra_body": {"top_k": 5}}, headers={"X-Team": "kopi"}
+            ),
+            HISTORY,
+        )
+        plain = models(address, temperature=None, max_tokens=None)
+        await ask(plain, HISTORY)
+    assert (bodies[0]["reasoning_effort"], bodies[0]["top_k"], bodies[0]["temperature"]) == ("low", 5, 0.2)
+    assert bodies[0]["headers"]["x-team"] == "kopi"
+    assert not {"temperature", "max_tokens", "max_completion_tokens", "reasoning_effort"} & bodies[1].keys()
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "learned"),
+    [
+        (
+            *refused("Unsupported parameter: 'temperature' is not supported with this model.", "temperature"),
+            "temperature",
+        ),
+        (*refused("Unsupported value: 'temperature' does not support 0.2 with this model."), "temperature"),
+        (
+            422,
+            {"detail": [{"loc": ["body", "temperature"], "msg": "Extra inputs are not permitted", "input": 0.2}]},
+            "temperature",
+        ),
+        (400, {"error": {"message": "temperature: Extra inputs are not permitted"}}, "temperature"),
+        (400, {"error": "unknown field `temperature`"}, "temperature"),
+        (400, "Additional properties are not allowed ('temperature' was unexpected)", "temperature"),
+        (400, {"message": "m does not support parameters: ['temperature'], for model=m"}, "temperature"),
+        (400, {"error": {"message": "`temperature` may only be set to 1 when thinking is enabled"}}, "temperature"),
+        (*refused("Unrecognized request argument supplied: tool_choice"), "tool_choice"),
+        (*refused("'response_format' of type json_object is not supported", "response_format.type"), "response_format"),
+        (
+            400,
+            [
+                {
+                    "error": {
+                        "message": 'Invalid JSON payload received. Unknown name "stream_options": Cannot find field.'
+                    }
+                }
+            ],
+            "stream_options",
+        ),
+    ],
+)
+def test_a_refusal_that_names_a_parameter_drops_it_in_any_wording(status: int, answer: Any, learned: str) -> None:
+    body: Body = {
+        "model": "m",
+        "messages": [],
+        "temperature": 0.2,
+        "tool_choice": "none",
+        "response_format": {},
+        "stream_options": {},
+    }
+    dialect = Dialect()
+    assert dialect.learn(status, answer, body) == f"{learned} is not sent" or learned in dialect.dropped
+    assert set(body) - set(dialect.fit(body)) == {learned}
+
+
+def test_the_limit_of_the_answer_is_renamed_and_only_then_dropped() -> None:
+    dialect, body = Dialect(), {"model": "m", "messages": [], "max_completion_tokens": 50}
+    assert dialect.learn(400, {"error": {"message": "Unknown parameter: max_completion_tokens"}}, body)
+    assert dialect.fit(body)["max_tokens"] == 50
+    assert dialect.learn(422, {"detail": [{"loc": ["body", "max_tokens"], "msg": "no"}]}, dialect.fit(body))
+    assert dialect.fit(body).keys() == {"model", "messages"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"error": {"message": "Invalid API key"}},
+        {"error": {"message": "The model m does not exist"}},
+        {"error": {"message": "Invalid schema for function 'get_order'", "param": "tools[0].function.parameters"}},
+        {"detail": [{"loc": ["body", "messages", 0, "content"], "msg": "invalid", "input": {"temperature": 0.2}}]},
+    ],
+)
+def test_any_other_refusal_teaches_nothing(answer: Any) -> None:
+    dialect = Dialect()
+    assert dialect.learn(400, answer, {"model": "m", "messages": [], "temperature": 0.2, "tools": []}) is None
+    assert dialect == Dialect()
+
+
+@pytest.mark.parametrize(
+    ("error", "window"),
+    [
+        ("This model's maximum context length is 16384 tokens. However, you requested 122946 tokens (112946 in the messages, 10000 in the "
+         "completion). Please reduce the length of the messages or completion.", 16384),
+        ({"error": {"message": "the request exceeds the available context size", "n_ctx": 8192}}, 8192),
+        ("request (53192 tokens) exceeds the available context size (50176 tokens), try increasing it", 50176),
+        ("prompt is too long: 210000 tokens > 200000 maximum", 200000),
+        ("The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).", 1048576),
+        ("Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768 maximum context length", 32768),
+        ("This endpoint's maximum context length is 32,768 tokens. However, you requested about 40000 tokens", 32768),
+        ("Your input exceeds the context window of this model. Please adjust your input and try again.", 600),
+        ({"object": "error", "message": "max_tokens must be at least 1, got -186."}, 600),
+        ({"error": {"code": "context_length_exceeded", "message": "Please reduce the length of the messages."}}, 600),
+    ],
+)  # fmt: skip
+def test_an_overflow_is_recognised_in_any_wording_with_the_window(error: Any, window: int) -> None:
+    assert window_of(error, 900) == window
+
+
+@pytest.mark.parametrize(
+    "error", ["Rate limit reached for tokens per min (TPM): Limit 30000", "Invalid API key", {"detail": "not found"}]
+)
+def test_other_errors_are_no_overflow(error: Any) -> None:
+    assert window_of(error, 900) is None
