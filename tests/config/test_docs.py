@@ -15,7 +15,7 @@ BLOCKS = [
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_the_examples_of_the_page_are_valid(block: str) -> None:
-    text = block if "name:" in block else f"name: A\ninstructions: B\n{block}"
+    text = block if re.search("^name:", block, re.MULTILINE) else f"name: A\ninstructions: B\n{block}"
 
     assert examine_text(text, environment={}).errors == ()
 
