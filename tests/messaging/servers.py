@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from threading import Thread
 from typing import Any
 
@@ -46,7 +47,8 @@ class Server:
     headers: list[dict[str, str]] = field(default_factory=list)
     refusals: deque[Refusal] = field(default_factory=deque)
     losses: int = 0
-    answers: dict[str, Any] = field(default_factory=dict)
+    audio: bytes = OGG
+    files: dict[str, bytes] = field(default_factory=dict)
 
     base = ""
 
@@ -204,7 +206,7 @@ class ZernioServer(Server):
                     raise Refusal(400, {"error": "accountId"})
                 return JSONResponse({"conversations": [{"id": "c1", "platform": "instagram"}], "pagination": {}})
             case "GET", ["whatsapp", "media", _]:
-                return Response(OGG, media_type="audio/ogg")
+                return Response(self.audio, media_type="audio/ogg")
         raise Refusal(404, {"error": "Not found", "type": "not_found"})
 
 
@@ -237,14 +239,14 @@ class UnipileServer(Server):
                         "id": f"m{number}",
                         "text": message.get("text"),
                         "is_sender": 1,
-                        "timestamp": "2026-11-28T10:00:00.000Z",
+                        "timestamp": datetime.now(UTC).isoformat(),
                         "attachments": [{"type": "img", "id": "a1"}] if "attachments" in message else [],
                     }
                     for number, message in enumerate(self.sent, 1)
                 ]
                 return JSONResponse({"object": "MessageList", "items": listed[::-1], "cursor": None})
             case "GET", ["messages", "in1", "attachments", "a1"]:
-                return Response(OGG, media_type="audio/ogg")
+                return Response(self.audio, media_type="audio/ogg")
             case "GET", ["chats"]:
                 return JSONResponse(
                     {"object": "ChatList", "items": [{"id": "c", "account_type": "WHATSAPP"}], "cursor": None}
@@ -254,7 +256,6 @@ class UnipileServer(Server):
 
 class WhatsAppServer(Server):
     base = "/v23.0"
-    uploaded: int = 0
 
     def authorize(self, request: Request) -> None:
         if request.headers.get("authorization") != f"Bearer {TOKEN}":
@@ -290,13 +291,15 @@ class WhatsAppServer(Server):
                 form = await form_body(request, known={"messaging_product", "type", "file"})
                 if form.get("messaging_product") != "whatsapp" or not isinstance(form.get("file"), tuple):
                     raise Refusal(400, {"error": {"message": "(#100) Invalid parameter", "code": 100}})
-                self.uploaded += 1
-                return JSONResponse({"id": f"media{self.uploaded}"})
+                self.files[f"media{len(self.files) + 1}"] = form["file"][1]
+                return JSONResponse({"id": f"media{len(self.files)}"})
             case "GET", ["media9"]:
                 url = self.url + "/files/media9"
-                return JSONResponse({"id": "media9", "url": url, "mime_type": "audio/ogg", "file_size": len(OGG)})
+                return JSONResponse(
+                    {"id": "media9", "url": url, "mime_type": "audio/ogg", "file_size": len(self.audio)}
+                )
             case "GET", ["files", "media9"]:
-                return Response(OGG, media_type="audio/ogg")
+                return Response(self.audio, media_type="audio/ogg")
             case "GET", ["p1"]:
                 return JSONResponse({"id": "p1", "verified_name": "Kopi Senja", "display_phone_number": "+62 21"})
         raise Refusal(404, {"error": {"message": "Unsupported request", "code": 100}})
@@ -310,7 +313,7 @@ class TelegramServer(Server):
     async def answer(self, request: Request, path: str) -> Response:
         match path.strip("/").split("/"):
             case ["file", _, "voice", "f.oga"]:
-                return Response(OGG, media_type="audio/ogg")
+                return Response(self.audio, media_type="audio/ogg")
             case [_, "getMe"]:
                 return JSONResponse({"ok": True, "result": {"id": 1, "is_bot": True, "username": "melati_bot"}})
             case [_, "getFile"]:

@@ -7,11 +7,14 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+from pydantic import SecretStr
 from ruamel.yaml import YAML
 
+from messaging import capabilities_of
 from messaging.formatting import for_channel
 from messaging.sandbox import RunningSandbox, SandboxOptions
-from messaging.settings import MessagingSettings
+from messaging.settings import BASE_URLS, MessagingSettings
 from messaging.splitting import Limit, limit_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "platforms.md").read_text(encoding="utf-8")
@@ -23,12 +26,27 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_settings_it_shows_are_valid() -> None:
-    shown = blocks("yaml")
-    assert len(shown) == 2
-    for block in shown:
-        settings = MessagingSettings.model_validate(YAML(typ="safe").load(block)["messaging"])
-        assert settings.effective_platform == "aelyst"
-    assert settings.effective_base_url == "https://api.respond.io/v2"
+    read = [YAML(typ="safe").load(block)["messaging"] for block in blocks("yaml")]
+    entries = [entry for part in read for entry in (part if isinstance(part, list) else [part])]
+    shown = [MessagingSettings.model_validate(entry) for entry in entries]
+    assert {entry.effective_platform for entry in shown} == BASE_URLS.keys() - {"sandbox"}
+    assert "https://api.respond.io/v2" in {entry.effective_base_url for entry in shown}
+    for entry in shown:
+        assert capabilities_of(entry).media in ("link", "upload")
+        assert entry.required_base_url
+
+
+@pytest.mark.parametrize("name", sorted(BASE_URLS.keys() - {"sandbox", "aelyst"}))
+def test_the_table_says_what_a_platform_can_do(name: str) -> None:
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line.startswith("|")]
+    head = next(row for row in rows if row[0] == "can")
+    told = {row[0]: row[head.index(f"`{name}`")] for row in rows if row[0] and len(row) == len(head)}
+    can = capabilities_of(MessagingSettings(platform=name, token=SecretStr("t")))
+    assert (told["tags, notes for colleagues"] == "yes") == can.tags == can.comments
+    assert (told["assignment, closing, lifecycle"] == "yes") == can.assignment == can.conversations == can.lifecycle
+    assert told["contacts found by telephone number"].startswith("yes") == ("phone" in can.finds)
+    assert (told["templates outside the 24-hour window"] != "no window") == can.templates
+    assert (told["choices to tap"] != "as numbered lines") == can.quick_replies
 
 
 def test_it_names_the_limits() -> None:
