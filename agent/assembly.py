@@ -121,7 +121,13 @@ async def open_agent(
         loop = Loop(
             models,
             actions,
-            LoopLimits(limits.model_calls, limits.actions, limits.tokens_per_turn, config.model.retries),
+            LoopLimits(
+                limits.model_calls,
+                limits.actions,
+                limits.tokens_per_turn,
+                limits.prompt_tokens,
+                config.model.retries,
+            ),
             clock=clock,
         )
         writer = ReplyWriter(
@@ -137,7 +143,7 @@ async def open_agent(
         turns = Turns(
             database,
             settings=TurnSettings(
-                Persona(config.name, config.instructions, zone),
+                Persona(config.name, config.instructions, zone, knows=bool(config.knowledge.sources)),
                 conversation,
                 limits,
                 config.language,

@@ -102,10 +102,10 @@ class ConversationSettings(Settings):
         default_factory=QuietWindow, description="How long to wait whether more is coming."
     )
     history: int = Field(
-        default=40,
+        default=100,
         ge=1,
         le=1000,
-        description="Messages of the conversation that the model sees, the newest ones.",
+        description="Messages of the conversation that the model sees at most, the newest ones, as far as `limits.prompt_tokens` allows.",
     )
     pacing: Duration = Field(
         default=timedelta(0),

@@ -53,6 +53,12 @@ class Price(Settings):
 
     input: float = Field(ge=0, description="What it reads.", examples=[0.25])
     output: float = Field(ge=0, description="What it writes, thinking included.", examples=[2.0])
+    cached: float | None = Field(
+        default=None,
+        ge=0,
+        description="What it reads again from the provider's cache; null: as dear as the rest.",
+        examples=[0.025],
+    )
 
 
 class FallbackSettings(Settings):
@@ -175,7 +181,17 @@ class LimitSettings(Settings):
     model_calls: int = Field(default=8, ge=1, description="Model calls in one turn.")
     actions: int = Field(default=12, ge=0, description="Action calls in one turn.")
     seconds: float = Field(default=90, gt=0, description="Seconds that one turn may take.")
-    tokens_per_turn: int = Field(default=30_000, ge=100, description="Tokens, read and written, in one turn.")
+    tokens_per_turn: int = Field(
+        default=60_000,
+        ge=100,
+        description="New work in one turn, in tokens: what the model writes, and what it reads for the first time.",
+    )
+    prompt_tokens: int = Field(
+        default=32_000,
+        ge=1_000,
+        description="What the model reads at most in one call, in tokens. What is older is shortened, ids last, and then left to the "
+        "summary. Keep it below the model's window.",
+    )
     turns_per_contact_per_day: int = Field(default=200, ge=1, description="Answers to one contact in a day.")
     usd_per_day: float = Field(
         default=20,

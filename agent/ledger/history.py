@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 
 from agent.ledger.database import at, change, insert_new, where
 from agent.ledger.tables import message as table
@@ -37,7 +37,7 @@ _RECENT = (
     .order_by(table.c.n.desc())
     .limit(at("limit"))
 )
-
+_COUNT = select(func.count()).select_from(table).where(_OF_CONTACT)
 
 _SAID = (
     select(table.c.text).where(_OF_CONTACT, table.c.author == "contact").order_by(table.c.n.desc()).limit(at("limit"))
@@ -88,6 +88,21 @@ def recent(connection: Connection, key: ContactKey, limit: int) -> list[Line]:
     return _in_order(
         [Line(row.author, row.text, row.at, tuple(row.attachments), row.turn, row.message_id) for row in reversed(rows)]
     )
+
+
+def window(connection: Connection, key: ContactKey, most: int) -> tuple[list[Line], int]:
+    """Read the newest lines, at most `most`. The first of them stays the first until half a window is new.
+
+    Returns:
+        The lines, oldest first, and how many there are before them.
+    """
+    lines = recent(connection, key, most)
+    if len(lines) < most:
+        return lines, 0
+    beyond = connection.execute(_COUNT, _at(key)).scalar_one() - most
+    step = max(1, most // 2)
+    before = -(beyond // -step) * step
+    return lines[before - beyond :], before
 
 
 def _in_order(lines: list[Line]) -> list[Line]:

@@ -35,8 +35,8 @@ _CHARGE = (
     .where(turn.c.id == bindparam("charged"))
     .values(tokens=turn.c.tokens + bindparam("more_tokens"), cost=turn.c.cost + bindparam("more_cost"))
 )
-_RESULTS = (
-    select(table.c.name, table.c.output)
+_CALLS = (
+    select(table.c.turn, table.c.key, table.c.name, table.c.input, table.c.output)
     .join(turn, turn.c.id == table.c.turn)
     .where(where(turn, "platform", "contact"), table.c.kind == "action", table.c.finished_at.is_not(None))
     .order_by(table.c.finished_at.desc())
@@ -149,7 +149,21 @@ def actions_since(connection: Connection, key: ContactKey, since: datetime) -> l
     return [(row.name, row.input, row.output) for row in rows]
 
 
-def action_results(connection: Connection, key: ContactKey, limit: int = 50) -> list[tuple[str, Any]]:
-    """List names and outputs of the newest finished actions of a contact's conversation, oldest first."""
-    rows = connection.execute(_RESULTS, {"at_platform": key.platform, "at_contact": key.id, "at_limit": limit}).all()
-    return [(row.name, row.output) for row in reversed(rows)]
+@dataclass(frozen=True, slots=True)
+class PastCall:
+    """A finished action. `place` is its step's key (`action/2/1`), `output` a packed outcome."""
+
+    turn: str
+    place: str
+    name: str
+    arguments: dict[str, Any]
+    output: dict[str, Any]
+
+
+def calls(connection: Connection, key: ContactKey, limit: int = 300) -> list[PastCall]:
+    """List the newest finished actions of a contact, oldest first."""
+    rows = connection.execute(_CALLS, {"at_platform": key.platform, "at_contact": key.id, "at_limit": limit}).all()
+    return [
+        PastCall(row.turn, row.key.partition("#")[0], row.name, row.input.get("arguments", {}), row.output)
+        for row in reversed(rows)
+    ]

@@ -75,8 +75,9 @@ class _Spent:
             tokens_in = tokens_out = 0
         self.tokens_in += tokens_in
         self.tokens_out += tokens_out
-        self.tokens_cached += usage.get("input_token_details", {}).get("cache_read", 0) if usage else 0
-        self.cost += chat.cost(tokens_in, tokens_out)
+        cached = (usage.get("input_token_details", {}).get("cache_read") or 0) if usage else 0
+        self.tokens_cached += cached
+        self.cost += chat.cost(tokens_in, tokens_out, cached)
 
 
 @dataclass(slots=True)

@@ -25,6 +25,7 @@ class ChatModel:
     model: "BaseChatModel"
     price_in: float = 0.0
     price_out: float = 0.0
+    price_cached: float | None = None
     timeout: float | None = None
     dialect: Dialect = field(default_factory=Dialect)
 
@@ -33,9 +34,17 @@ class ChatModel:
         """Whether it is a program that answers without a language model."""
         return self.name == OFFLINE
 
-    def cost(self, tokens_in: int, tokens_out: int) -> float:
-        """Price a call in US dollars."""
-        return (tokens_in * self.price_in + tokens_out * self.price_out) / 1_000_000
+    def cost(self, tokens_in: int, tokens_out: int, cached: int = 0) -> float:
+        """Price a call in US dollars.
+
+        Args:
+            tokens_in: tokens that were read.
+            tokens_out: tokens that were written.
+            cached: how many of those that were read came from the server's cache.
+        """
+        price_cached = self.price_in if self.price_cached is None else self.price_cached
+        read = (tokens_in - cached) * self.price_in + cached * price_cached
+        return (read + tokens_out * self.price_out) / 1_000_000
 
 
 def open_models(settings: ModelSettings, *, agent_name: str) -> Sequence[ChatModel]:
@@ -85,7 +94,7 @@ def _remote(settings: ModelSettings, named: FallbackSettings) -> ChatModel:
         "max_tokens": settings.max_tokens,
     }
     model = _compatible(named, given, headers) if provider == OPENAI else _provided(provider, named, given, headers)
-    price = (0.0, 0.0) if named.price is None else (named.price.input, named.price.output)
+    price = (0.0, 0.0, None) if named.price is None else (named.price.input, named.price.output, named.price.cached)
     return ChatModel(
         named.name, model, *price, timeout=given["timeout"], dialect=getattr(model, "dialect", None) or Dialect()
     )

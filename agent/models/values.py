@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
 
 _KEY = "turn_values"
+ASKED_FIRST = " The customer is asked for a yes before it is done: call it without asking yourself."
+"""Stands after the description of an action that needs the customer's yes."""
+
 _EXAMPLES = "\n\nCustomers ask for it in words like:\n"
 
 
@@ -37,7 +40,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class TurnValues:
-    """The facts of a turn that its system prompt tells a language model.
+    """The facts of a turn that its last message tells a language model.
 
     Attributes:
         language: code of the language to answer in (`id`, `en`, `ms`).
@@ -45,6 +48,7 @@ class TurnValues:
         passages: what the knowledge base holds on the customer's words, best first.
         attachments: kinds (`image`, `audio` …) of the files of this turn's messages whose content the text does not give.
         rejected: whether the model's draft was rejected, because it claims something that no action did.
+        said: what the customer says now, without what the last message holds beside it; `None`: that is the last message.
     """
 
     language: str
@@ -52,6 +56,7 @@ class TurnValues:
     passages: tuple[Passage, ...] = ()
     attachments: tuple[str, ...] = ()
     rejected: bool = False
+    said: str | None = None
 
 
 def configured(values: TurnValues) -> "RunnableConfig":
@@ -87,11 +92,16 @@ def describe(description: str, examples: Sequence[str] = ()) -> str:
 
 
 def described(text: str) -> tuple[str, tuple[str, ...]]:
-    """Read the description and the examples that `describe` joined; any other text is a description without examples."""
+    """Read the description and the examples that `describe` joined; any other text is a description without examples.
+
+    That the customer is asked first is no part of what an action does, and left out.
+    """
     head, heading, tail = text.rpartition(_EXAMPLES)
     examples = [_example(line) for line in tail.split("\n")] if heading else []
     found = tuple(example for example in examples if example is not None)
-    return (head, found) if examples and len(found) == len(examples) else (text, ())
+    if not examples or len(found) < len(examples):
+        head, found = text, ()
+    return head.removesuffix(ASKED_FIRST), found
 
 
 def _example(line: str) -> str | None:

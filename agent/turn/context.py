@@ -36,6 +36,7 @@ from agent.ledger.contacts import ContactState
 from agent.ledger.database import Database
 from agent.ledger.history import Line
 from agent.ledger.inbound import Waiting
+from agent.ledger.steps import PastCall
 from agent.ledger.turns import Claim
 from agent.models.values import TurnValues
 from agent.turn.gate import Spent
@@ -46,6 +47,9 @@ from messaging.types import ContactKey
 
 MOST_RESTARTS = 3
 """How often newer messages may start a turn again before it is finished as it is."""
+
+_SUMMARISED = 8
+"""Messages of a history below which none of it is ever left out, so that no summary is looked for."""
 
 _NO_ANSWER = (HandOver, UpdateContact, ChangeTags, SetLifecycle, Comment, CloseConversation)
 """Requests of actions that colleagues see: they are no answer to the customer."""
@@ -106,6 +110,8 @@ class TurnContext:
         steps: the step log, with the steps of an earlier run of the same turn.
         history: the messages before this turn, oldest first.
         said: the customer's own words, oldest first; provenance is looked up here.
+        called: what earlier turns called, by turn, oldest first.
+        earlier: how many messages the history left out before its first.
         results: what the actions of this conversation returned, by action name, oldest first.
         confirmation: the question that waits for the customer's yes from before.
         spent: what is used up of the limits of a day.
@@ -117,6 +123,8 @@ class TurnContext:
         deadline: when the time of the turn is over, on the event loop's clock.
         retrieved: what the knowledge base says to the messages.
         system: the system prompt.
+        shown: how many messages of the prompt, after the system's, are history.
+        left_out: how many lines of the history did not fit into the prompt.
         values: the same facts for a model that is a program.
         requests: what the actions asked the runtime to do at commit.
         effects: names of the actions with an effect that were begun.
@@ -132,6 +140,8 @@ class TurnContext:
     steps: StepLog
     history: tuple[Line, ...]
     said: tuple[str, ...]
+    called: Mapping[str, Sequence[PastCall]]
+    earlier: int
     results: Mapping[str, Sequence[Json]]
     confirmation: Confirmation | None
     spent: Spent
@@ -143,6 +153,8 @@ class TurnContext:
     deadline: float = math.inf
     retrieved: Retrieved = field(default_factory=Retrieved)
     system: str = ""
+    shown: int = 0
+    left_out: int = 0
     values: TurnValues | None = None
     requests: list[Request] = field(default_factory=list)
     effects: list[str] = field(default_factory=list)
@@ -153,6 +165,8 @@ class TurnContext:
     settled: bool = False
     gap: Unanswered | None = None
     model_calls: int = 0
+    work: int = 0  # tokens that were written, or read for the first time
+    read: int = 0  # tokens of the last prompt
     action_calls: int = 0
     looked_up: dict[str, Outcome] = field(default_factory=dict)  # by the call; only as long as nothing was changed
     changed: dict[str, Outcome] = field(default_factory=dict)  # by the call: what is done, or may be, is not done again
@@ -264,18 +278,23 @@ def begin(
     if not isinstance(claim, Claim):
         return claim
     claimed = {message.message_id for message in claim.messages}  # in the history already when they were given back
-    known = history.recent(connection, key, lines)
+    known, earlier = history.window(connection, key, lines)
     results: dict[str, list[Json]] = {}
-    for name, output in steps.action_results(connection, key):
-        if output["status"] == "done":
-            results.setdefault(name, []).append(output["data"])
+    called: dict[str, list[PastCall]] = {}
+    for call in steps.calls(connection, key):
+        if call.output["status"] == "done":
+            results.setdefault(call.name, []).append(call.output["data"])
+        if call.turn != claim.turn:
+            called.setdefault(call.turn, []).append(call)
     recorded = steps.of_turn(connection, claim.turn) if claim.takeovers else ()
-    remembered = memory.load(connection, key) if len(known) >= lines else None
+    remembered = memory.load(connection, key) if len(known) >= _SUMMARISED else None
     return TurnContext(
         claim=claim,
         steps=StepLog(database, claim.turn, recorded, clock=clock, context=str(claim.key)),
         history=tuple(line for line in known if line.message_id not in claimed),
-        said=_said(connection, key, known, lines),
+        said=_said(connection, key, known, earlier),
+        called=called,
+        earlier=earlier,
         results=results,
         confirmation=confirmations.open_question(connection, key, now),
         spent=Spent(*turns.spent(connection, key, now - timedelta(days=1))),
@@ -290,9 +309,9 @@ def begin(
     )
 
 
-def _said(connection: Connection, key: ContactKey, lines: Sequence[Line], limit: int) -> tuple[str, ...]:
+def _said(connection: Connection, key: ContactKey, lines: Sequence[Line], earlier: int) -> tuple[str, ...]:
     """What the customer wrote, also before what the model sees: their own words stay theirs, however long ago."""
-    if len(lines) < limit:
+    if not earlier:
         return tuple(line.text for line in lines if line.author == "contact")
     return tuple(history.said(connection, key))
 

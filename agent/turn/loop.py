@@ -31,11 +31,14 @@ from agent.faults import point
 from agent.ledger.codec import pack_outcome, unpack_outcome
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.errors import LeaseLost, LedgerUnavailable
+from agent.models import tokens
 from agent.models.ask import Models, NoAnswer
 from agent.models.chat import ChatModel
 from agent.models.judge import call_id
-from agent.models.values import describe
+from agent.models.values import ASKED_FIRST, describe
 from agent.turn.context import LimitReached, ModelsFailed, Superseded, TurnContext
+from agent.turn.steps import told
+from agent.turn.window import shorten
 from language.consent import yes_or_no
 from settings.backoff import Backoff
 from settings.text import cleaned
@@ -47,6 +50,9 @@ _NEWER = "a newer message arrived"
 _BACKOFF = Backoff(timedelta(seconds=0.5), timedelta(seconds=20), least=0.5)
 _SIDE_BY_SIDE = 4
 """How many reading actions of one answer run at the same time."""
+
+_HISTORY = 0.75
+"""Share of the prompt, without instructions and tools, that history may fill; the rest is for this turn."""
 
 _CLOSING = (
     "[system] This turn has reached its limit: no further action can be called now. Answer the customer with what is known. Say "
@@ -61,13 +67,15 @@ class LoopLimits:
     Attributes:
         model_calls: calls of a model that answered.
         actions: calls of actions.
-        tokens: read and written, in all calls together.
+        tokens: new work in all calls together: what was written, and what was read for the first time.
+        prompt: tokens that one call reads at most; history is shortened until it fits.
         retries: repetitions of a failed call, per model.
     """
 
     model_calls: int
     actions: int
     tokens: int
+    prompt: int
     retries: int
 
 
@@ -105,8 +113,10 @@ class Loop:
             clock: the time, aware UTC.
         """
         self._chats = tuple(models)
+        self.count = tokens.counter(models[0].name)
         self._actions = actions
         self._names: list[str] = []
+        self._described = 0  # tokens of the tools
         self._limits = limits
         self._clock = clock
         self._models = self._bound()
@@ -115,7 +125,17 @@ class Loop:
         """Bind the models to the actions."""
         self._names = sorted(self._actions)
         tools = [_tool(action) for action in self._actions.values()]
+        self._described = tokens.of_tools(tools, self.count)
         return Models(self._chats, tools, retries=self._limits.retries, clock=self._clock)
+
+    def room(self, system: str) -> int:
+        """Tell how many tokens of a prompt are for history: most of what instructions and tools leave.
+
+        Args:
+            system: the system prompt.
+        """
+        left = self._limits.prompt - self._described - self.count(system)
+        return max(int(_HISTORY * left), self._limits.prompt // 8)
 
     async def answer(self, turn: TurnContext, messages: Sequence[BaseMessage]) -> str:
         """Ask the model, let it call actions, and return its final text.
@@ -134,24 +154,26 @@ class Loop:
         if len(self._names) != len(self._actions):  # an MCP server that was away has brought its tools
             self._models = self._bound()
         asked: list[BaseMessage] = [SystemMessage(turn.system), *messages]
+        new: Sequence[BaseMessage] = ()
         while turn.question is None:
-            limit = self._limit(turn)
+            limit = self._limit(turn, new)
             if limit is not None:
                 return await self._close(turn, asked, limit)
             message = await self._model_call(turn, asked, self._names)
             if not message.tool_calls:
                 return message.text.strip()
-            asked += [message, *await self._act(turn, message)]
+            new = await self._act(turn, message)
+            asked += [message, *new]
         return turn.question.question
 
-    def _limit(self, turn: TurnContext) -> str | None:
-        """The limit that the turn has reached, if any; the first call is always made."""
+    def _limit(self, turn: TurnContext, new: Sequence[BaseMessage]) -> str | None:
+        """The limit that the turn has reached, or would reach with a call that also reads what is new."""
         limits = self._limits
         if turn.model_calls >= limits.model_calls:
             return f"limits.model_calls: {limits.model_calls}"
         if turn.action_calls > limits.actions:
             return f"limits.actions: {limits.actions}"
-        if turn.steps.tokens > limits.tokens:
+        if turn.model_calls and turn.work + tokens.of_messages(new, self.count) > limits.tokens:
             return f"limits.tokens_per_turn: {limits.tokens}"
         return None
 
@@ -210,9 +232,15 @@ class Loop:
         if watched is not None and turn.model_calls and await watched.newer():
             raise Superseded(_NEWER)
         turn.model_calls += 1
+        if (
+            tokens.of_messages(asked, _bytes) + self._described > self._limits.prompt
+        ):  # no text has more tokens than bytes
+            asked = shorten(asked, turn.shown, self._limits.prompt - self._described, self.count)
         key, given = f"model/{turn.model_calls}", _fingerprint(asked, tools)
         if (step := turn.steps.finished(key, given)) is not None:
-            return cast("AIMessage", messages_from_dict([step.output])[0])
+            recorded = cast("AIMessage", messages_from_dict([step.output])[0])
+            self._account(turn, asked, recorded)
+            return recorded
         started_at = self._clock()
         point("model-call")
         try:
@@ -227,6 +255,7 @@ class Loop:
             raise ModelsFailed(str(error)) from error
         message = answer.message
         point("model-answered")
+        self._account(turn, asked, message)
         if watched is not None and message.tool_calls:
             turn.steps.along(watched.look)
         await turn.steps.record(
@@ -244,6 +273,14 @@ class Loop:
         if watched is not None and watched.noticed:
             raise Superseded(_NEWER)
         return message
+
+    def _account(self, turn: TurnContext, asked: Sequence[BaseMessage], message: AIMessage) -> None:
+        """Count the new work of a call. What an earlier call of the turn has read is not new, even where a server does not say so."""
+        tokens_in, tokens_out, cached = used(message)
+        if not tokens_in:
+            tokens_in = tokens.of_messages(asked, self.count) + self._described
+        turn.work += tokens_out + max(0, tokens_in - max(cached, turn.read))
+        turn.read = tokens_in
 
     async def _act(self, turn: TurnContext, message: AIMessage) -> list[ToolMessage]:
         """Run the calls of one answer; the results stand in the order of the calls."""
@@ -329,12 +366,26 @@ class Loop:
 
 def _tool(action: Action) -> dict[str, Any]:
     """An action as the OpenAI API describes a tool; langchain translates it for other providers."""
+    description = action.description if action.confirm is None else action.description + ASKED_FIRST
     function = {
         "name": action.name,
-        "description": describe(action.description, action.examples),
+        "description": describe(description, action.examples),
         "parameters": dict(action.parameters),
     }
     return {"type": "function", "function": function}
+
+
+def used(message: AIMessage) -> tuple[int, int, int]:
+    """Read what a call used: tokens read, tokens written, and how many of those read came from the server's cache."""
+    usage = message.usage_metadata
+    if usage is None:
+        return 0, 0, 0
+    cached = (usage.get("input_token_details") or {}).get("cache_read") or 0
+    return usage["input_tokens"], usage["output_tokens"], cached
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode())
 
 
 def _again(before: Outcome) -> Outcome:
@@ -479,11 +530,6 @@ async def _run(action: Action, arguments: dict[str, Any], context: Context) -> O
         if action.effect and action.builtin is None:
             return Outcome("unknown", f"{action.name} was begun and broke off: it may or may not have been done.")
         return Outcome("failed", f"It was not done: {action.name} broke off ({type(error).__name__}).")
-
-
-def told(outcome: Outcome) -> str:
-    """Put an outcome as the model reads it: with its status in brackets unless it is done."""
-    return outcome.content if outcome.status == "done" else f"[{outcome.status}] {outcome.content}"
 
 
 def _idempotency_key(turn: str, key: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection
 
+from actions.action import Outcome
 from agent.ledger import steps as table
 from agent.ledger.database import Database, Work, write_with_retry
 from agent.ledger.steps import Step
@@ -24,6 +25,11 @@ def input_hash(value: Any) -> str:
     """A short fingerprint of a step's input: equal input, equal hash, also after a restart."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+
+
+def told(outcome: Outcome) -> str:
+    """Put an outcome as the model reads it: with its status in brackets unless it is done."""
+    return outcome.content if outcome.status == "done" else f"[{outcome.status}] {outcome.content}"
 
 
 class StepLog:

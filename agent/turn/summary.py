@@ -73,9 +73,11 @@ class Summariser:
         Args:
             turn: one that was committed.
         """
-        contact, lines = turn.key, len(turn.history) + len(turn.claim.messages) + 1
-        if self._models is not None and lines > self._settings.window:
-            task = asyncio.create_task(self._extend(self._models, contact), name=f"summary {contact}")
+        contact, seen = turn.key, len(turn.history) - turn.left_out
+        lines = turn.earlier + len(turn.history) + len(turn.claim.messages) + 1
+        window = min(self._settings.window, max(seen, 1)) if turn.left_out else self._settings.window
+        if self._models is not None and lines > window:
+            task = asyncio.create_task(self._extend(self._models, contact, window), name=f"summary {contact}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -90,11 +92,11 @@ class Summariser:
             for task in unfinished:
                 task.cancel()
 
-    async def _extend(self, models: Models, contact: ContactKey) -> None:
+    async def _extend(self, models: Models, contact: ContactKey, window: int) -> None:
         async with self._slots:
             try:
-                now, window = self._clock(), self._settings.window
-                if not await self._database.read(lambda connection: self._due(connection, contact, now)):
+                now = self._clock()
+                if not await self._database.read(lambda connection: self._due(connection, contact, window, now)):
                     return
                 portion = await self._database.write(lambda connection: memory.begin(connection, contact, window, now))
                 if portion is not None:
@@ -102,8 +104,8 @@ class Summariser:
             except LedgerUnavailable as error:
                 log.error("ledger_unavailable", reason=str(error))
 
-    def _due(self, connection: Connection, contact: ContactKey, now: datetime) -> bool:
-        if not memory.due(connection, contact, self._settings.window):
+    def _due(self, connection: Connection, contact: ContactKey, window: int, now: datetime) -> bool:
+        if not memory.due(connection, contact, window):
             return False
         return turns.dollars(connection, now - timedelta(days=1)) < self._settings.usd_per_day
 

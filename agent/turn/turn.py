@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 from sqlalchemy import Connection
@@ -25,15 +25,18 @@ from agent.ledger.errors import LeaseLost, LedgerUnavailable
 from agent.ledger.followups import Plan
 from agent.ledger.inbound import Waiting
 from agent.ledger.turns import Committed, Result
-from agent.turn import checks, context, gate
+from agent.turn import checks, context, gate, window
 from agent.turn.context import Superseded, TurnContext, TurnStopped
 from agent.turn.listen import Listener
 from agent.turn.loop import Loop
-from agent.turn.prompt import Persona, conversation, system_prompt, turn_values
+from agent.turn.prompt import Persona, last_message, system_prompt, turn_values
 from agent.turn.reply import ReplyWriter
 from agent.turn.retrieval import Search, retrieve
 from language.detect import detect
 from messaging.types import ContactKey
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
 
 log = structlog.get_logger()
 
@@ -266,15 +269,27 @@ class Turns:
             clock=self._clock,
         )
         turn.recall(self._clock())
-        turn.system = system_prompt(self._settings.persona, turn)
-        turn.values = turn_values(self._settings.persona, turn)
-        messages = [*conversation(turn.history, turn.text), *await self._loop.confirm(turn)]
+        messages = await self._messages(turn)
         text = await self._loop.answer(turn, messages)
         text = await checks.with_receipts(turn, messages, text, loop=self._loop, actions=self._actions)
         if self._knowledge is not None:
             reply = checks.Reply(text, acted=turn.acted, handed_over=turn.handed_over)
             turn.gap = checks.unanswered(turn.text, turn.retrieved, reply)
         return checks.without_outdated(turn, text)
+
+    async def _messages(self, turn: TurnContext) -> "list[BaseMessage]":
+        """The prompt after the system message: the history, what is said now, and what a yes of the customer has done."""
+        from langchain_core.messages import HumanMessage
+
+        persona = self._settings.persona
+        turn.system = system_prompt(persona, turn)
+        turn.values = turn_values(persona, turn)
+        done = await self._loop.confirm(turn)
+        shown = window.fit(window.exchanges(turn.history, turn.called), self._loop.room(turn.system), self._loop.count)
+        turn.shown, turn.left_out = len(shown.messages), shown.left_out
+        if not (turn.earlier or turn.left_out):
+            turn.memory = replace(turn.memory, summary=None)
+        return [*shown.messages, HumanMessage(last_message(persona, turn)), *done]
 
     async def _commit(self, turn: TurnContext, result: Result, then: Work[T]) -> T:
         """Write the result and what comes after it. The ledger rechecks whether newer messages or a human have arrived."""

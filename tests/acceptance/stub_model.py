@@ -33,8 +33,17 @@ class Asked:
         return str(self.messages[-1]["content"])
 
     @property
+    def context(self) -> str:
+        """What stands beside the customer's latest words: time, passages, memory."""
+        return self._latest.rpartition("</context>")[0]
+
+    @property
     def question(self) -> str:
         """The customer's latest words."""
+        return self._latest.rpartition("</context>")[2].strip()
+
+    @property
+    def _latest(self) -> str:
         return next(str(message["content"]) for message in reversed(self.messages) if message["role"] == "user")
 
     @property

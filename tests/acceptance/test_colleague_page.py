@@ -61,5 +61,5 @@ async def test_a_colleague_takes_over_from_the_page_and_gives_back(tmp_path: Pat
         await here.settled(0.5)
         await ask("oke, senin?")
         await expect(theirs.last).to_have_text("Jawaban untuk: oke, senin?", timeout=20_000)
-        assert "was closed" in here.model.asked[-1].system
+        assert "was closed" in here.model.asked[-1].context
         await browser.close()

@@ -201,7 +201,7 @@ async def test_a_claim_without_a_receipt_is_never_sent(tmp_path: Path) -> None:
         assert len(here.model.asked) == 2, "it was given one chance to put it right"
 
 
-async def test_a_model_that_repeats_the_same_call_is_broken_off(tmp_path: Path) -> None:
+async def test_a_model_that_only_repeats_a_call_is_answered_from_memory_until_the_limit(tmp_path: Path) -> None:
     async with shop() as store, world(tmp_path, actions=store.actions(), network=LOOPBACK) as here:
         here.model.answer = lambda _asked: {"call": "get_order", "arguments": {"order_id": "KS-10234"}}
         await here.start()

@@ -38,7 +38,7 @@ async def listed(here: World) -> list[dict[str, Any]]:
 def from_passages(asked: Any) -> str:
     """A model that tells prices and hours as it reads them."""
     for fact in ("Rp25.000", "08.00"):
-        if fact in asked.system:
+        if fact in asked.context:
             return f"Jawabannya {fact}."
     return UNKNOWN
 
@@ -61,7 +61,7 @@ async def test_a_price_list_whose_copy_is_old_leads_to_a_human_and_current_facts
 
         here.sandbox.say(second, "harga kopi susu senja berapa?")
         assert await here.texts(second) == [HANDED_OVER]
-        assert all("Rp25.000" not in asked.system for asked in here.model.asked[1:]), "the model must not see it"
+        assert all("Rp25.000" not in asked.context for asked in here.model.asked[1:]), "the model must not see it"
         here.sandbox.say(second, "halo?")
         here.sandbox.say(third, "buka jam berapa ya?")
         assert await here.texts(third) == ["Jawabannya 08.00."]
@@ -75,7 +75,7 @@ async def test_unanswered_questions_become_an_entry_when_the_owner_says_so(tmp_p
         tmp_path, knowledge={"sources": ["jam.md"]}, server={"api_token": "rahasia-api", "port": 0}
     ) as here:
         here.config["server"]["port"] = here.port
-        here.model.answer = lambda asked: "Boleh, Kak!" if "hewan peliharaan" in asked.system else from_passages(asked)
+        here.model.answer = lambda asked: "Boleh, Kak!" if "hewan peliharaan" in asked.context else from_passages(asked)
         await here.start()
         for n, text in enumerate(("boleh bawa kucing ga kak?", "bawa kucing boleh?", "buka jam brp ya kak"), start=1):
             person = here.sandbox.phone(f"+62812345678{n:02d}")

@@ -24,7 +24,7 @@ async def test_a_fact_that_stands_only_in_a_document_reaches_the_model_and_the_a
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "parkir.md").write_text("# Parkir\n\nTarif parkir motor di kedai adalah Rp 3.750 per jam.\n")
     async with world(tmp_path, knowledge={"sources": [{"path": "docs/**/*.md"}]}) as here:
-        here.model.answer = lambda asked: "Rp 3.750" if "3.750" in asked.system else "tidak tahu"
+        here.model.answer = lambda asked: "Rp 3.750" if "3.750" in asked.context else "tidak tahu"
         await here.start()
         budi = here.sandbox.phone("+6281234567802")
         here.sandbox.say(budi, "tarif parkir motor berapa?")

@@ -56,8 +56,8 @@ async def test_a_long_conversation_is_summarised_beside_it_and_seldom(tmp_path: 
         assert "customer: pertanyaan nomor 1?" in asked[0].last
         assert "Pelanggan bertanya nomor 1 &amp; KS-10345. &lt;b&gt;" in asked[1].last
         turns = [each for each in here.model.asked if not _is_summary(each)]
-        assert "<earlier>" not in turns[10].system
-        assert "<earlier>\nPelanggan bertanya nomor 1 &amp; KS-10345. &lt;b&gt;\n</earlier>" in turns[-1].system
+        assert "<earlier>" not in turns[10].context
+        assert "<earlier>\nPelanggan bertanya nomor 1 &amp; KS-10345. &lt;b&gt;\n</earlier>" in turns[-1].context
         assert sum("pertanyaan nomor" in str(each["content"]) for each in turns[-1].messages[1:]) <= 21
 
 
@@ -112,7 +112,7 @@ async def test_what_was_written_long_ago_still_proves_where_an_argument_comes_fr
         assert "never mentioned" in (await here.texts(budi, count=6))[-1]
         await _chat(here, ["siapa aku?"], after=6)
         last = [asked for asked in here.model.asked if not _is_summary(asked)][-1]
-        assert "<remembered>\nname: Budi Santoso\n</remembered>" in last.system
+        assert "<remembered>\nname: Budi Santoso\n</remembered>" in last.context
         here.log.clear()
         process = await here.spawn("contact", "show", str(budi.id), "--json")
         assert await process.wait() == 0

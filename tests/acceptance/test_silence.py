@@ -90,7 +90,7 @@ async def test_what_was_said_meanwhile_is_known_when_the_agent_comes_back(tmp_pa
         assert "Saya kirim kopi gratis ya." in said[2]
         assert said[3] == "wah terima kasih"
         assert "Sampai besok." in said[4]
-        assert said[5] == "tadi dijanjikan apa ya?"
+        assert said[5].endswith("</context>\n\ntadi dijanjikan apa ya?")
 
 
 @pytest.mark.parametrize("given_back", ["unassigned", "closed"])
@@ -198,8 +198,8 @@ async def test_a_reopened_conversation_is_a_new_one(tmp_path: Path) -> None:
         asked = here.sandbox.say(budi, "iya")
         assert await here.texts(budi, after=asked) == ["Halo lagi!"]
         assert store.cancelled == {}, "the question was of the conversation that is over"
-        assert "was closed" in here.model.asked[-1].system
-        assert "was closed" not in here.model.asked[0].system
+        assert "was closed" in here.model.asked[-1].context
+        assert "was closed" not in here.model.asked[0].context
 
 
 async def test_colleagues_learn_what_was_done_although_its_answer_was_not_sent(tmp_path: Path) -> None:

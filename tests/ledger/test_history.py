@@ -29,3 +29,15 @@ async def test_what_a_human_answered_stands_before_the_answer(database: Database
 async def test_a_message_that_came_while_the_agent_thought_stays_behind_its_answer(database: Database) -> None:
     texts = await _read(database, ("contact", "satu", 0), ("agent", "jawab satu", 5), ("contact", "dua", 2))
     assert texts == ["satu", "jawab satu", "dua"]
+
+
+async def test_a_window_begins_at_the_same_line_until_half_of_it_is_new(database: Database) -> None:
+    begins = []
+    for n in range(1, 26):
+        line = Line("contact", f"line {n}", NOW)
+        await database.write(lambda connection, line=line: history.append(connection, BUDI, [line]))
+        lines, before = await database.read(lambda connection: history.window(connection, BUDI, 10))
+        assert len(lines) <= 10
+        assert (lines[0].text, lines[-1].text) == (f"line {before + 1}", f"line {n}")
+        begins.append(before)
+    assert begins == [0] * 10 + [5] * 5 + [10] * 5 + [15] * 5

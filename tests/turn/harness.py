@@ -173,7 +173,7 @@ class Desk:
         return Loop(
             models,
             {action.name: action for action in self.actions},
-            LoopLimits(limits.model_calls, limits.actions, limits.tokens_per_turn, retries=1),
+            LoopLimits(limits.model_calls, limits.actions, limits.tokens_per_turn, limits.prompt_tokens, retries=1),
             clock=self.clock,
         )
 
@@ -185,7 +185,7 @@ class Desk:
         return Turns(
             self.database,
             settings=TurnSettings(
-                Persona("Melati", "Be kind to {contact.first_name}.", JAKARTA),
+                Persona("Melati", "Be kind to {contact.first_name}.", JAKARTA, knows=self.knowledge is not None),
                 conversation,
                 LimitSettings(**self.limits),
                 self.language,

@@ -66,7 +66,7 @@ async def test_a_voice_note_is_read_with_its_amounts_in_digits_and_kept_as_it_wa
         await desk.receive(ears.note(1))
         turn = await desk.answer()
     assert ears.notes == [b"/1.ogg"]
-    assert desk.model.asked[0][-1].text == "[voice note] bayar 75000"
+    assert desk.model.asked[0][-1].text.endswith("</context>\n\n[voice note] bayar 75000")
     assert turn.said[-2:] == ("bayar tujuh puluh lima ribu", "bayar 75000")
     assert await desk.steps(turn) == ["voice/m1/0", "model/1"]
     (line, _) = await desk.history()
@@ -79,7 +79,7 @@ async def test_a_spoken_question_is_answered_in_its_language(desk: Desk) -> None
         await desk.receive(ears.note(1))
         turn = await desk.answer()
     assert turn.language == "en"
-    assert "Write in English" in turn.system
+    assert "Answer in English." in desk.model.asked[0][-1].text
 
 
 @pytest.mark.parametrize(

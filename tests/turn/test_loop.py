@@ -8,14 +8,14 @@ from typing import Any
 import httpx
 import openai
 import pytest
-from langchain_core.messages import AIMessage, ToolMessage
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from actions.action import Outcome
 from agent.ledger.confirmations import Confirmation
 from agent.models.judge import call_id
 from agent.turn.context import LimitReached, ModelsFailed, Superseded, TurnContext
-from agent.turn.loop import perform, told
-from agent.turn.prompt import conversation
+from agent.turn.loop import _tool, perform
+from agent.turn.steps import told
 from tests.ledger.messages import message
 from tests.turn.harness import CountedAction, Desk, ScriptedModel, calls, says, then
 
@@ -32,7 +32,7 @@ async def begun(desk: Desk, text: str = "batalkan KS-1") -> TurnContext:
 
 async def ask(desk: Desk, turn: TurnContext) -> str:
     turn.system = "You are Melati."
-    return await desk.loop().answer(turn, conversation(turn.history, turn.text))
+    return await desk.loop().answer(turn, [HumanMessage(turn.text)])
 
 
 async def test_the_model_calls_an_action_and_answers_with_what_it_returned(desk: Desk) -> None:
@@ -317,3 +317,12 @@ async def test_calls_get_ids_and_keys_of_their_own_whatever_the_server_calls_the
     assert ids == [call_id(f"{turn.id}/1", 1), call_id(f"{turn.id}/1", 2)]
     assert [each.tool_call_id for each in desk.model.asked[1] if isinstance(each, ToolMessage)] == ids
     assert all(re.fullmatch("[0-9a-z]{9}", each or "") for each in ids)
+
+
+async def test_that_the_customer_is_asked_first_stands_in_the_description_of_the_action(desk: Desk) -> None:
+    desk.actions = [CountedAction("get_order"), CountedAction("refund", effect=True, confirm="Refund {order_id}?")]
+    described = [_tool(action)["function"]["description"] for action in desk.actions]
+    assert described == [
+        "Does something.",
+        "Does something. The customer is asked for a yes before it is done: call it without asking yourself.",
+    ]

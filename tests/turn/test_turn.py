@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import openai
 import pytest
-from langchain_core.messages import SystemMessage
+from langchain_core.messages import AIMessage, SystemMessage, message_to_dict
 
 from actions.action import HandOver, Outcome
 from agent.ledger import confirmations, human, inbound
@@ -45,12 +45,12 @@ async def test_the_prompt_names_persona_customer_time_and_channel(desk: Desk) ->
     desk.model.replies = [says("Hi.")]
     await desk.receive(message(1, "what time do you open?"))
     await desk.answer()
-    system = desk.model.asked[0][0]
+    system, last = desk.model.asked[0]
     assert isinstance(system, SystemMessage)
-    assert system.text.startswith("You are Melati.\n\nBe kind to Budi.\n\nRules that always hold:\n- Write in English,")
-    assert (
-        "Now: Saturday, 21 November 2026, 16:00 WIB. The customer's first name: Budi. Channel: whatsapp_cloud."
-        in system.text
+    assert system.text.startswith("You are Melati.\n\nBe kind to Budi.\n\nRules that always hold:\n- Write briefly")
+    assert last.text == (
+        "<context>\nNow: Saturday, 21 November 2026, 16:00 WIB. Answer in English. "
+        'The customer\'s first name: "Budi". Channel: whatsapp_cloud.\n</context>\n\nwhat time do you open?'
     )
     values = desk.model.told[0]
     assert values is not None
@@ -248,7 +248,9 @@ async def test_a_text_beside_a_voice_note_is_answered(desk: Desk) -> None:
     desk.model.replies = [says("Latte 30 ribu.")]
     await desk.receive(voice_note(1), message(2, "harga latte?"))
     await desk.answer()
-    assert desk.model.asked[0][-1].text == "[a voice note that could not be understood]\nharga latte?"
+    assert desk.model.asked[0][-1].text.endswith(
+        "</context>\n\n[a voice note that could not be understood]\nharga latte?"
+    )
     assert desk.model.told[0] is not None
     assert desk.model.told[0].attachments == ("audio",)
     assert await desk.said() == ["Latte 30 ribu."]
@@ -378,5 +380,45 @@ async def test_the_model_is_told_that_the_rest_of_a_long_message_was_left_out(de
     desk.model.replies = [says("Terlalu panjang, kak.")]
     await desk.receive(replace(message(1, "x" * 50), left_out=30_000))
     turn = await desk.answer()
-    assert desk.model.asked[0][-1].text == "x" * 50 + "\n[the rest of this message was left out: it was too long]"
+    rest = "\n[the rest of this message was left out: it was too long]"
+    assert desk.model.asked[0][-1].text.endswith("</context>\n\n" + "x" * 50 + rest)
     assert turn.said == ("x" * 50,)
+
+
+async def test_what_was_looked_up_stands_in_the_next_turns_prompt_as_calls_and_results(desk: Desk) -> None:
+    desk.actions = [CountedAction("get_order", Outcome("done", '{"id": "KS-1"}', {"id": "KS-1"}))]
+    desk.model.replies = [calls("get_order", order_id="KS-1"), says("Dikirim."), says("Ya.")]
+    await desk.receive(message(1, "pesanan KS-1?"))
+    await desk.answer()
+    await desk.receive(message(2, "yakin kak?"))
+    await desk.answer()
+    asked = desk.model.asked[2]
+    assert [each.type for each in asked] == ["system", "human", "ai", "tool", "ai", "human"]
+    assert (asked[1].text, asked[3].text, asked[4].text) == ("pesanan KS-1?", '{"id": "KS-1"}', "Dikirim.")
+    assert isinstance(asked[2], AIMessage)
+    assert asked[2].tool_calls[0]["args"] == {"order_id": "KS-1"}
+
+
+async def test_another_worker_that_takes_a_turn_over_asks_with_the_same_bytes(desk: Desk) -> None:
+    thinking = asyncio.Event()
+
+    async def think() -> None:
+        thinking.set()
+        await asyncio.Event().wait()
+
+    desk.actions = [CountedAction("get_order", Outcome("done", "open", {"id": "KS-1"}))]
+    desk.model.replies = [calls("get_order"), says("Dibuka."), calls("get_order", order_id="2"), then(think, says(""))]
+    await desk.receive(message(1, "pesanan KS-1?"))
+    await desk.answer()
+    await desk.receive(message(2, "dan yang kedua?"))
+    process = asyncio.create_task(desk.answer())
+    async with asyncio.timeout(30):
+        await thinking.wait()
+    process.cancel()
+    await asyncio.gather(process, return_exceptions=True)
+    desk.now += LEASE * 2
+    desk.model.replies = [says("Dibuka juga.")]
+    turn = await desk.answer()
+    assert turn.claim.takeovers == 1
+    before, after = desk.model.asked[3], desk.model.asked[4]
+    assert [message_to_dict(each) for each in before] == [message_to_dict(each) for each in after]

@@ -87,7 +87,7 @@ class _Open:
 def read(
     messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]] = (), values: TurnValues | None = None
 ) -> Dialogue:
-    """Read a chat completion. A new exchange begins when the customer speaks after a reply.
+    """Read a chat completion. A new exchange begins when the customer speaks after a reply, or after a call.
 
     Args:
         messages: of the conversation; what they hold as the system's is not read.
@@ -97,7 +97,7 @@ def read(
     exchanges, current = [], _Open()
     for message in messages:
         if isinstance(message, HumanMessage):
-            if current.replies:
+            if current.replies or current.results:
                 exchanges.append(_closed(current))
                 current = _Open()
             _hear(current, message.text)
@@ -118,6 +118,10 @@ def read(
     if values is None:
         earlier = "\n".join(line for exchange in exchanges for line in exchange.said)
         return replace(dialogue, language=detect(dialogue.text, detect(earlier) if earlier else None))
+    if values.said is not None:
+        current.said.clear()
+        _hear(current, values.said)
+        dialogue = replace(dialogue, said=tuple(current.said))
     return replace(
         dialogue,
         passages=values.passages,

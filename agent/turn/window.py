@@ -1,0 +1,264 @@
+"""What the model sees of the conversation before this turn: messages, calls and results, inside a window of tokens.
+
+Everything comes from the ledger, so that another process, a restart and a replay show the model the same bytes. An exchange is
+what one turn read, did and said. Exchanges become shorter with age, in the order of `Detail`; what no longer fits at all is left
+to the summary. It happens in large steps: while the window is not full, what was shown stays as it was, so that a server
+that caches prefixes reads it once.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from agent.ledger.codec import unpack_outcome
+from agent.ledger.history import Line
+from agent.ledger.steps import PastCall
+from agent.models import tokens
+from agent.models.judge import call_id
+from agent.models.tokens import Counter
+from agent.turn.steps import told
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
+
+    from actions.action import Json
+
+
+class Detail(IntEnum):
+    """How much of an exchange is shown."""
+
+    WHOLE = 0
+    FIELDS = 1  # of results the short values only
+    IDS = 2  # of results only what later calls may need
+
+
+LOW = 0.6
+"""To which share of the window history is shortened once it is full: the more, the rarer that a cached prefix is lost."""
+
+_RECENT = 2
+"""Exchanges that are shown whole as long as they fit at all."""
+
+_LARGEST = {Detail.WHOLE: 6_000, Detail.FIELDS: 2_000, Detail.IDS: 1_200}
+"""Characters of one result."""
+
+_LONGEST = {Detail.WHOLE: 4_000, Detail.FIELDS: 800, Detail.IDS: 300}
+"""Characters of one message."""
+
+_SHORT = 60
+"""Characters of a value that is still a field and not a text."""
+
+_ID_NAME = re.compile(
+    r"(?:^|_)(?:ids?|uuid|no|nr|num|number|code|kode|nomor|ref|reference|sku|slug|email|phone|resi|awb|invoice|token)s?$"
+    r"|[a-z](?:Id|ID|Ids|No|Number|Code|Ref)$",
+    re.IGNORECASE,
+)
+_ID_VALUE = re.compile(r"(?=.*\d)[^\s]{3,40}")
+_NO_ID = re.compile(r"\d{4}-\d\d-\d\d.*|\d{1,3}(?:[.,]\d+)*%?|[a-z]+://.*|\d{1,2}[:.]\d\d.*", re.IGNORECASE)
+_STATE_NAME = re.compile(r"status|state", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Messages that follow each other in one turn, or outside any, and what was called in it."""
+
+    lines: tuple[Line, ...]
+    calls: tuple[PastCall, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The messages for the model, and how many lines of the history they leave out at the beginning."""
+
+    messages: "list[BaseMessage]"
+    left_out: int
+
+
+def exchanges(lines: Sequence[Line], calls: Mapping[str, Sequence[PastCall]]) -> list[Exchange]:
+    """Put what was called beside what was said.
+
+    Args:
+        lines: of the history, oldest first.
+        calls: of each turn, oldest first. Those of a turn without lines are left out.
+    """
+    parts = [(turn, tuple(group)) for turn, group in groupby(lines, lambda line: line.turn)]
+    # a colleague may have written in between: the calls stand before the answer, or after the last question
+    place: dict[str, int] = {}
+    for number, (turn, group) in enumerate(parts):
+        if turn in calls and (turn not in place or any(line.author == "agent" for line in group)):
+            place[turn] = number
+    return [
+        Exchange(group, tuple(calls[turn]) if turn is not None and place.get(turn) == number else ())
+        for number, (turn, group) in enumerate(parts)
+    ]
+
+
+def fit(parts: Sequence[Exchange], room: int, count: Counter) -> Window:
+    """Show as much of a conversation as fits.
+
+    Args:
+        parts: oldest first.
+        room: tokens.
+        count: counts the tokens of a text.
+    """
+    whole = [render(part, Detail.WHOLE) for part in parts]
+    if sum(_bytes(messages) for messages in whole) <= room:  # no text has more tokens than bytes
+        return Window([message for messages in whole for message in messages], 0)
+    shown: list[list[BaseMessage]] = []
+    sizes: list[int] = []
+    details: list[Detail] = []
+    first = total = 0
+    for number, messages in enumerate(whole):
+        shown.append(messages)
+        details.append(Detail.WHOLE)
+        sizes.append(tokens.of_messages(messages, count))
+        total += sizes[-1]
+        if total <= room:
+            continue
+        for detail in (Detail.FIELDS, Detail.IDS):
+            for old in range(first, max(first, number + 1 - _RECENT)):
+                if total <= LOW * room:
+                    break
+                if details[old] < detail:
+                    details[old], shown[old] = detail, render(parts[old], detail)
+                    total += (size := tokens.of_messages(shown[old], count)) - sizes[old]
+                    sizes[old] = size
+        while total > LOW * room and first < number:
+            total -= sizes[first]
+            first += 1
+    return Window(
+        [message for messages in shown[first:] for message in messages], sum(len(part.lines) for part in parts[:first])
+    )
+
+
+def render(part: Exchange, detail: Detail) -> "list[BaseMessage]":
+    """Write an exchange as messages: what the customer said, the calls with their results, the answer.
+
+    Args:
+        part: what to write.
+        detail: how much of it.
+    """
+    from langchain_core.messages import AIMessage, HumanMessage
+
+    messages: list[BaseMessage] = []
+    pending = list(_calls(part.calls, detail))
+    for author, lines in groupby(part.lines, lambda line: line.author):
+        text = "\n".join(_cut(line.text, _LONGEST[detail]) for line in lines)
+        if author == "contact":
+            messages.append(HumanMessage(text))
+            continue
+        if author == "agent":
+            messages += pending
+            pending = []
+        messages.append(AIMessage(text if author == "agent" else f"[a human colleague wrote:] {text}"))
+    return messages + pending
+
+
+def _calls(calls: Sequence[PastCall], detail: Detail) -> "list[BaseMessage]":
+    """Calls that one answer made stand in one message. What was refused, or asked back, did not happen."""
+    from langchain_core.messages import AIMessage, ToolMessage
+
+    messages: list[BaseMessage] = []
+    happened = [(call, call.place.split("/")) for call in calls if call.output["status"] not in ("refused", "confirm")]
+    happened.sort(key=lambda each: tuple(int(part) if part.isdigit() else 0 for part in each[1][1:]))
+    for answer, group in groupby(happened, lambda each: each[1][1]):
+        made, results = [], []
+        for position, (call, _) in enumerate(group, 1):
+            number = int(answer) if answer.isdigit() else 0
+            name = call_id(f"{call.turn}/{number}", position)
+            arguments = call.arguments if detail is Detail.WHOLE else _picked(call.arguments, Detail.FIELDS)
+            made.append({"name": call.name, "args": arguments or {}, "id": name})
+            results.append(ToolMessage(_result(call, detail), tool_call_id=name, name=call.name))
+        messages += [AIMessage("", tool_calls=made), *results]
+    return messages
+
+
+def _result(call: PastCall, detail: Detail) -> str:
+    """A result in as many characters as the detail allows: rather less detail than half a value."""
+    outcome = unpack_outcome({**call.output, "requests": ()})
+    content = told(outcome)
+    if detail is Detail.WHOLE and len(content) <= _LARGEST[detail]:
+        return content
+    return shortened(content, outcome.data, max(detail, Detail.FIELDS))
+
+
+def shortened(content: str, data: "Json", detail: Detail = Detail.FIELDS) -> str:
+    """Write a result with less detail.
+
+    Args:
+        content: as the model read it.
+        data: the same as values, where there are any.
+        detail: how much at most.
+    """
+    if not isinstance(data, (dict, list)):
+        return _cut(content, _LARGEST[detail])
+    for level in (detail, Detail.IDS):
+        text = json.dumps(_picked(data, level), ensure_ascii=False, separators=(",", ":"))
+        if len(text) <= _LARGEST[level]:
+            return text
+    return _cut(text, _LARGEST[Detail.IDS] * 2)
+
+
+def _picked(value: Any, detail: Detail, name: str = "") -> Any:
+    """The short values of a structure, or only its ids and states; `None` where nothing is left."""
+    if isinstance(value, Mapping):
+        kept = {key: _picked(each, detail, key) for key, each in value.items()}
+        return {key: each for key, each in kept.items() if each not in (None, {}, []) or _is_id(key)} or None
+    if isinstance(value, list):
+        return [each for each in (_picked(each, detail, name) for each in value) if each not in (None, {}, [])] or None
+    if value is None or value == "":
+        return None
+    if _ID_NAME.search(name) or _is_id(value) or (_STATE_NAME.search(name) and len(str(value)) <= _SHORT):
+        return value
+    if detail is Detail.IDS or (isinstance(value, str) and len(value) > _SHORT):
+        return None
+    return value
+
+
+def _is_id(value: Any) -> bool:
+    """Whether a value names a thing: digits among at most 40 characters without a space, and no date, price or address."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return False
+    text = str(value)
+    if isinstance(value, int):
+        return len(text) >= 6
+    return _ID_VALUE.fullmatch(text) is not None and _NO_ID.fullmatch(text) is None
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 2].rstrip()} …"
+
+
+def _bytes(messages: "Sequence[BaseMessage]") -> int:
+    return tokens.of_messages(messages, lambda text: len(text.encode()))
+
+
+def shorten(messages: "Sequence[BaseMessage]", before: int, room: int, count: Counter) -> "list[BaseMessage]":
+    """Make a prompt fit that has become too long: the oldest exchanges go, then results of this turn are cut, the longest first.
+
+    Args:
+        messages: a whole prompt, with the system message in front.
+        before: how many of the messages after it are history.
+        room: tokens.
+        count: counts the tokens of a text.
+
+    Returns:
+        The messages; longer than `room` where nothing more can be taken away.
+    """
+    excess = tokens.of_messages(messages, count) - room
+    system, history, kept = messages[0], list(messages[1 : 1 + before]), list(messages[1 + before :])
+    while excess > 0 and history:
+        end = next((place for place, each in enumerate(history) if place and each.type == "human"), len(history))
+        excess -= tokens.of_messages(history[:end], count)
+        del history[:end]
+    results = [place for place, message in enumerate(kept) if message.type == "tool"]
+    for place in sorted(results, key=lambda place: -len(kept[place].text)):
+        if excess <= 0:
+            break
+        cut = kept[place].model_copy(update={"content": _cut(kept[place].text, _LARGEST[Detail.IDS])})
+        excess -= tokens.of_message(kept[place], count) - tokens.of_message(cut, count)
+        kept[place] = cut
+    return [system, *history, *kept]
