@@ -26,6 +26,8 @@ class SourceError(KnowledgeError):
 class Unreadable(SourceError):
     """The bytes are there but hold no text that can be used."""
 
+    reason = "unreadable"  # by which a worker process reports it
+
 
 class Unreachable(SourceError):
     """The bytes could not be fetched."""

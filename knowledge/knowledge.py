@@ -12,6 +12,7 @@ import httpx
 import numpy as np
 import structlog
 
+from knowledge.documents.reader import DocumentReader
 from knowledge.documents.splitter import count_words
 from knowledge.errors import GapNotFound, NoPlace, NoSuchSource
 from knowledge.evaluation import Evaluation, evaluate, read_questions
@@ -78,6 +79,7 @@ class Knowledge:
         self._lock = lock
         self.locked = locked
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="knowledge")
+        self._reader = DocumentReader()
         self._library = Library.build((), (), (), settings.sources)
         self._revision = Revision()
         self._lease = Lease(store, clock)
@@ -153,6 +155,7 @@ class Knowledge:
         async with self._syncing:
             if self._dense:
                 await self._dense.close()
+        await self._reader.aclose()
         self._lease.close()
         if self._lock:
             self._lock.release()
@@ -285,7 +288,7 @@ class Knowledge:
 
     async def _run_sync(self, only: Sequence[str] | None, progress: Callable[[Progress], None] | None) -> SyncReport:
         began = time.perf_counter()
-        sync = Synchroniser(self.settings, self._base, self._store, self._client, self._pool, self._clock)
+        sync = Synchroniser(self.settings, self._base, self._store, self._client, self._reader, self._pool, self._clock)
         reports = await sync.run(in_order(self._sources()), only, self._library, progress or (lambda _: None))
         report = SyncReport(tuple(reports), time.perf_counter() - began)
         await self._reload_if_changed()

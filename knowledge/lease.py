@@ -77,7 +77,10 @@ class Lease:
 
 def _is_dead(owner: str) -> bool:
     """Whether the owner was a process of this machine that has exited: its lease may be taken before it expires."""
-    host, process, _ = owner.split("/")
+    host, _, rest = owner.partition("/")
+    process = rest.partition("/")[0]
+    if not process:  # it was given up while we asked
+        return False
     if host != socket.gethostname():
         return False
     if int(process) == os.getpid():

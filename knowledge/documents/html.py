@@ -50,6 +50,8 @@ def load(data: bytes, content_type: str | None = None) -> Loaded:
     try:
         tree = html.document_fromstring(page, parser=html.HTMLParser(remove_comments=True, remove_pis=True))
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
+        if "unknown error" in str(error):  # how libxml2 reports that it got no memory
+            raise MemoryError from error
         raise Unreadable(f"the page holds no text: {error}") from error
     reader = _Reader()
     title, language, links = _facts(tree)

@@ -76,6 +76,8 @@ def load(name: str, data: bytes, content_type: str | None = None) -> Loaded:
         loaded = (loader(data, content_type) if kind in _TEXTS else loader(data)).storable()
     except Unreadable:
         raise
+    except MemoryError as error:
+        raise Unreadable("takes more memory to read than a document may; split it or save it anew") from error
     except Exception as error:  # parsers raise arbitrary errors on damaged files; the other files go on
         raise Unreadable(f"not a readable {kind.upper()} file: {error or type(error).__name__}") from error
     if not loaded.text.strip():

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from hashlib import blake2b
+from pathlib import PurePosixPath
 from typing import Literal
 
 from knowledge.documents.tables import Grid, Line, Table, labelled, read_table
@@ -140,6 +141,12 @@ class Loaded:
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     links: tuple[str, ...] = ()
     problem: str | None = None  # what was left out although there is text: scanned pages, hidden columns
+
+    def named(self, id_: str) -> str | None:
+        """Tell the title, or make one of the file's name for a document without any."""
+        if self.title or any(block.kind == "heading" and block.level == 1 for block in self.blocks):
+            return self.title
+        return PurePosixPath(id_).stem.replace("-", " ").replace("_", " ").strip() or None
 
     def storable(self) -> "Loaded":
         """Replace characters that databases refuse: NUL and lone surrogates, which some PDF files hold."""

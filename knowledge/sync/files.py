@@ -3,15 +3,17 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from glob import has_magic
+from itertools import takewhile
 from pathlib import Path
 
-from knowledge.documents.loading import DOCUMENTS, READABLE, load
+from knowledge.documents.loading import DOCUMENTS, READABLE
 from knowledge.documents.passage import Document, SourceState
+from knowledge.documents.reader import DocumentReader
 from knowledge.errors import SourceError, Unreadable
 from knowledge.settings import KnowledgeSettings, SourceSettings
 from knowledge.store import KnowledgeStore
@@ -29,7 +31,8 @@ from knowledge.sync.report import (
 # A file written this shortly before the last check may change again under the same stamp.
 _RACE_NS = 100_000_000
 _COARSE_RACE_NS = 2_000_000_000  # on file systems with whole seconds
-READ_BATCH = 64  # documents read in one executor job and saved in one transaction
+READ_BATCH = 64  # documents saved in one transaction
+READ_AHEAD = 4  # files in memory at a time
 INSPECT_TIME = 20.0  # seconds of reading in `inspect`; a sync reads the rest
 
 
@@ -83,8 +86,11 @@ def unreadable_matches(pattern: str, base: Path) -> Sequence[str]:
 
 
 def _matching(pattern: str, base: Path) -> Sequence[Path]:
+    """The files that a glob matches; links that lead out of the folder it begins in are not followed."""
     root, relative = (Path(Path(pattern).anchor), pattern[1:]) if os.path.isabs(pattern) else (base, pattern)  # noqa: PTH117
-    return sorted(path for path in root.glob(relative) if path.is_file())
+    literal = root.joinpath(*takewhile(lambda part: not has_magic(part), Path(relative).parts)).resolve()
+    found = [path for path in root.glob(relative) if path.is_file()]
+    return sorted(path for path in found if path.resolve().is_relative_to(literal))
 
 
 def read(ref: FileRef, largest: int) -> bytes:
@@ -122,14 +128,17 @@ class FileSync:
         settings: KnowledgeSettings,
         base: Path,
         store: KnowledgeStore,
+        reader: DocumentReader,
         pool: Executor,
         clock: Callable[[], datetime],
     ) -> None:
         self._settings = settings
         self._base = base
         self._store = store
+        self._reader = reader
         self._pool = pool
         self._clock = clock
+        self._ahead = asyncio.Semaphore(READ_AHEAD)
 
     async def run(
         self,
@@ -161,14 +170,14 @@ class FileSync:
             before = known.get(ref.id)
             same = before and before.stamp == ref.stamp and before.failing_since is None and verified_at
             if same and verified_at and ref.is_settled(verified_at):
-                tally.kept(ref.id)
+                tally.kept(ref.id, before)
             else:
                 todo.append(ref)
         done = len(refs) - len(todo)
         report(Progress(source.id, done, len(refs)))
         for at in range(0, len(todo), READ_BATCH):
             batch = todo[at : at + READ_BATCH]
-            changes = await loop.run_in_executor(self._pool, self._read_all, batch, source, known, now)
+            changes = await asyncio.gather(*(self._read(ref, source, known.get(ref.id), now) for ref in batch))
             await save_changes(changes, known, self._store, tally, now)
             done += len(batch)
             report(Progress(source.id, done, len(refs)))
@@ -178,20 +187,17 @@ class FileSync:
         if gone:
             await self._store.remove(gone)
 
-    def _read_all(
-        self, refs: Sequence[FileRef], source: SourceSettings, known: Mapping[str, Document], now: datetime
-    ) -> list[Change]:
-        return [self._read(ref, source, known.get(ref.id), now) for ref in refs]
-
-    def _read(self, ref: FileRef, source: SourceSettings, before: Document | None, now: datetime) -> Change:
-        try:
-            data = read(ref, self._settings.largest)
-            if before and before.hash == fingerprint(data, source):
-                verified = replace(recovered(before), stamp=ref.stamp)
-                return Change(ref.id, touched=None if verified == before else verified)
-            document, passages = build_document(ref.id, data, None, source, now)
-        except SourceError as error:
-            return Change(ref.id, problem=str(error))
+    async def _read(self, ref: FileRef, source: SourceSettings, before: Document | None, now: datetime) -> Change:
+        async with self._ahead:
+            try:
+                loop = asyncio.get_running_loop()
+                data = await loop.run_in_executor(self._pool, read, ref, self._settings.largest)
+                if before and before.hash == fingerprint(data, source):
+                    verified = replace(recovered(before), stamp=ref.stamp)
+                    return Change(ref.id, touched=None if verified == before else verified)
+                document, passages = await build_document(self._reader, ref.id, data, None, source, now)
+            except SourceError as error:
+                return Change(ref.id, problem=str(error))
         return Change(ref.id, new=(replace(document, stamp=ref.stamp), passages))
 
 
@@ -204,39 +210,56 @@ class Finding:
 
 
 def inspect(settings: KnowledgeSettings, base: Path) -> list[Finding]:
-    """Read every file that the sources name and report those that yield no passage: scans, damaged and protected files.
+    """Read every file that the sources name and report what yields no passage or was left out: scans, damaged files, hidden sheets.
 
     Web sources are not fetched. Blocks for at most about `INSPECT_TIME` seconds.
     """
+    with ThreadPoolExecutor(1) as thread:  # an event loop of its own, whether or not one runs here
+        return thread.submit(asyncio.run, _inspect(settings, base)).result()
+
+
+async def _inspect(settings: KnowledgeSettings, base: Path) -> list[Finding]:
     until = time.monotonic() + INSPECT_TIME
-    return [
-        Finding(at, message)
-        for at, source in enumerate(settings.sources)
-        if source.path is not None
-        for message in _problems(source, source.path, settings, base, until)
-    ]
+    reader = DocumentReader(deadline=timedelta(seconds=INSPECT_TIME))
+    try:
+        return [
+            Finding(at, message)
+            for at, source in enumerate(settings.sources)
+            if source.path is not None
+            for message in await _problems(source.path, settings, base, reader, until)
+        ]
+    finally:
+        await reader.aclose()
 
 
-def _problems(
-    source: SourceSettings, pattern: str, settings: KnowledgeSettings, base: Path, until: float
-) -> Iterator[str]:
+async def _problems(
+    pattern: str, settings: KnowledgeSettings, base: Path, reader: DocumentReader, until: float
+) -> list[str]:
     try:
         refs = find(pattern, base)
     except SourceError as error:
-        yield str(error)
-        return
-    for number, ref in enumerate(refs):
-        if time.monotonic() > until:
-            yield f"{len(refs) - number} of {len(refs)} files were not read; `balas knowledge sync` reads them all"
-            break
-        try:
-            problem = load(ref.id, read(ref, settings.largest)).problem
-        except SourceError as error:
-            problem = str(error)
-        if problem:
-            yield f"{ref.id}: {problem}"
+        return [str(error)]
+    unread = 0
+    ahead = asyncio.Semaphore(READ_AHEAD)
+
+    async def look(ref: FileRef) -> str | None:
+        nonlocal unread
+        async with ahead:
+            if time.monotonic() > until:
+                unread += 1
+                return None
+            try:
+                return (await reader.read(ref.id, read(ref, settings.largest))).problem
+            except SourceError as error:
+                return str(error)
+
+    found = await asyncio.gather(*map(look, refs))
+    problems = [f"{ref.id}: {problem}" for ref, problem in zip(refs, found, strict=True) if problem]
+    if unread:
+        problems.append(f"{unread} of {len(refs)} files were not read; `balas knowledge sync` reads them all")
     if skipped := unreadable_matches(pattern, base):
-        yield _skip_message(skipped)
+        problems.append(_skip_message(skipped))
+    return problems
 
 
 def _skip_message(skipped: Sequence[str]) -> str:

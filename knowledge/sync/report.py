@@ -5,11 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from glob import has_magic
 from hashlib import blake2b
-from pathlib import PurePosixPath
 
-from knowledge.documents.loading import load
-from knowledge.documents.passage import Document, Loaded, Passage, SourceState
-from knowledge.documents.splitter import split
+from knowledge.documents.passage import Document, Passage, SourceState
+from knowledge.documents.reader import DocumentReader
 from knowledge.settings import SourceSettings
 from knowledge.store import KnowledgeStore
 
@@ -74,9 +72,12 @@ class Tally:
         self.unchanged += same
         self.changed += len(new.keys() & old.keys()) - same
 
-    def kept(self, document: str) -> None:
+    def kept(self, document: str, known: Document | None = None) -> None:
+        """Count a document that stays as it is; what was left out of it is said again."""
         self.documents += 1
         self.unchanged += len(self.before.get(document, ()))
+        if known is not None and known.error and known.failing_since is None:
+            self.problems.append(f"{document}: {known.error}")
 
     def gone(self, document: str) -> None:
         self.removed += len(self.before.get(document, ()))
@@ -110,7 +111,7 @@ ProgressCallback = Callable[[Progress], None]
 
 
 def recovered(document: Document) -> Document:
-    """Clear the failure of a document that was read again."""
+    """Clear the failure of a document that was fetched again and is the same as before."""
     return document if document.failing_since is None else replace(document, error=None, failing_since=None)
 
 
@@ -121,10 +122,10 @@ def fingerprint(data: bytes, source: SourceSettings) -> str:
     return digest.hexdigest()
 
 
-def build_document(
-    id_: str, data: bytes, content_type: str | None, source: SourceSettings, now: datetime
+async def build_document(
+    reader: DocumentReader, id_: str, data: bytes, content_type: str | None, source: SourceSettings, now: datetime
 ) -> tuple[Document, Sequence[Passage]]:
-    """Load and split a document. Blocks, and is CPU-bound: call it outside the event loop.
+    """Read a document in a worker process.
 
     Args:
         id_: path or address.
@@ -132,31 +133,23 @@ def build_document(
         now: aware UTC, kept as `verified_at`.
 
     Raises:
-        Unreadable: no loader reads it, or it holds no text.
+        Unreadable: no loader reads it, it holds no text, or it takes more memory or time than a document may.
     """
-    loaded = load(id_, data, content_type)
+    read = await reader.read(id_, data, content_type, source.title)
     document = Document(
         id=id_,
         source=source.id,
         hash=fingerprint(data, source),
-        text=loaded.text,
+        text=read.text,
         verified_at=now,
-        title=source.title or loaded.title,
-        language=source.language or loaded.language,
-        expires=loaded.expires,
-        volatile=loaded.volatile,
-        links=loaded.links,
-        error=loaded.problem,
+        title=source.title or read.title,
+        language=source.language or read.language,
+        expires=read.expires,
+        volatile=read.volatile,
+        links=read.links,
+        error=read.problem,
     )
-    return document, split(id_, loaded, source.title or _named(loaded, id_))
-
-
-def _named(loaded: Loaded, id_: str) -> str | None:
-    """Fall back to the file name for a document without any title."""
-    if loaded.title or any(block.kind == "heading" and block.level == 1 for block in loaded.blocks):
-        return loaded.title
-    stem = PurePosixPath(id_).stem
-    return stem.replace("-", " ").replace("_", " ").strip() or None
+    return document, read.passages
 
 
 async def save_changes(
@@ -185,7 +178,7 @@ async def save_changes(
             tally.problems.append(f"{document.id}: {document.error}")
     for change in changes:
         if change.new is None and change.problem is None:
-            tally.kept(change.document)
+            tally.kept(change.document, change.touched or known.get(change.document))
 
 
 def in_order(sources: Sequence[SourceSettings]) -> list[SourceSettings]:

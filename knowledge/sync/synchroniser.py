@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 
 from knowledge.documents.passage import SourceState
+from knowledge.documents.reader import DocumentReader
 from knowledge.errors import SourceError
 from knowledge.library import Library
 from knowledge.settings import KnowledgeSettings, SourceSettings
@@ -26,13 +27,14 @@ class Synchroniser:
         base: Path,
         store: KnowledgeStore,
         client: httpx.AsyncClient,
+        reader: DocumentReader,
         pool: Executor,
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._clock = clock
-        self._files = FileSync(settings, base, store, pool, clock)
-        self._pages = WebSync(Web(client, settings.largest), store, pool, clock)
+        self._files = FileSync(settings, base, store, reader, pool, clock)
+        self._pages = WebSync(Web(client, settings.largest, pool), store, reader, clock)
 
     async def run(
         self,

@@ -2,9 +2,7 @@
 
 import asyncio
 import gzip
-import html
 import io
-import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -15,6 +13,7 @@ from urllib.robotparser import RobotFileParser
 import httpx
 
 from knowledge.documents.passage import Document
+from knowledge.documents.reader import DocumentReader
 from knowledge.errors import Gone, SourceError, Unreachable, Unreadable
 from knowledge.settings import CrawlSettings, SourceSettings
 from knowledge.store import KnowledgeStore
@@ -36,11 +35,9 @@ CONCURRENT_REQUESTS = 4  # to one site
 FETCH_BATCH = 8  # pages fetched together
 MAX_CRAWL_DELAY = 10.0  # seconds; a longer Crawl-delay in robots.txt is cut to this
 SITEMAP_DEPTH = 3  # a sitemap index may name further indexes
+SITEMAP_FILES = 100  # sitemaps read for one source
+SITEMAP_PAGES = 50_000  # pages of one source; also what one sitemap may name (sitemaps.org)
 ROBOTS_SIZE = 500_000  # characters of robots.txt that are parsed, about what search engines read
-
-_ENTRY = re.compile(r"<(url|sitemap)\b.*?</\1>", re.DOTALL | re.IGNORECASE)
-_LOC = re.compile(r"<loc>\s*(.*?)\s*</loc>", re.DOTALL | re.IGNORECASE)
-_LASTMOD = re.compile(r"<lastmod>\s*(.*?)\s*</lastmod>", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +62,10 @@ class PageRef:
 class Web:
     """Fetches pages through the given client, which decides what addresses may be reached; `largest` is in bytes."""
 
-    def __init__(self, client: httpx.AsyncClient, largest: int) -> None:
+    def __init__(self, client: httpx.AsyncClient, largest: int, pool: Executor) -> None:
         self._client = client
         self._largest = largest
+        self._pool = pool
         self._robots: dict[str, RobotFileParser] = {}
         self._slots = asyncio.Semaphore(CONCURRENT_REQUESTS)
 
@@ -106,28 +104,31 @@ class Web:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unreachable(f"{url} cannot be reached: {error or type(error).__name__}") from error
 
-    async def sitemap(self, url: str, depth: int = 0) -> Sequence[PageRef]:
-        """List the pages of a sitemap and of the sitemaps it names (3 levels), each once, in order."""
-        page = await self.get(url)
-        data = page.data or b""
-        if data.startswith(b"\x1f\x8b"):
-            data = unpacked(data, self._largest)
-        text = data.decode("utf-8", errors="replace")
-        if "<loc>" not in text.lower():
-            raise Unreachable(f"{url} is not a sitemap: it names no <loc>")
+    async def sitemap(self, url: str) -> Sequence[PageRef]:
+        """List the pages of a sitemap and of the sitemaps it names (3 levels, 100 files), each once, in order.
+
+        Raises:
+            Unreachable: it cannot be fetched, or is no sitemap.
+        """
         pages: dict[str, PageRef] = {}
-        for match in _ENTRY.finditer(text):
-            place = _LOC.search(match[0])
-            if not place:
-                continue
-            address = html.unescape(place[1])
-            if match[1].lower() == "sitemap":
-                if depth < SITEMAP_DEPTH:
-                    pages.update((ref.url, ref) for ref in await self.sitemap(address, depth + 1))
-                continue
-            modified = _LASTMOD.search(match[0])
-            pages.setdefault(address, PageRef(address, modified[1] if modified else None))
+        read: set[str] = set()
+        await self._read_sitemap(url, 0, pages, read)
         return list(pages.values())
+
+    async def _read_sitemap(self, url: str, depth: int, pages: dict[str, PageRef], read: set[str]) -> None:
+        read.add(url)
+        page = await self.get(url)
+        found = await asyncio.get_running_loop().run_in_executor(
+            self._pool, sitemap_entries, page.data or b"", self._largest
+        )
+        if not found:
+            raise Unreachable(f"{url} is not a sitemap: it names no <loc>")
+        for kind, ref in found:
+            if kind == "url":
+                if len(pages) < SITEMAP_PAGES:
+                    pages.setdefault(ref.url, ref)
+            elif depth < SITEMAP_DEPTH and ref.url not in read and len(read) < SITEMAP_FILES:
+                await self._read_sitemap(ref.url, depth + 1, pages, read)
 
     async def may_fetch(self, url: str) -> bool:
         """Whether robots.txt allows the page. Sleeps for its Crawl-delay, at most 10 seconds."""
@@ -170,6 +171,38 @@ class Web:
         return bytes(data)
 
 
+def sitemap_entries(data: bytes, largest: int) -> list[tuple[str, PageRef]]:
+    """Read the entries of a sitemap, gzipped or not: `url` or `sitemap`, and what they name. Blocks.
+
+    Args:
+        largest: bytes of the sitemap when it is unpacked; the rest is left out.
+
+    Raises:
+        Unreadable: it begins as a gzip file and is none.
+    """
+    from lxml import etree
+
+    if data.startswith(b"\x1f\x8b"):
+        data = unpacked(data, largest)
+    entries: list[tuple[str, PageRef]] = []
+    events = etree.iterparse(
+        io.BytesIO(data), tag=("{*}url", "{*}sitemap"), recover=True, resolve_entities=False, no_network=True
+    )
+    try:
+        for _, element in events:
+            if place := " ".join((element.findtext("{*}loc") or "").split()):
+                stamp = (element.findtext("{*}lastmod") or "").strip() or None
+                entries.append((etree.QName(element).localname.lower(), PageRef(place, stamp)))
+            element.clear()
+            while element.getprevious() is not None:
+                del element.getparent()[0]
+            if len(entries) >= SITEMAP_PAGES:
+                break
+    except etree.XMLSyntaxError:
+        return entries  # what could be read of a damaged file
+    return entries
+
+
 def unpacked(data: bytes, largest: int) -> bytes:
     """Decompress a gzipped sitemap, up to `largest` bytes.
 
@@ -210,10 +243,10 @@ class _PageCheck:
 class WebSync:
     """Synchronises the sources that are pages, sitemaps and crawled sites."""
 
-    def __init__(self, web: Web, store: KnowledgeStore, pool: Executor, clock: Callable[[], datetime]) -> None:
+    def __init__(self, web: Web, store: KnowledgeStore, reader: DocumentReader, clock: Callable[[], datetime]) -> None:
         self._web = web
         self._store = store
-        self._pool = pool
+        self._reader = reader
         self._clock = clock
 
     async def run(self, source: SourceSettings, claimed: set[str], tally: Tally, report: ProgressCallback) -> None:
@@ -294,8 +327,8 @@ class WebSync:
                 return _PageCheck(Change(ref.url, touched=_reverified(before, page, ref)), before.links)
             if page.data is None:
                 raise Unreachable(f"{ref.url} answered 304 although we have no copy")
-            document, passages = await asyncio.get_running_loop().run_in_executor(
-                self._pool, build_document, ref.url, page.data, page.content_type, source, self._clock()
+            document, passages = await build_document(
+                self._reader, ref.url, page.data, page.content_type, source, self._clock()
             )
         except SourceError as error:
             return _PageCheck(
