@@ -10,10 +10,12 @@ WorkerError
 import asyncio
 import json
 import os
+import signal
 import sys
 import time
 from collections import deque
 from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +27,7 @@ from workers import process
 _BOOT = "import sys; sys.path.append(sys.argv[1]); from workers.process import main; main()"
 _ROOT = str(Path(__file__).resolve().parent.parent)
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_TOO_LARGE = "it answered"  # how `process.receive` begins to say so
 _GRACE = 2.0  # seconds a worker gets to exit by itself
 
 
@@ -104,14 +107,21 @@ class Worker:
         """
         environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         start = json.dumps({"target": spec.target, "options": dict(spec.options), "memory": spec.memory})
-        started = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-c", _BOOT, _ROOT, start),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C in the terminal is for the parent, which ends its workers in good order
-            env=environment | dict(spec.environment),
+        creating = asyncio.ensure_future(
+            asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-c", _BOOT, _ROOT, start),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,  # Ctrl-C in the terminal is for the parent, which ends its workers in good order
+                env=environment | dict(spec.environment),
+            )
         )
+        try:
+            started = await asyncio.shield(creating)
+        except asyncio.CancelledError:  # half a process would be left behind
+            await cls(await creating, spec).kill()
+            raise
         worker = cls(started, spec)
         try:
             await worker._answer(deadline, "start")
@@ -161,19 +171,35 @@ class Worker:
     async def retire(self) -> None:
         """Close the worker's input and wait for it to exit; kill it after 2 s."""
         self._stdin.close()
-        try:
-            async with asyncio.timeout(_GRACE):
-                await self._process.wait()
-        except TimeoutError:
-            pass  # killed below
+        await self._exited()
         await self.kill()
 
+    async def _exited(self) -> None:
+        """Wait for the process to exit by itself, 2 s at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE):
+                await self._process.wait()
+
     async def kill(self) -> None:
-        """Kill the process and wait until it is gone."""
+        """Kill the process and wait until it is gone, even when the caller is cancelled meanwhile."""
         if self.alive:
-            self._process.kill()
-        await self._process.wait()
+            with suppress(
+                ProcessLookupError
+            ):  # Process.kill would reap a process that just died, and lose its exit status
+                os.kill(self.pid, signal.SIGKILL)
+        ending = asyncio.ensure_future(self._end())
+        try:
+            await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            await ending
+            raise
+
+    async def _end(self) -> None:
+        self._stdin.close()
+        while await self._stdout.read(2**16):  # a pipe with unread bytes would never be closed
+            pass
         await self._errors
+        await self._process.wait()
 
     async def _answer(self, deadline: timedelta, task: str) -> dict[str, Any]:
         try:
@@ -192,9 +218,11 @@ class Worker:
         return answer
 
     async def _crashed(self, why: str = "") -> WorkerCrashed:
+        if not why.startswith(_TOO_LARGE):
+            await self._exited()
         await self.kill()
         said = self._last_words[-1].decode(errors="replace") if self._last_words else "it said nothing"
-        said = why if why.startswith("it answered") else said
+        said = why if why.startswith(_TOO_LARGE) else said
         return WorkerCrashed(f"a {self._spec.name} died with exit status {self._process.returncode}: {said}")
 
     async def _read_errors(self, stderr: asyncio.StreamReader) -> None:

@@ -13,6 +13,7 @@ import struct
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -107,9 +108,14 @@ def main() -> None:
         answer(_failure(error))
         return
     answer({"ready": True})
-    while True:
-        task = tasks.get()
-        answer({"number": task.number} | _handled(task, handler, partial(dropped.__contains__, task.number)))
+    try:
+        while True:
+            task = tasks.get()
+            answer({"number": task.number} | _handled(task, handler, partial(dropped.__contains__, task.number)))
+    except BaseException:  # noqa: BLE001 (the process ends with it)
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)  # an orderly end would abort over the thread that waits for input
 
 
 def _handled(task: _Task, handler: Handler, is_dropped: Callable[[], bool]) -> dict[str, Any]:
