@@ -171,8 +171,10 @@ class Worker:
     async def retire(self) -> None:
         """Close the worker's input and wait for it to exit; kill it after 2 s."""
         self._stdin.close()
-        await self._exited()
-        await self.kill()
+        try:
+            await self._exited()
+        finally:  # also when the pool closes meanwhile
+            await self.kill()
 
     async def _exited(self) -> None:
         """Wait for the process to exit by itself, 2 s at most."""
@@ -218,9 +220,11 @@ class Worker:
         return answer
 
     async def _crashed(self, why: str = "") -> WorkerCrashed:
-        if not why.startswith(_TOO_LARGE):
-            await self._exited()
-        await self.kill()
+        try:
+            if not why.startswith(_TOO_LARGE):
+                await self._exited()
+        finally:
+            await self.kill()
         said = self._last_words[-1].decode(errors="replace") if self._last_words else "it said nothing"
         said = why if why.startswith(_TOO_LARGE) else said
         return WorkerCrashed(f"a {self._spec.name} died with exit status {self._process.returncode}: {said}")
