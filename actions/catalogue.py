@@ -19,6 +19,7 @@ from actions.errors import McpUnreachable, MissingAction, NameTaken
 from actions.http.action import HttpAction
 from actions.lookups import LookUps, outputs_of
 from actions.mcp.settings import McpAction
+from actions.python.settings import PythonAction
 from actions.redaction import Redactor, secrets_of
 from actions.settings import ActionSettings, DeclaredAction
 
@@ -102,6 +103,7 @@ async def open_actions(
     Raises:
         MissingAction: `send_qris` or `follow_up` is listed, but the feature behind it is off in agent.yaml.
         NameTaken: two actions have one name.
+        FunctionError: a Python function cannot be an action.
         McpError: an MCP server cannot be reached (without `away`), or lacks a tool; the servers already started are stopped.
     """
     redactor = (redactor or Redactor()).also(secrets_of(settings))
@@ -127,14 +129,22 @@ async def open_actions(
                     from actions.mcp.server import keep_trying, open_server
 
                     try:
-                        for action in await open_server(entry, client, redactor, stack):
-                            add(action)
+                        for tool in await open_server(
+                            entry, client, redactor, stack, timezone=timezone, look_ups=look_ups
+                        ):
+                            add(tool, tool.outputs)
                     except McpUnreachable as error:
                         if away is None:
                             raise
                         away(redactor.text(str(error)))
                         server = entry.mcp.url or " ".join(entry.mcp.command or ())
-                        missing[server] = partial(keep_trying, entry, client, redactor, stack)
+                        missing[server] = partial(
+                            keep_trying, entry, client, redactor, stack, timezone=timezone, look_ups=look_ups
+                        )
+                case PythonAction():
+                    from actions.python.action import open_function
+
+                    add(await asyncio.to_thread(open_function, entry, files, redactor, timezone, look_ups))
                 case SendQrisAction() | FollowUpAction():
                     if entry.builtin not in provided:
                         raise MissingAction(f"the built-in action {entry.builtin} needs {_NEEDED[entry.builtin]}")

@@ -5,7 +5,9 @@
     ├── NameTaken                    two actions of one name
     ├── OpenApiError                 a document that cannot be imported
     ├── McpError                     an MCP server that does not do what is asked of it
-    │   └── McpUnreachable           an MCP server that cannot be reached or does not speak MCP
+    │   ├── McpUnreachable           an MCP server that cannot be reached or does not speak MCP
+    │   └── UnmatchedBind            `bind` names a parameter that no tool has
+    ├── FunctionError                a Python function that cannot be an action
     ├── FieldRefused                 a contact field cannot hold such a value
     ├── FieldUnknown                 a contact field that the platform does not have
     └── qris.errors.QrisError        what can go wrong with payments: a tree of its own
@@ -46,6 +48,25 @@ class McpError(ActionsError):
 
 class McpUnreachable(McpError):
     """An MCP server that cannot be reached or does not speak MCP."""
+
+
+class UnmatchedBind(McpError):
+    """`bind` names a parameter that no tool of the server has: what it should bind would be left to the model.
+
+    `name` is the one that is not there.
+    """
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class FunctionError(ActionsError):
+    """A Python function that cannot be an action. `parameter` is the entry of `parameters:` that is wrong, if one is."""
+
+    def __init__(self, message: str, parameter: str | None = None) -> None:
+        super().__init__(message)
+        self.parameter = parameter
 
 
 class FieldRefused(ActionsError):

@@ -4,6 +4,7 @@ A misspelt `{placeholder}` is an error of the very field it stands in, though on
 misspelt. pydantic gives a field no sight of them; a context variable, set by the outer validators, does.
 """
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from actions.template import placeholders
 
 @dataclass(frozen=True, slots=True)
 class ListScope:
-    """All of `actions:`: how often each name is declared, and which contact facts bind parameters."""
+    """All of `actions:`: how often each name is declared, and which contact facts bind parameters, by their `fact_key`."""
 
     names: Counter[str]
     has_mcp: bool
@@ -30,6 +31,12 @@ class ActionScope:
 
     parameters: Mapping[str, Any]
     used: frozenset[str] = field(default_factory=frozenset)
+
+
+def fact_key(fact: str) -> str:
+    """Reduce the name of a contact fact to what all its spellings share: `custom.member_no` and `Member No` are one."""
+    plain = unicodedata.normalize("NFKC", fact).casefold()
+    return "".join(letter for letter in plain.removeprefix("contact.").removeprefix("custom.") if letter.isalnum())
 
 
 _list: ContextVar[ListScope | None] = ContextVar("list_scope", default=None)

@@ -4,7 +4,7 @@ Each entry is validated within the scope of its list (`actions.scope`), so that 
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import (
@@ -40,7 +40,8 @@ from actions.http.settings import Request, Response
 from actions.identity import identifying
 from actions.mcp.settings import McpAction
 from actions.parameters import Parameters, Pattern, model_schema
-from actions.scope import ActionScope, ListScope, suggest, within_action, within_list
+from actions.python.settings import PythonAction
+from actions.scope import ActionScope, ListScope, fact_key, suggest, within_action, within_list
 from actions.template import placeholders, texts
 from actions.wording import ActionName, Confirm, to_confirm
 from settings import Settings
@@ -145,11 +146,15 @@ def _kind(value: Any) -> str:
     if isinstance(value, Mapping):
         if "mcp" in value:
             return "(mcp)"
+        if "python" in value:
+            return "(python)"
         if "builtin" in value:
             name = value["builtin"]
             return f"({name})" if isinstance(name, str) and name in BUILTINS else "(builtin)"
     elif isinstance(value, McpAction):
         return "(mcp)"
+    elif isinstance(value, PythonAction):
+        return "(python)"
     elif isinstance(value, BuiltinSettings):
         return f"({value.builtin})"
     return "(action)"
@@ -169,24 +174,37 @@ ActionSettings: TypeAlias = Annotated[
     | Annotated[QuickRepliesAction, Tag("(quick_replies)")]
     | Annotated[SendQrisAction, Tag("(send_qris)")]
     | Annotated[UnknownBuiltin, Tag("(builtin)")]
-    | Annotated[McpAction, Tag("(mcp)")],
+    | Annotated[McpAction, Tag("(mcp)")]
+    | Annotated[PythonAction, Tag("(python)")],
     Discriminator(_kind),
 ]
+
+
+def _function_name(entry: Mapping[str, Any]) -> str:
+    return str(entry.get("python") or "").rpartition(":")[2]
+
+
+def _written_sources(entry: Mapping[str, Any]) -> Iterator[str]:
+    """Every source that an entry names, under whatever key its kind of action has them: `parameters` or `bind`."""
+    bind, parameters = entry.get("bind"), entry.get("parameters")
+    if isinstance(bind, Mapping):
+        yield from texts(list(bind.values()))
+    if isinstance(parameters, Mapping):
+        for parameter in parameters.values():
+            if isinstance(parameter, Mapping):
+                yield from texts(parameter.get("from"))
 
 
 def _know_the_list(value: Any, handler: Any) -> Any:
     entries = [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list | tuple) else []
     names = Counter(
-        str(entry.get("name") or entry.get("builtin")) for entry in entries if entry.get("name") or entry.get("builtin")
+        name for entry in entries if (name := str(entry.get("name") or entry.get("builtin") or _function_name(entry)))
     )
     facts = frozenset(
-        source.removeprefix("contact.")
+        fact_key(source)
         for entry in entries
-        if isinstance(parameters := entry.get("parameters"), Mapping)
-        for parameter in parameters.values()
-        if isinstance(parameter, Mapping)
-        for source in texts(parameter.get("from"))
-        if source.startswith("contact.")
+        for source in _written_sources(entry)
+        if source.strip().startswith("contact.")
     )
     with within_list(ListScope(names, any("mcp" in entry for entry in entries), facts)):
         return handler(value)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from actions.parameters import Pattern
-from actions.scope import list_scope, suggest
+from actions.scope import fact_key, list_scope, suggest
 from actions.wording import ActionName, Confirm, to_confirm
 from settings import Duration, Settings
 
@@ -39,9 +39,9 @@ class HandOverAction(BuiltinSettings):
 
 def _binds_nothing(field: str) -> str:
     scope = list_scope()
-    if field == "id":
+    if fact_key(field) == "id":
         raise ValueError("the id of a contact cannot be changed")
-    if scope is not None and {field, f"custom.{field}"} & scope.binding_facts:
+    if scope is not None and fact_key(field) in scope.binding_facts:
         raise ValueError(
             f"{field} binds a parameter of another action (from: contact.{field}); whoever may change it could act as "
             "somebody else"

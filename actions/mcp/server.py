@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import UTC, timedelta, tzinfo
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +18,18 @@ import structlog
 
 from actions.action import CONFIRM_EXPIRES, Action, Context, Json, Outcome
 from actions.arguments import validator
-from actions.errors import McpError, McpUnreachable
+from actions.errors import McpError, McpUnreachable, UnmatchedBind
 from actions.guard.transport import origin
 from actions.http.response import shown
 from actions.identity import identifying
+from actions.json_schema import flattened, readable
+from actions.lookups import LookUps, remedy
 from actions.mcp.schemas import refusal
 from actions.mcp.settings import McpAction
 from actions.parameters import Parameter, Schema
-from actions.provenance import bound_values, unsupported
+from actions.provenance import bound_values, without_source
 from actions.redaction import Redactor
+from actions.scope import fact_key
 from settings.backoff import Backoff
 from settings.text import clean
 
@@ -41,14 +44,31 @@ log = structlog.get_logger()
 class McpToolAction:
     """One tool. It has an effect unless its `readOnlyHint` (MCP, tool annotations) or agent.yaml says otherwise."""
 
-    def __init__(self, settings: McpAction, tool: "Tool", connection: "Connection", redactor: Redactor) -> None:
+    def __init__(
+        self,
+        settings: McpAction,
+        tool: "Tool",
+        connection: "Connection",
+        redactor: Redactor,
+        *,
+        timezone: tzinfo = UTC,
+        look_ups: LookUps | None = None,
+    ) -> None:
         self._tool = tool
+        self._timezone = timezone
+        self._look_ups = look_ups or LookUps()
         self._settings = settings
         self._connection = connection
         self._redactor = redactor
-        self._schema: dict[str, Any] = dict(tool.inputSchema)
-        self._properties: dict[str, Any] = dict(self._schema.get("properties") or {})
-        self._sources = {name: sources for name, sources in settings.bind.items() if name in self._properties}
+        self._schema = flattened(tool.inputSchema)
+        self._properties: dict[str, Any] = dict(self._schema["properties"])
+        self._sources = {
+            name: sources
+            for name in self._properties
+            for written, sources in settings.bind.items()
+            if fact_key(name) == fact_key(written)
+        }
+        self._schemas = {name: _schema(self._properties[name], self._schema) for name in self._sources}
         self._bound = {
             name: Parameter.model_validate({"from": list(sources), "optional": not self._needs(name)})
             for name, sources in self._sources.items()
@@ -68,9 +88,8 @@ class McpToolAction:
     def parameters(self) -> Mapping[str, Json]:
         return {
             **self._schema,
-            "type": "object",
             "properties": {name: schema for name, schema in self._properties.items() if name not in self._bound},
-            "required": [name for name in self._schema.get("required") or () if name not in self._bound],
+            "required": [name for name in self._schema["required"] if name not in self._bound],
         }
 
     @property
@@ -100,11 +119,30 @@ class McpToolAction:
 
     @property
     def confirm(self) -> str | None:
-        return None
+        asked = self._settings.confirm.get(self._tool.name)
+        return asked.text if asked else None
 
     @property
     def confirm_expires(self) -> timedelta:
-        return CONFIRM_EXPIRES
+        asked = self._settings.confirm.get(self._tool.name)
+        return asked.expires if asked else CONFIRM_EXPIRES
+
+    @property
+    def outputs(self) -> Sequence[str]:
+        """The names of what it answers, as far as it declares them."""
+        return tuple((self._tool.outputSchema or {}).get("properties") or ())
+
+    @property
+    def parameter_names(self) -> Sequence[str]:
+        """The names of all its parameters, bound ones too."""
+        return tuple(self._properties)
+
+    @property
+    def bound(self) -> frozenset[str]:
+        """The names of `bind` that this tool has."""
+        return frozenset(
+            written for written in self._settings.bind if fact_key(written) in set(map(fact_key, self._properties))
+        )
 
     @property
     def examples(self) -> Sequence[str]:
@@ -141,7 +179,7 @@ class McpToolAction:
         return bool(hints and hints.readOnlyHint)
 
     def _needs(self, name: str) -> bool:
-        return name in (self._schema.get("required") or ())
+        return name in self._schema["required"]
 
     @cached_property
     def _validator(self) -> Any:
@@ -153,7 +191,8 @@ class McpToolAction:
             return Outcome(
                 "failed", f"Nothing was called: the contact has no value for {' and '.join(missing)} on record."
             )
-        problems = [f"there is no parameter {name}" for name in arguments if name in self._bound]
+        hidden = set(map(fact_key, self._bound))
+        problems = [f"there is no parameter {name}" for name in arguments if fact_key(name) in hidden]
         try:
             problems += [
                 f"{'.'.join(map(str, error.absolute_path)) or 'the arguments'}: {error.message[:300]}"
@@ -166,12 +205,13 @@ class McpToolAction:
         for name, value in arguments.items():
             if (sources := self._sources.get(name)) is None:
                 continue
-            schema = Schema.model_construct(enum=(self._properties.get(name) or {}).get("enum"))
-            if (leaf := unsupported(value, schema, sources, context)) is not None:
+            schema = self._schemas[name]
+            if (lacking := without_source(value, schema, sources, context, self._timezone)) is not None:
+                where = f"{name}{lacking.path}"
                 return Outcome(
                     "refused",
-                    f"Nothing was called: {leaf!r} for {name} is not from {' or '.join(map(str, sources))}. "
-                    "Ask the customer; never guess it.",
+                    f"Nothing was called: {lacking.value!r} for {where} is not from {' or '.join(map(str, sources))}. "
+                    + remedy(where, schema.description, lacking.sources, self._look_ups),
                 )
         return {**arguments, **bound}
 
@@ -188,6 +228,14 @@ class McpToolAction:
         if result.isError:
             return Outcome("failed", content or "It was not done: the tool reported an error.")
         return Outcome("done", content or "Done; the answer is empty.", data)
+
+
+def _schema(written: Any, root: Mapping[str, Any]) -> Schema:
+    """A member's schema as far as provenance needs it; one that cannot be read describes nothing."""
+    try:
+        return Schema.model_validate(readable(written, root))
+    except ValueError:
+        return Schema()
 
 
 def _parsed(text: str) -> Json:
@@ -381,13 +429,20 @@ class _SharedClient(httpx.AsyncBaseTransport):
 
 
 async def open_server(
-    settings: McpAction, client: httpx.AsyncClient, redactor: Redactor, stack: AsyncExitStack
-) -> list[Action]:
+    settings: McpAction,
+    client: httpx.AsyncClient,
+    redactor: Redactor,
+    stack: AsyncExitStack,
+    *,
+    timezone: tzinfo = UTC,
+    look_ups: LookUps | None = None,
+) -> list[McpToolAction]:
     """Open a server and make its tools actions; it is stopped when `stack` is closed.
 
     Raises:
         McpUnreachable: it cannot be reached.
-        McpError: it lacks a tool that `tools` names.
+        McpError: it lacks a tool that `tools` or `confirm` names.
+        UnmatchedBind: no tool has a parameter that `bind` names.
     """
     connection = Connection(settings, client)
     try:
@@ -396,16 +451,24 @@ async def open_server(
         await connection.aclose()
         raise
     stack.push_async_callback(connection.aclose)
-    if missing := set(settings.tools or ()) - {tool.name for tool in tools}:
+    if missing := {*(settings.tools or ()), *settings.confirm} - {tool.name for tool in tools}:
         known = ", ".join(sorted(tool.name for tool in tools)) or "none"
         raise McpError(
             f"the MCP server {connection.where} has no tool {' and no tool '.join(sorted(missing))}; it has {known}"
         )
-    return [
-        McpToolAction(settings, tool, connection, redactor)
+    offered = [
+        McpToolAction(settings, tool, connection, redactor, timezone=timezone, look_ups=look_ups)
         for tool in tools
         if (settings.tools is None or tool.name in settings.tools) and _accepted(tool, connection)
     ]
+    if unbound := settings.bind.keys() - {name for action in offered for name in action.bound}:
+        parameters = ", ".join(sorted({name for action in offered for name in action.parameter_names})) or "none"
+        raise UnmatchedBind(
+            sorted(unbound)[0],
+            f"no tool of the MCP server {connection.where} has a parameter {' or '.join(sorted(unbound))}, so nothing is bound; "
+            f"there is {parameters}",
+        )
+    return offered
 
 
 def _accepted(tool: "Tool", connection: Connection) -> bool:
@@ -421,6 +484,9 @@ async def keep_trying(
     redactor: Redactor,
     stack: AsyncExitStack,
     found: Callable[[Sequence[Action]], None],
+    *,
+    timezone: tzinfo = UTC,
+    look_ups: LookUps | None = None,
 ) -> None:
     """Try to open a server that was away at the start, until it answers; its tools are missing meanwhile.
 
@@ -430,13 +496,15 @@ async def keep_trying(
         redactor: masks secrets.
         stack: closes the connection.
         found: takes the tools.
+        timezone: the agent's.
+        look_ups: the reading actions.
     """
     attempt = 0
     while True:
         attempt += 1
         await asyncio.sleep(RETRY.wait(attempt).total_seconds())
         try:
-            actions = await open_server(settings, client, redactor, stack)
+            actions = await open_server(settings, client, redactor, stack, timezone=timezone, look_ups=look_ups)
         except McpError as error:
             log.warning("mcp_server_away", reason=redactor.text(str(error)), attempt=attempt)
             continue

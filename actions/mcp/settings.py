@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from actions.http.settings import FreeHeaderName, Url
 from actions.parameters import Source, Sources
+from actions.wording import Confirm, to_confirm
 from settings import Duration, Settings
 
 
@@ -53,6 +54,10 @@ class McpAction(Settings):
     bind: dict[str, Annotated[Sources, AfterValidator(_not_a_value)]] = Field(
         default_factory=dict,
         description="where parameters come from, by name, in every tool that has them: {phone: contact.phone}",
+    )
+    confirm: dict[str, Annotated[Confirm, BeforeValidator(to_confirm)]] = Field(
+        default_factory=dict,
+        description="the question that the customer must say yes to before a tool runs, by tool: {reserve: Pesan {item}?}",
     )
     effect: bool | None = Field(
         None,
