@@ -17,6 +17,9 @@ _IDENTITY = (
     (re.compile(r"(^|_)(phone|phone_number|msisdn|mobile|whatsapp|telepon|no_hp)$"), "contact.phone"),
     (re.compile(r"(^|_)(email|e_mail|email_address)$"), "contact.email"),
 )
+_CUSTOMER = re.compile(
+    r"(^|_)(customer|user|member|account|client|buyer|patient|guest|contact)(_?(id|no|number|code|uuid|ref))?$"
+)
 _REFERENCE = re.compile(r"(^|_)(id|ids|uuid|number|no|code|ref|reference|sku|slug|key|token|username|name)$")
 
 
@@ -81,6 +84,9 @@ def declaration(
         entry["parameters"] = draft.parameters
     if method not in ("get", "head", "options"):
         entry["effect"] = True
+        entry["confirm"] = _question(entry["description"], draft.parameters)
+        if proposal := _proposed_binding(draft.parameters):
+            draft.left_out.append(proposal)
     entry["request"] = draft.request
     return Declaration(
         entry,
@@ -89,6 +95,28 @@ def declaration(
         path,
         str(operation.get("operationId") or ""),
     )
+
+
+def _question(description: str, parameters: Mapping[str, Any]) -> str:
+    """What the customer must say yes to: what is done, with the values that the model sets."""
+    shown = [
+        name
+        for name, schema in parameters.items()
+        if not str(schema.get("from", "")).startswith("contact.") and schema.get("type") not in ("object", "array")
+    ]
+    plain = re.sub(r"[{}]", "", description.partition("\n")[0]).rstrip(". ")
+    named = ", ".join(f"{name}: {{{name}}}" for name in shown if not parameters[name].get("optional"))
+    return f"{plain} ({named})?" if named else f"{plain}?"
+
+
+def _proposed_binding(parameters: Mapping[str, Any]) -> str | None:
+    """A parameter that says who the customer is under a name that only the operator can map to a contact field."""
+    if any(str(schema.get("from", "")).startswith("contact.") for schema in parameters.values()):
+        return None
+    who = next((name for name in parameters if _CUSTOMER.search(name)), None)
+    if who is None:
+        return "no binding: add the customer's phone to the request (from: contact.phone) if the API can check it"
+    return f"no binding: {who} should be {{from: contact.custom.{who}}} once your contacts have that field"
 
 
 def identifier(text: str) -> str:

@@ -19,6 +19,7 @@ from actions.settings import DeclaredAction
 from agent.cli.options import ConfigFile
 from agent.config import AgentConfig, Examination, examine
 from agent.config.environment import secret_values
+from agent.config.load import position_of
 from agent.config.model import OFFLINE
 from agent.config.semantics import read_fields, written_fields
 from agent.config.summary import summarise
@@ -56,16 +57,16 @@ class _Result:
     fine: bool
 
 
-def probe(config: AgentConfig) -> bool:
+def probe(config: AgentConfig, file: Path) -> bool:
     """Ask everything at once, print a line for each, and say whether all that is needed answered."""
-    results = asyncio.run(_probe(config))
+    results = asyncio.run(_probe(config, file))
     width = max((len(result.name) for result in results), default=0)
     for result in results:
         typer.echo(f"  {result.name:<{width}}  {result.text}", err=not result.fine)
     return all(result.fine for result in results)
 
 
-async def _probe(config: AgentConfig) -> list[_Result]:
+async def _probe(config: AgentConfig, file: Path) -> list[_Result]:
     import httpx
 
     from actions.guard import guarded_client
@@ -76,7 +77,7 @@ async def _probe(config: AgentConfig) -> list[_Result]:
         httpx.AsyncClient(timeout=_SECONDS) as client,
         guarded_client(config.network.allow_private, timeout=_SECONDS) as guarded,
     ):
-        probes = list(_probes(config, client, guarded))
+        probes = list(_probes(config, client, guarded, file))
         return list(await asyncio.gather(*(_result(each, redactor.text) for each in probes)))
 
 
@@ -102,7 +103,9 @@ async def _result(each: _Probe, redact: Callable[[str], str]) -> _Result:
     return _Result(each.name, f"is not there: {redact(problem)}", fine=True)
 
 
-def _probes(config: AgentConfig, client: "httpx.AsyncClient", guarded: "httpx.AsyncClient") -> Iterator[_Probe]:
+def _probes(
+    config: AgentConfig, client: "httpx.AsyncClient", guarded: "httpx.AsyncClient", file: Path
+) -> Iterator[_Probe]:
     model = config.model
     if not model.offline:
         yield _Probe("model", _models(client, model.base_url, model.key, model.name))
@@ -129,9 +132,11 @@ def _probes(config: AgentConfig, client: "httpx.AsyncClient", guarded: "httpx.As
     if isinstance(embeddings, EndpointSettings):
         key = embeddings.api_key.get_secret_value() if embeddings.api_key else ""
         yield _Probe("embeddings", _models(client, embeddings.base_url, key, embeddings.model))
-    for action in config.actions:
-        if isinstance(action, McpAction) and action.mcp.url is not None:
-            yield _Probe(urlsplit(str(action.mcp.url)).netloc, _reached(guarded, str(action.mcp.url)))
+    for number, action in enumerate(config.actions):
+        if isinstance(action, McpAction):
+            program = " ".join(action.mcp.command or ())
+            name = urlsplit(str(action.mcp.url)).netloc if action.mcp.url is not None else program
+            yield _Probe(name, _tools(guarded, action, file, number))
     for origin in dict.fromkeys(_origin(action) for action in config.actions if isinstance(action, DeclaredAction)):
         yield _Probe(urlsplit(origin).netloc, _reached(guarded, origin))
 
@@ -241,6 +246,28 @@ def _reached(client: "httpx.AsyncClient", origin: str) -> Callable[[], Awaitable
     return ask
 
 
+def _tools(client: "httpx.AsyncClient", entry: McpAction, file: Path, number: int) -> Callable[[], Awaitable[str]]:
+    """Whether an MCP server lists its tools, and has the parameters that `bind` names."""
+
+    async def ask() -> str:
+        from contextlib import AsyncExitStack
+
+        from actions.errors import McpError, UnmatchedBind
+        from actions.mcp.server import open_server
+        from actions.redaction import Redactor
+
+        async with AsyncExitStack() as stack:
+            try:
+                tools = await open_server(entry, client, Redactor(), stack)
+            except UnmatchedBind as error:
+                raise _Failed(f"{position_of(file, ('actions', number, 'bind', error.name))}: {error}") from error
+            except McpError as error:
+                raise _Failed(str(error)) from error
+        return f", {len(tools)} tool{'' if len(tools) == 1 else 's'}"
+
+    return ask
+
+
 def _bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"} if key else {}
 
@@ -273,7 +300,7 @@ def check(
     _print(examination)
     if examination.config is None:
         raise typer.Exit(1)
-    if online and not probe(examination.config):
+    if online and not probe(examination.config, config):
         raise typer.Exit(3)
 
 

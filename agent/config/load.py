@@ -79,6 +79,17 @@ def examine_text(
     )
 
 
+def position_of(path: str | Path, key: tuple[str | int, ...]) -> str:
+    """Say where a key stands: `agent.yaml:12:5`. For what is found out only when a server is asked.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    file, data = _read_file(path)
+    mark = read(data, environment_of(file.parent)).mark(key)
+    return f"{file}:{mark.line}:{mark.column}"
+
+
 def _read_file(path: str | Path) -> tuple[Path, bytes]:
     file = Path(path)
     if file.is_dir():

@@ -9,7 +9,12 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel
 
 from actions.builtin.settings import CloseConversationAction, LifecycleAction, UpdateContactAction
+from actions.errors import FunctionError
+from actions.mcp.settings import McpAction
 from actions.parameters import CONTACT_FACTS, Source
+from actions.python.settings import PythonAction
+from actions.redaction import Redactor
+from actions.settings import DeclaredAction
 from agent.config.config import AgentConfig
 from agent.config.document import Document, Path, Problem
 from agent.config.model import OFFLINE
@@ -74,6 +79,7 @@ def contradictions(config: AgentConfig, document: Document) -> list[Problem]:
     _workers(config, problems)
     _platforms(config, problems)
     _impossible(config, problems)
+    _functions(config, problems)
     return problems.found
 
 
@@ -86,7 +92,44 @@ def doubts(config: AgentConfig, document: Document) -> list[Problem]:
     _knowledge(config, problems)
     _chroma(config, problems)
     _voice(config, problems)
+    _effects(config, problems)
     return problems.found
+
+
+def _functions(config: AgentConfig, problems: _Problems) -> None:
+    """Functions that cannot be actions: they are imported, as the agent would do."""
+    from actions.python.action import open_function
+
+    for number, entry in enumerate(config.actions):
+        if isinstance(entry, PythonAction):
+            try:
+                open_function(entry, config.folder, Redactor())
+            except FunctionError as error:
+                key = ("parameters", error.parameter) if error.parameter in entry.parameters else ("python",)
+                problems.add(("actions", number, *key), str(error))
+
+
+def _effects(config: AgentConfig, problems: _Problems) -> None:
+    """Effects that any customer may have the model cause in anybody's name."""
+    for number, entry in enumerate(config.actions):
+        if isinstance(entry, DeclaredAction | PythonAction):
+            effect = entry.has_effect if isinstance(entry, DeclaredAction) else entry.effect
+            bound = any(source.kind == "contact" for one in entry.parameters.values() for source in one.source)
+            proven = any(source.kind == "action" for one in entry.parameters.values() for source in one.source)
+            if effect and entry.confirm is None and not bound and not proven:
+                problems.add(
+                    ("actions", number),
+                    f"{entry.label} changes something, but neither asks first (confirm: …) nor is bound to the customer "
+                    "(from: contact.phone)",
+                )
+        elif isinstance(entry, McpAction):
+            bound = any(source.kind == "contact" for sources in entry.bind.values() for source in sources)
+            if entry.effect is not False and not entry.confirm and not bound:
+                problems.add(
+                    ("actions", number),
+                    "its tools may change something, but none asks first (confirm: {tool: …}) and nothing is bound to the customer "
+                    "(bind: {phone: contact.phone}); say effect: false if they only read",
+                )
 
 
 def _workers(config: AgentConfig, problems: _Problems) -> None:

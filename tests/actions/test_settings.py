@@ -153,6 +153,26 @@ def test_a_field_that_binds_a_parameter_cannot_be_changed_by_the_customer() -> N
     assert "act as somebody else" in found["1.fields.1"]
 
 
+@pytest.mark.parametrize(
+    "binding",
+    [
+        entry(parameters={"id": {"from": "contact.custom.member_no"}}),
+        {"mcp": {"command": "x"}, "bind": {"member": "contact.custom.member_no"}},
+        {"python": "shop.py:reserve", "parameters": {"member": {"from": "contact.custom.member_no"}}},
+        {
+            "python": "shop.py:reserve",
+            "parameters": {"member": {"from": ["contact.custom.member_no", "contact.phone"]}},
+        },
+    ],
+)
+@pytest.mark.parametrize(
+    "field", ["member_no", "Member No", "memberNo", "MEMBER-NO", "custom.member_no", "member\u200b_no", "ｍember_no"]
+)
+def test_no_spelling_of_a_bound_fact_can_be_changed_by_the_customer(binding: dict[str, Any], field: str) -> None:
+    found = errors(binding, {"builtin": "update_contact", "fields": ["email", field]})
+    assert list(found) == ["1.fields.1"]
+
+
 def test_an_action_may_take_values_from_any_other_of_the_list_and_from_mcp_tools() -> None:
     assert errors(entry(parameters={"id": {"from": "comment"}}), {"builtin": "comment"}) == {}
     assert errors(entry(parameters={"id": {"from": "tool"}}), {"mcp": {"command": "x"}}) == {}

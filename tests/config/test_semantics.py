@@ -109,3 +109,40 @@ def test_several_workers_should_have_a_chroma_server() -> None:
 
     assert warning.startswith("agent.yaml:4:10: workers: the embedded Chroma belongs to one process")
     assert warnings(text % ", chroma: {url: 'http://chroma:8000'}") == []
+
+
+HTTP = "  - {name: a, description: d, request: {method: POST, url: https://api.example/x, json: {p: '{p}'}}, parameters: {p: %s}%s}\n"
+
+
+@pytest.mark.parametrize(
+    ("entry", "guarded"),
+    [
+        (HTTP % ("{from: conversation}", ""), False),
+        (HTTP % ("{from: contact.phone}", ""), True),
+        (HTTP % ("{from: conversation}", ", confirm: 'Ya?'"), True),
+        (HTTP % ("{from: conversation}", ", effect: false"), True),
+        ("  - mcp: {command: x}\n", False),
+        ("  - {mcp: {command: x}, bind: {item: conversation}}\n", False),
+        ("  - {mcp: {command: x}, bind: {phone: contact.phone}}\n", True),
+        ("  - {mcp: {command: x}, confirm: {buy: 'Beli?'}}\n", True),
+        ("  - {mcp: {command: x}, effect: false}\n", True),
+        ("  - builtin: comment\n", True),
+    ],
+)
+def test_an_effect_that_neither_asks_nor_is_bound_is_a_warning(entry: str, *, guarded: bool) -> None:
+    found = warnings(f"actions:\n{entry}")
+    assert (found == []) == guarded
+    assert guarded or found[0].startswith("agent.yaml:5:5: actions[0]: ")
+
+
+def test_a_function_that_cannot_be_an_action_is_an_error_at_its_line(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text('def reserve(people: int) -> None:\n    """Reserve."""\n')
+    file = tmp_path / "agent.yaml"
+    file.write_text(
+        MINIMAL + "actions:\n  - python: shop.py:reserv\n"
+        "  - python: shop.py:reserve\n    parameters:\n      peple: {from: conversation}\n"
+    )
+    found = [(error.mark.line, error.message) for error in examine(file, environment={}).errors]
+    assert [line for line, _ in found] == [5, 8]
+    assert "did you mean reserve" in found[0][1]
+    assert "did you mean people" in found[1][1]

@@ -164,3 +164,12 @@ async def test_a_server_that_is_away_at_the_start_brings_its_tools_later(
             assert (await actions["stock"].run({"item": "teh"}, context())).status == "done"
     finally:
         await actions.aclose()
+
+
+async def test_a_bind_that_no_tool_has_is_an_error(client: httpx.AsyncClient, address: str) -> None:
+    with pytest.raises(
+        McpError, match=r"no tool of the MCP server .* has a parameter telephone.*there is count, item, phone"
+    ):
+        await opened(client, {"mcp": {"url": address}, "bind": {"telephone": "contact.phone"}})
+    with pytest.raises(McpError, match="no tool reserv"):
+        await opened(client, {"mcp": {"url": address}, "confirm": {"reserv": "Pesan?"}})

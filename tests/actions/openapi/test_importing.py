@@ -279,3 +279,16 @@ def test_what_is_no_openapi_document_is_an_error_that_says_so(text: str, message
 
 def test_a_document_without_operations_gives_an_empty_list() -> None:
     assert declarations(imported("openapi: 3.1.0\ninfo: {title: T}\nwebhooks: {}")) == {}
+
+
+def test_what_changes_something_asks_first_and_a_missing_binding_is_proposed() -> None:
+    found = imported(BOOKS)
+    actions = declarations(found)
+    effects = {name: action for name, action in actions.items() if action.get("effect")}
+    assert effects
+    assert all(action["confirm"].endswith("?") for action in effects.values())
+    assert all("confirm" not in action for action in actions.values() if not action.get("effect"))
+    assert any("no binding" in note for note in found.left_out)
+    assert not any(note.startswith("create_order: no binding") for note in found.left_out), (
+        "its e-mail address is bound"
+    )
