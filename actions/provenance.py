@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from pydantic import SecretStr
@@ -154,6 +156,11 @@ def _supports(
 
 
 _MOST_PARTS = 3
+_MOST_DATES = 200
+"""How many dated texts of results are read as dates: each takes a tenth of a millisecond."""
+_DATED = re.compile(
+    r"\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{2}|\b\d{1,2}(?:st|nd|rd|th)?,? \w{3,}|\w{3,} \d{1,2}\b"
+)
 
 
 def _is_composed(leaf: str, supported: Callable[[str], bool]) -> bool:
@@ -191,7 +198,8 @@ def _is_counted(leaf: str, context: Context, timezone: tzinfo) -> bool:
     offsets = {offset for text in own_words(context) for offset in _offsets(text)}
     if not offsets:
         return False
-    texts = [*own_words(context), *_texts(list(context.results.values()))]
+    found_texts = (text for text in _texts(list(context.results.values())) if _DATED.search(text))
+    texts = [*own_words(context), *islice(found_texts, _MOST_DATES)]
     known = {day for text in texts for day in _days(text, context.now, timezone)}
     return any(day - base in offsets or base - day in offsets for day in days for base in known)
 
@@ -301,7 +309,8 @@ _SPELLINGS = (
 _MONTH_FIRST = re.compile(r"\b(\d{1,2})[/-](\d{1,2})[/-](\d{4})\b")
 
 
-def _days(text: str, now: datetime, timezone: tzinfo) -> set[date]:
+@lru_cache(maxsize=2048)
+def _days(text: str, now: datetime, timezone: tzinfo) -> frozenset[date]:
     """Every day that a text may mean, in any written form; `04/12/2001` is the fourth of December and the twelfth of April."""
     for pattern, plain in _SPELLINGS:
         text = pattern.sub(plain, text)
@@ -309,13 +318,13 @@ def _days(text: str, now: datetime, timezone: tzinfo) -> set[date]:
     for match in _MONTH_FIRST.finditer(text):
         with contextlib.suppress(ValueError):
             found.add(date(int(match[3]), int(match[1]), int(match[2])))
-    return found
+    return frozenset(found)
 
 
-def _whole_days(leaf: str, context: Context, timezone: tzinfo) -> set[date]:
+def _whole_days(leaf: str, context: Context, timezone: tzinfo) -> frozenset[date]:
     """The day that a text means which is nothing but a date with its day and month: `April 12th, 2001`, `2026-05-26`."""
     if not _is_a_date(leaf):
-        return set()
+        return frozenset()
     return _days(leaf, context.now, timezone)
 
 
@@ -386,7 +395,7 @@ def _names_number(text: str, value: int | float) -> bool:
     if re.search(alone, text) is not None:
         return True
     grouped = re.search(rf"(?<!\d){value}[.,]000(?!\d)", text) is not None
-    return len(text) <= 200 and not grouped and Decimal(str(value)) in numbers(text)
+    return len(text) <= 60 and not grouped and Decimal(str(value)) in numbers(text)
 
 
 def _is_key(leaf: str | int | float, result: Mapping[str, Json]) -> bool:
@@ -423,7 +432,8 @@ def _same_day(leaf: str, result: str) -> bool:
     if len(result) > 200 or not re.search(r"\b\d{4}\b", leaf) or not _is_a_date(leaf):
         return False
     then = datetime(2000, 1, 1, tzinfo=UTC)
-    return bool(_days(leaf, then, UTC) & _days(result, then, UTC))
+    mine = {day for day in _days(leaf, then, UTC) if str(day.year) in result}
+    return bool(mine & _days(result, then, UTC)) if mine else False
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -89,6 +89,8 @@ def names_region(text: str, region: str) -> bool:
         region: a name or code; False when it is no region.
     """
     spellings = _spellings().get(region) or _spellings().get(_plain(region)) or frozenset()
+    if not spellings:
+        return False
     words = f" {_plain(text)} "
     codes = set(re.findall(r"\b[A-Z]{2}-[A-Z0-9]{1,3}\b|\b[A-Z]{2,3}\b", text))
     return any(name in codes if name.isupper() or "-" in name else f" {name} " in words for name in spellings)

@@ -34,6 +34,7 @@ _CODES = {
     "voice.errors.ModelMissing": _INPUT,
     "voice.errors.ToyModel": _INPUT,
     "voice.errors.VoiceError": _OUTSIDE,
+    "actions.errors.UnmatchedBind": _INPUT,
     "actions.errors.McpError": _OUTSIDE,
     "actions.qris.errors.GatewayError": _OUTSIDE,
     "actions.errors.ActionsError": _INPUT,

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -195,3 +196,16 @@ async def test_online_says_which_templates_the_platform_lacks(folder: Path, caps
         assert "the platform has no template 'sapan' in 'id'; " in line
         assert "the platform has no template 'sapaan' in 'en'; it is there in id; " in line
         assert "template 'sapaan' has more placeholders than values" in line
+
+
+def test_online_tells_the_line_of_a_bind_that_no_tool_has(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    program = Path(__file__).parents[1] / "actions" / "mcp" / "warehouse.py"
+    (folder / "agent.yaml").write_text(
+        MINIMAL + f"actions:\n  - mcp: {{command: [{sys.executable}, {program}]}}\n    bind:\n"
+        "      phone: contact.phone\n      telephone: contact.phone\n"
+    )
+    assert run(["check", "--online"]) == 3
+    line = (folder / "agent.yaml").read_text().splitlines().index("      telephone: contact.phone") + 1
+    error = capfd.readouterr().err
+    assert f"agent.yaml:{line}:" in error
+    assert "no tool of the MCP server" in error

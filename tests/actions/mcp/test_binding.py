@@ -1,5 +1,6 @@
 """What `bind` names is bound wherever a tool's schema hides it, and nothing of it is left to the model."""
 
+import time
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ class Server:
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
 
-    async def call(self, _tool: str, arguments: dict[str, Any]) -> Any:
+    async def call(self, _tool: str, arguments: dict[str, Any], **_more: Any) -> Any:
         from mcp.types import CallToolResult, TextContent
 
         self.calls.append(arguments)
@@ -91,3 +92,13 @@ def test_a_schema_that_contains_itself_is_read() -> None:
     }
     assert set(flattened(schema)["properties"]) == {"next"}
     assert tool(schema, Server()).parameters["properties"]
+
+
+def test_references_that_multiply_are_read_in_no_time() -> None:
+    levels = {f"L{n}": {"properties": {f"p{i}": {"$ref": f"#/$defs/L{n + 1}"} for i in range(40)}} for n in range(15)}
+    wide = {"$defs": {**levels, "L15": {}}, "properties": {"a": {"$ref": "#/$defs/L0"}}}
+    own = {"$defs": {"N": {"allOf": [{"$ref": "#/$defs/N"}] * 40}}, "allOf": [{"$ref": "#/$defs/N"}] * 40}
+    started = time.monotonic()
+    assert tool(wide, Server(), bind={"a": "conversation"}).parameters
+    assert flattened(own)["properties"] == {}
+    assert time.monotonic() - started < 10
