@@ -62,6 +62,28 @@ async def test_a_claim_with_its_receipt_is_sent(desk: Desk) -> None:
     assert await desk.said() == [CLAIM]
 
 
+async def test_a_receipt_of_an_earlier_turn_bears_a_claim_out(desk: Desk) -> None:
+    desk.actions = [CountedAction("cancel_order", Outcome("done", "ok", {"status": "cancelled"}), effect=True)]
+    desk.model.replies = [
+        calls("cancel_order", order_id="KS-1"),
+        says(CLAIM),
+        says("Ya Kak, pesanannya sudah dibatalkan."),
+    ]
+    await desk.receive(message(1, "batalkan KS-1"))
+    await desk.answer()
+    await desk.receive(message(2, "sudah dibatalkan belum?"))
+    await desk.answer()
+    assert (await desk.said())[-1] == "Ya Kak, pesanannya sudah dibatalkan."
+    assert len(desk.actions[0].ran) == 1
+
+
+async def test_the_repair_of_a_claim_invites_no_effect(desk: Desk) -> None:
+    desk.model.replies = [says(CLAIM), says("Baik, saya cek dulu.")]
+    await desk.receive(message(1, "batalkan pesanan saya"))
+    await desk.answer()
+    assert "Do not call an action" in desk.model.asked[1][-1].text
+
+
 async def test_where_only_an_outdated_copy_answers_a_human_does(desk: Desk) -> None:
     desk.knowledge = Shelf(hit("Latte 25000", stale=True))
     desk.model.replies = [says("Latte 20 ribu.")]
