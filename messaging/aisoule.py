@@ -122,7 +122,8 @@ def _event(payload: Mapping[str, Json], platform: str, received_at: datetime, ac
     if name is None:
         raise PayloadError("the webhook body names no event")
     named = {value for key in _ACCOUNTS if (value := text(data.get(key))) is not None}
-    if account is not None and named and account not in named:
+    listening = text(data.get("whatsapp_account_id"))
+    if account is not None and listening not in (None, account):
         return OtherEvent(f"{name} of another account")
     at = instant(payload.get("timestamp")) or instant(data.get("timestamp")) or received_at
     message_id = first(data, "message_id", "id")

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from agent.cli.serve import stop_signal
-from agent.cli.stage import Scene, load_script, shortcomings
+from agent.cli.stage import Scene, face_of, load_script, shortcomings
 from agent.errors import OutsideError
 from messaging.sandbox import RunningSandbox
 from messaging.sandbox.records import Contact
@@ -25,26 +25,27 @@ def demo(
     port: Annotated[int, typer.Option(help="Port of the phone page; 0 takes a free one.")] = 8099,
     once: Annotated[bool, typer.Option("--once", help="Run the scripted conversation and exit.")] = False,
     script: Annotated[Path, typer.Option(help="The conversation of --once.")] = Path("examples/kopi_senja/script.yaml"),
+    platform: Annotated[str, typer.Option(help="The platform that the sandbox plays.")] = "aelyst",
 ) -> None:
     """Run the sample agent with a phone page to chat with it: no account, no key, no network."""
     logging.getLogger().setLevel(logging.WARNING)
     samples = _SAMPLES if _SAMPLES.is_dir() else None
     if once:
         with tempfile.TemporaryDirectory(prefix="balas-demo-") as folder:
-            asyncio.run(_once(config, load_script(script), samples, Path(folder)))
+            asyncio.run(_once(config, load_script(script), samples, Path(folder), platform))
         return
     data = Path(".balas/demo").absolute()
     data.mkdir(parents=True, exist_ok=True)
-    asyncio.run(_page(config, port, samples, data))
+    asyncio.run(_page(config, port, samples, data, platform))
 
 
-async def _page(config: Path, port: int, samples: Path | None, data: Path) -> None:
+async def _page(config: Path, port: int, samples: Path | None, data: Path, platform: str) -> None:
     from agent.cli.stage import stage
 
     stopping = stop_signal()
     begun = time.monotonic()
     try:
-        async with stage(config, port=port, samples=samples, data=data) as running:
+        async with stage(config, port=port, samples=samples, data=data, platform=platform) as running:
             while not running.agent.ready:
                 await asyncio.sleep(0.05)
             model = running.agent.config.model
@@ -60,12 +61,12 @@ async def _page(config: Path, port: int, samples: Path | None, data: Path) -> No
         raise OutsideError(f"cannot listen on port {port}: {error.strerror}; choose another with --port") from error
 
 
-async def _once(config: Path, scenes: list[Scene], samples: Path | None, data: Path) -> None:
+async def _once(config: Path, scenes: list[Scene], samples: Path | None, data: Path, platform: str) -> None:
     from agent.cli.stage import stage
     from examples.kopi_senja.orders import DEMO_PHONE
 
     wrong = 0
-    async with stage(config, port=0, samples=samples, data=data) as running:
+    async with stage(config, port=0, samples=samples, data=data, platform=platform) as running:
         while not running.agent.ready:
             await asyncio.sleep(0.05)
         for scene in scenes:
@@ -130,9 +131,12 @@ def sandbox(
     secret: Annotated[str, typer.Option(help="The key that webhooks are signed with.")] = "sandbox-secret",
     samples: Annotated[Path | None, typer.Option(help="A folder of voice notes for the phone page.")] = None,
     keep: Annotated[Path | None, typer.Option(help="A file that keeps the conversations over a restart.")] = None,
+    platform: Annotated[str, typer.Option(help="The platform that it plays.")] = "aelyst",
 ) -> None:
-    """Run the sandbox until Ctrl-C: Aelyst's API, and a phone page to play the customer."""
+    """Run the sandbox until Ctrl-C: a platform's API, and a phone page to play the customer."""
     from messaging.sandbox import SandboxOptions, serve
+
+    face = face_of(platform)
 
     options = SandboxOptions(
         host=host,
@@ -146,10 +150,10 @@ def sandbox(
 
     def ready(address: str) -> None:
         print(f"Phone page   {address}/")
-        print(f"API          {address}/v1   (token: {token})")
+        print(f"API          {address}{face.prefixes[0]}   (token: {token})")
         print(f"Webhooks     {webhook or 'nowhere yet; give --webhook URL or add one on the page'}", flush=True)
 
     try:
-        asyncio.run(serve(options, ready))
+        asyncio.run(serve(options, ready, face))
     except OSError as error:
         raise OutsideError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from error

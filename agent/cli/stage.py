@@ -13,9 +13,10 @@ from pydantic import SecretStr
 from agent.app import Agent
 from agent.cli.serve import running
 from agent.config import load
-from agent.errors import InputError
+from agent.errors import InputError, UsageError
 from agent.web.server import listening
 from messaging.sandbox import RunningSandbox, SandboxOptions
+from messaging.sandbox.face import Face
 from messaging.settings import MessagingSettings
 
 
@@ -91,10 +92,34 @@ class Stage:
     url: str
 
 
+def face_of(platform: str) -> Face:
+    """The face with which the sandbox plays a platform. Raises `UsageError` for one that it does not know."""
+    from messaging.sandbox.faces import FACES
+
+    if platform not in FACES:
+        raise UsageError(f"the sandbox cannot play {platform!r}; it plays {', '.join(FACES)}")
+    return FACES[platform]()
+
+
 @asynccontextmanager
-async def stage(config: Path, *, port: int, samples: Path | None, data: Path) -> AsyncIterator[Stage]:
-    """Start the shop, the sandbox (its page on `port`, 0 for a free one) and the agent; `data`, an absolute folder, keeps their memory."""
+async def stage(
+    config: Path, *, port: int, samples: Path | None, data: Path, platform: str = "aelyst"
+) -> AsyncIterator[Stage]:
+    """Start the shop, the sandbox and the agent.
+
+    Args:
+        config: the agent's file.
+        port: of the phone page; 0 for a free one.
+        samples: a folder of voice notes for the phone page.
+        data: an absolute folder that keeps their memory.
+        platform: which one the sandbox plays.
+
+    Raises:
+        UsageError: the sandbox cannot play this platform.
+    """
     from examples.kopi_senja.orders import create_app
+
+    face = face_of(platform)
 
     async with listening(create_app(), "127.0.0.1", 0) as shop:
         options = SandboxOptions(
@@ -104,12 +129,14 @@ async def stage(config: Path, *, port: int, samples: Path | None, data: Path) ->
             business="Kopi Senja",
             storage=data / "sandbox.db",
         )
-        async with RunningSandbox(options) as sandbox:
+        async with RunningSandbox(options, face) as sandbox:
             os.environ["SHOP_URL"] = shop  # agent.yaml refers to it, as a real one refers to the real shop
             os.environ["BALAS_STORAGE"] = f"sqlite:///{data / 'balas.db'}"
             agent_config = load(config)
             messaging = MessagingSettings(
-                platform="sandbox",
+                platform="sandbox" if platform == "aelyst" else platform.partition("-")[0],
+                dialect="docs" if platform.endswith("-docs") else "help",
+                account="sandbox",
                 base_url=sandbox.api_url,
                 token=SecretStr(sandbox.token),
                 webhook_secret=SecretStr(SECRET),
@@ -120,5 +147,5 @@ async def stage(config: Path, *, port: int, samples: Path | None, data: Path) ->
                 "server": agent_config.server.model_copy(update={"public_url": None}),
             }
             async with running(agent_config.model_copy(update=changes), host="127.0.0.1", port=0) as (agent, address):
-                sandbox.send_webhooks_to(f"{address}/webhooks/sandbox", SECRET)
+                sandbox.send_webhooks_to(f"{address}/webhooks/{messaging.effective_name}", SECRET)
                 yield Stage(sandbox, agent, sandbox.url)

@@ -50,8 +50,11 @@ class Face(Protocol):
     def fill_in(self, content: Content, contact: Contact) -> Content:
         """Replace the platform's variables in an outgoing message; a platform without variables returns `content`."""
 
-    def webhook(self, event: Event, event_id: str, workspace: Workspace) -> Json:
-        """Spell an event as the body of a webhook. Every delivery of one event carries the same `event_id`."""
+    def webhook(self, event: Event, event_id: str, workspace: Workspace) -> Json | None:
+        """Spell an event as the body of a webhook; `None` where the platform reports nothing.
+
+        Every delivery of one event carries the same `event_id`.
+        """
 
     def sign(self, secret: str, body: bytes) -> Mapping[str, str]:
         """Return the headers that prove to the receiver where `body` comes from."""

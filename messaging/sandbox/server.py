@@ -201,7 +201,7 @@ def _is_no_dropped_answer(record: logging.LogRecord) -> bool:
     return "without completing response" not in record.getMessage()
 
 
-async def serve(options: SandboxOptions, ready: Callable[[str], None] | None = None) -> None:
+async def serve(options: SandboxOptions, ready: Callable[[str], None] | None = None, face: Face | None = None) -> None:
     """Serve until SIGINT or SIGTERM; `ready` is called with the address of the phone page when it can be opened.
 
     Raises:
@@ -209,7 +209,7 @@ async def serve(options: SandboxOptions, ready: Callable[[str], None] | None = N
     """
     logging.getLogger("uvicorn.error").addFilter(_is_no_dropped_answer)
     bound, listener = _listen(options)
-    sandbox = Sandbox(bound, AelystFace())
+    sandbox = Sandbox(bound, face or AelystFace())
     server = _Server(_config(sandbox), sandbox)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     await _started(server, task)

@@ -152,7 +152,10 @@ class Webhooks:
         if not targets:
             return
         event_id = str(uuid.uuid4())
-        body = json.dumps(self._face.webhook(event, event_id, self._workspace), ensure_ascii=False)
+        spelt = self._face.webhook(event, event_id, self._workspace)
+        if spelt is None:
+            return
+        body = json.dumps(spelt, ensure_ascii=False)
         at, contact = self._clock(), event.contact.id
         message = event.message.id if isinstance(event, MessageReceived | MessageSent) else None
         for target in targets:

@@ -1,0 +1,171 @@
+"""The sandbox plays every platform well enough for our own clients, which are tested against the documents elsewhere."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from agent.delivery.matching import is_ours
+from messaging import open_platform
+from messaging.errors import PlatformError, RateLimited, Unauthorized
+from messaging.platform import MediaFile, Platform
+from messaging.sandbox import RunningSandbox
+from messaging.sandbox.faces import FACES
+from messaging.settings import MessagingSettings
+from messaging.types import (
+    DeliveryReport,
+    File,
+    InboundMessage,
+    MessageSent,
+    QuickReplies,
+    Template,
+    Text,
+    read_platform_file,
+)
+from tests.messaging.sandbox.conftest import QUICK
+from tests.messaging.sandbox.receiver import Receiver
+
+NOTE = (Path(__file__).parents[2] / "data" / "voice" / "samples" / "01-id-jam-berapa-toko-buka.ogg").read_bytes()
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(30)
+every_face = pytest.mark.parametrize("name", sorted(FACES))
+
+
+def settings(name: str, sandbox: RunningSandbox, token: str | None = None) -> MessagingSettings:
+    facts: dict[str, Any] = {
+        "platform": name.partition("-")[0],
+        "dialect": "docs" if name.endswith("-docs") else "help",
+        "base_url": sandbox.api_url,
+        "token": token or sandbox.token,
+        "webhook_secret": "s3cret",
+        "account": "sandbox",
+    }
+    return MessagingSettings.model_validate(facts)
+
+
+@dataclass
+class Stage:
+    sandbox: RunningSandbox
+    receiver: Receiver
+    platform: Platform
+
+    async def events(self, count: int) -> list[Any]:
+        """What the platform makes of the first webhooks, all of which it must be able to verify."""
+        await self.receiver.wait_until(count)
+        found: list[Any] = []
+        for headers, body in self.receiver.taken:
+            self.platform.verify(headers, body)
+            found += self.platform.parse(body)
+        return found
+
+
+@asynccontextmanager
+async def stage(name: str) -> AsyncIterator[Stage]:
+    async def media(_: str) -> MediaFile:
+        return MediaFile(PNG, "image/png", "qris.png")
+
+    async with (
+        RunningSandbox(QUICK, FACES[name]()) as sandbox,
+        Receiver(files={"/qris.png": ("image/png", PNG)}) as receiver,
+        httpx.AsyncClient(trust_env=False) as http,
+    ):
+        sandbox.send_webhooks_to(receiver.url, "s3cret", ("message.received", "message.sent"))
+        yield Stage(sandbox, receiver, open_platform(settings(name, sandbox), http, lambda: datetime.now(UTC), media))
+
+
+@every_face
+async def test_a_conversation_goes_both_ways(name: str) -> None:
+    async with stage(name) as here:
+        budi = here.sandbox.phone("+6281234567802")
+        asked = here.sandbox.say(budi, "harga kopi susu?")
+        (event,) = await here.events(1)
+        assert isinstance(event, InboundMessage)
+        assert event.text == "harga kopi susu?"
+        await here.platform.send(event.key, Text("25.000"), key="d1")
+        (reply,) = await here.sandbox.replies(budi, after=asked)
+        assert reply.text == "25.000"
+        channels = await here.platform.channels()
+        assert channels
+
+
+@every_face
+async def test_choices_and_pictures_arrive(name: str) -> None:
+    async with stage(name) as here:
+        budi = here.sandbox.phone("+6281234567802")
+        asked = here.sandbox.say(budi, "halo")
+        (event,) = await here.events(1)
+        await here.platform.send(event.key, QuickReplies("Panas atau dingin?", ("Panas", "Dingin")))
+        await here.platform.send(event.key, File("image", f"{here.receiver.url}/qris.png"))
+        choices, picture = await here.sandbox.replies(budi, after=asked, count=2)
+        assert "Panas atau dingin?" in str(choices.content)
+        assert "Dingin" in str(choices.content)
+        assert picture.content["attachment"]["type"] == "image"  # type: ignore[index,call-overload]
+        if here.platform.capabilities.templates:
+            await here.platform.send(event.key, Template("sapaan", "id", values=("Budi",)))
+
+
+@every_face
+async def test_own_messages_are_known_as_such(name: str) -> None:
+    async with stage(name) as here:
+        budi = here.sandbox.phone("+6281234567802")
+        here.sandbox.say(budi, "halo")
+        (event,) = await here.events(1)
+        sent = await here.platform.send(event.key, Text("hai"))
+        if not here.platform.capabilities.echoes:
+            return
+        echo = (await here.events(2))[-1]
+        assert isinstance(echo, MessageSent | DeliveryReport)
+        assert echo.message_id == sent
+        assert echo.contact is not None
+        assert echo.contact.key == event.key
+
+
+@every_face
+async def test_a_voice_note_is_fetched(name: str) -> None:
+    async with stage(name) as here:
+        here.sandbox.attach(here.sandbox.phone("+6281234567802"), NOTE, "note.ogg")
+        (event,) = await here.events(1)
+        (attachment,) = event.attachments
+        assert attachment.kind == "audio"
+        if (place := read_platform_file(attachment.url)) is not None:
+            assert await here.platform.fetch(place[1], 1_000_000) == NOTE
+        else:
+            async with httpx.AsyncClient(trust_env=False) as client:
+                assert (await client.get(attachment.url)).content == NOTE
+
+
+@every_face
+async def test_faults_and_refusals_are_said_in_the_platforms_words(name: str) -> None:
+    async with stage(name) as here:
+        here.sandbox.say(here.sandbox.phone("+6281234567802"), "halo")
+        (event,) = await here.events(1)
+        here.sandbox.fault("rate_limited", only="sends", times=1, seconds=2)
+        with pytest.raises(RateLimited):
+            await here.platform.send(event.key, Text("hai"))
+        async with httpx.AsyncClient(trust_env=False) as http:
+            stranger = open_platform(settings(name, here.sandbox, "wrong"), http)
+            with pytest.raises(Unauthorized):
+                await stranger.send(event.key, Text("hai"))
+
+
+@pytest.mark.parametrize("name", ["aelyst", "unipile", "zernio"])
+async def test_a_lost_answer_can_be_told(name: str) -> None:
+    async with stage(name) as here:
+        budi = here.sandbox.phone("+6281234567802")
+        here.sandbox.say(budi, "halo")
+        (event,) = await here.events(1)
+        here.sandbox.fault("drop_answer", only="sends", times=1)
+        begun = datetime.now(UTC)
+        with pytest.raises(PlatformError) as lost:
+            await here.platform.send(event.key, Text("hai"), key="d1")
+        assert not lost.value.certain
+        if here.platform.capabilities.message_list:
+            listed = await here.platform.messages(event.key)
+            assert [is_ours(one, Text("hai"), begun, ()) for one in listed].count(True) == 1
+        else:
+            await here.platform.send(event.key, Text("hai"), key="d1")
+        assert len(here.sandbox.sent(budi)) == 1
