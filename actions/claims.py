@@ -215,7 +215,9 @@ _HANDOVER = (
 
 
 def _compiled(patterns: Iterable[str]) -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(pattern, re.IGNORECASE) for pattern in patterns)
+    # blanks without end would make a run of blanks cost its square
+    bounded = (pattern.replace(r"\s+", r"\s{1,9}").replace(r"\s*", r"\s{0,9}") for pattern in patterns)
+    return tuple(re.compile(pattern, re.IGNORECASE) for pattern in bounded)
 
 
 _PROMISED = _compiled(_HANDOVER)

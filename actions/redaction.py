@@ -4,10 +4,12 @@
 written: card numbers, passwords and codes.
 """
 
+import base64
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from pydantic import SecretStr
 
@@ -30,24 +32,49 @@ def secrets_of(settings: object) -> set[str]:
     return set()
 
 
-class Redactor:
-    """Replaces known secrets in texts and structures.
+_learned: set[str] = set()
+"""Secrets that came up while the process runs, such as access tokens."""
 
-    A secret is also found percent-encoded, as it stands in a URL.
+
+def learn(*secrets: str) -> None:
+    """Mask these values too, in every redactor of the process, from now on."""
+    _learned.update(secret for secret in secrets if len(secret) >= _SHORTEST)
+
+
+def _spellings(secret: str) -> set[str]:
+    """A secret as it stands in texts: plain, percent-encoded, in JSON, and in base64 (as in Basic credentials)."""
+    in_json = (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
+    encoded = base64.b64encode(secret.encode("utf-8", "replace")).decode().rstrip("=")
+    return {secret, quote(secret, safe=""), quote_plus(secret), *in_json, *([encoded] if len(encoded) >= 8 else [])}
+
+
+class Redactor:
+    """Replaces known secrets in texts and structures, and those that are learnt while the process runs.
+
+    A secret is also found percent-encoded, as it stands in a URL, in base64, and as it stands in JSON.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets = frozenset(secret for secret in secrets if len(secret) >= _SHORTEST)
-        spellings = {form for secret in self._secrets for form in (secret, quote(secret, safe=""))}
-        longest_first = sorted(spellings, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+        self._known = -1
+        self._compiled: re.Pattern[str] | None = None
+
+    @property
+    def _pattern(self) -> re.Pattern[str] | None:
+        if self._known != len(_learned):
+            self._known = len(_learned)
+            spellings = {form for secret in self._secrets | _learned for form in _spellings(secret)}
+            longest_first = sorted(spellings, key=len, reverse=True)
+            self._compiled = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+        return self._compiled
 
     def also(self, secrets: Iterable[str]) -> "Redactor":
         """A redactor that knows further secrets."""
         return Redactor(self._secrets.union(secrets))
 
     def text(self, text: str) -> str:
-        return self._pattern.sub(MASK, text) if self._pattern else text
+        pattern = self._pattern
+        return pattern.sub(MASK, text) if pattern else text
 
     def __call__(self, value: Any) -> Any:
         """The same structure of mappings, lists and texts without secrets; keys are texts too."""

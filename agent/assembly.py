@@ -111,7 +111,7 @@ async def open_agent(
         actions = await stack.enter_async_context(
             open_actions(config, database, guarded, gateway, profiles.in_format, _away)
         )
-        languages = ("id", "en", "ms") if config.language == "auto" else (config.language,)
+        languages = tuple(dict.fromkeys((config.default_language, "id", "en", "ms")))  # the first is preferred in doubt
         transcriber = open_transcriber(config.voice, client=client, languages=languages, base=config.folder)
         if transcriber is not None:
             stack.push_async_callback(transcriber.aclose)

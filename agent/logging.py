@@ -28,6 +28,9 @@ class _Secrets:
     def learn(self, secrets: Iterable[str]) -> None:
         self._redactor = self._redactor.also(secrets)
 
+    def text(self, text: str) -> str:
+        return self._redactor.text(text)
+
     def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
         masked: EventDict = self._redactor(dict(event))
         return masked
@@ -76,6 +79,11 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
 def hide(secrets: Iterable[str]) -> None:
     """Mask these values in every line from now on."""
     _secrets.learn(secrets)
+
+
+def masked(text: str) -> str:
+    """The text without secrets."""
+    return _secrets.text(text)
 
 
 def without_texts(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

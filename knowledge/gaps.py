@@ -19,7 +19,9 @@ from language.tokens import words
 SIMILAR = 0.55  # cosine of the hashed n-grams of two questions from which they count as the same
 MAX_QUESTION = 300  # characters of a question that are stored
 
-_PRIVATE = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+|\+?\d[\d\s().-]{6,}\d")
+_PRIVATE = re.compile(
+    r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.[\w.]+|[\w.+-]{64}@[\w-]{1,63}\.[\w.]+|\+?\d[\d\s().-]{6,40}\d"
+)
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 
 

@@ -135,7 +135,7 @@ def _grammar() -> _Grammar:
             rf"(?:\s*(?P<part>{_any(parts)})\b)?"
         ),
         part=re.compile(rf"\b({_any(parts)})\b"),
-        between=re.compile(rf"\s+(?:{_any(_phrases('between'))})\s+|[,;\n]"),
+        between=re.compile(rf"\s{{1,9}}(?:{_any(_phrases('between'))})\s{{1,9}}|[,;\n]"),
     )
 
 

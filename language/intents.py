@@ -36,7 +36,7 @@ def _patterns(key: str, *path: str) -> str:
 
 # Asking for a human
 
-_CLAUSE_END: Final = r"[,.;!?\n]+(?=\s|$)"
+_CLAUSE_END: Final = r"[,.;!?\n]{1,9}(?=\s|$)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _talks() -> Mapping[SmallTalk, re.Pattern[str]]:
         rf"(?:{_patterns('thanks_after', 'talk')})?"
     )
     patterns = {kind: thanks if kind == "thanks" else _patterns(kind, "talk") for kind in get_args(SmallTalk)}
-    return {kind: re.compile(rf"{around}(?:{pattern}){around}") for kind, pattern in patterns.items()}
+    return {kind: re.compile(rf"\A{around}(?:{pattern}){around}") for kind, pattern in patterns.items()}
 
 
 def small_talk(line: str) -> SmallTalk | None:

@@ -341,7 +341,10 @@ def normalise(text: str, language: str) -> str:
 def _spelt() -> re.Pattern[str]:
     """An order number is often spelt with its dash: "K S strip 7 2 0 9 1"."""
     dash = "|".join(sorted(map(re.escape, dashes())))
-    return re.compile(rf"\b((?:[a-z]\s+){{1,3}}[a-z]|[a-z]{{2,4}})\s*,?\s*(?:{dash})\s*,?\s*(\d+)\b", re.IGNORECASE)
+    return re.compile(
+        rf"\b((?:[a-z]\s{{1,4}}){{1,3}}[a-z]|[a-z]{{2,4}})\s{{0,4}},?\s{{0,4}}(?:{dash})\s{{0,4}},?\s{{0,4}}(\d+)\b",
+        re.IGNORECASE,
+    )
 
 
 def _join_spelt(match: re.Match[str]) -> str:

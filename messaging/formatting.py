@@ -4,13 +4,13 @@ A model writes Markdown; WhatsApp knows `*bold*`, `_italic_`, `~struck~` and cod
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import groupby
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from messaging.types import ChannelKind, kind_of
+from messaging.types import ChannelKind, Template, kind_of
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -35,6 +35,33 @@ def takes_quick_replies(source: str | None) -> bool:
 def numbered(title: str, replies: Sequence[str]) -> str:
     """Write a question with its choices as numbered lines."""
     return "\n".join([title, *(f"{number}. {reply}" for number, reply in enumerate(replies, 1))])
+
+
+def on_one_line(template: Template) -> Template:
+    """Collapse white space in the texts for a template's placeholders: WhatsApp refuses line breaks, tabs and runs of blanks there.
+
+    Args:
+        template: by its values or by its components.
+    """
+    return replace(
+        template,
+        values=tuple(" ".join(value.split()) for value in template.values),
+        components=tuple(_collapsed(part, inside=False) for part in template.components),
+    )
+
+
+def _collapsed(part: Any, *, inside: bool) -> Any:
+    """A part of components; only texts inside `parameters` are changed."""
+    if isinstance(part, Mapping):
+        return {
+            name: " ".join(value.split())
+            if inside and isinstance(value, str)
+            else _collapsed(value, inside=inside or name == "parameters")
+            for name, value in part.items()
+        }
+    if isinstance(part, list | tuple):
+        return [_collapsed(each, inside=inside) for each in part]
+    return part
 
 
 Style = Literal["bold", "italic", "strike", "code"]

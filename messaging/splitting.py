@@ -58,7 +58,7 @@ _SPANS = re.compile(
     r"|(?<![\w~])~(?=\S)[^~\n]*?\S~(?![\w~])",
     re.DOTALL,
 )
-_SENTENCE = re.compile(r"[.!?…。！？]+[\"'”’)\]*_~]*(?=\s)")
+_SENTENCE = re.compile(r"[.!?…。！？]{1,9}[\"'”’)\]*_~]{0,9}(?=\s)")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:jl|jln|no|nomor|rp|dr|drs|ir|prof|bpk|sdr|sdri|tn|ny|tgl|hlm|hal|kec|kab|kel|mr|mrs|ms|st|e\.g|i\.e|a\.n|u\.p|s\.d|vs|\d+)\.$",
     re.IGNORECASE,

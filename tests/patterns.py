@@ -132,9 +132,11 @@ FLOOR = 0.0007
 """Seconds for the small text below which nothing grows badly: a quadratic pattern takes ten times that."""
 
 
-def growth(work: Callable[[str], object], text: Callable[[int], str], small: int = 2_000) -> float:
+def growth(
+    work: Callable[[str], object], text: Callable[[int], str], small: int = 2_000, floor: float = FLOOR
+) -> float:
     """How much longer four times the text takes: about 4 for linear work, 16 for quadratic; 0 where it is too fast to matter."""
-    if _seconds(work, text(small), 1) < FLOOR or _seconds(work, text(small), 3) < FLOOR:
+    if _seconds(work, text(small), 1) < floor or _seconds(work, text(small), 3) < floor:
         return 0.0
     return min(_seconds(work, text(4 * small), 1) / _seconds(work, text(small), 3) for _ in range(3))
 

@@ -52,8 +52,11 @@ def choose(probabilities: Iterable[tuple[str, float]], languages: Sequence[str])
 
 
 def spoken_by(language: str) -> tuple[str, ...]:
-    """List the languages of an agent by its `language`: `auto` is Indonesian, English and Malay; `"ms-MY"` → `("ms",)`."""
-    return ("id", "en", "ms") if language == "auto" else known([language])
+    """List the languages that an agent's customers may speak, by its `language`: that one first, which only decides in doubt.
+
+    `auto` → `("id", "en", "ms")`; `"ms-MY"` → `("ms", "id", "en")`.
+    """
+    return known([*([] if language == "auto" else [language]), "id", "en", "ms"])
 
 
 def known(languages: Iterable[str]) -> tuple[str, ...]:

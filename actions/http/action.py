@@ -91,6 +91,7 @@ class HttpAction(Wording):
         self._arguments = Arguments(settings.parameters, timezone, look_ups)
         self._auth = auth_flow(settings.request.auth, clock)
         self._cache = Cache(settings.response.cache, clock) if settings.response.cache else None
+        self._patterned = frozenset(name for name, each in settings.parameters.items() if each.pattern or each.enum)
         url = httpx.URL(settings.request.url.partition("{")[0])
         self._origins = {origin(url)} | ({origin(url.copy_with(scheme="https"))} if url.scheme == "http" else set())
 
@@ -156,7 +157,7 @@ class HttpAction(Wording):
         if isinstance(values, Outcome):
             return self._redacted(values)
         try:
-            return build(self._settings.request, values.all), values
+            return build(self._settings.request, values.all, self._patterned), values
         except BadValueError as error:
             return Outcome("refused", f"Nothing was called: {error}. Ask the customer for the right value.")
 

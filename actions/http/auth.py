@@ -4,14 +4,17 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import math
 import secrets
 from collections.abc import AsyncGenerator, Callable, Generator
 from datetime import UTC, datetime, timedelta
+from typing import TypeGuard
 
 import httpx
 
 from actions.guard.transport import origin
 from actions.http.settings import ApiKey, Auth, Hmac, OAuth2
+from actions.redaction import learn
 from actions.template import fill
 
 EARLY = timedelta(seconds=30)  # a token is renewed before it expires, not while a request is on its way
@@ -142,6 +145,7 @@ class ClientCredentials(httpx.Auth):
             form |= {"client_id": settings.client_id, "client_secret": secret}
         else:
             pair = base64.b64encode(f"{settings.client_id}:{secret}".encode()).decode("ascii")
+            learn(pair)
             headers["Authorization"] = f"Basic {pair}"
         guard = {"origins": [origin(httpx.URL(settings.token_url))], "max_bytes": 64 * 1024, "seconds": 15.0}
         return httpx.Request("POST", settings.token_url, headers=headers, data=form, extensions={"guard": guard})
@@ -155,8 +159,18 @@ class ClientCredentials(httpx.Auth):
         if not isinstance(token, str) or not token:
             raise httpx.ConnectError(f"the token server answered {answer.status_code} and gave no access_token")
         seconds = body.get("expires_in")
-        lifetime = (
-            timedelta(seconds=float(seconds)) if isinstance(seconds, int | float | str) and seconds else _UNSTATED
-        )
+        lifetime = timedelta(seconds=min(float(seconds), _LONGEST_LIFETIME)) if _is_number(seconds) else _UNSTATED
+        learn(token)
         self._token = token
         self._until = self._clock() + max(lifetime - EARLY, timedelta(seconds=1))
+
+
+_LONGEST_LIFETIME = 86_400.0
+"""Seconds after which a token is fetched again at the latest."""
+
+
+def _is_number(seconds: object) -> TypeGuard[int | float | str]:
+    try:
+        return isinstance(seconds, int | float | str) and 0 < float(seconds) < math.inf
+    except (ValueError, OverflowError):
+        return False

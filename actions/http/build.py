@@ -1,10 +1,10 @@
 """From declaration and values to the request: plain functions. A value cannot break out of its place in the request."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from actions.action import Json
 from actions.http.settings import FilePart, Request
@@ -45,13 +45,18 @@ class Call:
         return found
 
 
-def build(request: Request, values: Mapping[str, Json]) -> Call:
+def build(request: Request, values: Mapping[str, Json], patterned: Collection[str] = ()) -> Call:
     """Fill the request with values. An absent optional one leaves out the member, header or field it stands in.
+
+    Args:
+        request: as declared.
+        values: for its placeholders.
+        patterned: names whose value matches a `pattern` of their declaration, which may allow `/`, `;`, `%` in a path.
 
     Raises:
         BadValueError: a value does not fit the place it stands in.
     """
-    url, query = _fill_url(request.url, values)
+    url, query = _fill_url(request.url, values, patterned)
     pairs = _pairs(request.query, values)
     if pairs:
         query = "&".join(filter(None, (query, urlencode(pairs, quote_via=quote))))
@@ -78,23 +83,29 @@ def _text(values: Mapping[str, Json]) -> Callable[[str], str]:
     return lambda name: plain(values.get(name))
 
 
-def _fill_url(template: str, values: Mapping[str, Json]) -> tuple[str, str]:
+def _fill_url(template: str, values: Mapping[str, Json], patterned: Collection[str]) -> tuple[str, str]:
     path, _, query = template.partition("?")
     parts = [
         fill(part, lambda name: quote(plain(values.get(name)), safe=""))
         for part in query.split("&")
         if part and _present(part, values)
     ]
-    return fill(path, lambda name: _path_part(name, plain(values.get(name)))), "&".join(parts)
+    return fill(path, lambda name: _path_part(name, plain(values.get(name)), patterned)), "&".join(parts)
 
 
-def _path_part(name: str, text: str) -> str:
+_ROUTING = re.compile(r"[/\\;%]")
+"""What servers and proxies decode, split at or cut off again in a path, however it is escaped."""
+
+
+def _path_part(name: str, text: str, patterned: Collection[str]) -> str:
     if not text:
         raise BadValueError(f"{name} is empty and stands in the address")
     if _CONTROL.search(text):
         raise BadValueError(f"{name} holds a line break or a control character")
-    if any(piece in (".", "..") for piece in re.split(r"[/\\]", text)):
+    if any(piece.strip() in (".", "..") for piece in re.split(r"[/\\;]", unquote(text))):
         raise BadValueError(f"{name} holds a step to another folder")
+    if name not in patterned and _ROUTING.search(text):
+        raise BadValueError(f"{name} holds one of / \\ ; %, which could lead to another address")
     return quote(text, safe="")
 
 

@@ -22,7 +22,7 @@ from settings.phone import to_assigned_e164
 
 _DELIMITERS = ",;\t|"
 _LARGEST = 50 * 1024 * 1024
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}\.[^@\s]{1,63}")
 _ROUNDED = re.compile(r"[\d.,]+[eE]\+\d+")
 
 COLUMNS = {

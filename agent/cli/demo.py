@@ -148,6 +148,12 @@ def sandbox(
         storage=keep,
     )
 
+    if host not in {"127.0.0.1", "::1", "localhost"}:
+        typer.echo(
+            f"warning: the sandbox listens on {host}, and everybody who reaches it may read and write everything in it",
+            err=True,
+        )
+
     def ready(address: str) -> None:
         print(f"Phone page   {address}/")
         print(f"API          {address}{face.prefixes[0]}   (token: {token})")

@@ -3,11 +3,13 @@
 Nothing heavy is imported before the command that was asked for.
 """
 
+import contextlib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from agent.cli.commands import Command, available, find
 from agent.errors import BalasError, UsageError
@@ -71,6 +73,12 @@ def _line(error: BaseException) -> str:
 
 
 LEVELS = ("debug", "info", "warning", "error")
+_SHOWS_RECORDS = frozenset({"ledger", "contact", "followups", "broadcast", "actions", "replay", "workflows"})
+"""Commands that print what customers and APIs wrote, and colour nothing."""
+
+_FOR_OTHERS = frozenset({"init", "qris"})
+"""Commands whose files are made to be passed on."""
+
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 _HELP = """\
@@ -153,11 +161,38 @@ def _split(words: Sequence[str]) -> _Call | str:
     return _Call(command, tuple(rest[1:]), debug, level.lower() if level else None)
 
 
+class _Plain(io.TextIOBase):
+    """Standard output without control characters: what customers wrote must not steer the owner's terminal."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, text: str) -> int:
+        from settings.text import clean
+
+        self._out.write(clean(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._out.flush()
+
+    def fileno(self) -> int:
+        return self._out.fileno()
+
+    def isatty(self) -> bool:
+        return self._out.isatty()
+
+
 def _run(command: Command, call: _Call) -> int:
     try:
         from agent.logging import configure
 
         configure(call.log_level or command.log_level)
+        if command.name not in _FOR_OTHERS:
+            os.umask(0o077)  # ledger, index and media hold what customers write
+        if command.name in _SHOWS_RECORDS:
+            with contextlib.redirect_stdout(_Plain(sys.stdout)):
+                return _invoke(command, call.arguments)
         return _invoke(command, call.arguments)
     except KeyboardInterrupt:
         return _INTERRUPTED

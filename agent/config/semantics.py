@@ -78,6 +78,7 @@ def contradictions(config: AgentConfig, document: Document) -> list[Problem]:
     problems = _Problems(document)
     _workers(config, problems)
     _platforms(config, problems)
+    _public_keys(config, problems)
     _impossible(config, problems)
     _functions(config, problems)
     return problems.found
@@ -171,6 +172,23 @@ def _model(config: AgentConfig, problems: _Problems) -> None:
             ("model", "timeout"),
             f"a model call may take longer than limits.seconds ({config.limits.seconds:g}) leaves to the turn",
         )
+
+
+PUBLIC_KEYS = frozenset({"sandbox-secret", "sandbox", "secret", "changeme", "change-me", "test", "password"})
+"""Keys that stand in documentation and samples: whoever has read them can sign with them."""
+
+
+def _public_keys(config: AgentConfig, problems: _Problems) -> None:
+    for place, entry in _entries(config):
+        if entry.effective_platform != "sandbox" and any(key.decode() in PUBLIC_KEYS for key in entry.signing_keys):
+            problems.add(
+                (*place, "webhook_secret"),
+                f"this key is public, so anybody could sign webhooks of {entry.effective_platform}; set the signing key that the "
+                "platform shows",
+            )
+    token = config.server.api_token
+    if token is not None and token.get_secret_value() in PUBLIC_KEYS and not _is_local(f"http://{config.server.host}"):
+        problems.add(("server", "api_token"), "this token is public; set one of your own")
 
 
 def _entries(config: AgentConfig) -> Iterator[tuple[Path, MessagingSettings]]:

@@ -24,8 +24,10 @@ from agent.ledger import broadcasts, contacts, outbound
 from agent.ledger.codec import BROADCAST, Assign, Deliverable, OpenConversation
 from agent.ledger.contacts import STANDARD
 from agent.ledger.database import Database, Work, lock_contact, write_with_retry
+from agent.ledger.errors import LedgerUnavailable
 from agent.ledger.outbound import Delivery
 from messaging.errors import Invalid, NotFound, PlatformError
+from messaging.formatting import on_one_line
 from messaging.platform import Capabilities, Platform
 from messaging.types import ContactKey, CustomPayload, Email, File, Outbound, QuickReplies, Template, Text
 from settings.backoff import Uniform
@@ -147,6 +149,11 @@ class Outbox:
                 message_id = await self._perform(delivery)
         except PlatformError as error:
             return await self._failed(delivery, error, then)
+        except LedgerUnavailable:
+            raise
+        except Exception as error:  # it would fail again and again, and hold up what comes after it
+            log.exception("delivery_failed", delivery=delivery.id, contact=str(delivery.contact))
+            return await self._mark(delivery, "failed", then, reason=f"it cannot be sent: {type(error).__name__}")
         point("sent")
         task = await self._mark(delivery, "sent", then, message_id=message_id)
         log.info(
@@ -288,7 +295,9 @@ class Outbox:
             )
             return None
         match content:
-            case Text() | File() | QuickReplies() | Email() | Template() | CustomPayload():
+            case Template():
+                return await platform.send(key, on_one_line(content), delivery.channel, key=delivery.id)
+            case Text() | File() | QuickReplies() | Email() | CustomPayload():
                 return await platform.send(key, content, delivery.channel, key=delivery.id)
             case Assign(to):
                 await platform.assign(key, to)

@@ -6,6 +6,7 @@ import os
 import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
@@ -20,12 +21,25 @@ from settings.text import to_json
 T = TypeVar("T")
 
 
+def make_private_folder(folder: Path) -> None:
+    """Make a folder that only its owner reads; one that is there already stays as it is."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def private(path: Path) -> Path:
+    """Make sure that a file exists and only its owner reads it: it holds what customers write. SQLite's own files take its mode."""
+    path.touch(mode=0o600, exist_ok=True)
+    with suppress(PermissionError):  # another's file, which we may still use
+        path.chmod(0o600)
+    return path
+
+
 class LockFile:
     """A lock that one process holds; the operating system releases it when the process dies, however it dies."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a+")
+        make_private_folder(path.parent)
+        self._file = private(path).open("a+")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -58,7 +72,10 @@ class SqliteDatabase:
 
     def __init__(self, path: Path, *, readers: int = 2) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
+        for each in (path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))):
+            if each == path or each.exists():
+                private(each)
         self.engine = _engine(path, begin="BEGIN IMMEDIATE")
         self._reader = _engine(path, begin="BEGIN")
         self._local = threading.local()

@@ -36,6 +36,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
+from agent.logging import masked
 from settings.text import clean
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -69,10 +70,13 @@ class FreeText(TypeDecorator[str]):
 
 
 class FreeLine(FreeText):
-    """The same in a column of type `String`."""
+    """The same in a column of type `String`: reasons, in which others may have echoed a secret of ours."""
 
     impl = String  # type: ignore[assignment]
     cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else masked(clean(value))
 
 
 metadata = MetaData(

@@ -33,7 +33,7 @@ _WINDOWS = (
         re.IGNORECASE,
     ),
     re.compile(r">\s*(\d[\d,_]{2,})\s*(?:maximum|tokens)"),
-    re.compile(r"(\d[\d,_]{2,})(?:\s+tokens?)?\s+(?:maximum|max)\b", re.IGNORECASE),
+    re.compile(r"(?<![\d,_])(\d[\d,_]{2,20})(?:\s{1,9}tokens?)?\s{1,9}(?:maximum|max)\b", re.IGNORECASE),
 )
 _ALTERNATE = re.compile(
     r"roles? must alternate|alternat\w+ (?:between )?user|unexpected role|last message must|after (?:role|a tool)", re.I

@@ -16,6 +16,7 @@ from agent.config.conversation import ConversationSettings
 from agent.config.hours import Hours, OutsideNote
 from agent.config.model import LimitSettings
 from agent.ledger.contacts import ContactState
+from agent.ledger.history import Line
 from agent.ledger.inbound import Waiting
 from agent.ledger.tables import InboundOutcome
 
@@ -107,6 +108,37 @@ def due(waiting: Sequence[Waiting], window: Window) -> datetime:
     first, last = waiting[0], waiting[-1]
     quiet = window.finished if finished(last.text) else window.unfinished
     return min(last.received_at + quiet, first.received_at + window.longest)
+
+
+SAME_WITHIN = timedelta(hours=1)
+SAME_MOST = 4
+"""How often a contact gets an answer to much the same words within `SAME_WITHIN`: then another machine is at the other end."""
+
+_ALIKE = 90.0
+_DIGITS = re.compile(r"\d")
+
+
+def repeated(texts: Sequence[str], history: Sequence[Line], now: datetime) -> int:
+    """Count how often the contact has written much the same within the last hour, these messages left out.
+
+    Digits do not count: a machine numbers its messages. Few words do not either, since people say "ok" often.
+
+    Args:
+        texts: what the contact typed in the messages to answer.
+        history: what was said before.
+        now: the time, aware UTC.
+    """
+    from rapidfuzz import fuzz
+
+    said = _essence(" ".join(texts))
+    if len(said.split()) < 4:
+        return 0
+    before = [line for line in history if line.author == "contact" and now - line.at < SAME_WITHIN]
+    return sum(fuzz.ratio(said, _essence(line.text)) >= _ALIKE for line in before[-20:])
+
+
+def _essence(text: str) -> str:
+    return " ".join(_DIGITS.sub("", text[:1000]).casefold().split())
 
 
 _EDGE = re.compile(r"^\W+|\W+$")

@@ -87,6 +87,19 @@ class ReplyWriter:
         _reopen(result, returns=verdict.returns)
         return result
 
+    def ping_pong(self, turn: TurnContext, times: int) -> Result:
+        """Say nothing to another machine; colleagues get a note when it begins.
+
+        Args:
+            turn: the turn.
+            times: how often much the same was written within an hour.
+        """
+        reason = f"much the same message came {times} times within an hour: another machine seems to answer"
+        result = Result(InboundOutcome.LIMIT, reason, lines=_lines(turn))
+        if times == gate.SAME_MOST + 1:
+            result.contents.append(Comment(f"The agent stays silent: {reason}."))
+        return result
+
     async def fixed(self, turn: TurnContext, verdict: gate.Say) -> Result:
         """Say one fixed text instead of an answer, and what it implies for the contact.
 

@@ -206,6 +206,10 @@ class Turns:
             return self._writer.silent(turn, verdict)
         if isinstance(verdict, gate.Say):
             return await self._writer.fixed(turn, verdict)
+        same = gate.repeated(turn.typed, turn.history, self._clock())
+        if same >= gate.SAME_MOST:
+            log.warning("ping_pong", times=same + 1)
+            return self._writer.ping_pong(turn, same + 1)
         await self._prepare(turn)
         seconds = self._settings.limits.seconds
         try:
@@ -255,7 +259,7 @@ class Turns:
         turn.history = history
         turn.messages = await self._listener.hear(turn.claim.messages, turn.steps)
         turn.said = (*turn.said, *spoken, *(said for message in turn.messages for said in message.said))
-        if not turn.typed:
+        if not turn.typed and self._settings.language == "auto":
             turn.language = next((message.language for message in turn.messages if message.language), turn.language)
 
     async def _answer(self, turn: TurnContext) -> str:

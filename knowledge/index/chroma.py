@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -56,7 +57,9 @@ class Lock:
         Raises:
             IndexLocked: another process holds it; the message says which.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(PermissionError):  # another's folder, which we may still use
+            folder.chmod(0o700)  # what the documents say is the owner's
         self._path = folder / "balas.lock"
         self._file: IO[str] = self._path.open("a+")
         try:

@@ -13,7 +13,7 @@ from messaging.errors import Invalid
 from messaging.types import ContactKey
 
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}\.[^@\s]{1,63}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,14 @@
 """Secrets of the agent in texts and structures, and what is never kept of what customers write."""
 
+import base64
+import json
+from urllib.parse import quote_plus
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.redaction import Redactor, secret_in
+from actions.redaction import MASK, Redactor, learn, secret_in
 
 
 def test_a_secret_is_masked_wherever_it_stands() -> None:
@@ -48,3 +52,22 @@ def test_no_secret_survives(secrets: list[str], before: str, after: str) -> None
 )
 def test_cards_passwords_and_codes_are_told_from_everything_else(text: str, kind: str | None) -> None:
     assert secret_in(text) == kind
+
+
+def test_a_secret_is_found_in_json_base64_and_forms() -> None:
+    secret = 'rahasia "kopi"+1\\2'
+    redact = Redactor([secret]).text
+    for spelt in (
+        json.dumps({"a": secret}),
+        quote_plus(secret),
+        base64.b64encode(secret.encode()).decode().rstrip("="),
+    ):
+        assert MASK in redact(spelt)
+        assert "kopi" not in redact(spelt)
+
+
+def test_a_secret_that_comes_up_at_run_time_is_masked_by_redactors_made_before() -> None:
+    redactor = Redactor(["another"])
+    assert redactor.text("Bearer run-time-token-81") == "Bearer run-time-token-81"
+    learn("run-time-token-81")
+    assert redactor.text("Bearer run-time-token-81") == f"Bearer {MASK}"

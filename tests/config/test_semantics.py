@@ -146,3 +146,12 @@ def test_a_function_that_cannot_be_an_action_is_an_error_at_its_line(tmp_path: P
     assert [line for line, _ in found] == [5, 8]
     assert "did you mean reserve" in found[0][1]
     assert "did you mean people" in found[1][1]
+
+
+@pytest.mark.parametrize("key", ["sandbox-secret", "changeme", "real,sandbox-secret"])
+def test_a_public_key_is_an_error_outside_the_sandbox(key: str) -> None:
+    given = f"messaging: {{platform: aelyst, token: real-token, webhook_secret: '{key}'}}\n"
+    found = examine_text(MINIMAL + given, environment={})
+    assert ["this key is public" in str(error) for error in found.errors] == [True]
+    inside = "messaging: {platform: sandbox, webhook_secret: sandbox-secret}\n"
+    assert not examine_text(MINIMAL + inside, environment={}).errors

@@ -79,3 +79,13 @@ def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
         LockFile(tmp_path / "ledger.db.lock")
     first.release()
     LockFile(tmp_path / "ledger.db.lock").release()
+
+
+async def test_only_the_owner_reads_the_ledger(tmp_path: Path) -> None:
+    database = SqliteDatabase(tmp_path / "data" / "balas.db")
+    await asyncio.to_thread(migrate.upgrade, database.engine)
+    with database.process_lock():
+        assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+        files = list((tmp_path / "data").iterdir())
+        assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+    await database.aclose()

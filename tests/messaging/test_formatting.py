@@ -8,7 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from messaging.formatting import Dialect, for_channel, numbered, render, takes_quick_replies
+from messaging.formatting import Dialect, for_channel, numbered, on_one_line, render, takes_quick_replies
+from messaging.types import Template
 
 
 @pytest.mark.parametrize(
@@ -241,3 +242,12 @@ def test_channels_of_mere_text_get_numbered_lines(source: str | None, takes: boo
 
 def test_answers_are_numbered() -> None:
     assert numbered("Ukuran?", ("Kecil", "Besar")) == "Ukuran?\n1. Kecil\n2. Besar"
+
+
+def test_the_texts_of_a_template_are_one_line_each() -> None:
+    body = {"type": "body", "text": "Halo {{1}}\nSalam", "parameters": [{"type": "text", "text": "Budi \n\t  Santoso"}]}
+    flat = on_one_line(Template("hi", "id", (body,), ("a\n\nb", "c\t\td    e")))
+    assert flat.values == ("a b", "c d e")
+    assert flat.texts == ("a b", "c d e")
+    assert on_one_line(Template("hi", "id", (body,))).texts == ("Budi Santoso",)
+    assert flat.components[0]["text"] == "Halo {{1}}\nSalam"

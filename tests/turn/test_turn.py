@@ -8,7 +8,7 @@ import openai
 import pytest
 from langchain_core.messages import AIMessage, SystemMessage, message_to_dict
 
-from actions.action import HandOver, Outcome
+from actions.action import Comment, HandOver, Outcome
 from agent.ledger import confirmations, human, inbound
 from agent.ledger.codec import OpenConversation
 from agent.ledger.tables import InboundOutcome
@@ -422,3 +422,27 @@ async def test_another_worker_that_takes_a_turn_over_asks_with_the_same_bytes(de
     assert turn.claim.takeovers == 1
     before, after = desk.model.asked[3], desk.model.asked[4]
     assert [message_to_dict(each) for each in before] == [message_to_dict(each) for each in after]
+
+
+async def test_another_machine_gets_a_few_answers_and_then_silence_and_a_note(desk: Desk) -> None:
+    desk.model.replies = [says(f"Halo kak, ada yang bisa dibantu? {n}") for n in range(9)]
+    for number in range(8):
+        await desk.receive(message(number, f"Terima kasih sudah menghubungi kami, nomor antrean Anda {number}."))
+        await desk.answer()
+        desk.now += timedelta(seconds=5)
+    assert len(desk.model.asked) == 4
+    notes = [content.text for content in await desk.contents() if isinstance(content, Comment)]
+    assert notes == [
+        "The agent stays silent: much the same message came 5 times within an hour: another machine seems to answer."
+    ]
+    await desk.receive(message(20, "Halo, saya manusia. Kopi susu berapa harganya?"))
+    await desk.answer()
+    assert len(desk.model.asked) == 5
+
+
+async def test_a_short_word_is_answered_however_often_it_comes(desk: Desk) -> None:
+    desk.model.replies = [says(f"Baik kak {n}.") for n in range(8)]
+    for number in range(8):
+        await desk.receive(message(number, "ok kak"))
+        await desk.answer()
+    assert len(desk.model.asked) == 8

@@ -35,7 +35,7 @@ def test_with_no_languages_given_any_may_be_heard() -> None:
 def test_codes_are_those_of_whisper() -> None:
     assert known(["id-ID", "EN", "jv", "id", "xx"]) == ("id", "en", "jw")
     assert spoken_by("auto") == ("id", "en", "ms")
-    assert spoken_by("ms-MY") == ("ms",)
+    assert spoken_by("ms-MY") == ("ms", "id", "en")
 
 
 @pytest.mark.parametrize(("name", "code"), [("indonesian", "id"), ("English", "en"), ("id", "id"), ("klingon", None)])

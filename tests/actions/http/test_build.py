@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import httpx
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,3 +59,23 @@ def test_a_whole_placeholder_keeps_the_type_of_its_value(value: Any) -> None:
     )
     call = build(request, {"v": value})
     assert call.json == ({"c": [1]} if value is None else {"v": value, "c": [1, value]})
+
+
+@pytest.mark.parametrize(
+    "value", ["a/b", "a\\b", "..;", "..;/admin", "a%2Fb", "%2e%2e", "x;y", "..", "%252e%252e%252f", ". ."]
+)
+def test_a_path_parameter_never_changes_the_route(value: str) -> None:
+    request = Request.model_validate({"url": "https://api.example/orders/{id}/status"})
+    try:
+        url = httpx.URL(build(request, {"id": value}).url)
+    except BadValueError:
+        return
+    assert url.raw_path == b"/orders/.%20./status"
+
+
+def test_a_pattern_may_allow_a_slash_in_a_path_but_no_step() -> None:
+    request = Request.model_validate({"url": "https://api.example/orders/{id}"})
+    assert build(request, {"id": "KS/7"}, {"id"}).url == "https://api.example/orders/KS%2F7"
+    for value in ("../admin", "KS/../x", "KS/%2e%2e/x", "..;/x"):
+        with pytest.raises(BadValueError):
+            build(request, {"id": value}, {"id"})

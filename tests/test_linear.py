@@ -1,0 +1,148 @@
+"""No text that a customer writes may freeze the agent: the work grows with the text, not with its square.
+
+What is measured is growth, on processor time: four times the text takes about four times as long, sixteen times if it is
+quadratic.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from actions.claims import says_handover
+from actions.qris.mentions import is_yes, says_paid, spoken_amount
+from actions.qris.money import find_amounts
+from actions.redaction import secret_in
+from agent.turn import gate
+from knowledge.gaps import without_private
+from language import dates, numbers, tokens, values
+from language.consent import yes_or_no
+from language.detect import detect
+from language.intents import says_dont_know, small_talk, wants_human
+from messaging.formatting import render
+from messaging.splitting import split
+from settings.text import clean, one_line
+from tests.patterns import attacks, growth, patterns
+
+WORST = 9.0
+"""Between linear (4) and quadratic (16)."""
+
+ZONE = ZoneInfo("Asia/Jakarta")
+NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+FUNCTIONS: dict[str, Callable[[str], object]] = {
+    "finished": gate.finished,
+    "detect": detect,
+    "wants_human": wants_human,
+    "yes_or_no": lambda text: yes_or_no(text, "Batalkan pesanan?"),
+    "small_talk": small_talk,
+    "says_dont_know": says_dont_know,
+    "without_private": without_private,
+    "secret_in": secret_in,
+    "says_handover": says_handover,
+    "is_yes": is_yes,
+    "says_paid": says_paid,
+    "spoken_amount": spoken_amount,
+    "find_amounts": find_amounts,
+    "numbers": numbers.numbers,
+    "figures": numbers.figures,
+    "normalise": lambda text: numbers.normalise(text, "id"),
+    "moments_in": lambda text: dates.moments_in(text, NOW, ZONE),
+    "moment_named": lambda text: dates.moment_named(text, NOW, ZONE),
+    "without_times": dates.without_times,
+    "words": tokens.words,
+    "spelled": tokens.spelled,
+    "phones": lambda text: values.phones(text, "ID"),
+    "contains": lambda text: values.contains(text, "KS-10234"),
+    "clean": clean,
+    "one_line": lambda text: one_line(text, 60),
+    "render": lambda text: render(text, "whatsapp"),
+    "split": lambda text: split(text, 1000),
+}
+UNITS = [
+    *(
+        " ",
+        "\n",
+        "a",
+        "1",
+        ".",
+        "(",
+        "_",
+        "*",
+        "`",
+        "@",
+        "[",
+        "<",
+        "a ",
+        "1 ",
+        "1.",
+        "a.",
+        "a@",
+        "sudah ",
+        "besok ",
+        "jam 1 ",
+    ),
+    *(
+        "rp ",
+        "dua ",
+        "ya ",
+        "tidak ",
+        "1-",
+        "+62",
+        "kak ",
+        "*a",
+        "[a](",
+        "https://a",
+        "> ",
+        "- ",
+        "ribu ",
+        "\x00",
+        "😀",
+        "satu juta ",
+    ),
+]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_over_customer_text_are_linear(name: str) -> None:
+    work = FUNCTIONS[name]
+    work("halo kak, 2 kopi besok jam 9 ya?")  # tables are read once
+    slow = {}
+    for unit in UNITS:
+        worst = growth(work, lambda size, unit=unit: unit * (size // len(unit)) + "!", small=1_000, floor=0.004)
+        if worst > WORST:
+            slow[unit] = round(worst, 1)
+    assert not slow
+
+
+def _work(pattern: "re.Pattern[str]") -> Callable[[str], object]:
+    def work(text: str) -> None:
+        for _ in pattern.finditer(text):
+            pass
+        pattern.fullmatch(text)
+
+    return work
+
+
+def test_every_pattern_is_linear() -> None:
+    slow = {}
+    for name, pattern in patterns().items():
+        if name.startswith(
+            "knowledge.documents."
+        ):  # cells and lines of files, read in worker processes with a limit of time
+            continue
+        for unit, start in attacks(pattern):
+            worst = growth(_work(pattern), lambda size, u=unit, s=start: s + u * (size // len(u)) + "\x00")
+            if worst > WORST:
+                slow[name] = (start, unit, round(worst, 1))
+                break
+    assert not slow
+
+
+def test_a_quadratic_pattern_would_be_found() -> None:
+    pattern = re.compile(r"\s+x")
+    assert any(
+        growth(_work(pattern), lambda size, u=unit, s=start: s + u * (size // len(u)) + "\x00") > WORST
+        for unit, start in attacks(pattern)
+    )
