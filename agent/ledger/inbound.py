@@ -38,6 +38,9 @@ GivenBack = Literal["unassigned", "closed"]
 _LATE = timedelta(minutes=1)
 """How long after a closing a human's word from before it may be reported."""
 
+_PROMPT = timedelta(minutes=1)
+"""How long a message is on its way as a rule; one that comes within it counts as written when it came."""
+
 _ECHO = timedelta(minutes=10)
 """How long after a message of ours its echo may come in."""
 
@@ -158,7 +161,7 @@ def _message(connection: Connection, event: InboundMessage, now: datetime, rules
 
 def _latest(connection: Connection, event: InboundMessage, now: datetime) -> datetime:
     """When the contact last wrote, by the customer's own time: a message that comes late opens no window that has closed."""
-    written = min(event.sent_at, now)
+    written = event.sent_at if now - event.sent_at > _PROMPT else now
     known = contacts.load(connection, event.key)
     return written if known is None or known.last_inbound_at is None else max(written, known.last_inbound_at)
 
