@@ -43,7 +43,7 @@ _ROOT = (
     r"send|proses|process|kembalikan|balikin|refund|daftar|tambah|hapus|delete|simpan|save|aktif|nonaktif|aju|lapor|reservasi|reserve|"
     r"konfirmasi|"
     r"confirm|hantar|tempah|tukar|kemas ?kini|input|submit|perpanjang|pindah|transfer|sah|rekod|atur|urus|eksekusi|void|retur|edit|forward|"
-    r"selesai(?=kan|in)|reset|hubungi|beri ?tahu|terapkan|terus(?=kan|in)|blokir|bayarkan|gabung|hentikan|jeda)(?:[- ]?(?:kan|in|i|nya|"
+    r"selesai(?=kan|in)|reset|geser|hubungi|beri ?tahu|terapkan|terus(?=kan|in)|blokir|gabung|jeda)(?:[- ]?(?:kan|in|i|nya|"
     r"lah)\b)*(?: ulang)?"
 )
 _ACTIVE = (
@@ -56,7 +56,7 @@ _ACTIVE = (
 )
 _PASSIVE = (
     rf"(?:di[- ]?{_ROOT}|ter-?(?:batal|kirim|daftar|jadwal|simpan|konfirmasi|ubah|hapus|update|proses|pesan|booking|rekod|ganti|"
-    r"reset)(?:kan)?|"
+    r"reset|catat|geser)(?:kan)?|"
     r"batal|cancel(?:l?ed)?|refund|pindah|tukar|masuk (?:ke )?sistem|reschedule|updated?|booked|confirmed|refunded|rescheduled|"
     r"resched)(?:nya|lah)?"
 )
