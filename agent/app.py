@@ -4,9 +4,11 @@
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -22,7 +24,7 @@ from agent.ledger.inbound import Accepted, Rules
 from agent.slots import Slots
 from agent.worker import ContactWorker
 from messaging.admission import admitted
-from messaging.types import Event
+from messaging.types import ContactKey, Event
 from settings.clock import Clock
 
 if TYPE_CHECKING:
@@ -43,6 +45,20 @@ GRACE = timedelta(seconds=30)
 
 _SUMMARY_GRACE = timedelta(seconds=10)
 
+_REPLACED = (
+    "config",
+    "platforms",
+    "actions",
+    "transcriber",
+    "gateway",
+    "worker",
+    "summariser",
+    "rules",
+    "jobs",
+    "resources",
+)
+"""The parts of an agent that another configuration replaces."""
+
 
 @dataclass(slots=True)
 class Agent:
@@ -50,7 +66,10 @@ class Agent:
 
     `platforms` are by the name that their webhooks and contacts bear; `rules` say what accepting an event depends on; `jobs`
     run by name beside the engine, for as long as the agent works;
-    `owner` names this process in its leases; `ready` is set once the knowledge base has been read.
+    `owner` names this process in its leases; `ready` is set once the knowledge base has been read. `resources` are closed
+    with it: clients, and what they carry.
+
+    Another configuration takes its place while it runs, see `adopt`: the ledger, the engine, and the knowledge base stay.
     """
 
     config: AgentConfig
@@ -68,8 +87,13 @@ class Agent:
     jobs: Mapping[str, Callable[[], Awaitable[None]]]
     owner: str
     clock: Clock
+    base_url: str
+    resources: AsyncExitStack
     ready: bool = False
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _jobs: list[asyncio.Task[None]] = field(default_factory=list)
+    _working: bool = False
+    _running: Counter[int] = field(default_factory=Counter)  # contacts in work, by the id of their worker
 
     def platform_kinds(self) -> dict[str, str]:
         """Which platform stands behind each name."""
@@ -102,13 +126,59 @@ class Agent:
         await self._sweep()
         self._run("housekeeping", self._keep_house(clock_watch))
         if working:
-            self._run("engine", self.engine.run(self.worker.process))
-            for name, job in self.jobs.items():
-                self._run(name, job())
+            self._working = True
+            self._run("engine", self.engine.run(self._process))
+            self._start_jobs()
 
     def _run(self, name: str, work: Awaitable[None]) -> None:
         self._tasks.append(asyncio.ensure_future(work))
         self._tasks[-1].set_name(name)
+
+    def _start_jobs(self) -> None:
+        self._jobs = [asyncio.ensure_future(job()) for job in self.jobs.values()]
+
+    async def _process(self, contact: ContactKey) -> datetime | None:
+        """Process a contact with the worker of now; one that was begun before a change of configuration is finished as it began."""
+        worker = self.worker
+        self._running[id(worker)] += 1
+        try:
+            return await worker.process(contact)
+        finally:
+            self._running[id(worker)] -= 1
+
+    def adopt(self, other: "Agent") -> None:
+        """Go by another agent's configuration from now on; contacts in work are finished by the old one.
+
+        The engine starts one task a contact, so that no contact is worked on by both; nothing that waits is lost, since it
+        stands in the ledger.
+
+        Args:
+            other: built over the same ledger, engine and knowledge base, and not started.
+        """
+        old = (self.worker, self.summariser, self.resources, self._jobs)
+        for name in _REPLACED:
+            setattr(self, name, getattr(other, name))
+        for job in old[3]:
+            job.cancel()
+        if self._working:
+            self._start_jobs()
+        self._run("drain", self._drain(*old))
+
+    async def _drain(
+        self,
+        worker: ContactWorker,
+        summariser: "Summariser",
+        resources: AsyncExitStack,
+        jobs: Sequence[asyncio.Task[None]],
+    ) -> None:
+        """Let what an earlier configuration began end, then close what it used."""
+        try:
+            await asyncio.gather(*jobs, return_exceptions=True)
+            while self._running[id(worker)]:
+                await asyncio.sleep(0.1)
+            await summariser.stop(_SUMMARY_GRACE)
+        finally:
+            await asyncio.shield(resources.aclose())
 
     async def learn(self) -> None:
         """Bring the knowledge base up to date for the first time; the agent is ready after it."""
@@ -125,13 +195,21 @@ class Agent:
             if source.error:
                 log.warning("source_failed", source=source.source, error=source.error)
 
+    def refresh(self) -> None:
+        """Bring the knowledge base up to date in the background: its sources have changed."""
+        self._run("refresh", self._refresh())
+
+    async def _refresh(self) -> None:
+        await self.knowledge.sync()
+
     async def stop(self) -> None:
         """Finish running turns, take no more. Nothing is lost: what is left undone is taken up at the next start."""
         await self.engine.stop(GRACE)
         await self.summariser.stop(_SUMMARY_GRACE)
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._jobs]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def idle(self, within: timedelta = timedelta(0)) -> None:
         """Wait until nothing runs and nothing is due `within` a time from now."""

@@ -10,6 +10,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import httpx
 
     from actions import Actions
+    from actions.action import Action
     from actions.builtin.contact_fields import InFormat
     from actions.qris.gateways.gateway import Gateway
     from actions.settings import ActionSettings
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from agent.config.followups import FollowUpRule
     from agent.engine.engine import Engine
     from agent.ledger.followups import Plan
+    from agent.slots import Slots
     from knowledge import Knowledge
     from messaging.platform import MediaReader, Platform
 
@@ -62,6 +65,66 @@ async def open_agent(
     Raises:
         LedgerLocked: another process works on the same SQLite file.
     """
+    from agent.slots import LOCAL, REMOTE, Slots
+
+    owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_ledger(config, storage))
+        stack.enter_context(database.process_lock())
+        agent: Agent | None = None
+        resources = AsyncExitStack()
+
+        async def close() -> None:
+            await (resources if agent is None else agent.resources).aclose()
+
+        stack.push_async_callback(close)
+        guarded = await resources.enter_async_context(open_guarded(config))
+        ground = Ground(
+            database=database,
+            knowledge=await stack.enter_async_context(open_knowledge(config, database, guarded)),
+            engine=await stack.enter_async_context(_open_engine(config, storage, clock)),
+            slots=Slots(REMOTE if database.remote else LOCAL),
+            owner=owner,
+            clock=clock,
+        )
+        reached_at = (base_url or config.server.url).rstrip("/")
+        agent = await assemble(config, ground, resources, guarded, platform=platform, base_url=reached_at)
+        yield agent
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What stays while configurations come and go: the ledger, the knowledge base, and who works when."""
+
+    database: Database
+    knowledge: "Knowledge"
+    engine: "Engine"
+    slots: "Slots"
+    owner: str
+    clock: Clock
+
+
+async def assemble(
+    config: AgentConfig,
+    ground: Ground,
+    resources: AsyncExitStack,
+    guarded: "httpx.AsyncClient",
+    *,
+    base_url: str,
+    platform: "Platform | None" = None,
+    limited: "Callable[[Mapping[str, Action]], Mapping[str, Action]]" = lambda actions: actions,
+) -> "Agent":
+    """Build an agent on a ground that is there.
+
+    Args:
+        config: agent.yaml.
+        ground: what it stands on.
+        resources: takes what is opened for it, and is closed with it.
+        guarded: the client for places that others name.
+        base_url: where the platform reaches this process.
+        platform: replaces the configured one.
+        limited: what becomes of the actions before they are offered, for a trial.
+    """
     import httpx
 
     from agent import logging
@@ -74,7 +137,6 @@ async def open_agent(
     from agent.models.chat import open_models
     from agent.payments import open_gateway, watch
     from agent.profiles import Profiles
-    from agent.slots import LOCAL, REMOTE, Slots
     from agent.turn import gate
     from agent.turn.listen import Listener
     from agent.turn.loop import Loop, LoopLimits
@@ -86,134 +148,128 @@ async def open_agent(
     from voice import FetchLimits, open_transcriber
 
     logging.hide(secret_values(config))
-    owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    database, knowledge, clock = ground.database, ground.knowledge, ground.clock
     conversation, limits, zone = config.conversation, config.limits, config.zone
-    async with AsyncExitStack() as stack:
-        # the ledger and the clients
-        database = await stack.enter_async_context(open_ledger(config, storage))
-        stack.enter_context(database.process_lock())
-        timeout = max(entry.timeout for entry in config.platforms).total_seconds()
-        client = await stack.enter_async_context(httpx.AsyncClient(timeout=timeout))
-        guarded = await stack.enter_async_context(open_guarded(config))
+    timeout = max(entry.timeout for entry in config.platforms).total_seconds()
+    client = await resources.enter_async_context(httpx.AsyncClient(timeout=timeout))
 
-        # the wings
-        reached_at = (base_url or config.server.url).rstrip("/")
-        if platform is None:
-            media = _media_reader(database, guarded, f"{reached_at}/media/", clock)
-            platforms = open_platforms(config, client, clock, media)
-            for each in platforms.values():
-                stack.push_async_callback(each.aclose)
-        else:
-            platforms = {platform.name: platform}
-        knowledge = await stack.enter_async_context(open_knowledge(config, database, guarded))
-        profiles = Profiles(platforms, database, wanted=bool(read_fields(config)), clock=clock)
-        gateway = open_gateway(config.payments, client, clock, config.server.public_url)
-        actions = await stack.enter_async_context(
-            open_actions(config, database, guarded, gateway, profiles.in_format, _away)
-        )
-        languages = tuple(dict.fromkeys((config.default_language, "id", "en", "ms")))  # the first is preferred in doubt
-        transcriber = open_transcriber(config.voice, client=client, languages=languages, base=config.folder)
-        if transcriber is not None:
-            stack.push_async_callback(transcriber.aclose)
+    # the wings
+    if platform is None:
+        media = _media_reader(database, guarded, f"{base_url}/media/", clock)
+        platforms = open_platforms(config, client, clock, media)
+        for each in platforms.values():
+            resources.push_async_callback(each.aclose)
+    else:
+        platforms = {platform.name: platform}
+    profiles = Profiles(platforms, database, wanted=bool(read_fields(config)), clock=clock)
+    gateway = open_gateway(config.payments, client, clock, config.server.public_url)
+    opened = await resources.enter_async_context(
+        open_actions(config, database, guarded, gateway, profiles.in_format, _away)
+    )
+    actions = limited(opened)
+    languages = tuple(dict.fromkeys((config.default_language, "id", "en", "ms")))  # the first is preferred in doubt
+    transcriber = open_transcriber(config.voice, client=client, languages=languages, base=config.folder)
+    if transcriber is not None:
+        resources.push_async_callback(transcriber.aclose)
 
-        # a turn
-        models = open_models(config.model, agent_name=config.name)
-        loop = Loop(
-            models,
-            actions,
-            LoopLimits(
-                limits.model_calls,
-                limits.actions,
-                limits.tokens_per_turn,
-                limits.prompt_tokens,
-                config.model.retries,
-            ),
-            clock=clock,
-        )
-        writer = ReplyWriter(
-            database,
+    # a turn
+    models = open_models(config.model, agent_name=config.name)
+    loop = Loop(
+        models,
+        actions,
+        LoopLimits(
+            limits.model_calls,
+            limits.actions,
+            limits.tokens_per_turn,
+            limits.prompt_tokens,
+            config.model.retries,
+        ),
+        clock=clock,
+    )
+    writer = ReplyWriter(
+        database,
+        conversation,
+        zone=zone,
+        default_language=config.default_language,
+        media_url=lambda media_id: f"{base_url}/media/{media_id}",
+        read_file=partial(_read_file, config.folder),
+        clock=clock,
+    )
+    due = partial(gate.due, window=conversation.quiet_window)
+    turns = Turns(
+        database,
+        settings=TurnSettings(
+            Persona(config.name, config.instructions, zone, knows=knowledge.has_sources),
             conversation,
-            zone=zone,
-            default_language=config.default_language,
-            media_url=lambda media_id: f"{reached_at}/media/{media_id}",
-            read_file=partial(_read_file, config.folder),
+            limits,
+            config.language,
+            config.default_language,
+            tuple(_plan(rule) for rule in config.followups.rules),
+        ),
+        loop=loop,
+        actions=actions,
+        knowledge=knowledge,
+        listener=Listener(
+            transcriber,
+            guarded,
+            FetchLimits(config.voice.largest),
+            from_platform=partial(_platform_file, platforms),
             clock=clock,
-        )
-        due = partial(gate.due, window=conversation.quiet_window)
-        turns = Turns(
-            database,
-            settings=TurnSettings(
-                Persona(config.name, config.instructions, zone, knows=bool(config.knowledge.sources)),
-                conversation,
-                limits,
-                config.language,
-                config.default_language,
-                tuple(_plan(rule) for rule in config.followups.rules),
-            ),
-            loop=loop,
-            actions=actions,
-            knowledge=knowledge,
-            listener=Listener(
-                transcriber,
-                guarded,
-                FetchLimits(config.voice.largest),
-                from_platform=partial(_platform_file, platforms),
-                clock=clock,
-            ),
-            writer=writer,
-            owner=owner,
-            quiet=due,
-            current=profiles.current,
-            clock=clock,
-        )
-        summariser = Summariser(
-            database,
-            models,
-            SummarySettings(conversation.history, limits.usd_per_day, config.model.timeout),
-            clock=clock,
-        )
+        ),
+        writer=writer,
+        owner=ground.owner,
+        quiet=due,
+        current=profiles.current,
+        clock=clock,
+    )
+    summariser = Summariser(
+        database,
+        models,
+        SummarySettings(conversation.history, limits.usd_per_day, config.model.timeout),
+        clock=clock,
+    )
 
-        # what becomes of its result
-        repeat = {entry.effective_name for entry in config.platforms if entry.uncertain == "repeat"}
-        outbox = Outbox(database, platforms, owner=owner, clock=clock, repeat=repeat)
-        followups = FollowUps(database, config.followups, hours=conversation.hours, zone=zone, clock=clock)
+    # what becomes of its result
+    repeat = {entry.effective_name for entry in config.platforms if entry.uncertain == "repeat"}
+    outbox = Outbox(database, platforms, owner=ground.owner, clock=clock, repeat=repeat)
+    followups = FollowUps(database, config.followups, hours=conversation.hours, zone=zone, clock=clock)
 
-        # who works, and when
-        slots = Slots(REMOTE if database.remote else LOCAL)
-        worker = ContactWorker(
-            database, turns, outbox, followups, answered=summariser.consider, clock=clock, slots=slots
-        )
-        engine = await stack.enter_async_context(_open_engine(config, storage, clock))
-        feeder = Feeder(
-            database,
-            next(iter(platforms.values())),
-            engine,
-            zone=zone,
-            default_language=config.default_language,
-            clock=clock,
-        )
-        jobs: dict[str, Callable[[], Awaitable[None]]] = {"broadcasts": feeder.run}
-        if config.payments.qris is not None:
-            jobs["payments"] = partial(watch, database, clock, gateway)
+    # who works, and when
+    worker = ContactWorker(
+        database, turns, outbox, followups, answered=summariser.consider, clock=clock, slots=ground.slots
+    )
+    feeder = Feeder(
+        database,
+        next(iter(platforms.values())),
+        ground.engine,
+        zone=zone,
+        default_language=config.default_language,
+        clock=clock,
+    )
+    jobs: dict[str, Callable[[], Awaitable[None]]] = {"broadcasts": feeder.run}
+    if config.payments.qris is not None:
+        jobs["payments"] = partial(watch, database, clock, gateway)
 
-        handover = conversation.handover
-        yield Agent(
-            config=config,
-            database=database,
-            platforms=platforms,
-            engine=engine,
-            knowledge=knowledge,
-            actions=actions,
-            transcriber=transcriber,
-            gateway=gateway,
-            worker=worker,
-            summariser=summariser,
-            slots=slots,
-            rules=Rules(due, handover.resume_after, handover.resume_on, handover.assigned),
-            jobs=jobs,
-            owner=owner,
-            clock=clock,
-        )
+    handover = conversation.handover
+    return Agent(
+        config=config,
+        database=database,
+        platforms=platforms,
+        engine=ground.engine,
+        knowledge=knowledge,
+        actions=opened,
+        transcriber=transcriber,
+        gateway=gateway,
+        worker=worker,
+        summariser=summariser,
+        slots=ground.slots,
+        rules=Rules(due, handover.resume_after, handover.resume_on, handover.assigned),
+        jobs=jobs,
+        owner=ground.owner,
+        clock=clock,
+        base_url=base_url,
+        resources=resources,
+    )
 
 
 @asynccontextmanager

@@ -164,8 +164,8 @@ async def keep_hearing(transcriber: Transcriber, recordings: list[bytes]) -> Non
 async def answering(folder: Path) -> AsyncIterator[Callable[[str], Awaitable[None]]]:
     """A whole agent over a ledger in `folder`; the function given writes a text message and returns when it is answered."""
     from agent.assembly import open_agent
-    from agent.cli.terminal import TerminalPlatform
     from agent.config import loads
+    from agent.terminal import TerminalPlatform
     from messaging.types import Contact, ContactKey, InboundMessage
 
     (folder / "shop.md").write_text("# Kopi Senja\n\nBuka setiap hari pukul 08.00 sampai 21.00.\n")

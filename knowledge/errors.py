@@ -9,6 +9,7 @@ KnowledgeError
 │   └── IndexLocked      another process owns the folder
 ├── EmbeddingError       the embedding model did not answer, or answered something else
 ├── NoSuchSource         no configured source has this name
+├── SourceExists         there is a source with this path or address
 ├── NoPlace              a phrasing cannot be written where it was asked to be
 ├── EvaluationError      a line of an evaluation file is wrong
 └── GapNotFound          no collected question has this number
@@ -51,6 +52,10 @@ class EmbeddingError(KnowledgeError):
 
 class NoSuchSource(KnowledgeError):
     """No configured source has this name; the message lists them."""
+
+
+class SourceExists(KnowledgeError):
+    """A source that is to be added is one already."""
 
 
 class NoPlace(KnowledgeError):

@@ -14,7 +14,7 @@ import structlog
 
 from knowledge.documents.reader import DocumentReader
 from knowledge.documents.splitter import count_words
-from knowledge.errors import GapNotFound, NoPlace, NoSuchSource
+from knowledge.errors import GapNotFound, NoPlace, NoSuchSource, SourceExists
 from knowledge.evaluation import Evaluation, evaluate, read_questions
 from knowledge.gaps import Cluster, clustered, write_aliases, write_entry
 from knowledge.index.chroma import ChromaIndex, Lock
@@ -85,6 +85,8 @@ class Knowledge:
         self._lease = Lease(store, clock)
         self._syncing = asyncio.Lock()
         self._opening: asyncio.Task[None] | None = None
+        self._added: tuple[SourceSettings, ...] = ()
+        self.progress: dict[str, Progress] = {}  # of the sync that runs, by source
 
     @classmethod
     async def open(
@@ -288,8 +290,15 @@ class Knowledge:
 
     async def _run_sync(self, only: Sequence[str] | None, progress: Callable[[Progress], None] | None) -> SyncReport:
         began = time.perf_counter()
+
+        def note(step: Progress) -> None:
+            self.progress[step.source] = step
+            if progress:
+                progress(step)
+
+        self.progress.clear()
         sync = Synchroniser(self.settings, self._base, self._store, self._client, self._reader, self._pool, self._clock)
-        reports = await sync.run(in_order(self._sources()), only, self._library, progress or (lambda _: None))
+        reports = await sync.run(in_order(self._sources()), only, self._library, note)
         report = SyncReport(tuple(reports), time.perf_counter() - began)
         await self._reload_if_changed()
         if self._dense and self._dense.problem and self._opening and self._opening.done():
@@ -308,6 +317,7 @@ class Knowledge:
         if revision.details != known.details:
             self._library = self._library.with_details(await self._store.documents())
         if revision.source_checks != known.source_checks:
+            await self._load_added()
             self._library = self._library.with_states(await self._store.sources())
         self._revision = revision
 
@@ -319,6 +329,52 @@ class Knowledge:
     def _overdue(self) -> list[str]:
         now = self._clock()
         return [source.id for source in self._sources() if self._due(source) <= now]
+
+    # Settings that change while it runs
+
+    @property
+    def is_syncing(self) -> bool:
+        """Whether this process reads sources now."""
+        return self._syncing.locked()
+
+    def reconfigure(self, settings: KnowledgeSettings, client: httpx.AsyncClient) -> None:
+        """Go by other settings from now on, and fetch with another client; embeddings and Chroma stay as they were opened."""
+        self.settings = settings
+        self._client = client
+
+    async def add_source(self, source: SourceSettings) -> None:
+        """Add a source that is not in agent.yaml; the next sync reads it.
+
+        Raises:
+            SourceExists: there is one with this path or address.
+        """
+        settings = source.model_dump(mode="json", exclude_defaults=True)
+        known = any(source.id == each.id for each in self._sources())
+        if known or not await self._store.add_source(source.id, settings, self._clock()):
+            raise SourceExists(f"{source.id} is a source already; sync it to read it again")
+        await self._load_added()
+
+    async def remove_source(self, id_: str) -> None:
+        """Remove a source that was added, with its documents.
+
+        Raises:
+            NoSuchSource: it was not added here; one of agent.yaml is removed there.
+        """
+        if not await self._store.drop_source(id_):
+            listed = any(source.id == id_ for source in self.settings.sources)
+            raise NoSuchSource(
+                f"{id_} stands in knowledge.sources of agent.yaml; remove it there"
+                if listed
+                else f"{id_} is not a source"
+            )
+        await self._load_added()
+        async with self._syncing, self._lease.wait():
+            await self._store.remove_source(id_)
+            await self._reload_if_changed()
+
+    async def _load_added(self) -> None:
+        entries = await self._store.added_sources()
+        self._added = tuple(SourceSettings.model_validate(entry) for entry in entries)
 
     # Learning
 
@@ -399,10 +455,12 @@ class Knowledge:
 
     def _sources(self) -> Sequence[SourceSettings]:
         """The sources of agent.yaml, and the file of accepted suggestions once it exists."""
+        named = {source.id for source in self.settings.sources}
+        sources = (*self.settings.sources, *(source for source in self._added if source.id not in named))
         learned = self.settings.suggestions.as_posix()
-        if not (self._base / learned).is_file() or any(source.path == learned for source in self.settings.sources):
-            return self.settings.sources
-        return (*self.settings.sources, SourceSettings(path=learned))
+        if not (self._base / learned).is_file() or any(source.path == learned for source in sources):
+            return sources
+        return (*sources, SourceSettings(path=learned))
 
     def _due(self, source: SourceSettings) -> datetime:
         state = self._library.states.get(source.id)
@@ -413,6 +471,7 @@ class Knowledge:
     async def _load(self) -> None:
         """Build a library from the store and replace the present one."""
         snapshot = await self._store.snapshot()
+        await self._load_added()
         self._library = await asyncio.get_running_loop().run_in_executor(
             self._pool, Library.build, snapshot.passages, snapshot.documents, snapshot.sources, self._sources()
         )

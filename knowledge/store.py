@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from knowledge.documents.passage import Document, Passage, SourceState
 
@@ -60,6 +60,15 @@ class KnowledgeStore(Protocol):
 
     async def remove_source(self, source: str) -> None:
         """Delete a source with its documents and passages."""
+
+    async def added_sources(self) -> Sequence[Mapping[str, Any]]:
+        """The entries of `knowledge.sources` that were added while the agent ran, oldest first."""
+
+    async def add_source(self, id_: str, settings: Mapping[str, Any], at: datetime) -> bool:
+        """Keep a further source; False when there is one with this id."""
+
+    async def drop_source(self, id_: str) -> bool:
+        """Drop a source that was added; False when there is none."""
 
     async def documents(self, source: str | None = None) -> Sequence[Document]:
         """All documents, or those of a source. `text` is left empty: it is long and only `text` reads it."""

@@ -13,9 +13,9 @@ import pytest
 
 from agent.assembly import open_agent
 from agent.cli.serve import learn
-from agent.cli.terminal import TerminalPlatform
 from agent.config import loads
 from agent.slots import LOCAL
+from agent.terminal import TerminalPlatform
 from agent.web.server import create_app
 from messaging.errors import RateLimited
 from messaging.types import Contact, ContactKey, Event, InboundMessage

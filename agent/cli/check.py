@@ -66,6 +66,11 @@ def probe(config: AgentConfig, file: Path) -> bool:
     return all(result.fine for result in results)
 
 
+async def unreachable(config: AgentConfig) -> list[str]:
+    """Ask everything that a configuration needs; what does not answer as it should, a line each."""
+    return [f"{result.name}: {result.text}" for result in await _probe(config, config.file) if not result.fine]
+
+
 async def _probe(config: AgentConfig, file: Path) -> list[_Result]:
     import httpx
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from agent.cli.serve import stop_signal
-from agent.cli.stage import Scene, face_of, load_script, shortcomings
+from agent.cli.stage import CONSOLE_TOKEN, Scene, face_of, load_script, shortcomings
 from agent.errors import OutsideError
 from messaging.sandbox import RunningSandbox
 from messaging.sandbox.records import Contact
@@ -51,6 +51,11 @@ async def _page(config: Path, port: int, samples: Path | None, data: Path, platf
             model = running.agent.config.model
             print(f"\n  {running.agent.config.name} is ready after {time.monotonic() - begun:.1f} s.\n")
             print(f"  Open the phone page   {running.url}/")
+            token = running.agent.config.server.api_token
+            known = token is not None and token.get_secret_value() == CONSOLE_TOKEN
+            print(
+                f"  Open the console      {running.console}   (token: {CONSOLE_TOKEN if known else 'server.api_token'})"
+            )
             print(
                 f"  Answers come from     {'the offline model (set OPENAI_API_KEY for a real one)' if model.offline else model.name}"
             )

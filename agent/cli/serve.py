@@ -5,7 +5,7 @@ import gc
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,9 +14,11 @@ import typer
 
 from agent.app import Agent
 from agent.assembly import open_agent
+from agent.cli.check import unreachable
 from agent.config import AgentConfig, load
 from agent.errors import InputError
-from agent.web.server import bind, create_app, serving
+from agent.swap import Overlay
+from agent.web.server import Swaps, bind, create_app, end_streams, serving
 
 log = structlog.get_logger()
 
@@ -67,6 +69,7 @@ async def _serve(config: AgentConfig, host: str | None, port: int | None, *, wor
             "serving",
             agent=config.name,
             address=address,
+            console=f"{address}/console/",
             platforms=[f"{name} ({kind})" for name, kind in agent.platform_kinds().items()],
             storage=agent.database.describe(),
         )
@@ -85,17 +88,29 @@ def stop_signal() -> asyncio.Event:
 
 @asynccontextmanager
 async def running(
-    config: AgentConfig, *, host: str | None = None, port: int | None = None, working: bool = True
+    config: AgentConfig,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    working: bool = True,
+    overlay: Overlay = lambda config: config,
 ) -> AsyncIterator[tuple[Agent, str]]:
-    """An agent that listens and, if `working`, answers; its address. On leaving, running turns are finished."""
+    """An agent that listens and, if `working`, answers; its address. On leaving, running turns are finished.
+
+    `overlay` is what the command has changed in `config`, and changes in each that takes its place.
+    """
     with bind(host or config.server.host, config.server.port if port is None else port) as listener:
         base_url = config.server.public_url or listener.url
-        async with open_agent(config, base_url=base_url) as agent, serving(create_app(agent), listener):
+        async with AsyncExitStack() as stack:
+            agent = await stack.enter_async_context(open_agent(config, base_url=base_url))
+            app = create_app(agent, Swaps(overlay, unreachable))
+            await stack.enter_async_context(serving(app, listener))
             await agent.start(working=working)
             learning = asyncio.create_task(learn(agent), name="first sync")
             try:
                 yield agent, listener.url
             finally:
+                await end_streams(app)
                 learning.cancel()
                 await asyncio.gather(learning, return_exceptions=True)
                 await agent.stop()

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from agent.app import Agent
 from agent.assembly import open_agent
-from agent.cli.terminal import TerminalPlatform, as_text
 from agent.config import AgentConfig
 from agent.config.conversation import QuietWindow
 from agent.errors import InputError
@@ -22,6 +21,7 @@ from agent.ledger.errors import LedgerLocked
 from agent.ledger.media import Media
 from agent.ledger.sqlite import LockFile
 from agent.ledger.steps import Step
+from agent.terminal import TerminalPlatform, as_text
 from agent.web.server import bind, create_app, serving
 from messaging.types import Attachment, AttachmentKind, Contact, ContactKey, File, InboundMessage, Outbound
 from settings.clock import now

@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pydantic import SecretStr
 
 from agent.app import Agent
 from agent.cli.serve import running
-from agent.config import load
+from agent.config import AgentConfig, load
 from agent.errors import InputError, UsageError
 from agent.web.server import listening
 from messaging.sandbox import RunningSandbox, SandboxOptions
@@ -83,13 +84,18 @@ def _folded(text: str) -> str:
 SECRET = "demo-secret"  # noqa: S105 - between two servers of one process on loopback
 
 
+CONSOLE_TOKEN = "balas-demo"  # noqa: S105 - of a demo that only this machine reaches
+"""Opens the console of the demo, where agent.yaml has no token."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What runs; `url` is the phone page."""
+    """What runs; `url` is the phone page, `console` the console."""
 
     sandbox: RunningSandbox
     agent: Agent
     url: str
+    console: str
 
 
 def face_of(platform: str) -> Face:
@@ -133,19 +139,28 @@ async def stage(
             os.environ["SHOP_URL"] = shop  # agent.yaml refers to it, as a real one refers to the real shop
             os.environ["BALAS_STORAGE"] = f"sqlite:///{data / 'balas.db'}"
             agent_config = load(config)
-            messaging = MessagingSettings(
-                platform="sandbox" if platform == "aelyst" else platform.partition("-")[0],
-                dialect="docs" if platform.endswith("-docs") else "help",
-                account="sandbox",
-                base_url=sandbox.api_url,
-                token=SecretStr(sandbox.token),
-                webhook_secret=SecretStr(SECRET),
-            )
-            changes = {
-                "messaging": messaging,
-                "voice": agent_config.voice.model_copy(update={"allow_toy": True}),
-                "server": agent_config.server.model_copy(update={"public_url": None}),
-            }
-            async with running(agent_config.model_copy(update=changes), host="127.0.0.1", port=0) as (agent, address):
-                sandbox.send_webhooks_to(f"{address}/webhooks/{messaging.effective_name}", SECRET)
-                yield Stage(sandbox, agent, sandbox.url)
+            overlay = partial(_on_stage, sandbox, platform)
+            staged = overlay(agent_config)
+            async with running(staged, host="127.0.0.1", port=0, overlay=overlay) as (agent, address):
+                name = staged.platforms[0].effective_name
+                sandbox.send_webhooks_to(f"{address}/webhooks/{name}", SECRET)
+                yield Stage(sandbox, agent, sandbox.url, f"{address}/console/")
+
+
+def _on_stage(sandbox: RunningSandbox, platform: str, config: AgentConfig) -> AgentConfig:
+    """The configuration with the sandbox for its platform, and a token for the console."""
+    messaging = MessagingSettings(
+        platform="sandbox" if platform == "aelyst" else platform.partition("-")[0],
+        dialect="docs" if platform.endswith("-docs") else "help",
+        account="sandbox",
+        base_url=sandbox.api_url,
+        token=SecretStr(sandbox.token),
+        webhook_secret=SecretStr(SECRET),
+    )
+    token = config.server.api_token or SecretStr(CONSOLE_TOKEN)
+    changes = {
+        "messaging": messaging,
+        "voice": config.voice.model_copy(update={"allow_toy": True}),
+        "server": config.server.model_copy(update={"public_url": None, "api_token": token}),
+    }
+    return config.model_copy(update=changes)

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Discriminator, Field, PrivateAttr, SecretStr, Tag
+from pydantic import AfterValidator, Discriminator, Field, PrivateAttr, SecretStr, Tag, field_validator
 
 from actions.qris.settings import PaymentsSettings
 from actions.settings import ActionList, NetworkSettings
@@ -24,6 +24,21 @@ _SQLITE = "sqlite:///"
 _STORAGE = re.compile(r"(sqlite|postgresql)(\+[a-z0-9]+)?://.*", re.DOTALL)
 
 
+Role = Literal["viewer", "operator", "admin"]
+"""What a token may do: look and test; also write to customers and steer; also configure and forget."""
+
+
+class TokenSettings(Settings):
+    """A bearer token of `/api/v1` and the console, for one person or program."""
+
+    name: str = Field(min_length=1, max_length=60, description="Whose it is, for the record of who did what.")
+    token: SecretStr = Field(min_length=8, description="The token; at least 8 characters, better 32 random ones.")
+    role: Role = Field(
+        default="viewer",
+        description="`viewer` looks and tests, `operator` also writes to customers and steers, `admin` also configures and forgets.",
+    )
+
+
 class ServerSettings(Settings):
     """How the agent is reached from outside."""
 
@@ -34,10 +49,26 @@ class ServerSettings(Settings):
         examples=["https://agent.kopisenja.example"],
     )
     api_token: SecretStr | None = Field(
-        default=None, description="Bearer token of `/api/v1`; without one it is closed."
+        default=None, description="Bearer token of `/api/v1` and the console, with the role `admin`."
+    )
+    tokens: tuple[TokenSettings, ...] = Field(
+        default=(),
+        description="Further tokens with a name and a role each. Without any token `/api/v1` is closed.",
+        examples=[[{"name": "Rina", "token": "${RINA_TOKEN}", "role": "operator"}]],
     )
     host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on; `0.0.0.0` for all.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+
+    @field_validator("tokens")
+    @classmethod
+    def _told_apart(cls, tokens: tuple[TokenSettings, ...]) -> tuple[TokenSettings, ...]:
+        for what, values in (
+            ("name", [token.name for token in tokens]),
+            ("token", [token.token.get_secret_value() for token in tokens]),
+        ):
+            if len(set(values)) < len(values):
+                raise ValueError(f"two tokens have the same {what}; give each its own")
+        return tokens
 
     @property
     def url(self) -> str:
@@ -125,6 +156,18 @@ class AgentConfig(Settings):
     )
 
     _folder: Path = PrivateAttr(default_factory=Path)
+    _file: str = PrivateAttr(default="agent.yaml")
+    _text: str = PrivateAttr(default="")
+
+    @property
+    def file(self) -> Path:
+        """The file that it was read from, or would be written to."""
+        return Path(self._file)
+
+    @property
+    def text(self) -> str:
+        """The YAML that it was read from, with its secrets."""
+        return self._text
 
     @property
     def folder(self) -> Path:

@@ -113,7 +113,8 @@ def _understand(
     document = read(data, environment_of(folder) if environment is None else environment)
     config, problems = validate(document, AgentConfig)
     if config is not None:
-        config._folder = folder
+        config._folder, config._file = folder, str(file)
+        config._text = data.decode("utf-8-sig", "replace")
         problems = contradictions(config, document)
     return document, config, [*document.problems, *problems]
 

@@ -1,17 +1,32 @@
 """Contacts: what is known of a customer, and whether the agent may speak."""
 
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Executable, Row, bindparam, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    Row,
+    String,
+    and_,
+    bindparam,
+    cast,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from actions.action import ChangeTags, SetLifecycle, UpdateContact
 from agent.ledger.codec import Deliverable, pack_contact, unpack_contact
 from agent.ledger.database import change, insert_row, take_time, where
-from agent.ledger.tables import EPOCH
+from agent.ledger.tables import EPOCH, InboundOutcome, inbound
 from agent.ledger.tables import contact as table
 from messaging.types import Channel, ChannelKind, Contact, ContactChanged, ContactKey, FieldValue
 
@@ -210,25 +225,83 @@ def due(connection: Connection, until: datetime | None = None) -> list[tuple[Con
     return [(ContactKey(row.platform, row.id), row.wake_at) for row in rows]
 
 
-Only = Literal["paused", "opted_out"]
+Only = Literal["paused", "opted_out", "failed", "unanswered"]
+"""Which conversations: a human answers, no message wanted, the last message failed, or was not answered with what it asked for."""
+
+_LAST_OUTCOME = (
+    select(inbound.c.outcome)
+    .where(inbound.c.platform == table.c.platform, inbound.c.contact == table.c.id)
+    .order_by(inbound.c.n.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_UNANSWERED = (InboundOutcome.NOT_KNOWN, InboundOutcome.FAILED, InboundOutcome.LIMIT, InboundOutcome.OUTSIDE_HOURS)
 
 
 def newest(
     connection: Connection,
     *,
     limit: int,
-    before: datetime | None,
-    only: Only | None,
     now: datetime,
+    before: datetime | None = None,
+    after_key: str | None = None,
+    only: Only | None = None,
+    q: str | None = None,
 ) -> list[ContactState]:
-    """Contacts who have written, the latest first; those `before` a time, and `only` some, when given."""
+    """List contacts who have written, the latest first.
+
+    Args:
+        connection: the transaction.
+        limit: how many.
+        now: the time, aware UTC.
+        before: only those who last wrote before this time.
+        after_key: `platform:id` of the last one of the page before, who wrote exactly then.
+        only: some of them.
+        q: what their id, name, number, e-mail or tag contains.
+    """
     statement = select(table).where(table.c.last_inbound_at.is_not(None))
-    if before is not None:
+    if before is not None and after_key is not None:
+        later = table.c.platform + ":" + table.c.id > after_key
+        statement = statement.where(
+            or_(table.c.last_inbound_at < before, and_(table.c.last_inbound_at == before, later))
+        )
+    elif before is not None:
         statement = statement.where(table.c.last_inbound_at < before)
     if only == "paused":
         lasting = or_(table.c.paused_until.is_(None), table.c.paused_until > now)
         statement = statement.where(table.c.paused_at.is_not(None), lasting)
     elif only == "opted_out":
         statement = statement.where(table.c.opted_out_at.is_not(None))
-    rows = connection.execute(statement.order_by(table.c.last_inbound_at.desc(), table.c.id).limit(limit))
-    return [state_of(row) for row in rows]
+    elif only == "failed":
+        statement = statement.where(_LAST_OUTCOME == InboundOutcome.FAILED)
+    elif only == "unanswered":
+        statement = statement.where(_LAST_OUTCOME.in_(_UNANSWERED))
+    if q:
+        statement = statement.where(_contains(q))
+    order = (table.c.last_inbound_at.desc(), table.c.platform + ":" + table.c.id)
+    return [state_of(row) for row in connection.execute(statement.order_by(*order).limit(limit))]
+
+
+def search(connection: Connection, q: str | None, limit: int, before: str | None = None) -> list[ContactState]:
+    """List contacts by key; those whose id, name, number, e-mail or tag contains `q`, and after the key `before`, when given."""
+    key = table.c.platform + ":" + table.c.id
+    statement = select(table).order_by(key).limit(limit)
+    if q:
+        statement = statement.where(_contains(q))
+    if before is not None:
+        statement = statement.where(key > before)
+    return [state_of(row) for row in connection.execute(statement)]
+
+
+def _contains(words: str) -> ColumnElement[bool]:
+    """That every word stands somewhere in a contact; numbers may be written with spaces and dashes, or begin with 0."""
+    digits = re.sub(r"[\s()./-]", "", words)
+    if re.fullmatch(r"\+?\d{5,}", digits):
+        return or_(_in_profile(digits.removeprefix("0")), table.c.id.contains(digits, autoescape=True))
+    return and_(*(or_(_in_profile(word), table.c.id.contains(word, autoescape=True)) for word in words.split()), true())
+
+
+def _in_profile(word: str) -> ColumnElement[bool]:
+    """That the profile's JSON holds a word, as it is stored: letters beyond ASCII as escapes."""
+    stored = json.dumps(word)[1:-1]
+    return cast(table.c.profile, String).icontains(stored, autoescape=True)

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Table, delete, func, select, text, update
 from agent.ledger import contacts
 from agent.ledger.database import insert_new, is_postgres, lock_contact, take_time, where
 from agent.ledger.tables import (
+    audit,
     confirmation,
     contact,
     fact,
@@ -53,11 +54,22 @@ def _hash(key: ContactKey, message_id: str) -> str:
 
 ERASED: Final[tuple[Table, ...]] = (
     step, turn, inbound, message, outbound, confirmation, followup, media, gap, fact, summary, recipient,
-    contact,
+    audit, contact,
 )  # fmt: skip
 ANONYMISED: Final[tuple[Table, ...]] = (payment,)
 IMPERSONAL: Final = frozenset(
-    {"source", "document", "passage", "alias", "vector", "knowledge", "amount_hold", "broadcast", "forgotten"}
+    {
+        "source",
+        "document",
+        "passage",
+        "alias",
+        "vector",
+        "knowledge",
+        "added_source",
+        "amount_hold",
+        "broadcast",
+        "forgotten",
+    }
 )
 """Tables that hold nothing of any contact."""
 
@@ -99,7 +111,7 @@ def forget(connection: Connection, key: ContactKey, now: datetime) -> Erased:
     rows["broadcast_recipient"] = _forget_recipient(connection, key)
     turns = select(turn.c.id).where(turn.c.platform == key.platform, turn.c.contact == key.id)
     rows["step"] = connection.execute(delete(step).where(step.c.turn.in_(turns))).rowcount
-    for table in (turn, inbound, message, outbound, confirmation, followup, fact, summary):
+    for table in (turn, inbound, message, outbound, confirmation, followup, fact, summary, audit):
         mine = delete(table).where(table.c.platform == key.platform, table.c.contact == key.id)
         rows[table.name] = connection.execute(mine).rowcount
     paid = update(payment).where(payment.c.platform == key.platform, payment.c.contact == key.id)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, Row, delete, func, select
 
 from agent.ledger.database import at, change, insert_new, where
 from agent.ledger.tables import message as table
@@ -85,9 +85,33 @@ def remove_unsent(connection: Connection, key: ContactKey, turns: Sequence[str])
 def recent(connection: Connection, key: ContactKey, limit: int) -> list[Line]:
     """List the newest `limit` lines, oldest first."""
     rows = connection.execute(_RECENT, {**_at(key), "at_limit": limit}).all()
-    return _in_order(
-        [Line(row.author, row.text, row.at, tuple(row.attachments), row.turn, row.message_id) for row in reversed(rows)]
-    )
+    return _in_order([_line(row) for row in reversed(rows)])
+
+
+def page(
+    connection: Connection, key: ContactKey, limit: int, before: int | None = None
+) -> tuple[list[Line], int | None]:
+    """List `limit` lines, oldest first: the newest, or those before a number.
+
+    Returns:
+        The lines, and the number before which there are more; `None` when there are not.
+    """
+    statement = select(table).where(table.c.platform == key.platform, table.c.contact == key.id)
+    if before is not None:
+        statement = statement.where(table.c.n < before)
+    rows = connection.execute(statement.order_by(table.c.n.desc()).limit(limit + 1)).all()
+    following = rows[limit - 1].n if len(rows) > limit else None
+    return _in_order([_line(row) for row in reversed(rows[:limit])]), following
+
+
+def last_lines(connection: Connection, keys: Sequence[ContactKey]) -> dict[ContactKey, Line]:
+    """Read the newest line of each contact that has one."""
+    found = {key: connection.execute(_RECENT, {**_at(key), "at_limit": 1}).first() for key in keys}
+    return {key: _line(row) for key, row in found.items() if row is not None}
+
+
+def _line(row: Row[Any]) -> Line:
+    return Line(row.author, row.text, row.at, tuple(row.attachments), row.turn, row.message_id)
 
 
 def window(connection: Connection, key: ContactKey, most: int) -> tuple[list[Line], int]:

@@ -10,7 +10,7 @@ from sqlalchemy import Column, Connection, bindparam, delete, insert, or_, selec
 from sqlalchemy import text as sql
 
 from agent.ledger.database import Database, insert_new, is_postgres, take_time, upsert
-from agent.ledger.tables import alias, document, gap, knowledge, passage, vector
+from agent.ledger.tables import added_source, alias, document, gap, knowledge, passage, vector
 from agent.ledger.tables import source as source_table
 from knowledge.documents.passage import Document, Passage, SourceState
 from knowledge.errors import GapNotFound
@@ -53,6 +53,24 @@ class SqlKnowledgeStore:
             _count(connection, knowledge.c.source_checks)
 
         await self._database.write(work)
+
+    async def added_sources(self) -> Sequence[Mapping[str, Any]]:
+        query = select(added_source.c.settings).order_by(added_source.c.added_at, added_source.c.id)
+        return await self._database.read(lambda connection: connection.scalars(query).all())
+
+    async def add_source(self, id_: str, settings: Mapping[str, Any], at: datetime) -> bool:
+        def work(connection: Connection) -> bool:
+            _count(connection, knowledge.c.source_checks)
+            return insert_new(connection, added_source, id=id_, settings=dict(settings), added_at=at) is not None
+
+        return await self._database.write(work)
+
+    async def drop_source(self, id_: str) -> bool:
+        def work(connection: Connection) -> bool:
+            _count(connection, knowledge.c.source_checks)
+            return connection.execute(delete(added_source).where(added_source.c.id == id_)).rowcount == 1
+
+        return await self._database.write(work)
 
     async def documents(self, source: str | None = None) -> Sequence[Document]:
         return await self._database.read(lambda connection: _documents(connection, source))

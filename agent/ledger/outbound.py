@@ -297,12 +297,12 @@ def unfinished(connection: Connection, key: ContactKey) -> list[Deliverable]:
     return [unpack(payload) for payload in rows.scalars()]
 
 
-def dead(connection: Connection, limit: int = 200) -> list[Delivery]:
-    """Deliveries that were given up, newest first."""
-    rows = connection.execute(
-        select(table).where(table.c.state == "failed").order_by(table.c.n.desc()).limit(limit)
-    ).all()
-    return [_delivery(row) for row in rows]
+def dead(connection: Connection, limit: int = 200, before: datetime | None = None) -> list[Delivery]:
+    """Deliveries that were given up, newest first; those created before a time, when given."""
+    statement = select(table).where(table.c.state == "failed")
+    if before is not None:
+        statement = statement.where(table.c.created_at < before)
+    return [_delivery(row) for row in connection.execute(statement.order_by(table.c.n.desc()).limit(limit))]
 
 
 def unsent(connection: Connection, key: ContactKey, limit: int = 20) -> list[Delivery]:

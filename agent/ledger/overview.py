@@ -1,5 +1,6 @@
 """Read-only overviews for the owner: one contact, the ledger's counts, turns, and what was given up."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,13 +9,20 @@ from sqlalchemy import Connection, Table, func, select, update
 
 from agent.ledger import contacts, history, memory, outbound
 from agent.ledger.contacts import ContactState
-from agent.ledger.database import take_time
+from agent.ledger.database import take_time, where
 from agent.ledger.history import Line
 from agent.ledger.memory import Fact, Summary
 from agent.ledger.outbound import Delivery
 from agent.ledger.tables import contact, followup, inbound, payment, turn
 from agent.ledger.tables import outbound as outbound_table
 from messaging.types import ContactKey
+
+_LAST = (
+    select(inbound.c.state, inbound.c.outcome)
+    .where(where(inbound, "platform", "contact"))
+    .order_by(inbound.c.n.desc())
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +100,7 @@ class TurnSummary:
     finished_at: datetime | None
     tokens: int
     cost: float
+    handover: str | None = None
 
 
 def turns_of(connection: Connection, key: ContactKey, limit: int = 20) -> list[TurnSummary]:
@@ -105,18 +114,29 @@ def turns_of(connection: Connection, key: ContactKey, limit: int = 20) -> list[T
     return [_summary(row) for row in reversed(rows)]
 
 
+def outcomes(connection: Connection, keys: Sequence[ContactKey]) -> dict[ContactKey, tuple[str, str | None]]:
+    """Read the state and the outcome of each contact's last message."""
+    found = {
+        key: connection.execute(_LAST, {"at_platform": key.platform, "at_contact": key.id}).first() for key in keys
+    }
+    return {key: (row.state, row.outcome) for key, row in found.items() if row is not None}
+
+
 def turn_of(connection: Connection, turn_id: str) -> TurnSummary | None:
     """One turn, or `None` when there is no such one."""
     row = connection.execute(select(turn).where(turn.c.id == turn_id)).first()
     return None if row is None else _summary(row)
 
 
-def dead(connection: Connection, limit: int = 200) -> tuple[list[Delivery], list[TurnSummary]]:
-    """List what was given up: deliveries, and turns whose customer got the text for failures."""
-    rows = connection.execute(
-        select(turn).where(turn.c.state == "failed").order_by(turn.c.started_at.desc()).limit(limit)
-    ).all()
-    return outbound.dead(connection, limit), [_summary(row) for row in rows]
+def dead(
+    connection: Connection, limit: int = 200, before: datetime | None = None
+) -> tuple[list[Delivery], list[TurnSummary]]:
+    """List what was given up, the newest first: deliveries, and turns whose customer got the text for failures."""
+    statement = select(turn).where(turn.c.state == "failed")
+    if before is not None:
+        statement = statement.where(turn.c.started_at < before)
+    rows = connection.execute(statement.order_by(turn.c.started_at.desc()).limit(limit)).all()
+    return outbound.dead(connection, limit, before), [_summary(row) for row in rows]
 
 
 def retry_turn(connection: Connection, turn_id: str, now: datetime) -> ContactKey | None:
@@ -151,4 +171,5 @@ def _summary(row: Any) -> TurnSummary:
         row.finished_at,
         row.tokens,
         row.cost,
+        row.handover,
     )

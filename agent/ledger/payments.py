@@ -114,14 +114,23 @@ def state_of_last(connection: Connection, key: ContactKey, now: datetime) -> Pay
 
 
 def newest(
-    connection: Connection, *, states: Sequence[PaymentState] = (), since: datetime | None = None, limit: int = 100
+    connection: Connection,
+    *,
+    states: Sequence[PaymentState] = (),
+    since: datetime | None = None,
+    before: str | None = None,
+    limit: int = 100,
 ) -> list[Payment]:
-    """List payments of all contacts, newest first; of some states, or since a time, when given."""
+    """List payments of all contacts, newest first; of some states, since a time, or before the one with an id, when given."""
     statement = select(table).order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit)
     if states:
         statement = statement.where(table.c.state.in_(states))
     if since is not None:
         statement = statement.where(table.c.created_at >= since)
+    if before is not None:
+        last = connection.execute(select(table.c.created_at).where(table.c.id == before)).scalar()
+        older = (table.c.created_at < last) | ((table.c.created_at == last) & (table.c.id < before))
+        statement = statement.where(older)
     return [_payment(row) for row in connection.execute(statement)]
 
 

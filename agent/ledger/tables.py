@@ -5,7 +5,8 @@ delivery       outbound, media, followup
 memory         fact, summary, forgotten
 broadcasts     broadcast, broadcast_recipient
 payments       payment, amount_hold
-knowledge      source, document, passage, alias, vector, gap, knowledge
+knowledge      source, added_source, document, passage, alias, vector, gap, knowledge
+operation      audit
 
 A column `state` says how far a row has come, as its comment draws it; `reason` is for people to read, and no code depends on
 its wording. Times are `Instant`, money is whole rupiah, what models cost is US dollars. A change here needs a migration
@@ -109,6 +110,8 @@ contact = Table(
     Column("closed_at", Instant),  # when the conversation was last closed on the platform
     Column("profile_at", Instant),  # when all of it was last read from the platform; NULL: it may have changed since
     Index("ix_contact_wake_at", "wake_at"),
+    Index("ix_contact_last_inbound_at", "last_inbound_at"),
+    Index("ix_contact_paused_at", "paused_at"),
 )
 
 
@@ -152,7 +155,9 @@ inbound = Table(
         "platform", "contact", "message_id"
     ),  # no platform says that its ids are unique beyond the contact
     Index("ix_inbound_contact_state", "platform", "contact", "state"),
+    Index("ix_inbound_contact_n", "platform", "contact", "n"),
     Index("ix_inbound_turn", "turn"),
+    Index("ix_inbound_received_at", "received_at"),
 )
 
 turn = Table(
@@ -163,6 +168,7 @@ turn = Table(
     Column("contact", String, nullable=False),
     Column("state", String, nullable=False),  # running → done · held · abandoned · failed
     Column("reason", FreeLine),
+    Column("handover", FreeLine),  # why it gave the conversation to a human, for people to read
     Column("lease_owner", String),
     Column("lease_until", Instant),
     Column("started_at", Instant, nullable=False),
@@ -172,6 +178,7 @@ turn = Table(
     Column("tokens", Integer, nullable=False, default=0),
     Column("cost", Float, nullable=False, default=0.0),  # US dollars
     Index("ix_turn_contact_state", "platform", "contact", "state"),
+    Index("ix_turn_started_at", "started_at"),
 )
 # Every turn asks what the day has cost: only turns that cost something are in this index.
 Index("ix_turn_cost", turn.c.started_at, turn.c.cost, sqlite_where=turn.c.cost > 0, postgresql_where=turn.c.cost > 0)
@@ -249,6 +256,7 @@ outbound = Table(
     Column("turn", String),
     Index("ix_outbound_contact_state", "platform", "contact", "state"),
     Index("ix_outbound_state", "state"),
+    Index("ix_outbound_turn", "turn"),
 )
 
 media = Table(
@@ -413,6 +421,14 @@ source = Table(
     Column("settings", String),  # fingerprint of how it was configured at the last check
 )
 
+added_source = Table(
+    "added_source",
+    metadata,
+    Column("id", String, primary_key=True),  # the path or address, as in `source`
+    Column("settings", JSON, nullable=False),  # an entry of knowledge.sources that is not in agent.yaml
+    Column("added_at", Instant, nullable=False),
+)
+
 document = Table(
     "document",
     metadata,
@@ -491,4 +507,23 @@ knowledge = Table(
     Column("source_checks", BigInteger, nullable=False),  # with every check of a source
     Column("sync_owner", String),  # the process that checks the sources
     Column("sync_until", Instant),
+)
+
+
+# Operation
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("n", Counter, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("name", String, nullable=False),  # of the token; empty for a failed login
+    Column("role", String, nullable=False),
+    Column("method", String, nullable=False),
+    Column("path", String, nullable=False),  # as in the OpenAPI document: names of contacts are not in it
+    Column("target", String),  # what the path named, unless it was a contact
+    Column("platform", String),
+    Column("contact", String),
+    Column("status", Integer, nullable=False),
+    Index("ix_audit_contact", "platform", "contact"),
 )

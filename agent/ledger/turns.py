@@ -293,6 +293,7 @@ def commit(
         if result.pause_until is not None:
             until, why = result.pause_until
             contacts.pause(connection, key, now, until, why)
+            change(connection, table, {"id": claim.turn}, {"handover": why.removeprefix("handed over: ")})
         for work in result.also:
             work(connection)
     columns = {name: value for name, value in result.contact_columns.items() if getattr(state, name, ...) != value}

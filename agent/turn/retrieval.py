@@ -242,6 +242,8 @@ async def retrieve(
     async with slots.released():
         found = await knowledge.search(queries, language=language)
     retrieved = Retrieved.of(found)
-    output = {"mode": found.mode, **retrieved.written()}
+    hits = [{"id": hit.id, "source": hit.source, "title": hit.title, "score": round(hit.score, 3), "stale": hit.stale}
+            for hit in found.hits]  # fmt: skip
+    output = {"mode": found.mode, **retrieved.written(), "hits": hits}
     steps.note("retrieval", "retrieval", "knowledge", given, output, started_at=started_at)
     return retrieved

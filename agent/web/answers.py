@@ -1,33 +1,211 @@
-"""What all endpoints of `/api/v1` share: JSON answers, the bearer token, and no secret in any answer."""
+"""What all endpoints of `/api/v1` share: the agent, contacts by name, pages, and errors in one form.
+
+    ApiError
+    ├── BadRequest     400 invalid
+    ├── Forbidden      403 forbidden
+    ├── NotFound       404 not_found
+    ├── Conflict       409 conflict
+    └── OutsideFailed  502 unreachable
+
+An error is answered as `{"error": {"code", "message", "field"?}}`.
+"""
 
 import asyncio
-import hmac
-import json
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, TypeVar
 
+from fastapi import Query
+from pydantic import BaseModel, ConfigDict, model_validator
 from sqlalchemy import Connection
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 
-from actions.redaction import Redactor
 from agent.app import Agent
-from agent.config import AgentConfig
-from agent.config.environment import secret_values
 from agent.ledger import contacts
 from agent.ledger.contacts import ContactState
+from settings.text import cleaned
 
+T = TypeVar("T")
 State = TypeVar("State", bound=str)
 
-Endpoint = Callable[[Request], Awaitable[Response]]
+
+class ApiError(Exception):
+    """A request that is refused.
+
+    Args:
+        message: says what is wrong, and what would be right.
+        field: the parameter or key that is wrong.
+        more: further keys of the error.
+    """
+
+    status: ClassVar[int] = 400
+    code: ClassVar[str] = "invalid"
+
+    def __init__(self, message: str, field: str | None = None, **more: Any) -> None:
+        super().__init__(message)
+        self.field = field
+        self.more = more
 
 
-class BadRequest(Exception):
+class BadRequest(ApiError):
     """The request is wrong; the message says what in it, and what would be right."""
 
 
-class NotFound(Exception):
-    """Nothing has this name or id; the message quotes it. Answered with 404."""
+class Forbidden(ApiError):
+    """The token may not do this."""
+
+    status = 403
+    code = "forbidden"
+
+
+class NotFound(ApiError):
+    """Nothing has this name or id; the message quotes it."""
+
+    status = 404
+    code = "not_found"
+
+
+class Conflict(ApiError):
+    """It does not fit the state that things are in."""
+
+    status = 409
+    code = "conflict"
+
+
+class Invalid(ApiError):
+    """What was sent is understood and wrong; `problems` says where."""
+
+    status = 422
+
+
+class OutsideFailed(ApiError):
+    """A server that is needed for it does not answer as it should."""
+
+    status = 502
+    code = "unreachable"
+
+
+def error_answer(
+    status: int,
+    code: str,
+    message: str,
+    field: str | None = None,
+    *,
+    more: dict[str, Any] | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """The answer of an error, in the one form."""
+    error: dict[str, Any] = {"code": code, "message": message}
+    if field is not None:
+        error["field"] = field
+    return JSONResponse({"error": {**error, **(more or {})}}, status, headers)
+
+
+class Body(BaseModel):
+    """What a request may hold; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _clean(cls, given: Any) -> Any:
+        return cleaned(given)
+
+
+class ErrorDetail(BaseModel):
+    """Why a request was refused."""
+
+    code: str
+    message: str
+    field: str | None = None
+
+
+class Error(BaseModel):
+    """The one form of errors."""
+
+    error: ErrorDetail
+
+
+ROLE = "x-role"
+"""The key of a route's `openapi_extra` that says which role it needs; without it a GET needs a viewer, all else an operator."""
+
+VIEWER = {ROLE: "viewer"}
+ADMIN = {ROLE: "admin"}
+
+Before = Annotated[str | None, Query(description="`next` of the page before.", max_length=300)]
+Limit = Annotated[int, Query(ge=1, le=1000, description="How many.")]
+
+
+def agent_of(request: Request) -> Agent:
+    """The agent that this server runs."""
+    agent: Agent = request.app.state.agent
+    return agent
+
+
+def by_whom(request: Request, given: str | None) -> str:
+    """Who does it, for the record: as the request says, or else the name of its token."""
+    name: str = given or request.scope["balas.token"].name
+    return name
+
+
+def contact_named(connection: Connection, name: str, field: str | None = "contact") -> ContactState:
+    """The contact that an owner means by an id, `platform:id`, a phone number or an e-mail. Raises: `NotFound`, `BadRequest`."""
+    found = contacts.find(connection, name)
+    if not found:
+        raise NotFound(f"no contact {name!r}; give an id, platform:id, a phone number or an e-mail", field)
+    if len(found) > 1:
+        raise BadRequest(f"{name!r} is {', '.join(str(state.key) for state in found)}; give platform:id", field)
+    return found[0]
+
+
+def states_asked(given: str | None, known: Sequence[State], default: str = "") -> list[State]:
+    """The states that `?state=one,other` names, in the order of `known`. Raises: `BadRequest`."""
+    wanted = [name for name in (default if given is None else given).split(",") if name]
+    states = [state for state in known if state in wanted]
+    if len(states) != len(set(wanted)):
+        raise BadRequest(f"state: must be of {', '.join(map(str, known))}, found {given!r}", "state")
+    return states
+
+
+def moment(text: str | None, field: str) -> datetime | None:
+    """A time of the query. Raises: `BadRequest`."""
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadRequest(f"{field}: must be a time such as 2026-11-21T09:00:00Z, found {text!r}", field) from None
+    if found.tzinfo is None:
+        raise BadRequest(f"{field}: {text!r} has no time zone; write e.g. 2026-11-21T09:00:00Z", field)
+    return found
+
+
+def number_before(text: str | None) -> int | None:
+    """A `?before=` that is a number. Raises: `BadRequest`."""
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise BadRequest(f"before: must be `next` of the page before, found {text!r}", "before")
+    return int(text)
+
+
+def page(
+    found: Sequence[T], name_of: Callable[[T], str], limit: int, before: str | None = None
+) -> tuple[list[T], str | None]:
+    """A page of a list that is at hand as a whole, and the `next` of the one after it.
+
+    Raises:
+        BadRequest: `before` names nothing of the list.
+    """
+    start = 0
+    if before is not None:
+        place = next((at for at, each in enumerate(found) if name_of(each) == before), None)
+        if place is None:
+            raise BadRequest(f"before: must be `next` of the page before, found {before!r}", "before")
+        start = place + 1
+    shown = list(found[start : start + limit])
+    return shown, name_of(shown[-1]) if start + limit < len(found) else None
 
 
 BODY_SECONDS = 10.0
@@ -66,68 +244,3 @@ async def read_body(request: Request, limit: int) -> bytes:
     except TimeoutError:
         raise TooSlow from None
     return bytes(body)
-
-
-class Json(JSONResponse):
-    """JSON in UTF-8; times and the like as text."""
-
-    def __init__(self, content: Any, status_code: int = 200) -> None:
-        self.content = content
-        super().__init__(content, status_code)
-
-    def render(self, content: Any) -> bytes:
-        return json.dumps(content, ensure_ascii=False, default=str).encode()
-
-
-def agent_of(request: Request) -> Agent:
-    """The agent that this server runs."""
-    agent: Agent = request.app.state.agent
-    return agent
-
-
-def contact_named(connection: Connection, name: str) -> ContactState:
-    """The contact that an owner means by an id, `platform:id`, a phone number or an e-mail. Raises: `NotFound`, `BadRequest`."""
-    found = contacts.find(connection, name)
-    if not found:
-        raise NotFound(f"no contact {name!r}; give an id, platform:id, a phone number or an e-mail")
-    if len(found) > 1:
-        raise BadRequest(f"{name!r} is {', '.join(str(state.key) for state in found)}; give platform:id")
-    return found[0]
-
-
-def states_asked(request: Request, known: Sequence[State], default: str = "") -> list[State]:
-    """The states that `?state=one,other` names, in the order of `known`. Raises: `BadRequest`."""
-    wanted = [name for name in request.query_params.get("state", default).split(",") if name]
-    states = [state for state in known if state in wanted]
-    if len(states) != len(set(wanted)):
-        raise BadRequest(f"state: must be of {', '.join(known)}, found {request.query_params['state']!r}")
-    return states
-
-
-def bears_token(request: Request, config: AgentConfig) -> bool:
-    """Whether the request bears `server.api_token`; without one in agent.yaml none does."""
-    secret = config.server.api_token
-    token = secret.get_secret_value() if secret is not None else ""
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    known = scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
-    return bool(token) and known
-
-
-def guarded(endpoint: Endpoint) -> Endpoint:
-    """Require `server.api_token` as bearer; without one in agent.yaml every request is refused with 401."""
-
-    async def check(request: Request) -> Response:
-        config = agent_of(request).config
-        if not bears_token(request, config):
-            return Json({"error": "send server.api_token of agent.yaml as a bearer token"}, 401)
-        try:
-            response = await endpoint(request)
-        except BadRequest as error:
-            response = Json({"error": str(error)}, 400)
-        except NotFound as error:
-            response = Json({"error": str(error)}, 404)
-        if isinstance(response, Json):
-            return Json(Redactor(secret_values(config))(response.content), response.status_code)
-        return response
-
-    return check

@@ -1,19 +1,15 @@
-"""`/api/v1/conversations`: who wrote, what was said, and a human's part in it: pausing the agent, replying, giving back.
-
-`/api/v1/payments`: who was asked to pay what, and what became of it.
-"""
+"""`/api/v1/conversations`: who wrote, what was said, and a human's part in it: taking over, replying, notes, giving back."""
 
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, get_args
+from typing import Annotated
 
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 from sqlalchemy import Connection
-from starlette.requests import Request
-from starlette.responses import Response
 
-from actions.qris.states import PaymentState
+from actions.action import Comment
 from agent.delivery import window
 from agent.ledger import contacts, history, human, outbound, overview, payments
 from agent.ledger.contacts import ContactState
@@ -22,13 +18,28 @@ from agent.ledger.history import Line
 from agent.ledger.outbound import Delivery
 from agent.ledger.overview import TurnSummary
 from agent.ledger.payments import Payment
-from agent.web.answers import BadRequest, Json, NotFound, agent_of, contact_named, states_asked
-from agent.web.operations import Body, Operation, body_of, number_of
+from agent.web.answers import (
+    BadRequest,
+    Before,
+    Body,
+    NotFound,
+    agent_of,
+    by_whom,
+    contact_named,
+    moment,
+    number_before,
+)
 from messaging.splitting import messages_of
 from messaging.types import Contact, ContactKey, Text
 from settings import Duration
 
-_BY = Annotated[str, Field(min_length=1, max_length=100, description="Who it is, for the record.")]
+router = APIRouter(tags=["conversations"])
+
+ContactName = Annotated[str, Path(description="Id, platform:id, phone number or e-mail.")]
+By = Annotated[
+    str | None,
+    Field(min_length=1, max_length=100, description="Who it is, for the record; else the name of the token."),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +53,10 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A conversation in a list. `last` is the newest message, of whomever."""
+    """A conversation in a list. `last` is the newest message, of whomever; `waiting` says that the customer waits for an answer.
+
+    `outcome` is what their last message got: `answered`, `not_known`, `failed`, `human` …
+    """
 
     contact: Contact
     language: str | None
@@ -51,17 +65,23 @@ class Summary:
     opted_out_at: datetime | None
     paused: Pause | None
     last: Line | None
+    outcome: str | None = None
+    waiting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A conversation whole: its newest messages oldest first, its newest turns, what is still to be sent, payments."""
+    """A conversation whole: its newest messages oldest first, its newest turns, what is still to be sent, payments.
+
+    `next` is given as `?before=` for older messages; null when there are none.
+    """
 
     summary: Summary
     messages: list[Line]
     turns: list[TurnSummary]
     to_send: list[Delivery]
     payments: list[Payment]
+    next: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +96,20 @@ class PauseBody(Body):
     """How long the agent is to be silent: `for` a time, or null until given back; left out, as agent.yaml says."""
 
     duration: Duration | None = Field(default=None, alias="for")
-    by: _BY = "the API"
+    by: By = None
 
 
 class ReplyBody(Body):
     """What the customer is to read."""
 
     text: Annotated[str, Field(min_length=1, max_length=10_000)]
-    by: _BY = "the API"
+    by: By = None
+
+
+class NoteBody(Body):
+    """What colleagues are to read on the platform, and the customer not."""
+
+    text: Annotated[str, Field(min_length=1, max_length=5_000)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,85 +120,118 @@ class Replied:
     paused: Pause | None
 
 
-async def _list(request: Request) -> Response:
-    limit = number_of(request, "limit", 50, 200)
-    wanted = request.query_params.get("only")
-    only = next((each for each in get_args(contacts.Only) if each == wanted), None)
-    if only != wanted:
-        raise BadRequest(f"only: must be {' or '.join(get_args(contacts.Only))}, found {wanted!r}")
-    before, now = _moment(request.query_params.get("before")), agent_of(request).clock()
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """The note is recorded and will be left on the platform."""
+
+    deliveries: list[str]
+
+
+@router.get("/conversations")
+async def list_conversations(
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    before: Annotated[
+        str | None, Query(description="`next` of the page before, or a time: those whose customer last wrote earlier.")
+    ] = None,
+    only: Annotated[
+        contacts.Only | None,
+        Query(description="`paused`: a human answers; `failed`, `unanswered`: what the last message got; `opted_out`."),
+    ] = None,
+    q: Annotated[str | None, Query(description="Part of a name, number, e-mail, id or tag.", max_length=200)] = None,
+) -> Listed:
+    """Conversations, the newest first."""
+    time, _, last = (before or "").partition("~")
+    earlier, now = moment(time or None, "before"), agent_of(request).clock()
 
     def look(connection: Connection) -> Listed:
-        found = contacts.newest(connection, limit=limit, before=before, only=only, now=now)
-        listed = [_summary(connection, state, now) for state in found]
-        more = len(found) == limit and found[-1].last_inbound_at is not None
-        return Listed(listed, f"{found[-1].last_inbound_at:%Y-%m-%dT%H:%M:%S.%fZ}" if more else None)
+        found = contacts.newest(
+            connection, limit=limit + 1, before=earlier, after_key=last or None, only=only, now=now, q=q
+        )
+        listed = summaries(connection, found[:limit], now)
+        more = found[limit - 1] if len(found) > limit else None
+        return Listed(listed, None if more is None else f"{more.last_inbound_at:%Y-%m-%dT%H:%M:%S.%fZ}~{more.key}")
 
-    return Json(asdict(await agent_of(request).database.read(look)))
+    return await agent_of(request).database.read(look)
 
 
-async def _one(request: Request) -> Response:
-    limit, now = number_of(request, "limit", 100, 1000), agent_of(request).clock()
+@router.get("/conversations/{contact}")
+async def read_conversation(
+    request: Request,
+    contact: ContactName,
+    limit: Annotated[int, Query(ge=1, le=1000, description="How many messages.")] = 100,
+    before: Before = None,
+) -> Conversation:
+    """A conversation: messages, turns, deliveries, payments."""
+    now, earlier = agent_of(request).clock(), number_before(before)
 
     def look(connection: Connection) -> Conversation:
-        state = _named(connection, request)
+        state = contact_named(connection, contact)
+        lines, following = history.page(connection, state.key, limit, earlier)
         return Conversation(
-            _summary(connection, state, now),
-            history.recent(connection, state.key, limit),
-            overview.turns_of(connection, state.key),
+            summaries(connection, [state], now)[0],
+            lines,
+            overview.turns_of(connection, state.key, limit=200),
             outbound.heads(connection, state.key),
             payments.of_contact(connection, state.key),
+            None if following is None else str(following),
         )
 
-    return Json(asdict(await agent_of(request).database.read(look)))
+    return await agent_of(request).database.read(look)
 
 
-async def _pause(request: Request) -> Response:
-    body, agent = await body_of(request, PauseBody), agent_of(request)
-    now = agent.clock()
-    given = "duration" in body.model_fields_set
-    until = _until(now, body.duration if given else agent.config.conversation.handover.resume_after)
+@router.post("/conversations/{contact}/pause")
+async def pause(request: Request, contact: ContactName, body: PauseBody | None = None) -> Summary:
+    """Take over: a human answers from now on."""
+    agent = agent_of(request)
+    given = body or PauseBody()
+    now, by = agent.clock(), by_whom(request, given.by)
+    chosen = "duration" in given.model_fields_set
+    until = _until(now, given.duration if chosen else agent.config.conversation.handover.resume_after)
 
     def work(connection: Connection) -> Summary:
-        key = _locked(connection, request)
-        human.begin(connection, key, now, until, body.by)
+        key = _locked(connection, contact)
+        human.begin(connection, key, now, until, by)
         return _again(connection, key, now)
 
-    return Json(asdict(await agent.database.write(work)))
+    return await agent.database.write(work)
 
 
-async def _resume(request: Request) -> Response:
+@router.post("/conversations/{contact}/resume")
+async def resume(request: Request, contact: ContactName) -> Summary:
+    """Give the conversation back to the agent."""
     agent = agent_of(request)
     now = agent.clock()
 
     def work(connection: Connection) -> tuple[Summary, datetime | None]:
-        key = _locked(connection, request)
+        key = _locked(connection, contact)
         due = human.give_back(connection, key, now)
         return _again(connection, key, now), due
 
     summary, due = await agent.database.write(work)
     if due is not None:
         await agent.engine.wake(summary.contact.key, due)
-    return Json(asdict(summary))
+    return summary
 
 
-async def _reply(request: Request) -> Response:
-    """A human's reply by way of the outbox: it pauses the agent and joins the history as one written on the platform does."""
-    body, agent = await body_of(request, ReplyBody), agent_of(request)
-    now, name = agent.clock(), f"reply-{secrets.token_hex(6)}"
+@router.post("/conversations/{contact}/reply")
+async def reply(request: Request, contact: ContactName, body: ReplyBody) -> Replied:
+    """Reply as a human: it is sent, joins the history, and the agent pauses."""
+    agent = agent_of(request)
+    now, name, by = agent.clock(), f"reply-{secrets.token_hex(6)}", by_whom(request, body.by)
     until = _until(now, agent.config.conversation.handover.resume_after)
 
     def work(connection: Connection) -> tuple[ContactKey, Replied]:
-        key = _locked(connection, request)
+        key = _locked(connection, contact)
         state = _state(connection, key)
         source = state.channel.source if state.channel else None
         if (end := window.closes(state, state.channel_kind)) is not None and now > end:
             raise BadRequest(
-                "text: the customer's last message is more than 24 hours old, so the channel takes no free text"
+                "text: the customer's last message is more than 24 hours old, so the channel takes no free text", "text"
             )
         if state.contact.status == "blocked":
-            raise BadRequest("text: the contact is blocked on the platform")
-        human.begin(connection, key, now, until, body.by)
+            raise BadRequest("text: the contact is blocked on the platform", "text")
+        human.begin(connection, key, now, until, by)
         history.append(connection, key, [Line("human", body.text, now)])
         parts = [Text(part) for part in messages_of(body.text, source)]
         outbound.add(connection, key, name, parts, now=now, channel=state.channel.id if state.channel else None)
@@ -181,16 +240,27 @@ async def _reply(request: Request) -> Response:
 
     key, replied = await agent.database.write(work)
     await agent.engine.wake(key, now)
-    return Json(asdict(replied))
+    return replied
 
 
-def _named(connection: Connection, request: Request) -> ContactState:
-    """The contact that the path names."""
-    return contact_named(connection, request.path_params["contact"])
+@router.post("/conversations/{contact}/note")
+async def note(request: Request, contact: ContactName, body: NoteBody) -> Noted:
+    """Leave a note that colleagues see on the platform and the customer does not."""
+    agent = agent_of(request)
+    now, name = agent.clock(), f"note-{secrets.token_hex(6)}"
+
+    def work(connection: Connection) -> ContactKey:
+        key = _locked(connection, contact)
+        outbound.add(connection, key, name, [Comment(body.text)], now=now)
+        contacts.set_columns(connection, key, wake_at=now)
+        return key
+
+    await agent.engine.wake(await agent.database.write(work), now)
+    return Noted([f"{name}/0"])
 
 
-def _locked(connection: Connection, request: Request) -> ContactKey:
-    key = _named(connection, request).key
+def _locked(connection: Connection, name: str) -> ContactKey:
+    key = contact_named(connection, name).key
     lock_contact(connection, key.platform, key.id)
     return key
 
@@ -203,19 +273,27 @@ def _state(connection: Connection, key: ContactKey) -> ContactState:
 
 
 def _again(connection: Connection, key: ContactKey, now: datetime) -> Summary:
-    return _summary(connection, _state(connection, key), now)
+    return summaries(connection, [_state(connection, key)], now)[0]
 
 
-def _summary(connection: Connection, state: ContactState, now: datetime) -> Summary:
-    return Summary(
-        contact=state.contact,
-        language=state.language,
-        last_inbound_at=state.last_inbound_at,
-        closed_at=state.closed_at,
-        opted_out_at=state.opted_out_at,
-        paused=_paused(state, now),
-        last=next(iter(history.recent(connection, state.key, 1)), None),
-    )
+def summaries(connection: Connection, states: list[ContactState], now: datetime) -> list[Summary]:
+    """Conversations as a list shows them, in the same order."""
+    keys = [state.key for state in states]
+    last, outcomes = history.last_lines(connection, keys), overview.outcomes(connection, keys)
+    return [
+        Summary(
+            contact=state.contact,
+            language=state.language,
+            last_inbound_at=state.last_inbound_at,
+            closed_at=state.closed_at,
+            opted_out_at=state.opted_out_at,
+            paused=_paused(state, now),
+            last=last.get(state.key),
+            outcome=outcomes.get(state.key, (None, None))[1],
+            waiting=outcomes.get(state.key, (None, None))[0] == "waiting",
+        )
+        for state in states
+    ]
 
 
 def _paused(state: ContactState, now: datetime) -> Pause | None:
@@ -226,72 +304,3 @@ def _paused(state: ContactState, now: datetime) -> Pause | None:
 
 def _until(now: datetime, after: timedelta | None) -> datetime | None:
     return None if after is None else now + after
-
-
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise BadRequest(f"before: must be a time such as 2026-11-21T09:00:00Z, found {text!r}") from None
-    if moment.tzinfo is None:
-        raise BadRequest(f"before: {text!r} has no time zone; write e.g. 2026-11-21T09:00:00Z")
-    return moment
-
-
-_ONE = "/conversations/{contact}"
-
-_PAYMENT_STATES: tuple[PaymentState, ...] = get_args(PaymentState)
-
-
-@dataclass(frozen=True, slots=True)
-class Payments:
-    payments: list[Payment]
-
-
-async def _payments(request: Request) -> Response:
-    limit = number_of(request, "limit", 100, 1000)
-    states = states_asked(request, _PAYMENT_STATES)
-    found = await agent_of(request).database.read(
-        lambda connection: payments.newest(connection, states=states, limit=limit)
-    )
-    return Json(asdict(Payments(found)))
-
-
-OPERATIONS: tuple[Operation, ...] = (
-    Operation(
-        "GET",
-        "/conversations",
-        _list,
-        "Conversations, the newest first.",
-        {
-            "limit": "How many, at most 200; 50 when left out.",
-            "only": "`paused`: a human answers; `opted_out`.",
-            "before": "Only those whose customer last wrote before this time; `next` of the page before.",
-        },
-        answers=Listed,
-    ),
-    Operation(
-        "GET",
-        _ONE,
-        _one,
-        "A conversation: messages, turns, deliveries, payments. The contact is an id, platform:id, a phone number or an e-mail.",
-        {"limit": "How many messages, at most 1000; 100 when left out."},
-        answers=Conversation,
-    ),
-    Operation("POST", f"{_ONE}/pause", _pause, "A human answers from now on.", body=PauseBody, answers=Summary),
-    Operation("POST", f"{_ONE}/resume", _resume, "Give the conversation back to the agent.", answers=Summary),
-    Operation("POST", f"{_ONE}/reply", _reply, "Reply as a human; the agent pauses.", body=ReplyBody, answers=Replied),
-    Operation(
-        "GET",
-        "/payments",
-        _payments,
-        "Payments, the newest first; amounts in rupiah.",
-        {
-            "state": f"Only these, separated by commas: {', '.join(_PAYMENT_STATES)}.",
-            "limit": "How many, at most 1000; 100 when left out.",
-        },
-        answers=Payments,
-    ),
-)

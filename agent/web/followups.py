@@ -1,32 +1,36 @@
 """`/api/v1/followups`: messages that are sent later. What is posted here is promised: a reply of the customer does not end it."""
 
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Annotated, get_args
 
+from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from sqlalchemy import Connection
-from starlette.requests import Request
-from starlette.responses import Response
 
 from actions.reminders.wording import zone_of
 from agent.ledger import followups
 from agent.ledger.database import lock_contact
 from agent.ledger.followups import FollowUp, FollowUpState
-from agent.web.answers import BadRequest, Json, NotFound, agent_of, contact_named, states_asked
-from agent.web.operations import Body, Operation, body_of, number_of
+from agent.web.answers import BadRequest, Before, Body, Limit, NotFound, agent_of, contact_named, page, states_asked
 from language.dates import moment_named
+
+router = APIRouter(tags=["followups"])
 
 LONGEST = timedelta(days=366)
 """How far ahead a message may be scheduled here."""
 
 _STATES: tuple[FollowUpState, ...] = get_args(FollowUpState)
+_MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
+    """A page of follow-ups."""
+
     followups: list[FollowUp]
+    next: str | None
 
 
 class NewFollowUp(Body):
@@ -37,20 +41,33 @@ class NewFollowUp(Body):
     text: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
-async def _list(request: Request) -> Response:
-    limit = number_of(request, "limit", 100, 1000)
-    states = states_asked(request, _STATES, "scheduled")
-    name = request.query_params.get("contact")
+@router.get("/followups")
+async def list_followups(
+    request: Request,
+    contact: Annotated[
+        str | None, Query(description="Only this one's: id, platform:id, phone number or e-mail.")
+    ] = None,
+    state: Annotated[
+        str | None,
+        Query(description=f"Only these, separated by commas: {', '.join(_STATES)}; scheduled when left out."),
+    ] = None,
+    limit: Limit = 100,
+    before: Before = None,
+) -> Listed:
+    """Messages that are sent later: those due next first, then what became of others, the newest first."""
+    states = states_asked(state, _STATES, "scheduled")
 
     def look(connection: Connection) -> Listed:
-        keys = None if name is None else [contact_named(connection, name).key]
-        return Listed(followups.listed(connection, keys, states, limit))
+        keys = None if contact is None else [contact_named(connection, contact).key]
+        return Listed(*page(followups.listed(connection, keys, states, _MOST), lambda each: each.id, limit, before))
 
-    return Json(asdict(await agent_of(request).database.read(look)))
+    return await agent_of(request).database.read(look)
 
 
-async def _create(request: Request) -> Response:
-    body, agent = await body_of(request, NewFollowUp), agent_of(request)
+@router.post("/followups")
+async def create_followup(request: Request, body: NewFollowUp) -> FollowUp:
+    """Promise a message."""
+    agent = agent_of(request)
     now, name = agent.clock(), f"api-{secrets.token_hex(6)}"
 
     def work(connection: Connection) -> FollowUp:
@@ -58,7 +75,7 @@ async def _create(request: Request) -> Response:
         lock_contact(connection, state.key.platform, state.key.id)
         due = _due(body.when, now, zone_of(state.contact.phone, agent.config.zone, now))
         if state.opted_out_at is not None:
-            raise BadRequest("contact: they opted out of all messages")
+            raise BadRequest("contact: they opted out of all messages", "contact")
         followup = FollowUp(name, state.key, due, body.text, None, {}, now)
         followups.schedule(connection, followup)
         followups.wake(connection, state.key, due)
@@ -66,44 +83,28 @@ async def _create(request: Request) -> Response:
 
     followup = await agent.database.write(work)
     await agent.engine.wake(followup.contact, followup.due_at)
-    return Json(asdict(followup))
+    return followup
 
 
-async def _cancel(request: Request) -> Response:
-    name, now = request.path_params["id"], agent_of(request).clock()
+@router.delete("/followups/{id}")
+async def cancel_followup(request: Request, id: str) -> FollowUp:  # noqa: A002 - the name in the path
+    """Call one off that still waits."""
+    now = agent_of(request).clock()
     found = await agent_of(request).database.write(
-        lambda connection: followups.cancel(connection, name, "called off by the API", now)
+        lambda connection: followups.cancel(connection, id, "called off by the API", now)
     )
     if found is None:
-        raise NotFound(f"nothing scheduled has the id {name!r}")
-    return Json(asdict(found))
+        raise NotFound(f"nothing scheduled has the id {id!r}", "id")
+    return found
 
 
 def _due(words: str, now: datetime, zone: tzinfo) -> datetime:
     """Raises: `BadRequest`."""
     due = moment_named(words, now, zone)
     if due is None:
-        raise BadRequest(f"when: {words!r} names no day and hour; write e.g. 2026-11-22T09:00:00+07:00")
+        raise BadRequest(f"when: {words!r} names no day and hour; write e.g. 2026-11-22T09:00:00+07:00", "when")
     if due <= now:
-        raise BadRequest(f"when: {words!r} has passed")
+        raise BadRequest(f"when: {words!r} has passed", "when")
     if due - now > LONGEST:
-        raise BadRequest(f"when: {words!r} is more than {LONGEST.days} days ahead")
+        raise BadRequest(f"when: {words!r} is more than {LONGEST.days} days ahead", "when")
     return due
-
-
-OPERATIONS: tuple[Operation, ...] = (
-    Operation(
-        "GET",
-        "/followups",
-        _list,
-        "Messages that are sent later: those due next first, then what became of others, the newest first.",
-        {
-            "contact": "Only this one's: id, platform:id, phone number or e-mail.",
-            "state": f"Only these, separated by commas: {', '.join(_STATES)}; scheduled when left out.",
-            "limit": "How many, at most 1000; 100 when left out.",
-        },
-        answers=Listed,
-    ),
-    Operation("POST", "/followups", _create, "Promise a message.", body=NewFollowUp, answers=FollowUp),
-    Operation("DELETE", "/followups/{id}", _cancel, "Call one off that still waits.", answers=FollowUp),
-)

@@ -1,4 +1,4 @@
-"""The HTTP server: webhooks, payment notifications, media, health and metrics; what `/api/v1` can do is listed in `API`.
+"""The HTTP server: webhooks, payment notifications, media, health and metrics; `/api/v1` stands in `agent.web.api`.
 
 `bind` takes the port before the agent is built, so that the agent is given its address; `serving` then answers on it, with
 uvicorn but without its signal handling: the command decides how the process ends.
@@ -9,7 +9,8 @@ import ipaddress
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any
 
 import structlog
@@ -18,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from agent.app import Agent
@@ -26,9 +27,13 @@ from agent.errors import OutsideError
 from agent.faults import point
 from agent.ledger import media, overview
 from agent.ledger.errors import LedgerUnavailable
-from agent.web import broadcasts, conversations, followups, knowledge, turns
-from agent.web.answers import BODY_SECONDS, TooLarge, TooSlow, bears_token, read_body
-from agent.web.operations import Operation, routes_of
+from agent.swap import Overlay, Probe
+from agent.trial import Trials
+from agent.web import console
+from agent.web.answers import BODY_SECONDS, TooLarge, TooSlow, read_body
+from agent.web.api import create_api
+from agent.web.auth import bears_token
+from agent.web.feed import Feed
 from messaging.errors import PayloadError, SignatureError
 from messaging.platform import Platform
 
@@ -146,23 +151,23 @@ async def exposition(agent: Agent) -> tuple[bytes, str]:
     return generate_latest(registry), CONTENT_TYPE_LATEST
 
 
-API: tuple[Operation, ...] = (
-    *conversations.OPERATIONS,
-    *turns.OPERATIONS,
-    *followups.OPERATIONS,
-    *knowledge.OPERATIONS,
-    *broadcasts.OPERATIONS,
-)
-"""What the owner's tools may ask of the running agent below `/api/v1`: JSON, with `server.api_token` as bearer."""
-
 LARGEST_WEBHOOK = 1024 * 1024
 """Bytes of a webhook body; more is answered with 413."""
 
 _RETRY_AFTER = {"Retry-After": "5"}
 
 
-def create_app(agent: Agent) -> Starlette:
-    """The application of one agent."""
+@dataclass(slots=True)
+class Swaps:
+    """How the agent gets another configuration while it runs: what the command changes in each, and what asks its servers."""
+
+    overlay: Overlay
+    probe: Probe
+    one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+def create_app(agent: Agent, swaps: Swaps | None = None) -> Starlette:
+    """The application of one agent; without `swaps` its configuration stays as it is."""
     routes = [
         Route("/webhooks/{name}", _webhook, methods=["POST"]),
         Route("/webhooks/{name}", _challenge, methods=["GET"]),
@@ -171,11 +176,21 @@ def create_app(agent: Agent) -> Starlette:
         Route("/healthz", _healthz, methods=["GET"]),
         Route("/readyz", _readyz, methods=["GET"]),
         Route("/metrics", _metrics, methods=["GET"]),
-        Mount("/api/v1", routes=routes_of(API)),
+        *console.routes(),
     ]
     app = Starlette(routes=routes, middleware=[Middleware(_NeverFail)])
     app.state.agent = agent
+    app.state.swaps = swaps
+    app.state.trials = Trials(agent)
+    app.state.feed = Feed(agent)
+    app.mount("/api/v1", create_api(app.state, version("balas")))
     return app
+
+
+async def end_streams(app: Starlette) -> None:
+    """End what would keep the server from stopping: open event streams, and trials."""
+    app.state.feed.close()
+    await app.state.trials.aclose()
 
 
 class _NeverFail:

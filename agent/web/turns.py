@@ -1,18 +1,19 @@
 """`/api/v1/turns` and `/api/v1/dead`: a turn with its steps and deliveries; what was given up, and another try for it."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Annotated
 
+from fastapi import APIRouter, Query, Request
 from sqlalchemy import Connection
-from starlette.requests import Request
-from starlette.responses import Response
 
 from agent.ledger import contacts, inbound, outbound, overview, steps
 from agent.ledger.outbound import Delivery
 from agent.ledger.overview import TurnSummary
 from agent.ledger.steps import Step
-from agent.web.answers import Json, NotFound, agent_of
-from agent.web.operations import Operation
+from agent.web.answers import Before, NotFound, agent_of, moment
 from messaging.types import ContactKey
+
+router = APIRouter(tags=["turns"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,29 +26,13 @@ class Turn:
     deliveries: list[Delivery]
 
 
-async def _turn(request: Request) -> Response:
-    name = request.path_params["id"]
-
-    def look(connection: Connection) -> Turn | None:
-        turn = overview.turn_of(connection, name)
-        if turn is None:
-            return None
-        return Turn(
-            turn, inbound.of_turn(connection, name), steps.of_turn(connection, name), outbound.of_turn(connection, name)
-        )
-
-    found = await agent_of(request).database.read(look)
-    if found is None:
-        raise NotFound(f"there is no turn {name!r}")
-    return Json(asdict(found))
-
-
 @dataclass(frozen=True, slots=True)
 class Dead:
     """Deliveries that failed for good, and turns whose customer got the text for failures; the newest first."""
 
     deliveries: list[Delivery]
     turns: list[TurnSummary]
+    next: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,29 +43,58 @@ class Retried:
     contact: ContactKey
 
 
-async def _dead(request: Request) -> Response:
-    return Json(asdict(Dead(*await agent_of(request).database.read(overview.dead))))
+@router.get("/turns/{id}")
+async def read_turn(request: Request, id: str) -> Turn:  # noqa: A002 - the name in the path
+    """A turn with its steps and deliveries."""
+
+    def look(connection: Connection) -> Turn | None:
+        turn = overview.turn_of(connection, id)
+        if turn is None:
+            return None
+        return Turn(
+            turn, inbound.of_turn(connection, id), steps.of_turn(connection, id), outbound.of_turn(connection, id)
+        )
+
+    found = await agent_of(request).database.read(look)
+    if found is None:
+        raise NotFound(f"there is no turn {id!r}", "id")
+    return found
 
 
-async def _retry(request: Request) -> Response:
-    agent, name = agent_of(request), request.path_params["id"]
+@router.get("/dead")
+async def list_dead(request: Request, limit: Annotated[int, Query(ge=1, le=1000)] = 200, before: Before = None) -> Dead:
+    """What was given up."""
+    earlier = moment(before, "before")
+    deliveries, turns = await agent_of(request).database.read(
+        lambda connection: overview.dead(connection, limit + 1, earlier)
+    )
+    shown = sorted(
+        [*((each.created_at, each) for each in deliveries), *((each.started_at, each) for each in turns)],
+        key=lambda entry: entry[0],
+        reverse=True,
+    )[:limit]
+    more = len(deliveries) + len(turns) > len(shown)
+    return Dead(
+        [each for _, each in shown if isinstance(each, Delivery)],
+        [each for _, each in shown if isinstance(each, TurnSummary)],
+        f"{shown[-1][0]:%Y-%m-%dT%H:%M:%S.%fZ}" if more else None,
+    )
+
+
+@router.post("/dead/{id:path}/retry")
+async def retry(request: Request, id: str) -> Retried:  # noqa: A002 - the name in the path
+    """Try it again."""
+    agent = agent_of(request)
     now = agent.clock()
 
     def work(connection: Connection) -> ContactKey | None:
-        key = outbound.retry(connection, name, now) or overview.retry_turn(connection, name, now)
+        key = outbound.retry(connection, id, now) or overview.retry_turn(connection, id, now)
         if key is not None:
             contacts.set_columns(connection, key, wake_at=now)
         return key
 
     key = await agent.database.write(work)
     if key is None:
-        raise NotFound(f"nothing that was given up has the id {name!r}")
+        raise NotFound(f"nothing that was given up has the id {id!r}", "id")
     await agent.engine.wake(key, now)
-    return Json(asdict(Retried(name, key)))
-
-
-OPERATIONS: tuple[Operation, ...] = (
-    Operation("GET", "/turns/{id}", _turn, "A turn with its steps and deliveries.", answers=Turn),
-    Operation("GET", "/dead", _dead, "What was given up.", answers=Dead),
-    Operation("POST", "/dead/{id:path}/retry", _retry, "Try it again.", answers=Retried),
-)
+    return Retried(id, key)

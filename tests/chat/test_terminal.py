@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.cli.terminal import TerminalPlatform, as_text
+from agent.terminal import TerminalPlatform, as_text
 from messaging.errors import NotFound, PayloadError
 from messaging.platform import Platform
 from messaging.types import Contact, ContactKey, File, QuickReplies, Template, Text

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from agent.cli.terminal import TerminalPlatform
 from sqlalchemy import Connection
 
 from actions.action import ChangeTags, Comment, SetLifecycle, UpdateContact
-from agent.cli.terminal import TerminalPlatform
 from agent.delivery.outbox import ECHO_WAIT, Due, Outbox, Sending, Unsent
 from agent.ledger import contacts, history, human, inbound, outbound
 from agent.ledger.codec import Assign, Deliverable

@@ -9,8 +9,8 @@ import pytest
 from actions.qris import parse
 from agent.cli.session import open_session
 from agent.cli.stage import load_script, shortcomings
-from agent.cli.terminal import as_text
 from agent.config import load
+from agent.terminal import as_text
 from agent.web.server import listening
 from examples.kopi_senja.orders import DEMO_PHONE, DEMO_TOKEN, PRICES, create_app
 

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from knowledge.documents.passage import Document, Passage, SourceState
 from knowledge.errors import GapNotFound
@@ -19,6 +20,7 @@ class MemoryStore:
         self._passages: dict[str, tuple[Passage, ...]] = {}
         self._vectors: dict[str, dict[str, bytes]] = {}
         self._gaps = {gap.id: gap for gap in gaps}
+        self._added: dict[str, dict[str, Any]] = {}
         self._revision = Revision()
         self._identity = secrets.token_hex(8)
         self._syncing: tuple[str, datetime] | None = None
@@ -89,6 +91,17 @@ class MemoryStore:
 
     async def keep_vectors(self, model: str, hashes: Sequence[str]) -> None:
         self._vectors = {model: dict(await self.vectors(model, hashes))}
+
+    async def added_sources(self) -> Sequence[Mapping[str, Any]]:
+        return list(self._added.values())
+
+    async def add_source(self, id_: str, settings: Mapping[str, Any], at: datetime) -> bool:
+        known = id_ in self._added
+        self._added.setdefault(id_, dict(settings))
+        return not known
+
+    async def drop_source(self, id_: str) -> bool:
+        return self._added.pop(id_, None) is not None
 
     async def gaps(self, state: GapState = "open") -> Sequence[Gap]:
         return [gap for gap in self._gaps.values() if gap.state == state]

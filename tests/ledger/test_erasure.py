@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, select, text
 
 import agent.ledger.tables  # noqa: F401 - adds its tables to the metadata
 from actions.action import SendPayment
-from agent.ledger import contacts, erasure, history, memory, outbound, payments, steps, turns
+from agent.ledger import audit, contacts, erasure, history, memory, outbound, payments, steps, turns
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.database import Database
 from agent.ledger.followups import FollowUp
@@ -58,6 +58,8 @@ def _everything(connection: Connection, key: ContactKey = BUDI, first: int = 1) 
         "attempts": 0,
     }
     connection.execute(recipient.insert().values(**place))
+    done = audit.Entry(NOW, "Rina", "operator", "POST", "/conversations/{contact}/reply", 200, None, key)
+    audit.record(connection, done)
     question = without_private(f"saya di {SECRET}")
     asked = {"question": question, "confidence": 0.1, "times": 1, "first_at": NOW, "last_at": NOW, "state": "open"}
     connection.execute(gap.insert().values(**asked))

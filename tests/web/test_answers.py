@@ -4,11 +4,11 @@ import asyncio
 from typing import Any
 
 import pytest
+from agent.web.operations import LARGEST_BODY, Body, body_of
 from starlette.requests import Request
 
 from agent.web import answers
 from agent.web.answers import BadRequest, TooLarge, TooSlow, read_body
-from agent.web.operations import LARGEST_BODY, Body, body_of
 
 
 def request_with(*chunks: bytes, endless: bool = False) -> Request:

@@ -1,0 +1,155 @@
+"""Figures over time, for the owner: what was asked, how soon it was answered, what it cost.
+
+A row is an hour or a day in the business's time zone. What is counted stands at `Figures`.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import BigInteger, Connection, func, select, type_coerce
+
+from agent.ledger.database import take_time
+from agent.ledger.tables import EPOCH, InboundOutcome, inbound, outbound, step, turn
+
+By = Literal["hour", "day"]
+
+MOST_ROWS = 1000
+"""Rows of one report at most: six weeks by the hour, or almost three years by the day."""
+
+_MICROSECONDS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One hour or day.
+
+    Attributes:
+        at: when it begins, aware UTC.
+        messages: from customers.
+        replies: turns that said something.
+        first_reply_p50: seconds from a message to the first part of its reply, the median; null without any.
+        first_reply_p95: the same, for the slowest 5 %.
+        handovers: turns that gave the conversation to a human.
+        handover_reasons: how often each reason.
+        unanswered: messages whose answer was not known, or that got the text for failures.
+        actions: calls of actions.
+        failures: turns that failed.
+        tokens: read and written by models.
+        cost: US dollars.
+    """
+
+    at: datetime
+    messages: int = 0
+    replies: int = 0
+    first_reply_p50: float | None = None
+    first_reply_p95: float | None = None
+    handovers: int = 0
+    handover_reasons: dict[str, int] = field(default_factory=dict)
+    unanswered: int = 0
+    actions: int = 0
+    failures: int = 0
+    tokens: int = 0
+    cost: float = 0.0
+
+
+def begin_of(at: datetime, by: By, zone: ZoneInfo) -> datetime:
+    """The begin of the hour or day in which a time lies."""
+    local = at.astimezone(zone).replace(minute=0, second=0, microsecond=0)
+    return (local if by == "hour" else local.replace(hour=0)).astimezone(EPOCH.tzinfo)
+
+
+def figures(connection: Connection, since: datetime, until: datetime, by: By, zone: ZoneInfo) -> list[Figures]:
+    """Count what happened from `since` up to `until`, a row for each hour or day, the oldest first.
+
+    Args:
+        connection: the transaction.
+        since: aware UTC.
+        until: aware UTC, not included.
+        by: how long a row is.
+        zone: whose hours and days.
+    """
+    take_time(connection)
+    rows: dict[datetime, dict[str, int | float]] = defaultdict(lambda: defaultdict(int))
+    reasons: dict[datetime, Counter[str]] = defaultdict(Counter)
+    waits: dict[datetime, list[float]] = defaultdict(list)
+    minute = 60 * _MICROSECONDS  # zones differ from each other by whole minutes
+
+    def place(bucket: int) -> datetime:
+        return begin_of(EPOCH + timedelta(microseconds=bucket * minute), by, zone)
+
+    received = type_coerce(inbound.c.received_at, BigInteger) // minute
+    asked = select(received.label("minute"), inbound.c.outcome, func.count().label("people")).where(
+        inbound.c.received_at >= since, inbound.c.received_at < until
+    )
+    for row in connection.execute(asked.group_by(received, inbound.c.outcome)):
+        at = place(row.minute)
+        rows[at]["messages"] += row.people
+        if row.outcome in (InboundOutcome.NOT_KNOWN, InboundOutcome.FAILED):
+            rows[at]["unanswered"] += row.people
+    for turned in connection.execute(
+        select(turn.c.started_at, turn.c.state, turn.c.handover, turn.c.tokens, turn.c.cost).where(
+            turn.c.started_at >= since, turn.c.started_at < until
+        )
+    ):
+        at = begin_of(turned.started_at, by, zone)
+        rows[at]["tokens"] += turned.tokens
+        rows[at]["cost"] += turned.cost
+        rows[at]["failures"] += turned.state == "failed"
+        if turned.handover is not None:
+            rows[at]["handovers"] += 1
+            reasons[at][turned.handover] += 1
+    first = (
+        select(inbound.c.turn, func.min(inbound.c.received_at).label("asked"))
+        .where(inbound.c.received_at >= since, inbound.c.received_at < until, inbound.c.turn.is_not(None))
+        .group_by(inbound.c.turn)
+        .subquery()
+    )
+    replied = (
+        select(first.c.asked, func.min(outbound.c.sent_at).label("sent"))
+        .join(outbound, outbound.c.turn == first.c.turn)
+        .where(outbound.c.lane == "message", outbound.c.state == "sent")
+        .group_by(first.c.turn, first.c.asked)
+    )
+    for answered in connection.execute(replied):
+        at = begin_of(answered.asked, by, zone)
+        rows[at]["replies"] += 1
+        waits[at].append((answered.sent - answered.asked).total_seconds())
+    called = select(step.c.started_at).join(turn, turn.c.id == step.c.turn)
+    for started in connection.scalars(
+        called.where(turn.c.started_at >= since, turn.c.started_at < until, step.c.kind == "action")
+    ):
+        rows[begin_of(started, by, zone)]["actions"] += 1
+    return [_figures(at, rows[at], reasons[at], sorted(waits[at])) for at in _places(since, until, by, zone)]
+
+
+def _places(since: datetime, until: datetime, by: By, zone: ZoneInfo) -> list[datetime]:
+    found = [begin_of(since, by, zone)]
+    ahead = timedelta(hours=1) if by == "hour" else timedelta(hours=30)  # a day has 23 to 25 hours
+    while (following := begin_of(found[-1] + ahead, by, zone)) < until and len(found) < MOST_ROWS:
+        found.append(following)
+    return found
+
+
+def _figures(at: datetime, row: dict[str, int | float], why: Counter[str], waits: Sequence[float]) -> Figures:
+    return Figures(
+        at=at,
+        messages=int(row["messages"]),
+        replies=int(row["replies"]),
+        first_reply_p50=_share(waits, 0.5),
+        first_reply_p95=_share(waits, 0.95),
+        handovers=int(row["handovers"]),
+        handover_reasons=dict(why.most_common()),
+        unanswered=int(row["unanswered"]),
+        actions=int(row["actions"]),
+        failures=int(row["failures"]),
+        tokens=int(row["tokens"]),
+        cost=round(float(row["cost"]), 6),
+    )
+
+
+def _share(ordered: Sequence[float], share: float) -> float | None:
+    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 3) if ordered else None
