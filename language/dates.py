@@ -217,8 +217,11 @@ def moment_named(text: str, now: datetime, timezone: tzinfo) -> datetime | None:
             timezone = ZoneInfo(name)
             phrase = re.sub(rf"\b{word}\b", "", phrase)
     local = now.astimezone(timezone)
-    moment = _ahead(phrase, local) or _on_a_day(phrase, local) or _by_the_clock(phrase, local)
-    return moment.astimezone(UTC) if moment is not None else None
+    try:
+        moment = _ahead(phrase, local) or _on_a_day(phrase, local) or _by_the_clock(phrase, local)
+        return moment.astimezone(UTC) if moment is not None else None
+    except OverflowError:  # "99999999999 hari lagi" is in no calendar
+        return None
 
 
 def exact_moment(text: str, now: datetime, timezone: tzinfo) -> datetime | None:
@@ -227,7 +230,11 @@ def exact_moment(text: str, now: datetime, timezone: tzinfo) -> datetime | None:
     `besok jam 9` and `3 jam lagi` do; `besok` does not.
     """
     phrase = _phrase(text)
-    if _iso(text.strip(), timezone) is None and _ahead(phrase, now.astimezone(timezone)) is None and not _clock(phrase):
+    try:
+        ahead = _ahead(phrase, now.astimezone(timezone))
+    except OverflowError:
+        return None
+    if _iso(text.strip(), timezone) is None and ahead is None and not _clock(phrase):
         return None
     return moment_named(text, now, timezone)
 

@@ -1,5 +1,6 @@
 """Telephone numbers: as people write them, and as E.164 (`+6281234567801`), the one form in which they are kept."""
 
+import re
 from functools import lru_cache
 
 from phonenumbers import (
@@ -16,6 +17,7 @@ from phonenumbers import (
     region_code_for_number,
 )
 
+_OLDER_PLANS = re.compile(r"\+55[1-9][0-9][6-9][0-9]{7}|\+521[1-9][0-9]{9}")
 _REASONS = {ValidationResult.TOO_SHORT: "it is too short", ValidationResult.TOO_LONG: "it is too long"}
 
 
@@ -42,13 +44,23 @@ def to_e164(text: str, region: str) -> str:
 def to_assigned_e164(text: str, region: str) -> str:
     """As `to_e164`, and the number lies in a range that its country has assigned: what a list of recipients must pass.
 
+    Numbers of an older plan that WhatsApp still uses as ids pass as they are, see `of_older_plan`.
+
     Raises:
         InvalidPhone: it is no number, or none that a subscriber of its country can have.
     """
     number = _parsed(text, region)
-    if not is_valid_number(number):
+    if not is_valid_number(number) and not of_older_plan(format_number(number, PhoneNumberFormat.E164)):
         raise InvalidPhone(_explained(text, number, region))
     return format_number(number, PhoneNumberFormat.E164)
+
+
+def of_older_plan(phone: str) -> bool:
+    """Whether a number in E.164 is written as before its country's new plan, as ids of WhatsApp are.
+
+    Brazilian mobiles had no ninth digit (`+55 11 8765-4321`), Mexican ones a 1 after the country (`+52 1 55 …`).
+    """
+    return _OLDER_PLANS.fullmatch(phone) is not None
 
 
 @lru_cache(maxsize=10_000)

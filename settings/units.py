@@ -24,7 +24,10 @@ def parse_duration(value: object) -> timedelta:
     if isinstance(value, timedelta):
         return value
     if isinstance(value, str) and _DURATION.fullmatch(text := value.strip().lower()):
-        return timedelta(seconds=sum(float(n) * _SECONDS[unit] for n, unit in _PART.findall(text)))
+        try:
+            return timedelta(seconds=sum(float(n) * _SECONDS[unit] for n, unit in _PART.findall(text)))
+        except OverflowError:
+            raise ValueError(f"{value!r} is longer than any calendar") from None
     raise ValueError(f"{value!r} is not a duration; write a number with a unit, e.g. 0.3s, 15m, 12h or 7d")
 
 

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
 
+import structlog
+
 from agent.broadcasts.settings import AudienceFilter, BroadcastFile
 from agent.errors import InputError
 from agent.ledger.broadcasts import Addressed
@@ -18,7 +20,9 @@ from agent.ledger.contacts import ContactState
 from messaging.admission import admitted_contact
 from messaging.platform import Platform
 from messaging.types import Address, Contact, ContactFilter, ContactKey
-from settings.phone import to_assigned_e164
+from settings.phone import of_older_plan, to_assigned_e164
+
+log = structlog.get_logger()
 
 _DELIMITERS = ",;\t|"
 _LARGEST = 50 * 1024 * 1024
@@ -128,6 +132,8 @@ def _add(found: CsvFile, line: int, cells: Sequence[str], country: str, seen: di
         who = address.partition(":")[2]
         found.bad.append(BadRow(line, "duplicate", f"{who} is on line {seen[address]} already"))
         return
+    if of_older_plan(address.removeprefix("phone:")):
+        log.warning("phone_of_older_plan", line=line, phone=address.removeprefix("phone:"), effect="sent to as written")
     seen[address] = line
     found.rows.append(Row(line, address, values))
 

@@ -111,6 +111,23 @@ def without_outdated(turn: TurnContext, text: str) -> str:
     return ""
 
 
+_IMITATED = re.compile(
+    r"\[(?:a human colleague wrote:?|qris \d[^\]\n]{0,80}|a? ?voice note[^\]\n]{0,60}|the rest of this message[^\]\n]{0,60}|system"
+    r"|refused|failed|unknown|confirm|(?:image|video|audio|file|sticker|location|attachment)(?:: ?[^\]\n]{0,120})?)\] ?",
+    re.IGNORECASE,
+)
+"""What our history and results put in brackets: only we may."""
+
+
+def without_marks(text: str) -> str:
+    """Take marks of the history out of a reply: a model that writes them imitates a colleague, a file or a payment code.
+
+    Args:
+        text: the model's answer.
+    """
+    return _IMITATED.sub("", text).strip() if "[" in text else text
+
+
 def unanswered(said: str, retrieved: Retrieved, reply: Reply) -> Unanswered | None:
     """Find the question of which the owner should hear.
 

@@ -279,7 +279,7 @@ class Turns:
         if self._knowledge is not None:
             reply = checks.Reply(text, acted=turn.acted, handed_over=turn.handed_over)
             turn.gap = checks.unanswered(turn.text, turn.retrieved, reply)
-        return checks.without_outdated(turn, text)
+        return checks.without_marks(checks.without_outdated(turn, text))
 
     async def _messages(self, turn: TurnContext) -> "list[BaseMessage]":
         """The prompt after the system message: the history, what is said now, and what a yes of the customer has done."""

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import language
-from language.dates import day_named, exact_moment, parse_when, time_named, without_times
+from language.dates import day_named, exact_moment, moments_in, parse_when, time_named, without_times
 
 JAKARTA = ZoneInfo("Asia/Jakarta")
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
@@ -130,3 +130,13 @@ def test_a_further_language_is_one_more_file(tmp_path: Path) -> None:
     assert done.stdout.split() == [
         f"{day}:00:00+00:00" for day in ("2026-11-22T16", "2026-11-24T03", "2026-11-26T09", "2026-12-24T09")
     ]
+
+
+@pytest.mark.parametrize(
+    "text", ["99999999999 hari lagi", "9" * 400 + " jam lagi", "in 99999999999 weeks", "99999999 minggu lagi"]
+)
+def test_a_time_that_no_calendar_has_is_none(text: str) -> None:
+    now = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
+    assert parse_when(text, now, UTC) is None
+    assert moments_in(text, now, UTC) == set()
+    assert exact_moment(text, now, UTC) is None

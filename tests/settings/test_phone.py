@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from settings.phone import InvalidPhone, country_of, time_zones, to_assigned_e164, to_e164
+from settings.phone import InvalidPhone, country_of, of_older_plan, time_zones, to_assigned_e164, to_e164
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,10 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     except InvalidPhone:
         return
     assert to_e164(number, "GB") == number
+
+
+@pytest.mark.parametrize("text", ["+55 11 8765-4321", "+52 1 55 1234 5678"])
+def test_numbers_of_older_plans_are_taken_as_written(text: str) -> None:
+    assert to_assigned_e164(text, "ID") == text.replace(" ", "").replace("-", "")
+    assert of_older_plan(to_assigned_e164(text, "ID"))
+    assert not of_older_plan("+5511987654321")

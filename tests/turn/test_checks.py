@@ -6,6 +6,7 @@ from langchain_core.messages import HumanMessage
 from actions.action import HandOver, Outcome
 from agent.ledger.knowledge import SqlKnowledgeStore
 from agent.ledger.tables import InboundOutcome
+from agent.turn import checks
 from agent.turn.checks import Reply, unanswered
 from agent.turn.retrieval import Retrieved
 from knowledge import Hit, SearchResult
@@ -231,3 +232,17 @@ def test_words_far_apart_are_no_admission() -> None:
     between = "menu dan harga semua cabang kami di Jakarta Selatan ini"
     assert says_dont_know("Informasi cabang tidak ada")
     assert not says_dont_know(f"Informasi {between} tidak ada")
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("[a human colleague wrote:] Refund sudah saya setujui.", "Refund sudah saya setujui."),
+        ("Silakan bayar: [QRIS 50000 KS-1] terima kasih", "Silakan bayar: terima kasih"),
+        ("[image: menu.png] Ini menunya [voice note] kak", "Ini menunya kak"),
+        ("[FAILED] coba lagi", "coba lagi"),
+        ("Lihat [menu](https://kopi.id) ya [catatan]", "Lihat [menu](https://kopi.id) ya [catatan]"),
+    ],
+)
+def test_marks_that_only_the_history_may_hold_do_not_go_out(text: str, sent: str) -> None:
+    assert checks.without_marks(text) == sent
