@@ -26,7 +26,7 @@ from workers import process
 # The worker imports its modules from where its parent did, and nothing from its working directory.
 _BOOT = "import sys; sys.path.append(sys.argv[1]); from workers.process import main; main()"
 _ROOT = str(Path(__file__).resolve().parent.parent)
-_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_INHERITED = ("PATH", "PYTHONPATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 _TOO_LARGE = "it answered"  # how `process.receive` begins to say so
 _GRACE = 2.0  # seconds a worker gets to exit by itself
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import PurePosixPath
 
 from knowledge.documents.passage import Loaded
@@ -47,7 +48,12 @@ _TYPES = {
 _TEXTS = frozenset({"csv", "html", "markdown", "plain"})  # their charset may stand in the content type
 _OLD = {".doc": "DOCX", ".xls": "XLSX", ".ppt": "PDF", ".pptx": "PDF", ".odt": "DOCX", ".ods": "XLSX", ".rtf": "DOCX"}
 
-READABLE = frozenset(_SUFFIXES)
+GROUP = "balas.loaders"
+"""The entry-point group of further loaders; each is named by a suffix without the dot, and a function from bytes to `Loaded`."""
+
+_ADDED = {f".{entry.name.lower()}": entry for entry in entry_points(group=GROUP)}
+
+READABLE = frozenset(_SUFFIXES) | _ADDED.keys()
 """Suffixes of the files that can be read."""
 
 DOCUMENTS = READABLE | _OLD.keys() | {".epub", ".key", ".numbers", ".odp", ".pages", ".wps"}
@@ -70,8 +76,7 @@ def load(name: str, data: bytes, content_type: str | None = None) -> Loaded:
         better = _OLD.get(suffix)
         advice = f"save it as {better}" if better else f"readable are {', '.join(sorted(READABLE))}"
         raise Unreadable(f"a file of the kind {suffix or content_type or 'unknown'} cannot be read; {advice}")
-    module, function = _LOADERS[kind]
-    loader: Callable[..., Loaded] = getattr(import_module(module), function)
+    loader = _loader(kind)
     try:
         loaded = (loader(data, content_type) if kind in _TEXTS else loader(data)).storable()
     except Unreadable:
@@ -85,13 +90,23 @@ def load(name: str, data: bytes, content_type: str | None = None) -> Loaded:
     return loaded
 
 
+def _loader(kind: str) -> Callable[..., Loaded]:
+    if kind in _ADDED:
+        added: Callable[..., Loaded] = _ADDED[kind].load()
+        return added
+    module, function = _LOADERS[kind]
+    loader: Callable[..., Loaded] = getattr(import_module(module), function)
+    return loader
+
+
 def kind_of(name: str, content_type: str | None = None) -> str | None:
     """Tell the kind of a document: a key of the loaders, or `None`.
 
     The content type wins, except `text/plain`: servers send Markdown and CSV under it.
     """
     plain_type = (content_type or "").split(";")[0].strip().lower()
-    by_name = _SUFFIXES.get(PurePosixPath(re.split("[?#]", name, maxsplit=1)[0]).suffix.lower())
+    suffix = PurePosixPath(re.split("[?#]", name, maxsplit=1)[0]).suffix.lower()
+    by_name = _SUFFIXES.get(suffix) or (suffix if suffix in _ADDED else None)
     by_type = _TYPES.get(plain_type)
     if by_type in (None, "plain"):
         return by_name or by_type

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import assert_never
+from importlib.metadata import entry_points
+from typing import TypeAlias, assert_never
 
 import httpx
 
@@ -11,6 +12,8 @@ from actions.qris.gateways.duitku import Duitku
 from actions.qris.gateways.gateway import Charge, Event, Gateway
 from actions.qris.gateways.midtrans import Midtrans
 from actions.qris.gateways.settings import (
+    GROUP,
+    AddedGatewaySettings,
     DokuSettings,
     DuitkuSettings,
     GatewaySettings,
@@ -19,7 +22,12 @@ from actions.qris.gateways.settings import (
 )
 from actions.qris.gateways.xendit import Xendit
 
-__all__ = ["Charge", "Event", "Gateway", "GatewaySettings", "connect"]
+__all__ = ["Charge", "Event", "Gateway", "GatewaySettings", "OpenGateway", "connect"]
+
+OpenGateway: TypeAlias = Callable[
+    [AddedGatewaySettings, httpx.AsyncClient, Callable[[], datetime], str | None], Gateway
+]
+"""Opens the gateway of a package: its settings, the HTTP client, the clock, and where it should notify, if that is known."""
 
 
 def connect(
@@ -43,5 +51,9 @@ def connect(
             return Duitku(settings, client, clock, notify)
         case DokuSettings():
             return Doku(settings, client, clock)
+        case AddedGatewaySettings():
+            (entry,) = entry_points(group=GROUP, name=settings.name)
+            added: OpenGateway = entry.load()
+            return added(settings, client, clock, notify)
         case _:
             assert_never(settings)

@@ -1,8 +1,10 @@
 """The `gateway:` part of `payments.qris`, one model for each provider."""
 
-from typing import Annotated, Literal, TypeAlias
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, SecretStr
+from pydantic import Discriminator, Field, SecretStr, Tag
 
 from settings import Settings
 
@@ -64,6 +66,25 @@ class DokuSettings(Settings):
     token_path: str = Field("/authorization/v1/access-token/b2b", description="where access tokens are given")
 
 
+GROUP = "balas.gateways"
+"""The entry-point group of further gateways; each is a function like `OpenGateway`."""
+
+
+class AddedGatewaySettings(Settings):
+    """A gateway that an installed package adds."""
+
+    name: str = Field(description="as the package names it")
+    options: dict[str, Any] = Field(default_factory=dict, description="its settings, as the package documents them")
+
+
+def _origin(value: Any) -> str:
+    """Tell whether a gateway comes along, or is that of a package; one that is unknown is named by the former."""
+    name = value.get("name") if isinstance(value, Mapping) else getattr(value, "name", None)
+    return "added" if isinstance(name, str) and entry_points(group=GROUP, name=name) else "own"
+
+
+_Own = Annotated[MidtransSettings | XenditSettings | DuitkuSettings | DokuSettings, Field(discriminator="name")]
+
 GatewaySettings: TypeAlias = Annotated[
-    MidtransSettings | XenditSettings | DuitkuSettings | DokuSettings, Field(discriminator="name")
+    Annotated[_Own, Tag("own")] | Annotated[AddedGatewaySettings, Tag("added")], Discriminator(_origin)
 ]
