@@ -29,6 +29,11 @@ class Identity:
     arguments: Mapping[str, Json]
 
     @property
+    def key(self) -> tuple[str, str]:
+        """The action and the fingerprint: what an effect is kept by."""
+        return self.action, self.digest
+
+    @property
     def digest(self) -> str:
         """A short fingerprint, the same in every process."""
         text = json.dumps([self.action, self.arguments], sort_keys=True, ensure_ascii=False)

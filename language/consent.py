@@ -20,7 +20,7 @@ from typing import Final, Literal
 
 from rapidfuzz.distance import OSA
 
-from language.lexicon import STOPWORDS, forms
+from language.lexicon import STOPWORDS, content, forms
 from language.numbers import numbers
 from language.tables import sections
 
@@ -464,3 +464,31 @@ def yes_or_no(text: str, asked: str = "") -> Answer | None:
     """Read a plain yes or no; None for everything else. Arguments as in `consent`."""
     reading = consent(text, asked)
     return None if reading == "open" else reading
+
+
+# The words of a question
+
+
+def deeds_in(text: str) -> frozenset[frozenset[str]]:
+    """Find what a text would have done: the forms of each of its words of doing and undoing.
+
+    Args:
+        text: a question such as "Batalkan pesanan?"; one without a known deed is taken by all its words of content.
+    """
+    words = _words()
+    written = _WORD.findall(_folded(text))
+    deeds = [word for word in written if word in words.deeds or _undoes(word) or _forms(word) & words.deeds]
+    return frozenset(_forms(word) for word in deeds or content(text))
+
+
+def is_general(question: str) -> bool:
+    """Tell whether a question only asks to go on: `Lanjut?`, `Would you like to proceed?`."""
+    words = _words()
+    empty = words.agreeing | words.no | words.neutral | words.questions
+    return all(_short(word) in empty or word in STOPWORDS for word in _WORD.findall(_folded(question)))
+
+
+def told_as_undone(sentence: str) -> bool:
+    """Tell whether a sentence denies what it names, or tells it as past: `tidak bisa dibatalkan`, `sudah dibatalkan`."""
+    words = _words()
+    return not (words.no - words.undo | words.past).isdisjoint(_tokens(_folded(sentence)))

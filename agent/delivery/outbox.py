@@ -119,7 +119,7 @@ class Outbox:
             if obstacle is not None:
                 outbound.mark(connection, delivery.id, obstacle.state, now=now, reason=obstacle.reason)
                 return Unsent(delivery, obstacle.reason)
-            if outbound.mark_sending(connection, delivery.id, self._owner):
+            if outbound.mark_sending(connection, delivery.id, self._owner, now):
                 return Sending(delivery, time.monotonic())
         return min((delivery.next_attempt_at for delivery in heads), default=None)
 

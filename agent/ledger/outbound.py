@@ -27,7 +27,7 @@ _HEADS = select(table).where(table.c.n.in_(_FIRST)).order_by(table.c.n)
 _SENDING = (
     update(table)
     .where(where(table, "id"), one_of(table.c.state, "pending", "uncertain"))
-    .values(state="sending", owner=bindparam("owner"), attempts=table.c.attempts + 1)
+    .values(state="sending", owner=bindparam("owner"), attempts=table.c.attempts + 1, attempted_at=bindparam("now"))
 )
 
 
@@ -50,6 +50,12 @@ _WITHDRAW = (
 )
 _BEGUN = select(table.c.turn).where(
     where(table, "platform", "contact"), table.c.lane == "message", table.c.state.in_(("sending", "uncertain", "sent"))
+)
+_NEWEST = (
+    select(table.c.n, table.c.turn, table.c.state, table.c.attempted_at, table.c.sent_at)
+    .where(where(table, "platform", "contact"), table.c.lane != "desk")
+    .order_by(table.c.n.desc())
+    .limit(50)
 )
 _KNOWN = select(table.c.n).where(where(table, "platform", "contact", "platform_message_id")).limit(1)
 _UNSETTLED = (
@@ -172,9 +178,35 @@ def heads(connection: Connection, key: ContactKey) -> list[Delivery]:
     return [_delivery(row) for row in connection.execute(_HEADS, {"at_platform": key.platform, "at_contact": key.id})]
 
 
-def mark_sending(connection: Connection, delivery_id: str, owner: str) -> bool:
+def mark_sending(connection: Connection, delivery_id: str, owner: str, now: datetime) -> bool:
     """Mark a delivery as being sent, to be committed before the request; False when another worker has taken it meanwhile."""
-    return connection.execute(_SENDING, {"at_id": delivery_id, "owner": owner}).rowcount == 1
+    return connection.execute(_SENDING, {"at_id": delivery_id, "owner": owner, "now": now}).rowcount == 1
+
+
+def gone_out(connection: Connection, key: ContactKey, turn: str, by: datetime) -> datetime | None:
+    """Tell when the messages of a turn went out, if they were the newest that a contact had at a time.
+
+    Args:
+        connection: a transaction.
+        key: the contact.
+        turn: whose messages.
+        by: the time, aware UTC.
+
+    Returns:
+        When the request that delivered the last of them began: nobody has read it before. None where one of them has not arrived, or
+        something newer had gone out by then, or may have.
+    """
+    rows = connection.execute(_NEWEST, {"at_platform": key.platform, "at_contact": key.id}).all()
+    own = [row for row in rows if row.turn == turn]
+    if not own or any(row.state != "sent" for row in own):
+        return None
+    for row in rows:
+        if row.n < own[0].n or row.turn == turn or row.state not in ("sending", "uncertain", "sent"):
+            continue
+        if row.state != "sent" or (row.attempted_at or row.sent_at) <= by:
+            return None
+    began: datetime = max(row.attempted_at or row.sent_at for row in own)
+    return began
 
 
 def mark(

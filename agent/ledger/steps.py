@@ -151,7 +151,7 @@ def actions_since(connection: Connection, key: ContactKey, since: datetime) -> l
 
 @dataclass(frozen=True, slots=True)
 class PastCall:
-    """A finished action. `place` is its step's key (`action/2/1`), `output` a packed outcome."""
+    """A finished action. `place` is that of the call (`action/2/1`), `output` a packed outcome."""
 
     turn: str
     place: str
@@ -164,6 +164,12 @@ def calls(connection: Connection, key: ContactKey, limit: int = 300) -> list[Pas
     """List the newest finished actions of a contact, oldest first."""
     rows = connection.execute(_CALLS, {"at_platform": key.platform, "at_contact": key.id, "at_limit": limit}).all()
     return [
-        PastCall(row.turn, row.key.partition("#")[0], row.name, row.input.get("arguments", {}), row.output)
+        PastCall(
+            row.turn,
+            row.input.get("place") or row.key.partition("#")[0],
+            row.name,
+            row.input.get("arguments", {}),
+            row.output,
+        )
         for row in reversed(rows)
     ]

@@ -251,6 +251,7 @@ outbound = Table(
     Column("unless_replied", Boolean, nullable=False, default=False),  # pointless once the customer has written
     Column("may_have_been_sent", Boolean, nullable=False, default=False),  # failed, and its fate was never learnt
     Column("created_at", Instant, nullable=False),
+    Column("attempted_at", Instant),  # when the last attempt began
     Column("sent_at", Instant),
     Column("platform_message_id", String),
     Column("turn", String),

@@ -188,7 +188,7 @@ class Result:
         files: files that the contents refer to.
         followups: messages for later.
         confirmation: what the customer is asked to say yes to.
-        confirmation_settled: whether the question that was open is answered.
+        confirmation_settled: whether a question was open: it is answered, or something else was said, and is void.
         pause_until: a handover: until when (`None`: until it is given back), and why.
         contact_columns: columns of the contact that change.
         also: further writes in the same transaction.

@@ -43,6 +43,7 @@ from agent.turn.gate import Spent
 from agent.turn.listen import PreparedMessage, prepared_unheard
 from agent.turn.retrieval import Retrieved
 from agent.turn.steps import StepLog
+from language.consent import Reading
 from messaging.types import ContactKey
 
 MOST_RESTARTS = 3
@@ -61,6 +62,27 @@ class Memory:
 
     summary: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question to which this turn's messages are the answer, and how they read.
+
+    Attributes:
+        action: what it is about.
+        arguments: with which it would run.
+        question: as it was put.
+        turn: the turn in which it was put.
+        digest: the identity of the effect.
+        reading: what was answered; None for a condition, a question or something else.
+    """
+
+    action: str
+    arguments: Mapping[str, Json]
+    question: str
+    turn: str
+    digest: str
+    reading: Reading | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +154,9 @@ class TurnContext:
         unknown: names of the actions whose outcome is unknown.
         answered: names of the actions whose outcome gives something to say.
         question: what the customer is to confirm after this turn.
-        settled: whether the open `confirmation` was answered.
+        asked: the open `confirmation`, when the messages answer it.
+        done: what this turn has done, or may have, by action and fingerprint of the effect.
+        attempts: how often each effect was tried, by its fingerprint.
         gap: the question that the documents should have answered and did not.
     """
 
@@ -162,7 +186,9 @@ class TurnContext:
     unknown: list[str] = field(default_factory=list)
     answered: list[str] = field(default_factory=list)
     question: Confirmation | None = None
-    settled: bool = False
+    asked: Asked | None = None
+    done: dict[tuple[str, str], Outcome] = field(default_factory=dict)
+    attempts: dict[str, int] = field(default_factory=dict)
     gap: Unanswered | None = None
     model_calls: int = 0
     work: int = 0  # tokens that were written, or read for the first time

@@ -2,7 +2,7 @@
 
 Each round asks the model and runs what it calls: reading actions of one answer side by side, effects one after the other in the
 order in which they were called. Every model call and every action is looked up in the step log first, so that a resumed turn
-repeats nothing. `perform` runs an action as a step: recorded before it happens when it has an effect, and never run twice.
+repeats nothing.
 """
 
 import asyncio
@@ -24,24 +24,20 @@ from langchain_core.messages import (
     messages_from_dict,
 )
 
-from actions.action import Action, Context, Outcome
-from actions.template import question as question_of
+from actions.action import Action, Outcome
 from agent import slots
 from agent.faults import point
-from agent.ledger.codec import pack_outcome, unpack_outcome
-from agent.ledger.confirmations import Confirmation
-from agent.ledger.errors import LeaseLost, LedgerUnavailable
 from agent.models import tokens
 from agent.models.ask import Models, NoAnswer
 from agent.models.chat import ChatModel
 from agent.models.judge import call_id
 from agent.models.values import ASKED_FIRST, describe
+from agent.turn import consent
 from agent.turn.context import LimitReached, ModelsFailed, Superseded, TurnContext
+from agent.turn.perform import keep, look_up, perform
 from agent.turn.steps import told
 from agent.turn.window import shorten
-from language.consent import yes_or_no
 from settings.backoff import Backoff
-from settings.text import cleaned
 
 log = structlog.get_logger()
 
@@ -192,7 +188,7 @@ class Loop:
         """Run the action that waits for the customer's yes, or drop it when they said no, before the model speaks.
 
         Args:
-            turn: `turn.settled` is set when the question was answered, or when there is no such action any more.
+            turn: `turn.asked` is set when its messages answer the question; any others drop it.
 
         Returns:
             Messages that show the model what was done; none when nothing waits or the customer answered something else.
@@ -204,14 +200,14 @@ class Loop:
         waiting = turn.confirmation
         if waiting is None:
             return []
-        verdict = yes_or_no(turn.text, waiting.question)
         action = self._actions.get(waiting.action)
-        turn.settled = action is None or verdict is not None
-        if verdict is None or action is None:
+        turn.asked = await consent.asked(turn, action) if action is not None else None
+        if action is None or turn.asked is None or turn.asked.reading not in ("yes", "no"):
             return []
-        if verdict == "yes":
+        if turn.asked.reading == "yes":
+            point("consented")
             key = f"action/confirmed/{waiting.turn}"
-            outcome = await perform(turn, action, waiting.arguments, key=key, clock=self._clock, confirmed=True)
+            outcome = await perform(turn, action, dict(waiting.arguments), key=key, clock=self._clock)
         else:
             outcome = Outcome("refused", "The customer said no. Nothing was done.")
         call = {"name": waiting.action, "args": waiting.arguments, "id": call_id(f"{turn.id}/0", 0)}
@@ -318,7 +314,7 @@ class Loop:
 
         async def run(call: _Call) -> Outcome:
             async with room:
-                return await _outcome(turn, self._actions[call.name], call.arguments, key=call.key, clock=self._clock)
+                return await look_up(turn, self._actions[call.name], call.arguments, key=call.key, clock=self._clock)
 
         tasks = [asyncio.create_task(run(call)) for call in new.values()]
         try:
@@ -328,7 +324,7 @@ class Loop:
             for task in tasks:
                 task.cancel()
         for same, call in new.items():  # in the order of the calls, whichever came back first
-            _keep(turn, self._actions[call.name], call.arguments, found[same], self._clock, confirmed=False)
+            keep(turn, self._actions[call.name], call.arguments, found[same], self._clock)
         known, outcomes = dict(turn.looked_up), []
         for call in calls:
             if new.get(call.same) is call:
@@ -390,150 +386,6 @@ def _bytes(text: str) -> int:
 
 def _again(before: Outcome) -> Outcome:
     return replace(before, content=f"This was called with the same arguments before. {before.content}", requests=())
-
-
-async def perform(
-    turn: TurnContext,
-    action: Action,
-    arguments: dict[str, Any],
-    *,
-    key: str,
-    clock: Callable[[], datetime],
-    confirmed: bool = False,
-) -> Outcome:
-    """Run an action as a step: recorded before it happens when it has an effect, and never run twice.
-
-    An action that needs the customer's yes is turned into the question instead, unless it is `confirmed`.
-
-    Args:
-        turn: keeps what the action returned.
-        action: what to run.
-        arguments: as the model, or the confirmed question, has them.
-        key: the place in the step log; the idempotency key is made of it.
-        clock: the time, aware UTC.
-        confirmed: whether the customer has said yes.
-
-    Raises:
-        LedgerUnavailable: a step cannot be written; the action has not run if it is the first one.
-        LeaseLost: another worker has taken the turn over.
-    """
-    outcome = await _outcome(turn, action, arguments, key=key, clock=clock, confirmed=confirmed)
-    _keep(turn, action, arguments, outcome, clock, confirmed=confirmed)
-    return outcome
-
-
-async def _outcome(
-    turn: TurnContext,
-    action: Action,
-    arguments: dict[str, Any],
-    *,
-    key: str,
-    clock: Callable[[], datetime],
-    confirmed: bool = False,
-) -> Outcome:
-    given = {"name": action.name, "arguments": arguments}
-    if (step := turn.steps.finished(key, given)) is not None:
-        outcome = unpack_outcome(step.output)
-        if action.effect and outcome.status not in ("refused", "confirm"):
-            turn.effects.append(action.name)
-        return outcome
-    context = turn.action_context(_idempotency_key(turn.id, key), clock())
-    if action.confirm is not None and not confirmed:
-        return await _ask_first(turn, action, arguments, context, clock)
-    if turn.steps.interrupted(key, given) and not action.idempotent:
-        outcome = Outcome(
-            "unknown",
-            f"{action.name} was begun and interrupted: it may or may not have been done. Do not call it again; "
-            "tell the customer that a colleague will look into it.",
-        )
-        turn.effects.append(action.name)
-        await turn.steps.finish(key, "action", action.name, given, pack_outcome(outcome))
-        return outcome
-    started_at = clock()
-    if action.effect:
-        refusal = await _check(action, arguments, context)
-        if refusal is not None:
-            await turn.steps.record(key, "action", action.name, given, pack_outcome(refusal), started_at=started_at)
-            return refusal
-        turn.effects.append(action.name)
-        if not turn.steps.interrupted(key, given):
-            await turn.steps.start(key, "action", action.name, given)
-        point("effect-started")
-        async with slots.released():
-            outcome = await _run(action, arguments, context)
-        point("effect-done")
-        await turn.steps.finish(key, "action", action.name, given, pack_outcome(outcome))
-    else:
-        async with slots.released():
-            outcome = await _run(action, arguments, context)
-        turn.steps.note(key, "action", action.name, given, pack_outcome(outcome), started_at=started_at)
-    point("action-recorded")
-    return outcome
-
-
-def _keep(
-    turn: TurnContext,
-    action: Action,
-    arguments: dict[str, Any],
-    outcome: Outcome,
-    clock: Callable[[], datetime],
-    *,
-    confirmed: bool,
-) -> None:
-    """Keep what an action returned, and its question.
-
-    An action may ask by itself (an amount that looks mistyped): the customer's yes then runs it, without the model.
-    """
-    turn.take(action, outcome)
-    if outcome.status == "confirm" and turn.question is None and not confirmed:
-        turn.question = _to_confirm(turn, action, arguments, outcome.content, clock)
-
-
-async def _ask_first(
-    turn: TurnContext, action: Action, arguments: dict[str, Any], context: Context, clock: Callable[[], datetime]
-) -> Outcome:
-    refusal = await _check(action, arguments, context)
-    if refusal is not None:
-        return refusal
-    if turn.question is not None:
-        return Outcome("refused", "Another action waits for the customer's yes; one at a time.")
-    question = question_of(action, arguments, context)
-    turn.question = _to_confirm(turn, action, arguments, question, clock)
-    return Outcome("confirm", f"Nothing was done yet. The customer is asked: {question}")
-
-
-def _to_confirm(
-    turn: TurnContext, action: Action, arguments: dict[str, Any], question: str, clock: Callable[[], datetime]
-) -> Confirmation:
-    return Confirmation(action.name, arguments, question, turn.id, clock() + action.confirm_expires)
-
-
-async def _check(action: Action, arguments: dict[str, Any], context: Context) -> Outcome | None:
-    """The action's check; one that fails is a refusal."""
-    try:
-        return cleaned(await action.check(arguments, context))
-    except (LedgerUnavailable, LeaseLost):
-        raise
-    except Exception as error:
-        log.exception("action_failed", action=action.name)
-        return Outcome("refused", f"Nothing was done: the arguments cannot be read ({type(error).__name__}).")
-
-
-async def _run(action: Action, arguments: dict[str, Any], context: Context) -> Outcome:
-    """The action's outcome, cleaned. One that raises has failed; if it may have changed something, nobody knows."""
-    try:
-        return cleaned(await action.run(arguments, context))
-    except (LedgerUnavailable, LeaseLost):
-        raise
-    except Exception as error:
-        log.exception("action_failed", action=action.name)
-        if action.effect and action.builtin is None:
-            return Outcome("unknown", f"{action.name} was begun and broke off: it may or may not have been done.")
-        return Outcome("failed", f"It was not done: {action.name} broke off ({type(error).__name__}).")
-
-
-def _idempotency_key(turn: str, key: str) -> str:
-    return f"balas-{turn}-{key.replace('/', '-')}"
 
 
 def _fingerprint(asked: Sequence[BaseMessage], tools: Sequence[str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from agent.config.texts import fill
+from agent.ledger.confirmations import Confirmation
 from agent.models.values import TurnValues
 from agent.turn.context import Memory, TurnContext
 from agent.turn.retrieval import escape, read
@@ -77,10 +78,8 @@ def last_message(persona: Persona, turn: TurnContext) -> str:
         facts.append(f"The customer's first name: {_quoted(contact.first_name)}.")
     if channel and channel.source:
         facts.append(f"Channel: {channel.source}.")
-    if turn.confirmation and turn.confirmation.question and not turn.settled:
-        facts.append(
-            f"The customer was asked, and has not answered yet: {turn.confirmation.question!r}. It is done as soon as they say yes."
-        )
+    if turn.confirmation and turn.confirmation.question and not turn.done:
+        facts.append(_asked(turn, turn.confirmation))
     if closed_at := _closed_at(turn):
         facts.append(
             f"The conversation before {closed_at.astimezone(persona.zone):%A, %d %B %Y, %H:%M} was closed. What the customer writes "
@@ -126,6 +125,21 @@ def turn_values(persona: Persona, turn: TurnContext) -> TurnValues:
 def _now(persona: Persona, turn: TurnContext) -> datetime:
     """When the turn was claimed, in local time: the same for a turn that is resumed."""
     return turn.claim.started_at.astimezone(persona.zone)
+
+
+def _asked(turn: TurnContext, waiting: Confirmation) -> str:
+    """What has become of the question that the customer was to say yes to."""
+    if turn.asked is not None and turn.asked.reading == "open":
+        return (
+            f"The customer was asked {waiting.question!r}. Only if their message means yes, call {waiting.action} again with exactly the "
+            f"arguments {json.dumps(waiting.arguments, ensure_ascii=False, default=str)}: then it is done. If in doubt, do not call it."
+        )
+    if turn.asked is not None and turn.asked.reading == "no":
+        return f"The customer was asked {waiting.question!r} and said no: nothing was done."
+    return (
+        f"The customer was asked {waiting.question!r} and has not said yes: nothing was done. If they still want it, call "
+        f"{waiting.action}: they are asked again."
+    )
 
 
 def _closed_at(turn: TurnContext) -> datetime | None:

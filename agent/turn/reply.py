@@ -83,7 +83,7 @@ class ReplyWriter:
 
     def silent(self, turn: TurnContext, verdict: gate.Silent) -> Result:
         """Say nothing; the messages join the history."""
-        result = Result(verdict.outcome, verdict.reason, lines=_lines(turn))
+        result = self._result(turn, verdict.outcome, verdict.reason)
         _reopen(result, returns=verdict.returns)
         return result
 
@@ -111,7 +111,7 @@ class ReplyWriter:
             LedgerUnavailable: the note for colleagues cannot be made.
         """
         now = self._clock()
-        result = Result(InboundOutcome.NOTICE, verdict.reason, lines=_lines(turn))
+        result = self._result(turn, InboundOutcome.NOTICE, verdict.reason)
         _reopen(result, returns=verdict.returns)
         self._say(turn, result, fill(verdict.text, turn.contact.contact))
         tag = self._conversation.opt_out.tag
@@ -208,13 +208,15 @@ class ReplyWriter:
             result.contents.append(ChangeTags(remove=(self._conversation.opt_out.tag,)))
         if turn.gap is not None:
             result.also.append(_noted(turn.gap, now))
-        result.confirmation_settled = turn.settled
         result.restart_allowed = turn.arrivals is not None and not turn.effects
         result.pacing = self._conversation.pacing
         return result
 
     def _result(self, turn: TurnContext, outcome: InboundOutcome, reason: str | None = None) -> Result:
-        return Result(outcome, reason, lines=_lines(turn), tokens=turn.steps.tokens, cost=turn.steps.cost)
+        """The result of a turn: whatever it says, the question that was open is open no longer."""
+        result = Result(outcome, reason, lines=_lines(turn), tokens=turn.steps.tokens, cost=turn.steps.cost)
+        result.confirmation_settled = turn.confirmation is not None
+        return result
 
     def _asked_for_human(self, turn: TurnContext) -> bool:
         """Whether the customer's own words ask for a person, whatever the model made of them."""

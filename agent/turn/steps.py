@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import Connection
@@ -15,6 +15,7 @@ from agent.ledger.database import Database, Work, write_with_retry
 from agent.ledger.steps import Step
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 
 _BEFORE_AN_EFFECT = timedelta(seconds=8)
@@ -67,7 +68,7 @@ class StepLog:
         """What was recorded at this place with this input. Most places are new, and hashing a long history takes time."""
         return self._steps.get(_full(key, given)) if key in self._places else None
 
-    async def start(self, key: str, kind: str, name: str, given: Any) -> None:
+    async def start(self, key: str, kind: str, name: str, given: Any, *, shown: Any = None) -> None:
         """Write an effect down before it happens.
 
         Args:
@@ -75,6 +76,7 @@ class StepLog:
             kind: what kind of step.
             name: of the action.
             given: its input, as JSON.
+            shown: kept instead of `given`.
 
         Raises:
             LedgerUnavailable: it is not written, so the effect must not happen.
@@ -91,7 +93,7 @@ class StepLog:
                 kind=kind,
                 name=name,
                 input_hash=_digest(full),
-                given=given,
+                given=given if shown is None else shown,
                 output=None,
                 started_at=now,
                 finished_at=None,
@@ -184,6 +186,14 @@ class StepLog:
     def along(self, work: Work[None]) -> None:
         """Write something else in the transaction of the next step."""
         self._notes.append(work)
+
+    async def read(self, work: Work[T]) -> T:
+        """Read from the ledger beside the steps.
+
+        Raises:
+            LedgerUnavailable: the ledger does not answer.
+        """
+        return await self._database.read(work)
 
     async def flush(self) -> None:
         """Write what was only noted."""

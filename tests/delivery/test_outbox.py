@@ -176,7 +176,7 @@ async def test_what_is_being_sent_is_not_taken_twice(desk: Desk) -> None:
     await desk.queue(Text("satu"))
     first = await desk.begin()
     assert isinstance(first, Sending)
-    taken = await desk.database.write(lambda connection: outbound.mark_sending(connection, "t1/0", "other"))
+    taken = await desk.database.write(lambda connection: outbound.mark_sending(connection, "t1/0", "other", NOW))
     assert not taken
     assert (await desk.row()).state == "sending"
 

@@ -137,12 +137,12 @@ async def test_a_pause_takes_back_what_has_not_gone_out(database: Database) -> N
     first, second, third = await take(database, 3)
     await queue(database, first, key(1))
     await queue(database, second, key(2))
-    await database.write(lambda connection: outbound.mark_sending(connection, "broadcast/promo/1/0", "w1"))
+    await database.write(lambda connection: outbound.mark_sending(connection, "broadcast/promo/1/0", "w1", NOW))
     assert await database.write(lambda connection: broadcasts.pause(connection, "promo"))
     assert not await database.write(lambda connection: broadcasts.pause(connection, "promo"))
     assert await counts(database) == {"waiting": 2, "sending": 1, "sent": 0, "skipped": 0, "failed": 0}
     assert not await database.write(
-        lambda connection: outbound.mark_sending(connection, "broadcast/promo/2/0", "w1")
+        lambda connection: outbound.mark_sending(connection, "broadcast/promo/2/0", "w1", NOW)
     ), "a worker that saw it before the pause must not send it"
     assert not await queue(database, third, key(3)), "what was being prepared waits"
     assert await take(database, 3) == []

@@ -143,7 +143,7 @@ async def test_what_is_under_way_is_finished_first(database: Database, under_way
             assert isinstance(claim, turns.Claim)
             if under_way == "sending":
                 turns.commit(connection, claim, "me", Result(InboundOutcome.ANSWERED, contents=[Text("ya")]), NOW)
-                outbound.mark_sending(connection, f"{claim.turn}/0", "me")
+                outbound.mark_sending(connection, f"{claim.turn}/0", "me", NOW)
         before = _rows(connection)
         obstacle = erasure.forget(connection, BUDI, NOW).obstacle
         assert obstacle is not None

@@ -77,7 +77,7 @@ async def test_the_echo_of_what_is_on_its_way_is_no_human(database: Database) ->
     """It comes before the answer to our request, from a platform that says no more than who owns the token."""
     await _accept(database, message(1))
     await _two_parts_waiting(database)
-    await database.write(lambda connection: outbound.mark_sending(connection, "t1/0", "me"))
+    await database.write(lambda connection: outbound.mark_sending(connection, "t1/0", "me", NOW))
     echo = MessageSent(contact(), "p1", NOW, by_human=True, text="satu", sender=RINA, source="user")
     assert not (await _accept(database, echo)).paused(NOW)
     other = MessageSent(contact(), "p2", NOW, by_human=True, text="Hai, saya Rina", sender=RINA, source="user")

@@ -1,7 +1,7 @@
 """A turn in one process: the real ledger, loop, listener and reply writer; a scripted chat model, and actions that count."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -214,7 +214,19 @@ class Desk:
 
     async def receive(self, *events: Event) -> None:
         """Accept what the platform reports."""
-        await self.database.write(lambda c: [inbound.accept(c, event, self.now, RULES) for event in events])
+        dated = [replace(e, sent_at=self.now) if e.sent_at == NOW else e for e in events]  # type: ignore[union-attr]
+        await self.database.write(lambda c: [inbound.accept(c, event, self.now, RULES) for event in dated])
+
+    async def deliver(self) -> None:
+        """Send what waits for the customer, as the outbox does."""
+
+        def send(connection: Connection) -> None:
+            while ready := [each for each in outbound.heads(connection, BUDI) if each.state == "pending"]:
+                for delivery in ready:
+                    outbound.mark_sending(connection, delivery.id, OWNER, self.now)
+                    outbound.mark(connection, delivery.id, "sent", now=self.now, message_id=f"p{delivery.id}")
+
+        await self.database.write(send)
 
     async def claim(self, owner: str = OWNER) -> TurnContext:
         """Claim the customer's turn."""

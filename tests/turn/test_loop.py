@@ -11,10 +11,12 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from actions.action import Outcome
+from actions.identity import identity_of
 from agent.ledger.confirmations import Confirmation
 from agent.models.judge import call_id
 from agent.turn.context import LimitReached, ModelsFailed, Superseded, TurnContext
-from agent.turn.loop import _tool, perform
+from agent.turn.loop import _tool
+from agent.turn.perform import perform
 from agent.turn.steps import told
 from tests.ledger.messages import message
 from tests.turn.harness import CountedAction, Desk, ScriptedModel, calls, says, then
@@ -35,6 +37,11 @@ async def ask(desk: Desk, turn: TurnContext) -> str:
     return await desk.loop().answer(turn, [HumanMessage(turn.text)])
 
 
+def place(action: CountedAction, arguments: dict[str, Any]) -> str:
+    """Where the first attempt of an effect stands in the step log."""
+    return f"effect/{identity_of(action, arguments).digest}/1"
+
+
 async def test_the_model_calls_an_action_and_answers_with_what_it_returned(desk: Desk) -> None:
     desk.actions = [CountedAction("get_order", Outcome("done", "shipped", {"id": "KS-1"}))]
     desk.model.replies = [calls("get_order", order_id="KS-1"), says(" Sudah dikirim. ")]
@@ -52,7 +59,8 @@ async def test_an_action_gets_the_customer_and_a_key_of_its_own(desk: Desk) -> N
     turn = await begun(desk)
     await ask(desk, turn)
     context = desk.actions[0].contexts[0]
-    assert context.key == f"balas-{turn.id}-action-1-1"
+    effect = identity_of(desk.actions[0], {"order_id": "KS-1"})
+    assert context.key == f"balas-{turn.id}-{effect.digest}"
     assert (context.contact["id"], context.contact["phone"], context.language) == ("7", "+6281234567802", "id")
 
 
@@ -142,7 +150,7 @@ async def test_an_effect_is_written_down_before_it_happens(desk: Desk) -> None:
     turn = await begun(desk)
 
     async def look() -> None:
-        assert await desk.steps(turn) == ["k"]
+        assert await desk.steps(turn) == [place(action, {})]
 
     action = CountedAction("cancel_order", effect=True, before=look)
     await perform(turn, action, {}, key="k", clock=desk.clock)
@@ -162,7 +170,8 @@ async def test_an_interrupted_effect_is_repeated_only_when_that_is_harmless(
 ) -> None:
     turn = await begun(desk)
     action = CountedAction("refund", effect=True, idempotent=idempotent)
-    await turn.steps.start("k", "action", "refund", {"name": "refund", "arguments": {}})
+    digest = identity_of(action, {}).digest
+    await turn.steps.start(place(action, {}), "action", "refund", {"effect": digest})
     outcome = await perform(turn, action, {}, key="k", clock=desk.clock)
     assert (outcome.status, len(action.ran), turn.effects) == (status, runs, ["refund"])
     assert turn.unknown == (["refund"] if status == "unknown" else [])
@@ -173,7 +182,8 @@ async def test_a_finished_action_returns_its_outcome_and_does_not_run_again(desk
     action = CountedAction("refund", Outcome("done", "refunded"), effect=True)
     for _ in range(2):
         outcome = await perform(turn, action, {}, key="k", clock=desk.clock)
-    assert (outcome.content, len(action.ran), turn.receipts) == ("refunded", 1, ["refund", "refund"])
+    assert outcome.content.endswith("refunded")
+    assert (len(action.ran), turn.receipts) == (1, ["refund"])
 
 
 async def test_an_action_that_needs_a_yes_becomes_the_question_and_only_one_at_a_time(desk: Desk) -> None:
@@ -186,19 +196,19 @@ async def test_an_action_that_needs_a_yes_becomes_the_question_and_only_one_at_a
     assert (first.status, second.status, action.ran) == ("confirm", "refused", [])
 
 
-async def test_a_question_that_asks_for_an_action_that_is_gone_is_settled(desk: Desk) -> None:
+async def test_a_question_that_asks_for_an_action_that_is_gone_is_dropped(desk: Desk) -> None:
     turn = await begun(desk, "ya")
     turn.confirmation = Confirmation("gone", {}, "Batalkan?", "t0", desk.now + timedelta(minutes=1))
     assert await desk.loop().confirm(turn) == []
-    assert turn.settled
+    assert turn.asked is None
 
 
-async def test_another_message_than_yes_or_no_leaves_the_question_open(desk: Desk) -> None:
+async def test_another_message_than_yes_or_no_runs_nothing(desk: Desk) -> None:
     desk.actions = [CountedAction("refund", effect=True, confirm="Batalkan?")]
     turn = await begun(desk, "jam berapa tutup?")
     turn.confirmation = Confirmation("refund", {}, "Batalkan?", "t0", desk.now + timedelta(minutes=1))
     assert await desk.loop().confirm(turn) == []
-    assert not turn.settled
+    assert turn.asked is None
 
 
 async def test_a_fourth_identical_look_up_is_answered_from_memory_and_fails_nothing(desk: Desk) -> None:
@@ -306,12 +316,13 @@ async def test_effects_of_one_answer_run_in_order_and_what_is_read_after_them_is
 
 @pytest.mark.parametrize("theirs", ["same", "", "é" * 3, "x" * 10_000], ids=["same", "empty", "not ASCII", "long"])
 async def test_calls_get_ids_and_keys_of_their_own_whatever_the_server_calls_them(desk: Desk, theirs: str) -> None:
-    desk.actions = [CountedAction("book", effect=True)]
+    desk.actions = [CountedAction("book", effect=True, per_turn=2)]
     desk.model.replies = [several(("book", "1"), ("book", "2"), call_id=theirs), says("ok")]
     turn = await begun(desk)
     await ask(desk, turn)
     keys = [key for _, key in desk.actions[0].ran]
-    assert keys == [f"balas-{turn.id}-action-1-1", f"balas-{turn.id}-action-1-2"]
+    assert len(set(keys)) == 2
+    assert all(key.startswith(f"balas-{turn.id}-") for key in keys)
     asked = next(each for each in desk.model.asked[1] if isinstance(each, AIMessage))
     ids = [call["id"] for call in asked.tool_calls]
     assert ids == [call_id(f"{turn.id}/1", 1), call_id(f"{turn.id}/1", 2)]

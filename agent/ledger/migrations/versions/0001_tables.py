@@ -272,6 +272,7 @@ def upgrade() -> None:
         sa.Column("unless_replied", sa.Boolean(), nullable=False),
         sa.Column("may_have_been_sent", sa.Boolean(), nullable=False),
         sa.Column("created_at", agent.ledger.tables.Instant(), nullable=False),
+        sa.Column("attempted_at", agent.ledger.tables.Instant(), nullable=True),
         sa.Column("sent_at", agent.ledger.tables.Instant(), nullable=True),
         sa.Column("platform_message_id", sa.String(), nullable=True),
         sa.Column("turn", sa.String(), nullable=True),
