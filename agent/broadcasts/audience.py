@@ -5,8 +5,9 @@ A CSV file has a header, then a contact per line; problems are reported with the
 
 import csv
 import re
+import unicodedata
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -17,6 +18,8 @@ from agent.broadcasts.settings import AudienceFilter, BroadcastFile
 from agent.errors import InputError
 from agent.ledger.broadcasts import Addressed
 from agent.ledger.contacts import ContactState
+from knowledge.documents.csvfile import delimiter
+from language.encoding import decode
 from messaging.admission import admitted_contact
 from messaging.platform import Platform
 from messaging.types import Address, Contact, ContactFilter, ContactKey
@@ -24,26 +27,42 @@ from settings.phone import of_older_plan, to_assigned_e164
 
 log = structlog.get_logger()
 
-_DELIMITERS = ",;\t|"
 _LARGEST = 50 * 1024 * 1024
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}\.[^@\s]{1,63}")
-_ROUNDED = re.compile(r"[\d.,]+[eE]\+\d+")
+_SEPARATOR = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)  # what Excel writes and reads as the first line
+_ROUNDED = re.compile(r"[\d.,]+[eE][+-]?\d+")
+_AS_NUMBER = re.compile(r"\d{7,}[.,]0+")
+_GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+")
+_NUMBER = re.compile(r"[\d\s().\u2010-\u2015-]+")
+_LONGEST_NUMBER = 60  # characters
+_EMPTY = frozenset({"", "-", "–", "—", "n/a", "null", "none"})
+_HEADER_ROWS = 20  # rows among which the header is looked for, under titles
 
 COLUMNS = {
-    "id": ("id", "contact_id"),
-    "phone": ("phone", "phone_number", "telepon", "nomor", "no_hp", "hp", "wa", "whatsapp"),
-    "email": ("email", "e-mail", "e_mail"),
+    "id": frozenset("id contactid idkontak".split()),
+    "phone": frozenset(
+        "phone phonenumber phoneno telephone telephonenumber mobile mobilephone mobilenumber msisdn cellphone telepon telpon telp tlp "
+        "nomor nomortelepon nomortelpon notelepon notelpon notelp notlp nomorhp nohp hp handphone nohandphone nomorhandphone wa nowa "
+        "nomorwa whatsapp whatsappnumber nowhatsapp nomorwhatsapp notel nombortelefon telefon".split()
+    ),
+    "email": frozenset("email emailaddress mail surel alamatemail alamatsurel emel".split()),
 }
-"""Accepted names of the address columns; the first that is not empty in a line counts."""
+"""Accepted names of the address columns, as `_plain` writes them; the first kind that is not empty in a line counts."""
+
+
+def _plain(column: str) -> str:
+    """The letters and digits of a column's name: `No. HP`, `no_hp` and `No HP` are one."""
+    return "".join(letter for letter in column.casefold() if letter.isalnum())
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line. `address` is `id:123`, `phone:+62…` or `email:…`."""
+    """One line. `address` is `id:123`, `phone:+62…` or `email:…`; `others` are the further addresses that it gives."""
 
     line: int
     address: str
     values: Mapping[str, str]
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +85,44 @@ class CsvFile:
 
 
 def read_csv(path: Path, country: str) -> CsvFile:
-    """Read a file as spreadsheets write it: UTF-8, with commas, semicolons or tabs.
+    """Read a file as spreadsheets write it: any charset and delimiter, with titles and empty lines over the header.
 
     Raises:
         InputError: it cannot be read, or has no column for an id, a phone number or an e-mail.
     """
     found: CsvFile | None = None
+    above: list[tuple[int, list[str]]] = []
     seen: dict[str, int] = {}
     for line, cells in _records(path):
+        if not any(cell.strip() for cell in cells):
+            continue
         if found is None:
-            found = CsvFile(path, tuple(cell.strip().casefold() for cell in cells))
-            _check_columns(found)
-        elif any(cell.strip() for cell in cells):
+            above.append((line, cells))
+            if any(_kind(cell) for cell in cells):
+                found = CsvFile(path, tuple(cell.strip().casefold() for cell in cells))
+                _check_columns(found, line)
+            elif len(above) >= _HEADER_ROWS:
+                break
+        else:
             _add(found, line, cells, country, seen)
-    if found is None:
+    if found is not None:
+        return found
+    if not above:
         raise InputError(f"{path} is empty; it needs a header such as phone,first_name and a line for each contact")
-    return found
+    line, cells = above[0]
+    shown = ", ".join(cell.strip().casefold() for cell in cells if cell.strip())
+    raise InputError(f"{path}:{line}: no column phone, email or id; the header has {shown}")
+
+
+def _kind(column: str) -> str | None:
+    return next((kind for kind, names in COLUMNS.items() if _plain(column) in names), None)
 
 
 def _text(path: Path) -> str:
     try:
         if path.stat().st_size > _LARGEST:
             raise InputError(f"{path} is larger than {_LARGEST // 1024**2} MB; split it into several broadcasts")
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(f"{path} is not UTF-8 text; save it as CSV UTF-8") from None
+        return decode(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
 
@@ -98,33 +130,31 @@ def _text(path: Path) -> str:
 def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Every record with the line it begins on; a quoted cell may go over several lines."""
     text = _text(path)
-    header = text.partition("\n")[0]
-    reader = csv.reader(StringIO(text, newline=""), delimiter=max(_DELIMITERS, key=header.count), strict=True)
-    begins = 1
+    named = _SEPARATOR.match(text)
+    body = text[named.end() :] if named else text
+    before = 1 if named else 0
+    reader = csv.reader(StringIO(body, newline=""), delimiter=named[1] if named else delimiter(body), strict=True)
+    begins = 1 + before
     try:
         for cells in reader:
             yield begins, cells
-            begins = reader.line_num + 1
+            begins = reader.line_num + 1 + before
     except csv.Error as error:
         raise InputError(f"{path}:{begins}: {error}; a cell that begins with a quote must end with one") from None
 
 
-def _check_columns(found: CsvFile) -> None:
-    names = {name for names in COLUMNS.values() for name in names}
-    if not names & set(found.columns):
-        shown = ", ".join(column for column in found.columns if column) or "no columns"
-        raise InputError(f"{found.path}:1: no column phone, email or id; the header has {shown}")
+def _check_columns(found: CsvFile, line: int) -> None:
     double = {column for column in found.columns if column and found.columns.count(column) > 1}
     if double:
         raise InputError(
-            f"{found.path}:1: the column {sorted(double)[0]!r} is there twice; give each a name of its own"
+            f"{found.path}:{line}: the column {sorted(double)[0]!r} is there twice; give each a name of its own"
         )
 
 
 def _add(found: CsvFile, line: int, cells: Sequence[str], country: str, seen: dict[str, int]) -> None:
     values = {column: cell.strip() for column, cell in zip(found.columns, cells, strict=False) if column}
     try:
-        address = _address(values, country)
+        address, *others = _addresses(values, country)
     except ValueError as error:
         found.bad.append(BadRow(line, "invalid", str(error)))
         return
@@ -135,30 +165,56 @@ def _add(found: CsvFile, line: int, cells: Sequence[str], country: str, seen: di
     if of_older_plan(address.removeprefix("phone:")):
         log.warning("phone_of_older_plan", line=line, phone=address.removeprefix("phone:"), effect="sent to as written")
     seen[address] = line
-    found.rows.append(Row(line, address, values))
+    found.rows.append(Row(line, address, values, tuple(others)))
 
 
-def _address(values: Mapping[str, str], country: str) -> str:
-    """The address of a line. Raises `ValueError` when it has none."""
-    for kind, names in COLUMNS.items():
-        text = next((values[name] for name in names if values.get(name)), "")
-        if not text:
-            continue
-        if kind == "phone":
-            return str(Address("phone", phone_number(text, country)))
-        if kind == "email":
-            if not _EMAIL.fullmatch(text):
-                raise ValueError(f"{text!r} is not an e-mail address")
-            return str(Address("email", text.casefold()))
-        return f"id:{text}"
-    raise ValueError("no phone number, e-mail address or id")
+def _addresses(values: Mapping[str, str], country: str) -> list[str]:
+    """The addresses of a line, one of each kind. Raises `ValueError` when it has none, an unreadable one, or two of one kind."""
+    found: list[str] = []
+    for kind in COLUMNS:
+        texts = [text for column, text in values.items() if _kind(column) == kind and text.lower() not in _EMPTY]
+        several = list(dict.fromkeys(_address(kind, text, country) for text in texts))
+        if len(several) > 1:
+            shown = " and ".join(address.partition(":")[2] for address in several)
+            raise ValueError(f"two columns disagree: {shown}; keep the right one")
+        found += several
+    if not found:
+        raise ValueError("no phone number, e-mail address or id")
+    return found
+
+
+def _address(kind: str, text: str, country: str) -> str:
+    if kind == "phone":
+        return str(Address("phone", phone_number(text, country)))
+    if kind == "email":
+        if not _EMAIL.fullmatch(text):
+            raise ValueError(f"{text!r} is not an e-mail address")
+        return str(Address("email", text.casefold()))
+    return f"id:{text}"
 
 
 def phone_number(text: str, country: str) -> str:
-    """Read `0812-3456-7801` as E.164. Raises `ValueError` with the reason."""
-    if _ROUNDED.fullmatch(text):
+    """Read `0812-3456-7801` as E.164.
+
+    Nothing is passed over but what parts digits: a mistyped, masked or computed number would become that of a stranger.
+
+    Raises:
+        ValueError: it is no number; with the reason.
+    """
+    plain = unicodedata.normalize("NFKC", text[: _LONGEST_NUMBER + 1]).strip()
+    for prefix in ("tel:", "TEL:", "p:", "P:", "'"):
+        plain = plain.removeprefix(prefix).strip()
+    if len(plain) > _LONGEST_NUMBER:
+        raise ValueError(f"{text[:20]!r}… is no phone number: it is too long")
+    if _ROUNDED.fullmatch(plain):
         raise ValueError(f"{text!r} was rounded by a spreadsheet; make the column text there and write it again")
-    return to_assigned_e164(text.removeprefix("'"), country)
+    if _AS_NUMBER.fullmatch(plain) or _GROUPED.fullmatch(plain):
+        raise ValueError(f"{text!r} was made a number by a spreadsheet; make the column text there and write it again")
+    digits = plain.removeprefix("+")
+    if any(letter.isdigit() for letter in plain) and not _NUMBER.fullmatch(digits):
+        wrong = next(letter for letter in digits if not _NUMBER.fullmatch(letter))
+        raise ValueError(f"{text!r} is no phone number: {wrong!r} is no part of one")
+    return to_assigned_e164(plain, country)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,9 +296,29 @@ def from_csv(file: BroadcastFile, book: Book) -> Audience:
     people = []
     for row in found.rows:
         state = book.find(row.address)
+        if row.others and (reason := _disagreement(row, state, book)):
+            found.bad.append(BadRow(row.line, "invalid", reason))
+            continue
+        if state is None and row.address.startswith("id:") and row.others:
+            row = replace(row, address=row.others[0])  # noqa: PLW2901 - an unknown id may be a mere number of the line
+            state = book.find(row.address)
         addressed = Addressed(row.address, row.line, row.values)
         people.append(Person(addressed, state or book.stranger(row.address, row.values), state is not None))
     return Audience(people, found.bad, path)
+
+
+def _disagreement(row: Row, state: ContactState | None, book: Book) -> str | None:
+    """Why the addresses of a line are those of different contacts, as far as the ledger knows them."""
+    known = {"phone": state.contact.phone, "email": state.contact.email} if state is not None else {}
+    for other in row.others:
+        kind, _, value = other.partition(":")
+        own = known.get(kind)
+        if own and own.casefold() != value.casefold():
+            return f"{row.address.partition(':')[2]} is a contact with {own}, not with {value}"
+        found = book.find(other)
+        if found is not None and state is not None and found.key != state.key:
+            return f"{row.address.partition(':')[2]} and {value} are two contacts"
+    return None
 
 
 async def from_filter(wanted: AudienceFilter, book: Book, platform: Platform, now: datetime) -> Audience:

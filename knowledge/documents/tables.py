@@ -483,6 +483,8 @@ def classify(text: str) -> Class:
         return ""
     if plain in _STATUS:
         return "status"
+    if len(plain) > LONGEST_LABEL:
+        return "text"
     for kind, shape in _SHAPES:
         if shape.fullmatch(plain):
             return kind

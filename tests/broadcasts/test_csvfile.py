@@ -73,7 +73,6 @@ def test_a_line_that_is_not_empty_and_names_nobody_is_bad(tmp_path: Path) -> Non
         (b"nama,kota\nSari,Bandung\n", "a.csv:1: no column phone, email or id; the header has nama, kota"),
         (b"phone,phone\n1,2\n", "a.csv:1: the column 'phone' is there twice"),
         (b'phone\n"0812\n', "a.csv:2: unexpected end of data"),
-        ("phone\né".encode("latin-1"), "a.csv is not UTF-8 text"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_an_error_of_one_line(tmp_path: Path, text: bytes, message: str) -> None:
@@ -82,3 +81,45 @@ def test_a_file_that_cannot_be_used_is_an_error_of_one_line(tmp_path: Path, text
     with pytest.raises(InputError) as caught:
         read_csv(file, "ID")
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sep=;\nNama;No HP\nSari;081234567801\n", "\n\nPelanggan Desember\n\nPhone Number,Name\n081234567801,Sari\n",
+        "Daftar,,\nNo,Nama,No. WA\n1,Sari,081234567801\n", "telp\n081234567801\n", "Nomor HP|x\n081234567801|y\n",
+    ],
+)  # fmt: skip
+def test_the_header_is_found_under_titles_and_by_the_names_that_people_give(tmp_path: Path, text: str) -> None:
+    assert [address for _, address in rows(tmp_path, text)] == ["phone:+6281234567801"]
+
+
+def test_a_file_of_another_charset_is_read(tmp_path: Path) -> None:
+    assert rows(tmp_path, "phone;nama\n081234567801;José\n".encode("cp1252")) == [(2, "phone:+6281234567801")]
+    assert rows(tmp_path, "phone\tnama\n081234567801\tSari\n".encode("utf-16")) == [(2, "phone:+6281234567801")]
+
+
+@pytest.mark.parametrize(
+    "written", ["tel:+62-812-3456-7801", "p:081234567801", "０８１２３４５６７８０１", "0812–3456–7801"]
+)
+def test_what_parts_digits_or_names_a_number_is_passed_over(tmp_path: Path, written: str) -> None:
+    assert rows(tmp_path, f"phone\n{written}\n") == [(2, "phone:+6281234567801")]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "0812****7801", "0812xxxx7801", "0812-3456-78O1", "081234567801/081234567802", "6281234567801.0", "6,281,234,567,801",
+        "8.12346E+11", "8,12E11", "081234567801 ext 5", "081234567801#", "=081234567801", "0812+34567801",
+    ],
+)  # fmt: skip
+def test_nothing_else_in_a_number_is_passed_over(tmp_path: Path, written: str) -> None:
+    """It would become the number of a stranger."""
+    [(line, reason)] = bad(tmp_path, f'phone\n"{written}"\n')
+    assert line == 2
+    assert repr(written)[1:-1] in reason
+
+
+def test_two_columns_that_disagree_are_an_error(tmp_path: Path) -> None:
+    text = "phone,whatsapp\n081234567801,081234567802\n081234567803,+6281234567803\n081234567804,-\n"
+    assert bad(tmp_path, text) == [(2, "two columns disagree: +6281234567801 and +6281234567802; keep the right one")]
