@@ -30,7 +30,12 @@ class Container:
 
 OGG = Container("ogg", "ogg", frozenset({"opus", "vorbis"}), "audio/ogg")
 MP3 = Container("mp3", "mp3", frozenset({"mp3", "mp3float"}), "audio/mpeg")
-M4A = Container("m4a", "mov", frozenset({"aac", "mp3", "mp3float", "amrnb", "amrwb", "amr_nb", "amr_wb"}), "audio/mp4")
+M4A = Container(
+    "m4a",
+    "mov",
+    frozenset({"aac", "opus", "alac", "flac", "mp3", "mp3float", "amrnb", "amrwb", "amr_nb", "amr_wb"}),
+    "audio/mp4",
+)
 AAC = Container("aac", "aac", frozenset({"aac"}), "audio/aac")
 AMR = Container("amr", "amr", frozenset({"amrnb", "amrwb", "amr_nb", "amr_wb"}), "audio/amr")
 WAV = Container(
@@ -53,7 +58,7 @@ def sniff(data: bytes) -> Container:
     Raises:
         Unreadable: empty, or none of the formats that messaging platforms and browsers record.
     """
-    head = data[:4096]
+    head = data[(tag := _tag_size(data)) : tag + 4096]
     for matches, container in (
         (_is_ogg, OGG),
         (_is_wav, WAV),
@@ -88,7 +93,8 @@ def _is_amr(head: bytes) -> bool:
 
 
 def _is_m4a(head: bytes) -> bool:
-    return head[4:8] == b"ftyp" and head[8:11] in {b"M4A", b"M4B", b"mp4", b"iso", b"3gp", b"3g2", b"das", b"qt "}
+    # ISO 14496-12 4.3: whatever brand it claims; QuickTime files may begin with another box
+    return head[4:8] in {b"ftyp", b"styp", b"moov", b"wide", b"mdat"}
 
 
 def _is_webm(head: bytes) -> bool:
@@ -101,8 +107,6 @@ def _is_adts(head: bytes) -> bool:
 
 
 def _is_mp3(head: bytes) -> bool:
-    if head.startswith(b"ID3"):
-        return True
     # ISO 11172-3 2.4.2.3: 11 bits of ones; version, layer, bit rate and sample rate must not be the reserved values
     return (
         len(head) >= 4
@@ -115,6 +119,17 @@ def _is_mp3(head: bytes) -> bool:
     )
 
 
+def _tag_size(data: bytes) -> int:
+    """Measure the ID3v2 tags before the sound (id3.org 2.4.0, 3.1): MP3 and AAC files may have them."""
+    at = 0
+    while data[at : at + 3] == b"ID3" and len(data) >= at + 10:
+        size = data[at + 6 : at + 10]
+        footer = 10 if data[at + 5] & 0x10 else 0
+        at += 10 + footer + (size[0] << 21 | size[1] << 14 | size[2] << 7 | size[3])
+    return at
+
+
+_CANCELLED = 0.1  # of the louder channel's energy: a mixture that is quieter has lost its sound
 SAMPLE_RATE = 16_000  # Hz; the input of Whisper
 _RATES = range(4_000, 192_001)  # Hz; outside, resampling would multiply a small file
 _MAX_RAW = 256 * 2**20  # bytes of decoded sound before resampling: a forged rate hides the length from the clock
@@ -140,35 +155,51 @@ def decode(audio: bytes, longest: timedelta) -> "Samples":
 
     container = sniff(audio)
     limit = int(longest.total_seconds() * SAMPLE_RATE)
-    resampler = AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+    resampler: AudioResampler | None = None
     parts: list[Any] = []
     total = 0
     try:
-        with av.open(io.BytesIO(audio), mode="r", format=container.demuxer, metadata_errors="ignore") as source:
+        with av.open(
+            io.BytesIO(audio[_tag_size(audio) :]), mode="r", format=container.demuxer, metadata_errors="ignore"
+        ) as source:
             for frame in _frames(source, container.codecs):
+                if resampler is None:
+                    layout = "mono" if frame is None or len(frame.layout.channels) == 1 else "stereo"
+                    resampler = AudioResampler(format="s16p", layout=layout, rate=SAMPLE_RATE)
                 for part in resampler.resample(frame):
                     total += part.samples
                     if total > limit:
                         raise TooLong(_too_long(longest))
-                    parts.append(part.to_ndarray()[0])
+                    parts.append(part.to_ndarray())
     except (av.error.FFmpegError, ValueError, IndexError, OverflowError) as error:
         raise Unreadable(f"the voice note ({container.name}) cannot be decoded: {error}") from error
     if not total:
         raise Unreadable(f"the voice note ({container.name}) holds no sound")
-    samples: Samples = np.concatenate(parts).astype(np.float32) / 32768.0
-    return samples
+    return _mixed(np.concatenate(parts, axis=1).astype(np.float32) / 32768.0)
+
+
+def _mixed(channels: "Samples") -> "Samples":
+    """Mix the channels, shape `(channels, samples)`, into one; the louder one alone when they cancel each other."""
+    import numpy as np
+
+    mixture: Samples = channels.mean(axis=0, dtype=np.float32)
+    energies = np.square(channels).mean(axis=1)
+    if np.square(mixture).mean() < _CANCELLED * energies.max() / len(channels):
+        return np.ascontiguousarray(channels[int(energies.argmax())])
+    return mixture
 
 
 def _frames(source: Any, codecs: frozenset[str]) -> Iterator[Any]:
-    """Every decodable frame of the first audio stream, then `None`, which flushes the resampler."""
+    """Every decodable frame of the first audio stream that can be decoded, then `None`, which flushes the resampler."""
     import av
 
     if not source.streams.audio:
         raise Unreadable("the file holds no sound")
-    stream = source.streams.audio[0]
-    codec = stream.codec_context.name if stream.codec_context else "unknown"
-    if codec not in codecs:
-        raise Unreadable(f"the voice note is coded as {codec}; expected {', '.join(sorted(codecs))}")
+    named = [(each.codec_context.name if each.codec_context else "unknown", each) for each in source.streams.audio]
+    stream = next((each for codec, each in named if codec in codecs), None)
+    if stream is None:
+        found = ", ".join(codec for codec, _ in named)
+        raise Unreadable(f"the voice note is coded as {found}; expected {', '.join(sorted(codecs))}")
     raw = 0
     for packet in source.demux(stream):
         try:

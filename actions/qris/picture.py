@@ -5,11 +5,14 @@ and at least eight pixels a module stay readable after a chat platform has shrun
 """
 
 import io
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from actions.qris.code import parse
 from actions.qris.errors import ImageError
 from actions.qris.money import format_rupiah
 
@@ -233,6 +236,7 @@ def _paint(card: Card) -> "Image.Image":
     from PIL import Image, ImageDraw
 
     words = _WORDS[card.language]
+    own = parse(card.payload).merchant.name or ""  # what the payer's app shows, in letters that every app has
     code = draw(card.payload, 820)
     below = _TOP + code.height
     image = Image.new("RGB", (WIDTH, below + 324), "#ffffff")
@@ -252,7 +256,7 @@ def _paint(card: Card) -> "Image.Image":
     image.paste(code, ((WIDTH - code.width) // 2, _TOP))
     brush.line((left, below + 12, right, below + 12), fill=_LINE, width=2)
     _write(image, (middle, below + 60), words["check"], _Type(28, 500, _GREY), "ms")
-    _write(image, (middle, below + 122), card.merchant, _Type(52, 800), "ms")
+    _write(image, (middle, below + 122), card.merchant if drawable(card.merchant) else own, _Type(52, 800), "ms")
     place = "   ·   ".join(part for part in (f"NMID {card.nmid}" if card.nmid else None, card.city) if part)
     _write(image, (middle, below + 172), place, _Type(30, 500, _GREY), "ms")
     brush.rounded_rectangle((left, below + 208, right, below + 284), 38, fill="#f2f4f7")
@@ -275,6 +279,7 @@ def _write(
     """
     from PIL import Image, ImageDraw
 
+    text = drawable(text)
     if not text:
         return at[0]
     room = WIDTH - _MARGIN - at[0] if anchor == "ls" else WIDTH - 2 * _MARGIN
@@ -291,6 +296,29 @@ def _write(
     place = (start + left // _FINE, at[1] + top // _FINE)
     image.paste(kind.fill, (*place, place[0] + width, place[1] + height), mask.reduce(_FINE))
     return start + length
+
+
+def drawable(text: str) -> str:
+    """Keep what the font has letters for; a text of another script would become boxes.
+
+    Returns:
+        The text, or nothing when less than half of its letters can be drawn.
+    """
+    plain = unicodedata.normalize("NFKC", text)
+    kept = "".join(letter for letter in plain if letter.isspace() or letter in _letters())
+    return " ".join(kept.split()) if 2 * len(kept.strip()) >= len(plain.strip()) else ""
+
+
+@cache
+def _letters() -> frozenset[str]:
+    """Letters and signs up to U+2122 that the font draws otherwise than one it lacks."""
+    from PIL import ImageFont
+
+    font = ImageFont.truetype(_FONT, 24, layout_engine=ImageFont.Layout.BASIC)
+    missing = bytes(font.getmask("\U0010fffe"))
+    return frozenset(
+        letter for letter in map(chr, range(33, 0x2123)) if bytes(font.getmask(letter)) not in (b"", missing)
+    )
 
 
 def _font(size: int, weight: int) -> "ImageFont.FreeTypeFont":

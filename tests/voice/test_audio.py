@@ -1,9 +1,12 @@
 """Recognising a file by its first bytes, and the bounded decoder."""
 
+import io
 import struct
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
+import av
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -179,3 +182,48 @@ def test_a_damaged_note_never_raises_anything_else(data: st.DataObject) -> None:
         note[data.draw(st.integers(0, len(note) - 1))] = data.draw(st.integers(0, 255))
     with suppress(Unintelligible):
         assert 0 < len(decode(bytes(note), MINUTE)) <= 60 * RATE
+
+
+def _stereo(left: Any, right: Any, container: str, codec: str, streams: int = 1) -> bytes:
+    """A file with two channels, in as many audio streams; the first ones are of a codec that is not decoded here."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as output:
+        codecs = ["ac3"] * (streams - 1) + [codec]
+        made: list[Any] = [output.add_stream(each, rate=48_000, layout="stereo") for each in codecs]
+        sound = (np.stack([left, right]) * 32767).astype(np.int16)
+        for stream in made:
+            frame = av.AudioFrame.from_ndarray(sound, format="s16p", layout="stereo")
+            frame.sample_rate = RATE
+            for packet in [*stream.encode(frame), *stream.encode(None)]:
+                output.mux(packet)
+    return file.getvalue()
+
+
+def test_channels_that_cancel_each_other_are_heard() -> None:
+    sound = samples(NOTES[0].audio)
+    heard = decode(_stereo(sound, -sound, "wav", "pcm_s16le"), timedelta(minutes=5))
+    assert np.sqrt(np.mean(heard**2)) > 0.5 * np.sqrt(np.mean(sound**2))
+
+
+def test_opus_in_mp4_is_heard_whatever_brand_the_file_claims() -> None:
+    sound = samples(NOTES[0].audio)
+    note = _stereo(sound, sound, "mp4", "libopus")
+    for brand in (b"isom", b"M4V ", b"MSNV", b"dash", b"xxxx"):
+        branded = note[:8] + brand + note[12:]
+        assert sniff(branded) is M4A
+        assert len(decode(branded, timedelta(minutes=5))) == pytest.approx(len(sound), rel=0.1)
+
+
+def test_the_first_stream_that_can_be_decoded_is_heard() -> None:
+    sound = samples(NOTES[0].audio)
+    note = _stereo(sound, sound, "mp4", "aac", streams=2)
+    assert len(decode(note, timedelta(minutes=5))) == pytest.approx(len(sound), rel=0.1)
+
+
+def test_a_tag_before_aac_or_mp3_hides_neither() -> None:
+    tag = b"ID3\x04\x00\x00" + bytes([0, 0, 40, 0]) + bytes(40 << 7)
+    sound = samples(NOTES[0].audio)
+    for container, codec, expected in (("adts", "aac", AAC), ("mp3", "libmp3lame", MP3)):
+        note = tag + encode(sound, container, codec, 44_100)
+        assert sniff(note) is expected
+        assert len(decode(note, timedelta(minutes=5))) == pytest.approx(len(sound), rel=0.1)

@@ -7,7 +7,19 @@ from PIL import Image
 
 from actions.qris import parse, with_amount
 from actions.qris.errors import ImageError
-from actions.qris.picture import Card, blocks, local_time, modules, png, read_image, render, svg, terminal, verified
+from actions.qris.picture import (
+    Card,
+    blocks,
+    drawable,
+    local_time,
+    modules,
+    png,
+    read_image,
+    render,
+    svg,
+    terminal,
+    verified,
+)
 from tests.actions.qris.codes import GOOD, STATIC
 
 WIB = timezone(timedelta(hours=7))
@@ -144,3 +156,9 @@ def test_the_terminal_shows_the_same_code():
 )
 def test_times_carry_the_zone_of_the_customer(hours, text):
     assert local_time(datetime(2026, 11, 21, 15, 45, tzinfo=timezone(timedelta(hours=hours)))) == text
+
+
+def test_a_name_in_another_script_is_the_codes_own_name_rather_than_boxes() -> None:
+    assert card(merchant="咖啡馆 ราคา") == card()
+    assert card(merchant="ＫＯＰＩ Señja") == card(merchant="KOPI Señja")
+    assert drawable("Kopi ☕ Senja") == "Kopi Senja"
