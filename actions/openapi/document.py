@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -12,10 +13,14 @@ from actions.errors import OpenApiError
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document of OpenAPI 3.0 or 3.1. `where` is its file or address."""
+    """A document of OpenAPI 3.0 or 3.1, the files that it refers to included. `where` is its file or address.
+
+    `unresolved` gathers the references that could not be followed, with the reason.
+    """
 
     root: Mapping[str, Any]
     where: str
+    unresolved: list[str] = field(default_factory=list)
 
     @property
     def title(self) -> str:
@@ -33,10 +38,12 @@ class Document:
             if not isinstance(reference, str):
                 return value
             value = self._at(reference)
+        self.unresolved.append(f"the reference {reference} leads in circles")
         return {}
 
     def _at(self, reference: str) -> Any:
         if not reference.startswith("#/"):
+            self.unresolved.append(f"the reference {reference}, which is not followed")
             return {}
         found: Any = self.root
         for part in reference[2:].split("/"):
@@ -46,12 +53,13 @@ class Document:
             elif isinstance(found, list) and key.isdigit() and int(key) < len(found):
                 found = found[int(key)]
             else:
+                self.unresolved.append(f"the reference {reference}, which leads nowhere")
                 return {}
         return found
 
 
 def read_document(text: str, where: str) -> Document:
-    """A document in JSON or YAML.
+    """Read a document in JSON or YAML. Of a local file, the files beside and below it that it refers to are read too.
 
     Raises:
         OpenApiError: it is neither, or no OpenAPI 3.0 or 3.1.
@@ -66,12 +74,86 @@ def read_document(text: str, where: str) -> Document:
     version = str(root.get("openapi") or "")
     if not version.startswith(("3.0", "3.1")):
         raise OpenApiError(f"{where} has openapi: {version or 'nothing'}; 3.0 and 3.1 can be imported")
-    return Document(root, where)
+    if where.startswith(("http://", "https://")):
+        return Document(root, where)
+    return Document(_Bundle(Path(where)).bundled(root), where)
+
+
+MAX_FILES = 200
+MAX_BYTES = 10_000_000
+_BUNDLED = "x-balas-files"
+
+
+class _Bundle:
+    """Copies the files that a document refers to into it, and changes the references to lead there."""
+
+    def __init__(self, main: Path) -> None:
+        self._folder = main.resolve().parent
+        self._numbers: dict[Path, str] = {main.resolve(): ""}
+        self._files: dict[str, Any] = {}
+
+    def bundled(self, root: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            found = self._rewritten(root, self._folder, "", {})
+        except RecursionError:
+            raise OpenApiError("the document is nested too deeply") from None
+        return {**found, _BUNDLED: self._files} if self._files else root
+
+    def _rewritten(self, value: Any, folder: Path, number: str, done: dict[int, Any]) -> Any:
+        """A copy of a value of the file `number` with its references changed; what YAML shares stays shared."""
+        if id(value) in done:
+            return done[id(value)]
+        if isinstance(value, Mapping):
+            copy: dict[Any, Any] = {}
+            done[id(value)] = copy
+            for key, member in value.items():
+                is_reference = key == "$ref" and isinstance(member, str)
+                copy[key] = (
+                    self._reference(member, folder, number)
+                    if is_reference
+                    else self._rewritten(member, folder, number, done)
+                )
+            return copy
+        if isinstance(value, list):
+            items: list[Any] = []
+            done[id(value)] = items
+            items.extend(self._rewritten(member, folder, number, done) for member in value)
+            return items
+        return value
+
+    def _reference(self, reference: str, folder: Path, number: str) -> str:
+        """The reference as it leads in the whole; as it is when it leads to no file that may be read."""
+        place, _, pointer = reference.partition("#")
+        if not place:
+            return f"#/{_BUNDLED}/{number}{pointer}" if number else reference
+        if "://" in place or place.startswith(("/", "file:", "~")):
+            return reference
+        path = (folder / unquote(place)).resolve()
+        if not path.is_relative_to(self._folder) or not self._load(path):
+            return reference
+        other = self._numbers[path]
+        return f"#/{_BUNDLED}/{other}{pointer.rstrip('/')}" if other else f"#{pointer}"
+
+    def _load(self, path: Path) -> bool:
+        if path in self._numbers:
+            return True
+        if not path.is_file() or path.stat().st_size > MAX_BYTES or len(self._numbers) > MAX_FILES:
+            return False
+        try:
+            content = _parsed(path.read_text(encoding="utf-8-sig"), str(path))
+        except (OpenApiError, OSError, UnicodeDecodeError):
+            return False
+        number = str(len(self._numbers))
+        self._numbers[path] = number
+        self._files[number] = self._rewritten(content, path.parent, number, {})
+        return True
 
 
 def _parsed(text: str, where: str) -> Any:
     try:
         return json.loads(text)
+    except RecursionError:
+        raise OpenApiError(f"{where} is nested too deeply") from None
     except ValueError:
         pass
     from ruamel.yaml import YAML
@@ -81,10 +163,13 @@ def _parsed(text: str, where: str) -> Any:
         return YAML(typ="safe").load(text)
     except YAMLError as error:
         raise OpenApiError(f"{where} is neither JSON nor YAML: {str(error).splitlines()[0]}") from None
+    except RecursionError:
+        raise OpenApiError(f"{where} is nested too deeply") from None
 
 
 DEEPEST = 5  # a model fills nothing reliably that is nested further
 
+_MOST_MERGED = 50  # levels of allOf in allOf
 _KEPT = (
     "title",
     "description",
@@ -141,13 +226,16 @@ class SchemaReader:
             schema.pop("default")
         return schema
 
-    def _merged(self, source: Any, where: str) -> dict[str, Any]:
-        """`allOf` folded into one schema."""
+    def _merged(self, source: Any, where: str, above: tuple[int, ...] = ()) -> dict[str, Any]:
+        """Fold `allOf` into one schema; one that contains itself is left out there."""
         if not isinstance(source, Mapping):
+            return {}
+        if id(source) in above or len(above) > _MOST_MERGED:
+            self.left_out.append(f"{where}: an allOf that contains itself")
             return {}
         found = dict(source)
         for part in found.pop("allOf", None) or ():
-            other = self._merged(self._document.resolve(part), where)
+            other = self._merged(self._document.resolve(part), where, (*above, id(source)))
             for key, value in other.items():
                 if key == "properties":
                     earlier = found.get("properties") or {}
@@ -244,5 +332,5 @@ class SchemaReader:
 def shortened(text: str, longest: int) -> str:
     """The first paragraph of a description, without markup, on one line."""
     plain = re.sub(r"<[^>]+>", "", text).strip().split("\n\n")[0]
-    line = " ".join(plain.split()).replace("${", "$ {")
+    line = " ".join(plain.split())
     return line if len(line) <= longest else line[: longest - 1].rsplit(" ", 1)[0] + "…"

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from actions.errors import OpenApiError
 from actions.openapi.document import Document
-from actions.openapi.operations import METHODS, Declaration, declaration, unique
+from actions.openapi.operations import METHODS, Declaration, Reference, declaration, unique
 from actions.settings import ActionList
 
 
@@ -37,13 +37,15 @@ def import_openapi(document: Document, *, only: Sequence[str] = (), server: str 
     found: list[Declaration] = []
     lost: list[str] = []
     names: dict[str, Any] = {}
-    for path, method, shared, operation in _operations(document):
+    operations = list(_operations(document))
+    unread = [f"{path}: {note}" for path, note in _unread(document)]
+    for path, method, item, operation in operations:
         if operation.get("deprecated") and not only:
             lost.append(f"{method.upper()} {path}: deprecated")
             continue
         if only and not _may_match(path, method, operation, only):
             continue
-        drafted = declaration(document, path, method, shared, operation, server)
+        drafted = declaration(document, path, method, item, operation, server)
         drafted.entry["name"] = unique(drafted.entry["name"], names)
         if only and not any(_matches(drafted, wanted) for wanted in only):
             continue
@@ -54,18 +56,30 @@ def import_openapi(document: Document, *, only: Sequence[str] = (), server: str 
         found.append(drafted)
     if only and not found:
         raise OpenApiError(f"no operation of {document.where} matches {', '.join(only)}")
+    lost += unread
     notes = [f"{each.entry['name']}: {note}" for each in found for note in each.left_out]
     return Imported(_text(document, found, lost), tuple(names), (*lost, *notes))
 
 
-def _operations(document: Document) -> Iterator[tuple[str, str, Any, Mapping[str, Any]]]:
+def _operations(document: Document) -> Iterator[tuple[str, str, Mapping[str, Any], Mapping[str, Any]]]:
     for path, raw in (document.root.get("paths") or {}).items():
         item = document.resolve(raw)
         if not isinstance(item, Mapping):
             continue
         for method in METHODS:
             if isinstance(operation := item.get(method), Mapping):
-                yield str(path), method, item.get("parameters"), operation
+                yield str(path), method, item, operation
+
+
+def _unread(document: Document) -> Iterator[tuple[str, str]]:
+    """Yield the paths whose description could not be followed, with the reason."""
+    for path, raw in (document.root.get("paths") or {}).items():
+        known = len(document.unresolved)
+        item = document.resolve(raw)
+        if len(document.unresolved) > known:
+            yield str(path), document.unresolved[known]
+        elif not isinstance(item, Mapping):
+            yield str(path), "its description is not a mapping"
 
 
 def _may_match(path: str, method: str, operation: Mapping[str, Any], only: Iterable[str]) -> bool:
@@ -120,9 +134,20 @@ def _text(document: Document, found: Sequence[Declaration], lost: Sequence[str])
         for note in each.left_out:
             out.write(f"  # {each.entry['name']}, left out: {_comment(note)}\n")
         block = io.StringIO()
-        yaml.dump([each.entry], block)
+        yaml.dump([escaped(each.entry)], block)
         out.write(block.getvalue())
     return out.getvalue()
+
+
+def escaped(value: Any) -> Any:
+    """Copy a declaration with `${` in the document's own texts written as `$${`: an import never reads the environment."""
+    if isinstance(value, Reference):
+        return str(value)
+    if isinstance(value, str):
+        return value.replace("${", "$${")
+    if isinstance(value, Mapping):
+        return {key: escaped(member) for key, member in value.items()}
+    return [escaped(member) for member in value] if isinstance(value, list) else value
 
 
 def _comment(text: str) -> str:

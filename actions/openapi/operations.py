@@ -56,8 +56,17 @@ class _Draft:
         return key
 
 
+class Reference(str):
+    """A reference to a variable of the environment, which the import itself writes; everything else is the document's text."""
+
+
 def declaration(
-    document: Document, path: str, method: str, shared: Any, operation: Mapping[str, Any], server: str | None
+    document: Document,
+    path: str,
+    method: str,
+    item: Mapping[str, Any],
+    operation: Mapping[str, Any],
+    server: str | None,
 ) -> Declaration:
     """The declaration of one operation. `server` replaces the document's own.
 
@@ -65,12 +74,13 @@ def declaration(
         OpenApiError: the document names no address and `server` is not given.
     """
     draft = _Draft(SchemaReader(document))
-    address = server or _server(document, operation)
+    address = server or _server(document, item, operation)
+    known = len(document.unresolved)
     draft.request = {"method": method.upper(), "url": address.rstrip("/") + path}
-    for raw in _parameters(document, shared, operation):
+    for raw in _parameters(document, item.get("parameters"), operation):
         _parameter(draft, raw)
     _body(document, draft, operation)
-    _auth(document, draft, operation)
+    _auth(document, draft, operation, address)
     if draft.surplus:
         few = ", ".join(draft.surplus[:8]) + (" …" if len(draft.surplus) > 8 else "")
         draft.left_out.append(f"{len(draft.surplus)} optional parameters beyond {MOST_PARAMETERS}: {few}")
@@ -90,7 +100,7 @@ def declaration(
     entry["request"] = draft.request
     return Declaration(
         entry,
-        [*draft.left_out, *dict.fromkeys(draft.reader.left_out)],
+        [*draft.left_out, *dict.fromkeys([*draft.reader.left_out, *document.unresolved[known:]])],
         tuple(map(str, operation.get("tags") or ())),
         path,
         str(operation.get("operationId") or ""),
@@ -144,22 +154,28 @@ def _source(name: str, schema: Mapping[str, Any]) -> str | None:
     return "conversation" if _REFERENCE.search(name) else None
 
 
-def _server(document: Document, operation: Mapping[str, Any]) -> str:
-    servers = operation.get("servers") or document.root.get("servers") or [{"url": "/"}]
-    server = servers[0]
-    variables = server.get("variables") or {}
-    url = re.sub(
-        r"\{([^}]+)\}",
-        lambda match: str((variables.get(match[1]) or {}).get("default", "")),
-        str(server.get("url") or "/"),
-    )
+def _server(document: Document, item: Mapping[str, Any], operation: Mapping[str, Any]) -> str:
+    """The address of an operation: its own servers, else those of its path, else those of the document (OpenAPI 4.8.5)."""
+    servers = operation.get("servers") or item.get("servers") or document.root.get("servers") or [{"url": "/"}]
+    url = _address(servers[0])
     if document.where.startswith(("http://", "https://")):
         url = urljoin(document.where, url)
+    elif not urlsplit(url).hostname and (own := document.root.get("servers")):
+        url = urljoin(_address(own[0]), url)
     if not urlsplit(url).hostname:
         raise OpenApiError(
             f"{document.where} does not say where its server is ({url}); give it with --server https://…"
         )
     return url
+
+
+def _address(server: Mapping[str, Any]) -> str:
+    variables = server.get("variables") or {}
+    return re.sub(
+        r"\{([^}]+)\}",
+        lambda match: str((variables.get(match[1]) or {}).get("default", "")),
+        str(server.get("url") or "/"),
+    )
 
 
 def _parameters(document: Document, shared: Any, operation: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -238,7 +254,7 @@ def _body_kind(content: Mapping[str, Any]) -> tuple[str | None, str]:
     return None, ""
 
 
-def _auth(document: Document, draft: _Draft, operation: Mapping[str, Any]) -> None:
+def _auth(document: Document, draft: _Draft, operation: Mapping[str, Any], address: str) -> None:
     wanted = operation.get("security", document.root.get("security")) or []
     schemes = (document.root.get("components") or {}).get("securitySchemes") or {}
     prefix = re.sub(r"[^A-Z0-9]+", "_", document.title.upper()).strip("_")[:30] or "API"
@@ -247,7 +263,7 @@ def _auth(document: Document, draft: _Draft, operation: Mapping[str, Any]) -> No
     unusable: list[str] = []
     for choice in wanted:
         found = [(name, document.resolve(schemes.get(name) or {}), scopes) for name, scopes in choice.items()]
-        auths = [_auth_of(scheme, scopes, prefix) for _, scheme, scopes in found]
+        auths = [_auth_of(scheme, scopes, prefix, address) for _, scheme, scopes in found]
         if len(auths) == 1 and auths[0] is not None:
             draft.request["auth"] = auths[0]
             return
@@ -255,22 +271,24 @@ def _auth(document: Document, draft: _Draft, operation: Mapping[str, Any]) -> No
     draft.left_out.append(f"the authentication: {', or '.join(unusable)}")
 
 
-def _auth_of(scheme: Mapping[str, Any], scopes: list[str], prefix: str) -> dict[str, Any] | None:
+def _auth_of(scheme: Mapping[str, Any], scopes: list[str], prefix: str, address: str) -> dict[str, Any] | None:
     kind = scheme.get("type")
     if kind == "http" and str(scheme.get("scheme")).lower() == "bearer":
-        return {"bearer": f"${{{prefix}_TOKEN}}"}
+        return {"bearer": Reference(f"${{{prefix}_TOKEN}}")}
     if kind == "http" and str(scheme.get("scheme")).lower() == "basic":
-        return {"basic": {"username": f"${{{prefix}_USER}}", "password": f"${{{prefix}_PASSWORD}}"}}
+        return {
+            "basic": {"username": Reference(f"${{{prefix}_USER}}"), "password": Reference(f"${{{prefix}_PASSWORD}}")}
+        }
     if kind == "apiKey" and scheme.get("in") in ("header", "query"):
-        return {"api_key": {"name": scheme.get("name"), "in": scheme["in"], "value": f"${{{prefix}_KEY}}"}}
+        return {"api_key": {"name": scheme.get("name"), "in": scheme["in"], "value": Reference(f"${{{prefix}_KEY}}")}}
     flow = (scheme.get("flows") or {}).get("clientCredentials") if kind == "oauth2" else None
     if flow and flow.get("tokenUrl"):
         return {
             "oauth2": {
-                "token_url": flow["tokenUrl"],
-                "client_id": f"${{{prefix}_CLIENT_ID}}",
-                "client_secret": f"${{{prefix}_CLIENT_SECRET}}",
+                "token_url": urljoin(f"{address.rstrip('/')}/", str(flow["tokenUrl"])),
+                "client_id": Reference(f"${{{prefix}_CLIENT_ID}}"),
+                "client_secret": Reference(f"${{{prefix}_CLIENT_SECRET}}"),
                 "scopes": list(scopes),
             }
         }
-    return {"bearer": f"${{{prefix}_TOKEN}}"} if kind in ("oauth2", "openIdConnect") else None
+    return {"bearer": Reference(f"${{{prefix}_TOKEN}}")} if kind in ("oauth2", "openIdConnect") else None

@@ -69,6 +69,16 @@ class Payload:
         return self.additional.get("05")
 
     @property
+    def fee(self) -> str | None:
+        """What the payer's app adds to the amount (EMVCo 4.7.6, objects 55 to 57), in words; `None` for nothing."""
+        kind, fixed, percent = self.get("55"), self.get("56"), self.get("57")
+        if kind == "02" or (kind is None and fixed):
+            return f"a fixed fee of {fixed or 'an unknown amount'} (object 56)"
+        if kind == "03" or (kind is None and percent):
+            return f"a fee of {percent or 'an unknown'} percent (object 57)"
+        return None if kind is None else "a tip that the payer enters (object 55)"
+
+    @property
     def is_dynamic(self) -> bool:
         """Whether it is meant for one payment (01 is 12)."""
         return self.get("01") == "12"

@@ -54,6 +54,11 @@ class QrisSettings(Settings):
         False, description="write the reference into the static code (62/05) too; a few payers' apps may dislike it"
     )
 
+    allow_fee: bool = Field(
+        False,
+        description="use a static code although the payer's app adds a tip or fee to the amount (objects 55 to 57)",
+    )
+
     @model_validator(mode="after")
     def _one_source(self) -> "QrisSettings":
         if (self.payload is None) == (self.gateway is None):
@@ -62,6 +67,11 @@ class QrisSettings(Settings):
             raise ValueError("unique_suffix is for a static payload; a gateway tells the orders apart itself")
         if self.minimum > self.limit:
             raise ValueError(f"minimum ({self.minimum}) is above limit ({self.limit})")
+        if self.payload is not None and not self.allow_fee and (fee := parse(self.payload).fee):
+            raise ValueError(
+                f"the payload adds {fee}: the payer's app would ask for more than the card says; "
+                "use a code without it, or set allow_fee: true"
+            )
         if self.payload is not None and self.nmid is not None:
             found = parse(self.payload).merchant
             if found.nmid != self.nmid:

@@ -80,6 +80,8 @@ def make(
     static = _read_code(payload) if payload is not None else _configured_code(config)
     rupiah = _amount(amount)
     code = with_amount(static, rupiah, ref if label else None)
+    if code.fee:
+        print(f"warning: the payer's app adds {code.fee} to {format_rupiah(rupiah)}", file=sys.stderr)
     facts = f"{format_rupiah(rupiah)} to {code.merchant.name}, NMID {code.merchant.nmid or 'none'}"
     if output is not None:
         output.write_bytes(_bare(output, code.text) if bare else _drawn(output, code, rupiah, ref, language))
@@ -265,6 +267,7 @@ def _as_json(payload: Any) -> dict[str, Any]:
         "dynamic": payload.is_dynamic,
         "amount": None if payload.amount is None else _number(payload.amount),
         "currency": payload.currency,
+        "fee": payload.fee,
         "merchant": {
             "name": merchant.name,
             "city": merchant.city,
@@ -304,6 +307,7 @@ def _described(payload: Any) -> list[str]:
         "NMID": merchant.nmid,
         "size": criteria,
         "amount": amount,
+        "fee": f"the payer's app adds {payload.fee}" if payload.fee else None,
         "reference": payload.reference,
         "accounts": ", ".join(f"{one.id}: {one.guid or one.value}" for one in payload.accounts),
         "CRC": "right" if payload.crc_ok else "wrong",

@@ -1,6 +1,7 @@
 """OpenAPI documents become declarations that agent.yaml takes."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from ruamel.yaml import YAML
 from actions.errors import OpenApiError
 from actions.openapi import Imported, import_openapi, read_document
 from actions.settings import ActionList
+from agent.config.environment import expand
 
 BOOKS = """
 openapi: 3.0.3
@@ -292,3 +294,104 @@ def test_what_changes_something_asks_first_and_a_missing_binding_is_proposed() -
     assert not any(note.startswith("create_order: no binding") for note in found.left_out), (
         "its e-mail address is bound"
     )
+
+
+def spec(**parts: Any) -> dict[str, Any]:
+    operation = {"operationId": "ping", "responses": {}}
+    return {"openapi": "3.0.3", "info": {"title": "T"}, "servers": [{"url": "https://a.example/v1"}]} | {
+        "paths": {"/ping": {"get": operation}}
+    } | parts  # fmt: skip
+
+
+def test_no_text_of_a_document_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A default of `${AELYST_TOKEN}` survived the import and was filled in."""
+    monkeypatch.setenv("AELYST_TOKEN", "sk-secret")
+    theft = "${AELYST_TOKEN}"
+    schema = {"type": "string", "default": theft, "title": f"x {theft}", "description": f"$${theft}", "pattern": "a"}
+    body = {"type": "object", "properties": {"note": schema, "kind": {"type": "string", "enum": [theft, "b"]}}}
+    operation = {
+        "operationId": "ping", "summary": f"Send {theft}.", "security": [{"o": [theft]}],
+        "requestBody": {"content": {"application/json": {"schema": body}}},
+    }  # fmt: skip
+    flow = {"clientCredentials": {"tokenUrl": "https://a.example/token", "scopes": {}}}
+    document = spec(
+        paths={"/ping": {"post": operation}}, components={"securitySchemes": {"o": {"type": "oauth2", "flows": flow}}}
+    )
+    text = imported(json.dumps(document)).text
+    expanded = expand(text, {"AELYST_TOKEN": "sk-secret", "T_CLIENT_ID": "me", "T_CLIENT_SECRET": "mine"})
+    assert "sk-secret" not in expanded.text
+    assert expanded.text.count(theft) >= 4
+    assert "client_id: me" in expanded.text
+
+
+def test_servers_are_those_of_the_operation_then_of_its_path_then_of_the_document() -> None:
+    get = {"operationId": "b"}
+    document = spec(
+        paths={
+            "/a": {"get": {"operationId": "a"}},
+            "/b": {"servers": [{"url": "https://b.example"}], "get": get},
+            "/c": {
+                "servers": [{"url": "https://b.example"}],
+                "get": {"operationId": "c", "servers": [{"url": "https://c.example"}]},
+            },
+            "/d": {"servers": [{"url": "/v2"}], "get": {"operationId": "d"}},
+        }
+    )
+    urls = {name: each["request"]["url"] for name, each in declarations(imported(json.dumps(document))).items()}
+    assert urls == {
+        "a": "https://a.example/v1/a", "b": "https://b.example/b", "c": "https://c.example/c", "d": "https://a.example/v2/d",
+    }  # fmt: skip
+
+
+def test_a_relative_token_url_is_one_of_the_server() -> None:
+    flow = {"clientCredentials": {"tokenUrl": "/oauth/token", "scopes": {}}}
+    document = spec(security=[{"o": []}], components={"securitySchemes": {"o": {"type": "oauth2", "flows": flow}}})
+    auth = declarations(imported(json.dumps(document)))["ping"]["request"]["auth"]
+    assert auth["oauth2"]["token_url"] == "https://a.example/oauth/token"
+
+
+def test_an_all_of_that_contains_itself_is_named() -> None:
+    loop = {
+        "allOf": [{"$ref": "#/components/schemas/Loop"}, {"type": "object", "properties": {"n": {"type": "integer"}}}]
+    }
+    body = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Loop"}}}}
+    document = spec(
+        paths={"/ping": {"post": {"operationId": "ping", "requestBody": body}}}, components={"schemas": {"Loop": loop}}
+    )
+    found = imported(json.dumps(document))
+    assert "n" in declarations(found)["ping"]["parameters"]
+    assert any("contains itself" in note for note in found.left_out)
+
+
+def test_local_files_are_followed_and_what_is_not_there_is_named(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "secret.yaml").write_text("type: string")
+    folder = tmp_path / "api"
+    (folder / "schemas").mkdir(parents=True)
+    (folder / "schemas" / "order.yaml").write_text(
+        "type: object\nproperties:\n  sku: {type: string}\n  line: {$ref: 'line.json#/definitions/Line'}\n"
+        "  back: {$ref: '../openapi.yaml#/components/schemas/Note'}\n  own: {$ref: '#/properties/sku'}\n"
+    )
+    (folder / "schemas" / "line.json").write_text('{"definitions": {"Line": {"type": "integer"}}}')
+    (folder / "orders.yaml").write_text(
+        "post:\n  operationId: order\n  requestBody:\n    content:\n      application/json:\n"
+        "        schema: {$ref: schemas/order.yaml}\n"
+    )
+    document = spec(
+        paths={"/orders": {"$ref": "orders.yaml"}, "/gone": {"$ref": "gone.yaml"}, "/out": {"$ref": "../secret.yaml"},
+               "/web": {"$ref": "https://evil.example/a.yaml"}},
+        components={"schemas": {"Note": {"type": "boolean"}}},
+    )  # fmt: skip
+    found = import_openapi(read_document(json.dumps(document), str(folder / "openapi.yaml")))
+    parameters = declarations(found)["order"]["parameters"]
+    assert {name: each["type"] for name, each in parameters.items()} == {
+        "sku": "string", "line": "integer", "back": "boolean", "own": "string",
+    }  # fmt: skip
+    for place in ("gone.yaml", "../secret.yaml", "https://evil.example/a.yaml"):
+        assert any(place in note for note in found.left_out)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000])
+def test_a_document_nested_too_deeply_is_refused(text: str) -> None:
+    with pytest.raises(OpenApiError):
+        read_document(text, "doc.json")

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.qris import PayloadError, parse
+from actions.qris import PayloadError, parse, with_amount
+from actions.qris.settings import QrisSettings
 from actions.qris.tlv import Item, checksum, join, seal, walk
 from tests.actions.qris.codes import DYNAMIC_50000, GOOD, STATIC, VECTORS
 
@@ -159,3 +160,27 @@ def test_any_text_is_read_or_refused_and_nothing_else(text):
 def test_what_was_joined_is_walked_back(parts):
     items = tuple(Item(f"{number:02d}", value) for number, value in parts)
     assert walk(join(items)) == items
+
+
+@pytest.mark.parametrize(
+    ("objects", "fee"),
+    [
+        ([("55", "01")], "a tip that the payer enters (object 55)"),
+        ([("55", "02"), ("56", "500")], "a fixed fee of 500 (object 56)"),
+        ([("55", "03"), ("57", "2.5")], "a fee of 2.5 percent (object 57)"),
+        ([("57", "3")], "a fee of 3 percent (object 57)"),
+        ([], None),
+    ],
+)
+def test_a_fee_that_the_payers_app_adds_is_known_and_refused_unless_allowed(
+    objects: list[tuple[str, str]], fee: str | None
+) -> None:
+    items = [item for item in parse(STATIC).objects if item.id != "63"]
+    at = next(place for place, item in enumerate(items) if item.id == "58")
+    payload = seal([*items[:at], *(Item(*one) for one in objects), *items[at:]])
+    assert parse(payload).fee == fee
+    assert with_amount(payload, 50_000).fee == fee
+    assert QrisSettings(payload=payload, allow_fee=True).payload == payload
+    if fee:
+        with pytest.raises(ValueError, match="allow_fee: true"):
+            QrisSettings(payload=payload)
