@@ -1,14 +1,20 @@
 """Bodies: none is read that is too large, too slow or no JSON."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
-from agent.web.operations import LARGEST_BODY, Body, body_of
+from starlette.datastructures import State
 from starlette.requests import Request
 
-from agent.web import answers
-from agent.web.answers import BadRequest, TooLarge, TooSlow, read_body
+from agent.config import loads
+from agent.web import answers, auth
+from agent.web.answers import Body, TooLarge, TooSlow, read_body
+from agent.web.api import create_api
 
 
 def request_with(*chunks: bytes, endless: bool = False) -> Request:
@@ -38,14 +44,40 @@ async def test_a_body_is_read_no_further_than_its_limit() -> None:
     assert await read_body(request_with(b"x" * 60, b"x" * 40), 100) == b"x" * 100
 
 
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the API of an agent without anything behind it."""
+    config = loads("name: Melati\ninstructions: Jawab.\nserver: {api_token: token-of-this-test}\n", environment={})
+
+    async def write(_work: Any) -> None:
+        return None
+
+    agent = SimpleNamespace(config=config, clock=lambda: datetime.now(UTC), database=SimpleNamespace(write=write))
+    transport = httpx.ASGITransport(create_api(State({"agent": agent}), "1"))
+    headers = {"Authorization": "Bearer token-of-this-test", "Content-Type": "application/json"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://agent", headers=headers) as opened:
+        yield opened
+
+
 @pytest.mark.parametrize(
-    "body", [b"[" * 100_000, b"{", b'{"text": 1' + b"0" * 5000 + b"}", b'{"text": {"a": 1}}', b"x" * (LARGEST_BODY + 1)]
+    "body", [b"[" * 100_000, b"{", b'{"text": 1' + b"0" * 5000 + b"}", b'{"text": {"a": 1}}', b"x" * 1_000_000, b"\xff"]
 )
-async def test_what_is_no_json_of_this_kind_is_a_bad_request(body: bytes) -> None:
-    with pytest.raises(BadRequest):
-        await body_of(request_with(body), Note)
+async def test_what_is_no_json_of_this_kind_is_a_bad_request(client: httpx.AsyncClient, body: bytes) -> None:
+    answer = await client.post("/followups", content=body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "invalid"
 
 
-async def test_texts_of_the_api_are_cleaned() -> None:
-    note = await body_of(request_with(b'{"text": "a\\u0000b\\ud83dc"}'), Note)
-    assert note.text == "ab\ufffdc"
+async def test_a_body_over_the_limit_is_not_read(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auth, "LARGEST_BODY", 100)
+    assert (await client.post("/followups", content=b"x" * 101)).status_code == 413
+
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(10):
+            yield b"x" * 60
+
+    assert (await client.post("/followups", content=endless())).status_code == 400
+
+
+def test_texts_of_the_api_are_cleaned() -> None:
+    assert Note.model_validate({"text": "a\0b\ud83dc"}).text == "ab\ufffdc"
