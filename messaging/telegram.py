@@ -152,6 +152,11 @@ def error_of(response: httpx.Response, quota: Quota, call: str) -> PlatformError
     return kind(message, code=integer(answer.get("error_code")), status=status, retry_after=retry_after, call=call)
 
 
+def _chat(contact: ContactKey) -> int | str:
+    """The chat's id as Telegram writes it: a number."""
+    return int(contact.id) if contact.id.removeprefix("-").isdecimal() else contact.id
+
+
 class Telegram(BasicPlatform):
     """A bot as a `Platform`."""
 
@@ -232,19 +237,19 @@ class Telegram(BasicPlatform):
             case Text():
                 if not message.text.strip():
                     raise Invalid("the text of a message is empty")
-                result = await self._call("sendMessage", json={"chat_id": contact.id, "text": message.text})
+                result = await self._call("sendMessage", json={"chat_id": _chat(contact), "text": message.text})
             case QuickReplies(title, replies):
                 keyboard = {
                     "keyboard": [[{"text": reply}] for reply in replies],
                     "one_time_keyboard": True,
                     "resize_keyboard": True,
                 }
-                body = {"chat_id": contact.id, "text": title, "reply_markup": keyboard}
+                body = {"chat_id": _chat(contact), "text": title, "reply_markup": keyboard}
                 result = await self._call("sendMessage", json=body)
             case File():
                 result = await self._send_file(contact, message)
             case CustomPayload(payload):
-                result = await self._call("sendMessage", json={**payload, "chat_id": contact.id})
+                result = await self._call("sendMessage", json={**payload, "chat_id": _chat(contact)})
             case Email() | Template():
                 raise Unsupported(f"Telegram sends no {type(message).__name__}")
             case _:
@@ -254,7 +259,7 @@ class Telegram(BasicPlatform):
     async def _send_file(self, contact: ContactKey, message: File) -> Mapping[str, Json]:
         method, field = _METHODS[message.kind]
         if self._media is None:
-            return await self._call(method, json={"chat_id": contact.id, field: message.url})
+            return await self._call(method, json={"chat_id": _chat(contact), field: message.url})
         file = await self._media(message.url)
         if message.kind == "image" and len(file.content) > _LARGEST_PHOTO:
             method, field = _METHODS["file"]

@@ -81,6 +81,7 @@ def show_contact(
                         asdict(turn) | {"steps": [asdict(step) for step in steps.of_turn(connection, turn.id)]}
                         for turn in turns
                     ],
+                    "notes": [asdict(delivery) for delivery in outbound.notes(connection, state.key)],
                     "to_send": [asdict(delivery) for delivery in outbound.heads(connection, state.key)],
                     "followups": [asdict(each) for each in followups.listed(connection, [state.key], limit=20)],
                     "not_sent": [asdict(delivery) for delivery in outbound.unsent(connection, state.key)],
@@ -104,6 +105,8 @@ def _show(record: dict[str, Any]) -> None:
     print(", ".join([f"{key['platform']}:{key['id']}  {state['contact']['first_name'] or ''}", *_silences(state)]))
     for line in record["conversation"]:
         print(f"  {_clock(line['at'])} {line['author']:<8} {line['text']}")
+    for note in record["notes"]:
+        print(f"  {_clock(note['created_at'])} note     {note['content']['text']}")
     for turn in record["turns"]:
         print(f"  turn {turn['id']} {turn['state']} {turn['reason'] or ''}".rstrip())
         for step in turn["steps"]:

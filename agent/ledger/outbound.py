@@ -343,6 +343,17 @@ def unsent(connection: Connection, key: ContactKey, limit: int = 20) -> list[Del
     return [_delivery(row) for row in reversed(rows)]
 
 
+def notes(connection: Connection, key: ContactKey, limit: int = 10) -> list[Delivery]:
+    """The newest notes for colleagues about a contact, oldest first: on some platforms they stand nowhere else."""
+    rows = connection.execute(
+        select(table)
+        .where(table.c.platform == key.platform, table.c.contact == key.id, table.c.lane == "desk")
+        .order_by(table.c.n.desc())
+        .limit(20 * limit)
+    ).all()
+    return [_delivery(row) for row in rows if row.payload["type"] == "Comment"][:limit][::-1]
+
+
 def retry(connection: Connection, delivery_id: str, now: datetime) -> ContactKey | None:
     """Queue a failed delivery again.
 

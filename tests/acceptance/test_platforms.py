@@ -333,6 +333,14 @@ async def test_a_colleague_on_the_business_phone_silences_the_agent(tmp_path: Pa
         assert len(here.server.sent) == 1
 
 
+async def test_a_note_for_colleagues_is_in_the_ledger_where_the_platform_has_no_place_for_it(tmp_path: Path) -> None:
+    async with place(BY_NAME["unipile"], tmp_path, model=OFFLINE) as here:
+        await here.say("in1", "saya mau bicara dengan admin")
+        await here.got(1)
+        await here.here.settled()
+        assert " note     " in await here.here.command("ledger", "show", "+628123456789")
+
+
 async def test_a_message_of_unknown_fate_stands_among_the_dead(tmp_path: Path) -> None:
     async with place(BY_NAME["telegram"], tmp_path) as here:
         here.server.lose()

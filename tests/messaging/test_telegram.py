@@ -106,7 +106,7 @@ async def test_messages_go_out_and_files_are_uploaded() -> None:
         await telegram.send(KEY, File("image", PICTURE))
         await telegram.send(KEY, QuickReplies("Panas atau dingin?", ("Panas", "Dingin")))
         text, photo, choices = server.sent
-        assert text == {"chat_id": "42", "text": "halo"}
+        assert text == {"chat_id": 42, "text": "halo"}
         assert photo == {"method": "sendPhoto", "chat_id": "42", "photo": ("qris.png", PNG, "image/png")}
         assert choices["reply_markup"]["keyboard"] == [[{"text": "Panas"}], [{"text": "Dingin"}]]
         with pytest.raises(Invalid):
