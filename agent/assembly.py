@@ -20,6 +20,7 @@ import structlog
 
 from agent.config import AgentConfig
 from agent.config.environment import secret_values
+from agent.config.summary import with_embeddings
 from agent.errors import InputError
 from agent.ledger import open_database
 from agent.ledger.database import Database
@@ -401,13 +402,14 @@ async def open_knowledge(
         if client is None:
             client = await stack.enter_async_context(open_guarded(config))
         store = SqlKnowledgeStore(database)
+        settings = with_embeddings(config)
         if not config.knowledge.sources:  # nothing to find: Chroma, which takes seconds to load, is left alone
             knowledge = await Knowledge.open_without_chroma(config.knowledge, config.folder, store, client, now)
             stack.push_async_callback(knowledge.aclose)
             yield knowledge
             return
         try:
-            knowledge = await Knowledge.open(config.knowledge, config.folder, store, client, now)
+            knowledge = await Knowledge.open(settings, config.folder, store, client, now)
         except IndexLocked as error:
             log.warning("chroma_locked", detail=str(error))
             knowledge = await Knowledge.open_without_chroma(

@@ -2,6 +2,7 @@
 
     python -m bench.retrieval [FOLDER]                     every question set in a folder, by default ../shared/data/retrieval
     python -m bench.retrieval --docs FILE --queries FILE   one set of your own, as JSON Lines
+    python -m bench.retrieval --embeddings FOLDER|URL      with an embedding model: keywords, vectors and both side by side
 
 A question set is a JSON file `{"lang", "docs": [{"id", "title", "text"}], "queries": [{"id", "text", "rel": [id]}], "far": [text]}`;
 `far` are questions that no document answers. Of your own set, a document is a line `{"id", "text", "title"?}`, a question
@@ -11,6 +12,7 @@ A question set is a JSON file `{"lang", "docs": [{"id", "title", "text"}], "quer
 """
 
 import argparse
+import asyncio
 import json
 import math
 import re
@@ -23,6 +25,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import httpx
+import numpy as np
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -31,10 +35,17 @@ from bench.chat import as_chat
 from knowledge.documents.passage import Document
 from knowledge.documents.splitter import split
 from knowledge.documents.text import load_plain
-from knowledge.library import Library, top
+from knowledge.index.calibration import Calibration, as_question, measure, sample
+from knowledge.index.embeddings import Embedder, Vectors, open_embedder
+from knowledge.knowledge import blended
+from knowledge.library import Floats, Library, top
+from knowledge.settings import KnowledgeSettings
 
 SETS = Path(__file__).parents[2] / "shared/data/retrieval"
 """Question sets lie beside the project: their licences are not ours."""
+
+FAR = 400
+"""Questions that no document answers, of each set."""
 
 Search: TypeAlias = Callable[[str, int], list[tuple[str, float]]]
 Docs: TypeAlias = Sequence[Mapping[str, str]]
@@ -42,21 +53,90 @@ Docs: TypeAlias = Sequence[Mapping[str, str]]
 
 def build(docs: Docs) -> Search:
     """Cuts the documents into passages, indexes them, and searches as the agent does; a document counts by its best passage."""
+    library = cut(docs)
+    return by_document(library, lambda query: library.scores([query], None))
+
+
+def by_document(library: Library, scores: Callable[[str], Floats]) -> Search:
+    """Search for documents by the scores of their passages."""
+
+    def search(query: str, k: int) -> list[tuple[str, float]]:
+        best: dict[str, float] = {}
+        for at, score in top(scores(query), 3 * k):
+            best.setdefault(library.passages[at].document, score)
+        return list(best.items())[:k]
+
+    return search
+
+
+def cut(docs: Docs) -> Library:
+    """Cut the documents into passages and index them."""
     now = datetime.now(UTC)
     documents, passages = [], []
     for doc in docs:
         loaded = load_plain(doc["text"].encode())
         documents.append(Document(doc["id"], "bench", "", loaded.text, now))
         passages += split(doc["id"], loaded, doc.get("title") or None)
-    library = Library.build(passages, documents, (), ())
+    return Library.build(passages, documents, (), ())
 
-    def search(query: str, k: int) -> list[tuple[str, float]]:
-        best: dict[str, float] = {}
-        for at, score in top(library.scores([query], None), 3 * k):
-            best.setdefault(library.passages[at].document, score)
-        return list(best.items())[:k]
 
-    return search
+class Meaning:
+    """The vectors of a question set, calibrated as in the agent; `vectors` and `blend` search with them."""
+
+    def __init__(self, library: Library, passages: Vectors, calibration: Calibration, weight: float) -> None:
+        self._library, self._passages, self._calibration, self._weight = library, passages, calibration, weight
+        self._questions: dict[str, Vectors] = {}
+
+    @classmethod
+    async def of(cls, embedder: Embedder, docs: Docs, questions: Sequence[str]) -> "Meaning":
+        """Embed the passages and all questions that will be asked."""
+        library = cut(docs)
+        texts = [entry.text for entry in library.entries()]
+        passages = await embedder.embed(texts)
+        chosen = sample(texts)
+        calibration = measure(
+            await embedder.embed_questions([as_question(texts[at]) for at in chosen]), passages[chosen]
+        )
+        made = cls(library, passages, calibration, embedder.weight)
+        understood = [library.index.repair.text(question) for question in questions]
+        made._questions = dict(zip(questions, await embedder.embed_questions(understood), strict=True))
+        return made
+
+    def vectors(self, query: str) -> Floats:
+        cosines = dict(enumerate((self._passages @ self._questions[query]).tolist()))
+        mapped = self._calibration.apply(cosines)
+        return np.clip(np.array([mapped[at] for at in range(len(mapped))], dtype=np.float32), 0, 1)
+
+    def blend(self, query: str) -> Floats:
+        scores = self._library.scores([query], None)
+        return blended(scores, dict(enumerate(self.vectors(query).tolist())), self._weight)
+
+    @property
+    def searches(self) -> Sequence[tuple[str, Search]]:
+        return (
+            ("vectors", by_document(self._library, self.vectors)),
+            ("blend", by_document(self._library, self.blend)),
+        )
+
+
+async def meanings(embeddings: str, sets: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Meaning]:
+    """Embed question sets with a model: a folder, or the base URL of a server, `#` and the model's name behind it."""
+    chosen: dict[str, Any] = {"path": embeddings}
+    if embeddings.startswith("http"):
+        url, _, model = embeddings.partition("#")
+        chosen = {"base_url": url, "model": model or "e5"}
+    async with httpx.AsyncClient(trust_env=False) as client:
+        embedder = open_embedder(KnowledgeSettings.model_validate({"embeddings": chosen}), Path.cwd(), client)
+        return {name: await Meaning.of(embedder, _docs(task), _questions(task)) for name, task in sets.items()}
+
+
+def _questions(task: Mapping[str, Any]) -> list[str]:
+    written = [query["text"] for query in task["queries"]] + list(task.get("far", ())[:FAR])
+    return list(dict.fromkeys([*written, *(as_chat(text, task["lang"]) for text in written)]))
+
+
+def _docs(task: Mapping[str, Any]) -> Docs:
+    return [{**doc, "title": doc.get("title", "") if task.get("use_title", True) else ""} for doc in task["docs"]]
 
 
 def word_bm25(docs: Docs) -> Search:
@@ -141,15 +221,15 @@ def own_set(docs: Path, queries: Path) -> Mapping[str, Any]:
     }
 
 
-def table(sets: Mapping[str, Mapping[str, Any]]) -> Table:
-    shown = Table(
-        "questions", "as", "n", "search", "R@1", "R@5", "R@10", "MRR", "AUC", "CPU ms", title="Retrieval, no network"
-    )
+def table(sets: Mapping[str, Mapping[str, Any]], meant: Mapping[str, Meaning]) -> Table:
+    shown = Table("questions", "as", "n", "search", "R@1", "R@5", "R@10", "MRR", "AUC", "CPU ms", title="Retrieval")
     for name, task in track(sets.items(), "searching", console=Console(stderr=True), transient=True):
-        docs = [{**doc, "title": doc.get("title", "") if task.get("use_title", True) else ""} for doc in task["docs"]]
-        for label, search in (("words", word_bm25(docs)), ("balas", build(docs))):
+        docs = _docs(task)
+        searches = [("words", word_bm25(docs)), ("keywords" if name in meant else "balas", build(docs))]
+        searches += meant[name].searches if name in meant else ()
+        for label, search in searches:
             for noise, noisy in (("written", str), ("chat", lambda text, lang=task["lang"]: as_chat(text, lang))):
-                result = score(search, task["queries"], task.get("far", ())[:400], noisy)
+                result = score(search, task["queries"], task.get("far", ())[:FAR], noisy)
                 shares = [f"{100 * share:.1f}" for share in (result.r1, result.r5, result.r10)]
                 apart = "" if result.apart is None else f"{result.apart:.2f}"
                 count, cost = str(len(task["queries"])), f"{result.milliseconds:.1f}"
@@ -162,6 +242,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", nargs="?", type=Path, default=SETS, help="folder with question sets")
     parser.add_argument("--docs", type=Path, help="documents of your own, JSON Lines")
     parser.add_argument("--queries", type=Path, help="questions of your own, JSON Lines")
+    parser.add_argument(
+        "--embeddings", help="an embedding model: a folder, or URL#MODEL of an OpenAI-compatible server"
+    )
     chosen = parser.parse_args(arguments)
     sets: dict[str, Mapping[str, Any]] = {}
     if chosen.docs and chosen.queries:
@@ -172,7 +255,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not sets:
         print("no question sets: name a folder that holds some, or --docs and --queries", file=sys.stderr)
         return 1
-    Console().print(table(sets))
+    meant = asyncio.run(meanings(chosen.embeddings, sets)) if chosen.embeddings else {}
+    Console().print(table(sets, meant))
     return 0
 
 

@@ -213,7 +213,7 @@ class Knowledge:
             cosines = await self._dense.cosines(library, repaired, likely)
             if cosines is not None:
                 mode = "blend"
-                scores = _blended(scores, cosines, self._dense.embedder.weight)
+                scores = blended(scores, cosines, self._dense.embedder.weight)
         confidence = float(scores.max()) if len(scores) else 0.0
         now = self._clock()
         if limit is None:
@@ -485,8 +485,8 @@ class Knowledge:
             await self._dense.follow(self._library)  # a sync may have ended meanwhile
 
 
-def _blended(scores: Floats, cosines: Mapping[int, float], weight: float) -> Floats:
-    """Blend keyword scores with cosines, both 0 to 1; a passage without a cosine gets the lowest known one."""
+def blended(scores: Floats, cosines: Mapping[int, float], weight: float) -> Floats:
+    """Blend keyword scores with calibrated cosines, 0 to 1; a passage without a cosine gets the lowest known one."""
     dense = np.full(len(scores), min(cosines.values(), default=0.0), dtype=np.float32)
     for at, cosine in cosines.items():
         dense[at] = cosine

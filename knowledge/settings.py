@@ -11,6 +11,8 @@ from settings import Duration, Settings
 
 FILE_REFRESH = timedelta(minutes=5)
 WEB_REFRESH = timedelta(hours=24)
+AUTO = Path(".balas/embeddings")
+"""Folder beside agent.yaml where `embeddings: auto` looks for a local model."""
 
 
 class CrawlSettings(Settings):
@@ -85,6 +87,17 @@ class SourceSettings(Settings):
 class EndpointSettings(Settings):
     """An embedding model behind an OpenAI-compatible `/embeddings`."""
 
+    query_prefix: str | None = Field(
+        default=None,
+        description="Put in front of a question; null: what models of this name want (`query: ` for e5), else nothing.",
+        examples=["query: "],
+    )
+    passage_prefix: str | None = Field(
+        default=None,
+        description="Put in front of a passage; null: what models of this name want (`passage: ` for e5), else nothing.",
+        examples=["passage: "],
+    )
+
     model: str = Field(description="Name of the embedding model, e.g. `text-embedding-3-small`.")
     base_url: str = Field(default="https://api.openai.com/v1", description="Base URL of the server.")
     api_key: SecretStr | None = Field(default=None, description="Sent as a bearer token.")
@@ -98,6 +111,22 @@ class EndpointSettings(Settings):
 
 class FolderSettings(Settings):
     """An embedding model in a local folder: `model.onnx` and `tokenizer.json`."""
+
+    query_prefix: str | None = Field(
+        default=None,
+        description="Put in front of a question; null: what the model's own configuration or name says, else nothing.",
+        examples=["query: "],
+    )
+    passage_prefix: str | None = Field(
+        default=None,
+        description="Put in front of a passage; null: what the model's own configuration or name says, else nothing.",
+        examples=["passage: "],
+    )
+    pooling: Literal["mean", "cls"] | None = Field(
+        default=None,
+        description="How token vectors become one: their mean, or the first (CLS); null: what the model's own `1_Pooling/config.json` "
+        "says, else the mean.",
+    )
 
     path: Path = Field(description="Folder with `model.onnx` (or `onnx/model.onnx`) and `tokenizer.json`.")
     weight: float = Field(
@@ -144,8 +173,9 @@ class KnowledgeSettings(Settings):
     )
     embeddings: EmbeddingSettings = Field(
         default="auto",
-        description="`auto` and `none` need no model: keywords find the passages. "
-        "`{model, base_url, api_key}` adds an OpenAI-compatible embedding endpoint, `{path}` a local ONNX model.",
+        description="`auto`: the local model that `balas knowledge pull` fetched; without one, OpenAI's `text-embedding-3-small` when the "
+        "chat model is OpenAI's own and has a key; else keywords alone, as with `none`. "
+        "`{model, base_url, api_key}` names an OpenAI-compatible embedding endpoint, `{path}` a local ONNX model.",
     )
     chroma: ChromaSettings = Field(default_factory=ChromaSettings, description="Where Chroma keeps the passages.")
     passages: int = Field(default=6, ge=1, le=50, description="At most this many passages go to the model.")

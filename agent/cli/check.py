@@ -22,7 +22,7 @@ from agent.config.environment import secret_values
 from agent.config.load import position_of
 from agent.config.model import OFFLINE
 from agent.config.semantics import read_fields, written_fields
-from agent.config.summary import summarise
+from agent.config.summary import summarise, with_embeddings
 from agent.config.texts import TemplateSettings
 from agent.delivery.window import template_problem
 from knowledge.settings import EndpointSettings
@@ -133,7 +133,7 @@ def _probes(
     if chroma.url is not None:
         token = chroma.token.get_secret_value() if chroma.token else ""
         yield _Probe("chroma", _fetched(client, f"{chroma.url.rstrip('/')}/api/v2/heartbeat", token))
-    embeddings = config.knowledge.embeddings
+    embeddings = with_embeddings(config).embeddings
     if isinstance(embeddings, EndpointSettings):
         key = embeddings.api_key.get_secret_value() if embeddings.api_key else ""
         yield _Probe("embeddings", _models(client, embeddings.base_url, key, embeddings.model))

@@ -68,6 +68,41 @@ def sync(
 
 
 @app.command()
+def pull(
+    model: Annotated[
+        str | None,
+        typer.Argument(help="multilingual-e5-small, multilingual-e5-base, or owner/name of the Hugging Face Hub."),
+    ] = None,
+    config: Config = _DEFAULT,
+    revision: Annotated[
+        str | None, typer.Option(help="Another commit, tag or branch of the model's repository.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="Folder to keep it in; by default the one that `embeddings: auto` looks into.")
+    ] = None,
+) -> None:
+    """Download a local embedding model once, at a pinned commit. Serving never downloads anything."""
+    from knowledge.errors import EmbeddingError
+    from knowledge.index.models import DEFAULT, release
+    from knowledge.index.models import pull as download
+    from knowledge.settings import AUTO
+
+    base = config if config.is_dir() else config.parent
+    try:
+        wanted = release(model or DEFAULT, revision)
+    except EmbeddingError as error:
+        raise InputError(str(error)) from error
+    typer.echo(f"Fetching {wanted.repository} at {wanted.revision} …", err=True)
+    try:
+        folder = download(wanted, to or base / AUTO)
+    except EmbeddingError as error:
+        raise OutsideError(str(error)) from error
+    typer.echo(folder)
+    if to is not None:
+        typer.echo(f"To serve with it, write `knowledge: {{embeddings: {{path: {to}}}}}` in agent.yaml.", err=True)
+
+
+@app.command()
 def search(
     question: Annotated[list[str], typer.Argument(help="The question; quote several to ask them at once.")],
     config: Config = _DEFAULT,

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from agent.config.config import AgentConfig
-from agent.config.model import OFFLINE
-from knowledge.settings import EndpointSettings, FolderSettings
+from agent.config.model import OFFLINE, OPENAI
+from knowledge.settings import AUTO, EndpointSettings, FolderSettings, KnowledgeSettings
 from messaging.settings import MessagingSettings
 
 
@@ -58,14 +58,35 @@ def _knowledge(config: AgentConfig) -> str:
     knowledge = config.knowledge
     if not knowledge.sources:
         return "no sources; the agent knows its instructions only"
-    embeddings = knowledge.embeddings
+    embeddings = with_embeddings(config).embeddings
     if isinstance(embeddings, EndpointSettings):
         meaning = f"keywords and {embeddings.model}"
     elif isinstance(embeddings, FolderSettings):
         meaning = f"keywords and {embeddings.path}"
+    elif embeddings == "auto" and (config.folder / AUTO).is_dir():
+        meaning = f"keywords and {AUTO}"
     else:
         meaning = "keywords"
     return f"{', '.join(source.id for source in knowledge.sources)}; found by {meaning}"
+
+
+def with_embeddings(config: AgentConfig) -> KnowledgeSettings:
+    """Choose the embeddings that `auto` stands for: a local model that was pulled, else OpenAI's own when the chat model is theirs.
+
+    Args:
+        config: the agent's.
+
+    Returns:
+        Its settings of the knowledge base, with the endpoint written out when that is what it is.
+    """
+    knowledge, model = config.knowledge, config.model
+    pulled = (config.folder / AUTO).is_dir()
+    openai = bool(model.key) and model.base_url is None and model.provider == OPENAI and model.name != OFFLINE
+    if knowledge.embeddings != "auto" or pulled or not openai:
+        return knowledge
+    return knowledge.model_copy(
+        update={"embeddings": EndpointSettings(model="text-embedding-3-small", api_key=model.api_key)}
+    )
 
 
 def _storage(config: AgentConfig) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import structlog
 
 from knowledge.errors import ChromaError, EmbeddingError
+from knowledge.index.calibration import Calibration, as_question, measure, sample
 from knowledge.index.chroma import ChromaIndex, Entry
 from knowledge.index.embeddings import Embedder, Vectors
 from knowledge.library import Library
@@ -40,6 +41,7 @@ class DenseIndex:
         self._last_recovery = -RETRY_DELAY
         self._busy = asyncio.Lock()
         self.problem: str | None = None
+        self._calibration = Calibration()
 
     @property
     def is_ready(self) -> bool:
@@ -105,7 +107,8 @@ class DenseIndex:
             also: positions in the library whose cosines are wanted whether they are near or not.
 
         Returns:
-            Cosine by position, for the nearest 50 and those in `also`; `None` when vectors are not available now.
+            Calibrated cosine by position (0: unrelated, 1: belongs together), for the nearest 50 and those in `also`; `None` when
+            vectors are not available now.
         """
         loop = asyncio.get_running_loop()
         if not self.is_ready or self.embedder.weight == 0 or loop.time() < self._retry_at:
@@ -133,7 +136,7 @@ class DenseIndex:
             self._opened = False
 
     async def _cosines(self, library: Library, questions: Sequence[str], also: Sequence[int]) -> Mapping[int, float]:
-        vectors = await self.embedder.embed(questions)
+        vectors = await self.embedder.embed_questions(questions)
         found: dict[int, float] = {}
         ids = [library.passages[at].id for at in also]
         for vector in vectors:
@@ -144,7 +147,7 @@ class DenseIndex:
                 at = library.positions.get(id_.rsplit("~", 1)[0] if id_ not in library.positions else id_)
                 if at is not None:
                     found[at] = max(found.get(at, -1.0), cosine)
-        return found
+        return self._calibration.apply(found)
 
     async def _open(self, library: Library) -> None:
         try:
@@ -194,10 +197,34 @@ class DenseIndex:
             vectors = await self._embedded(batch)
             await self._run(lambda batch=batch, vectors=vectors: self._chroma.put(batch, vectors))  # type: ignore[misc]
             self._held.update((entry.id, entry.hash) for entry in batch)
+        if self.embedder.weight:
+            await self._calibrate(entries)
         if missing or extra:
             if self.embedder.weight:
-                await self._store.keep_vectors(self.embedder.name, list(set(wanted.values())))
+                await self._store.keep_vectors(
+                    self.embedder.name, [*set(wanted.values()), self._calibration_key(entries)]
+                )
             await self._run(self._chroma.drop_others)
+
+    async def _calibrate(self, entries: Sequence[Entry]) -> None:
+        """Measure what the model's cosines mean here; anew when the corpus has doubled or halved."""
+        key = self._calibration_key(entries)
+        kept = await self._store.vectors(self.embedder.name, [key])
+        if key in kept:
+            self._calibration = Calibration.unpack(kept[key])
+            return
+        chosen = [entries[at] for at in sample([entry.text for entry in entries])]
+        if not chosen:
+            return
+        questions = await self.embedder.embed_questions([as_question(entry.text) for entry in chosen])
+        self._calibration = measure(questions, await self._embedded(chosen))
+        await self._store.save_vectors(self.embedder.name, {key: self._calibration.pack()})
+        anchors = self._calibration
+        log.info("knowledge.calibrated", background=round(anchors.background, 3), near=round(anchors.near, 3))
+
+    def _calibration_key(self, entries: Sequence[Entry]) -> str:
+        """Under which the anchors stand among the vectors: by the size of the corpus, to a power of two."""
+        return f"calibration {len(entries).bit_length()}"
 
     async def _embedded(self, entries: Sequence[Entry]) -> Vectors:
         """From the store where the same text was embedded before: a model is paid for once."""
