@@ -271,7 +271,22 @@ def model_schema(parameters: Mapping[str, Parameter]) -> dict[str, Json]:
     free = {name: parameter for name, parameter in parameters.items() if not parameter.bound}
     return {
         "type": "object",
-        "properties": {name: parameter.json_schema() for name, parameter in free.items()},
+        "properties": {name: _described(parameter) for name, parameter in free.items()},
         "required": [name for name, parameter in free.items() if parameter.needed],
         "additionalProperties": False,
     }
+
+
+def _described(parameter: Parameter) -> dict[str, Json]:
+    """The schema of a parameter, with where its value may come from in its description."""
+    schema = parameter.json_schema()
+    said = ["what the customer wrote"] if any(source.kind == "conversation" for source in parameter.source) else []
+    found = [f"the result of {source.name}" for source in parameter.source if source.kind == "action"]
+    if not (said or found):
+        return schema
+    origin = f"[from {' or '.join(said + found)}]"
+    return schema | {"description": f"{schema.get('description') or ''} {origin}".strip()}
+
+
+ORIGIN = re.compile(r" ?\[from [^\]]*\]$")
+"""What a description says of where a value may come from."""

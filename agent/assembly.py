@@ -184,6 +184,8 @@ async def assemble(
             limits.tokens_per_turn,
             limits.prompt_tokens,
             config.model.retries,
+            limits.usd_per_day,
+            limits.usd_of_contact,
         ),
         clock=clock,
     )

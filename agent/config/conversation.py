@@ -129,6 +129,10 @@ class ConversationSettings(Settings):
         ),
         description="What the customer reads when no model can answer.",
     )
+    on_failure_done: FactText = Field(
+        default=Text.of(id="Yang sudah dilakukan:", en="What has been done already:", ms="Yang sudah dilakukan:"),
+        description="Stands after `on_failure`, before the actions that had changed something by then.",
+    )
     voice_unclear: FactText = Field(
         default=Text.of(
             id="Maaf, pesan suaranya belum bisa kami pahami. Boleh ditulis saja pesannya? 🙏",

@@ -198,6 +198,18 @@ class LimitSettings(Settings):
         gt=0,
         description="US dollars for model calls in 24 hours, all contacts together; counted with `model.price`.",
     )
+    usd_per_contact_per_day: float | None = Field(
+        default=None,
+        gt=0,
+        description="US dollars for model calls to one contact in 24 hours, so that one cannot use up everybody's; null: a quarter of "
+        "`usd_per_day`.",
+        examples=[2],
+    )
     turns_at_once: int = Field(
         default=1000, ge=1, description="Turns that one process works on at the same time; further ones wait."
     )
+
+    @property
+    def usd_of_contact(self) -> float:
+        """US dollars that one contact may cost in 24 hours."""
+        return self.usd_per_day / 4 if self.usd_per_contact_per_day is None else self.usd_per_contact_per_day

@@ -50,7 +50,10 @@ _ANSWERED = select(func.count()).where(
 _DOLLARS = select(func.coalesce(func.sum(table.c.cost), 0.0)).where(
     table.c.cost > literal_column("0"), table.c.started_at >= at("since")
 )
-_SPENT = select(_ANSWERED.scalar_subquery(), _DOLLARS.scalar_subquery())
+_DOLLARS_OF_CONTACT = select(func.coalesce(func.sum(table.c.cost), 0.0)).where(
+    where(table, "platform", "contact"), table.c.cost > literal_column("0"), table.c.started_at >= at("since")
+)
+_SPENT = select(_ANSWERED.scalar_subquery(), _DOLLARS.scalar_subquery(), _DOLLARS_OF_CONTACT.scalar_subquery())
 
 
 def _at(key: ContactKey) -> dict[str, str]:
@@ -368,10 +371,10 @@ def release(connection: Connection, owner: str, now: datetime) -> list[ContactKe
     return keys
 
 
-def spent(connection: Connection, key: ContactKey, since: datetime) -> tuple[int, float]:
-    """Since a time: how many turns of a contact said something, and US dollars that the turns of all contacts cost."""
-    turns, usd = connection.execute(_SPENT, {"at_since": since, **_at(key)}).one()
-    return turns, usd
+def spent(connection: Connection, key: ContactKey, since: datetime) -> tuple[int, float, float]:
+    """Since a time: how many turns of a contact said something, US dollars that the turns of all contacts cost, and those of this one."""
+    turns, usd, of_contact = connection.execute(_SPENT, {"at_since": since, **_at(key)}).one()
+    return turns, usd, of_contact
 
 
 def dollars(connection: Connection, since: datetime) -> float:

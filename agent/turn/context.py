@@ -151,6 +151,7 @@ class TurnContext:
         requests: what the actions asked the runtime to do at commit.
         effects: names of the actions with an effect that were begun.
         receipts: names of the actions that ended as `done`.
+        changes: what was done outside, in words.
         unknown: names of the actions whose outcome is unknown.
         answered: names of the actions whose outcome gives something to say.
         question: what the customer is to confirm after this turn.
@@ -183,6 +184,7 @@ class TurnContext:
     requests: list[Request] = field(default_factory=list)
     effects: list[str] = field(default_factory=list)
     receipts: list[str] = field(default_factory=list)
+    changes: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     answered: list[str] = field(default_factory=list)
     question: Confirmation | None = None

@@ -146,10 +146,11 @@ _EDGE = re.compile(r"^\W+|\W+$")
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What has been used up: answers to this contact, and US dollars for all, both in the last 24 hours."""
+    """What has been used up in the last 24 hours: answers to this contact, US dollars for all contacts, and for this one."""
 
     turns: int
     usd: float
+    usd_of_contact: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +247,8 @@ def _used_up(spent: Spent, limits: LimitSettings) -> str | None:
         return f"limits.turns_per_contact_per_day: {limits.turns_per_contact_per_day} are used up"
     if spent.usd >= limits.usd_per_day:
         return f"limits.usd_per_day: {limits.usd_per_day:g} are used up"
+    if spent.usd_of_contact >= limits.usd_of_contact:
+        return f"limits.usd_per_contact_per_day: {limits.usd_of_contact:g} are used up"
     return None
 
 

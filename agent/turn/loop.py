@@ -7,6 +7,7 @@ repeats nothing.
 
 import asyncio
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -66,6 +67,8 @@ class LoopLimits:
         tokens: new work in all calls together: what was written, and what was read for the first time.
         prompt: tokens that one call reads at most; history is shortened until it fits.
         retries: repetitions of a failed call, per model.
+        usd_per_day: US dollars that all contacts may cost in 24 hours.
+        usd_of_contact: US dollars that one contact may cost in 24 hours.
     """
 
     model_calls: int
@@ -73,6 +76,8 @@ class LoopLimits:
     tokens: int
     prompt: int
     retries: int
+    usd_per_day: float = math.inf
+    usd_of_contact: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +157,9 @@ class Loop:
         asked: list[BaseMessage] = [SystemMessage(turn.system), *messages]
         new: Sequence[BaseMessage] = ()
         while turn.question is None:
-            limit = self._limit(turn, new)
+            limit = self._limit(turn, new) or self._beyond_budget(turn, asked)
+            if limit is not None and not turn.model_calls:
+                raise LimitReached(limit)
             if limit is not None:
                 return await self._close(turn, asked, limit)
             message = await self._model_call(turn, asked, self._names)
@@ -172,6 +179,24 @@ class Loop:
         if turn.model_calls and turn.work + tokens.of_messages(new, self.count) > limits.tokens:
             return f"limits.tokens_per_turn: {limits.tokens}"
         return None
+
+    def _beyond_budget(self, turn: TurnContext, asked: Sequence[BaseMessage]) -> str | None:
+        """The limit of the day that a call would break, by what its prompt costs at most."""
+        spent, limits, price = turn.spent, self._limits, self._chats[0]
+        if not price.price_in:
+            return None
+        size = min(tokens.of_messages(asked, _bytes), limits.prompt)
+        for name, limit, used_up in (
+            ("usd_per_day", limits.usd_per_day, spent.usd),
+            ("usd_per_contact_per_day", limits.usd_of_contact, spent.usd_of_contact),
+        ):
+            left = limit - used_up - turn.steps.cost
+            if price.cost(size, 0) > left and price.cost(self._tokens(asked), 0) > left:
+                return f"limits.{name}: {limit:g} would be exceeded"
+        return None
+
+    def _tokens(self, asked: Sequence[BaseMessage]) -> int:
+        return min(tokens.of_messages(asked, self.count) + self._described, self._limits.prompt)
 
     async def _close(self, turn: TurnContext, asked: Sequence[BaseMessage], limit: str) -> str:
         """Let the model say what was done, without calling anything any more."""

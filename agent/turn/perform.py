@@ -169,6 +169,10 @@ def keep(
         clock: the time, aware UTC.
         asked_in: the turn whose question the customer said yes to.
     """
+    if outcome.status == "done" and action.effect and action.builtin is None:
+        values = ", ".join(str(value) for value in arguments.values() if isinstance(value, (str, int, float)))
+        name = action.name.replace("_", " ")
+        turn.changes.append(f"{name} ({values})" if values else name)
     turn.take(action, outcome)
     if outcome.status == "confirm" and turn.question is None and asked_in is None:
         turn.question = _to_confirm(turn, action, arguments, outcome.content, clock)

@@ -127,7 +127,7 @@ class ReplyWriter:
         return result
 
     async def failed(self, turn: TurnContext, reason: str) -> Result:
-        """Say the text for failures and hand over: a model that fails is not the customer's problem.
+        """Say the text for failures and what was done all the same, and hand over: a model that fails is not the customer's problem.
 
         Args:
             turn: the turn; what its actions asked for is not carried out.
@@ -138,8 +138,11 @@ class ReplyWriter:
         """
         now = self._clock()
         result = self._result(turn, InboundOutcome.FAILED, reason)
-        text = self._conversation.on_failure.in_language(turn.language)
-        self._say(turn, result, fill(text, turn.contact.contact))
+        text = fill(self._conversation.on_failure.in_language(turn.language), turn.contact.contact)
+        if turn.changes:
+            done = self._conversation.on_failure_done.in_language(turn.language)
+            text = f"{text}\n\n{done} {'; '.join(turn.changes)}."
+        self._say(turn, result, text)
         if "failure" in self._conversation.handover.when:
             note = await self._note(turn, f"the agent could not answer: {reason}")
             self._hand_over(result, reason, note, now)

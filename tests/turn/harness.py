@@ -173,7 +173,15 @@ class Desk:
         return Loop(
             models,
             {action.name: action for action in self.actions},
-            LoopLimits(limits.model_calls, limits.actions, limits.tokens_per_turn, limits.prompt_tokens, retries=1),
+            LoopLimits(
+                limits.model_calls,
+                limits.actions,
+                limits.tokens_per_turn,
+                limits.prompt_tokens,
+                1,
+                limits.usd_per_day,
+                limits.usd_of_contact,
+            ),
             clock=self.clock,
         )
 

@@ -214,3 +214,10 @@ def test_the_quiet_window_follows_the_last_message_and_never_exceeds_the_longest
     texts: tuple[tuple[str | None, float], ...], seconds: float
 ) -> None:
     assert due(_waiting(*texts), WINDOW) == NOW + timedelta(seconds=seconds)
+
+
+def test_one_contact_cannot_use_up_the_budget_of_all() -> None:
+    said = _decide(spent=Spent(1, 6.0, 5.0))
+    assert isinstance(said, Say)
+    assert said.reason == "limits.usd_per_contact_per_day: 5 are used up"
+    assert isinstance(_decide(spent=Spent(1, 19.0, 4.9)), Answer)

@@ -337,3 +337,28 @@ async def test_that_the_customer_is_asked_first_stands_in_the_description_of_the
         "Does something.",
         "Does something. The customer is asked for a yes before it is done: call it without asking yourself.",
     ]
+
+
+async def test_what_a_later_call_reads_again_is_no_new_work(desk: Desk) -> None:
+    def costly(reply: AIMessage, tokens_in: int) -> AIMessage:
+        reply.usage_metadata = {"input_tokens": tokens_in, "output_tokens": 100, "total_tokens": tokens_in + 100}
+        return reply
+
+    desk.limits, desk.actions = {"tokens_per_turn": 25_000}, [CountedAction("get_order")]
+    desk.model.replies = [
+        *(costly(calls("get_order", order_id=str(n)), 20_000 + 500 * n) for n in range(5)),
+        costly(says("ok"), 23_000),
+    ]
+    turn = await begun(desk)
+    assert await ask(desk, turn) == "ok"
+    assert turn.work == 23_000 + 600
+    assert "none" not in desk.model.choices
+
+
+async def test_a_call_that_the_days_budget_does_not_hold_is_not_made(desk: Desk) -> None:
+    desk.limits = {"usd_per_day": 0.00001}
+    desk.model.replies = [says("ok")]
+    turn = await begun(desk, "halo " * 500)
+    with pytest.raises(LimitReached, match=r"limits\.usd_per_day: 1e-05 would be exceeded"):
+        await ask(desk, turn)
+    assert desk.model.asked == []

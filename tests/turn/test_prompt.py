@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from agent.turn.prompt import _quoted
 from agent.turn.retrieval import Retrieved
+from bench.prompt import record, shares
 from tests.ledger.messages import message
 from tests.turn.harness import Desk, says
 
@@ -62,3 +63,10 @@ def test_a_name_is_one_quoted_short_line_whatever_it_says(name: str) -> None:
     assert not shown[1:-1].replace('\\"', "").replace("\\\\", "").count('"')
     assert len(shown.splitlines()) <= 1
     assert "<" not in shown
+
+
+async def test_most_of_a_prompt_repeats_the_one_before_it_over_a_recorded_conversation() -> None:
+    found = shares(await record())
+    assert len(found.tokens) == 12
+    assert found.within >= 0.9
+    assert found.between >= 0.8

@@ -450,3 +450,15 @@ async def test_a_short_word_is_answered_however_often_it_comes(desk: Desk) -> No
         await desk.receive(message(number, "ok kak"))
         await desk.answer()
     assert len(desk.model.asked) == 8
+
+
+async def test_who_reads_that_nothing_works_also_reads_what_was_done(desk: Desk) -> None:
+    desk.actions = [CountedAction("cancel_order", Outcome("done", "cancelled"), effect=True)]
+    desk.model.replies = [
+        calls("cancel_order", order_id="KS-1"),
+        openai.OpenAIError("gone"),
+        openai.OpenAIError("gone"),
+    ]
+    await desk.receive(message(1, "batalkan KS-1"))
+    await desk.answer()
+    assert await desk.said() == [f"{FAILED}\n\nYang sudah dilakukan: cancel order (KS-1)."]

@@ -8,6 +8,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
+from actions.parameters import ORIGIN
 from agent.models.values import Passage, TurnValues, described
 from language.detect import detect
 
@@ -155,4 +156,13 @@ def _result(name: str, arguments: Mapping[str, Any], message: ToolMessage) -> Re
 def _tool(tool: Mapping[str, Any]) -> Tool:
     function = tool.get("function", tool)
     description, examples = described(function.get("description") or "")
-    return Tool(function["name"], description, examples, function.get("parameters") or {})
+    return Tool(function["name"], description, examples, _without_origins(function.get("parameters") or {}))
+
+
+def _without_origins(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema as agent.yaml has it: what descriptions say beside that is for models that read."""
+    properties = {
+        name: {**schema, "description": ORIGIN.sub("", schema["description"])} if "description" in schema else schema
+        for name, schema in (parameters.get("properties") or {}).items()
+    }
+    return {**parameters, "properties": properties} if properties else parameters
