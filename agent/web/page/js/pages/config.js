@@ -84,5 +84,5 @@ function Audit() {
 }
 function Trail() {
   const loaded = useLoad(() => get("/audit?limit=50"));
-  return html`<${Loaded} of=${loaded}>${(data) => html`<div class="scroll"><table><tbody>${data.audit.map((each) => html`<tr key=${each.n}><td class="small">${when(each.at)}</td><td>${each.name || t("wrong token")}</td><td class="mono">${each.method} ${each.path}</td><td class="num">${each.status}</td></tr>`)}</tbody></table></div>`}</${Loaded}>`;
+  return html`<${Loaded} of=${loaded}>${(data) => html`<div class="scroll" tabIndex="0"><table><tbody>${data.audit.map((each) => html`<tr key=${each.n}><td class="small">${when(each.at)}</td><td>${each.name || t("wrong token")}</td><td class="mono">${each.method} ${each.path}</td><td class="num">${each.status}</td></tr>`)}</tbody></table></div>`}</${Loaded}>`;
 }

@@ -43,7 +43,7 @@ function Figures({ rows, by, dead, gaps, paused }) {
       <${Plot} title=${t("Handed over and not answered")} rows=${rows} by=${by} lines=${[["handovers", t("Handed over")], ["unanswered", t("Not answered")], ["failures", t("Failed")]]} />
       <${Plot} title=${t("Cost, US dollars")} rows=${rows} by=${by} lines=${[["cost", t("Cost")]]} />
     </div>`}
-    ${Object.keys(reasons).length > 0 && html`<section class="card"><h2>${t("Why conversations went to a person")}</h2><div class="scroll"><table><tbody>
+    ${Object.keys(reasons).length > 0 && html`<section class="card"><h2>${t("Why conversations went to a person")}</h2><div class="scroll" tabIndex="0"><table><tbody>
       ${Object.entries(reasons).sort((a, b) => b[1] - a[1]).slice(0, 8).map(([why, times]) => html`<tr key=${why}><td>${why}</td><td class="right num">${count(times)}</td></tr>`)}</tbody></table></div></section>`}
   </div>`;
 }
