@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from agent.cli.terminal import TerminalPlatform
 from sqlalchemy import Connection
 
 from actions.action import ChangeTags, Comment, SetLifecycle, UpdateContact
@@ -14,6 +13,7 @@ from agent.delivery.outbox import ECHO_WAIT, Due, Outbox, Sending, Unsent
 from agent.ledger import contacts, history, human, inbound, outbound
 from agent.ledger.codec import Assign, Deliverable
 from agent.ledger.database import Database
+from agent.terminal import TerminalPlatform
 from messaging.errors import Invalid, NotFound, OutcomeUnknown, PlatformError, RateLimited
 from messaging.platform import Capabilities
 from messaging.types import ContactKey, DeliveryReport, MessageSent, Outbound, PlatformMessage, Text
