@@ -162,13 +162,11 @@ def _calls(calls: Sequence[PastCall], detail: Detail) -> "list[BaseMessage]":
     from langchain_core.messages import AIMessage, ToolMessage
 
     messages: list[BaseMessage] = []
-    happened = [(call, call.place.split("/")) for call in calls if call.output["status"] not in ("refused", "confirm")]
-    happened.sort(key=lambda each: tuple(int(part) if part.isdigit() else 0 for part in each[1][1:]))
-    for answer, group in groupby(happened, lambda each: each[1][1]):
+    happened = [call for call in calls if call.output["status"] not in ("refused", "confirm")]
+    for _, group in groupby(happened, lambda call: call.place.split("/")[:2]):
         made, results = [], []
-        for position, (call, _) in enumerate(group, 1):
-            number = int(answer) if answer.isdigit() else 0
-            name = call_id(f"{call.turn}/{number}", position)
+        for call in group:
+            name = call_id(f"{call.turn}/{call.place}", 0)  # the place is unique in the turn
             arguments = call.arguments if detail is Detail.WHOLE else _picked(call.arguments, Detail.FIELDS)
             made.append({"name": call.name, "args": arguments or {}, "id": name})
             results.append(ToolMessage(_result(call, detail), tool_call_id=name, name=call.name))

@@ -230,3 +230,13 @@ def test_a_prompt_that_is_too_long_loses_history_first_and_never_what_is_asked()
     assert [each.type for each in hardly] == ["system", "human", "ai", "tool"]
     assert len(hardly[-1].text) <= 1_200
     assert shorten(prompt, len(history), PLENTY, estimate) == prompt
+
+
+def test_effects_keep_their_order_and_have_ids_of_their_own() -> None:
+    calls = [
+        PastCall("t", f"effect/{digest}/1", "cancel", {}, pack_outcome(Outcome("done", digest))) for digest in "ba"
+    ]
+    (part,) = exchanges(said("t", ("contact", "batal"), ("agent", "ya")), {"t": [done("t", "1/1", "get", "x"), *calls]})
+    results = [each for each in render(part, Detail.WHOLE) if isinstance(each, ToolMessage)]
+    assert [each.text for each in results] == ["x", "b", "a"]
+    assert len({each.tool_call_id for each in results}) == 3
