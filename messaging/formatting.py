@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 _WITHOUT_QUICK_REPLIES = frozenset({ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.WECHAT})
-_WITH_FORMATTING = frozenset({ChannelKind.WHATSAPP, ChannelKind.UNKNOWN})
+_WITH_FORMATTING = frozenset({ChannelKind.WHATSAPP, ChannelKind.WHATSAPP_DEVICE, ChannelKind.UNKNOWN})
 
 
 def takes_quick_replies(source: str | None) -> bool:

@@ -30,6 +30,7 @@ class Limit:
 
 _LIMITS = {
     ChannelKind.WHATSAPP: Limit(4096),
+    ChannelKind.WHATSAPP_DEVICE: Limit(4096),
     ChannelKind.INSTAGRAM: Limit(1000, "bytes"),
     ChannelKind.FACEBOOK: Limit(2000),
     ChannelKind.TELEGRAM: Limit(4096),

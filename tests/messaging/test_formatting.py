@@ -71,7 +71,9 @@ def test_other_channels_get_plain_text(source: str) -> None:
     )
 
 
-@pytest.mark.parametrize("source", ["whatsapp_cloud", "360dialog_whatsapp", "whatsapp", "WhatsApp_Business", None])
+@pytest.mark.parametrize(
+    "source", ["whatsapp_cloud", "360dialog_whatsapp", "whatsapp", "WhatsApp_Business", "whatsapp_device", None]
+)
 def test_whatsapp_is_known_under_all_its_names(source: str | None) -> None:
     assert for_channel("**Kopi**", source) == "*Kopi*"
 

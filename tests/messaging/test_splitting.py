@@ -113,3 +113,7 @@ def test_nothing_is_lost_nothing_is_too_long_and_words_stay_whole(text: str, mos
     assert re.sub(r"\s", "", "".join(pieces)) == re.sub(r"\s", "", text)
     if all(limit.size(word) <= most for word in text.split()):
         assert [word for piece in pieces for word in piece.split()] == text.split()
+
+
+def test_whatsapp_with_a_linked_device_takes_as_long_a_text_as_whatsapp() -> None:
+    assert limit_of("whatsapp_device") == limit_of("whatsapp_cloud")
