@@ -1,7 +1,7 @@
 """Accepting what a webhook says: one transaction, after which the platform may forget the event."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -40,6 +40,9 @@ _LATE = timedelta(minutes=1)
 
 _PROMPT = timedelta(minutes=1)
 """How long a message is on its way as a rule; one that comes within it counts as written when it came."""
+
+_CREDIBLE = timedelta(days=7)
+"""How old a message can be that a platform delivers as new: WhatsApp tries for a week. An older time is no time of writing."""
 
 _ECHO = timedelta(minutes=10)
 """How long after a message of ours its echo may come in."""
@@ -92,7 +95,8 @@ def accept(connection: Connection, event: Event, now: datetime, rules: Rules) ->
         What became of it, with the contact's next wake time.
     """
     if isinstance(event, InboundMessage):
-        return _message(connection, event, now, rules)
+        credible = event if now - event.sent_at <= _CREDIBLE else replace(event, sent_at=now)
+        return _message(connection, credible, now, rules)
     if isinstance(event, MessageSent):
         return _sent(connection, event, now, rules)
     if isinstance(event, AssigneeChanged):

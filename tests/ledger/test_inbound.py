@@ -113,6 +113,13 @@ async def test_an_answered_message_that_comes_again_as_an_old_one_changes_nothin
     assert result.duplicate
 
 
+async def test_a_time_that_no_platform_still_delivers_from_counts_as_now(database: Database) -> None:
+    await _accept(database, replace(message(1), sent_at=NOW - timedelta(days=700)))
+    state = await database.read(lambda c: contacts.load(c, message(1).key))
+    assert state is not None
+    assert state.last_inbound_at == NOW
+
+
 async def test_a_message_that_comes_late_counts_from_when_it_was_written(database: Database) -> None:
     late = replace(message(1), sent_at=NOW - timedelta(hours=30))
     await database.write(lambda c: inbound.accept(c, late, NOW, RULES))
