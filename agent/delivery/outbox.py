@@ -201,8 +201,8 @@ class Outbox:
         """Find out about a message that may have gone out; when it has not, or it does no harm, it is pending again."""
         content = delivery.content
         if isinstance(content, Text | File | QuickReplies | Email | Template | CustomPayload):
-            if delivery.platform_message_id is not None:  # its echo or status has come
-                return await self._mark(delivery, "sent", then, message_id=delivery.platform_message_id)
+            if (reported := delivery.platform_message_id) is not None:  # its echo or status has come
+                return await self._found(delivery, reported, then)
             if self._cannot_ask(delivery):
                 return await self._unasked(delivery, then)
             if not self._capabilities(delivery).message_list:  # the same key: the platform does it once
@@ -214,10 +214,13 @@ class Outbox:
             except PlatformError as error:
                 return await self._failed(delivery, error, then)
             if found is not None:
-                task = await self._mark(delivery, "sent", then, message_id=found)
-                log.info("delivery_found", delivery=delivery.id, contact=str(delivery.contact), message=found)
-                return task
+                return await self._found(delivery, found, then)
         return await self._mark(delivery, "pending", then)
+
+    async def _found(self, delivery: Delivery, message_id: str, then: Work[T]) -> T:
+        task = await self._mark(delivery, "sent", then, message_id=message_id)
+        log.info("delivery_found", delivery=delivery.id, contact=str(delivery.contact), message=message_id)
+        return task
 
     def _capabilities(self, delivery: Delivery) -> Capabilities:
         platform = self._platforms.get(delivery.contact.platform)
