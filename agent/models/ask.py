@@ -71,8 +71,6 @@ class _Spent:
         usage = answer.usage_metadata
         tokens_in = usage["input_tokens"] if usage else estimate(messages)
         tokens_out = usage["output_tokens"] if usage else estimate([answer])
-        if chat.offline:
-            tokens_in = tokens_out = 0
         self.tokens_in += tokens_in
         self.tokens_out += tokens_out
         cached = (usage.get("input_token_details", {}).get("cache_read") or 0) if usage else 0

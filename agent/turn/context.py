@@ -6,6 +6,7 @@ whether the customer has written more meanwhile. The exceptions with which a tur
     TurnStopped
     ├── Superseded      a newer message arrived before anything was done
     ├── LimitReached    a limit of agent.yaml
+    │   └── BudgetReached  the budget of the day, before any call
     └── ModelsFailed    the model and all its fallbacks
 """
 
@@ -354,6 +355,10 @@ class Superseded(TurnStopped):
 
 class LimitReached(TurnStopped):
     """A limit of agent.yaml was reached; the message names it."""
+
+
+class BudgetReached(LimitReached):
+    """The budget of the day does not hold the first call of a turn: no model was asked."""
 
 
 class ModelsFailed(TurnStopped):

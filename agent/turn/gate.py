@@ -230,11 +230,22 @@ def decide(
         verdict = Silent(InboundOutcome.HUMAN, f"a human answers ({contact.paused_by})")
     elif (used_up := _used_up(spent, limits)) is None:
         verdict = _hours(contact, now.astimezone(zone), language, conversation)
-    elif "budget" in conversation.handover.when:
-        verdict = Say(conversation.handover.text.in_language(language), used_up, Effect.HANDED_OVER)
     else:
-        verdict = Silent(InboundOutcome.LIMIT, used_up)
+        verdict = without_budget(used_up, language, conversation)
     return replace(verdict, returns=returns)
+
+
+def without_budget(reason: str, language: str, conversation: ConversationSettings) -> Silent | Say:
+    """Decide what becomes of a turn that the budget does not hold: a handover, or silence where agent.yaml has it so.
+
+    Args:
+        reason: the limit.
+        language: code of the language of fixed texts.
+        conversation: when to hand over, and with which text.
+    """
+    if "budget" in conversation.handover.when:
+        return Say(conversation.handover.text.in_language(language), reason, Effect.HANDED_OVER)
+    return Silent(InboundOutcome.LIMIT, reason)
 
 
 def _folded(words: Sequence[str]) -> set[str]:

@@ -34,7 +34,7 @@ from agent.models.chat import ChatModel
 from agent.models.judge import call_id
 from agent.models.values import ASKED_FIRST, describe
 from agent.turn import consent
-from agent.turn.context import LimitReached, ModelsFailed, Superseded, TurnContext
+from agent.turn.context import BudgetReached, LimitReached, ModelsFailed, Superseded, TurnContext
 from agent.turn.perform import keep, look_up, perform
 from agent.turn.steps import told
 from agent.turn.window import shorten
@@ -147,6 +147,7 @@ class Loop:
 
         Raises:
             Superseded: a newer message arrived before anything with an effect was done.
+            BudgetReached: the budget of the day does not hold the first call.
             LimitReached: a limit of agent.yaml is reached, and the model does not answer without further actions.
             ModelsFailed: no model answered.
             LedgerUnavailable: a step cannot be written.
@@ -157,9 +158,12 @@ class Loop:
         asked: list[BaseMessage] = [SystemMessage(turn.system), *messages]
         new: Sequence[BaseMessage] = ()
         while turn.question is None:
-            limit = self._limit(turn, new) or self._beyond_budget(turn, asked)
+            limit = self._limit(turn, new)
             if limit is not None and not turn.model_calls:
                 raise LimitReached(limit)
+            limit = limit or self._beyond_budget(turn, asked)
+            if limit is not None and not turn.model_calls:
+                raise BudgetReached(limit)
             if limit is not None:
                 return await self._close(turn, asked, limit)
             message = await self._model_call(turn, asked, self._names)

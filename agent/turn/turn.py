@@ -26,7 +26,7 @@ from agent.ledger.followups import Plan
 from agent.ledger.inbound import Waiting
 from agent.ledger.turns import Committed, Result
 from agent.turn import checks, context, gate, window
-from agent.turn.context import Superseded, TurnContext, TurnStopped
+from agent.turn.context import BudgetReached, Superseded, TurnContext, TurnStopped
 from agent.turn.listen import Listener
 from agent.turn.loop import Loop
 from agent.turn.prompt import Persona, last_message, system_prompt, turn_values
@@ -229,9 +229,22 @@ class Turns:
             raise
         except TimeoutError:
             reason = f"limits.seconds: longer than {seconds:g}"
+        except BudgetReached as error:
+            if not turn.effects and not turn.claim.takeovers:  # nothing was done, here or before a crash
+                return await self._without_budget(turn, str(error), returns=verdict.returns)
+            reason = str(error)
         except TurnStopped as error:
             reason = str(error) or type(error).__name__
         return await self._give_up(turn, reason)
+
+    async def _without_budget(self, turn: TurnContext, reason: str, *, returns: bool) -> Result:
+        """What the gate does with a used-up budget, where only the prompt shows that the budget does not hold a call."""
+        log.warning("budget_reached", reason=reason)
+        await turn.steps.flush()
+        verdict = replace(gate.without_budget(reason, turn.language, self._settings.conversation), returns=returns)
+        if isinstance(verdict, gate.Silent):
+            return self._writer.silent(turn, verdict)
+        return await self._writer.fixed(turn, verdict)
 
     def _language(self, turn: TurnContext) -> str:
         """The language of what was typed; a message without words keeps that of the conversation."""

@@ -43,6 +43,11 @@ class Asked:
         return self._latest.rpartition("</context>")[2].strip()
 
     @property
+    def conversation(self) -> list[str]:
+        """What was said so far and is said now, without the system message and without what stands beside the words."""
+        return [str(message["content"]).rpartition("</context>")[2].strip() for message in self.messages[1:]]
+
+    @property
     def _latest(self) -> str:
         return next(str(message["content"]) for message in reversed(self.messages) if message["role"] == "user")
 

@@ -267,7 +267,7 @@ async def test_the_api_tells_how_far_it_is_and_stops_it(tmp_path: Path) -> None:
         headers = {"Authorization": "Bearer rahasia"}
         async with httpx.AsyncClient(base_url=f"{here.url}/api/v1", headers=headers) as api:
             assert (await httpx.AsyncClient().get(f"{here.url}/api/v1/broadcasts")).status_code == 401
-            (listed,) = (await api.get("/broadcasts")).json()
+            (listed,) = (await api.get("/broadcasts")).json()["broadcasts"]
             assert (listed["name"], listed["state"], sum(listed["counts"].values())) == ("promo", "running", 40)
             assert (await api.post("/broadcasts/promo/pause")).json()["state"] == "paused"
             assert (await api.post("/broadcasts/promo/pause")).status_code == 409

@@ -309,7 +309,7 @@ async def test_the_owners_tools_promise_list_and_call_off(tmp_path: Path) -> Non
             ]
             for body, status, why in refused:
                 answer = await client.post("/followups", json=body)
-                assert (answer.status_code, why in answer.json()["error"]) == (status, True), answer.text
+                assert (answer.status_code, why in answer.json()["error"]["message"]) == (status, True), answer.text
 
             later = (
                 await client.post("/followups", json={"contact": str(budi.id), "when": "3 jam lagi", "text": "Nanti"})

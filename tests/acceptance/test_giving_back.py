@@ -53,11 +53,11 @@ async def test_what_nobody_answered_is_answered_once_when_it_is_given_back(tmp_p
         budi = await _left_alone(here)
         await _give_back(here, budi, way)
         assert await here.texts(budi, within=30) == [f"Jawaban untuk: {QUESTION}"]
-        contents = [str(message["content"]) for message in here.model.asked[-1].messages[1:]]
+        contents = here.model.asked[-1].conversation
         assert contents == [QUESTION], "it is asked once, not known and asked"
         here.sandbox.say(budi, "oke makasih ya")
         await here.texts(budi, count=2)
-        contents = [str(message["content"]) for message in here.model.asked[-1].messages[1:]]
+        contents = here.model.asked[-1].conversation
         assert contents == [QUESTION, f"Jawaban untuk: {QUESTION}", "oke makasih ya"]
         await here.settled(6)
         assert len(here.sandbox.sent(budi)) == 2
@@ -110,7 +110,7 @@ async def test_a_human_who_returns_while_the_agent_thinks_is_not_talked_over(tmp
         here.model.delay = 0
         asked = here.sandbox.say(budi, "halo, buka jam berapa?")
         await here.texts(budi, after=asked)
-        contents = [str(message["content"]) for message in here.model.asked[-1].messages[1:]]
+        contents = here.model.asked[-1].conversation
         assert [QUESTION in each for each in contents] == [True, False, False], "it stands once, where it was asked"
 
 

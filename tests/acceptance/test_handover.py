@@ -15,6 +15,8 @@ from tests.actions.qris.codes import STATIC
 LOOPBACK = {"allow_private": ["127.0.0.1"]}
 TEXT = "Sebentar, tim kami segera membalas."
 HANDOVER = {"handover": {"text": TEXT, "assign_to": "2"}}
+OUTPUT_ONLY = {"input": 1, "output": 10_000}
+"""The stub's call, 100 tokens read and 10 written, costs 0.1001, and the estimate before a call next to nothing."""
 
 
 @pytest.mark.parametrize(
@@ -83,7 +85,7 @@ async def test_a_handover_in_words_without_the_act_becomes_one(tmp_path: Path) -
 async def test_the_note_says_what_was_done_and_what_is_still_to_be_paid(tmp_path: Path) -> None:
     def answer(asked: Asked) -> Answer:
         if asked.results:
-            return " ".join(asked.results)
+            return "Baik Kak."
         if "bayar" in asked.question:
             return {"call": "send_qris", "arguments": {"amount": 50000}}
         return {"call": "cancel_order", "arguments": {"order_id": "KS-10234"}}
@@ -168,8 +170,9 @@ async def test_answers_used_up_for_the_day_are_a_handover_and_then_silence(tmp_p
 
 
 async def test_dollars_used_up_for_the_day_are_a_handover_of_everybody_and_then_silence(tmp_path: Path) -> None:
-    async with world(tmp_path, conversation=HANDOVER, limits={"usd_per_day": 0.2}) as here:
-        here.config["model"]["price"] = {"input": 1000, "output": 1000}  # the stub's call of 110 tokens costs 0.11
+    limits = {"usd_per_day": 0.2, "usd_per_contact_per_day": 0.2}
+    async with world(tmp_path, conversation=HANDOVER, limits=limits) as here:
+        here.config["model"]["price"] = OUTPUT_ONLY
         await here.start()
         budi, sari = (here.sandbox.phone(number) for number in ("+6281234567802", "+6281234567803"))
         for person in (budi, sari):
@@ -185,23 +188,38 @@ async def test_dollars_used_up_for_the_day_are_a_handover_of_everybody_and_then_
         assert len(here.model.asked) == 2
 
 
+async def test_dollars_that_do_not_hold_one_call_are_a_handover_without_a_call(tmp_path: Path) -> None:
+    conversation = {**HANDOVER, "on_failure": "Maaf, ada kendala."}
+    async with world(tmp_path, conversation=conversation, limits={"usd_per_day": 0.2}) as here:
+        here.config["model"]["price"] = {"input": 100_000, "output": 0}
+        await here.start()
+        budi = here.sandbox.phone("+6281234567802")
+        here.sandbox.say(budi, "buka jam berapa?")
+        assert await here.texts(budi) == [TEXT]
+        assert "would be exceeded" in await noted(here, budi)
+        assert here.model.asked == []
+
+
 async def test_a_turn_that_still_runs_counts_towards_the_dollars_of_the_day(tmp_path: Path) -> None:
+    def closing(asked: Asked) -> bool:
+        return "This turn has reached its limit" in asked.last
+
     def answer(asked: Asked) -> Answer:
-        return "Sebentar ya." if asked.results else {"call": "get_order", "arguments": {"order_id": "KS-10234"}}
+        return "Sebentar ya." if closing(asked) else {"call": "get_order", "arguments": {"order_id": "KS-10234"}}
 
     async with (
         shop() as store,
         world(
             tmp_path,
             conversation=HANDOVER,
-            limits={"usd_per_day": 0.1},
+            limits={"usd_per_day": 0.1, "usd_per_contact_per_day": 0.1},
             actions=store.actions(),
             network=LOOPBACK,
         ) as here,
     ):
-        here.config["model"]["price"] = {"input": 1000, "output": 1000}
+        here.config["model"]["price"] = OUTPUT_ONLY
         here.model.answer = answer
-        here.model.slow = lambda asked: 6.0 if asked.results else 0.0
+        here.model.slow = lambda asked: 6.0 if closing(asked) else 0.0
         await here.start()
         budi, sari = (here.sandbox.phone(number) for number in ("+6281234567802", "+6281234567803"))
         here.sandbox.say(budi, "cek pesanan KS-10234")
@@ -213,7 +231,7 @@ async def test_a_turn_that_still_runs_counts_towards_the_dollars_of_the_day(tmp_
         assert here.sandbox.sent(budi) == []
         assert await here.texts(budi) == ["Sebentar ya."], "what has begun is finished"
         spent = json.loads(await here.command("ledger", "show", "+6281234567802", "--json"))[0]["turns"]
-        assert spent[-1]["cost"] == pytest.approx(0.22), "and counted once"
+        assert spent[-1]["cost"] == pytest.approx(0.2002), "and counted once"
 
 
 async def test_words_before_the_assignment_still_reach_the_customer(tmp_path: Path) -> None:

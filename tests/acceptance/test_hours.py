@@ -43,8 +43,8 @@ async def test_a_notice_is_given_once_per_absence_in_the_customers_language(tmp_
         await here.start()
         *_, answer = await _ask(here, "and now?")
         assert answer == "Jawaban untuk: and now?"
-        said = [str(message["content"]) for message in here.model.asked[-1].messages]
-        assert "hello, is anybody there please?" in said, "what was written meanwhile is known"
+        said = "\n\n".join(str(message["content"]) for message in here.model.asked[-1].messages)
+        assert "hello, is anybody there please?\n\n" in said, "what was written meanwhile is known"
 
 
 async def test_a_note_comes_once_per_absence_with_an_answer(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ async def test_an_effect_that_cannot_be_repeated_happens_at_most_once(tmp_path: 
             (reply,) = await _killed_at(here, point, "batalkan KS-10234")
             assert store.cancelled["KS-10234"] <= 1
             unknown = point in {"effect-started", "effect-done"}
-            assert ("unknown" in reply) == unknown
+            assert ("may or may not have been done" in reply) == unknown, "without the mark, which is the model's"
             comments = [comment.text for comment in here.sandbox.state.conversations.comments.values()]
             assert any("unknown" in comment for comment in comments) == unknown
 

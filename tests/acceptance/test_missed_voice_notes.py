@@ -25,7 +25,7 @@ async def _held(here: World, contact: Contact, count: int) -> None:
 
 def _said(here: World) -> list[str]:
     """What the model was last told of the conversation."""
-    return [str(message["content"]) for message in here.model.asked[-1].messages[1:]]
+    return here.model.asked[-1].conversation
 
 
 async def test_what_was_said_in_a_voice_note_to_a_human_is_known_when_the_agent_comes_back(tmp_path: Path) -> None:

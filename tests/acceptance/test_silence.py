@@ -85,7 +85,7 @@ async def test_what_was_said_meanwhile_is_known_when_the_agent_comes_back(tmp_pa
         here.sandbox.close(budi)
         asked = here.sandbox.say(budi, "tadi dijanjikan apa ya?")
         await here.texts(budi, after=asked)
-        said = [str(message["content"]) for message in here.model.asked[-1].messages[1:]]
+        said = here.model.asked[-1].conversation
         assert len(said) == 6
         assert "Saya kirim kopi gratis ya." in said[2]
         assert said[3] == "wah terima kasih"

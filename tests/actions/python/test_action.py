@@ -111,7 +111,7 @@ def test_type_hints_are_the_schema_and_the_docstring_is_the_description(shop: An
     assert action.parameters == {
         "type": "object",
         "properties": {
-            "people": {"type": "integer"},
+            "people": {"type": "integer", "description": "[from what the customer wrote]"},
             "when": {"type": "string", "format": "date"},
             "area": {"enum": ["inside", "terrace"], "type": "string"},
             "note": {"anyOf": [{"type": "string"}, {"type": "null"}]},
