@@ -121,6 +121,7 @@ def test_the_sample_needs_no_account_and_no_key() -> None:
 def test_with_a_key_the_sample_uses_the_model_and_with_a_token_the_platform(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("OPENAI_API_KEY", "sk-test")
     environment.setenv("AELYST_TOKEN", "token")
+    environment.setenv("AELYST_WEBHOOK_SECRET", "the key that the platform shows")
     config = load(ROOT / "agent.yaml")
     assert not config.model.offline
     assert config.platforms[0].effective_platform == "aelyst"
