@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -44,8 +45,11 @@ class Asked:
 
     @property
     def conversation(self) -> list[str]:
-        """What was said so far and is said now, without the system message and without what stands beside the words."""
-        return [str(message["content"]).rpartition("</context>")[2].strip() for message in self.messages[1:]]
+        """What was said so far and is said now, line by line, without the system message and what stands beside the words."""
+        texts = (
+            re.sub(r"<context>.*?</context>\s*", "", str(each["content"]), flags=re.S) for each in self.messages[1:]
+        )
+        return [part for text in texts for part in text.split("\n\n")]
 
     @property
     def _latest(self) -> str:
