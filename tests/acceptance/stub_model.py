@@ -49,7 +49,7 @@ class Asked:
         texts = (
             re.sub(r"<context>.*?</context>\s*", "", str(each["content"]), flags=re.S) for each in self.messages[1:]
         )
-        return [part for text in texts for part in text.split("\n\n")]
+        return [part for text in texts for part in text.split("\n") if part]
 
     @property
     def _latest(self) -> str:
