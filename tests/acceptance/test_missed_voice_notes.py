@@ -97,7 +97,9 @@ async def test_one_that_is_given_back_unanswered_is_heard_and_answered(tmp_path:
         await _held(here, budi, 1)
         here.sandbox.unassign(budi)
         heard = "[voice note] pesanan saya belum sampai"
-        assert await here.texts(budi, within=60) == ["Jawaban untuk: pesanan saya belum sampai"]  # our mark stays inside
+        assert await here.texts(budi, within=60) == [
+            "Jawaban untuk: pesanan saya belum sampai"
+        ]  # our mark stays inside
         assert here.model.asked[-1].question == heard
         shown = await here.command("ledger", "show", budi.phone)
         assert shown.count(f"contact  {heard}") == 1
