@@ -187,14 +187,14 @@ class Loop:
     def _beyond_budget(self, turn: TurnContext, asked: Sequence[BaseMessage]) -> str | None:
         """The limit of the day that a call would break, by what its prompt costs at most."""
         spent, limits, price = turn.spent, self._limits, self._chats[0]
-        if not price.price_in:
+        if not price.price_in or turn.steps.recorded(f"model/{turn.model_calls + 1}"):  # that call is paid for
             return None
         size = min(tokens.of_messages(asked, _bytes), limits.prompt)
         for name, limit, used_up in (
             ("usd_per_day", limits.usd_per_day, spent.usd),
             ("usd_per_contact_per_day", limits.usd_of_contact, spent.usd_of_contact),
         ):
-            left = limit - used_up - turn.steps.cost
+            left = limit - used_up - (turn.steps.cost - turn.steps.charged)
             if price.cost(size, 0) > left and price.cost(self._tokens(asked), 0) > left:
                 return f"limits.{name}: {limit:g} would be exceeded"
         return None

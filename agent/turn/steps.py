@@ -47,6 +47,7 @@ class StepLog:
         self.turn = turn
         self.tokens = sum(step.tokens for step in recorded)
         self.cost = sum(step.cost for step in recorded)
+        self.charged = self.cost  # by the earlier run: what the day has cost holds it already
         self._database = database
         self._clock = clock
         self._context = context
@@ -58,6 +59,10 @@ class StepLog:
         """The finished step at this place with this input."""
         step = self._at(key, given)
         return step if step is not None and step.finished_at is not None else None
+
+    def recorded(self, key: str) -> bool:
+        """Whether an earlier run of the turn has reached this place."""
+        return key in self._places
 
     def interrupted(self, key: str, given: Any) -> bool:
         """Whether the step was begun by a process that did not live to finish it."""

@@ -13,6 +13,7 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from actions.action import Outcome
 from actions.identity import identity_of
 from agent.ledger.confirmations import Confirmation
+from agent.ledger.turns import LEASE
 from agent.models.judge import call_id
 from agent.turn.context import LimitReached, ModelsFailed, Superseded, TurnContext
 from agent.turn.loop import _tool
@@ -362,3 +363,18 @@ async def test_a_call_that_the_days_budget_does_not_hold_is_not_made(desk: Desk)
     with pytest.raises(LimitReached, match=r"limits\.usd_per_day: 1e-05 would be exceeded"):
         await ask(desk, turn)
     assert desk.model.asked == []
+
+
+async def test_what_a_turn_has_paid_before_a_crash_is_counted_once_and_replayed_without_budget(desk: Desk) -> None:
+    desk.actions = [CountedAction("get_order", Outcome("done", "shipped"))]
+    desk.model.replies = [calls("get_order", order_id="KS-1"), says("Sudah dikirim.")]
+    first = await begun(desk)
+    await ask(desk, first)
+    await first.steps.flush()
+    paid, asked = first.steps.cost, len(desk.model.asked)
+    desk.now += LEASE * 2
+    desk.limits = {"usd_per_day": paid, "usd_per_contact_per_day": paid}  # nothing is left for another call
+    resumed = await desk.claim()
+    assert (resumed.claim.takeovers, resumed.spent.usd, resumed.steps.charged) == (1, paid, paid)
+    assert await ask(desk, resumed) == "Sudah dikirim."
+    assert len(desk.model.asked) == asked
