@@ -218,3 +218,71 @@ class Action(Protocol):
 
     async def run(self, arguments: Mapping[str, Json], context: Context) -> Outcome:
         """Check, then act. Never raises for what the outside world does: that is an `Outcome`."""
+
+
+class WrappedAction:
+    """An action that is another one in all that a subclass does not say otherwise."""
+
+    def __init__(self, action: Action) -> None:
+        self._action = action
+
+    @property
+    def name(self) -> str:
+        return self._action.name
+
+    @property
+    def builtin(self) -> str | None:
+        return self._action.builtin
+
+    @property
+    def description(self) -> str:
+        return self._action.description
+
+    @property
+    def parameters(self) -> Mapping[str, Json]:
+        return self._action.parameters
+
+    @property
+    def effect(self) -> bool:
+        return self._action.effect
+
+    @property
+    def reads(self) -> bool:
+        return self._action.reads
+
+    @property
+    def idempotent(self) -> bool:
+        return self._action.idempotent
+
+    @property
+    def identity(self) -> Sequence[str]:
+        return self._action.identity
+
+    @property
+    def per_turn(self) -> int | None:
+        return self._action.per_turn
+
+    @property
+    def confirm(self) -> str | None:
+        return self._action.confirm
+
+    @property
+    def confirm_expires(self) -> timedelta:
+        return self._action.confirm_expires
+
+    @property
+    def examples(self) -> Sequence[str]:
+        return self._action.examples
+
+    @property
+    def claims(self) -> Sequence[str]:
+        return self._action.claims
+
+    def visible(self, arguments: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
+        return self._action.visible(arguments, context)
+
+    async def check(self, arguments: Mapping[str, Json], context: Context) -> Outcome | None:
+        return await self._action.check(arguments, context)
+
+    async def run(self, arguments: Mapping[str, Json], context: Context) -> Outcome:
+        return await self._action.run(arguments, context)

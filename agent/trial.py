@@ -17,7 +17,7 @@ from typing import Self
 
 from sqlalchemy import Connection
 
-from actions.action import Action, Context, Json, Outcome
+from actions.action import Action, Context, Json, Outcome, WrappedAction
 from agent.app import Agent
 from agent.assembly import Ground, assemble, open_guarded, open_ledger
 from agent.config import AgentConfig
@@ -285,71 +285,8 @@ class _Dry(Mapping[str, Action]):
         return len(self._actions)
 
 
-class DryAction:
+class DryAction(WrappedAction):
     """An action whose effect is run in a live trial only; else it is checked, and counts as done."""
-
-    def __init__(self, action: Action) -> None:
-        self._action = action
-
-    @property
-    def name(self) -> str:
-        return self._action.name
-
-    @property
-    def builtin(self) -> str | None:
-        return self._action.builtin
-
-    @property
-    def description(self) -> str:
-        return self._action.description
-
-    @property
-    def parameters(self) -> Mapping[str, Json]:
-        return self._action.parameters
-
-    @property
-    def effect(self) -> bool:
-        return self._action.effect
-
-    @property
-    def reads(self) -> bool:
-        return self._action.reads
-
-    @property
-    def idempotent(self) -> bool:
-        return self._action.idempotent
-
-    @property
-    def identity(self) -> Sequence[str]:
-        return self._action.identity
-
-    @property
-    def per_turn(self) -> int | None:
-        return self._action.per_turn
-
-    @property
-    def confirm(self) -> str | None:
-        return self._action.confirm
-
-    @property
-    def confirm_expires(self) -> timedelta:
-        return self._action.confirm_expires
-
-    @property
-    def examples(self) -> Sequence[str]:
-        return self._action.examples
-
-    @property
-    def claims(self) -> Sequence[str]:
-        return self._action.claims
-
-    def visible(self, arguments: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
-        """As the action."""
-        return self._action.visible(arguments, context)
-
-    async def check(self, arguments: Mapping[str, Json], context: Context) -> Outcome | None:
-        """As the action."""
-        return await self._action.check(arguments, context)
 
     async def run(self, arguments: Mapping[str, Json], context: Context) -> Outcome:
         """Check, and act only in a live trial."""

@@ -20,6 +20,7 @@ from actions.action import (
     SendFile,
     SendQuickReplies,
     SetLifecycle,
+    WrappedAction,
 )
 from actions.arguments import Arguments, Values
 from actions.builtin.settings import (
@@ -61,16 +62,12 @@ def is_inside(root: Path, name: str) -> bool:
     return target.is_relative_to(root.resolve()) and target.is_file()
 
 
-class Reworded:
+class Reworded(WrappedAction):
     """An action of the runtime under the name and texts of its `{builtin: …}` entry; what it does is the same."""
 
     def __init__(self, action: Action, settings: BuiltinSettings) -> None:
-        self._action = action
+        super().__init__(action)
         self._settings = settings
-
-    @property
-    def builtin(self) -> str | None:
-        return self._action.builtin
 
     @property
     def name(self) -> str:
@@ -79,30 +76,6 @@ class Reworded:
     @property
     def description(self) -> str:
         return self._settings.description or self._action.description
-
-    @property
-    def parameters(self) -> Mapping[str, Json]:
-        return self._action.parameters
-
-    @property
-    def effect(self) -> bool:
-        return self._action.effect
-
-    @property
-    def reads(self) -> bool:
-        return self._action.reads
-
-    @property
-    def idempotent(self) -> bool:
-        return self._action.idempotent
-
-    @property
-    def identity(self) -> Sequence[str]:
-        return self._action.identity
-
-    @property
-    def per_turn(self) -> int | None:
-        return self._action.per_turn
 
     @property
     def confirm(self) -> str | None:
@@ -119,15 +92,6 @@ class Reworded:
     @property
     def claims(self) -> Sequence[str]:
         return self._settings.claims or self._action.claims
-
-    def visible(self, arguments: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
-        return self._action.visible(arguments, context)
-
-    async def check(self, arguments: Mapping[str, Json], context: Context) -> Outcome | None:
-        return await self._action.check(arguments, context)
-
-    async def run(self, arguments: Mapping[str, Json], context: Context) -> Outcome:
-        return await self._action.run(arguments, context)
 
 
 Work = Callable[[Mapping[str, Json], Context], Outcome]
