@@ -4,7 +4,7 @@ import html
 import re
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -130,7 +130,7 @@ def test_what_is_no_formatting_is_not_lost(markdown: str, shown: str) -> None:
     assert render(markdown, "plain") == shown
 
 
-_MARKUP = re.compile(r"[*_~`>#•—+-]|\d+[.)](?=\s)|\s")
+_MARKUP = re.compile(r"[*_~`>#•—+-]|\d+[.)](?=\s|$)|\s")
 
 
 def _visible(text: str) -> str:
@@ -163,6 +163,7 @@ _FACTS = st.one_of(
     | st.lists(st.lists(_FACTS, min_size=1, max_size=3).map(" ".join), min_size=1, max_size=5).map("\n".join)
     | st.text(st.sampled_from("ab12*_~`\\ .,\n"), max_size=40)
 )
+@example("1\\.")
 @settings(max_examples=500)
 def test_the_visible_text_is_what_commonmark_shows(markdown: str) -> None:
     assume(not re.search(r"```|~~~", markdown))

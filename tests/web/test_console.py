@@ -126,6 +126,7 @@ async def test_a_stranger_finds_why_corrects_the_knowledge_and_takes_over(tmp_pa
 
         await _open(page, "knowledge")
         await page.get_by_role("button", name="Answer", exact=True).click()
+        await expect(page.get_by_label("The answer")).to_be_focused()
         await page.keyboard.type("Ya, helipad ada di atap gedung.")
         await page.get_by_role("button", name="Save answer").click()
         await expect(page.get_by_text("No open questions")).to_be_visible()
