@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from actions.claims import says_handover
-from actions.qris.mentions import is_yes, says_paid, spoken_amount
+from actions.qris.mentions import says_paid, spoken_amount
 from actions.qris.money import find_amounts
 from actions.redaction import secret_in
 from agent.turn import gate
@@ -41,7 +41,6 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "without_private": without_private,
     "secret_in": secret_in,
     "says_handover": says_handover,
-    "is_yes": is_yes,
     "says_paid": says_paid,
     "spoken_amount": spoken_amount,
     "find_amounts": find_amounts,

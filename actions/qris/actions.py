@@ -15,11 +15,12 @@ from actions.provenance import found
 from actions.qris.code import parse, with_amount
 from actions.qris.errors import GatewayError, GatewayUnavailable, PayloadError
 from actions.qris.gateways.gateway import Event, Gateway
-from actions.qris.mentions import amounts_in, is_yes, mentioned, says_paid, spoken_amount
+from actions.qris.mentions import amounts_in, mentioned, says_paid, spoken_amount
 from actions.qris.money import Ambiguous, Amount, format_rupiah
 from actions.qris.settings import QrisSettings
 from actions.qris.states import SETTLED, PaymentState
 from actions.qris.texts import language_of, say
+from language.consent import yes_or_no
 from language.values import contains
 
 
@@ -170,10 +171,10 @@ class SendQris:
         """Settle a call without an amount: the customer's last message names one, or the latest code is meant."""
         last = context.said[-1] if context.said else ""
         named = spoken_amount(last)
-        if named is None and is_yes(last) and len(context.said) > 1:
+        if named is None and yes_or_no(last) == "yes" and len(context.said) > 1:
             named = spoken_amount(context.said[-2])
         if isinstance(named, Ambiguous):
-            agreed = is_yes(last) and len(named.readings) == 1
+            agreed = _agrees(last, named.readings[0]) and len(named.readings) == 1
             return _Wanted(named.readings[0], reference) if agreed else _ask_which(context, named)
         if isinstance(named, Amount):
             return self._traced(int(named), context, known, reference)
@@ -205,9 +206,9 @@ class SendQris:
         if mention is None:
             return _refuse(context, "unknown", amount=format_rupiah(amount))
         if isinstance(mention, Ambiguous):
-            agreed = is_yes(context.said[-1]) and len(mention.readings) == 1
+            agreed = _agrees(context.said[-1], amount) and len(mention.readings) == 1
             return _Wanted(amount, reference) if agreed else _ask_which(context, mention)
-        if (mention.confirm or amount < self._settings.minimum) and not is_yes(context.said[-1]):
+        if (mention.confirm or amount < self._settings.minimum) and not _agrees(context.said[-1], amount):
             question = "small" if amount < self._settings.minimum else "sure"
             text = say(
                 question, language_of(context.language), amount=format_rupiah(amount), more=format_rupiah(amount * 1000)
@@ -318,6 +319,11 @@ def _offer(payment: SendPayment, context: Context) -> Outcome:
         data=data,
         requests=(payment,),
     )
+
+
+def _agrees(text: str, amount: int) -> bool:
+    """Whether a message is a plain yes to an amount in rupiah, which may stand in it."""
+    return yes_or_no(text, f"{format_rupiah(amount)}?") == "yes"
 
 
 def _refuse(context: Context, name: str, **values: str) -> Outcome:

@@ -6,17 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from actions.action import Json
 from actions.qris.money import Ambiguous, Amount, amount_in_words, find_amount, find_amounts, parse_amount
 
-_YES = re.compile(
-    r"\W*(?:y|ya+h?|iya+|yoi|yup|yes|yeah|yep|ok(?:e|ay|ey)?|betul|benar|bener|setuju|lanjut|sip|boleh|sure|correct|right|exactly)\b"
-    r"(?!.*\b(?:tapi|bukan|but|not|no)\b)",
-    re.IGNORECASE,
-)
-
-
-def is_yes(text: str) -> bool:
-    """Tell whether a message is a plain yes: "iya betul", "ok", "yes please"."""
-    return _YES.match(text) is not None and len(text) <= 60
-
 
 def spoken_amount(text: str) -> Amount | Ambiguous | None:
     """Find the one amount of a message, in digits or else in words."""

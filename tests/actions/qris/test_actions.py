@@ -119,7 +119,8 @@ async def test_a_tiny_or_uncertain_amount_waits_for_a_yes(said, amount, question
     assert question in outcome.content
     assert (await offered(action(), context(said, "iya betul"), amount=amount)).amount == amount
     assert (await offered(action(), context(said, "ya"))).amount == amount
-    assert (await action().run({"amount": amount}, context(said, "bukan"))).status == "confirm"
+    for answer in ("bukan", "ya?", "ya kalau gratis ongkir", "oke batal aja", "iya lihat dulu deh"):
+        assert (await action().run({"amount": amount}, context(said, answer))).status == "confirm"
 
 
 async def test_an_amount_above_the_limit_is_refused():
