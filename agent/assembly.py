@@ -66,12 +66,33 @@ async def open_agent(
     Raises:
         LedgerLocked: another process works on the same SQLite file.
     """
+    async with open_ledger(config, storage) as database:
+        with database.process_lock():
+            async with _on(database, config, platform, storage, base_url, clock) as agent:
+                yield agent
+
+
+@asynccontextmanager
+async def open_beside(config: AgentConfig) -> "AsyncIterator[Agent]":
+    """Build an agent that looks, tries and writes beside the process that answers; it is never started."""
+    async with open_ledger(config) as database, _on(database, config) as agent:
+        yield agent
+
+
+@asynccontextmanager
+async def _on(
+    database: Database,
+    config: AgentConfig,
+    platform: "Platform | None" = None,
+    storage: str | None = None,
+    base_url: str | None = None,
+    clock: Clock = now,
+) -> "AsyncIterator[Agent]":
+    """Build an agent on a ledger; see `open_agent`."""
     from agent.slots import LOCAL, REMOTE, Slots
 
     owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(open_ledger(config, storage))
-        stack.enter_context(database.process_lock())
         agent: Agent | None = None
         resources = AsyncExitStack()
 

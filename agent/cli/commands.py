@@ -33,6 +33,7 @@ GROUPS: Final[dict[str, tuple[Command, ...]]] = {
     "Run": (
         Command("serve", "agent.cli.serve:serve", "Accept webhooks and answer them.", "info"),
         Command("worker", "agent.cli.serve:worker", "Answer only, beside `serve --accept-only` (PostgreSQL).", "info"),
+        Command("mcp", "agent.cli.mcp:mcp", "Offer the API as MCP tools on stdin and stdout."),
         Command("broadcast", "agent.cli.broadcast:broadcast", "Send one message to many contacts, each once."),
         Command("sandbox", "agent.cli.demo:sandbox", "Run the local messaging platform alone.", "info"),
     ),

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from actions.action import Action, Context
 from agent.ledger import contacts
 from agent.ledger.codec import pack_outcome
-from agent.web.answers import VIEWER, BadRequest, Before, Body, Forbidden, Limit, NotFound, agent_of, page
+from agent.web.answers import TOKEN, VIEWER, BadRequest, Before, Body, Forbidden, Limit, NotFound, agent_of, page
 from messaging.types import Contact
 
 router = APIRouter(tags=["actions"])
@@ -89,7 +89,7 @@ def _declared(action: Action) -> Declared:
 async def test_action(request: Request, name: str, body: CallBody) -> Called:
     """Call an action by hand: dry unless `live`, which needs an operator. What is given counts as said by the customer."""
     agent = agent_of(request)
-    if body.live and not request.scope["balas.token"].may("operator"):
+    if body.live and not request.scope[TOKEN].may("operator"):
         raise Forbidden("live: this needs the token of an operator", "live")
     action = agent.actions.get(name)
     if action is None:

@@ -25,7 +25,18 @@ from agent.ledger.history import Line
 from agent.ledger.media import Media
 from agent.ledger.steps import Step
 from agent.trial import KEPT, LARGEST_FILE, Shown, Trial
-from agent.web.answers import ADMIN, VIEWER, BadRequest, Body, Conflict, Forbidden, Invalid, OutsideFailed, agent_of
+from agent.web.answers import (
+    ADMIN,
+    TOKEN,
+    VIEWER,
+    BadRequest,
+    Body,
+    Conflict,
+    Forbidden,
+    Invalid,
+    OutsideFailed,
+    agent_of,
+)
 from messaging.types import Attachment, AttachmentKind, Contact, ContactKey
 from settings.phone import InvalidPhone, to_e164
 
@@ -187,7 +198,7 @@ async def test_agent(request: Request, body: TestBody) -> Any:
 
     With `Accept: text/event-stream` each step is told as it ends (`event: step`), then the whole (`event: done`).
     """
-    if body.live and not request.scope["balas.token"].may("operator"):
+    if body.live and not request.scope[TOKEN].may("operator"):
         raise Forbidden("live: this needs the token of an operator", "live")
     agent = agent_of(request)
     bench = await request.app.state.trials.bench()

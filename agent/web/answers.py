@@ -127,6 +127,9 @@ class Error(BaseModel):
     error: ErrorDetail
 
 
+TOKEN = "balas.token"  # noqa: S105
+"""The key of a request's scope that says whose it is: set by the gate, or by a part of this process that asks for one it knows."""
+
 ROLE = "x-role"
 """The key of a route's `openapi_extra` that says which role it needs; without it a GET needs a viewer, all else an operator."""
 
@@ -145,7 +148,7 @@ def agent_of(request: Request) -> Agent:
 
 def by_whom(request: Request, given: str | None) -> str:
     """Who does it, for the record: as the request says, or else the name of its token."""
-    name: str = given or request.scope["balas.token"].name
+    name: str = given or request.scope[TOKEN].name
     return name
 
 

@@ -1,6 +1,7 @@
 """`/api/v1`: everything that the owner's tools and the console may ask of the running agent, described by its own OpenAPI document."""
 
 import copy
+from functools import partial
 from typing import Any
 
 import structlog
@@ -12,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from agent.ledger.errors import LedgerUnavailable
 from agent.web import actions, agents, broadcasts, contacts, conversations, followups, knowledge, payments, stats, turns
-from agent.web.answers import ROLE, ApiError, Error, Forbidden, error_answer
+from agent.web.answers import ROLE, TOKEN, ApiError, Error, Forbidden, error_answer
 from agent.web.auth import Gate
 
 log = structlog.get_logger()
@@ -48,7 +49,7 @@ def create_api(state: State, version: str) -> Gate:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(LedgerUnavailable, _unavailable)
-    return Gate(app, lambda: state.agent)
+    return Gate(app, lambda: state.agent, partial(document, app))
 
 
 def document(app: FastAPI, server: str) -> dict[str, Any]:
@@ -73,7 +74,7 @@ async def _authorise(request: Request) -> None:
     route = request.scope.get("route")
     extra: dict[str, Any] = getattr(route, "openapi_extra", None) or {}
     needed = extra.get(ROLE) or ("viewer" if request.method in ("GET", "HEAD") else "operator")
-    token = request.scope["balas.token"]
+    token = request.scope[TOKEN]
     if not token.may(needed):
         raise Forbidden(f"this needs the role {needed}; the token {token.name!r} is a {token.role}'s")
 

@@ -28,7 +28,7 @@ from agent.config.config import Role, ServerSettings
 from agent.config.environment import secret_values
 from agent.ledger import audit, contacts
 from agent.ledger.errors import LedgerUnavailable
-from agent.web.answers import BODY_SECONDS, BadRequest, error_answer
+from agent.web.answers import BODY_SECONDS, TOKEN, BadRequest, error_answer
 from messaging.types import ContactKey
 
 log = structlog.get_logger()
@@ -50,6 +50,7 @@ WITHIN = 60.0
 
 _ADDRESSES = 10_000
 _SAFE = ("GET", "HEAD", "OPTIONS")
+_NO_TOKEN = "send a token of agent.yaml (server.api_token or server.tokens) as a bearer token"  # noqa: S105
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +153,9 @@ def _digest(given: str) -> bytes:
 class Gate:
     """The ASGI layer before the API: refuses, limits, records who did what, and lets no secret out."""
 
-    def __init__(self, app: ASGIApp, agent: Callable[[], Agent]) -> None:
-        """Stand before `app`; `agent` says which agent's tokens count."""
+    def __init__(self, app: ASGIApp, agent: Callable[[], Agent], document: Callable[[str], dict[str, Any]]) -> None:
+        """Stand before `app`; `agent` says which agent's tokens count, `document` describes the API at an address."""
+        self.document = document
         self._app = app
         self._agent = agent
         self._brake = Brake()
@@ -171,27 +173,35 @@ class Gate:
         if _path(scope) == "/session" and scope["method"] != "GET":
             await self._session(agent, scope, receive, send)
             return
-        token = self._known(agent, headers, scope)
+        token = scope.get(TOKEN) or await self._known(agent, headers, scope)
         if isinstance(token, JSONResponse):
-            if token.status_code == 401 and "authorization" in headers:
-                await self._record(agent, scope, None, 401, "/session")
             await token(scope, receive, send)
             return
-        scope["balas.token"] = token
+        scope[TOKEN] = token
         slow = headers.get("content-type", "").startswith("multipart/")
         limited = _limited(receive, UPLOAD_SECONDS if slow else BODY_SECONDS)
         await self._app(scope, limited, self._watched(agent, scope, token, send))
 
-    def _known(self, agent: Agent, headers: Headers, scope: Scope) -> Token | JSONResponse:
+    async def bearer(self, scope: Scope) -> Token | JSONResponse:
+        """Whose request it is by its bearer token, or the answer that refuses it; a wrong one is counted and recorded."""
+        agent = self._agent()
+        scheme, _, given = Headers(scope=scope).get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return _unknown(_NO_TOKEN)
+        token = self._looked_at(given.strip(), tokens_of(agent.config.server), scope)
+        if isinstance(token, JSONResponse) and token.status_code == 401:
+            await self._record(agent, scope, None, 401, "/session")
+        return token
+
+    async def _known(self, agent: Agent, headers: Headers, scope: Scope) -> Token | JSONResponse:
         """Whose request it is, or the answer that refuses it."""
+        if headers.get("authorization", "").lower().startswith("bearer "):
+            return await self.bearer(scope)
         tokens = tokens_of(agent.config.server)
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            return self._looked_at(given.strip(), tokens, scope)
         cookie = _cookie(headers)
         token = whose_session(cookie, tokens, agent.clock()) if cookie else None
         if token is None:
-            return _unknown("send a token of agent.yaml (server.api_token or server.tokens) as a bearer token")
+            return _unknown(_NO_TOKEN)
         if scope["method"] not in _SAFE and not _same_site(headers):
             return error_answer(403, "csrf", f"send the header {CSRF_HEADER}: 1 with the cookie")
         return token

@@ -207,20 +207,20 @@ async def read_broadcast(request: Request, name: str) -> Broadcast:
 
 
 @router.post("/broadcasts/{name}/pause")
-async def pause(request: Request, name: str) -> Broadcast:
+async def pause_broadcast(request: Request, name: str) -> Broadcast:
     """Send no more for now."""
     return await _after(request, name, lambda connection: broadcasts.pause(connection, name))
 
 
 @router.post("/broadcasts/{name}/resume")
-async def resume(request: Request, name: str) -> Broadcast:
+async def resume_broadcast(request: Request, name: str) -> Broadcast:
     """Go on."""
     now = agent_of(request).clock()
     return await _after(request, name, lambda connection: broadcasts.resume(connection, name, now))
 
 
 @router.post("/broadcasts/{name}/cancel")
-async def cancel(request: Request, name: str) -> Broadcast:
+async def cancel_broadcast(request: Request, name: str) -> Broadcast:
     """Send no more at all."""
     now = agent_of(request).clock()
     return await _after(request, name, lambda connection: broadcasts.cancel(connection, name, now))

@@ -181,7 +181,7 @@ async def read_conversation(
 
 
 @router.post("/conversations/{contact}/pause")
-async def pause(request: Request, contact: ContactName, body: PauseBody | None = None) -> Summary:
+async def pause_conversation(request: Request, contact: ContactName, body: PauseBody | None = None) -> Summary:
     """Take over: a human answers from now on."""
     agent = agent_of(request)
     given = body or PauseBody()
@@ -198,7 +198,7 @@ async def pause(request: Request, contact: ContactName, body: PauseBody | None =
 
 
 @router.post("/conversations/{contact}/resume")
-async def resume(request: Request, contact: ContactName) -> Summary:
+async def resume_conversation(request: Request, contact: ContactName) -> Summary:
     """Give the conversation back to the agent."""
     agent = agent_of(request)
     now = agent.clock()
@@ -215,7 +215,7 @@ async def resume(request: Request, contact: ContactName) -> Summary:
 
 
 @router.post("/conversations/{contact}/reply")
-async def reply(request: Request, contact: ContactName, body: ReplyBody) -> Replied:
+async def reply_to_customer(request: Request, contact: ContactName, body: ReplyBody) -> Replied:
     """Reply as a human: it is sent, joins the history, and the agent pauses."""
     agent = agent_of(request)
     now, name, by = agent.clock(), f"reply-{secrets.token_hex(6)}", by_whom(request, body.by)
@@ -244,7 +244,7 @@ async def reply(request: Request, contact: ContactName, body: ReplyBody) -> Repl
 
 
 @router.post("/conversations/{contact}/note")
-async def note(request: Request, contact: ContactName, body: NoteBody) -> Noted:
+async def leave_note(request: Request, contact: ContactName, body: NoteBody) -> Noted:
     """Leave a note that colleagues see on the platform and the customer does not."""
     agent = agent_of(request)
     now, name = agent.clock(), f"note-{secrets.token_hex(6)}"

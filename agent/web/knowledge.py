@@ -99,7 +99,7 @@ class Closed:
 
 
 @router.post("/knowledge/sync")
-async def sync(request: Request, body: SyncBody | None = None) -> SyncReport:
+async def sync_knowledge(request: Request, body: SyncBody | None = None) -> SyncReport:
     """Read the sources again, and wait for the end of it."""
     try:
         return await agent_of(request).knowledge.sync(only=body.only if body else None)
@@ -108,7 +108,7 @@ async def sync(request: Request, body: SyncBody | None = None) -> SyncReport:
 
 
 @router.get("/knowledge/search")
-async def search(
+async def search_knowledge(
     request: Request,
     q: Annotated[str, Query(max_length=1000, description="The question.")] = "",
     limit: Annotated[int | None, Query(ge=1, le=50, description="As many as a model gets when left out.")] = None,
@@ -124,7 +124,7 @@ async def search(
 
 
 @router.get("/knowledge/status")
-async def status(request: Request) -> Status:
+async def read_knowledge_status(request: Request) -> Status:
     """How far the sync is, and how much is known."""
     agent = agent_of(request)
     knowledge = agent.knowledge
@@ -133,7 +133,7 @@ async def status(request: Request) -> Status:
 
 
 @router.get("/knowledge/sources")
-async def sources(request: Request, limit: Limit = 100, before: Before = None) -> Sources:
+async def list_sources(request: Request, limit: Limit = 100, before: Before = None) -> Sources:
     """The sources and when each was last read."""
     agent = agent_of(request)
     shown, following = page(agent.knowledge.sources(), lambda each: each.id, limit, before)
@@ -169,7 +169,7 @@ async def add_source(request: Request, body: SourceSettings, tasks: BackgroundTa
         }
     },
 )
-async def upload(request: Request, tasks: BackgroundTasks) -> Added:
+async def upload_file(request: Request, tasks: BackgroundTasks) -> Added:
     """Upload a document; it becomes a source of its own and is read at once. The same name again replaces it."""
     agent = agent_of(request)
     file = (await request.form()).get("file")
@@ -194,7 +194,7 @@ async def upload(request: Request, tasks: BackgroundTasks) -> Added:
 async def remove_source_named(
     request: Request,
     id: Annotated[str, Query(description="Its path or address.")],  # noqa: A002 - the name in the query
-) -> Closed | Added:
+) -> Added:
     """Remove a source that was added here, named in the query because addresses hold slashes."""
     return await remove_source(request, id)
 
@@ -217,7 +217,7 @@ async def remove_source(request: Request, id: str) -> Added:  # noqa: A002 - the
 
 
 @router.get("/knowledge/gaps")
-async def gaps(request: Request, limit: Limit = 100, before: Before = None) -> Gaps:
+async def list_gaps(request: Request, limit: Limit = 100, before: Before = None) -> Gaps:
     """Questions that found no answer."""
     return Gaps(*page(await agent_of(request).knowledge.gaps(), lambda each: str(each.id), limit, before))
 

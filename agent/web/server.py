@@ -5,13 +5,14 @@ uvicorn but without its signal handling: the command decides how the process end
 """
 
 import asyncio
+import importlib
 import ipaddress
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvicorn
@@ -20,7 +21,7 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent.app import Agent
 from agent.errors import OutsideError
@@ -30,12 +31,15 @@ from agent.ledger.errors import LedgerUnavailable
 from agent.swap import Overlay, Probe
 from agent.trial import Trials
 from agent.web import console
-from agent.web.answers import BODY_SECONDS, TooLarge, TooSlow, read_body
+from agent.web.answers import BODY_SECONDS, TOKEN, TooLarge, TooSlow, read_body
 from agent.web.api import create_api
-from agent.web.auth import bears_token
+from agent.web.auth import Gate, bears_token
 from agent.web.feed import Feed
 from messaging.errors import PayloadError, SignatureError
 from messaging.platform import Platform
+
+if TYPE_CHECKING:
+    from agent.web.mcp import Endpoint
 
 log = structlog.get_logger()
 
@@ -183,13 +187,45 @@ def create_app(agent: Agent, swaps: Swaps | None = None) -> Starlette:
     app.state.swaps = swaps
     app.state.trials = Trials(agent)
     app.state.feed = Feed(agent)
-    app.mount("/api/v1", create_api(app.state, version("balas")))
+    api = create_api(app.state, version("balas"))
+    app.state.api = api
+    app.mount("/api/v1", api)
+    app.state.mcp = _Mcp(agent, api)
+    app.router.routes.append(Route("/mcp", app.state.mcp))
     return app
+
+
+class _Mcp:
+    """`/mcp`, built at its first request: its library takes a second to import."""
+
+    def __init__(self, agent: Agent, api: Gate) -> None:
+        self._agent = agent
+        self._api = api
+        self._building = asyncio.Lock()
+        self._built: Endpoint | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request of who bears a token."""
+        token = await self._api.bearer(scope)
+        if isinstance(token, JSONResponse):
+            await token(scope, receive, send)
+            return
+        async with self._building:
+            if self._built is None:
+                chapter = await asyncio.to_thread(importlib.import_module, "agent.web.mcp")
+                self._built = chapter.Endpoint(chapter.Tools(self._api, self._agent.config.name))
+        await self._built({**scope, TOKEN: token}, receive, send)
+
+    async def aclose(self) -> None:
+        """End what is under way."""
+        if self._built is not None:
+            await self._built.aclose()
 
 
 async def end_streams(app: Starlette) -> None:
     """End what would keep the server from stopping: open event streams, and trials."""
     app.state.feed.close()
+    await app.state.mcp.aclose()
     await app.state.trials.aclose()
 
 

@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from agent.config.config import Role
 from agent.ledger import audit, overview, stats
 from agent.ledger.stats import Figures
-from agent.web.answers import ADMIN, BadRequest, Before, Limit, agent_of, moment, number_before
+from agent.web.answers import ADMIN, TOKEN, BadRequest, Before, Limit, agent_of, moment, number_before
 
 router = APIRouter(tags=["overview"])
 
@@ -84,7 +84,7 @@ async def read_session(request: Request) -> Who:
     """Whose token it is."""
     from importlib.metadata import version
 
-    agent, token = agent_of(request), request.scope["balas.token"]
+    agent, token = agent_of(request), request.scope[TOKEN]
     return Who(
         token.name, token.role, agent.config.name, agent.config.timezone, version("balas"), list(agent.platforms)
     )
@@ -103,7 +103,7 @@ async def list_audit(request: Request, limit: Limit = 100, before: Before = None
     response_class=Response,
     responses={200: {"description": "`event:` and `data:` (JSON) lines.", "content": {"text/event-stream": {}}}},
 )
-async def events(request: Request) -> Response:
+async def read_events(request: Request) -> Response:
     """Server-sent events: `message`, `turn`, `handover`, `sync`, `broadcast`, `payment`, each when it happens."""
     feed = request.app.state.feed
 

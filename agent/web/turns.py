@@ -82,7 +82,7 @@ async def list_dead(request: Request, limit: Annotated[int, Query(ge=1, le=1000)
 
 
 @router.post("/dead/{id:path}/retry")
-async def retry(request: Request, id: str) -> Retried:  # noqa: A002 - the name in the path
+async def retry_dead(request: Request, id: str) -> Retried:  # noqa: A002 - the name in the path
     """Try it again."""
     agent = agent_of(request)
     now = agent.clock()
