@@ -4,8 +4,9 @@ config = load("agent.yaml")    # AgentConfig, or ConfigErrors with every error a
 """
 
 from agent.config.config import AgentConfig
-from agent.config.document import ConfigError, ConfigErrors, Mark
+from agent.config.document import ConfigError, ConfigErrors
 from agent.config.load import FILE, Examination, examine, examine_text, load, loads
+from agent.config.syntax import Mark
 
 __all__ = [
     "FILE",

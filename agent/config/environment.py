@@ -12,6 +12,9 @@ from actions.redaction import secrets_of
 from agent.errors import InputError
 from settings import Settings
 
+ENV_FILE = ".env"
+"""The file beside agent.yaml whose variables stand in for those that the process lacks."""
+
 
 def environment_of(folder: Path) -> Mapping[str, str]:
     """The variables of `folder/.env`, where there is one, overridden by those of the process.
@@ -21,7 +24,7 @@ def environment_of(folder: Path) -> Mapping[str, str]:
     Raises:
         InputError: `.env` cannot be read.
     """
-    file = folder / ".env"
+    file = folder / ENV_FILE
     if not file.is_file():
         return dict(os.environ)
     from dotenv import dotenv_values
@@ -65,6 +68,15 @@ class Expansion:
 
 def has_references(text: str) -> bool:
     return _OPENING.search(text) is not None
+
+
+def referred_names(text: str) -> set[str]:
+    """The variables that a text refers to, also in defaults."""
+    return {
+        name[0]
+        for opening in _OPENING.finditer(text)
+        if opening[0] == "${" and (name := _NAME.match(text, opening.end()))
+    }
 
 
 def expand(text: str, environment: Mapping[str, str]) -> Expansion:

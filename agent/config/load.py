@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from agent.config.config import AgentConfig
 from agent.config.document import ConfigError, ConfigErrors, Document, Problem, read
 from agent.config.environment import environment_of
+from agent.config.lint import env_slips, slips
 from agent.config.problems import empty_sections, problems_of
 from agent.config.semantics import contradictions, doubts
 from agent.errors import InputError
@@ -24,7 +25,7 @@ class Examination:
     """What was found out about an agent.yaml.
 
     `config` is there when there are no errors. `warnings` are doubtful things with which the agent still runs. Both are in the
-    order of the file.
+    order of the file; warnings about `.env` come first.
     """
 
     config: AgentConfig | None
@@ -72,10 +73,12 @@ def examine_text(
 ) -> Examination:
     """As `examine`, for a text that would stand at `file`."""
     document, config, problems = _understand(text, file, environment)
+    doubtful = [*slips(config, document), *doubts(config, document)] if config else []
+    around = env_slips(Path(file).parent, document) if environment is None else []
     return Examination(
         config=None if problems else config,
         errors=listed(problems, file),
-        warnings=listed(doubts(config, document) if config else [], file),
+        warnings=(*around, *listed(doubtful, file)),
     )
 
 

@@ -9,11 +9,13 @@ from typing import Any, get_args
 from pydantic import BaseModel, ByteSize, ValidationError
 from pydantic_core.core_schema import ErrorType
 
-from agent.config.document import Document, Mark, Path, Problem
+from agent.config.document import Document, Path, Problem
 from agent.config.schema import field_at, is_secret, keys_of, model_for
+from agent.config.syntax import CURLY, Mark, lost_text, odd_character
 from settings import Rate, format_duration
 
 _LONGEST = 60
+_CODE = 6  # digits
 _PYDANTIC = set(get_args(ErrorType))
 
 _EXPECTED = {
@@ -316,7 +318,14 @@ class _Sentences:
             return f"is empty; expected {expected or 'a value'}{self._example(each.path)}{remedy}"
         shown = self._found(each)
         if expected:
-            return f"must be {expected}, found {shown}{self._hint(each) or self._example(each.path)}"
+            long = len(str(each.error["input"])) >= _CODE  # a phone number or a code rather than a slip
+            hint = (
+                self._hint(each)
+                or (self._quotes(each) if long else "")
+                or self._example(each.path)
+                or self._quotes(each)
+            )
+            return f"must be {expected}, found {shown}{hint}"
         if is_worded(each.error):
             return f"{self._sentence(each)}{self._empty_inside(each.path)}"
         return f"{violation(each.error, shown)}{self._hint(each)}"
@@ -349,6 +358,13 @@ class _Sentences:
     def _unknown(self, path: Path) -> str:
         *parent, key = path
         where = f" in {dotted(tuple(parent))}" if parent else ""
+        line = self._document.key(path).line
+        if odd := odd_character(str(key)):
+            return f"unknown key `{key}`{where}: {odd[1]}"
+        if str(key)[:1] in CURLY or str(key)[-1:] in CURLY:
+            return f"unknown key `{key}`{where}: curly quotes are part of the key; write `{str(key).strip(CURLY)}`"
+        if not re.fullmatch("[a-z_]+", str(key)) and (lost := lost_text(self._document.lines, line)):
+            return f"unknown key `{key}`{where}; {lost.remedy}"
         model = model_for(self._root, tuple(parent), self._value(tuple(parent)))
         known = list(keys_of(model)) if model else []
         if near := nearest(str(key), known):
@@ -375,6 +391,16 @@ class _Sentences:
         word = (each.error.get("ctx") or {}).get("tag", each.error["input"])
         near = nearest(word, known_words(each.error)) if isinstance(word, str) else None
         return f"; did you mean {near}?" if near else ""
+
+    def _quotes(self, each: _Found) -> str:
+        """How to keep as text what YAML reads as a number, and a list whose entries begin with another sign."""
+        value, scalar = each.error["input"], self._document.scalars.get(each.path)
+        if each.type in {"string_type", "text_by_language_type"} and isinstance(value, int | float) and scalar:
+            shown = "" if is_secret(self._root, each.path) else f': "{scalar.text}"'
+            return f"; to have it as text, put it in quotes{shown}"
+        if each.type in {"list_type", "tuple_type"} and isinstance(value, str) and (odd := odd_character(value)):
+            return f"; {odd[1]}"
+        return ""
 
     def _found(self, each: _Found) -> str:
         if each.path in self._document.written:

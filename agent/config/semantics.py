@@ -20,7 +20,7 @@ from agent.config.document import Document, Path, Problem
 from agent.config.model import OFFLINE
 from agent.config.problems import dotted, mask, nearest
 from agent.config.texts import Text
-from knowledge.sync.files import inspect
+from knowledge.sync.files import inspect, unread_neighbours
 from messaging import capabilities_of
 from messaging.platform import Capabilities
 from messaging.settings import BASE_URLS, WHERE_THE_ACCOUNT_IS, MessagingSettings
@@ -313,7 +313,7 @@ def _is_local(url: str) -> bool:
 
 
 def _knowledge(config: AgentConfig, problems: _Problems) -> None:
-    for finding in inspect(config.knowledge, config.folder):
+    for finding in (*inspect(config.knowledge, config.folder), *unread_neighbours(config.knowledge, config.folder)):
         path: Path = ("knowledge", "sources", finding.source)
         problems.add((*path, "path") if (*path, "path") in problems.document.marks else path, finding.message)
 

@@ -8,7 +8,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from glob import has_magic
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path
 
 from knowledge.documents.loading import DOCUMENTS, READABLE
@@ -61,7 +61,9 @@ def find(pattern: str, base: Path) -> Sequence[FileRef]:
     if not has_magic(expanded):
         path = base / expanded
         if path.is_dir():
-            raise SourceError(f"{pattern} is a folder; name its files, e.g. {pattern.rstrip('/')}/**/*.md")
+            raise SourceError(
+                f"{pattern} is a folder; write {pattern.rstrip('/')}/**/* for every file in it that can be read"
+            )
         if not path.is_file():
             raise SourceError(f"there is no file {path}")
         return [_ref(path, base)]
@@ -87,10 +89,20 @@ def unreadable_matches(pattern: str, base: Path) -> Sequence[str]:
 
 def _matching(pattern: str, base: Path) -> Sequence[Path]:
     """The files that a glob matches; links that lead out of the folder it begins in are not followed."""
-    root, relative = (Path(Path(pattern).anchor), pattern[1:]) if os.path.isabs(pattern) else (base, pattern)  # noqa: PTH117
-    literal = root.joinpath(*takewhile(lambda part: not has_magic(part), Path(relative).parts)).resolve()
+    root, relative = _rooted(pattern, base)
+    literal = _literal(pattern, base)
     found = [path for path in root.glob(relative) if path.is_file()]
     return sorted(path for path in found if path.resolve().is_relative_to(literal))
+
+
+def _rooted(pattern: str, base: Path) -> tuple[Path, str]:
+    return (Path(Path(pattern).anchor), pattern[1:]) if os.path.isabs(pattern) else (base, pattern)  # noqa: PTH117
+
+
+def _literal(pattern: str, base: Path) -> Path:
+    """The folder in which a glob begins."""
+    root, relative = _rooted(pattern, base)
+    return root.joinpath(*takewhile(lambda part: not has_magic(part), Path(relative).parts)).resolve()
 
 
 def read(ref: FileRef, largest: int) -> bytes:
@@ -262,6 +274,39 @@ async def _problems(
     return problems
 
 
+MOST_NEIGHBOURS = 10_000
+"""Files of a folder that `unread_neighbours` looks at."""
+
+
+def unread_neighbours(settings: KnowledgeSettings, base: Path) -> list[Finding]:
+    """Name the documents that lie in the folder of a glob and belong to no source. The folder of agent.yaml itself is none."""
+    patterns = [(at, os.path.expanduser(source.path)) for at, source in enumerate(settings.sources) if source.path]  # noqa: PTH111
+    read_already = {
+        path.resolve()
+        for _, pattern in patterns
+        for path in (_matching(pattern, base) if has_magic(pattern) else [base / pattern])
+    }
+    found = []
+    for at, pattern in patterns:
+        folder = _literal(pattern, base)
+        if not has_magic(pattern) or folder == base.resolve():
+            continue
+        beside = [
+            path
+            for path in islice(folder.rglob("*"), MOST_NEIGHBOURS)
+            if path.suffix.lower() in DOCUMENTS and not path.name.startswith(".") and path not in read_already
+        ]
+        read_already.update(beside)
+        if beside:
+            shown = _listed([_display_path(path, base.resolve()) for path in sorted(beside)])
+            whole = f"{_display_path(folder, base.resolve())}/**/*"
+            found.append(Finding(at, f"beside these, no source reads {shown}; {whole} reads every file of that folder"))
+    return found
+
+
 def _skip_message(skipped: Sequence[str]) -> str:
-    shown = ", ".join(skipped[:5]) + (f" and {len(skipped) - 5} more" if len(skipped) > 5 else "")
-    return f"passed over, of a kind that cannot be read (save as DOCX, XLSX or PDF): {shown}"
+    return f"passed over, of a kind that cannot be read (save as DOCX, XLSX or PDF): {_listed(skipped)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

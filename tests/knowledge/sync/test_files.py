@@ -7,7 +7,7 @@ import pytest
 
 from agent.cli.frame import run
 from knowledge.settings import KnowledgeSettings
-from knowledge.sync.files import inspect
+from knowledge.sync.files import inspect, unread_neighbours
 from tests.knowledge.samples import line, locked, pdf
 
 
@@ -54,7 +54,7 @@ def test_a_source_that_matches_nothing_readable_says_why(documents: Path) -> Non
     assert [message for _, message in found(documents, "docs/*.doc", "faq/*.md", "docs")] == [
         "docs/*.doc matches only files of kinds that cannot be read, e.g. docs/lama.doc; save them as DOCX, XLSX or PDF",
         f"no file matches faq/*.md in {documents}",
-        "docs is a folder; name its files, e.g. docs/**/*.md",
+        "docs is a folder; write docs/**/* for every file in it that can be read",
     ]
 
 
@@ -74,8 +74,31 @@ def test_check_tells_each_at_the_line_of_its_source_and_ends_well(
     )
     assert run(["check"]) == 0, "the agent runs with the rest"
     said = capsys.readouterr().err.splitlines()
-    assert [told.split(": docs")[0].split(": no file")[0] for told in said] == [
+    assert [told.split(": docs")[0].split(": no file")[0].split(": beside")[0] for told in said] == [
+        "agent.yaml:6:7: warning: knowledge.sources[0]",
         "agent.yaml:7:13: warning: knowledge.sources[1].path",
         "agent.yaml:8:7: warning: knowledge.sources[2]",
         "agent.yaml:9:7: warning: knowledge.sources[3]",
     ]
+
+
+def beside(base: Path, *patterns: str) -> list[tuple[int, str]]:
+    settings = KnowledgeSettings.model_validate({"sources": list(patterns)})
+    return [(found.source, found.message) for found in unread_neighbours(settings, base)]
+
+
+def test_documents_beside_those_that_a_glob_matches_are_named(tmp_path: Path) -> None:
+    (tmp_path / "docs" / "lama").mkdir(parents=True)
+    for name in ("a.md", "b.txt", "lama/c.pdf", "d.doc", "foto.png", ".e.md"):
+        (tmp_path / "docs" / name).write_text("x")
+    (tmp_path / "README.md").write_text("x")
+
+    reads_all = "docs/**/* reads every file of that folder"
+    assert beside(tmp_path, "docs/*.md") == [
+        (0, f"beside these, no source reads docs/b.txt, docs/d.doc, docs/lama/c.pdf; {reads_all}")
+    ]
+    assert beside(tmp_path, "docs/b.txt", "docs/**/*.md", "docs/**/*.pdf") == [
+        (1, f"beside these, no source reads docs/d.doc; {reads_all}")
+    ]
+    assert beside(tmp_path, "docs/**/*") == [], "what cannot be read is named by `inspect`"
+    assert beside(tmp_path, "*.txt", "docs/a.md") == []
