@@ -10,7 +10,7 @@ TESTERS = $(shell $(PYTHON) -c "import os; print(2 * os.cpu_count())")
 .PHONY: demo test check fix bench lock clean
 
 demo: $(READY)
-	@$(BIN)/balas demo $(if $(ONCE),--once)
+	@$(BIN)/balas demo $(if $(ONCE),--once) $(if $(PORT),--port $(PORT))
 
 test: $(READY)
 	@$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(ARGS)

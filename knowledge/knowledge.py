@@ -449,6 +449,13 @@ class Knowledge:
 
     # State
 
+    def topics(self, most: int) -> list[str]:
+        """List what the documents answer, in their order: the questions of FAQ entries first, then headings."""
+        passages = self._library.passages
+        questions = [passage.question for passage in passages if passage.question]
+        headings = [passage.path[-1] for passage in passages if passage.path and not passage.question]
+        return list(dict.fromkeys([*questions, *headings]))[:most]
+
     def sources(self) -> list[SourceStatus]:
         """Report the state of every configured source."""
         return source_statuses(self._library, self._sources(), self._clock())

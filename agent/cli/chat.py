@@ -18,6 +18,8 @@ from agent.cli.session import Answer, Picture
 from agent.ledger.steps import Step
 
 if TYPE_CHECKING:
+    from prompt_toolkit.key_binding import KeyBindings
+
     from agent.cli.session import ChatSession
     from agent.config import AgentConfig
 
@@ -27,7 +29,7 @@ Write as a customer would. Every line is a message; below each reply stands how 
   /voice FILE   send a voice note          /reset      begin a new conversation
   /image FILE   send a picture             /as +62…    be another customer
   /trace        every step of the last turn, in full
-  /help         this text                  /quit       leave (also Ctrl-D)
+  /help         this text                  /quit       leave (also Ctrl-D, or Ctrl-C twice)
 """
 
 
@@ -53,14 +55,14 @@ async def _interactive(config: "AgentConfig", phone: str | None) -> None:
     from prompt_toolkit.history import FileHistory
     from rich.console import Console
 
-    from agent.cli.chat import show, trace
+    from agent.cli.chat import leaving_keys, show, trace
     from agent.cli.session import FIRST_CUSTOMER, FOLDER, open_session
     from agent.errors import BalasError
 
     console = Console()
     history = config.resolve(FOLDER / "history")
     history.parent.mkdir(parents=True, exist_ok=True)
-    prompt: PromptSession[str] = PromptSession(history=FileHistory(str(history)))
+    prompt: PromptSession[str] = PromptSession(history=FileHistory(str(history)), key_bindings=leaving_keys())
     with console.status("Reading the documents …"):
         opening = open_session(config, phone or FIRST_CUSTOMER)
         session = await opening.__aenter__()
@@ -70,7 +72,7 @@ async def _interactive(config: "AgentConfig", phone: str | None) -> None:
         while True:
             try:
                 line = (await prompt.prompt_async("› ")).strip()
-            except (EOFError, KeyboardInterrupt):
+            except EOFError:
                 break
             word = line.partition(" ")[0]
             if word == "/quit":
@@ -96,6 +98,38 @@ async def _interactive(config: "AgentConfig", phone: str | None) -> None:
                 last = answer
     finally:
         await opening.__aexit__(None, None, None)
+
+
+def leaving_keys() -> "KeyBindings":
+    """Make the binding of Ctrl-C: it clears what is typed, and leaves when it is pressed twice in a row.
+
+    A Ctrl-C that left at once would hand the rest of a paste to the shell.
+    """
+    from prompt_toolkit.application import run_in_terminal
+    from prompt_toolkit.buffer import Buffer
+    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+
+    bindings = KeyBindings()
+    empty_line_after_ctrl_c = False
+
+    @bindings.add("c-c")
+    def _(event: KeyPressEvent) -> None:
+        nonlocal empty_line_after_ctrl_c
+        buffer = event.current_buffer
+        if empty_line_after_ctrl_c and not buffer.text:
+            event.app.exit(exception=EOFError)
+            return
+        buffer.reset()
+        empty_line_after_ctrl_c = True
+        buffer.on_text_changed += typed
+        run_in_terminal(lambda: print("Ctrl-C again, or Ctrl-D, to leave"))
+
+    def typed(buffer: Buffer) -> None:
+        nonlocal empty_line_after_ctrl_c
+        empty_line_after_ctrl_c = False
+        buffer.on_text_changed -= typed
+
+    return bindings
 
 
 async def obey(session: "ChatSession", line: str) -> "Answer | None":

@@ -18,6 +18,8 @@ from messaging.sandbox import RunningSandbox
 from messaging.sandbox.records import Contact
 
 _SAMPLES = Path("tests/data/voice/samples")
+_TRIED = 6
+"""Messages to try that the terminal names; the phone page offers them all."""
 
 
 def demo(
@@ -34,7 +36,7 @@ def demo(
         with tempfile.TemporaryDirectory(prefix="balas-demo-") as folder:
             asyncio.run(_once(config, load_script(script), samples, Path(folder), platform))
         return
-    data = Path(".balas/demo").absolute()
+    data = config.resolve().parent / ".balas/demo"
     data.mkdir(parents=True, exist_ok=True)
     asyncio.run(_page(config, port, samples, data, platform))
 
@@ -59,7 +61,8 @@ async def _page(config: Path, port: int, samples: Path | None, data: Path, platf
             print(
                 f"  Answers come from     {'the offline model (set OPENAI_API_KEY for a real one)' if model.offline else model.name}"
             )
-            print("  Try                   harga kopi susu berapa?   bayar 50rb   pesanan KS-10234 sudah sampai mana?")
+            for n, prompt in enumerate(running.insight.prompts()[:_TRIED]):
+                print(f"  {'' if n else 'Try':<22}{prompt.text}")
             print("  Stop with Ctrl-C\n", flush=True)
             await stopping.wait()
     except OSError as error:

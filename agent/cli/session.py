@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 FOLDER = Path(".balas/chat")
 """Where a chat keeps its ledger, its index and what was typed, beside agent.yaml."""
 
-FIRST_CUSTOMER = "+6281234567890"
+FIRST_CUSTOMER = "+6281234567801"
 """The customer who writes by default: the demo's first, whose orders the sample's shop knows."""
 
 _KEPT = timedelta(hours=1)

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from agent.app import Agent
+from agent.cli.insight import AgentInsight
 from agent.cli.serve import running
 from agent.config import AgentConfig, load
 from agent.errors import InputError, UsageError
@@ -81,6 +82,9 @@ def _folded(text: str) -> str:
     return re.sub(r"\s+", " ", text).casefold()
 
 
+SAMPLE = Path(__file__).parents[2] / "agent.yaml"
+"""The sample agent, whose shop has a name of its own."""
+
 SECRET = "demo-secret"  # noqa: S105 - between two servers of one process on loopback
 
 
@@ -96,6 +100,7 @@ class Stage:
     agent: Agent
     url: str
     console: str
+    insight: AgentInsight
 
 
 def face_of(platform: str) -> Face:
@@ -128,23 +133,29 @@ async def stage(
     face = face_of(platform)
 
     async with listening(create_app(), "127.0.0.1", 0) as shop:
+        os.environ["SHOP_URL"] = shop  # agent.yaml refers to it, as a real one refers to the real shop
+        os.environ["BALAS_STORAGE"] = f"sqlite:///{data / 'balas.db'}"
+        agent_config, insight = load(config), AgentInsight()
         options = SandboxOptions(
             port=port,
             webhook_secret=SECRET,
             samples=samples,
-            business="Kopi Senja",
+            business=_business(config, agent_config),
+            insight=insight,
             storage=data / "sandbox.db",
         )
         async with RunningSandbox(options, face) as sandbox:
-            os.environ["SHOP_URL"] = shop  # agent.yaml refers to it, as a real one refers to the real shop
-            os.environ["BALAS_STORAGE"] = f"sqlite:///{data / 'balas.db'}"
-            agent_config = load(config)
             overlay = partial(_on_stage, sandbox, platform)
             staged = overlay(agent_config)
             async with running(staged, host="127.0.0.1", port=0, overlay=overlay) as (agent, address):
                 name = staged.platforms[0].effective_name
                 sandbox.send_webhooks_to(f"{address}/webhooks/{name}", SECRET)
-                yield Stage(sandbox, agent, sandbox.url, f"{address}/console/")
+                insight.agent = agent
+                yield Stage(sandbox, agent, sandbox.url, f"{address}/console/", insight)
+
+
+def _business(file: Path, config: AgentConfig) -> str:
+    return "Kopi Senja" if file.resolve() == SAMPLE else config.name
 
 
 def _on_stage(sandbox: RunningSandbox, platform: str, config: AgentConfig) -> AgentConfig:

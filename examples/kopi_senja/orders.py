@@ -4,7 +4,8 @@
 
 Every request needs `Authorization: Bearer <token>` (`SHOP_TOKEN`, else `kopi-senja-demo`). An order is shown to, and
 changed for, the phone number that placed it; to any other it does not exist. A POST that repeats an `Idempotency-Key`
-gets the first answer again and changes nothing. Orders live in memory and start afresh with the process.
+gets the first answer again and changes nothing. Orders live in memory and start afresh with the process; each phone of the demo
+has its own copy of the same ones, so that whatever is tried works from every phone.
 """
 
 import argparse
@@ -22,7 +23,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 DEMO_TOKEN = "kopi-senja-demo"  # noqa: S105 -- the sample's public token; a real shop sets SHOP_TOKEN
-DEMO_PHONE = "+6281234567890"  # Rina, the first customer of the demo
+DEMO_PHONE = "+6281234567801"  # Sari, the first phone of the demo and the customer of `balas chat`
+DEMO_PHONES = (DEMO_PHONE, "+6281234567802", "+447700900123")  # those that the phone page begins with
 
 PRICES = {  # rupiah
     "Kopi Susu Senja": 25_000,
@@ -64,21 +66,24 @@ class Order:
 
 def demo_orders() -> list[Order]:
     return [
-        Order("KS-10234", DEMO_PHONE, (("Biji Gayo 200 g", 2),), "dikirim", "JNE", "JP1234567890"),
-        Order("KS-10235", DEMO_PHONE, (("Biji Senja Blend 500 g", 1), ("Dripper V60", 1))),
-        Order("KS-10198", DEMO_PHONE, (("Kopi Susu Senja", 3),), "selesai", "Kurir Senja", "SENJA-0198"),
-        Order("KS-10301", "+6281234567802", (("Biji Toraja 200 g", 1),)),
+        order
+        for phone in DEMO_PHONES
+        for order in (
+            Order("KS-10234", phone, (("Biji Gayo 200 g", 2),), "dikirim", "JNE", "JP1234567890"),
+            Order("KS-10235", phone, (("Biji Senja Blend 500 g", 1), ("Dripper V60", 1))),
+            Order("KS-10198", phone, (("Kopi Susu Senja", 3),), "selesai", "Kurir Senja", "SENJA-0198"),
+        )
     ]
 
 
 @dataclass(slots=True)
 class Shop:
-    orders: dict[str, Order] = field(default_factory=dict)
+    orders: dict[tuple[str, str | None], Order] = field(default_factory=dict)  # by id and phone
     answers: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)  # by Idempotency-Key
 
     def find(self, order_id: str, phone: str | None) -> Order:
-        order = self.orders.get(order_id)
-        if order is None or order.phone != phone:
+        order = self.orders.get((order_id, phone))
+        if order is None:
             raise HTTPException(404, f"pesanan {order_id} tidak ditemukan")
         return order
 
@@ -86,7 +91,7 @@ class Shop:
         order = self.find(order_id, phone)
         if order.status != "diproses":
             raise HTTPException(409, f"pesanan {order_id} {order.status}, jadi tidak dapat dibatalkan")
-        self.orders[order_id] = replace(order, status="dibatalkan")
+        self.orders[order_id, phone] = replace(order, status="dibatalkan")
         return 200, {
             "id": order_id,
             "status": "dibatalkan",
@@ -94,15 +99,15 @@ class Shop:
         }
 
     def create(self, phone: str, items: tuple[tuple[str, int], ...]) -> tuple[int, dict[str, Any]]:
-        newest = max((int(order_id.removeprefix("KS-")) for order_id in self.orders), default=10_000)
+        newest = max((int(order_id.removeprefix("KS-")) for order_id, _ in self.orders), default=10_000)
         order = Order(f"KS-{newest + 1}", phone, items)
-        self.orders[order.id] = order
+        self.orders[order.id, phone] = order
         return 201, order.to_json()
 
 
 def create_app(token: str = DEMO_TOKEN, orders: list[Order] | None = None) -> Starlette:
     """The API over `orders` (the demo's by default), for `uvicorn` or a test."""
-    shop = Shop({order.id: order for order in (demo_orders() if orders is None else orders)})
+    shop = Shop({(order.id, order.phone): order for order in (demo_orders() if orders is None else orders)})
 
     async def get(request: Request) -> Response:
         _authorize(request, token)

@@ -1,10 +1,13 @@
 """How a sandbox is set up."""
 
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 from messaging.sandbox.events import EventType
+from messaging.sandbox.records import Json
 from settings import Rate
 from settings.clock import Clock
 
@@ -34,6 +37,32 @@ SEED_CONTACTS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Prompt:
+    """A message that the phone page offers in an empty chat, and the code of its language."""
+
+    text: str
+    language: str
+
+
+class Insight(Protocol):
+    """What a program that runs the agent beside the sandbox can tell the phone page about it."""
+
+    def prompts(self) -> Sequence[Prompt]:
+        """List messages to try."""
+
+    async def explain(self, message_ids: Set[str]) -> Json | None:
+        """Tell how the agent came to answer.
+
+        Args:
+            message_ids: how the message, of the customer or of the agent, is called on the platforms.
+
+        Returns:
+            `{state, reason, handover, heard, toy, steps}`, each step with `kind`, `name`, `ms`, `tokens`, `input`, `output`; `None`
+            when no turn of the agent belongs to the message.
+        """
+
+
+@dataclass(frozen=True, slots=True)
 class SandboxOptions:
     """Everything a sandbox can be told before it starts; the defaults make a useful one.
 
@@ -49,6 +78,7 @@ class SandboxOptions:
         sent_after, delivered_after: how long after it was accepted an outgoing message is sent, and delivered.
         samples: a folder of voice notes that the phone page offers.
         business: the name at the top of the chat, e.g. `Kopi Senja`.
+        insight: tells the phone page what to try, and why the agent answered as it did; `None` where the agent runs elsewhere.
         storage: a file (SQLite) that keeps the conversations over a restart; `None` keeps them in memory.
         allowed_hosts: host names, beside loopback and plain IP addresses, under which page and control API answer.
         clock: the present time, aware UTC.
@@ -68,6 +98,7 @@ class SandboxOptions:
     delivered_after: timedelta = timedelta(milliseconds=400)
     samples: Path | None = None
     business: str | None = None
+    insight: Insight | None = None
     seed: tuple[SeedContact, ...] = SEED_CONTACTS
     storage: Path | None = None
     allowed_hosts: tuple[str, ...] = ()

@@ -252,3 +252,19 @@ async def test_at_the_keyboard_replies_traces_and_errors_are_shown(
     assert "A new conversation with +6281234567802." in shown
     history = (folder / ".balas/chat/history").read_text(encoding="utf-8")
     assert "+jam buka?" in history
+
+
+async def test_ctrl_c_clears_the_line_and_leaves_when_pressed_twice(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ExitStack() as stack:
+        pipe = stack.enter_context(create_pipe_input())
+        stack.enter_context(create_app_session(pipe, DummyOutput()))
+        pipe.send_text("batalkan semua\x03jam buka?\r\x03apa kode pintu gudang?\rsalah\x03\x03belum pernah\r")
+        await chat._interactive(load(folder / "agent.yaml"), None)
+    shown = capsys.readouterr().out
+    assert "10.00–16.00" in shown  # the cleared line was not sent with it
+    assert "7731-MERPATI" in shown  # one Ctrl-C on an empty line does not leave
+    history = (folder / ".balas/chat/history").read_text(encoding="utf-8")
+    assert "batalkan" not in history
+    assert "belum pernah" not in history

@@ -7,12 +7,13 @@ import httpx
 import pytest
 
 from actions.qris import parse
-from agent.cli.session import open_session
+from agent.cli.session import FIRST_CUSTOMER, open_session
 from agent.cli.stage import load_script, shortcomings
 from agent.config import load
 from agent.terminal import as_text
 from agent.web.server import listening
-from examples.kopi_senja.orders import DEMO_PHONE, DEMO_TOKEN, PRICES, create_app
+from examples.kopi_senja.orders import DEMO_PHONE, DEMO_PHONES, DEMO_TOKEN, PRICES, create_app
+from messaging.sandbox.options import SEED_CONTACTS
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "examples/kopi_senja"
@@ -49,7 +50,16 @@ async def test_an_order_is_shown_to_whoever_placed_it() -> None:
         assert (answer.status_code, answer.json()["status"], answer.json()["total"]) == (200, "dikirim", 170_000)
 
 
-@pytest.mark.parametrize("query", [{}, {"phone": "+6281234567802"}, {"phone": ""}])
+async def test_every_phone_of_the_demo_has_orders_of_its_own() -> None:
+    assert set(DEMO_PHONES) == {seed.phone for seed in SEED_CONTACTS}
+    assert FIRST_CUSTOMER == DEMO_PHONE == DEMO_PHONES[0]
+    async with api() as client:
+        for phone in DEMO_PHONES:
+            assert (await client.get("/orders/KS-10234", params={"phone": phone})).json()["status"] == "dikirim"
+            assert (await client.post("/orders/KS-10235/cancel", json={"phone": phone})).status_code == 200
+
+
+@pytest.mark.parametrize("query", [{}, {"phone": "+6281234567899"}, {"phone": ""}])
 async def test_to_anybody_else_an_order_does_not_exist(query: dict[str, str]) -> None:
     async with api() as client:
         assert (await client.get("/orders/KS-10234", params=query)).status_code == 404

@@ -14,6 +14,7 @@ def control_routes(sandbox: Sandbox) -> list[BaseRoute]:
         Route("/state", feed.state, methods=["GET"]),
         Route("/stream", feed.stream, methods=["GET"]),
         Route("/messages", feed.messages, methods=["GET"]),
+        Route("/messages/{number:int}/why", feed.why, methods=["GET"]),
         Route("/contacts", actions.contacts, methods=["GET"]),
         Route("/contacts", actions.create, methods=["POST"]),
         Route("/contacts/{contact}", actions.delete, methods=["DELETE"]),

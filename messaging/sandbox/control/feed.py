@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from pathlib import Path
 
 from starlette.requests import Request
@@ -39,7 +40,7 @@ async def state(request: Request) -> JSONResponse:
     """Show everything: contacts, their latest messages, comments, faults, webhooks; `seq` is where the stream goes on."""
     sandbox = sandbox_of(request)
     names = [path.name for path in await asyncio.to_thread(sample_paths, sandbox.options.samples)]
-    contacts = sandbox.contacts.all()
+    contacts, insight = sandbox.contacts.all(), sandbox.options.insight
     most = max(_FEWEST, _MESSAGES // max(1, len(contacts)))
     messages = [message for contact in contacts for message in sandbox.messages.of(contact.id)[-most:]]
     return JSONResponse(
@@ -55,6 +56,8 @@ async def state(request: Request) -> JSONResponse:
             "webhooks": change("webhooks", 0, sandbox),
             "faults": faults(sandbox),
             "samples": names,
+            "prompts": [] if insight is None else [asdict(prompt) for prompt in insight.prompts()],
+            "explains": insight is not None,
         }
     )
 
@@ -78,6 +81,18 @@ async def messages(request: Request) -> JSONResponse:
         rest = end - loop.time()
         if found or rest <= 0 or not await sandbox.feed.wait(seq, rest):
             return JSONResponse({"items": [message(each, sandbox) for each in found]})
+
+
+async def why(request: Request) -> JSONResponse:
+    """Show how the agent came to answer this message, or with it. Raises: `NotFound`."""
+    sandbox = sandbox_of(request)
+    found, insight = sandbox.messages.peek(request.path_params["number"]), sandbox.options.insight
+    told = (
+        None if found is None or insight is None else await insight.explain({str(found.id), found.channel_message_id})
+    )
+    if told is None:
+        raise NotFound("Nothing is known of how this message came about")
+    return JSONResponse(told)
 
 
 async def stream(request: Request) -> StreamingResponse:

@@ -2,14 +2,17 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Set
 
 import httpx
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
+from pydantic import JsonValue
 
-from messaging.sandbox import RunningSandbox
+from messaging.sandbox import RunningSandbox, SandboxOptions
+from messaging.sandbox.options import Prompt
+from messaging.sandbox.records import Json
 from tests.messaging.sandbox.receiver import Receiver
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -71,7 +74,11 @@ async def test_what_is_typed_reaches_the_agent_and_its_answer_the_page(
     await expect(words).to_contain_text("2*3*4")
     await expect(words).to_contain_text("<img src=x onerror=alert(1)>")
     await expect(words.locator("img")).to_have_count(0)
-    await expect(page.locator(".bubble:not(.mine) .tick.read")).to_be_visible()
+    await expect(page.locator(".bubble:not(.mine)[data-state=read]")).to_be_visible()
+    await expect(page.locator(".bubble:not(.mine) .tick")).to_have_count(
+        0
+    )  # as WhatsApp: only one's own messages have ticks
+    await expect(mine.locator(".tick.read")).to_be_visible()
 
 
 async def test_a_recorded_voice_note_arrives_as_ogg_and_can_be_played(page: Page, sandbox: RunningSandbox) -> None:
@@ -232,3 +239,48 @@ async def test_on_a_small_screen_lists_and_panel_slide_in(browser: Browser, sand
     await expect(page.locator(".bubble.mine")).to_be_in_viewport()
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     await context.close()
+
+
+class _Told:
+    """What an agent beside the sandbox would tell."""
+
+    def prompts(self) -> list[Prompt]:
+        return [Prompt("jam buka?", "id"), Prompt("where are you?", "en")]
+
+    async def explain(self, message_ids: Set[str]) -> Json | None:
+        if "1" in message_ids:
+            return None
+        hit: Json = {"title": "Jam buka", "source": "docs/jam.md", "score": 0.87}
+        model: Json = {"type": "ai", "data": {"content": "Jam 8 sampai 17.", "tool_calls": []}}
+        steps: list[JsonValue] = [
+            {"kind": "transcription", "name": "voice", "ms": 9, "tokens": 0, "input": {}, "output": {"text": "jam buka"}},
+            {"kind": "retrieval", "name": "k", "ms": 3, "tokens": 0, "input": {"queries": ["jam buka"]}, "output": {"hits": [hit]}},
+            {"kind": "model", "name": "offline", "ms": 1, "tokens": 7, "input": None, "output": model},
+        ]  # fmt: skip
+        return {"state": "done", "reason": None, "handover": None, "heard": "jam buka", "toy": True, "steps": steps}
+
+
+async def test_prompts_are_tapped_and_an_answer_tells_why(browser: Browser) -> None:
+    options = SandboxOptions(port=0, rate=None, insight=_Told())
+    async with RunningSandbox(options) as sandbox:
+        context = await browser.new_context(locale="en-GB", viewport={"width": 1400, "height": 900})
+        page = await context.new_page()
+        await page.goto(sandbox.url)
+        await expect(page.locator(".prompts button")).to_have_text(["jam buka?"])  # Sari writes Indonesian
+        await page.locator(".prompts button").click()
+        await expect(page.locator(".bubble.mine")).to_contain_text("jam buka?")
+        sandbox.attach(1, b"OggS" + bytes(100), "note.ogg")
+        headers = {"Authorization": f"Bearer {sandbox.token}"}
+        async with httpx.AsyncClient(base_url=sandbox.api_url, headers=headers) as api:
+            await api.post("/contact/id:1/message", json={"message": {"type": "text", "text": "Jam 8 sampai 17."}})
+        await expect(page.locator(".heard")).to_contain_text("Heard as: “jam buka”")
+        await expect(page.locator(".heard")).to_contain_text("mishears")
+        await page.get_by_role("button", name="why?").click()
+        await expect(page.locator(".steps > li")).to_have_count(3)
+        await expect(page.locator("#why")).to_contain_text("Jam buka")
+        await expect(page.locator("#why")).to_contain_text("0.87")
+        sandbox.state.comment(1, "pelanggan lama")
+        await page.get_by_role("tab", name="Colleague").click()
+        await expect(page.locator(".notes")).to_contain_text("pelanggan lama")
+        await expect(page.locator("#chat")).not_to_contain_text("pelanggan lama")
+        await context.close()

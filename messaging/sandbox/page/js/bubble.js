@@ -1,7 +1,7 @@
 // One message as a bubble.
 
 import { $, el, icon } from "./dom.js";
-import { reached } from "./store.js";
+import { ask, reached, store } from "./store.js";
 import { voicePlayer } from "./voice.js";
 import { bytes, clockTime, say } from "./words.js";
 
@@ -11,7 +11,7 @@ const TICKS = { pending: "pending", sent: "one", delivered: "two", read: "two", 
 export function bubble(message, first, answer) {
   const mine = message.traffic === "incoming";
   const human = message.sender.source === "user";
-  const body = content(message, answer);
+  const body = content(message);
   const floating = body.some((node) => node instanceof Element && node.matches(".words, .voice"));
   const classes = ["bubble", mine && "mine", human && "human", first && "first", !floating && "plain"].filter(Boolean).join(" ");
   const node = el("div", { class: classes, data: { id: message.id } },
@@ -28,10 +28,20 @@ export function refresh(node, message) {
   const state = mine ? reached(message) : message.state;
   if (node.dataset.state === state) return;
   node.dataset.state = state;
-  const tick = el("span", { class: `tick ${state}`, role: "img", "aria-label": say(state), title: say(state) }, icon(TICKS[state] ?? "pending"));
-  node.querySelector(".inner > .meta").replaceChildren(el("time", {}, clockTime(message.at)), tick);
+  const tick = mine && el("span", { class: `tick ${state}`, role: "img", "aria-label": say(state), title: say(state) }, icon(TICKS[state] ?? "pending"));
+  const byAgent = store.explains && message.sender.source === "api";
+  const why = byAgent && el("button", { type: "button", class: "why", onclick: () => document.dispatchEvent(new CustomEvent("why", { detail: message })) }, say("whyShort"));
+  node.querySelector(".inner > .meta").replaceChildren(...[why, el("time", {}, clockTime(message.at)), tick].filter(Boolean));
   node.querySelector(":scope > .failure")?.remove();
   if (!mine && message.reason) node.append(el("div", { class: "failure" }, message.reason));
+  if (state === "read" && store.explains && message.message.attachment?.type === "audio") showHeard(node, message);
+}
+
+/** What the agent heard in a voice note, once it has answered it. */
+async function showHeard(node, message) {
+  const told = await ask("GET", `/sandbox/messages/${message.id}/why`).catch(() => null);
+  if (!told || node.querySelector(":scope > .heard")) return;
+  node.append(el("div", { class: "heard" }, told.heard ? say("heard")(told.heard) : say("unheard"), told.toy && el("small", {}, say("toy"))));
 }
 
 function words(text) {

@@ -4,7 +4,7 @@ import { bubble, refresh } from "./bubble.js";
 import { $, el, icon } from "./dom.js";
 import { act, complain, contact, messagesOf, saw, store } from "./store.js";
 import { setUpRecorder } from "./voice.js";
-import { clockTime, day, say } from "./words.js";
+import { day, say } from "./words.js";
 
 const LARGEST = 25 * 1024 * 1024;
 const path = (end) => `/sandbox/contacts/${store.current}/${end}`;
@@ -159,29 +159,34 @@ export function drawChat(tongue) {
 }
 
 function rows(id) {
-  const notes = [...store.comments.values()].filter((comment) => comment.contact === id);
-  const entries = [...messagesOf(id).map((message) => ({ at: message.at, message })), ...notes.map((comment) => ({ at: comment.at, comment }))]
-    .sort((a, b) => a.at - b.at);
-  if (!entries.length) return [{ key: "empty", version: "", draw: () => el("p", { class: "empty" }, say("empty")) }];
+  const messages = messagesOf(id);
+  if (!messages.length) return [{ key: "empty", version: JSON.stringify(prompts()), draw: empty }];
   const out = [];
   let before = null;
   let lastDay = null;
-  for (const { at, message, comment } of entries) {
-    const today = day(at);
+  for (const message of [...messages].sort((a, b) => a.at - b.at)) {
+    const today = day(message.at);
     if (today !== lastDay) out.push({ key: `day ${today}`, version: "", draw: () => el("div", { class: "day" }, today) });
-    if (message) {
-      const first = today !== lastDay || before !== message.traffic + message.sender.source;
-      before = message.traffic + message.sender.source;
-      const version = JSON.stringify([message.message, message.file, first, message.file ? "" : message.state === "failed"]);
-      out.push({ key: String(message.id), version, message, draw: () => bubble(message, first, write) });
-    } else {
-      before = null;
-      const name = `${comment.author.name ?? say("business")} · ${say("internal")} · ${clockTime(comment.at)}`;
-      out.push({ key: `note ${comment.id}`, version: comment.text, draw: () => el("div", { class: "note" }, el("b", {}, name), comment.text) });
-    }
+    const first = today !== lastDay || before !== message.traffic + message.sender.source;
+    before = message.traffic + message.sender.source;
+    const version = JSON.stringify([message.message, message.file, first, message.file ? "" : message.state === "failed"]);
+    out.push({ key: String(message.id), version, message, draw: () => bubble(message, first, write) });
     lastDay = today;
   }
   return out;
+}
+
+/** Messages to try, in the customer's language where there are some. */
+function prompts() {
+  const spoken = contact()?.language;
+  const own = store.prompts.filter((prompt) => prompt.language === spoken);
+  return (own.length ? own : store.prompts).map((prompt) => prompt.text);
+}
+
+function empty() {
+  const tried = prompts();
+  return el("div", { class: "empty" }, el("p", {}, say("empty")),
+    tried.length > 0 && el("div", { class: "prompts", role: "group", "aria-label": say("try") }, tried.map((text) => el("button", { type: "button", onclick: () => write(text) }, text))));
 }
 
 let reading = false;

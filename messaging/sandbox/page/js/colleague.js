@@ -2,7 +2,7 @@
 
 import { $, el } from "./dom.js";
 import { act, changed, contact, store } from "./store.js";
-import { say } from "./words.js";
+import { clockTime, say } from "./words.js";
 
 const path = (end) => `/sandbox/contacts/${store.current}/${end}`;
 const as = () => ({ user: store.user });
@@ -14,7 +14,7 @@ export function drawColleague() {
   if (!who) return panel.replaceChildren();
   const focus = document.activeElement?.id;
   const caret = document.activeElement?.selectionStart;
-  panel.replaceChildren(state(who), box("reply", "humanReply", "replyPlaceholder", "reply"), box("comment", "comments", "commentPlaceholder", "leave"), facts(who));
+  panel.replaceChildren(...[state(who), box("reply", "humanReply", "replyPlaceholder", "reply"), box("comment", "comments", "commentPlaceholder", "leave"), notes(who), facts(who)].filter(Boolean));
   if (focus?.startsWith("colleague-")) {
     $(focus)?.focus();
     if (typeof caret === "number") $(focus)?.setSelectionRange?.(caret, caret);
@@ -27,7 +27,7 @@ function state(who) {
   const user = store.workspace.users.find((item) => item.id === who.assignee?.id);
   const choose = el("select", { id: "colleague-user", onchange: (event) => { store.user = Number(event.target.value); localStorage.setItem("colleague", store.user); changed("contact"); } },
     store.workspace.users.map((item) => el("option", { value: String(item.id), selected: item.id === store.user }, `${item.firstName} ${item.lastName} · ${item.role}`)));
-  return el("div", { class: "block" },
+  return el("div", { class: "block state" },
     el("div", { class: "status" }, el("span", { class: `badge ${who.status}` }, say(who.status)),
       user ? el("span", { class: "badge person" }, say("assigned")(user.firstName)) : el("span", { class: "hint" }, say("nobody"))),
     el("label", { class: "who" }, el("span", {}, say("as")), choose),
@@ -52,6 +52,13 @@ function box(name, title, placeholder, button) {
   };
   return el("div", { class: "block" }, el("h3", {}, say(title)), words,
     el("div", { class: "row end" }, el("button", { type: "button", class: name === "reply" ? "primary" : "soft", onclick: submit }, say(button))));
+}
+
+/** What colleagues and the agent have noted; the customer sees none of it. */
+function notes(who) {
+  const left = [...store.comments.values()].filter((comment) => comment.contact === who.id).sort((a, b) => b.at - a.at);
+  return left.length > 0 && el("ul", { class: "notes" }, left.map((comment) => el("li", {},
+    el("b", {}, `${comment.author.name ?? say("agent")} · ${clockTime(comment.at)}`), comment.text)));
 }
 
 function facts(who) {

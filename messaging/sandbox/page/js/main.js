@@ -6,17 +6,19 @@ import { $, icon } from "./dom.js";
 import { drawHead, drawPhones, setUpPhones } from "./phones.js";
 import { drawFaults, drawWebhooks } from "./platform.js";
 import { act, changed, listen, load, store } from "./store.js";
+import { drawWhy, explain } from "./why.js";
 import { clockTime, label, language, say, speak } from "./words.js";
 
-const TABS = ["colleague", "faults", "webhooks"];
+const TABS = ["colleague", "why", "faults", "webhooks"];
 
 function setUpPanel() {
   for (const name of TABS) $(`tab-${name}`).addEventListener("click", () => showTab(name));
   document.querySelector(".tabs").addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    const at = TABS.findIndex((name) => $(`tab-${name}`) === document.activeElement);
+    const shown = TABS.filter((name) => !$(`tab-${name}`).hidden);
+    const at = shown.findIndex((name) => $(`tab-${name}`) === document.activeElement);
     if (step && at >= 0) {
-      const next = TABS.at((at + step) % TABS.length);
+      const next = shown.at((at + step) % shown.length);
       showTab(next);
       $(`tab-${next}`).focus();
     }
@@ -26,10 +28,15 @@ function setUpPanel() {
   $("show-panel").addEventListener("click", () => document.querySelector(".panel").classList.add("shown"));
   $("hide-panel").addEventListener("click", () => document.querySelector(".panel").classList.remove("shown"));
   document.querySelector(".device").addEventListener("pointerdown", (event) => {
-    if (!event.target.closest("#show-phones, #show-panel")) for (const side of [".phones", ".panel"]) document.querySelector(side).classList.remove("shown");
+    if (!event.target.closest("#show-phones, #show-panel, .why")) for (const side of [".phones", ".panel"]) document.querySelector(side).classList.remove("shown");
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") for (const side of [".phones", ".panel"]) document.querySelector(side).classList.remove("shown");
+  });
+  document.addEventListener("why", ({ detail }) => {
+    explain(detail);
+    showTab("why");
+    document.querySelector(".panel").classList.add("shown");
   });
   showTab(TABS.includes(sessionStorage.getItem("tab")) ? sessionStorage.getItem("tab") : "colleague");
 }
@@ -42,6 +49,7 @@ function showTab(chosen) {
     $(`tab-${name}`).tabIndex = name === chosen ? 0 : -1;
   }
   drawWebhooks();
+  drawWhy();
 }
 
 function setUpLook() {
@@ -78,8 +86,11 @@ function draw(kinds) {
   const any = (...wanted) => kinds.has("everything") || wanted.some((kind) => kinds.has(kind));
   if (any("connection")) $("offline").hidden = store.connected;
   if (any("contact", "message")) drawPhones();
-  if (any("contact", "workspace")) { drawHead(); drawColleague(); }
-  if (any("message", "comment", "delivery")) drawChat(language());
+  if (any("contact", "workspace")) drawHead();
+  if (any("contact", "workspace", "comment")) drawColleague();
+  if (any("contact", "message")) drawWhy();
+  $("tab-why").hidden = !store.explains;
+  if (any("message", "delivery")) drawChat(language());
   if (any("faults")) drawFaults();
   if (any("delivery", "webhooks")) drawWebhooks();
 }

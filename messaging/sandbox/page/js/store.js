@@ -4,7 +4,7 @@ import { el, $ } from "./dom.js";
 
 export const store = {
   contacts: new Map(), messages: new Map(), comments: new Map(), deliveries: new Map(),
-  webhooks: [], faults: {}, workspace: { users: [], channels: [] }, samples: [], apiUrl: "", business: null,
+  webhooks: [], faults: {}, workspace: { users: [], channels: [] }, samples: [], prompts: [], explains: false, apiUrl: "", business: null,
   current: Number(sessionStorage.getItem("phone")) || null, seen: JSON.parse(localStorage.getItem("seen") || "{}"),
   user: Number(localStorage.getItem("colleague")) || null, connected: true,
 };
@@ -84,7 +84,7 @@ export async function load() {
     store[table] = new Map();
     for (const item of state[table]) { index(kind, item.id, item); store[table].set(item.id, item); }
   }
-  for (const key of ["webhooks", "faults", "workspace", "samples", "apiUrl", "business"]) store[key] = state[key];
+  for (const key of ["webhooks", "faults", "workspace", "samples", "prompts", "explains", "apiUrl", "business"]) store[key] = state[key];
   store.connected = true;
   settle();
   changed("everything");
@@ -145,8 +145,9 @@ export function saw(id, message) {
   changed("contact");
 }
 
-/** The ticks of a customer's message: has the agent taken its webhook? */
+/** The ticks of a customer's message: has the agent taken its webhook, and answered? */
 export function reached(message) {
+  if (messagesOf(message.contact).findLast((other) => other.traffic === "outgoing")?.id > message.id) return "read";
   const states = [...(reaches.get(message.id)?.values() ?? [])];
   if (states.includes("delivered")) return "delivered";
   return states.includes("failed") ? "failed" : "sent";
