@@ -21,13 +21,16 @@ _NEXT = """\
 Try it, then make it yours:
 
   cd {folder}
-  balas chat
-  balas check
+  balas check        every mistake with its line
+  balas chat         talk to it here; it answers offline until there is a key in .env
+  balas serve        answer webhooks; it says where they come in and what is missing
+
+Put what customers ask about into docs/: every Markdown, text, CSV, XLSX, PDF, DOCX and HTML file in it is read.
 """
 
 
 def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write it; `.` is fine.")]) -> None:
-    """Write a working agent into a folder: agent.yaml, documents, an action and a scenario. Overwrites nothing."""
+    """Write a working agent into a folder: agent.yaml, docs, an action and scenarios. Overwrites nothing."""
     from agent.config.schema import json_schema
 
     written = dict(starter())
@@ -53,6 +56,8 @@ def starter() -> Iterator[tuple[str, str]]:
 
 def _texts(folder: Traversable, prefix: str) -> Iterator[tuple[str, str]]:
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.name == "__pycache__":  # installers compile every .py
+            continue
         if entry.is_dir():
             yield from _texts(entry, f"{prefix}{entry.name}/")
         else:

@@ -14,6 +14,7 @@ import typer
 
 from agent.app import Agent
 from agent.assembly import open_agent
+from agent.cli.announce import announcement
 from agent.cli.check import unreachable
 from agent.config import AgentConfig, load
 from agent.errors import InputError
@@ -73,6 +74,7 @@ async def _serve(config: AgentConfig, host: str | None, port: int | None, *, wor
             platforms=[f"{name} ({kind})" for name, kind in agent.platform_kinds().items()],
             storage=agent.database.describe(),
         )
+        print(announcement(config, address), flush=True)
         await stopping.wait()
         log.info("stopping")
 

@@ -11,6 +11,7 @@ from agent.config.document import ConfigError, Document, Path, Problem, Scalar
 from agent.config.environment import ENV_FILE, referred_names
 from agent.config.problems import dotted
 from agent.config.schema import is_secret
+from agent.config.semantics import is_local
 from agent.config.syntax import CURLY, Mark
 from messaging.settings import MessagingSettings
 
@@ -111,8 +112,7 @@ def _is_local(config: AgentConfig, path: Path) -> bool:
             if entry.effective_platform == "sandbox":
                 return True
             address = entry.effective_base_url
-    host = urlsplit(address or "").hostname or ""
-    return host == "localhost" or host.startswith("127.") or host == "::1"
+    return is_local(address or "")
 
 
 _MISNAMED = (".env.txt", "env.txt", "env", ".env.example")

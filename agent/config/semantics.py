@@ -187,7 +187,7 @@ def _public_keys(config: AgentConfig, problems: _Problems) -> None:
                 "platform shows",
             )
     token = config.server.api_token
-    if token is not None and token.get_secret_value() in PUBLIC_KEYS and not _is_local(f"http://{config.server.host}"):
+    if token is not None and token.get_secret_value() in PUBLIC_KEYS and not is_local(f"http://{config.server.host}"):
         problems.add(("server", "api_token"), "this token is public; set one of your own")
 
 
@@ -282,7 +282,7 @@ def _messaging(config: AgentConfig, problems: _Problems) -> None:
         _own_keys(place, entry, problems)
         public = config.server.public_url
         fetched = capabilities_of(entry).media == "link"
-        if fetched and config.payments.qris is not None and (public is None or _is_local(public)):
+        if fetched and config.payments.qris is not None and (public is None or is_local(public)):
             path: Path = ("server", "public_url") if public else ("payments", "qris")
             problems.add(
                 path,
@@ -307,7 +307,8 @@ def _own_keys(place: Path, entry: MessagingSettings, problems: _Problems) -> Non
             problems.add((*place, key), f"is for {platform} only, and does nothing for {entry.platform}")
 
 
-def _is_local(url: str) -> bool:
+def is_local(url: str) -> bool:
+    """Whether an address leads to this machine or its own network's names only."""
     host = urlsplit(url).hostname or ""
     return host in {"localhost", "::1"} or host.startswith("127.") or host.endswith(".local")
 

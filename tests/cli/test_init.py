@@ -1,3 +1,4 @@
+import asyncio
 import os
 import subprocess
 import sys
@@ -5,10 +6,23 @@ from pathlib import Path
 
 import pytest
 
+from agent.app import Agent
 from agent.cli.frame import run
-from agent.config import examine
+from agent.cli.serve import running
+from agent.config import examine, load
+from agent.ledger import overview
+from knowledge.sync.files import find, inspect
+from messaging.sandbox import RunningSandbox, SandboxOptions
 
-PROMISED = ["agent.yaml", ".env.example", ".gitignore", "agent.schema.json", "documents/faq.md", "tests/jam_buka.yaml"]
+PROMISED = [
+    "agent.yaml",
+    ".env.example",
+    ".gitignore",
+    "agent.schema.json",
+    "docs/faq.md",
+    "toko.py",
+    "tests/jam_buka.yaml",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -30,21 +44,73 @@ def test_the_written_agent_is_valid_and_nothing_in_it_is_doubtful(tmp_path: Path
 
 def test_the_written_agent_answers_in_the_chat_with_no_account_and_no_network(tmp_path: Path) -> None:
     run(["init", str(tmp_path)])
-    root = str(Path(__file__).parents[2])
+    assert "08.00 sampai 20.00" in chat(tmp_path, "jam berapa toko buka?\n")[0]
 
+
+def chat(folder: Path, said: str) -> list[str]:
+    """The replies of `balas chat` in a folder, a line each."""
     ended = subprocess.run(
         [sys.executable, "-m", "agent", "chat"],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": root},
-        input="jam berapa toko buka?\n",
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        input=said,
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.splitlines()
+
+
+def test_every_readable_file_of_its_folder_is_read_and_what_is_not_is_named(tmp_path: Path) -> None:
+    run(["init", str(tmp_path)])
+    docs = tmp_path / "docs"
+    (docs / "promo.txt").write_text("Promo akhir tahun berlaku untuk kertas.\n")
+    (docs / "cabang").mkdir()
+    (docs / "cabang" / "daftar.csv").write_text("kota,alamat\nCimahi,Jalan Raya 5\n")
+    (docs / "halaman.html").write_text("<h1>Garansi</h1><p>Garansi printer dua tahun.</p>")
+    (docs / "lama.doc").write_bytes(b"x")
+
+    config = examine(tmp_path).config
+    assert config is not None
+    assert [found.message for found in inspect(config.knowledge, tmp_path)] == [
+        "passed over, of a kind that cannot be read (save as DOCX, XLSX or PDF): docs/lama.doc"
+    ]
+    read = {ref.id for source in config.knowledge.sources for ref in find(source.path or "", tmp_path)}
+    assert read == {
+        f"docs/{name}" for name in ("faq.md", "harga.csv", "promo.txt", "cabang/daftar.csv", "halaman.html")
+    }
+
+
+def test_its_own_action_answers_the_customer_whose_order_it_is_and_nobody_else(tmp_path: Path) -> None:
+    run(["init", str(tmp_path)])
+
+    answers = chat(
+        tmp_path, "pesanan TC-1234 sudah sampai mana?\n/as +6281999999999\npesanan TC-1234 sudah sampai mana?\n"
     )
 
-    assert ended.returncode == 0, ended.stderr
-    assert "08.00 sampai 20.00" in ended.stdout
+    assert "JNE0012345" in answers[0]
+    assert "JNE0012345" not in answers[1]
+    assert "tidak ditemukan" in answers[1]
+
+
+async def test_a_webhook_that_the_sandbox_signs_is_accepted_by_a_fresh_agent(tmp_path: Path) -> None:
+    run(["init", str(tmp_path)])
+    config = load(tmp_path)
+    async with running(config, host="127.0.0.1", port=0) as (agent, address):
+        name = config.platforms[0].effective_name
+        options = SandboxOptions(port=0, webhook_url=f"{address}/webhooks/{name}")
+        async with RunningSandbox(options) as sandbox:
+            customer = sandbox.phone("+6281234567890")
+            said = sandbox.say(customer, "halo")
+            await asyncio.wait_for(accepted(agent), 30)
+            assert said is not None
+
+
+async def accepted(agent: Agent) -> None:
+    while not (await agent.database.read(overview.counts))["inbound"]:
+        await asyncio.sleep(0.05)
 
 
 def test_it_tells_what_it_wrote_and_what_comes_next(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
