@@ -14,14 +14,20 @@ from messaging.types import (
     Attachment,
     Channel,
     Contact,
+    ContactCard,
     ContactKey,
     ConversationClosed,
     Event,
     FieldValue,
     InboundMessage,
+    Location,
+    MessageDeleted,
+    MessageEdited,
     MessageSent,
     PastMessage,
     Person,
+    Quote,
+    Reaction,
 )
 from settings.text import cleaned, one_line
 
@@ -31,10 +37,15 @@ LONGEST_TEXT = 4_096
 LONGEST_NAME = 60
 """Characters of a name or label, see `one_line`."""
 
+LONGEST_QUOTE = 300
+"""Characters of an earlier message that a message refers to."""
+
 _LONGEST_FACT = 1_000
 _LONGEST_ID = 200  # PostgreSQL refuses index entries over 2,704 bytes
 _MOST_FACTS = 200
 _MOST_ATTACHMENTS = 20
+_MOST_CARDS = 10
+_LONGEST_PLACE = 200
 
 E = TypeVar("E", bound=Event)
 
@@ -64,7 +75,24 @@ def admitted(event: E, now: datetime) -> E:
                 attachments=tuple(map(_attachment, clean.attachments[:_MOST_ATTACHMENTS])),
                 channel=_channel(clean.channel),
                 kind=one_line(clean.kind, LONGEST_NAME),
+                location=_place(clean.location),
+                cards=tuple(map(_card, clean.cards[:_MOST_CARDS])),
+                quote=_quote(clean.quote),
             )
+        case Reaction():
+            emoji = one_line(clean.emoji or "", 2 * LONGEST_NAME) or None
+            sent_at = min(clean.sent_at, now)
+            return replace(clean, message_id=_id(clean.message_id), to=_id(clean.to), sent_at=sent_at, emoji=emoji)
+        case MessageEdited():
+            return replace(
+                clean,
+                message_id=_id(clean.message_id),
+                sent_at=min(clean.sent_at, now),
+                text=clean.text[:LONGEST_TEXT],
+                channel=_channel(clean.channel),
+            )
+        case MessageDeleted():
+            return replace(clean, message_id=_id(clean.message_id))
         case PastMessage():
             return replace(
                 clean,
@@ -119,7 +147,7 @@ def _capped(text: str | None) -> tuple[str | None, int]:
 
 
 def _label(text: str | None) -> str | None:
-    return None if text is None else one_line(text, LONGEST_NAME) or None
+    return _line(text, LONGEST_NAME)
 
 
 def _fact(text: str | None) -> str | None:
@@ -148,6 +176,37 @@ def _person(person: Person | None) -> Person | None:
 
 def _channel(channel: Channel | None) -> Channel | None:
     return None if channel is None else Channel(_id(channel.id), _label(channel.source), _label(channel.name))
+
+
+def _place(place: Location | None) -> Location | None:
+    if place is None:
+        return None
+    on_earth = (
+        place.latitude is not None
+        and place.longitude is not None
+        and abs(place.latitude) <= 90
+        and abs(place.longitude) <= 180
+    )
+    point = (place.latitude, place.longitude) if on_earth else (None, None)
+    return Location(*point, _line(place.name, _LONGEST_PLACE), _line(place.address, _LONGEST_PLACE))
+
+
+def _card(card: ContactCard) -> ContactCard:
+    phones, emails = (
+        tuple(one_line(each, LONGEST_NAME) for each in of[:_MOST_CARDS]) for of in (card.phones, card.emails)
+    )
+    return ContactCard(_label(card.name), phones, emails)
+
+
+def _quote(quote: Quote | None) -> Quote | None:
+    if quote is None:
+        return None
+    message_id = None if quote.message_id is None else _id(quote.message_id)
+    return Quote(message_id, _line(quote.text, LONGEST_QUOTE), quote.corrected)
+
+
+def _line(text: str | None, most: int) -> str | None:
+    return None if text is None else one_line(text, most) or None
 
 
 def _attachment(attachment: Attachment) -> Attachment:

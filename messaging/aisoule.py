@@ -50,16 +50,21 @@ from messaging.types import (
     Outbound,
     Person,
     QuickReplies,
+    Quote,
+    Reaction,
+    ReceivedKind,
     Template,
     Text,
 )
 from messaging.values import (
     Json,
+    cards_of,
     first,
     instant,
     integer,
     international,
     items,
+    location_of,
     mapping,
     person_names,
     text,
@@ -85,9 +90,9 @@ _STATES: Mapping[str, DeliveryState] = {
     "message.read": "read",
     "message.failed": "failed",
 }
-_KINDS: Mapping[str, AttachmentKind] = {
+_KINDS: Mapping[str, ReceivedKind] = {
     "image": "image",
-    "sticker": "image",
+    "sticker": "sticker",
     "video": "video",
     "audio": "audio",
     "voice": "audio",
@@ -178,6 +183,11 @@ def _message(
     if contact.phone in own or (first(data, "direction") or "").startswith("out"):
         return DeliveryReport(message_id, "sent", at)
     kind = first(data, "type") or "text"
+    part, quoted = mapping(data.get(kind)), first(mapping(data.get("context")), "id", "message_id")
+    if kind == "reaction":
+        to = first(part, "message_id")
+        emoji = first(part, "emoji")
+        return OtherEvent(kind, contact) if to is None else Reaction(contact, message_id, at, to, emoji)
     attachments = read_media(data, kind)
     return InboundMessage(
         contact,
@@ -187,6 +197,9 @@ def _message(
         attachments,
         Channel(next(iter(accounts), platform), "whatsapp"),
         kind,
+        location=location_of(part or data) if kind == "location" else None,
+        cards=cards_of(data.get("contacts")) if kind == "contacts" else (),
+        quote=None if quoted is None else Quote(quoted),
     )
 
 
@@ -195,12 +208,6 @@ def _words(data: Mapping[str, Json], kind: str) -> str | None:
     tapped = mapping(data.get("interactive")) or part
     replies = (mapping(tapped.get(name)) for name in ("button_reply", "list_reply"))
     chosen = next((found for reply in replies if (found := first(reply, "title", "id"))), None)
-    if kind == "location":
-        place = part or data
-        named = [first(place, "name"), first(place, "address")]
-        if place.get("latitude") is not None:
-            named.append(f"{place.get('latitude')},{place.get('longitude')}")
-        return ", ".join(one for one in named if one) or None
     said = first(data, "text", "body") or first(mapping(data.get("text")), "body")
     return said or chosen or first(part, "caption", "text") or first(data, "caption")
 

@@ -28,14 +28,18 @@ from messaging.types import (
     Event,
     File,
     InboundMessage,
+    MessageEdited,
     OtherEvent,
     Outbound,
     QuickReplies,
+    Quote,
+    Reaction,
+    ReceivedKind,
     Template,
     Text,
     platform_file,
 )
-from messaging.values import Json, first, integer, international, items, mapping, moment, text
+from messaging.values import Json, cards_of, first, integer, international, items, location_of, mapping, moment, text
 from settings import Rate
 
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - the name of a header
@@ -46,9 +50,9 @@ DEFAULT_RATE = Rate(30, timedelta(seconds=1))
 LARGEST_DOWNLOAD = 20_000_000
 """Bytes that a bot may fetch."""
 
-_MEDIA: Mapping[str, AttachmentKind] = {
+_MEDIA: Mapping[str, ReceivedKind] = {
     "photo": "image",
-    "sticker": "image",
+    "sticker": "sticker",
     "voice": "audio",
     "audio": "audio",
     "video": "video",
@@ -79,12 +83,19 @@ def parse_events(body: bytes, platform: str, received_at: datetime) -> list[Even
     update = mapping(read_document(body))
     if integer(update.get("update_id")) is None:
         raise PayloadError("the webhook body is not an update of Telegram (update_id)")
-    if "message" not in update:
+    edited = "message" not in update
+    if edited and "edited_message" not in update:
+        if (reaction := mapping(update.get("message_reaction"))) and (
+            read := _reaction(reaction, platform, received_at)
+        ):
+            return [read]
         kinds = sorted(name for name in update if name != "update_id")
         return [OtherEvent(kinds[0] if kinds else "update")]
-    message = mapping(update["message"])
+    message = mapping(update["edited_message" if edited else "message"])
     chat, sender = mapping(message.get("chat")), mapping(message.get("from"))
     chat_id, message_id = text(chat.get("id")), text(message.get("message_id"))
+    if edited and (chat_id is None or message_id is None):
+        return [OtherEvent("edited_message")]
     if chat_id is None or message_id is None:
         raise PayloadError("the update names no chat (message.chat.id) or no message (message.message_id)")
     if first(chat, "type") not in (None, "private") or sender.get("is_bot") is True:
@@ -99,8 +110,40 @@ def parse_events(body: bytes, platform: str, received_at: datetime) -> list[Even
         language=(first(sender, "language_code") or "").partition("-")[0] or None,
     )
     sent_at = moment(message.get("date")) or received_at
-    words = first(message, "text", "caption") or _place(message)
-    return [InboundMessage(contact, message_id, sent_at, words, attachments, Channel(platform, "telegram"), kind)]
+    words, channel = first(message, "text", "caption"), Channel(platform, "telegram")
+    if edited:
+        changed_at = moment(message.get("edit_date")) or received_at
+        if words is None:
+            return [OtherEvent("edited_message", contact)]
+        return [MessageEdited(contact, message_id, changed_at, words, channel)]
+    venue, answered = mapping(message.get("venue")), mapping(message.get("reply_to_message"))
+    place = {**venue, **(mapping(venue.get("location")) or mapping(message.get("location")))}
+    quoted = text(answered.get("message_id"))
+    said = first(mapping(message.get("quote")), "text") or first(answered, "text", "caption")
+    return [
+        InboundMessage(
+            contact,
+            message_id,
+            sent_at,
+            words,
+            attachments,
+            channel,
+            kind,
+            location=location_of(place),
+            cards=cards_of(message.get("contact")),
+            quote=None if quoted is None else Quote(quoted, said),
+        )
+    ]
+
+
+def _reaction(reaction: Mapping[str, Json], platform: str, received_at: datetime) -> Event | None:
+    """A reaction of the customer, as far as it is one: Telegram tells of those only where `allowed_updates` asks for them."""
+    chat, to = text(mapping(reaction.get("chat")).get("id")), text(reaction.get("message_id"))
+    if chat is None or to is None or not mapping(reaction.get("user")):
+        return None
+    emoji = next((first(mapping(each), "emoji") for each in items(reaction.get("new_reaction"))), None)
+    at = moment(reaction.get("date")) or received_at
+    return Reaction(Contact(ContactKey(platform, chat)), f"{to}/reaction/{int(at.timestamp())}", at, to, emoji)
 
 
 def _own_phone(message: Mapping[str, Json], sender: Mapping[str, Json]) -> str | None:
@@ -108,15 +151,6 @@ def _own_phone(message: Mapping[str, Json], sender: Mapping[str, Json]) -> str |
     shared = mapping(message.get("contact"))
     is_own = text(shared.get("user_id")) is not None and text(shared.get("user_id")) == text(sender.get("id"))
     return international(first(shared, "phone_number")) if is_own else None
-
-
-def _place(message: Mapping[str, Json]) -> str | None:
-    venue = mapping(message.get("venue"))
-    place = mapping(venue.get("location")) or mapping(message.get("location"))
-    if not place:
-        return first(mapping(message.get("contact")), "phone_number")
-    parts = [first(venue, "title"), first(venue, "address"), f"{place.get('latitude')},{place.get('longitude')}"]
-    return ", ".join(part for part in parts if part)
 
 
 def _attachments(message: Mapping[str, Json], platform: str) -> list[Attachment]:
@@ -130,7 +164,7 @@ def _attachments(message: Mapping[str, Json], platform: str) -> list[Attachment]
         file = sizes[-1]  # of a photo the largest comes last
         identity = first(file, "file_id")
         mime = first(file, "mime_type")
-        what: AttachmentKind = "audio" if kind == "file" and (mime or "").startswith("audio/") else kind
+        what: ReceivedKind = "audio" if kind == "file" and (mime or "").startswith("audio/") else kind
         url = "" if identity is None else platform_file(platform, identity)
         size = integer(file.get("file_size"))
         found.append(Attachment(what, url, first(file, "file_name"), mime, size, pending=identity is None))

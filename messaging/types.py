@@ -158,6 +158,7 @@ class ChannelTemplate:
 
 
 AttachmentKind = Literal["image", "video", "audio", "file"]
+ReceivedKind = Literal["image", "video", "audio", "file", "sticker"]
 
 _PLATFORM_FILE = "platform-file:"
 
@@ -182,12 +183,53 @@ class Attachment:
     While the platform has not stored it yet (`pending`), `url` is empty: ask the platform for the message again.
     """
 
-    kind: AttachmentKind
+    kind: ReceivedKind
     url: str
     name: str | None = None
     mime_type: str | None = None
     size: int | None = None  # bytes, as the platform claims
     pending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place that was shared. Degrees, `None` where the platform names none that exist."""
+
+    latitude: float | None = None
+    longitude: float | None = None
+    name: str | None = None
+    address: str | None = None
+
+    def __str__(self) -> str:
+        named = ", ".join(part for part in (self.name, self.address) if part)
+        if self.latitude is None or self.longitude is None:
+            return named
+        point = f"{self.latitude!r}, {self.longitude!r}"
+        return f"{named} ({point})" if named else point
+
+
+@dataclass(frozen=True, slots=True)
+class ContactCard:
+    """A contact card that was shared; nothing says that it is the sender's own."""
+
+    name: str | None = None
+    phones: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return ", ".join(part for part in (self.name, *self.phones, *self.emails) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """An earlier message that a message refers to: it answers or corrects it.
+
+    `text` is what that message says, where the platform sends it along or the ledger knows it.
+    """
+
+    message_id: str | None
+    text: str | None = None
+    corrected: bool = False
 
 
 # What a webhook can say. Every event names the contact it concerns.
@@ -205,10 +247,43 @@ class InboundMessage:
     channel: Channel | None = None
     kind: str = "text"  # the platform's own message type: text, attachment, location, story_reply …
     left_out: int = 0  # characters at the end of `text` that were left out, see `messaging.admission`
+    location: Location | None = None
+    cards: tuple[ContactCard, ...] = ()
+    quote: Quote | None = None
 
     @property
     def key(self) -> ContactKey:
         return self.contact.key
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """A customer reacted to the message `to`. It joins the history and needs no answer; `emoji` is `None` when it was taken back."""
+
+    contact: Contact
+    message_id: str
+    sent_at: datetime
+    to: str
+    emoji: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageEdited:
+    """A customer changed the message `message_id`, which now says `text`."""
+
+    contact: Contact
+    message_id: str
+    sent_at: datetime
+    text: str
+    channel: Channel | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDeleted:
+    """A customer took the message `message_id` back."""
+
+    contact: Contact
+    message_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +379,9 @@ class OtherEvent:
 
 Event: TypeAlias = (
     InboundMessage
+    | Reaction
+    | MessageEdited
+    | MessageDeleted
     | MessageSent
     | DeliveryReport
     | PastMessage

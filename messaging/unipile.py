@@ -30,12 +30,17 @@ from messaging.types import (
     Event,
     File,
     InboundMessage,
+    MessageDeleted,
+    MessageEdited,
     MessageSent,
     OtherEvent,
     Outbound,
     PastMessage,
     PlatformMessage,
     QuickReplies,
+    Quote,
+    Reaction,
+    ReceivedKind,
     Text,
     platform_file,
 )
@@ -51,6 +56,7 @@ DEFAULT_RATE = Rate(5, timedelta(seconds=1))
 LARGEST_FILE = 26_214_400
 """Bytes of one attachment, as Unipile's own client has it."""
 
+_OF_CUSTOMERS = frozenset({"message_received", "message_reaction", "message_edited", "message_deleted"})
 _KINDS: Mapping[str, AttachmentKind] = {"img": "image", "image": "image", "video": "video", "audio": "audio"}
 _STATES: Mapping[str, DeliveryState] = {"message_read": "read", "message_delivered": "delivered"}
 _WHATSAPP = "@s.whatsapp.net"
@@ -89,10 +95,12 @@ def _event(
     chat, message_id = first(payload, "chat_id"), first(payload, "message_id", "id")
     if (state := _STATES.get(name)) is not None and message_id is not None:
         return DeliveryReport(message_id, state, instant(payload.get("timestamp")) or received_at)
-    if name != "message_received":
+    if name not in _OF_CUSTOMERS:
         return OtherEvent(name)
     if chat is None or message_id is None:
-        raise PayloadError("the message_received webhook names no chat (chat_id) or no message (message_id)")
+        raise PayloadError(f"the {name} webhook names no chat (chat_id) or no message (message_id)")
+    if name == "message_reaction":
+        return _reaction(payload, ContactKey(platform, chat), message_id, received_at)
     sender, own = mapping(payload.get("sender")), text(mapping(payload.get("account_info")).get("user_id"))
     ours = _is_set(payload.get("is_sender")) or (own is not None and _identity(sender) == own)
     others = {
@@ -106,6 +114,12 @@ def _event(
     contact = _contact(customer, ContactKey(platform, chat))
     sent_at = instant(payload.get("timestamp")) or received_at
     words = first(payload, "message", "text")
+    if name == "message_deleted":
+        return OtherEvent(name, contact) if ours else MessageDeleted(contact, message_id)
+    if name == "message_edited":
+        if ours or words is None:
+            return OtherEvent(name, contact)
+        return MessageEdited(contact, message_id, received_at, words)
     attachments = tuple(
         _attachment(found, platform, message_id)
         for item in items(payload.get("attachments"))
@@ -119,7 +133,19 @@ def _event(
     kind = (
         "attachment" if attachments else "text" if words else first(payload, "message_type", "event_type") or "unknown"
     )
-    return InboundMessage(contact, message_id, sent_at, words, attachments, channel, kind)
+    quoted = mapping(payload.get("quoted"))
+    quoted_id = first(quoted, "provider_id", "id", "message_id")
+    quote = Quote(quoted_id, first(quoted, "text", "message")) if quoted else None
+    return InboundMessage(contact, message_id, sent_at, words, attachments, channel, kind, quote=quote)
+
+
+def _reaction(payload: Mapping[str, Json], key: ContactKey, message_id: str, received_at: datetime) -> Event:
+    who, own = mapping(payload.get("reaction_sender")), text(mapping(payload.get("account_info")).get("user_id"))
+    if not who or (own is not None and _identity(who) == own):
+        return OtherEvent("message_reaction")
+    emoji = first(payload, "reaction")
+    at = instant(payload.get("timestamp")) or received_at
+    return Reaction(_contact(who, key), f"{message_id}/reaction/{emoji or ''}", at, message_id, emoji)
 
 
 def _is_set(value: Json) -> bool:
@@ -147,7 +173,10 @@ def _attachment(source: Mapping[str, Json], platform: str, message_id: str) -> A
     identity = first(source, "id", "attachment_id")
     missing = identity is None or _is_set(source.get("unavailable"))
     mime = first(source, "mimetype", "mime_type")
-    kind = _KINDS.get((first(source, "type") or "").lower()) or _KINDS.get((mime or "").partition("/")[0], "file")
+    kind: ReceivedKind = _KINDS.get((first(source, "type") or "").lower()) or _KINDS.get(
+        (mime or "").partition("/")[0], "file"
+    )
+    kind = "sticker" if kind == "image" and _is_set(source.get("sticker")) else kind
     url = "" if missing else platform_file(platform, f"{quote(message_id, safe='')}/{quote(str(identity), safe='')}")
     return Attachment(
         kind, url, first(source, "file_name", "name"), mime, integer(source.get("file_size")), pending=missing

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NoReturn, TypeAlias
 
+from messaging.types import ContactCard, Location
 from settings.text import clean
 
 Json: TypeAlias = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | bool | None
@@ -61,6 +62,48 @@ def integer(value: Json) -> int | None:
         except ValueError:
             return None
     return None
+
+
+def decimal(value: Json) -> float | None:
+    """Return a finite number, also when it was sent as text; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        read = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return read if math.isfinite(read) else None
+
+
+def location_of(source: Mapping[str, Json]) -> Location | None:
+    """Read a place by the names that platforms have for its parts; None where there is none of them."""
+    latitude, longitude = (
+        next((found for name in names if (found := decimal(source.get(name))) is not None), None)
+        for names in (("latitude", "lat"), ("longitude", "lng", "long", "lon"))
+    )
+    place = Location(latitude, longitude, first(source, "name", "title"), first(source, "address"))
+    return None if place == Location() else place
+
+
+def card_of(source: Mapping[str, Json]) -> ContactCard | None:
+    """Read a contact card: WhatsApp's (`name.formatted_name`, `phones`, `emails`) or Telegram's flat one; None for an empty one."""
+    name = mapping(source.get("name"))
+    words = (
+        first(name, "first_name") or first(source, "first_name"),
+        first(name, "last_name") or first(source, "last_name"),
+    )
+    called = first(name, "formatted_name") or first(source, "name") or " ".join(word for word in words if word) or None
+    phones = [first(mapping(each), "phone", "wa_id") or text(each) for each in items(source.get("phones"))]
+    phones.append(first(source, "phone_number", "phone"))
+    emails = [first(mapping(each), "email") or text(each) for each in items(source.get("emails"))]
+    emails.append(first(source, "email"))
+    card = ContactCard(called, tuple(filter(None, phones)), tuple(filter(None, emails)))
+    return None if card == ContactCard() else card
+
+
+def cards_of(value: Json) -> tuple[ContactCard, ...]:
+    """Read contact cards; those that say nothing are left out."""
+    return tuple(card for item in items(value) if (card := card_of(mapping(item))) is not None)
 
 
 def moment(value: Json) -> datetime | None:

@@ -45,15 +45,32 @@ from messaging.types import (
     FieldValue,
     File,
     InboundMessage,
+    MessageDeleted,
+    MessageEdited,
     MessageSent,
     OtherEvent,
     Outbound,
     QuickReplies,
+    Quote,
+    Reaction,
+    ReceivedKind,
     Template,
     Text,
     platform_file,
 )
-from messaging.values import Json, first, integer, international, items, mapping, moment, person_names, text
+from messaging.values import (
+    Json,
+    cards_of,
+    first,
+    integer,
+    international,
+    items,
+    location_of,
+    mapping,
+    moment,
+    person_names,
+    text,
+)
 from settings import Rate
 
 SIGNATURE_HEADER = "x-hub-signature-256"
@@ -76,9 +93,9 @@ CODES: Mapping[int, type[PlatformError]] = {
 }
 """What WhatsApp's error codes mean where it is not "never": the others refuse a message for good (131047: the window is closed)."""
 
-_MEDIA: Mapping[str, AttachmentKind] = {
+_MEDIA: Mapping[str, ReceivedKind] = {
     "image": "image",
-    "sticker": "image",
+    "sticker": "sticker",
     "video": "video",
     "audio": "audio",
     "voice": "audio",
@@ -157,11 +174,34 @@ def _message(
         raise PayloadError("the notification names no sender (messages[].from) or no message (messages[].id)")
     contact = _contact(platform, sender, names.get(sender))
     kind = text(message.get("type")) or "unknown"
-    if kind in ("reaction", "system", "request_welcome"):
+    sent_at, channel = moment(message.get("timestamp")) or received_at, Channel(account, "whatsapp_cloud")
+    part = mapping(message.get(kind))
+    match kind:
+        case "reaction" if (to := first(part, "message_id")) is not None:
+            return Reaction(contact, message_id, sent_at, to, first(part, "emoji"))
+        case "edit" if (original := first(part, "original_message_id")) is not None:
+            changed = mapping(part.get("message"))
+            words, _ = read_content(changed, text(changed.get("type")) or "text", platform)
+            if words is not None:
+                return MessageEdited(contact, original, sent_at, words, channel)
+        case "revoke" if (original := first(part, "original_message_id")) is not None:
+            return MessageDeleted(contact, original)
+    if kind in ("reaction", "edit", "revoke", "system", "request_welcome"):
         return OtherEvent(kind, contact)
     words, attachments = read_content(message, kind, platform)
-    sent_at = moment(message.get("timestamp")) or received_at
-    return InboundMessage(contact, message_id, sent_at, words, attachments, Channel(account, "whatsapp_cloud"), kind)
+    quoted = first(mapping(message.get("context")), "id")
+    return InboundMessage(
+        contact,
+        message_id,
+        sent_at,
+        words,
+        attachments,
+        channel,
+        kind,
+        location=location_of(part) if kind == "location" else None,
+        cards=cards_of(message.get("contacts")) if kind == "contacts" else (),
+        quote=None if quoted is None else Quote(quoted),
+    )
 
 
 def _echo(echo: Mapping[str, Json], platform: str, received_at: datetime, account: str) -> Event:
@@ -206,23 +246,6 @@ def read_content(message: Mapping[str, Json], kind: str, platform: str) -> tuple
         case "interactive":
             replies = (mapping(part.get(name)) for name in ("button_reply", "list_reply", "nfm_reply"))
             return next((found for reply in replies if (found := first(reply, "title", "body", "id"))), None), ()
-        case "location":
-            named = [first(part, "name"), first(part, "address"), f"{part.get('latitude')},{part.get('longitude')}"]
-            return ", ".join(one for one in named if one), ()
-        case "contacts":
-            shared = (mapping(one) for one in items(message.get("contacts")))
-            persons = [
-                " ".join(
-                    word
-                    for word in (
-                        first(mapping(one.get("name")), "formatted_name"),
-                        first(mapping(next(iter(items(one.get("phones"))), None)), "phone", "wa_id"),
-                    )
-                    if word
-                )
-                for one in shared
-            ]
-            return ", ".join(one for one in persons if one) or None, ()
         case "order":
             return first(part, "text"), ()
     return None, ()

@@ -34,7 +34,6 @@ from messaging.signature import check, read_document
 from messaging.transport import LONGEST_MESSAGE, Transport, explanation, json_of, kind_of_status, success_of
 from messaging.types import (
     Attachment,
-    AttachmentKind,
     Channel,
     Contact,
     ContactKey,
@@ -45,23 +44,39 @@ from messaging.types import (
     Event,
     File,
     InboundMessage,
+    MessageDeleted,
+    MessageEdited,
     MessageSent,
     OtherEvent,
     Outbound,
     QuickReplies,
+    Quote,
+    Reaction,
+    ReceivedKind,
     Template,
     Text,
     platform_file,
 )
-from messaging.values import Json, first, instant, international, items, mapping, person_names, text
+from messaging.values import (
+    Json,
+    cards_of,
+    first,
+    instant,
+    international,
+    items,
+    location_of,
+    mapping,
+    person_names,
+    text,
+)
 from settings import Rate
 
 DEFAULT_RATE = Rate(60, timedelta(minutes=1))
 """Of the smallest plan; the answers of a larger one say so."""
 
-_KINDS: Mapping[str, AttachmentKind] = {
+_KINDS: Mapping[str, ReceivedKind] = {
     "image": "image",
-    "sticker": "image",
+    "sticker": "sticker",
     "video": "video",
     "audio": "audio",
     "voice": "audio",
@@ -121,6 +136,10 @@ class _Reader:
         if name in ("message.received", "message.sent"):
             outgoing = text(self._message.get("direction")) == "outgoing"
             return self._outgoing() if outgoing or name == "message.sent" else self._incoming()
+        if name in ("message.edited", "message.deleted"):
+            return self._changed(name)
+        if name == "reaction.received":
+            return self._reaction()
         if (state := _STATES.get(name)) is not None:
             message_id = first(self._message, "id", "messageId") or first(self._payload, "messageId")
             if message_id is None:
@@ -165,12 +184,10 @@ class _Reader:
 
     def _incoming(self) -> Event:
         contact, message_id = self._identity()
-        kind, words = "text", text(self._message.get("text"))
+        words = text(self._message.get("text"))
         metadata = mapping(self._payload.get("metadata")) or mapping(self._message.get("metadata"))
-        if (place := mapping(metadata.get("location"))) and words is None:
-            kind = "location"
-            parts = [first(place, "name"), first(place, "address"), _coordinates(place)]
-            words = ", ".join(part for part in parts if part) or None
+        place = location_of(mapping(metadata.get("location")))
+        quoted = first(metadata, "quotedMessageId")
         words = words or first(metadata, "postbackTitle", "quickReplyPayload", "postbackPayload", "buttonPayload")
         attachments = tuple(
             self._attachment(mapping(item)) for item in items(self._message.get("attachments")) if mapping(item)
@@ -182,8 +199,31 @@ class _Reader:
             words,
             attachments,
             self._channel(),
-            "attachment" if attachments else kind,
+            "attachment" if attachments else "text" if place is None else "location",
+            location=place,
+            cards=cards_of(metadata.get("contacts")),
+            quote=None if quoted is None else Quote(quoted),
         )
+
+    def _changed(self, name: str) -> Event:
+        """What a customer made of an earlier message: another text, or nothing."""
+        if text(self._message.get("direction")) == "outgoing":
+            return OtherEvent(name, self._contact_if_any())
+        contact, message_id = self._identity()
+        if name == "message.deleted":
+            return MessageDeleted(contact, message_id)
+        words = text(self._message.get("text"))
+        if words is None:
+            return OtherEvent(name, contact)
+        return MessageEdited(contact, message_id, self._received_at, words, self._channel())
+
+    def _reaction(self) -> Event:
+        reaction = mapping(self._payload.get("reaction")) or self._message
+        contact, to = self._contact_if_any(), first(reaction, "messageId", "id", "platformMessageId")
+        if contact is None or to is None or text(reaction.get("direction")) == "outgoing":
+            return OtherEvent("reaction.received", contact)
+        emoji = first(reaction, "emoji", "reaction")
+        return Reaction(contact, f"{to}/reaction/{emoji or ''}", self._time(), to, emoji)
 
     def _attachment(self, source: Mapping[str, Json]) -> Attachment:
         url = first(source, "url") or ""
@@ -222,11 +262,6 @@ class _Reader:
         words = first(comment, "text", "message")
         channel = Channel(self._account, source)
         return InboundMessage(Contact(key, first_name, last_name), comment_id, at, words, (), channel, "comment")
-
-
-def _coordinates(place: Mapping[str, Json]) -> str | None:
-    latitude, longitude = place.get("latitude"), place.get("longitude")
-    return None if latitude is None or longitude is None else f"{latitude},{longitude}"
 
 
 def _below(url: str, base_url: str) -> bool:

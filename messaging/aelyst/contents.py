@@ -8,20 +8,24 @@ from typing import get_args
 from messaging.types import (
     Attachment,
     AttachmentKind,
+    ContactCard,
     CustomPayload,
     Email,
     File,
+    Location,
     MessageTag,
     Outbound,
     QuickReplies,
+    Quote,
+    ReceivedKind,
     Template,
     Text,
 )
-from messaging.values import Json, first, integer, items, mapping, text
+from messaging.values import Json, cards_of, first, integer, items, location_of, mapping, text
 
-_KINDS: Mapping[str, AttachmentKind] = {
+_KINDS: Mapping[str, ReceivedKind] = {
     "image": "image",
-    "sticker": "image",
+    "sticker": "sticker",
     "video": "video",
     "audio": "audio",
     "voice": "audio",
@@ -41,6 +45,15 @@ class Content:
     kind: str
     text: str | None
     attachments: tuple[Attachment, ...] = ()
+    location: Location | None = None
+    cards: tuple[ContactCard, ...] = ()
+    quote: Quote | None = None
+
+    @property
+    def words(self) -> str | None:
+        """Everything that can be read of it."""
+        parts = (self.text, self.location and str(self.location), *map(str, self.cards))
+        return "\n".join(part for part in parts if part) or None
 
 
 def read_content(message: Mapping[str, Json]) -> Content:
@@ -55,10 +68,22 @@ def read_content(message: Mapping[str, Json]) -> Content:
         for item in map(mapping, items(message.get(source)))
         if item
     )
-    readers = {"location": _location, "email": _email, "whatsapp_interactive": _interactive, "whatsapp_order": _order}
+    readers = {"email": _email, "whatsapp_interactive": _interactive, "whatsapp_order": _order}
     reader = readers.get(kind, _plain)
     described = None if not attachments else first(mapping(message.get("attachment")), "description", "caption")
-    return Content(kind, reader(message) or described, attachments)
+    place = location_of({**message, **mapping(message.get("location"))}) if kind == "location" else None
+    answered = (
+        mapping(message.get("context")) or mapping(message.get("replyTo")) or mapping(message.get("quotedMessage"))
+    )
+    quoted = first(answered, "messageId", "id")
+    return Content(
+        kind,
+        None if place is not None else reader(message) or described,
+        attachments,
+        place,
+        cards_of(message.get("contacts") or message.get("contact")) if kind in ("contacts", "contact") else (),
+        None if quoted is None else Quote(quoted, first(answered, "text")),
+    )
 
 
 def read_attachment(source: Mapping[str, Json]) -> Attachment:
@@ -117,32 +142,13 @@ def read_outbound(message: Mapping[str, Json]) -> Outbound | None:
 def _file(source: Mapping[str, Json]) -> File | None:
     """An attachment as it was sent: by the type it was given, whatever the file turned out to be."""
     attachment = read_attachment(source)
-    declared = next((kind for kind in get_args(AttachmentKind) if kind == source.get("type")), attachment.kind)
+    received: AttachmentKind = "image" if attachment.kind == "sticker" else attachment.kind
+    declared = next((kind for kind in get_args(AttachmentKind) if kind == source.get("type")), received)
     return File(declared, attachment.url) if attachment.url else None
 
 
 def _plain(message: Mapping[str, Json]) -> str | None:
     return first(message, "text", "title", "caption", "description")
-
-
-def _location(message: Mapping[str, Json]) -> str | None:
-    """`📍 Kopi Senja, Jl. Braga 1 (-6.917, 107.609)`, from whatever is there."""
-    place = {**message, **mapping(message.get("location"))}
-    named = ", ".join(part for key in ("name", "address") if (part := text(place.get(key))))
-    latitude, longitude = (_coordinate(place, *names) for names in (("latitude", "lat"), ("longitude", "lng", "long")))
-    point = f"({latitude}, {longitude})" if latitude and longitude else ""
-    described = " ".join(part for part in (named, point) if part)
-    return f"📍 {described}" if described else None
-
-
-def _coordinate(place: Mapping[str, Json], *names: str) -> str | None:
-    for name in names:
-        value = place.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 360:
-            return f"{value:g}" if isinstance(value, int) else repr(value)
-        if found := text(value):
-            return found
-    return None
 
 
 def _email(message: Mapping[str, Json]) -> str | None:

@@ -90,6 +90,9 @@ def _message(
             attachments=content.attachments,
             channel=channel,
             kind=content.kind,
+            location=content.location,
+            cards=content.cards,
+            quote=content.quote,
         )
     sender, user = mapping(payload.get("sender")), mapping(payload.get("user"))
     person = read_person(user)
@@ -101,7 +104,7 @@ def _message(
         message_id=message_id,
         sent_at=sent_at,
         by_human=_by_human(source, has_user=person is not None),
-        text=content.text,
+        text=content.words,
         sender=person,
         source=source,
         channel=channel,

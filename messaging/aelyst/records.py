@@ -184,7 +184,7 @@ def read_message(source: Mapping[str, Json]) -> PlatformMessage | None:
         id=identity,
         direction="incoming" if source.get("traffic") == "incoming" else "outgoing",
         content=read_outbound(message),
-        text=read_content(message).text,
+        text=read_content(message).words,
         state=newest[1] if newest else undated,
         at=newest[0] if newest else moment(source.get("timestamp")),
         sender_source=text(mapping(source.get("sender")).get("source")),

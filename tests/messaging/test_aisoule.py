@@ -30,8 +30,11 @@ from messaging.types import (
     Email,
     File,
     InboundMessage,
+    Location,
     OtherEvent,
     QuickReplies,
+    Quote,
+    Reaction,
     Template,
     Text,
 )
@@ -133,11 +136,19 @@ def test_a_voice_note_elsewhere_is_pending_and_its_fields_are_logged(
             "ini ada?",
         ),
         ({"type": "text", "text": {"body": "halo"}}, "halo"),
-        ({"type": "location", "text": None, "location": {"latitude": -6.2, "longitude": 106.8}}, "-6.2,106.8"),
     ],
 )
 def test_every_type_becomes_words(data: dict[str, Any], words: str) -> None:
     assert event_of(with_data(HELP, **data)).text == words
+
+
+def test_places_reactions_and_answers_to_a_message_are_what_they_are() -> None:
+    place = event_of(with_data(HELP, type="location", text=None, location={"latitude": -6.2, "longitude": 106.8}))
+    assert place.location == Location(-6.2, 106.8)
+    assert event_of(with_data(HELP, context={"id": "w1"})).quote == Quote("w1")
+    reaction = event_of(with_data(HELP, type="reaction", text=None, reaction={"message_id": "w1", "emoji": "👍"}))
+    assert isinstance(reaction, Reaction)
+    assert (reaction.to, reaction.emoji) == ("w1", "👍")
 
 
 def test_own_messages_and_other_accounts_are_never_answered() -> None:

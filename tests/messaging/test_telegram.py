@@ -17,11 +17,16 @@ from messaging.errors import (
 )
 from messaging.types import (
     ChannelKind,
+    ContactCard,
     ContactKey,
     File,
     InboundMessage,
+    Location,
+    MessageEdited,
     OtherEvent,
     QuickReplies,
+    Quote,
+    Reaction,
     Template,
     Text,
     read_platform_file,
@@ -76,8 +81,31 @@ def test_files_come_by_id(content: dict[str, Any], kind: str, reference: str) ->
     assert read_platform_file(attachment.url) == ("telegram", reference)
 
 
-def test_a_place_becomes_words_and_only_the_own_number_is_the_contacts() -> None:
-    assert parsed(received(location={"latitude": -6.2, "longitude": 106.8})).text == "-6.2,106.8"
+def test_an_answer_to_a_message_brings_what_it_answers() -> None:
+    answered = {"message_id": 3, "text": "Panas atau dingin?"}
+    assert parsed(received(text="panas", reply_to_message=answered)).quote == Quote("3", "Panas atau dingin?")
+
+
+def test_edits_and_reactions_name_the_message_that_they_are_about() -> None:
+    payload = received(text="dua saja")
+    edited = parsed({"update_id": 1, "edited_message": {**payload["message"], "edit_date": 1764324100}})
+    assert isinstance(edited, MessageEdited)
+    assert (edited.message_id, edited.text) == (str(payload["message"]["message_id"]), "dua saja")
+    reaction = {
+        "chat": {"id": 42},
+        "user": {"id": 42},
+        "message_id": 3,
+        "new_reaction": [{"type": "emoji", "emoji": "👍"}],
+    }
+    event = parsed({"update_id": 2, "message_reaction": reaction})
+    assert isinstance(event, Reaction)
+    assert (event.to, event.emoji, event.contact.key) == ("3", "👍", KEY)
+
+
+def test_a_place_is_a_place_and_only_the_own_number_is_the_contacts() -> None:
+    assert parsed(received(location={"latitude": -6.2, "longitude": 106.8})).location == Location(-6.2, 106.8)
+    shared = parsed(received(contact={"phone_number": "628123456789", "first_name": "Rina", "user_id": 43}))
+    assert shared.cards == (ContactCard("Rina", ("628123456789",)),)
     assert parsed(received(contact={"phone_number": "628123456789", "user_id": 42})).contact.phone == "+628123456789"
     assert parsed(received(contact={"phone_number": "628123456789", "user_id": 43})).contact.phone is None
 

@@ -21,10 +21,14 @@ from messaging.types import (
     ContactKey,
     File,
     InboundMessage,
+    MessageDeleted,
+    MessageEdited,
     MessageSent,
     OtherEvent,
     PastMessage,
     QuickReplies,
+    Quote,
+    Reaction,
     Template,
     Text,
     read_platform_file,
@@ -112,10 +116,22 @@ def test_what_is_older_than_a_day_joins_the_history(own: bool) -> None:
         {"attendees": [BUDI, {**BUDI, "attendee_provider_id": "other"}]},
         {"is_group": True},
         {"event": "message_reaction", "reaction": "👍"},
+        {"event": "message_edited", "is_sender": True},
     ],
 )
 def test_other_accounts_groups_and_reactions_are_not_answered(changes: dict[str, Any]) -> None:
     assert isinstance(parsed(received(**changes)), OtherEvent)
+
+
+def test_quotes_reactions_edits_and_deletions_name_the_message_that_they_are_about() -> None:
+    assert parsed(received(quoted={"provider_id": "m1", "text": "Panas?"})).quote == Quote("m1", "Panas?")
+    reaction = parsed(received(event="message_reaction", reaction="👍", reaction_sender=BUDI))
+    assert isinstance(reaction, Reaction)
+    assert (reaction.to, reaction.emoji) == ("in1", "👍")
+    edited = parsed(received(event="message_edited", message="dua saja"))
+    assert isinstance(edited, MessageEdited)
+    assert (edited.message_id, edited.text) == ("in1", "dua saja")
+    assert isinstance(parsed(received(event="message_deleted")), MessageDeleted)
 
 
 @pytest.mark.parametrize("as_list", [True, False])

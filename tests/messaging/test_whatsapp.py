@@ -19,14 +19,20 @@ from messaging.signature import sign
 from messaging.types import (
     Address,
     ChannelKind,
+    ContactCard,
     ContactKey,
     DeliveryReport,
     Email,
     File,
     InboundMessage,
+    Location,
+    MessageDeleted,
+    MessageEdited,
     MessageSent,
     OtherEvent,
     QuickReplies,
+    Quote,
+    Reaction,
     Template,
     Text,
     read_platform_file,
@@ -98,14 +104,6 @@ def test_a_message_is_read() -> None:
             },
             "Dingin",
         ),
-        (
-            {"type": "location", "location": {"latitude": -6.2, "longitude": 106.8, "name": "Rumah"}},
-            "Rumah, -6.2,106.8",
-        ),
-        (
-            {"type": "contacts", "contacts": [{"name": {"formatted_name": "Rina"}, "phones": [{"phone": "+62811"}]}]},
-            "Rina +62811",
-        ),
         ({"type": "unsupported", "errors": [{"code": 131051}]}, None),
     ],
 )
@@ -161,6 +159,28 @@ def test_other_numbers_and_reactions_are_not_answered() -> None:
     message = {"from": "1", "id": "w", "type": "text", "text": {"body": "x"}}
     assert isinstance(parsed(notification("p2", messages=[message])), OtherEvent)
     assert isinstance(parsed(received(type="reaction", reaction={"emoji": "👍"})), OtherEvent)
+
+
+def test_places_cards_stickers_and_answers_to_a_message_are_what_they_are() -> None:
+    place = parsed(received(type="location", location={"latitude": -6.2, "longitude": 106.8, "name": "Rumah"}))
+    assert (place.text, place.location) == (None, Location(-6.2, 106.8, "Rumah"))
+    shared = [{"name": {"formatted_name": "Rina"}, "phones": [{"phone": "+62811"}], "emails": [{"email": "r@a.id"}]}]
+    assert parsed(received(type="contacts", contacts=shared)).cards == (ContactCard("Rina", ("+62811",), ("r@a.id",)),)
+    assert parsed(received(type="sticker", sticker={"id": "s"})).attachments[0].kind == "sticker"
+    assert parsed(received(context={"from": "6221", "id": "wamid.1"})).quote == Quote("wamid.1")
+
+
+def test_reactions_edits_and_deletions_name_the_message_that_they_are_about() -> None:
+    reaction = parsed(received(type="reaction", reaction={"message_id": "wamid.1", "emoji": "👍"}))
+    assert isinstance(reaction, Reaction)
+    assert (reaction.to, reaction.emoji) == ("wamid.1", "👍")
+    new = {"context": {}, "type": "text", "text": {"body": "dua saja"}}
+    edited = parsed(received(type="edit", edit={"original_message_id": "wamid.1", "message": new}))
+    assert isinstance(edited, MessageEdited)
+    assert (edited.message_id, edited.text) == ("wamid.1", "dua saja")
+    revoked = parsed(received(type="revoke", revoke={"original_message_id": "wamid.1"}))
+    assert isinstance(revoked, MessageDeleted)
+    assert revoked.message_id == "wamid.1"
 
 
 @pytest.mark.parametrize(

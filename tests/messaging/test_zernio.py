@@ -24,9 +24,14 @@ from messaging.types import (
     Email,
     File,
     InboundMessage,
+    Location,
+    MessageDeleted,
+    MessageEdited,
     MessageSent,
     OtherEvent,
     QuickReplies,
+    Quote,
+    Reaction,
     Template,
     Text,
     read_platform_file,
@@ -120,7 +125,18 @@ def test_a_tapped_button_and_a_place_become_words() -> None:
     tapped = received(text=None) | {"metadata": {"postbackTitle": "Pesan sekarang", "postbackPayload": "ORDER"}}
     assert parsed(tapped).text == "Pesan sekarang"
     place = received(text=None) | {"metadata": {"location": {"latitude": -6.2, "longitude": 106.8, "name": "Rumah"}}}
-    assert parsed(place).text == "Rumah, -6.2,106.8"
+    assert (parsed(place).text, parsed(place).location) == (None, Location(-6.2, 106.8, "Rumah"))
+
+
+def test_quotes_reactions_edits_and_deletions_name_the_message_that_they_are_about() -> None:
+    assert parsed(received() | {"metadata": {"quotedMessageId": "m1"}}).quote == Quote("m1")
+    edited = parsed({**received(text="dua saja"), "event": "message.edited"})
+    assert isinstance(edited, MessageEdited)
+    assert (edited.message_id, edited.text) == ("m77", "dua saja")
+    assert isinstance(parsed({**received(), "event": "message.deleted"}), MessageDeleted)
+    reaction = parsed({**received(), "event": "reaction.received", "reaction": {"messageId": "m1", "emoji": "👍"}})
+    assert isinstance(reaction, Reaction)
+    assert (reaction.to, reaction.emoji) == ("m1", "👍")
 
 
 def test_a_failed_delivery_is_reported() -> None:

@@ -21,6 +21,7 @@ from messaging.types import (
     ConversationOpened,
     Event,
     InboundMessage,
+    Location,
     MessageSent,
     OtherEvent,
     Person,
@@ -112,11 +113,11 @@ def test_an_attachment_that_cannot_be_fetched_yet_is_still_a_message() -> None:
     ("name", "text", "attachments"),
     [
         ("message-received-image-caption", "ini rusak kak", ["image"]),
-        ("message-received-location", "📍 Jl. Braga 1, Bandung (-6.917464, 107.609344)", []),
         ("message-received-email", "Pesanan\n\nKapan sampai?", ["file"]),
         ("message-received-interactive", "Ya, benar", []),
         ("message-received-order", "2 × KS-LATTE (25000 IDR)", []),
         ("message-received-story", "Masih ada?", ["image"]),
+        ("message-received-location", None, []),
         ("message-received-unsupported", None, []),
     ],
 )
@@ -124,6 +125,12 @@ def test_every_type_of_message_becomes_readable(name: str, text: str | None, att
     event = received(name)
     assert event.text == text
     assert [attachment.kind for attachment in event.attachments] == attachments
+
+
+def test_a_place_is_a_place() -> None:
+    place = Location(-6.917464, 107.609344, address="Jl. Braga 1, Bandung")
+    assert received("message-received-location").location == place
+    assert str(place) == "Jl. Braga 1, Bandung (-6.917464, 107.609344)"
 
 
 @pytest.mark.parametrize(
