@@ -95,3 +95,21 @@ def quoted(text: str, limit: int = 60) -> str:
         limit: the longest name, without the quotes.
     """
     return '"' + one_line(text, limit).replace('"', "'").replace("“", "'").replace("”", "'") + '"'
+
+
+MARKS = re.compile(
+    r"\[(?:image|video|audio|file|sticker|location|contact card|reaction|deleted message|in reply to|correction of"
+    r"|a? ?voice note)\b[^\]]*\]"
+)
+"""What we put in brackets beside a customer's words: none of it was said by them."""
+
+
+def mark(kind: str, detail: str = "") -> str:
+    """Write a mark for what is no text in a message, `[image: foto.jpg]`; nothing in it can end it.
+
+    Args:
+        kind: one that `MARKS` knows.
+        detail: from outside; one line.
+    """
+    inside = detail.replace("[", "(").replace("]", ")")
+    return f"[{kind}: {inside}]" if inside else f"[{kind}]"

@@ -16,9 +16,10 @@ Author = Literal["contact", "agent", "human"]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One message of the history. `attachments` are `{"kind", "url", "name"}`, and what became of a voice note:
+    """One message of the history. `attachments` are `{"kind", "url", "name"}` and what was found in them:
 
-    its `transcript`, or why it is `unheard`. `message_id` is the platform's.
+    the `transcript` of a voice note, or why it is `unheard`; the `text` of a document, or why it is `unread`; the `picture` that a
+    model can be shown. `message_id` is the platform's. `said` are the contact's own words, where `text` holds more than those.
     """
 
     author: Author
@@ -27,6 +28,12 @@ class Line:
     attachments: tuple[dict[str, Any], ...] = ()
     turn: str | None = None
     message_id: str | None = None
+    said: str | None = None
+
+    @property
+    def own_words(self) -> str:
+        """What the contact wrote or spoke, without our marks and without what they quote."""
+        return self.text if self.said is None else self.said
 
 
 _OF_CONTACT = where(table, "platform", "contact")
@@ -37,10 +44,14 @@ _RECENT = (
     .order_by(table.c.n.desc())
     .limit(at("limit"))
 )
+_OF_MESSAGE = select(*(table.c[field.name] for field in fields(Line))).where(_OF_CONTACT, where(table, "message_id"))
 _COUNT = select(func.count()).select_from(table).where(_OF_CONTACT)
 
 _SAID = (
-    select(table.c.text).where(_OF_CONTACT, table.c.author == "contact").order_by(table.c.n.desc()).limit(at("limit"))
+    select(func.coalesce(table.c.said, table.c.text))
+    .where(_OF_CONTACT, table.c.author == "contact")
+    .order_by(table.c.n.desc())
+    .limit(at("limit"))
 )
 
 
@@ -62,6 +73,7 @@ def append(connection: Connection, key: ContactKey, lines: Sequence[Line]) -> No
             author=line.author,
             text=line.text,
             attachments=list(line.attachments),
+            said=line.said,
             at=line.at,
             turn=line.turn,
             message_id=line.message_id,
@@ -71,9 +83,16 @@ def append(connection: Connection, key: ContactKey, lines: Sequence[Line]) -> No
 
 
 def rewrite(connection: Connection, key: ContactKey, line: Line) -> None:
-    """Give the message that the contact sent the text and attachments of `line`."""
+    """Give the message that the contact sent the text, attachments and own words of `line`."""
     where_it_is = {"platform": key.platform, "contact": key.id, "message_id": line.message_id}
-    change(connection, table, where_it_is, {"text": line.text, "attachments": list(line.attachments)})
+    found = {"text": line.text, "attachments": list(line.attachments), "said": line.said}
+    change(connection, table, where_it_is, found)
+
+
+def of_message(connection: Connection, key: ContactKey, message_id: str) -> Line | None:
+    """Find the line of one of the platform's messages."""
+    row = connection.execute(_OF_MESSAGE, {**_at(key), "at_message_id": message_id}).first()
+    return None if row is None else _line(row)
 
 
 def remove_unsent(connection: Connection, key: ContactKey, turns: Sequence[str]) -> None:
@@ -111,7 +130,7 @@ def last_lines(connection: Connection, keys: Sequence[ContactKey]) -> dict[Conta
 
 
 def _line(row: Row[Any]) -> Line:
-    return Line(row.author, row.text, row.at, tuple(row.attachments), row.turn, row.message_id)
+    return Line(row.author, row.text, row.at, tuple(row.attachments), row.turn, row.message_id, row.said)
 
 
 def window(connection: Connection, key: ContactKey, most: int) -> tuple[list[Line], int]:

@@ -1,5 +1,6 @@
 """Accepting what a webhook says: one transaction, after which the platform may forget the event."""
 
+import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -9,8 +10,10 @@ from sqlalchemy import Connection, Row, and_, select
 
 from agent.ledger import contacts, erasure, followups, history, human, outbound
 from agent.ledger.codec import pack_inbound
-from agent.ledger.database import insert_new, lock_contact, one_of, where
+from agent.ledger.database import change, insert_new, lock_contact, one_of, where
+from agent.ledger.tables import InboundOutcome
 from agent.ledger.tables import inbound as table
+from messaging.admission import LONGEST_QUOTE
 from messaging.types import (
     AssigneeChanged,
     ContactChanged,
@@ -19,13 +22,19 @@ from messaging.types import (
     DeliveryReport,
     Event,
     InboundMessage,
+    MessageDeleted,
+    MessageEdited,
     MessageSent,
     PastMessage,
+    Quote,
+    Reaction,
 )
+from settings.text import mark, one_line, quoted
 
 UNTAKEN = and_(one_of(table.c.state, "waiting"), table.c.turn.is_(None))
 """That no turn has taken a message."""
 
+_THIS = select(table).where(where(table, "platform", "contact", "message_id"))
 _WAITING = (
     select(table.c.payload, table.c.received_at, table.c.given_back_at)
     .where(where(table, "platform", "contact"), UNTAKEN)
@@ -97,6 +106,12 @@ def accept(connection: Connection, event: Event, now: datetime, rules: Rules) ->
     if isinstance(event, InboundMessage):
         credible = event if now - event.sent_at <= _CREDIBLE else replace(event, sent_at=now)
         return _message(connection, credible, now, rules)
+    if isinstance(event, Reaction):
+        return _reaction(connection, event)
+    if isinstance(event, MessageEdited):
+        return _edited(connection, event, now, rules)
+    if isinstance(event, MessageDeleted):
+        return _deleted(connection, event)
     if isinstance(event, MessageSent):
         return _sent(connection, event, now, rules)
     if isinstance(event, AssigneeChanged):
@@ -141,6 +156,9 @@ def _message(connection: Connection, event: InboundMessage, now: datetime, rules
     if erasure.is_erased(connection, key, event.message_id):
         return Accepted(duplicate=True)
     lock_contact(connection, key.platform, key.id)
+    if event.quote is not None and event.quote.text is None and event.quote.message_id is not None:
+        known = _text_of(connection, key, event.quote.message_id)
+        event = replace(event, quote=replace(event.quote, text=known))
     number = insert_new(
         connection,
         table,
@@ -179,6 +197,90 @@ def _assigned_without_event(connection: Connection, event: InboundMessage, now: 
     if known is None or known.contact.assignee is None or known.contact.assignee.id != assignee.id:
         contacts.remember(connection, event.contact)
         human.assign(connection, event.key, now, _until(now, rules), assignee.name or assignee.id)
+
+
+def _text_of(connection: Connection, key: ContactKey, message_id: str) -> str | None:
+    """What a message of the conversation says, whoever wrote it; as one line of at most `LONGEST_QUOTE` characters."""
+    text = outbound.text_of(connection, key, message_id)
+    if text is None and (row := _row_of(connection, key, message_id)) is not None:
+        text = row.payload["text"]
+    if text is None and (line := history.of_message(connection, key, message_id)) is not None:
+        text = line.text
+    return one_line(text or "", LONGEST_QUOTE) or None
+
+
+def _row_of(connection: Connection, key: ContactKey, message_id: str) -> Row[Any] | None:
+    return connection.execute(
+        _THIS, {"at_platform": key.platform, "at_contact": key.id, "at_message_id": message_id}
+    ).first()
+
+
+def _reaction(connection: Connection, event: Reaction) -> Accepted:
+    """A reaction joins the history, and is no question: nothing is answered."""
+    key = event.contact.key
+    if event.emoji is None or erasure.is_erased(connection, key, event.to):
+        return Accepted(contact=key)
+    lock_contact(connection, key.platform, key.id)
+    contacts.remember(connection, event.contact)
+    about = _text_of(connection, key, event.to)
+    text = mark("reaction", f"{event.emoji} to {quoted(about, LONGEST_QUOTE)}" if about else event.emoji)
+    line = history.Line("contact", text, event.sent_at, message_id=event.message_id, said="")
+    history.append(connection, key, [line])
+    return Accepted(contact=key)
+
+
+def _edited(connection: Connection, event: MessageEdited, now: datetime, rules: Rules) -> Accepted:
+    """A message that no turn has taken says what it says now; later the customer has written anew, and is answered."""
+    key = event.contact.key
+    if erasure.is_erased(connection, key, event.message_id):
+        return Accepted(duplicate=True)
+    lock_contact(connection, key.platform, key.id)
+    row = _row_of(connection, key, event.message_id)
+    if row is not None and (row.payload["text"] or "").strip() == event.text.strip():
+        return Accepted(duplicate=True, contact=key)  # a preview or a reaction was added to it
+    if row is not None and row.state == "waiting" and row.turn is None:
+        change(connection, table, {"n": row.n}, {"payload": {**row.payload, "text": event.text}})
+        return Accepted(contact=key, wake_at=rules.due(waiting(connection, key)))
+    if now - event.sent_at > _CREDIBLE:
+        return Accepted(contact=key)
+    digest = hashlib.blake2b(event.text.encode(), digest_size=8).hexdigest()
+    again = InboundMessage(
+        event.contact,
+        f"{event.message_id}/edit/{digest}",
+        event.sent_at,
+        event.text,
+        channel=event.channel,
+        quote=Quote(event.message_id, corrected=True),
+    )
+    return _message(connection, again, now, rules)
+
+
+def _deleted(connection: Connection, event: MessageDeleted) -> Accepted:
+    """What a customer took back is neither answered nor kept; a turn that has taken it goes on."""
+    key = event.contact.key
+    lock_contact(connection, key.platform, key.id)
+    row = _row_of(connection, key, event.message_id)
+    line = history.of_message(connection, key, event.message_id)
+    if row is not None and row.state == "waiting" and row.turn is None:
+        empty: dict[str, Any] = {
+            "text": None,
+            "attachments": [],
+            "location": None,
+            "cards": [],
+            "quote": None,
+            "kind": "deleted",
+        }
+        change(
+            connection,
+            table,
+            {"n": row.n},
+            {"payload": {**row.payload, **empty}, "state": "held", "outcome": InboundOutcome.TAKEN_BACK},
+        )
+        line = history.Line("contact", "", row.received_at, message_id=event.message_id)
+        history.append(connection, key, [line])
+    if line is not None and line.author == "contact":
+        history.rewrite(connection, key, replace(line, text=mark("deleted message"), attachments=(), said=""))
+    return Accepted(contact=key)
 
 
 def _sent(connection: Connection, event: MessageSent, now: datetime, rules: Rules) -> Accepted:
@@ -236,7 +338,7 @@ def _past(connection: Connection, event: PastMessage) -> Accepted:
         columns = {"channel_id": event.channel.id, "channel_source": event.channel.source}
     contacts.remember(connection, event.contact, **columns)
     parts = [event.text] if event.text else []
-    parts += [f"[{attachment.kind}]" for attachment in event.attachments]
+    parts += [mark(attachment.kind) for attachment in event.attachments]
     author: history.Author = "contact" if event.incoming else "human"
     line = history.Line(author, "\n".join(parts or ["[an attachment]"]), event.sent_at, message_id=event.message_id)
     history.append(connection, key, [line])

@@ -58,6 +58,7 @@ _NEWEST = (
     .limit(50)
 )
 _KNOWN = select(table.c.n).where(where(table, "platform", "contact", "platform_message_id")).limit(1)
+_TEXT = select(table.c.payload).where(where(table, "platform", "contact", "platform_message_id")).limit(1)
 _UNSETTLED = (
     select(table)
     .where(
@@ -291,6 +292,14 @@ def report_failed(connection: Connection, key: ContactKey, message_id: str, reas
     """Record that a message which the platform had accepted was not delivered: it becomes a dead letter."""
     found = {"platform": key.platform, "contact": key.id, "platform_message_id": message_id}
     change(connection, table, found, {"state": "failed", "reason": f"the platform reports: {reason}"})
+
+
+def text_of(connection: Connection, key: ContactKey, message_id: str) -> str | None:
+    """What a message of ours says, by the platform's id; `None` for any other, and for one without words."""
+    place = {"at_platform": key.platform, "at_contact": key.id, "at_platform_message_id": message_id}
+    payload = connection.scalar(_TEXT, place)
+    text = None if payload is None else payload.get("text") or payload.get("title")
+    return text if isinstance(text, str) else None
 
 
 def contact_of(connection: Connection, platform: str, message_id: str) -> ContactKey | None:

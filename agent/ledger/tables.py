@@ -125,6 +125,7 @@ class InboundOutcome(StrEnum):
     HUMAN = "human"  # held: a human answers
     OPTED_OUT = "opted_out"  # held, as are the following
     BLOCKED = "blocked"
+    TAKEN_BACK = "taken_back"  # by the customer, before it was answered
     OUTSIDE_HOURS = "outside_hours"
     LIMIT = "limit"
     CONVERSATION_CLOSED = "conversation_closed"
@@ -210,6 +211,7 @@ message = Table(
     Column("author", String, nullable=False),  # contact, agent, human
     Column("text", FreeText, nullable=False),
     Column("attachments", JSON, nullable=False),
+    Column("said", FreeText),  # of it the contact's own words, where our marks or the words of others stand beside them
     Column("at", Instant, nullable=False),
     Column("turn", String),
     Column("message_id", String),  # the platform's, for messages of contacts and human colleagues

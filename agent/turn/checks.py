@@ -16,6 +16,7 @@ from actions.action import Action, HandOver
 from agent.turn.context import TurnContext, Unanswered
 from agent.turn.retrieval import LIKELY, Retrieved
 from language.intents import says_dont_know, wants_human
+from settings.text import MARKS
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -32,7 +33,6 @@ _COURTESIES = frozenset(
     "ditunggu tunggu sebentar bentar dulu wait moment great perfect mantap bagus noted udah infonya bantuannya admin punten mbok "
     "wr wb waalaikumsalam alhamdulillah".split()
 )
-_NOTE = re.compile(r"\[(?:image|video|audio|file|sticker|location|a voice note|voice note)[^\]]*\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,8 @@ def without_outdated(turn: TurnContext, text: str) -> str:
 
 _IMITATED = re.compile(
     r"\[(?:a human colleague wrote:?|qris \d[^\]\n]{0,80}|a? ?voice note[^\]\n]{0,60}|the rest of this message[^\]\n]{0,60}|system"
-    r"|refused|failed|unknown|confirm|(?:image|video|audio|file|sticker|location|attachment)(?:: ?[^\]\n]{0,120})?)\] ?",
+    r"|refused|failed|unknown|confirm|(?:image|video|audio|file|sticker|location|contact card|reaction|deleted message|in reply to"
+    r"|correction of|attachment)(?:: ?[^\]\n]{0,400})?)\] ?",
     re.IGNORECASE,
 )
 """What our history and results put in brackets: only we may."""
@@ -141,7 +142,7 @@ def unanswered(said: str, retrieved: Retrieved, reply: Reply) -> Unanswered | No
     """
     from knowledge.gaps import without_private
 
-    asked = without_private(_NOTE.sub(" ", said))
+    asked = without_private(MARKS.sub(" ", said))
     return Unanswered(asked, retrieved.confidence, retrieved.nearest) if is_gap(asked, retrieved, reply) else None
 
 

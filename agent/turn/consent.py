@@ -13,6 +13,7 @@ from actions.action import Action, Json
 from actions.identity import Identity, identity_of
 from actions.template import fill
 from agent.ledger import outbound
+from agent.ledger.history import Line
 from agent.turn.context import Asked, TurnContext
 from language.consent import consent, deeds_in, is_general, told_as_undone
 from language.dates import days_in
@@ -62,7 +63,7 @@ async def agreed_in(turn: TurnContext, action: Action, effect: Identity, now: da
     if turn.asked is not None:
         agreed = turn.asked.digest == effect.digest and turn.asked.reading in ("yes", "open")
         return turn.asked.turn if agreed else None
-    last = turn.history[-1] if turn.history else None
+    last = _last_words(turn)
     if last is None or last.author != "agent" or last.turn is None or action.confirm is None:
         return None
     if not asks_for(last.text, action.confirm, effect.arguments, now):
@@ -73,7 +74,7 @@ async def agreed_in(turn: TurnContext, action: Action, effect: Identity, now: da
 
 async def _answer_to(turn: TurnContext, asked_in: str) -> str | None:
     """What the customer wrote after the message of a turn had gone out; None unless it is the newest that they had."""
-    last = turn.history[-1] if turn.history else None
+    last = _last_words(turn)
     if last is None or last.author != "agent" or last.turn != asked_in:
         return None
     written = [written_by(*pair) for pair in zip(turn.claim.messages, turn.claim.received_at, strict=True)]
@@ -82,6 +83,11 @@ async def _answer_to(turn: TurnContext, asked_in: str) -> str | None:
         return None
     texts = [message.text for message, at in zip(turn.messages, written, strict=True) if at >= gone_out]
     return "\n".join(texts) or None
+
+
+def _last_words(turn: TurnContext) -> Line | None:
+    """What was said last before the turn; a reaction of the customer says nothing."""
+    return next((line for line in reversed(turn.history) if line.author != "contact" or line.own_words), None)
 
 
 def written_by(message: InboundMessage, received_at: datetime) -> datetime:

@@ -212,8 +212,13 @@ class TurnContext:
 
     @property
     def text(self) -> str:
-        """The messages to answer, as the model reads them."""
+        """The messages to answer, with marks for what is no text."""
         return "\n".join(message.text for message in self.messages)
+
+    @property
+    def told(self) -> str:
+        """The same with what they refer to."""
+        return "\n".join(message.told for message in self.messages)
 
     @property
     def typed(self) -> list[str]:
@@ -341,7 +346,7 @@ def begin(
 def _said(connection: Connection, key: ContactKey, lines: Sequence[Line], earlier: int) -> tuple[str, ...]:
     """What the customer wrote, also before what the model sees: their own words stay theirs, however long ago."""
     if not earlier:
-        return tuple(line.text for line in lines if line.author == "contact")
+        return tuple(line.own_words for line in lines if line.author == "contact")
     return tuple(history.said(connection, key))
 
 

@@ -16,9 +16,10 @@ from agent import slots
 from agent.ledger import history
 from agent.ledger.history import Line
 from agent.turn.steps import StepLog
+from messaging.admission import LONGEST_QUOTE
 from messaging.errors import PlatformError
 from messaging.types import Attachment, ContactKey, InboundMessage, read_platform_file
-from settings.text import clean
+from settings.text import clean, mark, quoted
 
 if TYPE_CHECKING:
     import httpx
@@ -44,8 +45,9 @@ class PreparedMessage:
     """One inbound message in words.
 
     Attributes:
-        text: what the model and the history read.
-        said: what the customer typed or spoke, where provenance is looked up; no captions of ours.
+        text: what it says, with marks of ours for what is no text.
+        said: what the customer typed, spoke or shared, where provenance is looked up; no marks of ours.
+        about: a mark that quotes the earlier message to which this one refers; empty when it refers to none.
         attachments: what the history keeps of each: `kind`, `url`, `name`, and the `transcript` or why it is `unheard`.
         unheard: why a voice note yielded no words: a reason of `voice.errors`, or `off`.
         language: code of the language that was spoken.
@@ -56,6 +58,18 @@ class PreparedMessage:
     attachments: tuple[dict[str, Any], ...] = ()
     unheard: str | None = None
     language: str | None = None
+    about: str = ""
+
+    @property
+    def told(self) -> str:
+        """What the model and the history read: also to what the message refers."""
+        return f"{self.about}\n{self.text}" if self.about else self.text
+
+    def line(self, at: datetime, turn: str, message_id: str) -> Line:
+        """The message as the history keeps it."""
+        said = "\n".join(dict.fromkeys(self.said))
+        own = None if said == self.told else said
+        return Line("contact", self.told, at, self.attachments, turn, message_id, own)
 
 
 def is_voice(attachment: Attachment) -> bool:
@@ -69,8 +83,7 @@ def prepared_unheard(message: InboundMessage) -> PreparedMessage:
     Args:
         message: one of a turn that may end in silence.
     """
-    parts = [message.text] if message.text else []
-    parts += [_CAPPED] if message.left_out else []
+    parts, said = _without_files(message)
     attachments = []
     for attachment in message.attachments:
         record = _record(attachment)
@@ -78,7 +91,28 @@ def prepared_unheard(message: InboundMessage) -> PreparedMessage:
             record["unheard"] = _MISSED
         parts.append(_NOTE if is_voice(attachment) else _named(attachment))
         attachments.append(record)
-    return PreparedMessage("\n".join(parts or [f"[{message.kind}]"]), (), tuple(attachments))
+    text = "\n".join(parts or [f"[{message.kind}]"])
+    return PreparedMessage(text, tuple(said), tuple(attachments), about=_about(message))
+
+
+def _without_files(message: InboundMessage) -> tuple[list[str], list[str]]:
+    """What a message says beside its files: as the model reads it, and what of it the customer said."""
+    parts = [message.text] if message.text else []
+    parts += [_CAPPED] if message.left_out else []
+    said = [message.text] if message.text else []
+    shared = [("location", str(message.location))] if message.location is not None else []
+    shared += [("contact card", str(card)) for card in message.cards]
+    said += [words for _, words in shared]
+    parts += [mark(kind, words) for kind, words in shared]
+    return parts, said
+
+
+def _about(message: InboundMessage) -> str:
+    if message.quote is None or not message.quote.text:
+        return ""
+    return mark(
+        "correction of" if message.quote.corrected else "in reply to", quoted(message.quote.text, LONGEST_QUOTE)
+    )
 
 
 class Listener:
@@ -163,9 +197,7 @@ class Listener:
         return line
 
     async def _hear(self, message: InboundMessage, steps: StepLog) -> PreparedMessage:
-        parts = [message.text] if message.text else []
-        parts += [_CAPPED] if message.left_out else []
-        said = [message.text] if message.text else []
+        parts, said = _without_files(message)
         attachments, unheard, language = [], None, None
         for position, attachment in enumerate(message.attachments):
             record = _record(attachment)
@@ -184,7 +216,7 @@ class Listener:
             attachments.append(record)
         if not parts:
             parts.append(f"[{message.kind}]")
-        return PreparedMessage("\n".join(parts), tuple(said), tuple(attachments), unheard, language)
+        return PreparedMessage("\n".join(parts), tuple(said), tuple(attachments), unheard, language, _about(message))
 
     async def _transcription(self, key: str, attachment: Attachment, steps: StepLog) -> dict[str, Any]:
         given = {"url": attachment.url}
@@ -228,8 +260,7 @@ def _record(attachment: Attachment) -> dict[str, Any]:
 
 
 def _named(attachment: Attachment) -> str:
-    name = " ".join((attachment.name or "").split())
-    return f"[{attachment.kind}{f': {name}' if name else ''}]"
+    return mark(attachment.kind, " ".join((attachment.name or "").split()))
 
 
 def _words(result: Mapping[str, Any]) -> str:
@@ -247,11 +278,12 @@ def _is_missed(record: Mapping[str, Any]) -> bool:
 def _recovered(line: Line, position: int, result: Mapping[str, Any]) -> Line:
     """The line with what was found out about one of its voice notes. Its last lines are those of its attachments."""
     record = {name: value for name, value in line.attachments[position].items() if name != "unheard"}
-    texts, attachments = line.text.split("\n"), list(line.attachments)
+    texts, attachments, said = line.text.split("\n"), list(line.attachments), line.said
     if "error" in result:
         record["unheard"] = result["error"]
     else:
         record["transcript"] = result["text"]
         texts[position - len(attachments)] = _words(result)
+        said = "\n".join(filter(None, (said, result["text"], result["normalised"])))
     attachments[position] = record
-    return replace(line, text="\n".join(texts), attachments=tuple(attachments))
+    return replace(line, text="\n".join(texts), attachments=tuple(attachments), said=said)

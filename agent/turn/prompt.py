@@ -6,8 +6,10 @@ that is a program.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from agent.config.texts import fill
@@ -88,7 +90,7 @@ def last_message(persona: Persona, turn: TurnContext) -> str:
     parts = [" ".join(facts), *_remembered(turn.memory)]
     if passages := turn.retrieved.passages or (NO_PASSAGE if persona.knows else ""):
         parts.append(passages)
-    return "<context>\n{}\n</context>\n\n{}".format("\n\n".join(parts), turn.text)
+    return "<context>\n{}\n</context>\n\n{}".format("\n\n".join(parts), turn.told)
 
 
 def _fact(value: str) -> str:
@@ -118,8 +120,13 @@ def turn_values(persona: Persona, turn: TurnContext) -> TurnValues:
         now=_now(persona, turn),
         said=turn.text,
         passages=tuple(read(turn.retrieved.passages)),
-        attachments=tuple(record["kind"] for record in attachments if "transcript" not in record),
+        attachments=tuple(record["kind"] for record in attachments if _is_closed(record)),
     )
+
+
+def _is_closed(record: Mapping[str, Any]) -> bool:
+    """Whether nothing of an attachment is in the text; a sticker says all that it has to say."""
+    return record["kind"] != "sticker" and "transcript" not in record and "text" not in record
 
 
 def _now(persona: Persona, turn: TurnContext) -> datetime:

@@ -324,7 +324,7 @@ def _source(turn: TurnContext) -> str | None:
 def _lines(turn: TurnContext) -> list[Line]:
     """The messages of the turn, as the history keeps them."""
     return [
-        Line("contact", prepared.text, at, prepared.attachments, turn.id, message.message_id)
+        prepared.line(at, turn.id, message.message_id)
         for prepared, message, at in zip(turn.messages, turn.claim.messages, turn.claim.received_at, strict=True)
     ]
 

@@ -268,7 +268,7 @@ class Turns:
         """Read the contact's profile, and listen: to voice notes that came during the agent's silence, then to the new ones."""
         turn.contact = await self._current(turn.contact)
         history = await self._listener.catch_up(turn.key, turn.history, turn.steps)
-        spoken = [after.text for before, after in zip(turn.history, history, strict=True) if after != before]
+        spoken = [after.own_words for before, after in zip(turn.history, history, strict=True) if after != before]
         turn.history = history
         turn.messages = await self._listener.hear(turn.claim.messages, turn.steps)
         turn.said = (*turn.said, *spoken, *(said for message in turn.messages for said in message.said))

@@ -11,7 +11,7 @@ import pytest
 
 from agent.ledger import human
 from agent.turn.listen import MOST_MISSED, is_voice, prepared_unheard
-from messaging.types import Attachment, InboundMessage
+from messaging.types import Attachment, ContactCard, InboundMessage, Location, Quote
 from tests.ledger.messages import BUDI, NOW, contact, message
 from tests.turn.harness import Desk, says
 from tests.voice.servers import Reply, serve
@@ -131,8 +131,25 @@ def test_files_are_named_and_anything_else_by_its_kind() -> None:
     files = (Attachment("image", "https://m/1", "kopi  \n enak.jpg"), Attachment("file", "https://m/2"))
     both = prepared_unheard(replace(message(1, "lihat"), attachments=files))
     assert both.text == "lihat\n[image: kopi enak.jpg]\n[file]"
-    assert (both.said, [record["kind"] for record in both.attachments]) == ((), ["image", "file"])
+    assert (both.said, [record["kind"] for record in both.attachments]) == (("lihat",), ["image", "file"])
     assert prepared_unheard(replace(message(1), text=None, kind="location")).text == "[location]"
+
+
+async def test_what_is_shared_is_said_and_what_is_quoted_is_not(desk: Desk) -> None:
+    place, card = Location(-6.9, 107.6, address="Jl. Braga 1"), ContactCard("Rina", ("+62811",))
+    desk.model.replies = [says("Baik.")]
+    await desk.receive(replace(message(1, "ke sini"), location=place, cards=(card,), quote=Quote("w", "Kode [KS-1]?")))
+    turn = await desk.answer()
+    marked = "ke sini\n[location: Jl. Braga 1 (-6.9, 107.6)]\n[contact card: Rina, +62811]"
+    assert desk.model.asked[0][-1].text.endswith(f'</context>\n\n[in reply to: "Kode (KS-1)?"]\n{marked}')
+    assert turn.text == marked
+    assert turn.said == ("ke sini", "Jl. Braga 1 (-6.9, 107.6)", "Rina, +62811")
+    line, _ = await desk.history()
+    assert (line.text, line.own_words) == (f'[in reply to: "Kode (KS-1)?"]\n{marked}', "\n".join(turn.said))
+    desk.now += timedelta(minutes=1)
+    desk.model.replies = [says("Ya.")]
+    await desk.receive(message(2, "berapa?"))
+    assert not any("KS-1" in said for said in (await desk.answer()).said)
 
 
 def test_audio_is_told_by_kind_or_by_mime_type() -> None:

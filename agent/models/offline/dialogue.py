@@ -11,8 +11,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from actions.parameters import ORIGIN
 from agent.models.values import Passage, TurnValues, described
 from language.detect import detect
+from settings.text import MARKS
 
-_NOTE = re.compile(r"\[(?:image|video|audio|file|sticker|location|a voice note)[^\]]*\]")
 _SPOKEN = re.compile(r"^\[voice note\]\s*")
 _STATUS = re.compile(r"\[(failed|refused|unknown|confirm)\] ?")
 _UNDERSTOOD = 1_500
@@ -135,7 +135,7 @@ def read(
 
 def _hear(current: _Open, text: str) -> None:
     for line in text.splitlines():
-        plain = _NOTE.sub("", _SPOKEN.sub("", line.strip())).strip()
+        plain = MARKS.sub("", _SPOKEN.sub("", line.strip())).strip()
         room = _UNDERSTOOD - sum(map(len, current.said))
         if plain and room > 0:
             current.said.append(plain[:room])

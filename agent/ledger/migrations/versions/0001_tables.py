@@ -246,6 +246,7 @@ def upgrade() -> None:
         sa.Column("author", sa.String(), nullable=False),
         sa.Column("text", agent.ledger.tables.FreeText(), nullable=False),
         sa.Column("attachments", sa.JSON(), nullable=False),
+        sa.Column("said", agent.ledger.tables.FreeText(), nullable=True),
         sa.Column("at", agent.ledger.tables.Instant(), nullable=False),
         sa.Column("turn", sa.String(), nullable=True),
         sa.Column("message_id", sa.String(), nullable=True),

@@ -1,0 +1,109 @@
+"""What refers to an earlier message: quotes, reactions, edits, deletions."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection, select
+
+from agent.ledger import contacts, history, inbound, outbound, turns
+from agent.ledger.database import Database
+from agent.ledger.inbound import Accepted
+from agent.ledger.tables import InboundOutcome, turn
+from agent.ledger.turns import Claim, Result
+from messaging.types import Event, MessageDeleted, MessageEdited, Quote, Reaction, Text
+from tests.ledger.messages import BUDI, NOW, RULES, contact, message
+
+
+async def _accept(database: Database, event: Event) -> Accepted:
+    return await database.write(lambda connection: inbound.accept(connection, event, NOW, RULES))
+
+
+async def _claim(database: Database) -> Claim:
+    found = await database.write(lambda connection: turns.claim(connection, BUDI, "me", NOW, timedelta(minutes=1)))
+    assert isinstance(found, Claim)
+    return found
+
+
+async def _history(database: Database) -> list[history.Line]:
+    return await database.read(lambda connection: history.recent(connection, BUDI, 20))
+
+
+async def _answered(database: Database, *contents: str) -> None:
+    claim = await _claim(database)
+    lines = [
+        history.Line("contact", each.text or "", NOW, turn=claim.turn, message_id=each.message_id)
+        for each in claim.messages
+    ]
+    result = Result(
+        InboundOutcome.ANSWERED, lines=lines, contents=[Text(each) for each in contents], said=list(contents)
+    )
+    await database.write(lambda connection: turns.commit(connection, claim, "me", result, NOW))
+
+
+async def test_a_quote_by_id_is_read_from_what_the_customer_or_the_agent_said(database: Database) -> None:
+    await _accept(database, message(1, "pesanan KS-10234"))
+    await _answered(database, "Panas atau\ndingin?")
+    (delivery,) = await database.read(lambda c: outbound.of_turn(c, _turn(c)))
+    await database.write(lambda c: outbound.mark(c, delivery.id, "sent", now=NOW, message_id="w1"))
+    for number, quoted in ((2, "w1"), (3, "m1"), (4, "unknown")):
+        await _accept(database, replace(message(number, "yang ini"), quote=Quote(quoted)))
+    claim = await _claim(database)
+    assert [each.quote.text for each in claim.messages if each.quote] == [
+        "Panas atau dingin?",
+        "pesanan KS-10234",
+        None,
+    ]
+
+
+def _turn(connection: Connection) -> str:
+    return connection.execute(select(turn.c.id)).scalar_one()
+
+
+async def test_a_reaction_joins_the_history_once_is_not_answered_and_says_nothing(database: Database) -> None:
+    await _accept(database, message(1, "pesanan KS-10234"))
+    reaction = Reaction(contact(), "r1", NOW, "m1", "👍")
+    await _answered(database, "Baik.")
+    for _ in range(2):
+        assert (await _accept(database, reaction)).wake_at is None
+    await _accept(database, Reaction(contact(), "r2", NOW, "m1", None))
+    *_, line = await _history(database)
+    assert (line.text, line.own_words) == ('[reaction: 👍 to "pesanan KS-10234"]', "")
+    assert "KS-10234" not in "".join((await database.read(lambda c: history.said(c, BUDI)))[1:])
+    assert await database.read(lambda c: inbound.waiting(c, BUDI)) == []
+
+
+async def test_an_edit_before_the_answer_changes_the_message_and_a_later_one_is_a_new_message(
+    database: Database,
+) -> None:
+    await _accept(database, message(1, "dua kopi"))
+    assert (await _accept(database, MessageEdited(contact(), "m1", NOW, "dua kopi"))).duplicate
+    await _accept(database, MessageEdited(contact(), "m1", NOW, "tiga kopi"))
+    assert [each.text for each in await database.read(lambda c: inbound.waiting(c, BUDI))] == ["tiga kopi"]
+    await _answered(database, "Baik.")
+    for _ in range(2):
+        await _accept(database, MessageEdited(contact(), "m1", NOW, "empat kopi"))
+    (again,) = (await _claim(database)).messages
+    assert (again.text, again.quote) == ("empat kopi", Quote("m1", "tiga kopi", corrected=True))
+
+
+async def test_a_deleted_message_is_neither_answered_nor_kept(database: Database) -> None:
+    await _accept(database, message(1, "nomor saya 0812"))
+    await _accept(database, MessageDeleted(contact(), "m1"))
+    assert await database.read(lambda c: inbound.waiting(c, BUDI)) == []
+    assert [(line.text, line.own_words) for line in await _history(database)] == [("[deleted message]", "")]
+    await _accept(database, message(2, "kartu saya 4111"))
+    await _answered(database, "Baik.")
+    await _accept(database, MessageDeleted(contact(), "m2"))
+    assert "4111" not in "".join(await database.read(lambda c: history.said(c, BUDI)))
+
+
+@pytest.mark.parametrize(
+    "event", [MessageDeleted(contact(), "m9"), MessageEdited(contact(), "m9", NOW - timedelta(days=30), "x")]
+)
+async def test_what_refers_to_nothing_that_is_known_changes_nothing(database: Database, event: Event) -> None:
+    await _accept(database, event)
+    assert await _history(database) == []
+    assert await database.read(lambda c: contacts.load(c, BUDI)) is None or not await database.read(
+        lambda c: inbound.waiting(c, BUDI)
+    )
