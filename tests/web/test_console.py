@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 from sqlalchemy import insert
 
 from agent.ledger import open_database
@@ -201,23 +201,38 @@ async def test_a_lost_connection_is_said_and_made_good(tmp_path: Path, browser: 
             await expect(page.locator(".bubble.contact").last).to_contain_text("masih buka?")
 
 
+async def _write(page: Page, editor: Locator, text: str) -> None:
+    """Replace all of the editor's text, as a person who pastes does."""
+    await editor.focus()
+    await page.keyboard.press("Control+A")
+    await page.keyboard.press("Delete")
+    await page.keyboard.insert_text(text)
+
+
 async def test_a_configuration_is_checked_at_its_lines_put_in_place_and_rolled_back(
     tmp_path: Path, browser: Browser
 ) -> None:
     async with agent(tmp_path) as here, console(browser, here) as page:
         await _open(page, "config")
-        editor = page.get_by_label("agent.yaml")
-        text = await editor.input_value()
+        editor = page.get_by_role("textbox", name="agent.yaml")
+        text = await page.evaluate(
+            "() => fetch('/api/v1/agent/config').then((answer) => answer.json()).then((it) => it.yaml)"
+        )
         assert TOKEN not in text
-        await editor.fill(text + "nonsense: 1\n")
+        await expect(editor).to_contain_text("Kopi Senja")
+        await _write(page, editor, text + "nonsense: 1")
         await expect(page.get_by_role("list", name="Problems")).to_contain_text(f"Line {text.count(chr(10)) + 1}")
-        await editor.fill(text.replace("asisten Kopi Senja", "asisten Kopi Fajar"))
+        await page.get_by_role("list", name="Problems").get_by_role("button").click()
+        await expect(editor).to_be_focused()
+        await expect(page.locator(".cm-activeLine")).to_have_text("nonsense: 1")
+        await expect(page.locator(".cm-lint-marker-error")).to_have_count(1)
+        await _write(page, editor, text.replace("asisten Kopi Senja", "asisten Kopi Fajar"))
         await expect(page.locator(".diff .add")).to_contain_text("Kopi Fajar")
         await page.get_by_role("button", name="Put in place", exact=True).click()
         await expect(page.get_by_role("button", name="Roll back")).to_be_visible()
         await page.get_by_role("button", name="Roll back").click()
         await expect(page.get_by_role("button", name="Roll back")).to_have_count(0)
-        assert "Kopi Senja" in await editor.input_value()
+        await expect(editor).to_contain_text("Kopi Senja")
 
 
 async def test_ten_thousand_conversations_open_within_a_second(tmp_path: Path, browser: Browser) -> None:

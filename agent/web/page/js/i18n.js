@@ -43,7 +43,7 @@ const ID = {
   "Cost": "Biaya",
   "Cost, US dollars": "Biaya, dolar AS",
   "could not be answered or sent": "tidak dapat dijawab atau dikirim",
-  "Ctrl+S puts it in place.": "Ctrl+S menerapkannya.",
+  "Ctrl+S puts it in place, Ctrl+F searches, F8 goes to the next problem.": "Ctrl+S menerapkannya, Ctrl+F mencari, F8 ke masalah berikutnya.",
   "Customer": "Pelanggan",
   "Dark": "Gelap",
   "Documents": "Dokumen",

@@ -5,14 +5,14 @@ import { Badge, Failed, Head, html, Loaded, remedy, say, useLoad, when } from ".
 import { t } from "../i18n.js";
 
 export function Config() {
-  const loaded = useLoad(() => get("/agent/config"));
-  return html`<${Loaded} of=${loaded} rows=${10}>${(data) => html`<${Editor} data=${data} reload=${loaded.reload} />`}</${Loaded}>`;
+  const loaded = useLoad(async () => { const [data, editor] = await Promise.all([get("/agent/config"), import("../editor.js")]); return { data, editor }; }); // the editor's library is large and used here only
+  return html`<${Loaded} of=${loaded} rows=${10}>${({ data, editor }) => html`<${Editor} data=${data} editor=${editor} />`}</${Loaded}>`;
 }
 
-function Editor({ data, reload }) {
+function Editor({ data, editor }) {
   const [text, set] = useState(data.yaml), [problems, setProblems] = useState(data.warnings.map((each) => ({ ...each, kind: "warn" }))), [error, setError] = useState(null), [busy, setBusy] = useState(false), [before, setBefore] = useState(null);
-  const area = useRef(null), gutter = useRef(null), base = useRef(data.yaml);
-  const changed = text !== base.current, admin = may("admin"), lines = text.split("\n"), marks = Object.fromEntries(problems.map((each) => [each.line, each.kind || "bad"]));
+  const view = useRef(null), base = useRef(data.yaml);
+  const changed = text !== base.current, admin = may("admin");
   const put = async (content, query) => {
     setBusy(true); setError(null);
     try {
@@ -39,19 +39,13 @@ function Editor({ data, reload }) {
     say(save ? t("In place and saved; no message was lost.") : t("In place until the next restart; no message was lost."));
   };
   const back = async () => { const answer = await put(before, ""); if (answer) { base.current = answer.yaml; set(answer.yaml); setBefore(null); say(t("The earlier configuration is back.")); } };
-  const jump = (line, column = 1) => { const at = lines.slice(0, line - 1).reduce((sum, each) => sum + each.length + 1, 0) + column - 1, box = area.current; box.focus(); box.setSelectionRange(at, at); box.scrollTop = Math.max(0, (line - 6) * 20); };
-  const press = (event) => {
-    if (event.key === "s" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); if (changed && admin) swap(false); }
-    if (event.key === "Enter") { const box = event.target, at = box.selectionStart, indent = /^[ ]*/.exec(box.value.slice(box.value.lastIndexOf("\n", at - 1) + 1, at))[0]; if (indent) { event.preventDefault(); box.setRangeText(`\n${indent}`, at, box.selectionEnd, "end"); set(box.value); } }
-  };
   return html`<${Head} title=${t("Configuration")}>${before !== null && html`<button disabled=${busy} onClick=${back}>${t("Roll back")}</button>`}${admin && html`<button disabled=${busy || !changed} onClick=${() => swap(false)}>${t("Put in place")}</button><button class="primary" disabled=${busy || !changed} onClick=${() => swap(true)}>${busy ? t("Working…") : t("Put in place and save")}</button>`}</${Head}>
   <div class="stack">
     <p class="soft small">${data.file} · ${t("Secrets are masked; a mask that stays means the secret in place.")} ${!admin && t("Only an admin can change it.")}</p>
     ${error && !error.problems?.length && html`<${Failed} error=${error} />`}
-    ${problems.length > 0 && html`<ul class="problems" aria-label=${t("Problems")} role="list">${problems.map((each) => html`<li key=${`${each.line}${each.message}`}><button class="quiet" onClick=${() => jump(each.line, each.column)}><${Badge} kind=${each.kind || "bad"}>${t("Line")} ${each.line}</${Badge}> ${each.message}</button></li>`)}</ul>`}
-    <div class="editor"><div class="gutter mono num" ref=${gutter} aria-hidden="true">${lines.map((_line, at) => html`<div key=${at} class=${marks[at + 1] || ""}>${at + 1}</div>`)}</div>
-      <textarea class="code" ref=${area} aria-label=${data.file} aria-describedby="keys" spellcheck="false" autocapitalize="off" autocomplete="off" readOnly=${!admin} value=${text} onInput=${(event) => set(event.target.value)} onKeyDown=${press} onScroll=${(event) => { gutter.current.scrollTop = event.target.scrollTop; }}></textarea></div>
-    <p class="small soft" id="keys">${t("Ctrl+S puts it in place.")}</p>
+    ${problems.length > 0 && html`<ul class="problems" aria-label=${t("Problems")} role="list">${problems.map((each) => html`<li key=${`${each.line}${each.message}`}><button class="quiet" onClick=${() => editor.jump(view.current, each.line, each.column)}><${Badge} kind=${each.kind || "bad"}>${t("Line")} ${each.line}</${Badge}> ${each.message}</button></li>`)}</ul>`}
+    <${editor.YamlEditor} view=${view} text=${text} onText=${set} problems=${problems} readOnly=${!admin} label=${data.file} onSave=${() => { if (changed && admin) swap(false); }} />
+    <p class="small soft">${t("Ctrl+S puts it in place, Ctrl+F searches, F8 goes to the next problem.")}</p>
     ${changed && html`<section class="card"><h2>${t("What changes")}</h2><${Diff} before=${base.current} after=${text} /></section>`}
     ${admin && html`<${Audit} />`}
   </div>`;
