@@ -23,7 +23,7 @@ from agent.assembly import Ground, assemble, open_guarded, open_ledger
 from agent.config import AgentConfig
 from agent.config.conversation import QuietWindow
 from agent.engine.embedded import EmbeddedEngine
-from agent.ledger import contacts, history, inbound, media, memory, overview, steps
+from agent.ledger import contacts, history, inbound, media, memory, overview, steps, turns
 from agent.ledger.history import Line
 from agent.ledger.media import Media
 from agent.ledger.steps import Step
@@ -33,6 +33,9 @@ from messaging.types import Attachment, Contact, ContactKey, File, InboundMessag
 
 KEPT = timedelta(hours=1)
 """How long a conversation can be gone on with, and its files fetched."""
+
+_OUTSIDE = "outside"
+"""Under this name the trial's ledger counts what the agent's ledger says that the day has cost."""
 
 MOST_SESSIONS = 200
 LARGEST_FILE = 16 * 1024 * 1024
@@ -104,8 +107,11 @@ class Trials:
 
 
 class _Bench:
-    def __init__(self, agent: Agent, config: AgentConfig, platform: TerminalPlatform, stack: AsyncExitStack) -> None:
+    def __init__(
+        self, running: Agent, agent: Agent, config: AgentConfig, platform: TerminalPlatform, stack: AsyncExitStack
+    ) -> None:
         self.config = config
+        self._running = running
         self._agent = agent
         self._platform = platform
         self._stack = stack
@@ -136,7 +142,7 @@ class _Bench:
         except BaseException:
             await stack.aclose()
             raise
-        return cls(agent, config, platform, stack)
+        return cls(running, agent, config, platform, stack)
 
     async def aclose(self) -> None:
         """Close what was opened, and delete the ledger."""
@@ -186,14 +192,38 @@ class _Bench:
                     attachments=tuple(attachments),
                     kind="attachment" if attachments else "text",
                 )
+                await self._take_over_cost()
                 await self._agent.database.write(
                     lambda connection: inbound.accept(connection, message, now, self._agent.rules)
                 )
-                await self._agent.worker.process(key)
+                try:
+                    await self._agent.worker.process(key)
+                finally:
+                    await self._hand_over_cost(message.message_id, key)
             finally:
                 _live.reset(token)
             seconds = asyncio.get_running_loop().time() - began
             return await self._result(session, key, seconds, live=live)
+
+    async def _take_over_cost(self) -> None:
+        """Let the trial go by what the day has cost the agent, so that `limits.usd_per_day` holds for both together."""
+        since = self._agent.clock() - timedelta(days=1)
+        whole = await self._running.database.read(lambda connection: turns.dollars(connection, since))
+
+        def work(connection: Connection) -> None:
+            turns.record_trial(connection, _OUTSIDE, self._agent.clock(), 0, 0.0)
+            own = turns.dollars(connection, since)
+            turns.record_trial(connection, _OUTSIDE, self._agent.clock(), 0, max(0.0, whole - own))
+
+        await self._agent.database.write(work)
+
+    async def _hand_over_cost(self, message_id: str, key: ContactKey) -> None:
+        """Count what the last turn has cost in the agent's own ledger."""
+        turn, _ = await self._agent.database.read(lambda connection: _last_turn(connection, key))
+        if turn is None or not turn.tokens:
+            return
+        name, now, tokens, cost = f"trial-{message_id}", self._agent.clock(), turn.tokens, turn.cost
+        await self._running.database.write(lambda connection: turns.record_trial(connection, name, now, tokens, cost))
 
     async def watch(self, session: str, seen: set[str]) -> list[Step]:
         """The steps of the session's turn that have ended and are not in `seen`, which takes them."""

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import BigInteger, Connection, func, select, type_coerce
 
 from agent.ledger.database import take_time
-from agent.ledger.tables import EPOCH, InboundOutcome, inbound, outbound, step, turn
+from agent.ledger.tables import EPOCH, InboundOutcome, inbound, outbound, step, trial, turn
 
 By = Literal["hour", "day"]
 
@@ -102,6 +102,12 @@ def figures(connection: Connection, since: datetime, until: datetime, by: By, zo
         if turned.handover is not None:
             rows[at]["handovers"] += 1
             reasons[at][turned.handover] += 1
+    for tried in connection.execute(
+        select(trial.c.at, trial.c.tokens, trial.c.cost).where(trial.c.at >= since, trial.c.at < until)
+    ):
+        at = begin_of(tried.at, by, zone)
+        rows[at]["tokens"] += tried.tokens
+        rows[at]["cost"] += tried.cost
     first = (
         select(inbound.c.turn, func.min(inbound.c.received_at).label("asked"))
         .where(inbound.c.received_at >= since, inbound.c.received_at < until, inbound.c.turn.is_not(None))

@@ -184,6 +184,15 @@ turn = Table(
 # Every turn asks what the day has cost: only turns that cost something are in this index.
 Index("ix_turn_cost", turn.c.started_at, turn.c.cost, sqlite_where=turn.c.cost > 0, postgresql_where=turn.c.cost > 0)
 
+trial = Table(  # what trying the agent has cost: their turns stand in a ledger that is thrown away
+    "trial",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("at", Instant, nullable=False, index=True),
+    Column("tokens", Integer, nullable=False),
+    Column("cost", Float, nullable=False),  # US dollars
+)
+
 step = Table(
     "step",
     metadata,

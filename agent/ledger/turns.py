@@ -13,11 +13,11 @@ from agent.ledger import confirmations, contacts, followups, history, inbound, m
 from agent.ledger.codec import Deliverable, unpack_inbound
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.contacts import ContactState
-from agent.ledger.database import Work, at, change, insert_row, lock_contact, one_of, where
+from agent.ledger.database import Work, at, change, insert_row, lock_contact, one_of, upsert, where
 from agent.ledger.errors import LeaseLost
 from agent.ledger.followups import FollowUp, Plan
 from agent.ledger.inbound import Waiting
-from agent.ledger.tables import InboundOutcome
+from agent.ledger.tables import InboundOutcome, trial
 from agent.ledger.tables import inbound as inbound_table
 from agent.ledger.tables import turn as table
 from messaging.types import ContactKey, InboundMessage
@@ -47,9 +47,11 @@ _ATTACH = (
 _ANSWERED = select(func.count()).where(
     where(table, "platform", "contact"), one_of(table.c.state, "done", "failed"), table.c.started_at >= at("since")
 )
-_DOLLARS = select(func.coalesce(func.sum(table.c.cost), 0.0)).where(
+_DOLLARS_OF_TURNS = select(func.coalesce(func.sum(table.c.cost), 0.0)).where(
     table.c.cost > literal_column("0"), table.c.started_at >= at("since")
 )
+_DOLLARS_OF_TRIALS = select(func.coalesce(func.sum(trial.c.cost), 0.0)).where(trial.c.at >= at("since"))
+_DOLLARS = select(_DOLLARS_OF_TURNS.scalar_subquery() + _DOLLARS_OF_TRIALS.scalar_subquery())
 _DOLLARS_OF_CONTACT = select(func.coalesce(func.sum(table.c.cost), 0.0)).where(
     where(table, "platform", "contact"), table.c.cost > literal_column("0"), table.c.started_at >= at("since")
 )
@@ -372,11 +374,16 @@ def release(connection: Connection, owner: str, now: datetime) -> list[ContactKe
 
 
 def spent(connection: Connection, key: ContactKey, since: datetime) -> tuple[int, float, float]:
-    """Since a time: how many turns of a contact said something, US dollars that the turns of all contacts cost, and those of this one."""
+    """Since a time: how many turns of a contact said something, US dollars that all turns and trials cost, and the turns of this one."""
     turns, usd, of_contact = connection.execute(_SPENT, {"at_since": since, **_at(key)}).one()
     return turns, usd, of_contact
 
 
 def dollars(connection: Connection, since: datetime) -> float:
-    """US dollars that the turns of all contacts cost since a time; those that run, up to their last step."""
+    """US dollars that the turns of all contacts, and trials, cost since a time; turns that run, up to their last step."""
     return connection.scalar(_DOLLARS, {"at_since": since}) or 0.0
+
+
+def record_trial(connection: Connection, name: str, at: datetime, tokens: int, cost: float) -> None:
+    """Count what a trial has cost so far, in US dollars; the same name again counts instead of what it was."""
+    upsert(connection, trial, id=name, at=at, tokens=tokens, cost=cost)

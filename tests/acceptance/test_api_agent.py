@@ -8,6 +8,7 @@ import httpx
 from ruamel.yaml import YAML
 
 from tests.acceptance.test_api import PHONE, TOKEN, api
+from tests.acceptance.test_handover import OUTPUT_ONLY
 from tests.actions.qris.codes import STATIC
 
 OPERATOR, VIEWER = "operator-token-1", "viewer-token-12"
@@ -163,3 +164,24 @@ async def test_a_cookie_changes_nothing_for_a_page_of_another_origin(tmp_path: P
             await browser.delete("/session")
             await _ask(browser, "GET", "/conversations", 401)
         await _ask(client, "GET", "/conversations")
+
+
+async def test_trials_count_in_the_budget_of_the_day_and_go_by_it(tmp_path: Path) -> None:
+    async with api(tmp_path, limits={"usd_per_day": 0.2, "usd_per_contact_per_day": 0.2}) as (here, client):
+        here.config["model"]["price"] = OUTPUT_ONLY
+        await here.stop()
+        await here.start()
+        first = await _ask(client, "POST", "/agent/test", json={"text": "halo?"})
+        assert first["cost"] > 0
+        counted = (await _ask(client, "GET", "/stats"))["stats"][-1]
+        assert counted["cost"] == first["cost"]
+        assert counted["tokens"] == first["usage"]["tokens"]
+        assert counted["messages"] == 0
+        await _ask(client, "POST", "/agent/test", json={"text": "lagi?"})
+        third = await _ask(client, "POST", "/agent/test", json={"text": "lagi?", "session": first["session"]})
+        assert "usd_per_day" in third["handover"]
+        asked = len(here.model.asked)
+        budi = here.sandbox.phone(PHONE)
+        here.sandbox.say(budi, "halo?")
+        await here.texts(budi)
+        assert len(here.model.asked) == asked, "customers find the same budget used up"

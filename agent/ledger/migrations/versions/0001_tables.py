@@ -354,6 +354,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("platform", "contact", name=op.f("pk_summary")),
     )
     op.create_table(
+        "trial",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("at", agent.ledger.tables.Instant(), nullable=False),
+        sa.Column("tokens", sa.Integer(), nullable=False),
+        sa.Column("cost", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_trial")),
+    )
+    with op.batch_alter_table("trial", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_trial_at"), ["at"], unique=False)
+
+    op.create_table(
         "turn",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("platform", sa.String(), nullable=False),
@@ -433,6 +444,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_turn_contact_state")
 
     op.drop_table("turn")
+    with op.batch_alter_table("trial", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_trial_at"))
+
+    op.drop_table("trial")
     op.drop_table("summary")
     op.drop_table("step")
     op.drop_table("source")
