@@ -67,6 +67,7 @@ IMPERSONAL: Final = frozenset(
         "knowledge",
         "added_source",
         "amount_hold",
+        "trial",
         "broadcast",
         "forgotten",
     }
