@@ -8,7 +8,7 @@ import mimetypes
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -38,9 +38,11 @@ if TYPE_CHECKING:
     from agent.config.followups import FollowUpRule
     from agent.engine.engine import Engine
     from agent.ledger.followups import Plan
+    from agent.models.chat import ChatModel
     from agent.slots import Slots
     from knowledge import Knowledge
     from messaging.platform import MediaReader, Platform
+    from voice import Transcriber
 
 log = structlog.get_logger()
 
@@ -115,6 +117,21 @@ async def _on(
 
 
 @dataclass(frozen=True, slots=True)
+class Instead:
+    """What takes the place of the outside world in a scenario.
+
+    Attributes:
+        client: makes the requests of payment gateways.
+        models: are asked instead of those of agent.yaml; `None`: those.
+        transcriber: hears voice notes.
+    """
+
+    client: "httpx.AsyncClient"
+    models: "Sequence[ChatModel] | None"
+    transcriber: "Transcriber"
+
+
+@dataclass(frozen=True, slots=True)
 class Ground:
     """What stays while configurations come and go: the ledger, the knowledge base, and who works when."""
 
@@ -135,6 +152,7 @@ async def assemble(
     base_url: str,
     platform: "Platform | None" = None,
     limited: "Callable[[Mapping[str, Action]], Mapping[str, Action]]" = lambda actions: actions,
+    instead: "Instead | None" = None,
 ) -> "Agent":
     """Build an agent on a ground that is there.
 
@@ -146,6 +164,7 @@ async def assemble(
         base_url: where the platform reaches this process.
         platform: replaces the configured one.
         limited: what becomes of the actions before they are offered, for a trial.
+        instead: what a scenario puts in the place of the outside world.
     """
     import httpx
 
@@ -173,7 +192,10 @@ async def assemble(
     database, knowledge, clock = ground.database, ground.knowledge, ground.clock
     conversation, limits, zone = config.conversation, config.limits, config.zone
     timeout = max(entry.timeout for entry in config.platforms).total_seconds()
-    client = await resources.enter_async_context(httpx.AsyncClient(timeout=timeout))
+    if instead is None:
+        client = await resources.enter_async_context(httpx.AsyncClient(timeout=timeout))
+    else:
+        client = instead.client
 
     # the wings
     if platform is None:
@@ -186,16 +208,21 @@ async def assemble(
     profiles = Profiles(platforms, database, wanted=bool(read_fields(config)), clock=clock)
     gateway = open_gateway(config.payments, client, clock, config.server.public_url)
     opened = await resources.enter_async_context(
-        open_actions(config, database, guarded, gateway, profiles.in_format, _away)
+        open_actions(config, database, guarded, gateway, profiles.in_format, _away, clock)
     )
     actions = limited(opened)
     languages = tuple(dict.fromkeys((config.default_language, "id", "en", "ms")))  # the first is preferred in doubt
-    transcriber = open_transcriber(config.voice, client=client, languages=languages, base=config.folder)
-    if transcriber is not None:
-        resources.push_async_callback(transcriber.aclose)
+    if instead is None:
+        transcriber = open_transcriber(config.voice, client=client, languages=languages, base=config.folder)
+        if transcriber is not None:
+            resources.push_async_callback(transcriber.aclose)
+    else:
+        transcriber = instead.transcriber
 
     # a turn
-    models = open_models(config.model, agent_name=config.name)
+    models = instead.models if instead is not None else None
+    if models is None:
+        models = open_models(config.model, agent_name=config.name)
     loop = Loop(
         models,
         actions,
@@ -450,6 +477,7 @@ async def open_actions(
     gateway: "Gateway | None" = None,
     in_format: "InFormat | None" = None,
     away: Callable[[str], None] | None = None,
+    clock: Clock = now,
 ) -> "AsyncIterator[Actions]":
     """The agent's actions by name; without `database` and `client` it opens its own.
 
@@ -469,14 +497,14 @@ async def open_actions(
             [*config.actions, *_implied(config)],
             client,
             redactor=Redactor(secret_values(config)),
-            clock=now,
+            clock=clock,
             timezone=config.zone,
             files=config.folder,
             in_format=in_format,
             away=away,
             extra=[
                 *payment_actions(config.payments, database, config.platforms[0].effective_name, gateway),
-                *reminder_actions(config, database, now),
+                *reminder_actions(config, database, clock),
             ],
         )
         stack.push_async_callback(actions.aclose)

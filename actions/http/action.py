@@ -21,6 +21,7 @@ from actions.redaction import Redactor
 from actions.settings import DeclaredAction
 from actions.wording import Wording
 from settings.backoff import Uniform, requested_wait
+from settings.clock import sleep
 
 _CACHED = 500  # outcomes an action keeps; each is at most what a model reads plus the picked data
 
@@ -178,7 +179,7 @@ class HttpAction(Wording):
                 wait = BACKOFF.wait(attempt - 1, requested, self._uniform).total_seconds()
                 if asyncio.get_running_loop().time() + wait >= deadline:
                     return last
-                await asyncio.sleep(wait)
+                await sleep(wait)
             try:
                 async with asyncio.timeout_at(deadline):
                     status, headers, body = await self._send(call, key, sending)

@@ -38,8 +38,10 @@ GROUPS: Final[dict[str, tuple[Command, ...]]] = {
         Command("sandbox", "agent.cli.demo:sandbox", "Run the local messaging platform alone.", "info"),
     ),
     "Test": (
-        Command("test", "agent.cli.test:test", "Run scenarios: conversations as tests."),
-        Command("replay", "agent.cli.replay:replay", "Run a recorded conversation against today's configuration."),
+        Command("test", "agent.cli.test:test", "Run scenarios: conversations as tests.", "error"),
+        Command(
+            "replay", "agent.cli.replay:replay", "Run a recorded conversation against today's configuration.", "error"
+        ),
     ),
     "Parts": (
         Command("knowledge", "agent.cli.knowledge:app", "Sync, search and judge the knowledge base."),

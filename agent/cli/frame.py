@@ -73,7 +73,7 @@ def _line(error: BaseException) -> str:
 
 
 LEVELS = ("debug", "info", "warning", "error")
-_SHOWS_RECORDS = frozenset({"ledger", "contact", "followups", "broadcast", "actions", "replay", "workflows"})
+_SHOWS_RECORDS = frozenset({"ledger", "contact", "followups", "broadcast", "actions", "replay", "test", "workflows"})
 """Commands that print what customers and APIs wrote, and colour nothing."""
 
 _FOR_OTHERS = frozenset({"init", "qris"})

@@ -372,7 +372,7 @@ class _Sentences:
         if elsewhere := self._elsewhere(str(key)):
             return f"unknown key `{key}`{where}; there is `{elsewhere}`"
         listed = known if len(known) <= _MOST_KEYS else [*known[:_MOST_KEYS], "…"]
-        return f"unknown key `{key}`{where}; known are {', '.join(listed)}"
+        return f"unknown key `{key}`{where}" + (f"; known are {', '.join(listed)}" if listed else "")
 
     def _elsewhere(self, key: str) -> str | None:
         """The part of agent.yaml that has the key, when it was written beside it."""

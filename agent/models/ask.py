@@ -18,6 +18,7 @@ from agent import slots
 from agent.models.chat import ChatModel
 from agent.models.values import TurnValues, configured
 from settings.backoff import Backoff
+from settings.clock import sleep
 from settings.text import cleaned
 
 if TYPE_CHECKING:
@@ -228,7 +229,7 @@ class Models:
         if failure.late and chat is not self._models[-1] and remaining < 2 * (chat.timeout or 0):
             return False  # the time that is left is the next model's
         async with slots.released():
-            await asyncio.sleep(wait)
+            await sleep(wait)
         return True
 
 

@@ -1,0 +1,89 @@
+"""`balas test`: run scenarios, conversations as tests."""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent.cli.options import ConfigFile
+
+if TYPE_CHECKING:
+    from agent.scenarios.run import Options, Result, Results
+
+
+def test(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[PATH]…", help="Scenarios, or folders of them; tests/ beside agent.yaml."),
+    ] = None,
+    config: ConfigFile = Path("agent.yaml"),
+    word: Annotated[str | None, typer.Option("-k", metavar="WORD", help="Only those with this in their name.")] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask the model of agent.yaml; recordings are left alone.")
+    ] = False,
+    junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit's XML.")] = None,
+    page: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with every conversation.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    github: Annotated[
+        bool, typer.Option("--github", help="Annotations of GitHub; by itself inside GitHub Actions.")
+    ] = False,
+    at_once: Annotated[int, typer.Option("-n", min=1, max=64, help="How many run at the same time.")] = 4,
+    seconds: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds that one scenario may take.")] = 120,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of a scenario.")] = False,
+) -> None:
+    """Run scenarios: conversations as tests. Exit code 1 when something is not as expected."""
+    from agent.scenarios.run import Options
+
+    if schema:
+        from agent.scenarios.format import schema as json_schema
+
+        print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+        return
+    options = Options("live" if live else "recorded", word, at_once, seconds)
+    results = asyncio.run(_test(config, paths or [], options, quiet=as_json))
+    _report(results, junit, page, as_json=as_json)
+    if github or os.environ.get("GITHUB_ACTIONS") == "true":
+        from agent.scenarios.report import annotations
+
+        for line in annotations(results):
+            print(line, file=sys.stderr if as_json else sys.stdout)
+    if not results.passed:
+        raise typer.Exit(1)
+
+
+async def _test(config: Path, paths: list[Path], options: "Options", *, quiet: bool) -> "Results":
+    from agent.config import load
+    from agent.scenarios.report import failure, line_of
+    from agent.scenarios.run import find, run
+
+    settings = load(config)
+    files = find(paths, settings.folder, options.word)
+
+    def done(result: "Result") -> None:
+        if not quiet:
+            print(line_of(result), flush=True)
+            if not result.passed:
+                print(failure(result), flush=True)
+
+    return await run(settings, files, options, done)
+
+
+def _report(results: "Results", junit: Path | None, page: Path | None, *, as_json: bool) -> None:
+    from agent.scenarios import report
+
+    if junit is not None:
+        report.write(junit, report.junit(results))
+    if page is not None:
+        report.write(page, report.page([(results.config.name, results)]))
+    if as_json:
+        print(json.dumps(report.as_json(results), indent=2, ensure_ascii=False, default=str))
+        return
+    for note in results.notes:
+        print(f"note: {note}", file=sys.stderr)
+    print(report.summary(results))

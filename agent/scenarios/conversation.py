@@ -1,0 +1,473 @@
+"""A conversation with the agent on a ledger of its own and with a clock that is moved: what `balas serve` does, without waiting.
+
+Nothing runs beside it: `say`, `colleague` and `wait` do what falls due, in its order, at its own time, and return what came of it.
+"""
+
+import asyncio
+import mimetypes
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from sqlalchemy import Connection, select
+
+from actions.qris import parse
+from agent.app import Agent
+from agent.assembly import Ground, Instead, assemble, open_guarded
+from agent.engine.embedded import EmbeddedEngine
+from agent.ledger import contacts, inbound, media, open_database, outbound, overview, steps, tables
+from agent.ledger.contacts import ContactState
+from agent.ledger.overview import TurnSummary
+from agent.ledger.steps import Step
+from agent.payments import end_overdue
+from agent.scenarios.format import Answers, ContactFacts, PlatformFault, Said
+from agent.scenarios.outside import (
+    Call,
+    Ears,
+    Files,
+    Ledgered,
+    ScenarioPlatform,
+    Sent,
+    Stubbed,
+    Timeline,
+    gateway_transport,
+)
+from agent.scenarios.stage import Stage
+from agent.slots import LOCAL, Slots
+from agent.terminal import as_text
+from messaging.registry import capabilities_of
+from messaging.types import (
+    Attachment,
+    Channel,
+    Contact,
+    ContactKey,
+    File,
+    InboundMessage,
+    MessageSent,
+    Person,
+    Template,
+)
+from settings import format_duration
+from settings.clock import sleeping
+
+if TYPE_CHECKING:
+    from agent.models.chat import ChatModel
+
+_BURST = timedelta(milliseconds=200)
+"""Between two messages of a burst."""
+
+_SETTLING = timedelta(minutes=15)
+"""How long after a message its answer is waited for, in the conversation's time: deliveries that fail are retried in it."""
+
+_MOST_STEPS = 5000
+"""How often something may fall due in one turn of a scenario: more is a loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A message of the reply, as a test and its reader see it. `qris` is the payload that a QR reader finds in the picture."""
+
+    text: str
+    kind: str = "text"
+    qris: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """What came of one turn of a scenario.
+
+    Attributes:
+        said: what was done, for people to read.
+        messages: what the customer got.
+        calls: actions that ran.
+        passages: sources of the passages that were found.
+        turns: the agent's turns that ended.
+        steps: theirs, in order.
+        notes: what colleagues would have seen.
+        handover: why the conversation was handed over in it.
+        followups: messages for later that were scheduled or sent in it.
+        payments: payments of the contact, the newest first.
+        contact: as the ledger knows it now.
+        tags: that the contact has now.
+        problems: what is wrong with the scenario itself: an action without an answer, a call of a model without a recording.
+        began: when it began, by the conversation's clock.
+        seconds: how long it took to compute.
+    """
+
+    said: str
+    messages: tuple[Shown, ...] = ()
+    calls: tuple[Call, ...] = ()
+    passages: tuple[str, ...] = ()
+    turns: tuple[TurnSummary, ...] = ()
+    steps: tuple[Step, ...] = ()
+    notes: tuple[str, ...] = ()
+    handover: str | None = None
+    followups: tuple[Mapping[str, Any], ...] = ()
+    payments: tuple[Mapping[str, Any], ...] = ()
+    contact: ContactState | None = None
+    tags: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    began: datetime | None = None
+    seconds: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """The texts of the reply, a line between two messages."""
+        return "\n".join(message.text for message in self.messages if message.text)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that models used."""
+        return sum(step.tokens for step in self.steps)
+
+    @property
+    def cost(self) -> float:
+        """US dollars that models cost."""
+        return sum(step.cost for step in self.steps)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """How much of the ledger earlier turns of the scenario have shown."""
+
+    sent: int = 0
+    calls: int = 0
+    problems: int = 0
+    turns: frozenset[str] = frozenset()
+    followups: frozenset[tuple[str, str]] = frozenset()
+
+
+class Conversation:
+    """One customer and the agent. Use `open_conversation`."""
+
+    def __init__(
+        self,
+        agent: Agent,
+        platform: ScenarioPlatform,
+        contact: Contact,
+        channel: Channel,
+        timeline: Timeline,
+        files: Files,
+        ears: Ears,
+        ledgered: Ledgered,
+    ) -> None:
+        self.agent = agent
+        self.timeline = timeline
+        self.ledgered = ledgered
+        self._platform = platform
+        self._contact = contact
+        self._channel = channel
+        self._files = files
+        self._ears = ears
+        self._messages = 0
+        self._seen = _Seen()
+        platform.greet(contact)
+
+    @property
+    def key(self) -> ContactKey:
+        """The contact."""
+        return self._contact.key
+
+    def fail(self, fault: PlatformFault) -> Happened:
+        """Let the platform fail at the next sends."""
+        self._platform.fail(fault)
+        wait = f", retry after {fault.retry_after.total_seconds():g} s" if fault.retry_after else ""
+        return Happened(f"the platform fails: {fault.fail}{wait}, {fault.times} ×", began=self.timeline())
+
+    async def say(self, messages: Sequence[Said], resolve: Callable[[str], Path]) -> Happened:
+        """Let the customer write, all at once, and the agent answer.
+
+        Args:
+            messages: in order.
+            resolve: finds the files that they name.
+        """
+        said, at = [], self.timeline()
+        events = []
+        for number, message in enumerate(messages):
+            event = await self._message(message, resolve, at + number * _BURST)
+            events.append(event)
+            said.append(_shown(message))
+        return await self._happens(" / ".join(said), lambda: self._write(events))
+
+    async def _write(self, events: Sequence[InboundMessage]) -> None:
+        for event in events:
+            self.timeline.move_to(event.sent_at)
+            await self.agent.accept([event], self._platform.name)
+        await self._settle()
+
+    async def colleague(self, text: str) -> Happened:
+        """Let a human colleague write in the conversation."""
+        now = self.timeline()
+        self._messages += 1
+        event = MessageSent(
+            self._contact, f"colleague-{self._messages}", now, True, text, Person("colleague", "Colleague"), "user"
+        )
+
+        async def work() -> None:
+            await self.agent.accept([event], self._platform.name)
+            await self._settle()
+
+        return await self._happens(f"a colleague: {text}", work)
+
+    async def wait(self, span: timedelta) -> Happened:
+        """Let time pass, with everything that falls due in it."""
+        until = self.timeline() + span
+        return await self._happens(f"{_words(span)} later", lambda: self._pass(until))
+
+    async def _pass(self, until: datetime) -> None:
+        for _ in range(_MOST_STEPS):
+            if not await self._next(until):
+                self.timeline.move_to(until)
+                return
+        raise RuntimeError(f"more than {_MOST_STEPS} things fell due in one turn of the scenario")
+
+    async def _settle(self) -> None:
+        """Go on until the customer's messages are answered and everything is sent, or it takes too long."""
+        until = self.timeline() + _SETTLING
+        for _ in range(_MOST_STEPS):
+            if not await self.agent.database.read(self._is_open) or not await self._next(until):
+                return
+
+    def _is_open(self, connection: Connection) -> bool:
+        running = select(tables.turn.c.id).where(
+            tables.turn.c.platform == self.key.platform,
+            tables.turn.c.contact == self.key.id,
+            tables.turn.c.state == "running",
+        )
+        return bool(
+            inbound.waiting(connection, self.key)
+            or outbound.heads(connection, self.key)
+            or connection.execute(running).first()
+        )
+
+    async def _next(self, until: datetime) -> bool:
+        """Do the next thing that falls due until a moment, at its own time; whether there was one."""
+        due = await self.agent.database.read(lambda connection: contacts.due(connection, until))
+        expiry = await self.agent.database.read(_next_expiry)
+        if expiry is not None and expiry <= until and (not due or expiry < due[0][1]):
+            self.timeline.move_to(expiry)
+            await end_overdue(self.agent.database, expiry, self.agent.gateway)
+            return True
+        if not due:
+            return False
+        key, at = due[0]
+        self.timeline.move_to(at)
+        await self.agent.worker.process(key)
+        await self.agent.summariser.stop(timedelta(minutes=5))
+        return True
+
+    async def _happens(self, said: str, work: Callable[[], Awaitable[None]]) -> Happened:
+        began, clock = self.timeline(), asyncio.get_running_loop().time()
+        with sleeping(self.timeline.sleep):
+            await work()
+        seconds = asyncio.get_running_loop().time() - clock
+        return await self._collect(said, began, seconds)
+
+    async def _collect(self, said: str, began: datetime, seconds: float) -> Happened:
+        """What came of it, that no earlier turn of the scenario has shown."""
+        seen = self._seen
+
+        def read(
+            connection: Connection,
+        ) -> tuple[list[TurnSummary], list[Step], list[Any], list[Any], ContactState | None]:
+            ended = [turn for turn in overview.turns_of(connection, self.key, 1000) if turn.id not in seen.turns]
+            recorded = [step for turn in ended for step in steps.of_turn(connection, turn.id)]
+            later = connection.execute(select(tables.followup).order_by(tables.followup.c.created_at)).all()
+            paid = connection.execute(select(tables.payment).order_by(tables.payment.c.created_at.desc())).all()
+            return ended, recorded, list(later), list(paid), contacts.load(connection, self.key)
+
+        ended, recorded, later, paid, state = await self.agent.database.read(read)
+        fresh = [
+            dict(row._mapping)
+            for row in later
+            if (row.id, row.state) not in seen.followups and row.state in ("scheduled", "sent")
+        ]
+        delivered = self._platform.delivered[seen.sent :]
+        happened = Happened(
+            said=said,
+            messages=tuple([await self._message_shown(each) for each in delivered]),
+            calls=tuple(self.ledgered.calls[seen.calls :]),
+            passages=tuple(_passages(recorded)),
+            turns=tuple(ended),
+            steps=tuple(recorded),
+            notes=tuple(self._platform.take_notes()),
+            handover=next((turn.handover for turn in ended if turn.handover), None),
+            followups=tuple(fresh),
+            payments=tuple(dict(row._mapping) for row in paid),
+            contact=state,
+            tags=state.contact.tags if state is not None else (),
+            problems=tuple(dict.fromkeys(self.ledgered.problems[seen.problems :])),
+            began=began,
+            seconds=round(seconds, 3),
+        )
+        self._seen = _Seen(
+            len(self._platform.delivered),
+            len(self.ledgered.calls),
+            len(self.ledgered.problems),
+            seen.turns | {turn.id for turn in ended},
+            seen.followups | {(row.id, row.state) for row in later},
+        )
+        return happened
+
+    async def _message_shown(self, sent: Sent) -> Shown:
+        content = sent.content
+        if isinstance(content, Template):
+            return Shown(f"[template {content.name}: {', '.join(content.texts)}]", "template")
+        if not isinstance(content, File):
+            return Shown(as_text(content))
+        prefix = f"{self.agent.base_url}/media/"
+        name, now = content.url.removeprefix(prefix), self.timeline()
+        stored = await self.agent.database.read(lambda connection: media.get(connection, name, now))
+        if stored is None or not stored.type.startswith("image/"):
+            return Shown("" if stored is None else f"[{stored.name or content.kind}]", content.kind)
+        from actions.qris.picture import read_image
+
+        found = await asyncio.to_thread(read_image, stored.content)
+        return Shown("", content.kind, found[0] if found else None)
+
+    async def _message(self, message: Said, resolve: Callable[[str], Path], at: datetime) -> InboundMessage:
+        self._messages += 1
+        attachments: tuple[Attachment, ...] = ()
+        text, kind = message.text, "text"
+        if message.location is not None:
+            latitude, longitude = message.location
+            place = f"📍 ({latitude:g}, {longitude:g})"
+            text, kind = f"{message.text}\n{place}" if message.text else place, "location"
+        elif message.attachment is not None:
+            sort, path = message.attachment
+            file = resolve(path)
+            content = await asyncio.to_thread(file.read_bytes)
+            mime = mimetypes.guess_type(file.name)[0] or (
+                "audio/ogg" if sort == "audio" else "application/octet-stream"
+            )
+            url = self._files.add(file.name, content, mime)
+            attachments = (Attachment(sort, url, file.name, mime, len(content)),)
+            kind = "attachment"
+            if sort == "audio" and text is not None:
+                self._ears.learn(content, text)
+                text = None
+        return InboundMessage(self._contact, f"message-{self._messages}", at, text, attachments, self._channel, kind)
+
+
+@asynccontextmanager
+async def open_conversation(
+    stage: Stage,
+    *,
+    facts: ContactFacts,
+    begins: datetime,
+    answers: "Mapping[str, Answers] | str",
+    models: "Callable[[Ledgered], Sequence[ChatModel]]",
+) -> AsyncIterator[Conversation]:
+    """Begin a conversation.
+
+    Args:
+        stage: what conversations share.
+        facts: who writes.
+        begins: when, aware.
+        answers: what actions answer, by name; `live`: they are called.
+        models: who answers, given what the conversation notes.
+    """
+    config, timeline, ledgered = stage.config, Timeline(begins.astimezone(UTC)), Ledgered()
+    settings = next(
+        (entry for entry in config.platforms if facts.platform in (None, entry.effective_name)), config.platforms[0]
+    )
+    platform = ScenarioPlatform(settings.effective_name, capabilities_of(settings), timeline)
+    allowed = stage.live or answers == "live" or (not isinstance(answers, str) and "live" in answers.values())
+    database = open_database(f"sqlite:///{stage.new_ledger()}", base=config.folder)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(database.aclose)
+        files = Files(await stack.enter_async_context(open_guarded(config)) if allowed else None)
+        guarded = await stack.enter_async_context(httpx.AsyncClient(transport=files))
+        gateway = httpx.AsyncHTTPTransport() if answers == "live" else gateway_transport(config, Files())
+        client = await stack.enter_async_context(httpx.AsyncClient(transport=gateway))
+        ears = Ears(stage.transcriber, config.default_language)
+        resources = AsyncExitStack()
+        stack.push_async_callback(resources.aclose)
+        agent = await assemble(
+            config,
+            Ground(
+                database,
+                stage.knowledge,
+                EmbeddedEngine(clock=timeline),
+                Slots(LOCAL),
+                f"test-{id(ledgered):x}",
+                timeline,
+            ),
+            resources,
+            guarded,
+            base_url=config.server.url.rstrip("/"),
+            platform=platform,
+            limited=lambda actions: Stubbed(actions, answers, ledgered, stage.redactor),
+            instead=Instead(client, models(ledgered), ears),
+        )
+        contact = Contact(
+            ContactKey(platform.name, facts.phone.removeprefix("+")),
+            facts.first_name,
+            facts.last_name,
+            facts.phone,
+            facts.email,
+            facts.language,
+            facts.country,
+            lifecycle=facts.lifecycle,
+            tags=facts.tags,
+            custom_fields=dict(facts.custom_fields),
+        )
+        yield Conversation(
+            agent, platform, contact, Channel("channel-1", facts.channel), timeline, files, ears, ledgered
+        )
+
+
+def _next_expiry(connection: Connection) -> datetime | None:
+    """When the next open payment expires."""
+    payment = tables.payment
+    found: datetime | None = connection.execute(
+        select(payment.c.expires_at)
+        .where(payment.c.state == "open", payment.c.expires_at.is_not(None))
+        .order_by(payment.c.expires_at)
+        .limit(1)
+    ).scalar()
+    return found
+
+
+def _passages(recorded: Sequence[Step]) -> list[str]:
+    """The sources of what was found, and shown to the model."""
+    found = []
+    for step in recorded:
+        if step.kind == "retrieval" and isinstance(step.output, Mapping):
+            hits = [hit for hit in step.output.get("hits", ()) if not hit.get("stale")]
+            found += [str(hit["source"]) for hit in hits] if step.output.get("passages") else []
+    return list(dict.fromkeys(found))
+
+
+def _shown(message: Said) -> str:
+    if message.location is not None:
+        return f"📍 {message.location[0]:g}, {message.location[1]:g}" + (f" {message.text}" if message.text else "")
+    if message.attachment is None:
+        return message.text or ""
+    kind, path = message.attachment
+    name = {"audio": "🎤", "image": "🖼", "file": "📎"}.get(kind, kind)
+    return f"{name} {path}" + (f" “{message.text}”" if message.text else "")
+
+
+def _words(span: timedelta) -> str:
+    return format_duration(span)
+
+
+def amount_in(payload: str) -> int | None:
+    """The amount in rupiah that a payment code carries; `None` where it has none or is none."""
+    from actions.qris import PayloadError
+
+    try:
+        amount = parse(payload).amount
+    except PayloadError:
+        return None
+    return None if amount is None else int(amount)
+
+
+def with_problem(happened: Happened, problem: str) -> Happened:
+    """The same, with one more thing that is wrong with the scenario."""
+    return replace(happened, problems=(*happened.problems, problem))

@@ -1,0 +1,506 @@
+"""The file of a scenario: what a customer writes and what must come of it, as models with a place in the file for every error.
+
+    scenario = load(Path("tests/order_status.yaml"), zone=config.zone)
+    scenario.settings.turns[0].customer
+
+`python -m agent.scenarios.format` writes the JSON Schema, as `balas test --schema` does.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from zoneinfo import ZoneInfo
+
+import regex
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
+
+from agent.config.document import ConfigError, ConfigErrors, Document, Problem, read
+from agent.config.document import Path as Place
+from agent.config.environment import environment_of
+from agent.config.load import listed, validate
+from agent.config.schema import json_schema
+from agent.errors import InputError
+from messaging.types import AttachmentKind
+from settings import Duration, Settings
+from settings.phone import InvalidPhone, to_e164
+
+CASSETTE = ".cassette.yaml"
+"""How the name of a cassette ends; it stands beside its scenario."""
+
+CUSTOMER = "+6281234567890"
+"""The phone number of a customer whose scenario names none."""
+
+_SEARCH_SECONDS = 1.0
+"""How long a regular expression of a scenario may take on a reply; a runaway one is an error, not a hanging test."""
+
+NonEmpty = Annotated[str, Field(min_length=1)]
+T = TypeVar("T")
+
+
+def _as_list(value: object) -> object:
+    """One entry may be written without a list around it."""
+    return [value] if isinstance(value, Mapping | str) else value
+
+
+def _not_empty(value: tuple[T, ...]) -> tuple[T, ...]:
+    if not value:  # a least length in the schema is reported beside every error of an entry, so it is checked here
+        raise ValueError("the list is empty; write an entry, or remove the key")
+    return value
+
+
+def _e164(text: str) -> str:
+    try:
+        return to_e164(text, "ID")
+    except InvalidPhone as error:
+        raise ValueError(f"{error}; write it with its country, e.g. {CUSTOMER}") from error
+
+
+def _compilable(pattern: str) -> str:
+    try:
+        regex.compile(pattern)
+    except regex.error as error:
+        raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+    if regex.fullmatch(pattern, "", timeout=_SEARCH_SECONDS) and regex.search(pattern, "\x00", timeout=_SEARCH_SECONDS):
+        raise ValueError(f"{pattern!r} matches every text, so it can never fail; write what must stand there")
+    return pattern
+
+
+def found_by(pattern: str, text: str) -> bool:
+    """Search with a regular expression of a scenario.
+
+    Raises:
+        TimeoutError: it takes longer than a second, whatever the text is.
+    """
+    return regex.search(pattern, text, timeout=_SEARCH_SECONDS) is not None
+
+
+Pattern = Annotated[str, Field(min_length=1, json_schema_extra={"format": "regex"}), AfterValidator(_compilable)]
+
+
+class ContactFacts(Settings):
+    """Who writes: what the platform knows of the customer before the first message."""
+
+    phone: Annotated[str, AfterValidator(_e164)] = Field(
+        default=CUSTOMER, description="Phone number with its country.", examples=["+6281234567801"]
+    )
+    email: str | None = Field(default=None, description="E-mail address.")
+    first_name: str | None = Field(default=None, description="First name.", examples=["Budi"])
+    last_name: str | None = Field(default=None, description="Last name.")
+    language: str | None = Field(
+        default=None, pattern="^[a-z]{2,3}(-[A-Z]{2})?$", description="Language that the platform has noted."
+    )
+    country: str | None = Field(default=None, pattern="^[A-Z]{2}$", description="Country, ISO 3166-1 alpha-2.")
+    lifecycle: str | None = Field(default=None, description="Stage on the platform.")
+    tags: tuple[NonEmpty, ...] = Field(default=(), description="Tags on the platform.", examples=[["vip"]])
+    custom_fields: dict[str, str | int | float | bool | None] = Field(
+        default_factory=dict, description="Custom fields by name."
+    )
+    platform: str | None = Field(
+        default=None, description="Name of the entry of `messaging:` where they write; null: the first."
+    )
+    channel: str = Field(
+        default="whatsapp",
+        description="Kind of channel, as the platform names it: whatsapp, instagram, telegram … Windows and formatting go by it.",
+    )
+
+
+class Answer(Settings):
+    """What an action answers here."""
+
+    when: dict[str, JsonValue] = Field(
+        default_factory=dict, description="Only for calls with these arguments; empty: for every call."
+    )
+    returns: JsonValue = Field(
+        default=None, alias="return", description="The JSON body of the API's answer, before `response.pick`."
+    )
+    fail: int | Literal["timeout"] | None = Field(
+        default=None, description="The HTTP status that the API answers instead, or timeout.", examples=[404]
+    )
+    times: int | None = Field(default=None, ge=1, description="How many calls it answers; null: all of them.")
+
+    @model_validator(mode="after")
+    def _answers_one_thing(self) -> "Answer":
+        if (self.fail is None) == ("returns" not in self.model_fields_set):
+            raise ValueError("an answer is either `return: …` or `fail: 404`")
+        if isinstance(self.fail, int) and not 400 <= self.fail <= 599:
+            raise ValueError("`fail` is an HTTP status from 400 to 599, or timeout")
+        return self
+
+
+def _answers(value: object) -> object:
+    return [value] if isinstance(value, Mapping) else value
+
+
+Answers: TypeAlias = (
+    Literal["live"]
+    | Annotated[
+        tuple[Answer, ...],
+        BeforeValidator(_answers, json_schema_input_type=tuple[Answer, ...] | Answer),
+        AfterValidator(_not_empty),
+    ]
+)
+
+
+class Said(Settings):
+    """One message of the customer: text, a file, or both. Paths are relative to the scenario's folder."""
+
+    text: NonEmpty | None = Field(
+        default=None,
+        description="What is written; beside `voice`, what is said in it: then no speech model is needed.",
+    )
+    voice: NonEmpty | None = Field(default=None, description="A voice note.", examples=["notes/harga.ogg"])
+    image: NonEmpty | None = Field(default=None, description="A picture.")
+    file: NonEmpty | None = Field(default=None, description="Any other file.")
+    location: tuple[float, float] | None = Field(default=None, description="A position: latitude, longitude.")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Said":
+        files = [name for name in ("voice", "image", "file", "location") if getattr(self, name) is not None]
+        if not files and self.text is None:
+            raise ValueError("the message is empty; give a text, voice, image, file or location")
+        if len(files) > 1:
+            raise ValueError(f"one message holds one of {' and '.join(files)}; write a list for several messages")
+        if self.location is not None and not (-90 <= self.location[0] <= 90 and -180 <= self.location[1] <= 180):
+            raise ValueError("a location is [latitude, longitude] in degrees")
+        return self
+
+    @property
+    def attachment(self) -> tuple[AttachmentKind, str] | None:
+        """The kind of the file and its path, where there is one."""
+        kinds: tuple[tuple[AttachmentKind, str | None], ...] = (
+            ("audio", self.voice),
+            ("image", self.image),
+            ("file", self.file),
+        )
+        return next(((kind, path) for kind, path in kinds if path is not None), None)
+
+
+class PlatformFault(Settings):
+    """What the platform does to the next messages that are sent to it."""
+
+    fail: int | Literal["timeout", "lost"] = Field(
+        description="A status it answers with; `timeout`: it is not taken and no answer comes; `lost`: it is taken, the answer never "
+        "arrives.",
+        examples=[429],
+    )
+    retry_after: Duration | None = Field(default=None, description="What a 429 asks to wait.", examples=["1s"])
+    times: int = Field(default=1, ge=1, le=1000, description="How many sends.")
+
+    @model_validator(mode="after")
+    def _is_a_failure(self) -> "PlatformFault":
+        if isinstance(self.fail, int) and not 400 <= self.fail <= 599:
+            raise ValueError("`fail` is a status from 400 to 599, timeout or lost")
+        return self
+
+
+class ReplyExpectation(Settings):
+    """What the reply holds, all its messages together. Case and white space do not matter, except for `matches`."""
+
+    contains: NonEmpty | tuple[NonEmpty | tuple[NonEmpty, ...], ...] | None = Field(
+        default=None,
+        description="Texts that must stand in it; of a list inside the list, one must.",
+        examples=[["dikirim", "JNE"]],
+    )
+    not_contains: NonEmpty | tuple[NonEmpty, ...] | None = Field(
+        default=None, description="Texts that must not stand in it.", examples=["maaf"]
+    )
+    matches: Pattern | tuple[Pattern, ...] | None = Field(
+        default=None, description="Regular expressions that must match somewhere in it.", examples=["KS-\\d{5}"]
+    )
+
+    @model_validator(mode="after")
+    def _expects_something(self) -> "ReplyExpectation":
+        _something(self, "contains, not_contains or matches")
+        for name in ("contains", "not_contains"):
+            value = getattr(self, name)
+            for text in [value] if isinstance(value, str) else value or ():
+                for each in [text] if isinstance(text, str) else text:
+                    if not each.strip():
+                        raise ValueError(f"{name}: a text of white space stands in every reply")
+        return self
+
+
+class PaymentExpectation(Settings):
+    """A payment code that was sent, as a payer's app reads it from the picture."""
+
+    amount: int | None = Field(default=None, ge=1, description="Whole rupiah.", examples=[50000])
+    merchant: NonEmpty | None = Field(default=None, description="The name in the code.")
+    reference: NonEmpty | None = Field(default=None, description="The reference of the payment.")
+    state: NonEmpty | None = Field(default=None, description="The payment's state: open, paid, expired …")
+
+    @model_validator(mode="after")
+    def _expects_something(self) -> "PaymentExpectation":
+        _something(self, "amount, merchant, reference or state")
+        return self
+
+
+class FollowUpExpectation(Settings):
+    """A message for later: scheduled in this turn, or sent in it."""
+
+    rule: NonEmpty | None = Field(default=None, description="Name of the rule of agent.yaml.")
+    contains: NonEmpty | None = Field(default=None, description="A text that it holds.")
+    after: Duration | None = Field(default=None, description="How long after this turn it is due, to the minute.")
+
+    @model_validator(mode="after")
+    def _expects_something(self) -> "FollowUpExpectation":
+        _something(self, "rule, contains or after")
+        return self
+
+
+Arguments = dict[str, JsonValue] | None
+
+
+class Expectation(Settings):
+    """What must have come of a turn. Of several keys, all must hold."""
+
+    reply: NonEmpty | ReplyExpectation | None = Field(
+        default=None, description="What the reply holds; a text alone must stand in it."
+    )
+    replies: int | None = Field(default=None, ge=0, description="How many messages the customer gets.")
+    called: NonEmpty | tuple[NonEmpty, ...] | dict[str, Arguments] | None = Field(
+        default=None,
+        description="Actions that ran, with at least these arguments.",
+        examples=[{"get_order": {"order_id": "KS-10234"}}],
+    )
+    not_called: NonEmpty | tuple[NonEmpty, ...] | dict[str, Arguments] | None = Field(
+        default=None,
+        description="Actions that did not run; one that only waits for a yes has not.",
+        examples=["cancel_order"],
+    )
+    passage: NonEmpty | tuple[NonEmpty, ...] | None = Field(
+        default=None, description="Documents of which a passage was found.", examples=["menu.csv"]
+    )
+    not_passage: NonEmpty | tuple[NonEmpty, ...] | None = Field(
+        default=None, description="Documents of which no passage was found."
+    )
+    payment: bool | PaymentExpectation | None = Field(default=None, description="A payment code was sent, or none was.")
+    handover: bool | NonEmpty | None = Field(
+        default=None,
+        description="The conversation was handed to a human in this turn; a text must stand in the reason.",
+    )
+    followup: bool | NonEmpty | FollowUpExpectation | None = Field(
+        default=None,
+        description="A message for later was scheduled or sent; a text is the name of its rule, or stands in it.",
+    )
+    language: str | None = Field(
+        default=None, pattern="^[a-z]{2,3}$", description="Language of the reply.", examples=["id"]
+    )
+    tag: NonEmpty | tuple[NonEmpty, ...] | None = Field(default=None, description="Tags that the contact has now.")
+    not_tag: NonEmpty | tuple[NonEmpty, ...] | None = Field(default=None, description="Tags that it has not.")
+    silent: bool | None = Field(default=None, description="true: the customer gets no message.")
+    judge: NonEmpty | None = Field(
+        default=None,
+        description="What the configured model is asked of the reply; recorded like any call of a model.",
+        examples=["friendly, at most three sentences"],
+    )
+
+    @model_validator(mode="after")
+    def _expects_something(self) -> "Expectation":
+        _something(self, "e.g. `reply: {contains: …}`")
+        return self
+
+
+def _something(model: Settings, remedy: str) -> None:
+    """Refuse an expectation that nothing could fail."""
+    values = {name: getattr(model, name) for name in model.model_fields_set}
+    for name, value in values.items():
+        if value is None or value in ((), {}):
+            raise ValueError(f"`{name}` is empty, so it could never fail")
+    if not values:
+        raise ValueError(f"nothing is expected here, so it could never fail; write {remedy}")
+
+
+def _expects(value: tuple[Expectation, ...]) -> tuple[Expectation, ...]:
+    if not value:
+        raise ValueError("nothing is expected here, so it could never fail; write an expectation, or remove the key")
+    return value
+
+
+Expectations: TypeAlias = Annotated[
+    tuple[Expectation, ...],
+    BeforeValidator(_as_list, json_schema_input_type=tuple[Expectation, ...] | Expectation),
+    AfterValidator(_expects),
+]
+Messages: TypeAlias = Annotated[
+    tuple[NonEmpty | Said, ...],
+    BeforeValidator(_as_list, json_schema_input_type=tuple[NonEmpty | Said, ...] | NonEmpty | Said),
+    AfterValidator(_not_empty),
+]
+
+
+class Turn(Settings):
+    """One thing that happens: the customer writes, a colleague does, the platform fails, or time passes."""
+
+    customer: Messages | None = Field(
+        default=None, description="What the customer writes; a list is written in one go and gets one reply."
+    )
+    colleague: NonEmpty | None = Field(default=None, description="A human colleague writes in the conversation.")
+    platform: PlatformFault | None = Field(default=None, description="What the platform does to the next sends.")
+    wait: Duration | None = Field(
+        default=None, description="Time passes, with all that falls due in it.", examples=["2h"]
+    )
+    expect: Expectations | None = Field(default=None, description="What must have come of it.")
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> "Turn":
+        given = [name for name in ("customer", "colleague", "platform", "wait") if getattr(self, name) is not None]
+        if len(given) != 1:
+            found = f"; found {' and '.join(given)}" if given else ""
+            raise ValueError(f"a turn is one of customer, colleague, platform or wait{found}")
+        if self.wait is not None and not timedelta() < self.wait <= timedelta(days=366):
+            raise ValueError("`wait` is longer than 0s and at most 366d")
+        if self.platform is not None and self.expect is not None:
+            raise ValueError("a fault strikes at the next turn; expect what comes of it there")
+        return self
+
+    @property
+    def messages(self) -> tuple[Said, ...]:
+        """What the customer writes, in order."""
+        return tuple(Said(text=each) if isinstance(each, str) else each for each in self.customer or ())
+
+
+class Simulation(Settings):
+    """A customer whom the model plays."""
+
+    persona: NonEmpty = Field(description="Who they are and how they write.", examples=["impatient, writes in slang"])
+    goal: NonEmpty = Field(description="What they want to reach.", examples=["find out when the order arrives"])
+    turns: int = Field(default=10, ge=1, le=50, description="Messages that they write at most.")
+
+
+class ScenarioSettings(Settings):
+    """A conversation as a test."""
+
+    name: NonEmpty | None = Field(default=None, description="What it is called; null: the file's name.")
+    contact: ContactFacts = Field(default_factory=ContactFacts, description="Who writes.")
+    now: datetime | None = Field(
+        default=None,
+        description="When it begins, in the business's time zone unless it names another; null: now.",
+        examples=["2026-11-30T10:00:00+07:00"],
+    )
+    model: Literal["recorded", "live", "offline"] | None = Field(
+        default=None,
+        description="Who answers: a cassette beside the file, the model of agent.yaml, or the offline model. Null: the cassette where "
+        "there is one, else what agent.yaml says.",
+    )
+    actions: Literal["live"] | dict[str, Answers] = Field(
+        default_factory=dict,
+        description="What actions answer, by name; the first answer that fits. One that is not named is never really called: it fails the "
+        "test. `live` calls them.",
+    )
+    turns: Annotated[tuple[Turn, ...], AfterValidator(_not_empty)] | None = Field(
+        default=None, description="What happens, in order."
+    )
+    simulate: Simulation | None = Field(default=None, description="Instead of `turns`: the model plays the customer.")
+    expect: Expectations | None = Field(
+        default=None, description="What must have come of the whole conversation, judged at its end."
+    )
+    runs: int = Field(default=1, ge=1, le=100, description="How often it is run: a model's answers vary.")
+    min_pass_rate: float = Field(
+        default=1.0, gt=0, le=1, description="The share of its runs that must pass.", examples=[0.8]
+    )
+
+    @model_validator(mode="after")
+    def _has_a_conversation(self) -> "ScenarioSettings":
+        if (self.turns is None) == (self.simulate is None):
+            raise ValueError("a scenario needs `turns:`, or `simulate:` instead")
+        if self.simulate is not None and self.expect is None:
+            raise ValueError("a simulated conversation needs `expect:` beside `simulate:`, else it could never fail")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A scenario as its file says it. Paths in it are relative to the file's folder."""
+
+    path: Path
+    settings: ScenarioSettings
+    document: Document
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.settings.name or self.path.stem.replace("_", " ")
+
+    @property
+    def cassette(self) -> Path:
+        """Where its recording stands."""
+        return self.path.with_name(self.path.stem + CASSETTE)
+
+    def line(self, place: Place) -> int:
+        """The line of the file that people look at for a place."""
+        return self.document.key(place).line
+
+    def resolve(self, file: str) -> Path:
+        """A path that the scenario names."""
+        return self.path.parent / Path(file).expanduser()
+
+
+def load(path: Path, *, environment: Mapping[str, str] | None = None) -> Scenario:
+    """Read a scenario.
+
+    Args:
+        path: the file.
+        environment: stands for the process's variables and `.env`, which are used when it is None.
+
+    Raises:
+        ConfigErrors: with every error, its line and its column.
+        InputError: the file cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    return loads(data, path, environment=environment)
+
+
+def loads(data: bytes, path: Path, *, environment: Mapping[str, str] | None = None) -> Scenario:
+    """Read the text of a scenario that stands at `path`, or would. Raises as `load`."""
+    variables = environment_of(path.parent) if environment is None else environment
+    document = read(data, variables, needs="a scenario needs at least `turns:`")
+    settings, problems = validate(document, ScenarioSettings)
+    problems += document.problems
+    if settings is not None and not problems:
+        problems += _missing_files(settings, document, path.parent)
+    if problems or settings is None:
+        raise ConfigErrors(listed(problems, path))
+    return Scenario(path, settings, document)
+
+
+def _missing_files(settings: ScenarioSettings, document: Document, folder: Path) -> Iterator[Problem]:
+    for number, turn in enumerate(settings.turns or ()):
+        for said in turn.messages:
+            if said.attachment is not None and not (folder / Path(said.attachment[1]).expanduser()).is_file():
+                place: Place = ("turns", number, "customer")
+                yield Problem(document.key(place), f"turns[{number}].customer: {said.attachment[1]} is not there")
+
+
+def problem(scenario: Scenario, place: Place, message: str) -> ConfigError:
+    """What is wrong in a scenario, at its place."""
+    return listed([Problem(scenario.document.key(place), message)], scenario.path)[0]
+
+
+def words(value: str | Sequence[str] | None) -> tuple[str, ...]:
+    """One text or several, as several."""
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def begins(settings: ScenarioSettings, zone: ZoneInfo) -> datetime | None:
+    """When the conversation begins, aware; `None` where the file leaves it open."""
+    if settings.now is None:
+        return None
+    return settings.now if settings.now.tzinfo is not None else settings.now.replace(tzinfo=zone)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a scenario, for editors."""
+    return json_schema(ScenarioSettings, "balas scenario")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(schema(), indent=2, ensure_ascii=False) + "\n")

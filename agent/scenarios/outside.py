@@ -1,0 +1,422 @@
+"""The outside world of a scenario, in this process: a platform with faults, APIs with canned answers, no network, a clock that is moved."""
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from actions.action import Action, Context, Json, Outcome, SendPayment, WrappedAction
+from actions.http.response import shown
+from actions.redaction import Redactor
+from agent.config import AgentConfig
+from agent.scenarios.format import Answer, Answers, PlatformFault
+from agent.terminal import TerminalPlatform
+from messaging.errors import NotFound, OutcomeUnknown
+from messaging.platform import Capabilities
+from messaging.transport import kind_of_status
+from messaging.types import ContactKey, Outbound, PlatformMessage, Text
+from voice import Stats, Transcriber, Transcript, Unavailable
+
+FILES = "https://files.invalid/"
+"""Where the files that a scenario's customer sends seem to lie."""
+
+
+class Timeline:
+    """The conversation's clock: it stands still unless it is moved, and never goes back."""
+
+    def __init__(self, begins: datetime) -> None:
+        self._now = begins
+
+    def __call__(self) -> datetime:
+        return self._now
+
+    def move_to(self, moment: datetime) -> None:
+        """Let time pass until a moment; one that is past changes nothing."""
+        self._now = max(self._now, moment)
+
+    def move_by(self, span: timedelta) -> None:
+        """Let a span of time pass."""
+        self._now += span
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass instead of waiting."""
+        self.move_by(timedelta(seconds=seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message that the customer has got."""
+
+    id: str
+    content: Outbound
+    at: datetime
+
+
+class ScenarioPlatform(TerminalPlatform):
+    """The platform of a scenario: it can do what the configured one can, and fails when it is told to."""
+
+    def __init__(self, name: str, capabilities: Capabilities, clock: Timeline) -> None:
+        """Play a platform.
+
+        Args:
+            name: under which contacts are kept.
+            capabilities: of the platform that it plays.
+            clock: the conversation's.
+        """
+        super().__init__()
+        self.name = name
+        self.capabilities = capabilities
+        self._clock = clock
+        self._faults: deque[PlatformFault] = deque()
+        self._keys: dict[str, str] = {}
+        self.delivered: list[Sent] = []
+
+    def fail(self, fault: PlatformFault) -> None:
+        """Let the next sends fail, after those that are to fail already."""
+        self._faults.extend([fault] * fault.times)
+
+    async def send(
+        self, contact: ContactKey, message: Outbound, channel: str | None = None, *, key: str | None = None
+    ) -> str:
+        """Take a message, or fail as the scenario says. A fault is used up by each attempt."""
+        fault = self._faults.popleft() if self._faults else None
+        call = f"POST {self.name}/{contact.id}"
+        if fault is not None and isinstance(fault.fail, int):
+            raise kind_of_status(fault.fail)(
+                "as the scenario says", status=fault.fail, retry_after=fault.retry_after, call=call
+            )
+        if fault is not None and fault.fail == "timeout":
+            raise OutcomeUnknown("no answer in time, as the scenario says", call=call)
+        known = self._keys.get(key or "") if self.capabilities.idempotency_keys else None
+        if known is None:
+            known = f"{self.name}-{len(self.delivered) + 1}"
+            self.delivered.append(Sent(known, message, self._clock()))
+            self._keys[key or known] = known
+        if fault is not None:
+            raise OutcomeUnknown("the answer was lost, as the scenario says", call=call)
+        return known
+
+    async def messages(self, contact: ContactKey, since: datetime | None = None) -> Sequence[PlatformMessage]:
+        """List what the customer has got, newest first."""
+        return [
+            PlatformMessage(
+                each.id,
+                "outgoing",
+                each.content,
+                each.content.text if isinstance(each.content, Text) else None,
+                "delivered",
+                each.at,
+                "api",
+            )
+            for each in reversed(self.delivered)
+        ]
+
+    async def add_tags(self, contact: ContactKey, tags: Sequence[str]) -> None:
+        known = await self.contact(contact)
+        self.greet(replace(known, tags=tuple(dict.fromkeys((*known.tags, *tags)))))
+        await super().add_tags(contact, tags)
+
+    async def remove_tags(self, contact: ContactKey, tags: Sequence[str]) -> None:
+        known = await self.contact(contact)
+        self.greet(replace(known, tags=tuple(tag for tag in known.tags if tag not in tags)))
+        await super().remove_tags(contact, tags)
+
+    async def fetch(self, reference: str, most: int) -> bytes:
+        raise NotFound("a scenario's files have addresses")
+
+
+class NoNetwork(httpx.ConnectError):
+    """Something asked for the network, which a scenario has only when it is run live."""
+
+
+class Files(httpx.AsyncBaseTransport):
+    """The network of a scenario: the customer's files, the answers of the action that runs, and nothing else."""
+
+    def __init__(self, beyond: httpx.AsyncClient | None = None) -> None:
+        """Serve files.
+
+        Args:
+            beyond: takes every other request, of an action that is called for real; `None`: they are refused.
+        """
+        self._files: dict[str, tuple[bytes, str]] = {}
+        self._beyond = beyond
+        self.refused: list[str] = []
+
+    def add(self, name: str, content: bytes, kind: str) -> str:
+        """Offer a file; its address."""
+        path = f"{len(self._files) + 1}/{name}"
+        self._files[path] = content, kind
+        return FILES + httpx.URL(path).raw_path.decode()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer a request."""
+        answer = _answering.get()
+        if answer is not None:
+            return answer(request)
+        path = urlsplit(str(request.url)).path.lstrip("/")
+        if request.url.host == urlsplit(FILES).hostname:
+            for name, (content, kind) in self._files.items():
+                if httpx.URL(name).raw_path.decode() == path or name == path:
+                    return httpx.Response(200, stream=httpx.ByteStream(content), headers={"content-type": kind})
+            return httpx.Response(404)
+        if self._beyond is not None:
+            return await self._beyond.send(request, stream=True)
+        self.refused.append(f"{request.method} {request.url.copy_with(query=None)}")
+        raise NoNetwork(f"a scenario has no network, so {request.url.host} is not asked; --live allows it")
+
+
+_answering: ContextVar[Callable[[httpx.Request], httpx.Response] | None] = ContextVar("answering", default=None)
+
+
+def gateway_transport(config: AgentConfig, refuse: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+    """Play the payment gateway of agent.yaml, where it is one that the simulator knows; other requests go to `refuse`."""
+    from pydantic import SecretStr
+
+    from actions.qris.simulator import simulator
+    from actions.qris.simulator.charges import GATEWAYS, Keys
+
+    qris = config.payments.qris
+    gateway = qris.gateway if qris is not None else None
+    if gateway is None or gateway.name not in GATEWAYS:
+        return refuse
+    given: dict[str, Any] = {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else value
+        for name, value in dict(gateway).items()
+    }
+    keys = {
+        "midtrans": {"midtrans": given.get("server_key")},
+        "xendit": {"xendit": given.get("secret_key"), "xendit_token": given.get("callback_token")},
+        "duitku": {"duitku_merchant": given.get("merchant_code"), "duitku": given.get("api_key")},
+        "doku": {"doku_client": given.get("client_id"), "doku": given.get("secret_key")},
+    }[gateway.name]
+    client = httpx.AsyncClient(transport=refuse)
+    return _Simulated(
+        httpx.ASGITransport(
+            simulator(
+                "http://agent.invalid",
+                client,
+                Keys(**{name: value for name, value in keys.items() if isinstance(value, str)}),
+            )
+        ),
+        httpx.URL(given["base_url"]),
+        gateway.name,
+        refuse,
+    )
+
+
+class _Simulated(httpx.AsyncBaseTransport):
+    def __init__(
+        self, inside: httpx.AsyncBaseTransport, base: httpx.URL, name: str, refuse: httpx.AsyncBaseTransport
+    ) -> None:
+        self._inside, self._base, self._name, self._refuse = inside, base, name, refuse
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.host != self._base.host:
+            return await self._refuse.handle_async_request(request)
+        path = request.url.raw_path.removeprefix(self._base.raw_path.rstrip(b"/"))
+        request.url = request.url.copy_with(raw_path=f"/{self._name}".encode() + path)
+        return await self._inside.handle_async_request(request)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An action that ran: `arguments` with the values that the runtime bound, without secrets."""
+
+    name: str
+    arguments: Mapping[str, Any]
+    status: str
+    content: str
+
+
+@dataclass
+class Ledgered:
+    """What ran in a conversation: calls in order, and what is wrong with the scenario itself.
+
+    `volatile` maps what differs from run to run (references of payments, ids of turns) to a name for it.
+    """
+
+    calls: list[Call] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    volatile: dict[str, str] = field(default_factory=dict)
+
+
+class Stubbed(Mapping[str, Action]):
+    """The actions of agent.yaml with the answers of the scenario."""
+
+    def __init__(
+        self,
+        actions: Mapping[str, Action],
+        answers: Mapping[str, Answers] | str,
+        ledgered: Ledgered,
+        redactor: Redactor,
+    ) -> None:
+        self._actions = actions
+        self._answers = answers
+        self._ledgered = ledgered
+        self._redactor = redactor
+        self._used: dict[int, int] = {}
+
+    def __getitem__(self, name: str) -> Action:
+        action = self._actions[name]
+        if isinstance(self._answers, str) or (action.builtin is not None and name not in self._answers):
+            return _Noted(action, self._ledgered)
+        answers = self._answers.get(name)
+        if answers == "live":
+            return _Noted(action, self._ledgered)
+        return _Canned(action, self._ledgered, answers or (), self._used, self._redactor)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._actions)
+
+    def __len__(self) -> int:
+        return len(self._actions)
+
+
+class _Noted(WrappedAction):
+    """An action whose calls are noted."""
+
+    def __init__(self, action: Action, ledgered: Ledgered) -> None:
+        super().__init__(action)
+        self._ledgered = ledgered
+
+    async def run(self, arguments: Mapping[str, Json], context: Context) -> Outcome:
+        outcome = await self._really(arguments, context)
+        if outcome.status not in ("refused", "confirm"):
+            visible = {**arguments, **self._action.visible(arguments, context)}
+            self._ledgered.calls.append(Call(self.name, visible, outcome.status, outcome.content))
+        for request in outcome.requests:
+            if isinstance(request, SendPayment):
+                self._ledgered.volatile.setdefault(request.reference, f"payment-{len(self._ledgered.volatile) + 1}")
+        return outcome
+
+    async def _really(self, arguments: Mapping[str, Json], context: Context) -> Outcome:
+        return await self._action.run(arguments, context)
+
+
+class _Canned(_Noted):
+    """An action that answers what the scenario says, and is never really called."""
+
+    def __init__(
+        self,
+        action: Action,
+        ledgered: Ledgered,
+        answers: Sequence[Answer],
+        used: dict[int, int],
+        redactor: Redactor,
+    ) -> None:
+        super().__init__(action, ledgered)
+        self._answers = answers
+        self._used = used
+        self._redactor = redactor
+
+    async def _really(self, arguments: Mapping[str, Json], context: Context) -> Outcome:
+        """Run the action against its canned answer: an HTTP action as over the network, with its retries, any other in its place."""
+        from actions.http.action import HttpAction
+
+        refusal = await self._action.check(arguments, context)
+        if refusal is not None:
+            return refusal
+        visible = {**arguments, **self._action.visible(arguments, context)}
+        if isinstance(self._action, HttpAction):
+            token = _answering.set(lambda request: self._response(visible, request))
+            try:
+                return await self._action.run(arguments, context)
+            finally:
+                _answering.reset(token)
+        answer = self._answer(visible)
+        if answer is None:
+            return Outcome("failed", "It was not done: the scenario does not say what it answers.")
+        if answer.fail == "timeout" and self.effect:
+            return Outcome("unknown", "The request was sent, but no answer came: nobody knows whether it was done.")
+        if answer.fail is not None:
+            return Outcome("failed", f"It was not done: {answer.fail}.")
+        data = self._redactor(answer.returns)
+        return Outcome("done", shown(data) if data not in (None, "") else "Done; the answer is empty.", data)
+
+    def _response(self, visible: Mapping[str, Any], request: httpx.Request) -> httpx.Response:
+        if b"grant_type=client_credentials" in request.content:  # its access token; no call of the action
+            return httpx.Response(200, json={"access_token": "scenario-token", "expires_in": 3600})
+        answer = self._answer(visible)
+        if answer is None:
+            return httpx.Response(404, json={"error": "the scenario does not say what this call answers"})
+        if answer.fail == "timeout":
+            raise httpx.ReadTimeout("no answer, as the scenario says", request=request)
+        if answer.fail is not None:
+            return httpx.Response(answer.fail, json={"error": f"{answer.fail}, as the scenario says"})
+        if isinstance(answer.returns, str):
+            return httpx.Response(200, text=answer.returns)
+        return httpx.Response(
+            200, content=json.dumps(answer.returns).encode(), headers={"content-type": "application/json"}
+        )
+
+    def _answer(self, visible: Mapping[str, Any]) -> Answer | None:
+        """The first answer that fits and is not used up; a call that has none is a fault of the scenario."""
+        for answer in self._answers:
+            used = self._used.get(id(answer), 0)
+            if fits(answer.when, visible) and (answer.times is None or used < answer.times):
+                self._used[id(answer)] = used + 1
+                return answer
+        given = ", ".join(f"{name}={value!r}" for name, value in visible.items())
+        said = "none of its answers fits" if self._answers else "the scenario does not name it"
+        self._ledgered.problems.append(
+            f"{self.name}({given}) was not called, because {said}: write under `actions:` what it answers, or `actions: live`"
+        )
+        return None
+
+
+def fits(wanted: Any, found: Any) -> bool:
+    """Tell whether a value holds what is wanted: of a mapping at least its keys, of a number or text also the other's spelling."""
+    if isinstance(wanted, Mapping):
+        return isinstance(found, Mapping) and all(
+            key in found and fits(value, found[key]) for key, value in wanted.items()
+        )
+    if isinstance(wanted, list | tuple):
+        return isinstance(found, list | tuple) and len(wanted) == len(found) and all(map(fits, wanted, found))
+    if isinstance(wanted, bool) or isinstance(found, bool) or wanted is None or found is None:
+        return wanted is found or wanted == found
+    return bool(wanted == found) or str(wanted) == str(found)
+
+
+class Ears:
+    """Hears the voice notes of scenarios: those whose words the scenario gives, and others with the configured transcriber."""
+
+    def __init__(self, inner: Transcriber | None, language: str) -> None:
+        """Hear.
+
+        Args:
+            inner: hears notes without words; closed by its owner, not here.
+            language: code that is assumed where the words do not tell it.
+        """
+        self._inner = inner
+        self._language = language
+        self._words: dict[bytes, str] = {}
+
+    def learn(self, audio: bytes, words: str) -> None:
+        """Say what is spoken in a note."""
+        self._words[audio] = words
+
+    @property
+    def stats(self) -> Stats:
+        return Stats() if self._inner is None else self._inner.stats
+
+    async def transcribe(self, audio: bytes, languages: Sequence[str] | None = None) -> Transcript:
+        from language.detect import detect
+
+        words = self._words.get(audio)
+        if words is not None:
+            return Transcript(words, detect(words, self._language), timedelta(seconds=3), (), 1.0)
+        if self._inner is None:
+            raise Unavailable("no speech model is configured; write `text:` beside `voice:`")
+        return await self._inner.transcribe(audio, languages)
+
+    async def warm(self) -> None:
+        """Nothing is loaded before the first note."""
+
+    async def aclose(self) -> None:
+        """The transcriber belongs to the run."""
