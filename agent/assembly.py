@@ -453,7 +453,9 @@ async def open_knowledge(
             client = await stack.enter_async_context(open_guarded(config))
         store = SqlKnowledgeStore(database)
         settings = with_embeddings(config)
-        if not config.knowledge.sources:  # nothing to find: Chroma, which takes seconds to load, is left alone
+        if (
+            not config.knowledge.sources or settings.embeddings == "none"
+        ):  # Chroma, which takes seconds to load, is left alone
             knowledge = await Knowledge.open_without_chroma(config.knowledge, config.folder, store, client, now)
             stack.push_async_callback(knowledge.aclose)
             yield knowledge

@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from agent.models.tokens import counter
-from agent.web.server import listening
+from agent.web.listening import listening
 
 RECORDED = Path(__file__).with_name("conversation.json")
 

@@ -174,7 +174,7 @@ class KnowledgeSettings(Settings):
     embeddings: EmbeddingSettings = Field(
         default="auto",
         description="`auto`: the local model that `balas knowledge pull` fetched; without one, OpenAI's `text-embedding-3-small` when the "
-        "chat model is OpenAI's own and has a key; else keywords alone, as with `none`. "
+        "chat model is OpenAI's own and has a key; else keywords alone. `none`: keywords alone, and no Chroma. "
         "`{model, base_url, api_key}` names an OpenAI-compatible embedding endpoint, `{path}` a local ONNX model.",
     )
     chroma: ChromaSettings = Field(default_factory=ChromaSettings, description="Where Chroma keeps the passages.")

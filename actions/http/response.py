@@ -6,9 +6,6 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
-import jsonpath
-from jsonpath import JSONPath
-
 from actions.action import Json, Outcome
 from actions.arguments import deeper_than
 from actions.http.settings import Response
@@ -75,10 +72,14 @@ def picked(paths: Mapping[str, str] | None, value: Json) -> Json:
 
 @lru_cache(maxsize=512)
 def _compiled(path: str) -> Any:
+    import jsonpath
+
     return jsonpath.compile(path)
 
 
 def _pick(path: str, value: Json) -> Json:
+    from jsonpath import JSONPath
+
     compiled = _compiled(path)
     matches = compiled.findall(value)
     if isinstance(compiled, JSONPath) and compiled.singular_query():

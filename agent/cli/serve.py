@@ -19,7 +19,8 @@ from agent.cli.check import unreachable
 from agent.config import AgentConfig, load
 from agent.errors import InputError
 from agent.swap import Overlay
-from agent.web.server import Swaps, bind, create_app, end_streams, serving
+from agent.web.listening import bind, serving
+from agent.web.server import Swaps, create_app, end_streams
 
 log = structlog.get_logger()
 

@@ -15,6 +15,7 @@ from agent.app import Agent
 from agent.assembly import open_agent
 from agent.config import AgentConfig
 from agent.config.conversation import QuietWindow
+from agent.config.summary import with_embeddings
 from agent.errors import InputError
 from agent.ledger import media, overview, steps
 from agent.ledger.errors import LedgerLocked
@@ -22,7 +23,7 @@ from agent.ledger.media import Media
 from agent.ledger.sqlite import LockFile
 from agent.ledger.steps import Step
 from agent.terminal import TerminalPlatform, as_text
-from agent.web.server import bind, create_app, serving
+from agent.web.listening import bind, create_media_app, serving
 from messaging.types import Attachment, AttachmentKind, Contact, ContactKey, File, InboundMessage, Outbound
 from settings.clock import now
 from settings.phone import InvalidPhone, to_e164
@@ -191,7 +192,7 @@ async def open_session(config: AgentConfig, phone: str = FIRST_CUSTOMER) -> Asyn
         storage = f"sqlite:///{folder / 'chat.db'}"
         async with (
             open_agent(local, platform=platform, storage=storage, base_url=listener.url) as agent,
-            serving(create_app(agent), listener),
+            serving(create_media_app(agent), listener),
         ):
             await agent.start()
             try:
@@ -203,13 +204,18 @@ async def open_session(config: AgentConfig, phone: str = FIRST_CUSTOMER) -> Asyn
 
 def _for_terminal(config: AgentConfig, folder: Path, files: str) -> AgentConfig:
     """The configuration with an index of its own, files served at `files`, and no quiet window: a line is a turn."""
-    from knowledge.settings import ChromaSettings
+    from knowledge.settings import AUTO, ChromaSettings
 
+    embeddings = with_embeddings(config).embeddings
+    if embeddings == "auto" and not (config.folder / AUTO).is_dir():
+        embeddings = "none"  # the keywords alone decide, so that Chroma, which takes seconds to load, is left alone
     quiet = QuietWindow(finished=_NO_TIME, unfinished=_NO_TIME, longest=_NO_TIME)
     return config.model_copy(
         update={
             "conversation": config.conversation.model_copy(update={"quiet_window": quiet}),
-            "knowledge": config.knowledge.model_copy(update={"chroma": ChromaSettings(path=folder / "chroma")}),
+            "knowledge": config.knowledge.model_copy(
+                update={"chroma": ChromaSettings(path=folder / "chroma"), "embeddings": embeddings}
+            ),
             "network": config.network.model_copy(update={"allow_private": [*config.network.allow_private, files]}),
             "workers": False,
         }

@@ -16,7 +16,7 @@ from agent.cli.insight import AgentInsight
 from agent.cli.serve import running
 from agent.config import AgentConfig, load
 from agent.errors import InputError, UsageError
-from agent.web.server import listening
+from agent.web.listening import listening
 from messaging.sandbox import RunningSandbox, SandboxOptions
 from messaging.sandbox.face import Face
 from messaging.settings import MessagingSettings

@@ -31,7 +31,6 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from agent.ledger.errors import LedgerUnavailable
 
@@ -160,9 +159,20 @@ def insert_new(connection: Connection, table: Table, **values: Any) -> int | str
     return result
 
 
+def insert_of(postgres: bool) -> Any:
+    """The `insert` of a dialect, with its ON CONFLICT; the dialects take a fifth of a second of CPU to import."""
+    if postgres:
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert
+
+
 @cache
 def _insert_new(table: Table, postgres: bool, names: tuple[str, ...]) -> Executable:
-    make = postgresql.insert if postgres else sqlite.insert
+    make = insert_of(postgres)
     key = next(iter(table.primary_key.columns))
     row: dict[str, Any] = {name: bindparam(name) for name in names}
     return make(table).values(row).on_conflict_do_nothing().returning(key)
@@ -175,7 +185,7 @@ def upsert(connection: Connection, table: Table, **values: Any) -> None:
 
 @cache
 def _upsert(table: Table, postgres: bool, names: tuple[str, ...]) -> Executable:
-    make = postgresql.insert if postgres else sqlite.insert
+    make = insert_of(postgres)
     keys = [column.name for column in table.primary_key.columns]
     statement = make(table).values({name: bindparam(name) for name in names})
     changes = {name: statement.excluded[name] for name in names if name not in keys}

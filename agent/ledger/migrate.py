@@ -11,13 +11,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, inspect, text
 
 from agent.ledger.database import insert_new, is_postgres, take_time
-from agent.ledger.tables import knowledge
+from agent.ledger.tables import knowledge, metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
 
 _LOCK = 7226528274
 """The number of an advisory lock of ours: processes that start together wait for each other."""
@@ -27,25 +29,53 @@ _LONGEST = timedelta(days=1)
 
 
 def upgrade(engine: Engine) -> None:
-    """Apply what is missing. Safe to run at every start, also by several processes at once."""
-    from alembic import command
+    """Apply what is missing. Safe to run at every start, also by several processes at once.
 
+    Alembic takes half a second of CPU to import, so it is left alone where there is nothing to migrate: in a database of today, and in
+    a new SQLite file, which gets today's tables at once.
+    """
     with engine.begin() as connection:
         if is_postgres(connection):
             take_time(connection, _LONGEST)
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        command.upgrade(_config(connection), "head")
+        version = _version(connection)
+        if version is None and not is_postgres(connection):
+            metadata.create_all(connection)
+            connection.execute(_VERSIONS)
+            connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": _head()})
+        elif version != _head():
+            from alembic import command
+
+            command.upgrade(_config(connection), "head")
         counters = {"content": 0, "details": 0, "source_checks": 0}
         insert_new(connection, knowledge, id=1, identity=secrets.token_hex(8), **counters)
         if is_postgres(connection):
             _create_job_tables(connection)
 
 
+_VERSIONS = text(
+    "CREATE TABLE alembic_version "
+    "(version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+)
+
+
+def _version(connection: Connection) -> str | None:
+    """The last migration that was applied; `None` for a new database."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _head() -> str:
+    """The newest migration: their files begin with their numbers."""
+    return max(file.stem.partition("_")[0] for file in _MIGRATIONS.glob("versions/[0-9]*.py"))
+
+
 def _config(connection: Connection) -> "Config":
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
     return config
 
@@ -67,7 +97,7 @@ def write_migration(message: str) -> None:
     with create_engine("sqlite://").begin() as connection:
         config = _config(connection)
         command.upgrade(config, "head")
-        number = len(list(Path(__file__).parent.glob("migrations/versions/[0-9]*.py"))) + 1
+        number = len(list(_MIGRATIONS.glob("versions/[0-9]*.py"))) + 1
         command.revision(config, message, autogenerate=True, rev_id=f"{number:04}")
 
 

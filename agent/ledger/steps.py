@@ -6,9 +6,8 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Executable, Row, bindparam, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from agent.ledger.database import at, change, is_postgres, where
+from agent.ledger.database import at, change, insert_of, is_postgres, where
 from agent.ledger.errors import LeaseLost
 from agent.ledger.tables import step as table
 from agent.ledger.tables import turn
@@ -138,7 +137,7 @@ def charge(connection: Connection, turn_id: str, *, tokens: int, cost: float) ->
 
 @cache
 def _append(postgres: bool) -> Executable:
-    make = postgresql.insert if postgres else sqlite.insert
+    make = insert_of(postgres)
     values: dict[str, Any] = {name: bindparam(name) for name in _COLUMNS} | {"n": _NEXT_N}
     return make(table).values(values).on_conflict_do_nothing(index_elements=["turn", "key"]).returning(table.c.n)
 

@@ -11,6 +11,8 @@ from agent.models.dialects import Dialect
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+    from agent.models.offline.model import OfflineChatModel
+
 
 @dataclass(frozen=True, slots=True)
 class ChatModel:
@@ -22,7 +24,7 @@ class ChatModel:
     """
 
     name: str
-    model: "BaseChatModel"
+    model: "BaseChatModel | OfflineChatModel"
     price_in: float = 0.0
     price_out: float = 0.0
     price_cached: float | None = None

@@ -68,14 +68,12 @@ def values_of(config: "RunnableConfig | None" = None) -> TurnValues | None:
     """Read the values of the turn that calls a model.
 
     Args:
-        config: that of the call; without one, that of the graph node in which the caller runs.
+        config: that of the call.
 
     Returns:
         `None` where nothing but messages was given.
     """
-    from langchain_core.runnables.config import ensure_config
-
-    values: TurnValues | None = ensure_config(config).get("configurable", {}).get(_KEY)
+    values: TurnValues | None = (config or {}).get("configurable", {}).get(_KEY)
     return values
 
 

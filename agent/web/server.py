@@ -1,32 +1,27 @@
 """The HTTP server: webhooks, payment notifications, media, health and metrics; `/api/v1` stands in `agent.web.api`.
 
-`bind` takes the port before the agent is built, so that the agent is given its address; `serving` then answers on it, with
-uvicorn but without its signal handling: the command decides how the process ends.
+The ports are taken and served in `agent.web.listening`.
 """
 
 import asyncio
 import importlib
 import ipaddress
-import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import structlog
-import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from agent.app import Agent
-from agent.errors import OutsideError
 from agent.faults import point
-from agent.ledger import media, overview
+from agent.ledger import overview
 from agent.ledger.errors import LedgerUnavailable
 from agent.swap import Overlay, Probe
 from agent.trial import Trials
@@ -35,6 +30,7 @@ from agent.web.answers import BODY_SECONDS, TOKEN, TooLarge, TooSlow, read_body
 from agent.web.api import create_api
 from agent.web.auth import Gate, bears_token
 from agent.web.feed import Feed
+from agent.web.listening import media_route
 from messaging.errors import PayloadError, SignatureError
 from messaging.platform import Platform
 
@@ -42,76 +38,6 @@ if TYPE_CHECKING:
     from agent.web.mcp import Endpoint
 
 log = structlog.get_logger()
-
-
-_KEEP_ALIVE = 75
-"""Seconds; longer than a proxy keeps an idle connection (60 as a rule), so that none is closed under a request on its way."""
-
-
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """A bound port. `url` is its address, with the real port for port 0; connections wait until `serving` answers them."""
-
-    socket: socket.socket
-    url: str
-
-
-@contextmanager
-def bind(host: str, port: int) -> Iterator[Listener]:
-    """Take a port.
-
-    Raises:
-        OutsideError: it is taken, or is not ours to take.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        taken = socket.create_server((host, port), backlog=2048, family=family)
-    except OSError as error:
-        raise OutsideError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from error
-    with taken:
-        shown = f"[{host}]" if ":" in host else host
-        yield Listener(taken, f"http://{shown}:{taken.getsockname()[1]}")
-
-
-@asynccontextmanager
-async def listening(app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
-    """Take a port and serve `app` on it; yields the address once requests are answered. Raises `OutsideError`."""
-    with bind(host, port) as listener:
-        async with serving(app, listener):
-            yield listener.url
-
-
-@asynccontextmanager
-async def serving(app: ASGIApp, listener: Listener) -> AsyncIterator[None]:
-    """Serve `app`; entered once requests are answered.
-
-    On leaving, requests that are being answered are finished and no new ones taken.
-    """
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=5,
-        timeout_keep_alive=_KEEP_ALIVE,
-        lifespan="off",
-    )
-    server = _Server(config)
-    task = asyncio.create_task(server.serve(sockets=[listener.socket]), name="web server")
-    while not server.started and not task.done():
-        await asyncio.sleep(0.005)
-    try:
-        if task.done():
-            task.result()
-        yield
-    finally:
-        server.should_exit = True
-        await task
 
 
 async def exposition(agent: Agent) -> tuple[bytes, str]:
@@ -176,7 +102,7 @@ def create_app(agent: Agent, swaps: Swaps | None = None) -> Starlette:
         Route("/webhooks/{name}", _webhook, methods=["POST"]),
         Route("/webhooks/{name}", _challenge, methods=["GET"]),
         Route("/payments/{gateway}", _payment, methods=["POST"]),
-        Route("/media/{id}", _media, methods=["GET"]),
+        media_route(agent),
         Route("/healthz", _healthz, methods=["GET"]),
         Route("/readyz", _readyz, methods=["GET"]),
         Route("/metrics", _metrics, methods=["GET"]),
@@ -368,16 +294,6 @@ async def _payment(request: Request) -> Response:
     await agent.engine.wake(settled.payment.contact, agent.clock())
     log.info("payment_settled", gateway=name, order=order, state=settled.payment.state, changed=settled.changed)
     return JSONResponse({"accepted": True})
-
-
-async def _media(request: Request) -> Response:
-    agent = _agent(request)
-    media_id = request.path_params["id"]
-    file = await agent.database.read(lambda connection: media.get(connection, media_id, agent.clock()))
-    if file is None:
-        return Response("there is no such file, or it has expired\n", 404, media_type="text/plain")
-    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=3600"}
-    return Response(file.content, media_type=file.type, headers=headers)
 
 
 async def _healthz(_request: Request) -> Response:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from agent.web.server import listening
+from agent.web.listening import listening
 
 
 @dataclass

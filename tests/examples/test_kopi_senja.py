@@ -11,7 +11,7 @@ from agent.cli.session import FIRST_CUSTOMER, open_session
 from agent.cli.stage import load_script, shortcomings
 from agent.config import load
 from agent.terminal import as_text
-from agent.web.server import listening
+from agent.web.listening import listening
 from examples.kopi_senja.orders import DEMO_PHONE, DEMO_PHONES, DEMO_TOKEN, PRICES, create_app
 from messaging.sandbox.options import SEED_CONTACTS
 

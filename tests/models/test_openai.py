@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from agent.models.judge import Good, judge
 from agent.models.openai import CompatibleChat, ServerFault, classify
-from agent.web.server import listening
+from agent.web.listening import listening
 from settings.clock import now
 
 CONVERSATION: list[BaseMessage] = [

@@ -6,17 +6,11 @@ The same dialogue gets the same answer, down to the ids of its calls.
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall
-from langchain_core.outputs import ChatGeneration, ChatResult
-from langchain_core.runnables import Runnable, RunnableConfig
-from langchain_core.tools import BaseTool
-from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from actions.qris import format_rupiah
 from actions.reminders.actions import ONCE
@@ -29,6 +23,9 @@ from language.calendar import from_english
 from language.consent import yes_or_no
 from language.detect import detect
 from language.intents import small_talk
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
 
 _TALK_ORDER = ("identity", "ability", "wellbeing", "thanks", "goodbye", "greeting")
 _ASKS = re.compile(
@@ -284,71 +281,28 @@ def _source(passage: Passage) -> str:
 _CHARACTERS_PER_TOKEN = 4
 
 
-class OfflineChatModel(BaseChatModel):
-    """Answers from the passages of the turn's values and the tools it is bound to. `agent_name` is who it says it is."""
+@dataclass(frozen=True, slots=True)
+class OfflineChatModel:
+    """Answers from the passages of the turn's values and the tools it is bound to.
+
+    It has the two methods of langchain's chat models that the loop uses, and none of their base class, which takes a second of CPU to
+    import: `balas chat` without a language model starts without it.
+
+    Attributes:
+        agent_name: who it says it is.
+        tools: as the OpenAI API takes them.
+    """
 
     agent_name: str = "Balas"
+    tools: tuple[Mapping[str, Any], ...] = ()
 
-    @property
-    def _llm_type(self) -> str:
-        return "balas-offline"
-
-    @property
-    def _identifying_params(self) -> Mapping[str, Any]:
-        return {"model": "offline"}
-
-    def bind_tools(
-        self,
-        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
-        *,
-        tool_choice: str | None = None,
-        **kwargs: Any,
-    ) -> Runnable[LanguageModelInput, AIMessage]:
+    def bind_tools(self, tools: Sequence[Mapping[str, Any]], *, tool_choice: str | None = None) -> "OfflineChatModel":
         """Bind tools. A tool is called when the customer asks for it, and none with the `tool_choice` "none"."""
-        if tool_choice == "none":
-            return self.bind(**kwargs)
-        return self.bind(tools=[convert_to_openai_tool(tool) for tool in tools], **kwargs)
+        return replace(self, tools=() if tool_choice == "none" else tuple(tools))
 
-    def invoke(
-        self,
-        input: LanguageModelInput,  # noqa: A002 -- LangChain's name
-        config: RunnableConfig | None = None,
-        *,
-        stop: list[str] | None = None,
-        **kwargs: Any,
-    ) -> AIMessage:
-        """Answer with the values of the turn that `config` carries: see `agent.models.values`."""
-        return super().invoke(input, config, stop=stop, values=values_of(config), **kwargs)
-
-    async def ainvoke(
-        self,
-        input: LanguageModelInput,  # noqa: A002 -- LangChain's name
-        config: RunnableConfig | None = None,
-        *,
-        stop: list[str] | None = None,
-        **kwargs: Any,
-    ) -> AIMessage:
-        """Answer with the values of the turn that `config` carries: see `agent.models.values`."""
-        return await super().ainvoke(input, config, stop=stop, values=values_of(config), **kwargs)
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        dialogue = read(messages, kwargs.get("tools") or (), kwargs.get("values"))
-        return ChatResult(generations=[ChatGeneration(message=self._answer(messages, dialogue))])
-
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        return self._generate(messages, **kwargs)  # a few milliseconds of looking up words: not worth a thread
+    async def ainvoke(self, messages: Sequence[BaseMessage], config: "RunnableConfig | None" = None) -> AIMessage:
+        """Answer with the values of the turn that `config` carries (`agent.models.values`); a few milliseconds of looking up words."""
+        return self._answer(messages, read(messages, self.tools, values_of(config)))
 
     def _answer(self, messages: Sequence[BaseMessage], dialogue: Dialogue) -> AIMessage:
         step = next_step(dialogue, self.agent_name)

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from agent.web.server import listening
+from agent.web.listening import listening
 
 Body: TypeAlias = dict[str, Any]
 Answer: TypeAlias = tuple[int, Any]

@@ -1,5 +1,6 @@
 """A small shop for the offline model's tests: its passages, its tools, and a way to ask."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -88,7 +89,7 @@ def ask(
     model = OfflineChatModel(agent_name="Melati").bind_tools(tools)
     prompt = "\n\n".join(["You are Melati.", *(passage.text for passage in passages)])
     messages = [SystemMessage(prompt), *before, HumanMessage(text), *after]
-    answer = model.invoke(messages, turn(passages, language, attachments, rejected=rejected))
+    answer = asyncio.run(model.ainvoke(messages, turn(passages, language, attachments, rejected=rejected)))
     assert isinstance(answer, AIMessage)
     return answer
 
