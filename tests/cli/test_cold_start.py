@@ -12,9 +12,10 @@ from agent.cli.frame import run
 
 ROOT = Path(__file__).parents[2]
 HEAVY = (
-    "alembic av chromadb cryptography ctranslate2 fastapi faster_whisper huggingface_hub jsonpath jsonschema langchain langchain_mcp_adapters "
-    "langchain_openai langsmith langgraph lxml mcp onnxruntime openai pdfplumber PIL procrastinate prometheus_client prompt_toolkit psycopg "
-    "pycountry pypdfium2 qrcode uvloop websockets zxingcpp"
+    "alembic av chromadb cryptography ctranslate2 fastapi faster_whisper huggingface_hub jsonpath jsonschema "
+    "langchain langchain_mcp_adapters langchain_openai langsmith langgraph lxml mcp onnxruntime openai pdfplumber "
+    "PIL procrastinate prometheus_client prompt_toolkit psycopg pycountry pypdfium2 qrcode uvloop websockets "
+    "zxingcpp"
 ).split()
 """Packages that an offline answer in a terminal needs none of; together they take several seconds of CPU to import."""
 
