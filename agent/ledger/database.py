@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import cache
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import structlog
 from sqlalchemy import (
@@ -33,6 +33,10 @@ from sqlalchemy import (
 )
 
 from agent.ledger.errors import LedgerUnavailable
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
+    from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 
 T = TypeVar("T")
 
@@ -159,7 +163,7 @@ def insert_new(connection: Connection, table: Table, **values: Any) -> int | str
     return result
 
 
-def insert_of(postgres: bool) -> Any:
+def insert_of(postgres: bool) -> "Callable[[Table], PostgresInsert | SqliteInsert]":
     """The `insert` of a dialect, with its ON CONFLICT; the dialects take a fifth of a second of CPU to import."""
     if postgres:
         from sqlalchemy.dialects import postgresql
