@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 from sqlalchemy import Connection
 from starlette.responses import StreamingResponse
 
@@ -21,7 +21,7 @@ from agent.config import ConfigErrors
 from agent.config.environment import secret_values
 from agent.ledger import contacts, history, media, memory
 from agent.ledger.contacts import ContactState
-from agent.ledger.history import Line
+from agent.ledger.history import Author, Line
 from agent.ledger.media import Media
 from agent.ledger.steps import Step
 from agent.trial import KEPT, LARGEST_FILE, Shown, Trial
@@ -36,6 +36,8 @@ from agent.web.answers import (
     Invalid,
     OutsideFailed,
     agent_of,
+    kind_of,
+    require_kind,
 )
 from messaging.types import Attachment, AttachmentKind, Contact, ContactKey
 from settings.phone import InvalidPhone, to_e164
@@ -55,11 +57,19 @@ Url = Annotated[
 ]
 
 
+_AUTHORS: dict[str, Author] = {
+    "contact": "contact", "customer": "contact", "user": "contact", "agent": "agent", "assistant": "agent", "human": "human",
+}  # fmt: skip
+
+
 class Said(Body):
     """A message from before, oldest first."""
 
-    author: Literal["contact", "customer", "agent", "human"]
-    text: Annotated[str, Field(max_length=10_000)]
+    author: Literal["contact", "customer", "user", "agent", "assistant", "human"] = Field(
+        validation_alias=AliasChoices("author", "role"),
+        description="`role` with `user` and `assistant`, as models have it, is read as well.",
+    )
+    text: Annotated[str, Field(max_length=10_000, validation_alias=AliasChoices("text", "content"))]
 
 
 class TestBody(Body):
@@ -206,10 +216,7 @@ async def test_agent(request: Request, body: TestBody) -> Any:
     session, new = bench.session(body.session, state.contact if state else _stranger(body.contact))
     if new:
         lines, facts = await agent.database.read(lambda connection: _before(connection, state))
-        given = [
-            Line("contact" if each.author == "customer" else each.author, each.text, agent.clock())
-            for each in body.history
-        ]
+        given = [Line(_AUTHORS[each.author], each.text, agent.clock()) for each in body.history]
         await bench.begin(session, state.language if state else None, given or lines, facts)
     attachments = []
     if body.audio_url is not None:
@@ -350,6 +357,14 @@ def _config(agent: Agent, *, saved: bool = False) -> Config:
     return Config(config.file.name, swap.masked(config), parsed, warnings, saved)
 
 
+_KINDS = frozenset(
+    {
+        "", "application/json", "application/octet-stream", "application/x-www-form-urlencoded", "application/x-yaml",
+        "application/yaml", "text/plain", "text/x-yaml", "text/yaml",
+    }
+)  # fmt: skip
+"""Content types of a new agent.yaml; curl sends a file as a form unless told otherwise."""
+
 _YAML = {"schema": {"type": "string", "description": "The text of agent.yaml."}}
 _JSON = {"schema": {"type": "object", "required": ["yaml"], "properties": {"yaml": {"type": "string"}}}}
 
@@ -368,6 +383,8 @@ async def replace_config(
 ) -> Config:
     """Put another agent.yaml in place while messages flow: checked, its servers asked, then swapped. Else the old one stays."""
     agent, swaps = agent_of(request), request.app.state.swaps
+    if kind_of(request) not in _KINDS:
+        require_kind(request, "application/yaml", "application/json")
     text = _text(await request.body(), request.headers.get("content-type", ""))
     if swaps is None:
         raise Conflict("this agent cannot be reconfigured while it runs")

@@ -5,6 +5,8 @@
     ├── Forbidden      403 forbidden
     ├── NotFound       404 not_found
     ├── Conflict       409 conflict
+    ├── WrongKind      415 unsupported_media_type
+    ├── Invalid        422 invalid
     └── OutsideFailed  502 unreachable
 
 An error is answered as `{"error": {"code", "message", "field"?}}`.
@@ -12,11 +14,11 @@ An error is answered as `{"error": {"code", "message", "field"?}}`.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -79,6 +81,13 @@ class Invalid(ApiError):
     status = 422
 
 
+class WrongKind(ApiError):
+    """The body is of a content type that is not read here."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
 class OutsideFailed(ApiError):
     """A server that is needed for it does not answer as it should."""
 
@@ -111,6 +120,16 @@ class Body(BaseModel):
     @classmethod
     def _clean(cls, given: Any) -> Any:
         return cleaned(given)
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return text
+
+
+NotBlank = AfterValidator(_not_blank)
+"""For a text that somebody is to read."""
 
 
 class ErrorDetail(BaseModel):
@@ -146,6 +165,17 @@ def agent_of(request: Request) -> Agent:
     return agent
 
 
+def kind_of(request: Request) -> str:
+    """The content type of a request, without parameters; empty when it names none."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def require_kind(request: Request, *kinds: str) -> None:
+    """Refuse a body of another content type. Raises: `WrongKind`."""
+    if (found := kind_of(request)) not in kinds:
+        raise WrongKind(f"send the body as {' or '.join(kinds)}, not as {found or 'nothing in particular'}")
+
+
 def by_whom(request: Request, given: str | None) -> str:
     """Who does it, for the record: as the request says, or else the name of its token."""
     name: str = given or request.scope[TOKEN].name
@@ -171,14 +201,16 @@ def states_asked(given: str | None, known: Sequence[State], default: str = "") -
     return states
 
 
-def moment(text: str | None, field: str) -> datetime | None:
-    """A time of the query. Raises: `BadRequest`."""
+def moment(text: str | None, field: str, zone: tzinfo | None = None) -> datetime | None:
+    """A time of the query; one without a zone is of `zone`. Raises: `BadRequest`."""
     if text is None:
         return None
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
         raise BadRequest(f"{field}: must be a time such as 2026-11-21T09:00:00Z, found {text!r}", field) from None
+    if found.tzinfo is None and zone is not None:
+        found = found.replace(tzinfo=zone)
     if found.tzinfo is None:
         raise BadRequest(f"{field}: {text!r} has no time zone; write e.g. 2026-11-21T09:00:00Z", field)
     return found

@@ -13,13 +13,13 @@ from starlette.responses import JSONResponse, Response
 
 from agent.ledger.errors import LedgerUnavailable
 from agent.web import actions, agents, broadcasts, contacts, conversations, followups, knowledge, payments, stats, turns
-from agent.web.answers import ROLE, TOKEN, ApiError, Error, Forbidden, error_answer
+from agent.web.answers import ROLE, TOKEN, ApiError, Error, Forbidden, WrongKind, error_answer, kind_of
 from agent.web.auth import Gate
 
 log = structlog.get_logger()
 
 _TITLE = "balas"
-_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+_CODES = {404: "not_found", 405: "method_not_allowed", 408: "too_slow", 413: "too_large"}
 
 
 def create_api(state: State, version: str) -> Gate:
@@ -32,7 +32,9 @@ def create_api(state: State, version: str) -> Gate:
         redoc_url=None,
         redirect_slashes=False,
         dependencies=[Depends(_authorise)],
-        responses={status: {"model": Error, "description": "Why not."} for status in (400, 401, 403, 404, 409, 429)},
+        responses={
+            status: {"model": Error, "description": "Why not."} for status in (400, 401, 403, 404, 409, 413, 415, 429)
+        },
         generate_unique_id_function=lambda route: route.name,
     )
     app.state = state
@@ -84,17 +86,23 @@ async def _refused(_request: Request, error: Exception) -> Response:
     return error_answer(error.status, error.code, str(error), error.field, more=error.more)
 
 
-async def _invalid(_request: Request, error: Exception) -> Response:
+async def _invalid(request: Request, error: Exception) -> Response:
     """The first thing that is wrong, by the name of its parameter or key."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - the handler of this kind
     first = error.errors()[0]
     where = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
     if first["type"] == "json_invalid":
         return error_answer(400, "invalid", "the body is not JSON")
+    kind = kind_of(request)
+    if first["loc"] == ("body",) and isinstance(first.get("input"), bytes) and not kind.endswith("json"):
+        message = f"send the body as application/json, not as {kind or 'nothing in particular'}"
+        return error_answer(WrongKind.status, WrongKind.code, message)
     field = ".".join(where) or None
     given = first.get("input")
     found = f", found {given!r}" if isinstance(given, str | int | float) else ""
-    return error_answer(400, "invalid", f"{field or 'the body'}: {first['msg']}{found}", field)
+    return error_answer(
+        400, "invalid", f"{field or 'the body'}: {first['msg'].removeprefix('Value error, ')}{found}", field
+    )
 
 
 async def _http(request: Request, error: Exception) -> Response:

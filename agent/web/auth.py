@@ -17,6 +17,7 @@ from typing import Any, get_args
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,7 +29,7 @@ from agent.config.config import Role, ServerSettings
 from agent.config.environment import secret_values
 from agent.ledger import audit, contacts
 from agent.ledger.errors import LedgerUnavailable
-from agent.web.answers import BODY_SECONDS, TOKEN, BadRequest, error_answer
+from agent.web.answers import BODY_SECONDS, TOKEN, error_answer
 from messaging.types import ContactKey
 
 log = structlog.get_logger()
@@ -304,7 +305,7 @@ def _limited(receive: Receive, seconds: float) -> Receive:
     """A body no longer than `LARGEST_BODY` and no slower than `seconds`; what comes after it is waited for without end.
 
     Raises, where it is read:
-        BadRequest: it is longer, or took longer.
+        HTTPException: it is longer, or took longer.
     """
     end = time.monotonic() + seconds
     size, more = 0, True
@@ -317,11 +318,11 @@ def _limited(receive: Receive, seconds: float) -> Receive:
             async with asyncio.timeout(max(0.0, end - time.monotonic())):
                 message = await receive()
         except TimeoutError:
-            raise BadRequest(f"the body took longer than {seconds:g} s") from None
+            raise HTTPException(408, f"the body took longer than {seconds:g} s") from None
         size += len(message.get("body", b""))
         more = message.get("more_body", False)
         if size > LARGEST_BODY:
-            raise BadRequest(f"the body is larger than {LARGEST_BODY} bytes")
+            raise HTTPException(413, f"the body is larger than {LARGEST_BODY} bytes")
         return message
 
     return limited

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -20,11 +21,13 @@ from agent.config.document import ConfigErrors, read
 from agent.config.load import listed, validate
 from agent.errors import InputError
 from agent.ledger import broadcasts, reports
-from agent.web.answers import BadRequest, Before, Conflict, Limit, NotFound, OutsideFailed, agent_of, page
+from agent.web.answers import BadRequest, Before, Conflict, Limit, NotFound, OutsideFailed, agent_of, page, require_kind
 from messaging.errors import MessagingError
 from settings.text import cleaned
 
 router = APIRouter(tags=["broadcasts"])
+
+_NAMED = re.compile(r"\bkey `(?P<key>[^`]+)`(?: in (?P<inside>[\w.]+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,7 @@ async def _keys(request: Request, folder: Path) -> dict[str, Any]:
             audience = keys.get("audience")
             keys["audience"] = {**(audience if isinstance(audience, dict) else {}), "csv": name}
         return keys
+    require_kind(request, "application/json", "multipart/form-data")
     keys = _json((await request.body()).decode("utf-8", "replace"))
     audience = keys.get("audience")
     if isinstance(audience, dict) and audience.get("csv") is not None:
@@ -197,7 +201,10 @@ def _file(keys: dict[str, Any], folder: Path) -> BroadcastFile:
 def _wrong(error: InputError, folder: str) -> BadRequest:
     message = error.errors[0].message if isinstance(error, ConfigErrors) else str(error).replace(f"{folder}/", "")
     key, colon, _ = message.partition(":")
-    return BadRequest(message, key.strip("`") if colon and " " not in key else None)
+    if colon and " " not in key:
+        return BadRequest(message, key.strip("`"))
+    named = _NAMED.search(message)  # unknown key `tags` in audience; the key `audience` is missing
+    return BadRequest(message, None if named is None else ".".join(filter(None, (named["inside"], named["key"]))))
 
 
 @router.get("/broadcasts/{name}")

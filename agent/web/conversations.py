@@ -22,6 +22,7 @@ from agent.web.answers import (
     BadRequest,
     Before,
     Body,
+    NotBlank,
     NotFound,
     agent_of,
     by_whom,
@@ -102,14 +103,14 @@ class PauseBody(Body):
 class ReplyBody(Body):
     """What the customer is to read."""
 
-    text: Annotated[str, Field(min_length=1, max_length=10_000)]
+    text: Annotated[str, Field(min_length=1, max_length=10_000), NotBlank]
     by: By = None
 
 
 class NoteBody(Body):
     """What colleagues are to read on the platform, and the customer not."""
 
-    text: Annotated[str, Field(min_length=1, max_length=5_000)]
+    text: Annotated[str, Field(min_length=1, max_length=5_000), NotBlank]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,18 @@ from actions.reminders.wording import zone_of
 from agent.ledger import followups
 from agent.ledger.database import lock_contact
 from agent.ledger.followups import FollowUp, FollowUpState
-from agent.web.answers import BadRequest, Before, Body, Limit, NotFound, agent_of, contact_named, page, states_asked
+from agent.web.answers import (
+    BadRequest,
+    Before,
+    Body,
+    Limit,
+    NotBlank,
+    NotFound,
+    agent_of,
+    contact_named,
+    page,
+    states_asked,
+)
 from language.dates import moment_named
 
 router = APIRouter(tags=["followups"])
@@ -38,7 +49,7 @@ class NewFollowUp(Body):
 
     contact: Annotated[str, Field(min_length=1, description="Id, platform:id, phone number or e-mail.")]
     when: Annotated[str, Field(min_length=1, max_length=200)]
-    text: Annotated[str, Field(min_length=1, max_length=2000)]
+    text: Annotated[str, Field(min_length=1, max_length=2000), NotBlank]
 
 
 @router.get("/followups")
@@ -84,6 +95,15 @@ async def create_followup(request: Request, body: NewFollowUp) -> FollowUp:
     followup = await agent.database.write(work)
     await agent.engine.wake(followup.contact, followup.due_at)
     return followup
+
+
+@router.delete("/followups")
+async def cancel_followup_named(
+    request: Request,
+    id: Annotated[str, Query(description="Its id.")],  # noqa: A002 - the name in the query
+) -> FollowUp:
+    """Call one off that still waits, named in the query."""
+    return await cancel_followup(request, id)
 
 
 @router.delete("/followups/{id}")

@@ -11,7 +11,18 @@ from pydantic import Field
 from starlette.datastructures import UploadFile
 
 from agent.app import Agent
-from agent.web.answers import BadRequest, Before, Body, Conflict, Limit, NotFound, agent_of, page
+from agent.web.answers import (
+    BadRequest,
+    Before,
+    Body,
+    Conflict,
+    Limit,
+    NotBlank,
+    NotFound,
+    agent_of,
+    page,
+    require_kind,
+)
 from knowledge.errors import GapNotFound, NoSuchSource, SourceExists
 from knowledge.gaps import Cluster
 from knowledge.library import SourceStatus
@@ -85,7 +96,7 @@ class Gaps:
 class GapBody(Body):
     """The answer, which the agent gives from now on; or `drop`: it is nothing for the agent."""
 
-    answer: Annotated[str, Field(min_length=1, max_length=10_000)] | None = None
+    answer: Annotated[str, Field(min_length=1, max_length=10_000), NotBlank] | None = None
     drop: bool = False
 
 
@@ -172,6 +183,7 @@ async def add_source(request: Request, body: SourceSettings, tasks: BackgroundTa
 async def upload_file(request: Request, tasks: BackgroundTasks) -> Added:
     """Upload a document; it becomes a source of its own and is read at once. The same name again replaces it."""
     agent = agent_of(request)
+    require_kind(request, "multipart/form-data")
     file = (await request.form()).get("file")
     if not isinstance(file, UploadFile):
         raise BadRequest("file: send the document as `file` of a multipart form", "file")

@@ -29,7 +29,7 @@ from agent.web.auth import Gate, Token
 
 log = structlog.get_logger()
 
-_LEFT_OUT = frozenset({"read_events", "upload_file", "remove_source", "read_session"})
+_LEFT_OUT = frozenset({"read_events", "upload_file", "remove_source", "read_session", "cancel_followup_named"})
 """Operations that are no tools: a stream without end, a form with a file, a second path to the same, the console's own."""
 
 _GUIDE = (

@@ -15,6 +15,8 @@ from agent.web.answers import ADMIN, TOKEN, BadRequest, Before, Limit, agent_of,
 
 router = APIRouter(tags=["overview"])
 
+_DATE = len("2026-11-21")
+
 
 @dataclass(frozen=True, slots=True)
 class Stats:
@@ -55,16 +57,20 @@ class Counts:
 async def read_stats(
     request: Request,
     since: Annotated[
-        str | None, Query(alias="from", description="A time with its zone; by default a week (a day by the hour) ago.")
+        str | None, Query(alias="from", description="A time, or a date; by default a week (a day by the hour) ago.")
     ] = None,
-    until: Annotated[str | None, Query(alias="to", description="A time with its zone; by default now.")] = None,
+    until: Annotated[
+        str | None, Query(alias="to", description="A time, or a date, which is included; by default now.")
+    ] = None,
     by: Annotated[stats.By, Query(description="An hour or a day a row, in the business's time zone.")] = "day",
 ) -> Stats:
     """Messages, replies, time to the first reply, handovers and why, unanswered, actions, failures, tokens, cost."""
     agent = agent_of(request)
     zone = agent.config.zone
-    end = moment(until, "to") or agent.clock()
-    begin = moment(since, "from") or end - (timedelta(days=6) if by == "day" else timedelta(hours=23))
+    end = moment(until, "to", zone) or agent.clock()
+    if until is not None and len(until) == _DATE:
+        end += timedelta(days=1)  # up to the end of that day
+    begin = moment(since, "from", zone) or end - (timedelta(days=6) if by == "day" else timedelta(hours=23))
     if begin > end:
         raise BadRequest("from: must not be later than `to`", "from")
     longest = timedelta(hours=stats.MOST_ROWS) if by == "hour" else timedelta(days=stats.MOST_ROWS)

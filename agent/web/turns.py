@@ -1,6 +1,7 @@
 """`/api/v1/turns` and `/api/v1/dead`: a turn with its steps and deliveries; what was given up, and another try for it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -27,9 +28,24 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Dead:
-    """Deliveries that failed for good, and turns whose customer got the text for failures; the newest first."""
+class GivenUp:
+    """One thing that was given up; `kind` is `delivery` or `turn`, and `id` is for trying it again."""
 
+    id: str
+    kind: str
+    contact: ContactKey
+    reason: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """What was given up, the newest first: deliveries that failed for good, turns whose customer got the text for failures.
+
+    `deliveries` and `turns` tell more of the same.
+    """
+
+    dead: list[GivenUp]
     deliveries: list[Delivery]
     turns: list[TurnSummary]
     next: str | None
@@ -68,13 +84,21 @@ async def list_dead(request: Request, limit: Annotated[int, Query(ge=1, le=1000)
     deliveries, turns = await agent_of(request).database.read(
         lambda connection: overview.dead(connection, limit + 1, earlier)
     )
+    given_up: list[tuple[datetime, Delivery | TurnSummary]] = [
+        *((each.created_at, each) for each in deliveries),
+        *((each.started_at, each) for each in turns),
+    ]
     shown = sorted(
-        [*((each.created_at, each) for each in deliveries), *((each.started_at, each) for each in turns)],
+        given_up,
         key=lambda entry: entry[0],
         reverse=True,
     )[:limit]
     more = len(deliveries) + len(turns) > len(shown)
     return Dead(
+        [
+            GivenUp(each.id, "delivery" if isinstance(each, Delivery) else "turn", each.contact, each.reason, at)
+            for at, each in shown
+        ],
         [each for _, each in shown if isinstance(each, Delivery)],
         [each for _, each in shown if isinstance(each, TurnSummary)],
         f"{shown[-1][0]:%Y-%m-%dT%H:%M:%S.%fZ}" if more else None,

@@ -76,7 +76,9 @@ async def test_a_body_over_the_limit_is_not_read(client: httpx.AsyncClient, monk
         for _ in range(10):
             yield b"x" * 60
 
-    assert (await client.post("/followups", content=endless())).status_code == 400
+    answer = await client.post("/followups", content=endless())
+    assert answer.status_code == 413
+    assert answer.json()["error"]["code"] == "too_large"
 
 
 def test_texts_of_the_api_are_cleaned() -> None:
