@@ -95,8 +95,9 @@ async def _invalid(request: Request, error: Exception) -> Response:
         return error_answer(400, "invalid", "the body is not JSON")
     kind = kind_of(request)
     if first["loc"] == ("body",) and isinstance(first.get("input"), bytes) and not kind.endswith("json"):
-        message = f"send the body as application/json, not as {kind or 'nothing in particular'}"
-        return error_answer(WrongKind.status, WrongKind.code, message)
+        if not kind:
+            return error_answer(400, "invalid", "send the body as JSON, with Content-Type: application/json")
+        return error_answer(WrongKind.status, WrongKind.code, f"send the body as application/json, not as {kind}")
     field = ".".join(where) or None
     given = first.get("input")
     found = f", found {given!r}" if isinstance(given, str | int | float) else ""

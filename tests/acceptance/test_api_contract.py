@@ -348,10 +348,10 @@ async def test_a_trial_takes_all_its_keys(tmp_path: Path) -> None:
         assert (await ask(client, "GET", "/contacts"))["contacts"] == []
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "application/x-www-form-urlencoded", ""])
+@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "application/x-www-form-urlencoded"])
 async def test_a_body_of_another_kind_is_refused_as_such(tmp_path: Path, kind: str) -> None:
     async with api(tmp_path) as (_here, client):
-        headers = {"Content-Type": kind} if kind else {}
+        headers = {"Content-Type": kind}
         for path in ("/followups", "/agent/test", f"/conversations/{PHONE}/reply"):
             found = await ask(client, "POST", path, 415, content=b"<x/>", headers=headers)
             assert found["error"]["code"] == "unsupported_media_type"
