@@ -4,12 +4,14 @@ import asyncio
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agent.cli.options import ConfigFile
+from agent.errors import UsageError
 
 if TYPE_CHECKING:
     from agent.scenarios.run import Options, Result, Results
@@ -25,6 +27,12 @@ def test(
     live: Annotated[
         bool, typer.Option("--live", help="Ask the model of agent.yaml; recordings are left alone.")
     ] = False,
+    record: Annotated[
+        bool, typer.Option("--record", help="Ask the model for what is not recorded, and keep it beside the scenario.")
+    ] = False,
+    against: Annotated[
+        Path | None, typer.Option("--against", metavar="FILE", help="Another agent.yaml, shown side by side.")
+    ] = None,
     junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit's XML.")] = None,
     page: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write a page with every conversation.")
@@ -45,22 +53,27 @@ def test(
 
         print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
         return
-    options = Options("live" if live else "recorded", word, at_once, seconds)
-    results = asyncio.run(_test(config, paths or [], options, quiet=as_json))
-    _report(results, junit, page, as_json=as_json)
+    if live and record:
+        raise UsageError("--live and --record are mutually exclusive: --record asks the model for what is not recorded")
+    options = Options("live" if live else "record" if record else "recorded", word, at_once, seconds)
+    first, other = asyncio.run(_test(config, paths or [], options, against, quiet=as_json))
+    _report(first, other, junit, page, as_json=as_json)
     if github or os.environ.get("GITHUB_ACTIONS") == "true":
         from agent.scenarios.report import annotations
 
-        for line in annotations(results):
+        for line in annotations(first):
             print(line, file=sys.stderr if as_json else sys.stdout)
-    if not results.passed:
+    if not first.passed:
         raise typer.Exit(1)
 
 
-async def _test(config: Path, paths: list[Path], options: "Options", *, quiet: bool) -> "Results":
+async def _test(
+    config: Path, paths: list[Path], options: "Options", against: Path | None, *, quiet: bool
+) -> "tuple[Results, Results | None]":
+    """The results of agent.yaml, and those of the other one."""
     from agent.config import load
     from agent.scenarios.report import failure, line_of
-    from agent.scenarios.run import find, run
+    from agent.scenarios.run import expense, find, run
 
     settings = load(config)
     files = find(paths, settings.folder, options.word)
@@ -71,19 +84,31 @@ async def _test(config: Path, paths: list[Path], options: "Options", *, quiet: b
             if not result.passed:
                 print(failure(result), flush=True)
 
-    return await run(settings, files, options, done)
+    theirs = load(against) if against is not None else None
+    for each in (settings, theirs):
+        if each is not None and (cost := expense(each, files, options)) is not None:
+            print(f"{each.name}: {cost}", file=sys.stderr)
+    first = await run(settings, files, options, done)
+    if theirs is None or against is None:
+        return first, None
+    return first, await run(theirs, files, replace(options, variant=against.stem))
 
 
-def _report(results: "Results", junit: Path | None, page: Path | None, *, as_json: bool) -> None:
+def _report(
+    results: "Results", other: "Results | None", junit: Path | None, page: Path | None, *, as_json: bool
+) -> None:
     from agent.scenarios import report
 
+    name = results.config.name
+    both = [(name, results)] if other is None else [(name, results), (f"{other.config.name} (--against)", other)]
     if junit is not None:
         report.write(junit, report.junit(results))
     if page is not None:
-        report.write(page, report.page([(results.config.name, results)]))
+        report.write(page, report.page(both))
     if as_json:
-        print(json.dumps(report.as_json(results), indent=2, ensure_ascii=False, default=str))
+        found = report.as_json(results) | ({"against": report.as_json(other)} if other is not None else {})
+        print(json.dumps(found, indent=2, ensure_ascii=False, default=str))
         return
-    for note in results.notes:
+    for note in [*results.notes, *(note for result in results.results for note in result.notes)]:
         print(f"note: {note}", file=sys.stderr)
-    print(report.summary(results))
+    print(report.side_by_side(*both) if other is not None else report.summary(results))

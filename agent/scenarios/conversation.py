@@ -154,8 +154,10 @@ class Conversation:
         files: Files,
         ears: Ears,
         ledgered: Ledgered,
+        models: "Sequence[ChatModel]",
     ) -> None:
         self.agent = agent
+        self.models = models
         self.timeline = timeline
         self.ledgered = ledgered
         self._platform = platform
@@ -387,6 +389,7 @@ async def open_conversation(
         ears = Ears(stage.transcriber, config.default_language)
         resources = AsyncExitStack()
         stack.push_async_callback(resources.aclose)
+        answering = models(ledgered)
         agent = await assemble(
             config,
             Ground(
@@ -402,7 +405,7 @@ async def open_conversation(
             base_url=config.server.url.rstrip("/"),
             platform=platform,
             limited=lambda actions: Stubbed(actions, answers, ledgered, stage.redactor),
-            instead=Instead(client, models(ledgered), ears),
+            instead=Instead(client, answering, ears),
         )
         contact = Contact(
             ContactKey(platform.name, facts.phone.removeprefix("+")),
@@ -416,9 +419,8 @@ async def open_conversation(
             tags=facts.tags,
             custom_fields=dict(facts.custom_fields),
         )
-        yield Conversation(
-            agent, platform, contact, Channel("channel-1", facts.channel), timeline, files, ears, ledgered
-        )
+        channel = Channel("channel-1", facts.channel)
+        yield Conversation(agent, platform, contact, channel, timeline, files, ears, ledgered, answering)
 
 
 def _next_expiry(connection: Connection) -> datetime | None:

@@ -1,21 +1,28 @@
 """Playing a scenario: its turns one after the other against a conversation, and what differs from what it expects."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.config.document import Path as Place
+from agent.errors import InputError
+from agent.models.ask import NoAnswer
+from agent.scenarios.actors import Verdict, judge, next_message
 from agent.scenarios.conversation import Conversation, Happened, open_conversation
 from agent.scenarios.expectations import Difference, differences, joined
-from agent.scenarios.format import Expectation, Scenario, Turn, begins
+from agent.scenarios.format import Expectation, Said, Scenario, Simulation, Turn, begins
 from agent.scenarios.outside import Ledgered
 from agent.scenarios.stage import Stage
 from settings.clock import now
 
 if TYPE_CHECKING:
     from agent.models.chat import ChatModel
+
+_THINKS = timedelta(seconds=20)
+"""How long a simulated customer takes for a message, in the conversation's time."""
 
 PATIENCE = 120.0
 """Seconds of real time that one conversation may take."""
@@ -39,7 +46,7 @@ class Played:
 
     happened: Sequence[Happened]
     failed: Sequence[Failed]
-    verdicts: Sequence[Mapping[str, Any]] = ()
+    verdicts: Sequence[Verdict] = ()
     error: str | None = None
 
     @property
@@ -63,6 +70,8 @@ class Played:
 class _Record:
     happened: list[Happened] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    ledgered: Ledgered | None = None
 
 
 async def play(
@@ -97,17 +106,35 @@ async def play(
         ):
             await _turns(scenario, conversation, record)
     except TimeoutError:
-        return Played(record.happened, record.failed, error=f"it took longer than {patience:g} s and was stopped")
-    return Played(record.happened, record.failed)
+        error = f"it took longer than {patience:g} s and was stopped"
+        return Played(record.happened, record.failed, record.verdicts, error)
+    except (InputError, NoAnswer) as problem:
+        missing = record.ledgered.problems if record.ledgered is not None else []
+        return Played(record.happened, record.failed, record.verdicts, "; ".join(missing) or str(problem))
+    return Played(record.happened, record.failed, record.verdicts)
 
 
 async def _turns(scenario: Scenario, conversation: Conversation, record: _Record) -> None:
+    record.ledgered = conversation.ledgered
     for number, turn in enumerate(scenario.settings.turns or ()):
-        happened = await perform(conversation, turn, scenario)
-        record.happened.append(happened)
-        place: Place = ("turns", number)
-        _hold(scenario, place, turn.expect or (), happened, record)
-    _hold(scenario, (), scenario.settings.expect or (), joined(record.happened), record)
+        record.happened.append(await perform(conversation, turn, scenario))
+        await _hold(scenario, conversation, ("turns", number), turn.expect or (), record.happened[-1], record)
+    if (simulation := scenario.settings.simulate) is not None:
+        await _simulated(simulation, conversation, record)
+    whole = joined(record.happened)
+    await _hold(scenario, conversation, (), scenario.settings.expect or (), whole, record)
+
+
+async def _simulated(simulation: Simulation, conversation: Conversation, record: _Record) -> None:
+    """Let the model play the customer until it has finished, or has written as often as it may."""
+    said: list[tuple[str, str]] = []
+    while len(said) < simulation.turns:
+        text = await next_message(conversation.models, simulation, said, conversation.timeline)
+        if text is None:
+            return
+        record.happened.append(await conversation.say([Said(text=text)], Path))
+        said.append((text, record.happened[-1].text))
+        conversation.timeline.move_by(_THINKS)
 
 
 async def perform(conversation: Conversation, turn: Turn, scenario: Scenario) -> Happened:
@@ -121,14 +148,38 @@ async def perform(conversation: Conversation, turn: Turn, scenario: Scenario) ->
     return await conversation.say(turn.messages, scenario.resolve)
 
 
-def _hold(
-    scenario: Scenario, place: Place, expected: Sequence[Expectation], happened: Happened, record: _Record
+async def _hold(
+    scenario: Scenario,
+    conversation: Conversation,
+    place: Place,
+    expected: Sequence[Expectation],
+    happened: Happened,
+    record: _Record,
 ) -> None:
     """Note what differs from the expectations at a place, and what is wrong with the scenario itself."""
     for number, expectation in enumerate(expected):
         where: Place = (*place, "expect", number)
-        for difference in differences(expectation, happened):
+        found = differences(expectation, happened)
+        if expectation.judge is not None:
+            known = len(conversation.ledgered.problems)
+            verdict = await judge(
+                conversation.models, expectation.judge, _transcript(record.happened), conversation.timeline
+            )
+            record.verdicts.append(verdict)
+            missing = conversation.ledgered.problems[known:]
+            del conversation.ledgered.problems[known:]
+            if not verdict.passed:
+                found.append(Difference("judge", expectation.judge, "; ".join(missing) or verdict.reason))
+        for difference in found:
             exact: Place = (*where, *difference.key.split("."))
             record.failed.append(Failed(exact, scenario.line(exact), difference))
     for problem in happened.problems:
         record.failed.append(Failed(place, scenario.line(place), Difference("scenario", "nothing missing", problem)))
+
+
+def _transcript(happened: Sequence[Happened]) -> str:
+    lines = []
+    for each in happened:
+        lines.append(f"customer: {each.said}")
+        lines += [f"agent: {message.text or f'[{message.kind}]'}" for message in each.messages]
+    return "\n".join(lines)

@@ -4,6 +4,7 @@ import html
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def failure(result: Result) -> str:
     for each in played.failed:
         if not each.place or each.place[0] != "turns":
             lines += [f"  ✗ {_where(result, each)}", *_both(each)]
-    lines += [f"  ⚖ {verdict['rubric']}: {verdict['reason']}" for verdict in played.verdicts if not verdict["passed"]]
+    lines += [f"  ⚖ {verdict.rubric}: {verdict.reason}" for verdict in played.verdicts]
     if played.error:
         lines.append(f"  ✗ {result.path}: {played.error}")
     return clean("\n".join(lines))
@@ -76,7 +77,8 @@ def _replies(happened: Happened) -> Iterator[str]:
 
 def steps_of(happened: Happened) -> list[str]:
     """The steps of a turn, a line each: passages, calls of actions with their results, calls of models."""
-    return [_step(step) for step in happened.steps]
+    ends = [f"the turn failed: {turn.reason}" for turn in happened.turns if turn.state == "failed"]
+    return [*map(_step, happened.steps), *ends]
 
 
 def _step(step: Step) -> str:
@@ -173,7 +175,7 @@ def _played(played: Played) -> dict[str, Any]:
             }
             for failed in played.failed
         ],
-        "verdicts": [dict(verdict) for verdict in played.verdicts],
+        "verdicts": [asdict(verdict) for verdict in played.verdicts],
     }
 
 
@@ -305,10 +307,7 @@ def _conversation(result: Result, played: Played) -> str:
             steps = html.escape("\n".join(steps_of(happened)))
             parts.append(f"<details><summary>steps</summary><pre>{steps}</pre></details>")
     parts += [_wrong(result, failed) for failed in played.failed if failed.place[:1] != ("turns",)]
-    parts += [
-        f"<p>⚖ {html.escape(str(verdict['rubric']))}: {html.escape(str(verdict['reason']))}</p>"
-        for verdict in played.verdicts
-    ]
+    parts += [f"<p>⚖ {html.escape(verdict.rubric)}: {html.escape(verdict.reason)}</p>" for verdict in played.verdicts]
     parts += [f'<div class="wrong">{html.escape(played.error)}</div>'] if played.error else []
     return "".join(parts)
 

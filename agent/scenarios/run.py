@@ -3,15 +3,24 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from agent.config import AgentConfig, ConfigErrors
 from agent.config.document import ConfigError
 from agent.errors import InputError, UsageError
+from agent.scenarios.anonymise import Anonymiser
+from agent.scenarios.cassette import Cassette, Tape, read, write
 from agent.scenarios.format import CASSETTE, Scenario, load
+from agent.scenarios.outside import Ledgered
 from agent.scenarios.play import PATIENCE, Played, play
 from agent.scenarios.stage import Stage, open_stage
+from settings.clock import now
+
+if TYPE_CHECKING:
+    from agent.models.chat import ChatModel
 
 FOLDERS = (Path("tests/scenarios"), Path("tests"))
 """Where scenarios lie beside agent.yaml; the first that is there."""
@@ -20,6 +29,9 @@ AT_ONCE = 4
 """How many scenarios run at the same time: while one waits for its ledger, another computes."""
 
 Mode = Literal["recorded", "live", "record"]
+
+_CALLS, _READ, _WRITTEN = 2, 2500, 120
+"""What a turn takes where nothing is recorded: calls, tokens read and written in each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +43,20 @@ class Options:
         word: only scenarios with this in their name or path.
         at_once: how many at the same time.
         patience: seconds that one may take.
+        variant: names the cassettes of another configuration than the agent's own.
     """
 
     mode: Mode = "recorded"
     word: str | None = None
     at_once: int = AT_ONCE
     patience: float = PATIENCE
+    variant: str | None = None
+
+    def cassette_of(self, scenario: Scenario) -> Path:
+        """Where the recording of a scenario stands."""
+        if self.variant is None:
+            return scenario.cassette
+        return scenario.path.with_name(f"{scenario.path.stem}.{self.variant}{CASSETTE}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +202,109 @@ def _load(file: Path) -> Scenario | Result:
 
 
 async def _run(scenario: Scenario, stage: Stage, options: Options) -> Result:
+    try:
+        cast = _cast(scenario, stage, options)
+    except InputError as error:
+        return Result(scenario.path, scenario.name, scenario, runs=[Played((), (), error=str(error))])
     runs = []
-    for _ in range(scenario.settings.runs):
+    for number in range(1, scenario.settings.runs + 1):
+        models = partial(cast.models, stage, number)
         try:
-            runs.append(await play(scenario, stage, lambda _: stage.offline(), patience=options.patience))
+            runs.append(await play(scenario, stage, models, start=cast.start, patience=options.patience))
         except Exception as error:  # noqa: BLE001 - a scenario that cannot be played must not hide what the others found
             runs.append(Played((), (), error=f"{type(error).__name__}: {error}"))
-    return Result(scenario.path, scenario.name, scenario, runs=runs)
+    notes = cast.keep(whole=all(run.error is None for run in runs))
+    return Result(scenario.path, scenario.name, scenario, runs=runs, notes=notes)
+
+
+@dataclass(slots=True)
+class _Cast:
+    """Who answers in a scenario, and what becomes of its cassette. `start`: when it begins, where the scenario leaves that open."""
+
+    mode: Literal["offline", "live", "play", "record"]
+    path: Path
+    cassette: Cassette
+    keep_values: Sequence[str] = ()
+
+    @property
+    def start(self) -> datetime | None:
+        return self.cassette.now
+
+    def models(self, stage: Stage, run: int, ledgered: Ledgered) -> "Sequence[ChatModel]":
+        """The models of one run."""
+        if self.mode == "offline":
+            return stage.offline()
+        if self.mode == "live":
+            return stage.models()
+        tape = Tape(self.cassette, self.mode, Anonymiser(stage.redactor, self.keep_values), ledgered, run)
+        return tape.models([] if stage.config.model.offline else stage.models())
+
+    def keep(self, *, whole: bool) -> list[str]:
+        """Write the cassette when it was recorded, and has changed. What was not asked for goes, when it was played to its end."""
+        if self.mode != "record":
+            return []
+        stale = len(self.cassette.calls) - len(self.cassette.used)
+        if not whole:
+            self.cassette.used |= set(range(len(self.cassette.calls)))
+            stale = 0
+        if self.cassette.added or stale:
+            write(self.path, self.cassette)
+            return [f"{self.path.name}: {self.cassette.added} calls recorded, {stale} stale ones removed"]
+        return []
+
+
+def _cast(scenario: Scenario, stage: Stage, options: Options) -> _Cast:
+    """Decide who answers.
+
+    Raises:
+        InputError: a recording is needed and not there, or cannot be read.
+    """
+    wanted, offline, path = scenario.settings.model, stage.config.model.offline, options.cassette_of(scenario)
+    facts = scenario.settings.contact
+    keep = tuple(value for value in (facts.phone, facts.email) if value)
+    if wanted == "offline" or (offline and wanted is None and not path.is_file()):
+        return _Cast("offline", path, Cassette(now=None))
+    if options.mode == "live" or (wanted == "live" and options.mode == "recorded"):
+        return _Cast("live", path, Cassette())
+    if options.mode == "record" and not offline:
+        cassette = read(path) if path.is_file() else Cassette(now=now().replace(microsecond=0))
+        return _Cast("record", path, cassette, keep)
+    if not path.is_file():
+        asked = "the agent's model" if offline else stage.config.model.name
+        raise InputError(
+            f"there is no recording ({path.name}), and {asked} is not asked: record it with --record, or ask with --live"
+        )
+    return _Cast("play", path, read(path), keep)
+
+
+def expense(config: AgentConfig, files: Sequence[Path], options: Options) -> str | None:
+    """What a run that asks the model will cost, roughly: by what was recorded, else by the length of the conversations.
+
+    Args:
+        config: agent.yaml.
+        files: the scenarios.
+        options: of the run.
+
+    Returns:
+        A sentence; `None` where no model is asked.
+    """
+    if options.mode == "recorded" or config.model.offline:
+        return None
+    calls = read_tokens = written = 0
+    for scenario in (each for each in map(_load, files) if isinstance(each, Scenario)):
+        path = options.cassette_of(scenario)
+        recorded = read(path).calls if path.is_file() else []
+        if scenario.settings.model == "offline" or (options.mode == "record" and recorded):
+            continue
+        turns = (
+            scenario.settings.simulate.turns * 2 if scenario.settings.simulate else len(scenario.settings.turns or ())
+        )
+        known = [call.answer.get("tokens") or {} for call in recorded]
+        runs = 1 if recorded else scenario.settings.runs
+        calls += len(recorded) or turns * _CALLS * runs
+        read_tokens += sum(int(each.get("read", 0)) for each in known) or turns * _CALLS * runs * _READ
+        written += sum(int(each.get("written", 0)) for each in known) or turns * _CALLS * runs * _WRITTEN
+    price = config.model.price
+    dollars = (read_tokens * price.input + written * price.output) / 1_000_000 if price else None
+    cost = f"about ${dollars:.4f}" if dollars is not None else "its price is not known (model.price)"
+    return f"about {calls} calls of {config.model.name}, {read_tokens + written} tokens: {cost}"

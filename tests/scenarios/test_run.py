@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from langchain_openai.chat_models import _client_utils
 
 from agent.cli.frame import run as balas
 from tests.scenarios.test_format import CONTRACT
@@ -19,7 +20,8 @@ WITHOUT_MODEL = WITHOUT_MODEL.replace(r'"KS-\\d{5}"', r'"[A-Z]{3}\\."')
 
 
 def run(shop: Path, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
-    """`balas test`: exit code and standard output."""
+    """`balas test`: exit code and standard output. The client of models is kept for one event loop, and each command has its own."""
+    _client_utils._cached_async_httpx_client.cache_clear()
     code = balas(["test", "-c", str(shop / "agent.yaml"), *words])
     return code, capsys.readouterr().out
 
