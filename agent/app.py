@@ -13,11 +13,12 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 import structlog
+from sqlalchemy import Connection
 
 from agent.config import AgentConfig
 from agent.engine.engine import NEAR, Engine
 from agent.housekeeping import ClockWatch
-from agent.ledger import broadcasts, contacts, inbound, media, turns
+from agent.ledger import broadcasts, contacts, events, inbound, media, turns, webhooks, workflows
 from agent.ledger.database import Database
 from agent.ledger.errors import LedgerUnavailable
 from agent.ledger.inbound import Accepted, Rules
@@ -39,6 +40,9 @@ log = structlog.get_logger()
 
 SWEEP = timedelta(seconds=10)
 """How often the ledger is polled for contacts that are due: a wake of another process may have been lost."""
+
+KEPT = timedelta(days=30)
+"""How long events can be told again."""
 
 GRACE = timedelta(seconds=30)
 """How long running turns may finish when the process is asked to stop."""
@@ -100,16 +104,25 @@ class Agent:
         kinds = {entry.effective_name: entry.effective_platform for entry in self.config.platforms}
         return {name: kinds.get(name, name) for name in self.platforms}
 
-    async def accept(self, events: Sequence[Event], platform: str = "") -> list[Accepted]:
+    async def accept(self, events: Sequence[Event], platform: str = "", webhook: str = "") -> list[Accepted]:
         """Record what a webhook of a platform said; when this returns it is durable.
+
+        Args:
+            events: what it said.
+            platform: the name of the one that it came from.
+            webhook: its id, equal for a redelivery.
 
         Raises:
             LedgerUnavailable: nothing was recorded; the platform is to send it again.
         """
-        at, rules = self.clock(), replace(self.rules, platform=platform)
-        found = [admitted(event, at) for event in events]
+        at = self.clock()
+        rules = [
+            replace(self.rules, platform=platform, webhook=webhook and f"{webhook}-{number}")
+            for number in range(len(events))
+        ]
+        found = list(zip([admitted(event, at) for event in events], rules, strict=True))
         results = await self.database.write(
-            lambda connection: [inbound.accept(connection, event, at, rules) for event in found]
+            lambda connection: [inbound.accept(connection, event, at, given) for event, given in found]
         )
         for result in results:
             if result.contact is not None and result.wake_at is not None:
@@ -121,6 +134,8 @@ class Agent:
         if self.engine.exclusive:  # every lease is that of a process that is gone
             await self.database.write(lambda connection: turns.release(connection, self.owner, self.clock()))
             await self.database.write(broadcasts.release)
+            await self.database.write(webhooks.free_claims)
+            await self.database.write(workflows.free_claims)
         clock_watch = ClockWatch(self.database, self.clock, lease=turns.LEASE, zone=self.config.zone)
         await clock_watch.check()
         await self._sweep()
@@ -222,6 +237,7 @@ class Agent:
             try:
                 if seconds % 3600 == 0:
                     await self.database.write(lambda connection: media.sweep(connection, self.clock()))
+                    await self.database.write(lambda connection: _drop_old(connection, self.clock() - KEPT))
                 await clock_watch.check()
                 await self._sweep()
             except LedgerUnavailable as error:
@@ -233,6 +249,13 @@ class Agent:
         soon = self.clock() + NEAR
         for contact, at in await self.database.read(lambda connection: contacts.due(connection, soon)):
             await self.engine.wake(contact, at)
+
+
+def _drop_old(connection: Connection, before: datetime) -> None:
+    """Drop what happened long ago and no system is told again."""
+    events.drop(connection, before)
+    webhooks.drop(connection, before)
+    workflows.drop(connection, before)
 
 
 async def _warm(transcriber: "Transcriber") -> None:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from agent.slots import Slots
     from knowledge import Knowledge
     from messaging.platform import MediaReader, Platform
+    from messaging.types import Channel
     from voice import Transcriber
 
 log = structlog.get_logger()
@@ -174,6 +175,8 @@ async def assemble(
     from agent.config.semantics import read_fields
     from agent.delivery.followups import FollowUps
     from agent.delivery.outbox import Outbox
+    from agent.ledger import events
+    from agent.ledger.events import Subscriptions
     from agent.ledger.inbound import Rules
     from agent.models.chat import open_models
     from agent.payments import open_gateway, watch
@@ -186,6 +189,9 @@ async def assemble(
     from agent.turn.summary import Summariser, SummarySettings
     from agent.turn.turn import Turns, TurnSettings
     from agent.worker import ContactWorker
+    from agent.workflows.jobs import WorkflowJobs
+    from agent.workflows.runner import WorkflowRules, Workflows
+    from agent.workflows.sender import EventSender, targets_of
     from voice import FetchLimits, open_transcriber
 
     logging.hide(secret_values(config))
@@ -285,9 +291,22 @@ async def assemble(
     outbox = Outbox(database, platforms, owner=ground.owner, clock=clock, repeat=repeat)
     followups = FollowUps(database, config.followups, hours=conversation.hours, zone=zone, clock=clock)
 
+    # what happens by itself
+    events.listen(database.engine, Subscriptions.of(config.workflows, config.webhooks))
+    rules = WorkflowRules(
+        {flow.name: flow for flow in config.workflows},
+        conversation.hours,
+        zone,
+        limits.workflow_messages_per_contact_per_day,
+        config.default_language,
+    )
+    workflows = Workflows(
+        database, rules, current=profiles.current, channel_of=partial(_only_channel, platforms, {}), clock=clock
+    )
+
     # who works, and when
     worker = ContactWorker(
-        database, turns, outbox, followups, answered=summariser.consider, clock=clock, slots=ground.slots
+        database, turns, outbox, followups, workflows, answered=summariser.consider, clock=clock, slots=ground.slots
     )
     feeder = Feeder(
         database,
@@ -298,6 +317,10 @@ async def assemble(
         clock=clock,
     )
     jobs: dict[str, Callable[[], Awaitable[None]]] = {"broadcasts": feeder.run}
+    targets = targets_of(config.webhooks, config.workflows)
+    if targets:
+        jobs["webhooks"] = EventSender(database, guarded, targets, clock=clock).run
+    jobs["workflows"] = WorkflowJobs(database, rules, platforms, ground.engine, resolve=config.resolve, clock=clock).run
     if config.payments.qris is not None:
         jobs["payments"] = partial(watch, database, clock, gateway)
 
@@ -391,6 +414,22 @@ def _media_reader(database: Database, guarded: "httpx.AsyncClient", ours: str, c
     return read
 
 
+async def _only_channel(
+    platforms: "Mapping[str, Platform]", known: "dict[str, Channel | None]", name: str
+) -> "Channel | None":
+    """The channel of a platform that has only one; `None` while that is not known."""
+    from messaging.errors import PlatformError
+
+    if name not in known:
+        try:
+            channels = await platforms[name].channels() if name in platforms else []
+        except PlatformError as error:
+            log.warning("channels_not_read", platform=name, reason=str(error))
+            return None
+        known[name] = channels[0] if len(channels) == 1 else None
+    return known[name]
+
+
 async def _platform_file(platforms: "Mapping[str, Platform]", url: str, most: int) -> bytes:
     """A file that came with a message and has no address of its own. Raises `PlatformError`."""
     from messaging.errors import NotFound
@@ -418,11 +457,13 @@ def _read_file(folder: Path, path: str) -> tuple[bytes, str, str]:
 @asynccontextmanager
 async def open_ledger(config: AgentConfig, url: str | None = None) -> AsyncIterator[Database]:
     """The agent's ledger, its tables brought to the newest form."""
-    from agent.ledger import migrate
+    from agent.ledger import events, migrate
+    from agent.ledger.events import Subscriptions
 
     database = open_database(url or config.storage_url, base=config.folder)
     try:
         await asyncio.to_thread(migrate.upgrade, database.engine)
+        events.listen(database.engine, Subscriptions.of(config.workflows, config.webhooks))
         yield database
     finally:
         await database.aclose()

@@ -17,6 +17,7 @@ from messaging.types import ContactKey
 
 if TYPE_CHECKING:
     from agent.turn.turn import Turns
+    from agent.workflows.runner import Workflows
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class ContactWorker:
         turns: "Turns",
         outbox: Outbox,
         followups: FollowUps,
+        workflows: "Workflows",
         *,
         clock: Callable[[], datetime],
         answered: Callable[[TurnContext], None],
@@ -51,6 +53,7 @@ class ContactWorker:
             turns: answers what waits.
             outbox: sends what is due.
             followups: sends what was scheduled.
+            workflows: takes their steps.
             clock: the time, aware UTC.
             answered: called with every turn that is committed and delivered, for work that no customer waits for.
             slots: the CPU slots of this process.
@@ -59,6 +62,7 @@ class ContactWorker:
         self._turns = turns
         self._outbox = outbox
         self._followups = followups
+        self._workflows = workflows
         self._clock = clock
         self._answered = answered
         self._slots = slots
@@ -92,8 +96,13 @@ class ContactWorker:
                     if answered is not None:
                         self._answered(answered)
                     answered = None
-                    if until is None or until > self._clock() or not await self._followups.process(contact):
+                    if until is None or until > self._clock() or not await self._later(contact):
                         return until
                     task = await self._database.write(next_task)
                 case _:
                     task = await self._outbox.deliver(task, next_task)
+
+    async def _later(self, contact: ContactKey) -> bool:
+        """Do what was scheduled for now; whether there was anything."""
+        followed_up = await self._followups.process(contact)
+        return await self._workflows.process(contact) or followed_up

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import structlog
 
-from agent.broadcasts.settings import AudienceFilter, BroadcastFile
+from agent.broadcasts.settings import BroadcastFile
+from agent.config.audience import AudienceFilter
 from agent.errors import InputError
 from agent.ledger.broadcasts import Addressed
 from agent.ledger.contacts import ContactState

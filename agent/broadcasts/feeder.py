@@ -5,16 +5,14 @@
 
 import asyncio
 import math
-import re
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import Connection
 
+from agent.broadcasts.addresses import reach
 from agent.broadcasts.compose import Occasion, compose
 from agent.broadcasts.settings import BroadcastSettings
 from agent.delivery.window import Skip
@@ -94,7 +92,6 @@ def mend(connection: Connection, now: datetime, *, zone: ZoneInfo, tolerance: ti
 
 _MOST_ATTEMPTS = 100
 _BACKOFF = Backoff(timedelta(seconds=5), timedelta(minutes=5), least=0.5)
-_LANGUAGE = re.compile(r"[a-z]{2}")
 
 
 class Feeder:
@@ -186,14 +183,7 @@ class Feeder:
         if kind == "id":
             return admitted_contact(await self._platform.contact(ContactKey(self._platform.name, value))), now
         address = Address("phone" if kind == "phone" else "email", value)
-        try:
-            return await self._platform.find_contact(address), now
-        except NotFound:
-            fields = _fields(address, recipient)
-            key = await self._platform.create_contact(address, fields)
-            log.info("contact_made", contact=str(key), broadcast=recipient.broadcast)
-            settled = self._clock() + self._platform.settling
-            return replace(Contact(key), **fields), settled
+        return await reach(self._platform, address, recipient.row, self._clock)
 
     async def _trouble(self, recipient: Recipient, error: PlatformError) -> None:
         attempts = recipient.attempts + 1
@@ -232,12 +222,3 @@ class Feeder:
             channel=message.channel,
         )
         return key if queued else None
-
-
-def _fields(address: Address, recipient: Recipient) -> dict[str, Any]:
-    """The fields of a new contact. The platform wants a first name: without one, it gets the number or the address."""
-    row = recipient.row
-    fields = {name: row[name] for name in ("first_name", "last_name") if row.get(name)}
-    if _LANGUAGE.fullmatch(row.get("language", "")):
-        fields["language"] = row["language"]
-    return {"first_name": address.value, **fields, address.by: address.value}

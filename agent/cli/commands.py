@@ -48,6 +48,8 @@ GROUPS: Final[dict[str, tuple[Command, ...]]] = {
         Command("actions", "agent.cli.actions:app", "List, call and import actions."),
         Command("voice", "agent.cli.voice:app", "Fetch a speech model; transcribe a file."),
         Command("qris", "agent.cli.qris:app", "Read and make QRIS payment codes."),
+        Command("workflows", "agent.cli.workflows:app", "What happens by itself; begin or end a run."),
+        Command("webhooks", "agent.cli.webhooks:app", "What other systems were told; tell it again."),
         Command("followups", "agent.cli.followups:app", "Messages that are sent later; call one off."),
         Command("contact", "agent.cli.contact:app", "Show, pause, resume or forget one customer."),
         Command("ledger", "agent.cli.ledger:app", "Look into what happened; retry what failed."),

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from agent.assembly import open_ledger
 from agent.config import load
 from agent.errors import InputError
-from agent.ledger import contacts, followups, history, outbound, overview, steps
+from agent.ledger import contacts, followups, history, outbound, overview, steps, webhooks, workflows
 from settings.clock import now
 
 app = typer.Typer(no_args_is_help=True, help="Look at what is recorded; retry what failed.")
@@ -141,16 +141,26 @@ def _clock(at: datetime) -> str:
 
 @app.command("dead")
 def show_dead(config: Config = _DEFAULT, as_json: Json = False) -> None:
-    """What was given up: deliveries that failed, and turns whose customer got the text for failures."""
+    """What was given up: deliveries, turns whose customer got the text for failures, workflows, and webhooks to others."""
+    failed = ("failed",)
     deliveries, turns = read(config, overview.dead)
+    runs = read(config, lambda connection: workflows.listed(connection, states=failed))
+    told = read(config, lambda connection: webhooks.newest(connection, states=failed))
     if as_json:
-        print_json({"deliveries": [asdict(each) for each in deliveries], "turns": [asdict(each) for each in turns]})
+        found: dict[str, list[Any]] = {"deliveries": deliveries, "turns": turns, "runs": runs, "webhooks": told}
+        print_json({name: [asdict(each) for each in some] for name, some in found.items()})
         return
     for delivery in deliveries:
         print(f"{delivery.id}  delivery to {delivery.contact}  {_clock(delivery.created_at)}  {delivery.reason}")
     for turn in turns:
         print(f"{turn.id}  turn of {turn.contact}  {_clock(turn.started_at)}  {turn.reason}")
-    if not deliveries and not turns:
+    for run in runs:
+        print(
+            f"{run.id}  workflow {run.workflow} of {run.contact or 'no contact'}  {_clock(run.created_at)}  {run.reason}"
+        )
+    for each in told:
+        print(f"{each.id}  {each.name} to {each.url}  {_clock(each.created_at)}  {each.reason}")
+    if not (deliveries or turns or runs or told):
         print("nothing was given up")
 
 
@@ -162,6 +172,8 @@ def retry(
     """Try again what was given up; a running agent takes it up within ten seconds."""
 
     def work(connection: Connection) -> str | None:
+        if overview.retry_other(connection, identifier, now()):
+            return "what comes of it"
         key = outbound.retry(connection, identifier, now()) or overview.retry_turn(connection, identifier, now())
         if key is None:
             return None

@@ -15,6 +15,7 @@ from agent.config.followups import FollowUpSettings
 from agent.config.hours import known_timezone
 from agent.config.model import LimitSettings, ModelSettings
 from agent.config.texts import check_mentioned_facts
+from agent.config.workflows import WebhookSettings, Workflow
 from knowledge.settings import KnowledgeSettings
 from messaging.settings import MessagingSettings
 from settings import Settings
@@ -140,6 +141,12 @@ class AgentConfig(Settings):
     payments: PaymentsSettings = Field(default=PaymentsSettings(qris=None), description="How customers pay.")
     voice: VoiceSettings = Field(default_factory=VoiceSettings, description="How voice notes are understood.")
     followups: FollowUpSettings = Field(default_factory=FollowUpSettings, description="Messages that are sent later.")
+    workflows: tuple[Workflow, ...] = Field(
+        default=(), description="What happens by itself when something has happened, step by step."
+    )
+    webhooks: tuple[WebhookSettings, ...] = Field(
+        default=(), description="Other systems that are told what happens, signed and retried."
+    )
     limits: LimitSettings = Field(default_factory=LimitSettings, description="Where a turn, a contact and a day end.")
     network: NetworkSettings = Field(
         default_factory=NetworkSettings, description="Which private hosts actions, knowledge and media may reach."
@@ -158,6 +165,15 @@ class AgentConfig(Settings):
     _folder: Path = PrivateAttr(default_factory=Path)
     _file: str = PrivateAttr(default="agent.yaml")
     _text: str = PrivateAttr(default="")
+
+    @field_validator("workflows")
+    @classmethod
+    def _named_apart(cls, workflows: tuple[Workflow, ...]) -> tuple[Workflow, ...]:
+        names = [workflow.name for workflow in workflows]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two workflows are called {name!r}; give each a name of its own")
+        return workflows
 
     @property
     def file(self) -> Path:

@@ -193,6 +193,9 @@ class LimitSettings(Settings):
         "summary. Keep it below the model's window.",
     )
     turns_per_contact_per_day: int = Field(default=200, ge=1, description="Answers to one contact in a day.")
+    workflow_messages_per_contact_per_day: int = Field(
+        default=20, ge=1, description="Messages of workflows to one contact in a day; further ones are skipped."
+    )
     usd_per_day: float = Field(
         default=20,
         gt=0,

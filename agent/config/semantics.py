@@ -19,7 +19,8 @@ from agent.config.config import AgentConfig
 from agent.config.document import Document, Path, Problem
 from agent.config.model import OFFLINE
 from agent.config.problems import dotted, mask, nearest
-from agent.config.texts import Text
+from agent.config.texts import FACTS, Text
+from agent.config.workflows import Condition, Workflow
 from knowledge.sync.files import inspect, unread_neighbours
 from messaging import capabilities_of
 from messaging.platform import Capabilities
@@ -50,6 +51,8 @@ def _read(value: Any) -> Iterator[str]:
             yield value.name.removeprefix("custom.")
     elif isinstance(value, Text):
         yield from _read(value.by_language)
+    elif isinstance(value, Condition):
+        yield from (name.removeprefix("custom.") for name in value.field if name not in FACTS)
     elif isinstance(value, BaseModel):
         for name in type(value).model_fields:
             yield from _read(getattr(value, name))
@@ -81,6 +84,7 @@ def contradictions(config: AgentConfig, document: Document) -> list[Problem]:
     _public_keys(config, problems)
     _impossible(config, problems)
     _functions(config, problems)
+    _workflows(config, problems)
     return problems.found
 
 
@@ -108,6 +112,34 @@ def _functions(config: AgentConfig, problems: _Problems) -> None:
             except FunctionError as error:
                 key = ("parameters", error.parameter) if error.parameter in entry.parameters else ("python",)
                 problems.add(("actions", number, *key), str(error))
+
+
+def _workflows(config: AgentConfig, problems: _Problems) -> None:
+    """Actions that workflows name and this agent does not have, and hours that are not written down."""
+    names = {action.label for action in config.actions if not isinstance(action, McpAction)}
+    names |= {"hand_over"} if "asked" in config.conversation.handover.when else set()
+    names |= {"send_qris", "check_payment"} if config.payments.qris is not None else set()
+    names |= {"follow_up", "list_reminders", "cancel_reminder"} if config.followups.reminders else set()
+    from_servers = any(isinstance(action, McpAction) for action in config.actions)
+    for number, workflow in enumerate(config.workflows):
+        for path, name in _actions_of(workflow):
+            if name not in names and not from_servers:
+                near = nearest(name, sorted(names))
+                there = f"did you mean {near}?" if near else f"there are {', '.join(sorted(names)) or 'none'}"
+                problems.add(("workflows", number, *path), f"there is no action {name!r}; {there}")
+        if workflow.condition.hours is not None and config.conversation.hours is None:
+            problems.add(
+                ("workflows", number, "if", "hours"), "conversation.hours does not say when the business is open"
+            )
+
+
+def _actions_of(workflow: Workflow) -> Iterator[tuple[Path, str]]:
+    """Where a workflow names an action, and which."""
+    if workflow.on.event == "action.done" and workflow.on.value is not None:
+        yield ("on", "action.done"), workflow.on.value
+    for number, step in enumerate(workflow.do):
+        for name in step.action or ():
+            yield ("do", number, "action", name), name
 
 
 def _effects(config: AgentConfig, problems: _Problems) -> None:

@@ -196,7 +196,7 @@ class FollowUps:
                 followups.postpone(connection, followup.id, until)
             case Send(content):
                 followups.end(connection, followup.id, "sent", None, now)
-                contents = _messages(content, state)
+                contents = messages_in(content, state)
                 outbound.add(
                     connection,
                     key,
@@ -206,7 +206,7 @@ class FollowUps:
                     channel=channel,
                     unless_replied=bool(followup.conditions.get("no_reply")),
                 )
-                history.append(connection, key, [history.Line("agent", _shown(content), now)])
+                history.append(connection, key, [history.Line("agent", shown(content), now)])
             case End(ended, reason):
                 followups.end(connection, followup.id, ended, reason, now)
                 if followup.rule is None and state.opted_out_at is None:
@@ -221,7 +221,7 @@ def outbox_id(followup: FollowUp) -> str:
     return f"followup/{followup.id}"
 
 
-def _messages(content: Outbound, state: ContactState) -> list[Deliverable]:
+def messages_in(content: Outbound, state: ContactState) -> list[Deliverable]:
     """A text in the channel's formatting, and in as many messages as its length takes."""
     from messaging.splitting import messages_of
 
@@ -231,7 +231,7 @@ def _messages(content: Outbound, state: ContactState) -> list[Deliverable]:
     return [replace(content, text=part) for part in messages_of(content.text, source)]
 
 
-def _shown(content: Outbound) -> str:
+def shown(content: Outbound) -> str:
     """What the history keeps, so that the model knows what was said."""
     if isinstance(content, Template):
         return f"[template {content.name}: {', '.join(content.values)}]"

@@ -20,8 +20,8 @@ from actions.action import ChangeTags, CloseConversation, Comment, SetLifecycle,
 from agent import slots
 from agent.delivery import matching, retry, window
 from agent.faults import point
-from agent.ledger import broadcasts, contacts, outbound
-from agent.ledger.codec import BROADCAST, Assign, Deliverable, OpenConversation
+from agent.ledger import broadcasts, contacts, events, outbound
+from agent.ledger.codec import BROADCAST, Assign, Deliverable, OpenConversation, lane
 from agent.ledger.contacts import STANDARD
 from agent.ledger.database import Database, Work, lock_contact, write_with_retry
 from agent.ledger.errors import LedgerUnavailable
@@ -275,6 +275,8 @@ class Outbox:
             lock_contact(connection, contact.platform, contact.id)
             if state == "sent" and delivery.lane == BROADCAST:
                 broadcasts.sent(connection, delivery.id, contact, message_id, now)
+            if state == "sent" and lane(delivery.content) == "message":
+                _record_sent(connection, delivery, message_id, now)
             outbound.mark(
                 connection,
                 delivery.id,
@@ -322,6 +324,18 @@ class Outbox:
             case _:
                 assert_never(content)
         return None
+
+
+def _record_sent(connection: Connection, delivery: Delivery, message_id: str | None, now: datetime) -> None:
+    """Record as an event that a message of ours went out."""
+    if not events.wanted(connection, "message.sent"):
+        return
+    content = delivery.content
+    text = content.text if isinstance(content, Text) else None
+    data = {"text": text, "message_id": message_id, "author": "agent", "kind": type(content).__name__}
+    data |= {"template": content.name} if isinstance(content, Template) else {}
+    identity = f"message.sent/{delivery.id}"
+    events.record(connection, "message.sent", delivery.contact, identity=identity, data=data, now=now)
 
 
 def lacks(content: Deliverable, can: Capabilities) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
 
-from agent.ledger import contacts, history, outbound
+from agent.ledger import contacts, events, history, outbound
 from agent.ledger.codec import BROADCAST, Deliverable
 from agent.ledger.database import at, change, insert_new, take_time, where
 from agent.ledger.tables import broadcast as table
@@ -219,6 +219,8 @@ def take(connection: Connection, broadcast: Broadcast, count: int, next_at: date
         connection.execute(_CLAIM, [{"at_n": row.n, "until": now + CLAIM} for row in rows])
     elif not connection.execute(_WAITING, {"at_broadcast": name}).scalar_one():
         change(connection, table, {"name": name}, {"state": "done", "finished_at": now})
+        identity = f"broadcast.done/{name}/{now.isoformat()}"
+        events.record(connection, "broadcast.done", None, identity=identity, data={"broadcast": name}, now=now)
     return [_recipient(row) for row in rows]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,7 @@ from sqlalchemy import (
 )
 
 from actions.action import ChangeTags, SetLifecycle, UpdateContact
+from agent.ledger import events
 from agent.ledger.codec import Deliverable, pack_contact, unpack_contact
 from agent.ledger.database import change, insert_row, take_time, where
 from agent.ledger.tables import EPOCH, InboundOutcome, inbound
@@ -186,6 +188,36 @@ def anticipate(connection: Connection, key: ContactKey, contents: Sequence[Deliv
         set_columns(connection, key, profile={name: value for name, value in profile.items() if value is not None})
 
 
+_CHANGES = ("contact.updated", "tag.added", "lifecycle.changed")
+
+
+def before_change(connection: Connection, key: ContactKey) -> Contact | None:
+    """The contact before a change, for `record_change`; `None` when nobody listens or it is not there."""
+    if not any(events.wanted(connection, name) for name in _CHANGES):
+        return None
+    state = load(connection, key)
+    return None if state is None else state.contact
+
+
+def record_change(connection: Connection, before: Contact | None, now: datetime, *, depth: int = 0) -> None:
+    """Record as events what has changed of a contact since `before`; `depth` is how many workflows led to it."""
+    if before is None or (state := load(connection, before.key)) is None or state.contact == before:
+        return
+    after, change_id = state.contact, secrets.token_hex(6)
+
+    def tell(name: str, data: dict[str, Any]) -> None:
+        what = "/".join(str(value) for value in data.values() if isinstance(value, str))
+        identity = f"{name}/{before.key}/{what}{'/' if what else ''}{change_id}"
+        events.record(connection, name, before.key, identity=identity, data=data, now=now, depth=depth)
+
+    for tag in after.tags:
+        if tag not in before.tags:
+            tell("tag.added", {"tag": tag})
+    if after.lifecycle != before.lifecycle and after.lifecycle is not None:
+        tell("lifecycle.changed", {"lifecycle": after.lifecycle, "before": before.lifecycle})
+    tell("contact.updated", {})
+
+
 def _write_field(profile: dict[str, Any], name: str, value: FieldValue) -> None:
     if name in STANDARD:
         profile[name] = value
@@ -200,6 +232,11 @@ def set_columns(connection: Connection, key: ContactKey, **columns: Any) -> None
 
 def pause(connection: Connection, key: ContactKey, now: datetime, until: datetime | None, by: str) -> None:
     """Let a human answer from now on; `until` is `None` when only giving it back ends that."""
+    if events.wanted(connection, "handover"):
+        state = load(connection, key)
+        if state is not None and not state.paused(now):
+            happened = f"handover/{key}/{secrets.token_hex(6)}"
+            events.record(connection, "handover", key, identity=happened, data={"reason": by}, now=now)
     set_columns(connection, key, paused_at=now, paused_until=until, paused_by=by)
 
 

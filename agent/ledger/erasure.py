@@ -18,6 +18,7 @@ from agent.ledger.tables import (
     audit,
     confirmation,
     contact,
+    event,
     fact,
     followup,
     forgotten,
@@ -31,6 +32,9 @@ from agent.ledger.tables import (
     step,
     summary,
     turn,
+    webhook_delivery,
+    workflow_run,
+    workflow_step,
 )
 from knowledge.gaps import without_private
 from messaging.types import ContactKey
@@ -54,7 +58,7 @@ def _hash(key: ContactKey, message_id: str) -> str:
 
 ERASED: Final[tuple[Table, ...]] = (
     step, turn, inbound, message, outbound, confirmation, followup, media, gap, fact, summary, recipient,
-    audit, contact,
+    event, workflow_step, workflow_run, webhook_delivery, audit, contact,
 )  # fmt: skip
 ANONYMISED: Final[tuple[Table, ...]] = (payment,)
 IMPERSONAL: Final = frozenset(
@@ -70,6 +74,8 @@ IMPERSONAL: Final = frozenset(
         "trial",
         "broadcast",
         "forgotten",
+        "workflow_batch",
+        "workflow_schedule",
     }
 )
 """Tables that hold nothing of any contact."""
@@ -112,7 +118,11 @@ def forget(connection: Connection, key: ContactKey, now: datetime) -> Erased:
     rows["broadcast_recipient"] = _forget_recipient(connection, key)
     turns = select(turn.c.id).where(turn.c.platform == key.platform, turn.c.contact == key.id)
     rows["step"] = connection.execute(delete(step).where(step.c.turn.in_(turns))).rowcount
-    for table in (turn, inbound, message, outbound, confirmation, followup, fact, summary, audit):
+    runs = select(workflow_run.c.id).where(workflow_run.c.platform == key.platform, workflow_run.c.contact == key.id)
+    rows["workflow_step"] = connection.execute(delete(workflow_step).where(workflow_step.c.run.in_(runs))).rowcount
+    for table in (
+        turn, inbound, message, outbound, confirmation, followup, fact, summary, event, workflow_run, webhook_delivery, audit,
+    ):  # fmt: skip
         mine = delete(table).where(table.c.platform == key.platform, table.c.contact == key.id)
         rows[table.name] = connection.execute(mine).rowcount
     paid = update(payment).where(payment.c.platform == key.platform, payment.c.contact == key.id)

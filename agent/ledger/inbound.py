@@ -1,6 +1,7 @@
 """Accepting what a webhook says: one transaction, after which the platform may forget the event."""
 
 import hashlib
+import secrets
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -8,7 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, and_, select
 
-from agent.ledger import contacts, erasure, followups, history, human, outbound
+from agent.ledger import contacts, erasure, events, followups, history, human, outbound, workflows
 from agent.ledger.codec import pack_inbound
 from agent.ledger.database import change, insert_new, lock_contact, one_of, where
 from agent.ledger.tables import InboundOutcome
@@ -16,9 +17,11 @@ from agent.ledger.tables import inbound as table
 from messaging.admission import LONGEST_QUOTE
 from messaging.types import (
     AssigneeChanged,
+    Contact,
     ContactChanged,
     ContactKey,
     ConversationClosed,
+    ConversationOpened,
     DeliveryReport,
     Event,
     InboundMessage,
@@ -72,7 +75,7 @@ class Rules:
 
     `due` says when a contact's waiting messages are to be answered; `resume_after` how long a human's word keeps the
     agent silent (`None`: until it is given back); `resume_on` what gives it back; `assigned` whether an assignment alone
-    silences the agent; `platform` is the name of the one that the event comes from.
+    silences the agent; `platform` is the name of the one that the event comes from, `webhook` the id of what it came with.
     """
 
     due: Callable[[Sequence[Waiting]], datetime]
@@ -80,6 +83,7 @@ class Rules:
     resume_on: Collection[GivenBack] = ("unassigned", "closed")
     assigned: Literal["silent", "answer"] = "silent"
     platform: str = ""
+    webhook: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,7 @@ def accept(connection: Connection, event: Event, now: datetime, rules: Rules) ->
         return Accepted()
     key = event.contact.key
     lock_contact(connection, key.platform, key.id)
+    before = contacts.before_change(connection, key) if isinstance(event, ContactChanged) else None
     contacts.remember(connection, event.contact)
     if isinstance(event, ContactChanged):
         contacts.apply_change(connection, event)
@@ -131,7 +136,35 @@ def accept(connection: Connection, event: Event, now: datetime, rules: Rules) ->
         human.close(connection, key, now)
         if "closed" in rules.resume_on:
             contacts.resume(connection, key)
-    return Accepted(contact=key)
+    return Accepted(contact=key, wake_at=now if _told(connection, event, before, now, rules) else None)
+
+
+def _told(connection: Connection, event: Event, before: Contact | None, now: datetime, rules: Rules) -> bool:
+    """Record what a platform says of a contact as events; whether anybody listens to any."""
+    if events.subscriptions_of(connection) is events.NOBODY or event.contact is None:
+        return False
+    key, told_by = event.contact.key, rules.webhook or secrets.token_hex(6)
+    if isinstance(event, ContactChanged):
+        if event.change == "created":
+            _created(connection, key, now)
+        elif before is not None:
+            contacts.record_change(connection, before, now)
+        elif event.tag is not None and event.action != "remove":  # a contact that is new to us
+            name = "tag.added"
+            identity = f"{name}/{key}/{told_by}"
+            events.record(connection, name, key, identity=identity, data={"tag": event.tag}, now=now)
+    elif isinstance(event, ConversationOpened | ConversationClosed):
+        name = "conversation.opened" if isinstance(event, ConversationOpened) else "conversation.closed"
+        data: dict[str, Any] = {"source": event.source}
+        if isinstance(event, ConversationClosed):
+            data |= {"summary": event.summary, "category": event.category}
+        events.record(connection, name, key, identity=f"{name}/{key}/{told_by}", data=data, now=now)
+    return True
+
+
+def _created(connection: Connection, key: ContactKey, now: datetime) -> None:
+    """A contact is new: once, however it was noticed."""
+    events.record(connection, "contact.created", key, identity=f"contact.created/{key}", data={}, now=now)
 
 
 def _until(now: datetime, rules: Rules) -> datetime | None:
@@ -171,6 +204,7 @@ def _message(connection: Connection, event: InboundMessage, now: datetime, rules
     )
     if number is None:
         return Accepted(duplicate=True, contact=key)
+    new = events.wanted(connection, "contact.created") and contacts.load(connection, key) is None
     _assigned_without_event(connection, event, now, rules)
     due = rules.due(waiting(connection, key))
     columns: dict[str, Any] = {"last_inbound_at": _latest(connection, event, now), "wake_at": due}
@@ -178,7 +212,26 @@ def _message(connection: Connection, event: InboundMessage, now: datetime, rules
         columns |= {"channel_id": event.channel.id, "channel_source": event.channel.source}
     contacts.remember(connection, event.contact, **columns)
     followups.cancel_on_reply(connection, key, now)
+    if events.subscriptions_of(connection) is not events.NOBODY:
+        workflows.end_on_reply(connection, key, now)
+        if new:
+            _created(connection, key, now)
+            due = now
+        _received(connection, event, now)
     return Accepted(contact=key, wake_at=due)
+
+
+def _received(connection: Connection, event: InboundMessage, now: datetime) -> None:
+    identity = f"message.received/{event.key}/{event.message_id}"
+    data = {
+        "text": event.text,
+        "message_id": event.message_id,
+        "kind": event.kind,
+        "attachments": [attachment.kind for attachment in event.attachments],
+        "sent_at": event.sent_at.isoformat(),
+        "channel": event.channel.source if event.channel is not None else None,
+    }
+    events.record(connection, "message.received", event.key, identity=identity, data=data, now=now)
 
 
 def _latest(connection: Connection, event: InboundMessage, now: datetime) -> datetime:
@@ -303,6 +356,9 @@ def _sent(connection: Connection, event: MessageSent, now: datetime, rules: Rule
         contacts.resume(connection, key)
     line = history.Line("human", event.text or "[an attachment]", now, message_id=event.message_id)
     history.append(connection, key, [line])
+    data = {"text": event.text, "message_id": event.message_id, "author": "human", "by": who}
+    identity = f"message.sent/{key}/{event.message_id}"
+    events.record(connection, "message.sent", key, identity=identity, data=data, now=now)
     return Accepted(contact=key)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, func, select, update
 
-from agent.ledger import contacts, history, memory, outbound
+from agent.ledger import contacts, history, memory, outbound, webhooks, workflows
 from agent.ledger.contacts import ContactState
 from agent.ledger.database import take_time, where
 from agent.ledger.history import Line
@@ -132,18 +132,23 @@ def dead(
     connection: Connection, limit: int = 200, before: datetime | None = None
 ) -> tuple[list[Delivery], list[TurnSummary]]:
     """List what was given up, the newest first: deliveries, and turns whose customer got the text for failures."""
-    statement = select(turn).where(turn.c.state == "failed")
+    statement = select(turn).where(turn.c.state == "failed", turn.c.task.is_(None))
     if before is not None:
         statement = statement.where(turn.c.started_at < before)
     rows = connection.execute(statement.order_by(turn.c.started_at.desc()).limit(limit)).all()
     return outbound.dead(connection, limit, before), [_summary(row) for row in rows]
 
 
+def retry_other(connection: Connection, identity: str, now: datetime) -> bool:
+    """Let a failed run of a workflow, or a delivery to another system, try again; False when none has this id."""
+    return workflows.retry(connection, identity, now) is not None or webhooks.retry(connection, identity, now)
+
+
 def retry_turn(connection: Connection, turn_id: str, now: datetime) -> ContactKey | None:
     """Let the messages of a failed turn wait for an answer again; their contact, or `None` when there is no such turn."""
     row = connection.execute(
         update(turn)
-        .where(turn.c.id == turn_id, turn.c.state == "failed")
+        .where(turn.c.id == turn_id, turn.c.state == "failed", turn.c.task.is_(None))
         .values(state="abandoned", reason="retried by hand")
         .returning(turn.c.platform, turn.c.contact)
     ).first()

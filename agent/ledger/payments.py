@@ -15,7 +15,7 @@ from actions.qris.actions import KnownPayment
 from actions.qris.gateways.gateway import Event
 from actions.qris.states import SETTLED, Happened, PaymentState, Standing, Transition, happen, message
 from actions.qris.texts import language_of
-from agent.ledger import contacts, followups, history, outbound
+from agent.ledger import contacts, events, followups, history, outbound
 from agent.ledger.codec import Deliverable
 from agent.ledger.database import Database, insert_new
 from agent.ledger.tables import amount_hold
@@ -226,8 +226,28 @@ def _apply(connection: Connection, row: Row[Any], happened: Happened, now: datet
     connection.execute(update(table).where(table.c.id == row.id).values(**values))
     if transition.state in SETTLED:
         followups.cancel_about(connection, ContactKey(row.platform, row.contact), row.id, "it is paid", now)
+    _record(connection, row, transition, now)
     _tell(connection, row, transition, now)
     return Settled(_payment(_lock(connection, row.id)), changed=True)
+
+
+def _record(connection: Connection, row: Row[Any], transition: Transition, now: datetime) -> None:
+    """Record as an event that the money has arrived, or the time ran out."""
+    paid = transition.state in SETTLED and row.state not in SETTLED
+    if not paid and transition.state != "expired":
+        return
+    name = "payment.paid" if paid else "payment.expired"
+    key = ContactKey(row.platform, row.contact)
+    data = {
+        "id": row.id,
+        "reference": row.reference,
+        "order": row.order_id,
+        "amount": row.amount,
+        "paid": transition.paid,
+        "state": transition.state,
+        "merchant": row.merchant,
+    }
+    events.record(connection, name, key, identity=f"{name}/{row.id}", data=data, now=now)
 
 
 def _tell(connection: Connection, row: Row[Any], transition: Transition, now: datetime) -> None:

@@ -6,6 +6,7 @@ memory         fact, summary, forgotten
 broadcasts     broadcast, broadcast_recipient
 payments       payment, amount_hold
 knowledge      source, added_source, document, passage, alias, vector, gap, knowledge
+automation     event, workflow_run, workflow_step, workflow_batch, workflow_schedule, webhook_delivery
 operation      audit
 
 A column `state` says how far a row has come, as its comment draws it; `reason` is for people to read, and no code depends on
@@ -178,6 +179,7 @@ turn = Table(
     Column("restarts", Integer, nullable=False, default=0),  # turns before it that were abandoned for newer messages
     Column("tokens", Integer, nullable=False, default=0),
     Column("cost", Float, nullable=False, default=0.0),  # US dollars
+    Column("task", JSON),  # of a workflow: what is to be done; NULL: messages of the customer are answered
     Index("ix_turn_contact_state", "platform", "contact", "state"),
     Index("ix_turn_started_at", "started_at"),
 )
@@ -519,6 +521,109 @@ knowledge = Table(
     Column("source_checks", BigInteger, nullable=False),  # with every check of a source
     Column("sync_owner", String),  # the process that checks the sources
     Column("sync_until", Instant),
+)
+
+
+# Automation
+
+event = Table(
+    "event",
+    metadata,
+    Column("n", Counter, primary_key=True),  # order
+    Column("id", String, nullable=False, unique=True),  # the same event again is recorded once
+    Column("name", String, nullable=False),
+    Column("platform", String),
+    Column("contact", String),
+    Column("facts", JSON),  # of the contact, as they were then
+    Column("data", JSON, nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("ix_event_contact", "platform", "contact"),
+    Index("ix_event_at", "at"),
+)
+
+workflow_run = Table(
+    "workflow_run",
+    metadata,
+    Column("id", String, primary_key=True),  # made of the workflow, the event and the contact: each event runs it once
+    Column("workflow", String, nullable=False),
+    Column("event", String, nullable=False),  # event.id
+    Column("platform", String),
+    Column("contact", String),  # NULL: none, or one that is still looked up by `address`
+    Column("address", JSON),
+    Column("trigger", String, nullable=False),  # the name of the event
+    Column("data", JSON, nullable=False),  # of the event
+    Column("depth", Integer, nullable=False),  # how many workflows led to it
+    Column("state", String, nullable=False),  # running → done · skipped · cancelled · failed
+    Column("reason", FreeLine),
+    Column("step", Integer, nullable=False),  # the next one, from 0
+    Column("attempt", Integer, nullable=False),  # how often it was retried by hand
+    Column("next_at", Instant),  # NULL while a turn works for it
+    Column("turn", String),
+    Column("until_replied", Boolean, nullable=False),
+    Column("claimed_until", Instant),  # the lease of the process that works on one without a contact
+    Column("created_at", Instant, nullable=False),
+    Column("started_at", Instant),  # when its conditions held
+    Column("ended_at", Instant),
+    Index("ix_workflow_run_contact", "platform", "contact", "state"),
+    Index("ix_workflow_run_workflow", "workflow", "created_at"),
+    Index("ix_workflow_run_state", "state", "next_at"),
+    Index("ix_workflow_run_event", "event"),
+)
+
+workflow_step = Table(
+    "workflow_step",
+    metadata,
+    Column("run", String, primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("outcome", String),  # done · skipped · failed; NULL while it is under way
+    Column("reason", FreeLine),
+)
+
+workflow_batch = Table(
+    "workflow_batch",
+    metadata,
+    Column("event", String, primary_key=True),  # event.id: runs are made for an audience
+    Column("workflow", String, nullable=False),
+    Column("state", String, nullable=False),  # waiting → done · failed
+    Column("reason", FreeLine),
+    Column("claimed_until", Instant),
+    Column("created_at", Instant, nullable=False),
+)
+
+workflow_schedule = Table(
+    "workflow_schedule",
+    metadata,
+    Column("workflow", String, primary_key=True),
+    Column("cron", String, nullable=False),
+    Column("next_at", Instant, nullable=False),
+)
+
+webhook_delivery = Table(
+    "webhook_delivery",
+    metadata,
+    Column("n", Counter, primary_key=True),  # order within a target and contact
+    Column("id", String, nullable=False, unique=True),
+    Column("event", String, nullable=False),  # what X-Balas-Event-Id says
+    Column("name", String, nullable=False),
+    Column("target", String, nullable=False),  # webhooks:URL, or workflow:NAME:STEP
+    Column("url", FreeText, nullable=False),
+    Column("platform", String),
+    Column("contact", String),
+    Column("body", FreeText, nullable=False),
+    Column("state", String, nullable=False),  # pending → sent · failed
+    Column("reason", FreeLine),
+    Column("status", Integer),  # of the last answer
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_at", Instant, nullable=False),
+    Column("claimed_until", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("queued_at", Instant, nullable=False),  # since when it is tried: later for one that is replayed
+    Column("sent_at", Instant),
+    Index("ix_webhook_delivery_state", "state", "next_attempt_at"),
+    Index("ix_webhook_delivery_contact", "platform", "contact", "state"),
 )
 
 

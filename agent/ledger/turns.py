@@ -1,19 +1,31 @@
 """Turns: claimed with a lease, committed once. All functions run inside one transaction of the caller."""
 
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import Connection, bindparam, exists, func, literal_column, select, update
 
 from actions.action import ChangeTags, Comment, SetLifecycle, UpdateContact
-from agent.ledger import confirmations, contacts, followups, history, inbound, media, outbound, payments
+from agent.ledger import (
+    confirmations,
+    contacts,
+    events,
+    followups,
+    history,
+    inbound,
+    media,
+    outbound,
+    payments,
+    steps,
+    workflows,
+)
 from agent.ledger.codec import Deliverable, unpack_inbound
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.contacts import ContactState
-from agent.ledger.database import Work, at, change, insert_row, lock_contact, one_of, upsert, where
+from agent.ledger.database import Work, at, change, insert_new, insert_row, lock_contact, one_of, upsert, where
 from agent.ledger.errors import LeaseLost
 from agent.ledger.followups import FollowUp, Plan
 from agent.ledger.inbound import Waiting
@@ -45,7 +57,10 @@ _ATTACH = (
 )
 
 _ANSWERED = select(func.count()).where(
-    where(table, "platform", "contact"), one_of(table.c.state, "done", "failed"), table.c.started_at >= at("since")
+    where(table, "platform", "contact"),
+    one_of(table.c.state, "done", "failed"),
+    table.c.task.is_(None),
+    table.c.started_at >= at("since"),
 )
 _DOLLARS_OF_TURNS = select(func.coalesce(func.sum(table.c.cost), 0.0)).where(
     table.c.cost > literal_column("0"), table.c.started_at >= at("since")
@@ -66,7 +81,7 @@ def _at(key: ContactKey) -> dict[str, str]:
 class Claim:
     """A turn that is ours until `lease_until`: the contact, and the messages that it answers, in order.
 
-    `given_back` says that a human had left all of them.
+    `given_back` says that a human had left all of them. `task` is what a workflow wants done; then there are no messages.
     """
 
     turn: str
@@ -77,6 +92,7 @@ class Claim:
     takeovers: int
     restarts: int
     given_back: bool = False
+    task: Mapping[str, Any] | None = None
 
     @property
     def key(self) -> ContactKey:
@@ -110,7 +126,8 @@ def claim(
         rows = connection.execute(
             select(inbound_table).where(inbound_table.c.turn == last.id).order_by(inbound_table.c.n)
         ).all()
-        return _claim(connection, key, rows, last.id, last.started_at, last.takeovers + 1, restarts=last.restarts)
+        taken = _claim(connection, key, rows, last.id, last.started_at, last.takeovers + 1, restarts=last.restarts)
+        return taken if last.task is None else replace(taken, task=last.task)
     rows = list(inbound.waiting_rows(connection, key))
     if not rows:
         return None
@@ -155,8 +172,34 @@ def _claim(
         started_at=started_at,
         takeovers=takeovers,
         restarts=restarts,
-        given_back=all(row.given_back_at is not None for row in rows),
+        given_back=bool(rows) and all(row.given_back_at is not None for row in rows),
     )
+
+
+def add_task(connection: Connection, key: ContactKey, turn_id: str, task: Mapping[str, Any], now: datetime) -> None:
+    """Write a turn that does something for a workflow; the next worker of the contact claims it. Adding it twice adds it once."""
+    insert_new(
+        connection,
+        table,
+        id=turn_id,
+        platform=key.platform,
+        contact=key.id,
+        state="running",
+        lease_owner=None,
+        lease_until=now,
+        started_at=now,
+        takeovers=0,
+        restarts=0,
+        tokens=0,
+        cost=0.0,
+        task=dict(task),
+    )
+
+
+def outcome_of(connection: Connection, turn_id: str) -> tuple[str, str | None] | None:
+    """Read a turn's state, and the reason for it; `None` when there is no such turn."""
+    row = connection.execute(select(table.c.state, table.c.reason).where(table.c.id == turn_id)).first()
+    return None if row is None else (row.state, row.reason)
 
 
 def renew(connection: Connection, turn_id: str, owner: str, until: datetime) -> None:
@@ -287,7 +330,10 @@ def commit(
         turn=claim.turn,
         pacing=result.pacing,
     )
+    depth = 0 if claim.task is None else int(claim.task["depth"]) + 1
+    before = contacts.before_change(connection, key)
     contacts.anticipate(connection, key, contents)
+    contacts.record_change(connection, before, now, depth=depth)
     if result.confirmation_settled or silenced:
         confirmations.settle(connection, key)
     if not silenced:
@@ -311,9 +357,31 @@ def commit(
     _finish(connection, claim.turn, "failed" if outcome.state == "failed" else ended, reason, now, spent=result)
     if state is not None and result.contact_columns.get("opted_out_at", state.opted_out_at) is not None:
         followups.cancel_all(connection, key, "the contact opted out", now)
+        workflows.cancel_all(connection, key, "the contact opted out", now)
     elif plans:
         _follow_up(connection, key, claim.turn, plans, spoke=bool(contents), now=now)
+    _record(connection, claim, ended, result, now, depth)
     return ended
+
+
+def _record(connection: Connection, claim: Claim, ended: Committed, result: Result, now: datetime, depth: int) -> None:
+    """Record as events that the turn ended, and the actions that it has done."""
+    key = claim.key
+    if events.wanted(connection, "turn.done"):
+        told = {"turn": claim.turn, "outcome": result.outcome.value, "said": "\n\n".join(result.said), "ended": ended}
+        events.record(connection, "turn.done", key, identity=f"turn.done/{claim.turn}", data=told, now=now, depth=depth)
+    if events.wanted(connection, "action.done"):
+        for step in steps.of_turn(connection, claim.turn):
+            if step.kind == "action" and step.finished_at is not None and step.output["status"] == "done":
+                given = step.input.get("arguments", {}) if isinstance(step.input, dict) else {}
+                data: dict[str, Any] = {
+                    "action": step.name,
+                    "arguments": given,
+                    "result": step.output["data"],
+                    "turn": claim.turn,
+                }
+                identity = f"action.done/{claim.turn}/{step.key}"
+                events.record(connection, "action.done", key, identity=identity, data=data, now=now, depth=depth)
 
 
 def _silenced(claim: Claim, now_is: ContactState, now: datetime) -> tuple[InboundOutcome, str] | None:
@@ -353,8 +421,10 @@ def _finish(
 
 
 def settle(connection: Connection, key: ContactKey, *times: datetime | None) -> datetime | None:
-    """Set the contact's next wake time, and return it: the first of the `times` of what is open and of its follow-ups."""
-    wake_at = min((at for at in (*times, followups.next_due(connection, key)) if at is not None), default=None)
+    """Set the contact's next wake time, and return it: the first of the `times` of what is open, follow-ups and workflows."""
+    listens = events.subscriptions_of(connection).workflows
+    later = (followups.next_due(connection, key), workflows.next_due(connection, key) if listens else None)
+    wake_at = min((at for at in (*times, *later) if at is not None), default=None)
     contacts.set_columns(connection, key, wake_at=wake_at)
     return wake_at
 

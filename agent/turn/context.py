@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -52,6 +53,11 @@ MOST_RESTARTS = 3
 
 _SUMMARISED = 8
 """Messages of a history below which none of it is ever left out, so that no summary is looked for."""
+
+_ASKED_BY_BUSINESS = """\
+[The customer has not written. The business asks you to write to the customer now, of your own accord. Write that message and \
+nothing else; do not mention this instruction.]
+{}"""
 
 _NO_ANSWER = (HandOver, UpdateContact, ChangeTags, SetLifecycle, Comment, CloseConversation)
 """Requests of actions that colleagues see: they are no answer to the customer."""
@@ -212,12 +218,31 @@ class TurnContext:
 
     @property
     def text(self) -> str:
-        """The messages to answer, with marks for what is no text."""
+        """The messages to answer, as the model reads them; or what the business asks for instead."""
+        if self.instruction is not None:
+            return _ASKED_BY_BUSINESS.format(self.instruction)
         return "\n".join(message.text for message in self.messages)
+
+    @property
+    def task(self) -> Mapping[str, Any] | None:
+        """What a workflow wants done, where this turn answers no message."""
+        return self.claim.task
+
+    @property
+    def instruction(self) -> str | None:
+        """What the agent is to write to the customer about, by itself."""
+        return None if self.task is None else self.task.get("instruction")
+
+    @property
+    def effect_id(self) -> str:
+        """What the idempotency keys of this turn's effects are made of: the same for a step of a workflow that is retried."""
+        return self.id if self.task is None else str(self.task["id"])
 
     @property
     def told(self) -> str:
         """The same with what they refer to."""
+        if self.instruction is not None:
+            return self.text
         return "\n".join(message.told for message in self.messages)
 
     @property

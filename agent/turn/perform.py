@@ -56,7 +56,7 @@ async def perform(
     if action.confirm is not None and asked_in is None:
         if turn.asked is not None and turn.asked.digest == effect.digest and turn.asked.reading == "no":
             return Outcome("refused", "The customer said no. Nothing was done.")
-        context = turn.action_context(_idempotency_key(turn.id, effect), clock())
+        context = turn.action_context(_idempotency_key(turn.effect_id, effect), clock())
         return await _ask_first(turn, action, arguments, context, clock)
     if asked_in is not None and turn.asked is not None:
         arguments = dict(turn.asked.arguments)  # what the customer said yes to, to the letter
@@ -65,7 +65,9 @@ async def perform(
     elif (refusal := _beyond(turn, action)) is not None:
         return refusal
     else:
-        outcome = await _effect(turn, action, arguments, effect, key=key, asked_in=asked_in or turn.id, clock=clock)
+        outcome = await _effect(
+            turn, action, arguments, effect, key=key, asked_in=asked_in or turn.effect_id, clock=clock
+        )
     if outcome.status in ("done", "unknown"):
         turn.done[effect.key] = outcome
     keep(turn, action, arguments, outcome, clock, asked_in=asked_in)

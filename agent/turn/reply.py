@@ -7,6 +7,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 from actions.action import (
@@ -39,7 +40,7 @@ from agent.ledger.turns import Result
 from agent.turn import gate, handover_note
 from agent.turn.context import ModelsFailed, TurnContext, Unanswered
 from language.intents import says_dont_know, wants_human
-from messaging.types import File, QuickReplies, Text
+from messaging.types import File, Outbound, QuickReplies, Text
 
 MEDIA_KEPT = timedelta(days=7)
 """How long the platform can fetch a file that was sent; long after it has made a copy of its own."""
@@ -138,6 +139,8 @@ class ReplyWriter:
         """
         now = self._clock()
         result = self._result(turn, InboundOutcome.FAILED, reason)
+        if turn.task is not None:  # nobody waits for an answer: the workflow's run has failed
+            return result
         text = fill(self._conversation.on_failure.in_language(turn.language), turn.contact.contact)
         if turn.changes:
             done = self._conversation.on_failure_done.in_language(turn.language)
@@ -213,6 +216,29 @@ class ReplyWriter:
             result.also.append(_noted(turn.gap, now))
         result.restart_allowed = turn.arrivals is not None and not turn.effects
         result.pacing = self._conversation.pacing
+        return result
+
+    async def acted(self, turn: TurnContext, *, speaks: bool) -> Result:
+        """Carry out what the action of a workflow asked for, and put its question.
+
+        Args:
+            turn: in which it was performed.
+            speaks: whether the customer may be written to now; else the rest is done.
+        """
+        result = self._result(turn, InboundOutcome.ANSWERED)
+        result.confirmation_settled = turn.confirmation is not None and turn.question is not None
+        if turn.question is not None and speaks:
+            self._say(turn, result, turn.question.question)
+            result.confirmation = turn.question
+        for position, request in enumerate(turn.requests):
+            if isinstance(request, HandOver):
+                note = await self._note(turn, request.reason, request.summary, requests=turn.requests)
+                self._hand_over(result, request.reason, note, self._clock())
+            else:
+                await self._add(turn, result, request, f"{turn.id}-{position}")
+        if not speaks:
+            result.contents = [each for each in result.contents if not isinstance(each, get_args(Outbound))]
+            result.said = []
         return result
 
     def _result(self, turn: TurnContext, outcome: InboundOutcome, reason: str | None = None) -> Result:

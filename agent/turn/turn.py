@@ -24,11 +24,13 @@ from agent.ledger.database import Database, Work, write_with_retry
 from agent.ledger.errors import LeaseLost, LedgerUnavailable
 from agent.ledger.followups import Plan
 from agent.ledger.inbound import Waiting
+from agent.ledger.tables import InboundOutcome
 from agent.ledger.turns import Committed, Result
 from agent.turn import checks, context, gate, window
 from agent.turn.context import BudgetReached, Superseded, TurnContext, TurnStopped
 from agent.turn.listen import Listener
 from agent.turn.loop import Loop
+from agent.turn.perform import perform
 from agent.turn.prompt import Persona, last_message, system_prompt, turn_values
 from agent.turn.reply import ReplyWriter
 from agent.turn.retrieval import Search, retrieve
@@ -202,6 +204,8 @@ class Turns:
     async def _decided(self, turn: TurnContext) -> Result:
         turn.language = self._language(turn)
         verdict = self._gate(turn)
+        if turn.task is not None:
+            return await self._do_task(turn, verdict)
         if isinstance(verdict, gate.Silent):
             return self._writer.silent(turn, verdict)
         if isinstance(verdict, gate.Say):
@@ -236,6 +240,41 @@ class Turns:
         except TurnStopped as error:
             reason = str(error) or type(error).__name__
         return await self._give_up(turn, reason)
+
+    async def _do_task(self, turn: TurnContext, verdict: gate.Silent | gate.Say | gate.Answer) -> Result:
+        """Do what a workflow asks for: an action, or a message of the agent's own. What goes wrong, the run says."""
+        if turn.instruction is not None and not isinstance(verdict, gate.Answer):
+            outcome = verdict.outcome if isinstance(verdict, gate.Silent) else InboundOutcome.LIMIT
+            return self._writer.silent(turn, gate.Silent(outcome, verdict.reason))
+        await self._prepare(turn)
+        try:
+            turn.deadline = asyncio.get_running_loop().time() + self._settings.limits.seconds
+            async with asyncio.timeout_at(turn.deadline):
+                if turn.instruction is None:
+                    return await self._act(turn, verdict)
+                text = await self._answer(turn)
+                return await self._writer.answer(turn, text, gate.Answer())
+        except Superseded:
+            await turn.steps.flush()
+            return self._writer.superseded(turn)
+        except TimeoutError:
+            reason = f"limits.seconds: longer than {self._settings.limits.seconds:g}"
+        except TurnStopped as error:
+            reason = str(error) or type(error).__name__
+        return await self._give_up(turn, reason)
+
+    async def _act(self, turn: TurnContext, verdict: gate.Silent | gate.Say | gate.Answer) -> Result:
+        """Perform the action that a workflow names. What its event says counts as said: it comes from the platform or a system of ours."""
+        task = dict(turn.task or {})
+        action = self._actions.get(task["action"])
+        if action is None:
+            return await self._give_up(turn, f"there is no action {task['action']!r}")
+        turn.said = (*turn.said, *task["said"])
+        outcome = await perform(turn, action, dict(task["arguments"]), key="task", clock=self._clock)
+        await turn.steps.flush()
+        if outcome.status not in ("done", "confirm"):
+            return await self._give_up(turn, f"{action.name}: [{outcome.status}] {outcome.content}")
+        return await self._writer.acted(turn, speaks=isinstance(verdict, gate.Answer))
 
     async def _without_budget(self, turn: TurnContext, reason: str, *, returns: bool) -> Result:
         """What the gate does with a used-up budget, where only the prompt shows that the budget does not hold a call."""
@@ -279,7 +318,7 @@ class Turns:
         """The model's answer, as far as it may be sent."""
         turn.retrieved = await retrieve(
             self._knowledge,
-            turn.text,
+            turn.instruction or turn.text,
             history=turn.history,
             language=turn.language,
             steps=turn.steps,
@@ -291,7 +330,7 @@ class Turns:
         text = await checks.with_receipts(turn, messages, text, loop=self._loop, actions=self._actions)
         if self._knowledge is not None:
             reply = checks.Reply(text, acted=turn.acted, handed_over=turn.handed_over)
-            turn.gap = checks.unanswered(turn.text, turn.retrieved, reply)
+            turn.gap = None if turn.task is not None else checks.unanswered(turn.text, turn.retrieved, reply)
         return checks.without_marks(checks.without_outdated(turn, text))
 
     async def _messages(self, turn: TurnContext) -> "list[BaseMessage]":

@@ -12,7 +12,19 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from agent.ledger.errors import LedgerUnavailable
-from agent.web import actions, agents, broadcasts, contacts, conversations, followups, knowledge, payments, stats, turns
+from agent.web import (
+    actions,
+    agents,
+    broadcasts,
+    contacts,
+    conversations,
+    followups,
+    knowledge,
+    payments,
+    stats,
+    turns,
+    workflows,
+)
 from agent.web.answers import ROLE, TOKEN, ApiError, Error, Forbidden, WrongKind, error_answer, kind_of
 from agent.web.auth import Gate
 
@@ -39,7 +51,7 @@ def create_api(state: State, version: str) -> Gate:
     )
     app.state = state
     for chapter in (
-        conversations, contacts, turns, agents, knowledge, actions, broadcasts, followups, payments, stats,
+        conversations, contacts, turns, agents, knowledge, actions, broadcasts, workflows, followups, payments, stats,
     ):  # fmt: skip
         app.include_router(chapter.router)
 

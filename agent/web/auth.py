@@ -30,6 +30,7 @@ from agent.config.environment import secret_values
 from agent.ledger import audit, contacts
 from agent.ledger.errors import LedgerUnavailable
 from agent.web.answers import BODY_SECONDS, TOKEN, error_answer
+from agent.workflows.hooks import WOOCOMMERCE_SIGNATURE
 from messaging.types import ContactKey
 
 log = structlog.get_logger()
@@ -174,7 +175,11 @@ class Gate:
         if _path(scope) == "/session" and scope["method"] != "GET":
             await self._session(agent, scope, receive, send)
             return
-        token = scope.get(TOKEN) or await self._known(agent, headers, scope)
+        token = scope.get(TOKEN) or await (
+            self._hook(agent, headers, scope)
+            if _path(scope).startswith("/hooks/")
+            else self._known(agent, headers, scope)
+        )
         if isinstance(token, JSONResponse):
             await token(scope, receive, send)
             return
@@ -206,6 +211,23 @@ class Gate:
         if scope["method"] not in _SAFE and not _same_site(headers):
             return error_answer(403, "csrf", f"send the header {CSRF_HEADER}: 1 with the cookie")
         return token
+
+    async def _hook(self, agent: Agent, headers: Headers, scope: Scope) -> Token | JSONResponse:
+        """Who calls a hook: by the bearer token of that workflow, which `balas.hook_verified` tells; or signed, which the body shows."""
+        name = _path(scope).removeprefix("/hooks/")
+        flow = next((each for each in agent.config.workflows if each.name == name and each.token is not None), None)
+        if flow is None or flow.token is None:
+            return error_answer(404, "not_found", f"no workflow {name!r} begins with a webhook", "workflow")
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        own = Token(f"hook {name}", "viewer", flow.token.get_secret_value())
+        scope["balas.hook_verified"] = False
+        if scheme.lower() == "bearer":
+            token = self._looked_at(given.strip(), [own], scope)
+            scope["balas.hook_verified"] = isinstance(token, Token)
+            return token
+        if WOOCOMMERCE_SIGNATURE in headers:
+            return own
+        return _unknown("send the workflow's token as a bearer token")
 
     def _looked_at(self, given: str, tokens: list[Token], scope: Scope) -> Token | JSONResponse:
         address = scope["client"][0] if scope.get("client") else ""

@@ -157,6 +157,7 @@ async def change_contact(request: Request, contact: ContactName, body: ContactBo
     def work(connection: Connection) -> tuple[ContactKey, Details]:
         state = contact_named(connection, contact)
         lock_contact(connection, state.key.platform, state.key.id)
+        before = contacts.before_change(connection, state.key)
         tasks: list[Deliverable] = [*lifecycle]
         if tags is not None:
             wanted, had = list(dict.fromkeys(tags)), state.contact.tags
@@ -168,6 +169,7 @@ async def change_contact(request: Request, contact: ContactName, body: ContactBo
         if tasks:
             outbound.add(connection, state.key, name, tasks, now=now)
             contacts.anticipate(connection, state.key, tasks)
+            contacts.record_change(connection, before, now)
             contacts.set_columns(connection, state.key, wake_at=now)
         return state.key, _details(connection, str(state.key))
 

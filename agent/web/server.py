@@ -4,9 +4,12 @@ The ports are taken and served in `agent.web.listening`.
 """
 
 import asyncio
+import hashlib
 import importlib
 import ipaddress
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -21,7 +24,7 @@ from starlette.types import Receive, Scope, Send
 
 from agent.app import Agent
 from agent.faults import point
-from agent.ledger import overview
+from agent.ledger import overview, webhooks, workflows
 from agent.ledger.errors import LedgerUnavailable
 from agent.swap import Overlay, Probe
 from agent.trial import Trials
@@ -55,6 +58,15 @@ async def exposition(agent: Agent) -> tuple[bytes, str]:
         gauge = Gauge(f"balas_{table}", help_text, ["state"], registry=registry)
         for state, count in counts.get(table, {}).items():
             gauge.labels(state).set(count)
+    flows = Gauge(
+        "balas_workflow_runs", "Runs of workflows, by workflow and state", ["workflow", "state"], registry=registry
+    )
+    for name, states in (await agent.database.read(workflows.counts)).items():
+        for state, count in states.items():
+            flows.labels(name, state).set(count)
+    told = Gauge("balas_webhook_deliveries", "Events told to other systems, by state", ["state"], registry=registry)
+    for state, count in (await agent.database.read(webhooks.counts)).items():
+        told.labels(state).set(count)
     by_platform = await agent.database.read(overview.counts_by_platform)
     for table, help_text in (("inbound", "Messages of customers"), ("outbound", "Deliveries")):
         gauge = Gauge(
@@ -244,7 +256,7 @@ async def _accept(agent: Agent, platform: Platform, headers: Mapping[str, str], 
         return JSONResponse({"error": "this webhook cannot be read"}, 400)
     point("before-accept")
     try:
-        results = await agent.accept(events, platform.name)
+        results = await agent.accept(events, platform.name, webhook_id(body))
     except LedgerUnavailable as error:
         log.error("webhook_not_recorded", platform=platform.name, reason=str(error))
         return JSONResponse({"error": "the ledger cannot be written now"}, 503, headers=_RETRY_AFTER)
@@ -256,6 +268,16 @@ async def _accept(agent: Agent, platform: Platform, headers: Mapping[str, str], 
     if results and all(result.duplicate for result in results):
         answer["duplicate"] = True
     return JSONResponse(answer)
+
+
+def webhook_id(body: bytes) -> str:
+    """The id of a webhook: its own where it has one, else a digest of its bytes."""
+    with suppress(ValueError, RecursionError):
+        told = json.loads(body)
+        for name in ("event_id", "eventId"):
+            if isinstance(told, dict) and isinstance(told.get(name), str | int):
+                return str(told[name])[:200]
+    return hashlib.blake2b(body, digest_size=12).hexdigest()
 
 
 async def _payment(request: Request) -> Response:

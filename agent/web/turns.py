@@ -2,15 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from sqlalchemy import Connection
 
-from agent.ledger import contacts, inbound, outbound, overview, steps
+from agent.ledger import contacts, inbound, outbound, overview, steps, webhooks, workflows
 from agent.ledger.outbound import Delivery
 from agent.ledger.overview import TurnSummary
 from agent.ledger.steps import Step
+from agent.ledger.webhooks import Delivery as Told
+from agent.ledger.workflows import Run
 from agent.web.answers import Before, NotFound, agent_of, moment
 from messaging.types import ContactKey
 
@@ -29,34 +32,37 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """One thing that was given up; `kind` is `delivery` or `turn`, and `id` is for trying it again."""
+    """One thing that was given up; `kind` is `delivery`, `turn`, `run` (of a workflow) or `webhook`, and `id` is for trying it again."""
 
     id: str
     kind: str
-    contact: ContactKey
+    contact: ContactKey | None
     reason: str | None
     at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """What was given up, the newest first: deliveries that failed for good, turns whose customer got the text for failures.
+    """What was given up, the newest first: deliveries that failed for good, turns whose customer got the text for failures, runs of
+    workflows, and what other systems were to be told.
 
-    `deliveries` and `turns` tell more of the same.
+    The other lists tell more of the same.
     """
 
     dead: list[GivenUp]
     deliveries: list[Delivery]
     turns: list[TurnSummary]
+    runs: list[Run]
+    webhooks: list[Told]
     next: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """It is tried again for this contact."""
+    """It is tried again, for this contact where it is about one."""
 
     id: str
-    contact: ContactKey
+    contact: ContactKey | None
 
 
 @router.get("/turns/{id}")
@@ -81,27 +87,42 @@ async def read_turn(request: Request, id: str) -> Turn:  # noqa: A002 - the name
 async def list_dead(request: Request, limit: Annotated[int, Query(ge=1, le=1000)] = 200, before: Before = None) -> Dead:
     """What was given up."""
     earlier = moment(before, "before")
-    deliveries, turns = await agent_of(request).database.read(
-        lambda connection: overview.dead(connection, limit + 1, earlier)
-    )
-    given_up: list[tuple[datetime, Delivery | TurnSummary]] = [
+    database = agent_of(request).database
+    deliveries, turns = await database.read(lambda connection: overview.dead(connection, limit + 1, earlier))
+    runs, told = await database.read(partial(_others, limit=limit + 1, earlier=earlier))
+    given_up: list[tuple[datetime, Delivery | TurnSummary | Run | Told]] = [
         *((each.created_at, each) for each in deliveries),
         *((each.started_at, each) for each in turns),
+        *((each.created_at, each) for each in runs),
+        *((each.created_at, each) for each in told),
     ]
     shown = sorted(
         given_up,
         key=lambda entry: entry[0],
         reverse=True,
     )[:limit]
-    more = len(deliveries) + len(turns) > len(shown)
+    more = len(given_up) > len(shown)
     return Dead(
-        [
-            GivenUp(each.id, "delivery" if isinstance(each, Delivery) else "turn", each.contact, each.reason, at)
-            for at, each in shown
-        ],
+        [GivenUp(each.id, _KINDS[type(each)], each.contact, each.reason, at) for at, each in shown],
         [each for _, each in shown if isinstance(each, Delivery)],
         [each for _, each in shown if isinstance(each, TurnSummary)],
+        [each for _, each in shown if isinstance(each, Run)],
+        [each for _, each in shown if isinstance(each, Told)],
         f"{shown[-1][0]:%Y-%m-%dT%H:%M:%S.%fZ}" if more else None,
+    )
+
+
+_KINDS: dict[type, str] = {Delivery: "delivery", TurnSummary: "turn", Run: "run", Told: "webhook"}
+_MOST = 1000
+
+
+def _others(connection: Connection, limit: int, earlier: datetime | None) -> tuple[list[Run], list[Told]]:
+    """Runs and deliveries to other systems that failed, the newest first; those of before a time, when given."""
+    runs = workflows.listed(connection, states=("failed",), limit=_MOST)
+    told = webhooks.newest(connection, states=("failed",), limit=_MOST)
+    return (
+        [each for each in runs if earlier is None or each.created_at < earlier][:limit],
+        [each for each in told if earlier is None or each.created_at < earlier][:limit],
     )
 
 
@@ -111,7 +132,10 @@ async def retry_dead(request: Request, id: str) -> Retried:  # noqa: A002 - the 
     agent = agent_of(request)
     now = agent.clock()
 
-    def work(connection: Connection) -> ContactKey | None:
+    def work(connection: Connection) -> ContactKey | Literal[True] | None:
+        if overview.retry_other(connection, id, now):
+            run = workflows.load(connection, id)
+            return True if run is None or run.contact is None else run.contact
         key = outbound.retry(connection, id, now) or overview.retry_turn(connection, id, now)
         if key is not None:
             contacts.set_columns(connection, key, wake_at=now)
@@ -120,5 +144,7 @@ async def retry_dead(request: Request, id: str) -> Retried:  # noqa: A002 - the 
     key = await agent.database.write(work)
     if key is None:
         raise NotFound(f"nothing that was given up has the id {id!r}", "id")
+    if key is True:
+        return Retried(id, None)
     await agent.engine.wake(key, now)
     return Retried(id, key)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from agent.broadcasts.audience import Book, from_filter, unseen
-from agent.broadcasts.settings import AudienceFilter
+from agent.config.audience import AudienceFilter
 from messaging import open_platform
 from messaging.platform import Platform
 from messaging.sandbox import RunningSandbox, SandboxOptions

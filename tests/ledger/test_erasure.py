@@ -7,7 +7,20 @@ from sqlalchemy import Connection, func, select, text
 
 import agent.ledger.tables  # noqa: F401 - adds its tables to the metadata
 from actions.action import SendPayment
-from agent.ledger import audit, contacts, erasure, history, memory, outbound, payments, steps, turns
+from agent.config.workflows import WebhookSettings
+from agent.ledger import (
+    audit,
+    contacts,
+    erasure,
+    events,
+    history,
+    memory,
+    outbound,
+    payments,
+    steps,
+    turns,
+    workflows,
+)
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.database import Database
 from agent.ledger.followups import FollowUp
@@ -58,6 +71,15 @@ def _everything(connection: Connection, key: ContactKey = BUDI, first: int = 1) 
         "attempts": 0,
     }
     connection.execute(recipient.insert().values(**place))
+    told = {"text": SECRET}
+    event = events.Event(f"message.received/{key}/{first}", "message.received", key, told, told, NOW)
+    events.insert(connection, event)
+    webhook = WebhookSettings.model_validate({"url": "https://crm.example/hook"})
+    events.tell(connection, event, webhook, NOW)
+    workflows.begin(connection, "welcome", event=event.id, trigger=event.name, data=told, now=NOW, key=key)
+    run = workflows.of_event(connection, "welcome", event.id)
+    assert run is not None
+    workflows.begin_step(connection, run, "note", NOW)
     done = audit.Entry(NOW, "Rina", "operator", "POST", "/conversations/{contact}/reply", 200, None, key)
     audit.record(connection, done)
     question = without_private(f"saya di {SECRET}")

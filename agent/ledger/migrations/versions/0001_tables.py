@@ -143,6 +143,23 @@ def upgrade() -> None:
         batch_op.create_index("ix_document_source", ["source"], unique=False)
 
     op.create_table(
+        "event",
+        sa.Column("n", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("platform", sa.String(), nullable=True),
+        sa.Column("contact", sa.String(), nullable=True),
+        sa.Column("facts", sa.JSON(), nullable=True),
+        sa.Column("data", sa.JSON(), nullable=False),
+        sa.Column("at", agent.ledger.tables.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("n", name=op.f("pk_event")),
+        sa.UniqueConstraint("id", name=op.f("uq_event_id")),
+    )
+    with op.batch_alter_table("event", schema=None) as batch_op:
+        batch_op.create_index("ix_event_at", ["at"], unique=False)
+        batch_op.create_index("ix_event_contact", ["platform", "contact"], unique=False)
+
+    op.create_table(
         "fact",
         sa.Column("platform", sa.String(), nullable=False),
         sa.Column("contact", sa.String(), nullable=False),
@@ -380,6 +397,7 @@ def upgrade() -> None:
         sa.Column("restarts", sa.Integer(), nullable=False),
         sa.Column("tokens", sa.Integer(), nullable=False),
         sa.Column("cost", sa.Float(), nullable=False),
+        sa.Column("task", sa.JSON(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_turn")),
     )
     with op.batch_alter_table("turn", schema=None) as batch_op:
@@ -399,6 +417,91 @@ def upgrade() -> None:
         sa.Column("hash", sa.String(), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("model", "hash", name=op.f("pk_vector")),
+    )
+    op.create_table(
+        "webhook_delivery",
+        sa.Column("n", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("event", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("target", sa.String(), nullable=False),
+        sa.Column("url", agent.ledger.tables.FreeText(), nullable=False),
+        sa.Column("platform", sa.String(), nullable=True),
+        sa.Column("contact", sa.String(), nullable=True),
+        sa.Column("body", agent.ledger.tables.FreeText(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reason", agent.ledger.tables.FreeLine(), nullable=True),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_attempt_at", agent.ledger.tables.Instant(), nullable=False),
+        sa.Column("claimed_until", agent.ledger.tables.Instant(), nullable=True),
+        sa.Column("created_at", agent.ledger.tables.Instant(), nullable=False),
+        sa.Column("queued_at", agent.ledger.tables.Instant(), nullable=False),
+        sa.Column("sent_at", agent.ledger.tables.Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("n", name=op.f("pk_webhook_delivery")),
+        sa.UniqueConstraint("id", name=op.f("uq_webhook_delivery_id")),
+    )
+    with op.batch_alter_table("webhook_delivery", schema=None) as batch_op:
+        batch_op.create_index("ix_webhook_delivery_contact", ["platform", "contact", "state"], unique=False)
+        batch_op.create_index("ix_webhook_delivery_state", ["state", "next_attempt_at"], unique=False)
+
+    op.create_table(
+        "workflow_batch",
+        sa.Column("event", sa.String(), nullable=False),
+        sa.Column("workflow", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reason", agent.ledger.tables.FreeLine(), nullable=True),
+        sa.Column("claimed_until", agent.ledger.tables.Instant(), nullable=True),
+        sa.Column("created_at", agent.ledger.tables.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("event", name=op.f("pk_workflow_batch")),
+    )
+    op.create_table(
+        "workflow_run",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("workflow", sa.String(), nullable=False),
+        sa.Column("event", sa.String(), nullable=False),
+        sa.Column("platform", sa.String(), nullable=True),
+        sa.Column("contact", sa.String(), nullable=True),
+        sa.Column("address", sa.JSON(), nullable=True),
+        sa.Column("trigger", sa.String(), nullable=False),
+        sa.Column("data", sa.JSON(), nullable=False),
+        sa.Column("depth", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reason", agent.ledger.tables.FreeLine(), nullable=True),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("next_at", agent.ledger.tables.Instant(), nullable=True),
+        sa.Column("turn", sa.String(), nullable=True),
+        sa.Column("until_replied", sa.Boolean(), nullable=False),
+        sa.Column("claimed_until", agent.ledger.tables.Instant(), nullable=True),
+        sa.Column("created_at", agent.ledger.tables.Instant(), nullable=False),
+        sa.Column("started_at", agent.ledger.tables.Instant(), nullable=True),
+        sa.Column("ended_at", agent.ledger.tables.Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_workflow_run")),
+    )
+    with op.batch_alter_table("workflow_run", schema=None) as batch_op:
+        batch_op.create_index("ix_workflow_run_contact", ["platform", "contact", "state"], unique=False)
+        batch_op.create_index("ix_workflow_run_event", ["event"], unique=False)
+        batch_op.create_index("ix_workflow_run_state", ["state", "next_at"], unique=False)
+        batch_op.create_index("ix_workflow_run_workflow", ["workflow", "created_at"], unique=False)
+
+    op.create_table(
+        "workflow_schedule",
+        sa.Column("workflow", sa.String(), nullable=False),
+        sa.Column("cron", sa.String(), nullable=False),
+        sa.Column("next_at", agent.ledger.tables.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("workflow", name=op.f("pk_workflow_schedule")),
+    )
+    op.create_table(
+        "workflow_step",
+        sa.Column("run", sa.String(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("started_at", agent.ledger.tables.Instant(), nullable=False),
+        sa.Column("finished_at", agent.ledger.tables.Instant(), nullable=True),
+        sa.Column("outcome", sa.String(), nullable=True),
+        sa.Column("reason", agent.ledger.tables.FreeLine(), nullable=True),
+        sa.PrimaryKeyConstraint("run", "n", name=op.f("pk_workflow_step")),
     )
     op.create_table(
         "alias",
@@ -437,6 +540,21 @@ def downgrade() -> None:
         batch_op.drop_index("ix_alias_document")
 
     op.drop_table("alias")
+    op.drop_table("workflow_step")
+    op.drop_table("workflow_schedule")
+    with op.batch_alter_table("workflow_run", schema=None) as batch_op:
+        batch_op.drop_index("ix_workflow_run_workflow")
+        batch_op.drop_index("ix_workflow_run_state")
+        batch_op.drop_index("ix_workflow_run_event")
+        batch_op.drop_index("ix_workflow_run_contact")
+
+    op.drop_table("workflow_run")
+    op.drop_table("workflow_batch")
+    with op.batch_alter_table("webhook_delivery", schema=None) as batch_op:
+        batch_op.drop_index("ix_webhook_delivery_state")
+        batch_op.drop_index("ix_webhook_delivery_contact")
+
+    op.drop_table("webhook_delivery")
     op.drop_table("vector")
     with op.batch_alter_table("turn", schema=None) as batch_op:
         batch_op.drop_index("ix_turn_started_at")
@@ -487,6 +605,11 @@ def downgrade() -> None:
 
     op.drop_table("followup")
     op.drop_table("fact")
+    with op.batch_alter_table("event", schema=None) as batch_op:
+        batch_op.drop_index("ix_event_contact")
+        batch_op.drop_index("ix_event_at")
+
+    op.drop_table("event")
     with op.batch_alter_table("document", schema=None) as batch_op:
         batch_op.drop_index("ix_document_source")
 

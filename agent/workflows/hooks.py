@@ -1,0 +1,195 @@
+"""Hooks in: what another system posts becomes an event of one workflow, once for each event id; and runs begun by hand.
+
+Verifying and reading are plain functions over headers and bytes.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from sqlalchemy import Connection
+
+from agent.broadcasts.audience import phone_number
+from agent.config.workflows import HookContact, Workflow
+from agent.errors import InputError
+from agent.ledger import events, workflows
+from agent.ledger.events import Event
+from agent.workflows.jobs import begin_for_all, known_contact
+from messaging.types import ContactKey
+from settings.text import cleaned
+
+WOOCOMMERCE_SIGNATURE = "x-wc-webhook-signature"
+WOOCOMMERCE_DELIVERY = "x-wc-webhook-delivery-id"
+
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}\.[^@\s]{1,63}")
+_PHONE = re.compile(r"\+?[\d\s().-]{8,}")
+_FACTS = ("first_name", "last_name", "language")
+
+
+class UnreadableHook(ValueError):
+    """A hook's body that is not JSON or a form, or whose contact cannot be read; `field` names what is wrong."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """What a hook says: its event's id, the data, and by what the contact is known; `None` where it names none."""
+
+    identity: str
+    data: Mapping[str, Any]
+    address: Mapping[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The run of a hook; `new` is false for an event that came before."""
+
+    run: str
+    contact: ContactKey | None
+    new: bool
+
+
+def signed_by_woocommerce(headers: Mapping[str, str], body: bytes, secret: str) -> bool:
+    """Check WooCommerce's signature: base64 of HMAC-SHA256 over the raw body, with the webhook's secret."""
+    expected = base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest())
+    return hmac.compare_digest(headers.get(WOOCOMMERCE_SIGNATURE, "").encode(), expected)
+
+
+def is_woocommerce_ping(headers: Mapping[str, str], body: bytes) -> bool:
+    """Tell whether it is what WooCommerce posts when a webhook is saved: `webhook_id=12`, and nothing else."""
+    return headers.get("x-wc-webhook-id") is not None and re.fullmatch(rb"webhook_id=\d+", body.strip()) is not None
+
+
+def read_hook(flow: Workflow, headers: Mapping[str, str], body: bytes) -> Hook:
+    """Read a hook.
+
+    Args:
+        flow: whose hook it is, with the JSONPaths of `contact` and `fields`.
+        headers: with lower-case names.
+        body: JSON, or a form.
+
+    Raises:
+        UnreadableHook: it is neither, or its contact cannot be read.
+    """
+    data = _body(headers, body)
+    return Hook(_identity(headers, data), {**data, **_mapped(flow.fields, data)}, _address(flow, data))
+
+
+def accept(connection: Connection, flow: Workflow, hook: Hook, now: datetime) -> Begun:
+    """Record a hook's event and begin its run; an event that came before begins none."""
+    state = None if hook.address is None else known_contact(connection, hook.address)
+    key = None if state is None else state.key
+    event = f"hook/{flow.name}/{hook.identity}"
+    new = events.insert(connection, Event(event, "webhook", key, events.facts_of(connection, key), hook.data, now))
+    address = hook.address if key is None else None
+    run = workflows.of_event(connection, flow.name, event)
+    if not new and run is not None:
+        return Begun(run.id, run.contact, new=False)
+    begun = workflows.begin(
+        connection, flow.name, event=event, trigger="webhook", data=hook.data, now=now, key=key, address=address
+    )
+    return Begun(begun or workflows.run_id(flow.name, event), key, new=begun is not None)
+
+
+def begin_by_hand(connection: Connection, flow: Workflow, key: ContactKey | None, now: datetime) -> str:
+    """Begin a workflow because its owner says so; the id of the event.
+
+    Args:
+        connection: the transaction.
+        flow: the workflow.
+        key: for whom; `None`: for the audience of a schedule.
+        now: the time, aware UTC.
+
+    Raises:
+        InputError: it needs a contact.
+    """
+    event = f"manual/{flow.name}/{secrets.token_hex(6)}"
+    if key is None:
+        if flow.on.event != "schedule":
+            raise InputError(f"{flow.name} begins with {flow.on.event}, which is about a contact; name one")
+        begin_for_all(connection, flow, event, now)
+        return event
+    data: dict[str, Any] = {"time": now.isoformat()}
+    events.insert(connection, Event(event, "manual", key, events.facts_of(connection, key), data, now))
+    workflows.begin(connection, flow.name, event=event, trigger="manual", data=data, now=now, key=key)
+    return event
+
+
+def _body(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return dict(cleaned(dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))))
+    try:
+        value = cleaned(json.loads(body))
+    except (ValueError, RecursionError):
+        raise UnreadableHook("the body is not JSON") from None
+    if isinstance(value, list):
+        return {"items": value}
+    if not isinstance(value, dict):
+        raise UnreadableHook("the body must be a JSON object")
+    return value
+
+
+def _identity(headers: Mapping[str, str], data: Mapping[str, Any]) -> str:
+    """The event's id: as the caller says; WooCommerce numbers its deliveries, and `id` in its bodies is the order's."""
+    for name in ("idempotency-key", "x-event-id", WOOCOMMERCE_DELIVERY):
+        if headers.get(name):
+            return headers[name][:200]
+    for name in ("event_id", "id"):
+        if isinstance(data.get(name), str | int) and not isinstance(data[name], bool) and data[name] != "":
+            return str(data[name])[:200]
+    return secrets.token_hex(12)
+
+
+def _mapped(paths: Mapping[str, str], data: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that JSONPaths find: one as it is, several as a list, none left out."""
+    import jsonpath
+
+    found = {name: jsonpath.findall(path, data) for name, path in paths.items()}
+    return {name: values[0] if len(values) == 1 else values for name, values in found.items() if values}
+
+
+def _address(flow: Workflow, data: Mapping[str, Any]) -> dict[str, str] | None:
+    """By what the contact is known: `id`, `phone` and `email`, and facts for one who is new."""
+    if flow.contact is not None:
+        paths = {name: path for name in HookContact.model_fields if (path := getattr(flow.contact, name)) is not None}
+        given = _mapped(paths, data)
+    else:
+        given = {name: data[name] for name in ("phone", "email", *_FACTS) if name in data}
+        if data.get("contact") is not None:
+            given["id"] = data["contact"]
+    if isinstance(given.get("id"), dict):  # a whole contact stands there
+        inner = given.pop("id")
+        given = {**{name: inner[name] for name in ("id", "phone", "email", *_FACTS) if name in inner}, **given}
+    plain = {name: str(value).strip() for name, value in given.items() if isinstance(value, str | int | float)}
+    found = {name: value for name, value in plain.items() if value}
+    identity = found.get("id", "")
+    if _EMAIL.fullmatch(identity):
+        found.setdefault("email", found.pop("id"))
+    elif _PHONE.fullmatch(identity) and "phone" not in found:
+        found["phone"] = identity
+    if "phone" in found:
+        try:
+            found["phone"] = phone_number(found["phone"], flow.country)
+        except ValueError as error:
+            if "id" in found:
+                del found["phone"]
+            elif "email" not in found:
+                raise UnreadableHook(f"phone: {error}", "phone") from None
+            else:
+                del found["phone"]
+    if "email" in found and not _EMAIL.fullmatch(found["email"]):
+        if not {"id", "phone"} & found.keys():
+            raise UnreadableHook(f"email: {found['email']!r} is not an e-mail address", "email")
+        del found["email"]
+    return found if {"id", "phone", "email"} & found.keys() else None
