@@ -14,21 +14,31 @@ _LOOKALIKES = str.maketrans("аеорсухіѕԁѡкмтвнԛɡıοαυνκ", 
 _APOSTROPHES = str.maketrans("’‘ʼ`´＇", "''''''")
 
 
+class _Letters(dict[int, str]):
+    """What becomes of each character; filled as characters are met."""
+
+    def __missing__(self, code: int) -> str:
+        letter = chr(code)
+        category = unicodedata.category(letter)
+        if letter == "\n" or category in ("Zl", "Zp"):
+            kept = "\n"
+        elif category in ("Cf", "Mn", "Me", "Cc") and letter != "\t":
+            kept = ""
+        elif category.startswith("Z") or category in ("So", "Sk", "Cn", "Co") or letter in "\t_*~":
+            kept = " "
+        else:
+            kept = letter.translate(_LOOKALIKES)
+        self[code] = kept
+        return kept
+
+
+_LETTERS = _Letters()
+
+
 def plain(text: str) -> str:
     """Write a reply in plain letters: without invisible characters, accents, lookalikes, emoji and markup, with simple spaces."""
     text = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES))
-    kept = []
-    for letter in text:
-        category = unicodedata.category(letter)
-        if letter == "\n" or category in ("Zl", "Zp"):
-            kept.append("\n")
-        elif category in ("Cf", "Mn", "Me", "Cc") and letter != "\t":
-            continue
-        elif category.startswith("Z") or category in ("So", "Sk", "Cn", "Co") or letter in "\t_*~":
-            kept.append(" ")
-        else:
-            kept.append(letter)
-    text = re.sub(r" +", " ", "".join(kept).translate(_LOOKALIKES))
+    text = re.sub(r" +", " ", text.translate(_LETTERS))
     text = re.sub(r"(?<=[\w,]) ?\n ?(?=[a-z])", " ", text)  # a line that goes on
     text = re.sub(r"\([^()\n]{1,60}\) ?", "", text)
     text = re.sub(r"(\bstatus\b[^:.\n]{0,40}?) ?[:=] ?", r"\1 adalah ", text, flags=re.IGNORECASE)

@@ -178,7 +178,7 @@ async def assemble(
     from agent.ledger import events
     from agent.ledger.events import Subscriptions
     from agent.ledger.inbound import Rules
-    from agent.models.chat import open_models
+    from agent.models.chat import model_client, open_models
     from agent.payments import open_gateway, watch
     from agent.profiles import Profiles
     from agent.turn import gate
@@ -228,7 +228,8 @@ async def assemble(
     # a turn
     models = instead.models if instead is not None else None
     if models is None:
-        models = open_models(config.model, agent_name=config.name)
+        http = None if config.model.offline else await resources.enter_async_context(model_client())
+        models = open_models(config.model, agent_name=config.name, http=http)
     loop = Loop(
         models,
         actions,

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 import time
 from typing import Any
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+_ORDER = re.compile(r"KS-[0-9]{5}")
 _sent: list[tuple[str, float]] = []
 _settings = {"delay": 0.0}
 
@@ -22,7 +24,10 @@ async def complete(request: Request) -> Response:
     called = body["messages"][-1]["role"] == "tool"
     message: dict[str, Any] = {"role": "assistant", "content": f"Pesanan: {body['messages'][-1]['content'][:80]}"}
     if not called:
-        function = {"name": "get_order", "arguments": json.dumps({"order_id": "KS-10234"})}
+        function = {
+            "name": "get_order",
+            "arguments": json.dumps({"order_id": _ORDER.findall(str(body["messages"]))[-1]}),
+        }
         message = {
             "role": "assistant",
             "content": None,

@@ -19,6 +19,22 @@ from pathlib import Path
 import httpx
 
 SECRET = "bench-secret"
+_QUESTIONS = (
+    "pesanan KS-{} sudah sampai mana?",
+    "kak, boleh cek paket saya KS-{}",
+    "kapan ya barang dengan nomor KS-{} tiba di Bandung?",
+    "order saya KS-{} kok belum datang juga",
+    "mau tanya status KS-{} dong, terima kasih",
+    "kurirnya siapa untuk kiriman KS-{}? saya di rumah sampai sore",
+    "halo selamat siang, tolong lihat KS-{}",
+    "KS-{} statusnya apa?",
+    "sudah dikirim belum yang KS-{}, soalnya mau dipakai besok",
+    "where is my order KS-{}?",
+    "please check whether KS-{} left the warehouse",
+    "resi pengiriman KS-{} berapa ya min",
+    "saya Budi, menunggu KS-{} dari hari Senin",
+)
+"""A prime number of sentences: a contact who says the same again and again is taken for a machine."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -68,7 +84,10 @@ class Subject:
                     "channelId": 1,
                     "traffic": "incoming",
                     "timestamp": int(time.time() * 1000),
-                    "message": {"type": "text", "text": "pesanan KS-10234 sudah sampai mana?"},
+                    "message": {
+                        "type": "text",
+                        "text": _QUESTIONS[self._number % len(_QUESTIONS)].format(10000 + self._number % 90000),
+                    },
                 },
                 "channel": {"id": 1, "name": "WhatsApp", "source": "whatsapp_cloud"},
             }

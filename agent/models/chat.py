@@ -9,6 +9,7 @@ from agent.errors import InputError
 from agent.models.dialects import Dialect
 
 if TYPE_CHECKING:
+    import httpx2
     from langchain_core.language_models import BaseChatModel
 
     from agent.models.offline.model import OfflineChatModel
@@ -49,12 +50,15 @@ class ChatModel:
         return (read + tokens_out * self.price_out) / 1_000_000
 
 
-def open_models(settings: ModelSettings, *, agent_name: str) -> Sequence[ChatModel]:
+def open_models(
+    settings: ModelSettings, *, agent_name: str, http: "httpx2.AsyncClient | None" = None
+) -> Sequence[ChatModel]:
     """Open the model of agent.yaml and its fallbacks, each once.
 
     Args:
         settings: the section `model`.
         agent_name: who the offline model says it is.
+        http: connects to servers that speak OpenAI's API; the client's own when left out.
 
     Returns:
         The models in the order in which they are asked.
@@ -65,13 +69,20 @@ def open_models(settings: ModelSettings, *, agent_name: str) -> Sequence[ChatMod
     first = FallbackSettings.model_validate(
         {name: getattr(settings, name) for name in ("name", "price", "options", "headers", "provider")}
     )
-    models = [_offline(agent_name) if settings.offline else _remote(settings, first)]
+    models = [_offline(agent_name) if settings.offline else _remote(settings, first, http)]
     for fallback in settings.fallbacks:
         named = FallbackSettings(name=fallback) if isinstance(fallback, str) else fallback
-        model = _offline(agent_name) if named.name == OFFLINE else _remote(settings, named)
+        model = _offline(agent_name) if named.name == OFFLINE else _remote(settings, named, http)
         if all(model.name != other.name for other in models):
             models.append(model)
     return models
+
+
+def model_client() -> "httpx2.AsyncClient":
+    """Connect to models with aiohttp, as the OpenAI client offers it: it takes half the processor time of its default."""
+    from openai import DefaultAioHttpClient
+
+    return DefaultAioHttpClient()
 
 
 def _offline(agent_name: str) -> ChatModel:
@@ -80,7 +91,7 @@ def _offline(agent_name: str) -> ChatModel:
     return ChatModel(OFFLINE, OfflineChatModel(agent_name=agent_name))
 
 
-def _remote(settings: ModelSettings, named: FallbackSettings) -> ChatModel:
+def _remote(settings: ModelSettings, named: FallbackSettings, http: "httpx2.AsyncClient | None") -> ChatModel:
     provider = named.provider or settings.provider
     own_server = named.base_url is not None or provider != settings.provider
     key = named.api_key.get_secret_value() if named.api_key is not None else settings.key
@@ -95,14 +106,18 @@ def _remote(settings: ModelSettings, named: FallbackSettings) -> ChatModel:
         "timeout": settings.timeout.total_seconds(),
         "max_tokens": settings.max_tokens,
     }
-    model = _compatible(named, given, headers) if provider == OPENAI else _provided(provider, named, given, headers)
+    model = (
+        _compatible(named, given, headers, http) if provider == OPENAI else _provided(provider, named, given, headers)
+    )
     price = (0.0, 0.0, None) if named.price is None else (named.price.input, named.price.output, named.price.cached)
     return ChatModel(
         named.name, model, *price, timeout=given["timeout"], dialect=getattr(model, "dialect", None) or Dialect()
     )
 
 
-def _compatible(named: FallbackSettings, given: Mapping[str, Any], headers: Mapping[str, str]) -> "BaseChatModel":
+def _compatible(
+    named: FallbackSettings, given: Mapping[str, Any], headers: Mapping[str, str], http: "httpx2.AsyncClient | None"
+) -> "BaseChatModel":
     from pydantic import SecretStr
 
     from agent.models.openai import CompatibleChat
@@ -116,6 +131,7 @@ def _compatible(named: FallbackSettings, given: Mapping[str, Any], headers: Mapp
         temperature=given["temperature"],
         timeout=given["timeout"],
         max_completion_tokens=given["max_tokens"],
+        http_async_client=http,
         max_retries=0,  # `agent.models.ask` retries: it knows the deadline, and writes down what it did
         use_responses_api=False,
         default_headers=headers or None,

@@ -68,7 +68,7 @@ def classify(error: Exception, now: datetime) -> Failure:
     import httpx
     import openai
 
-    if isinstance(error, openai.APITimeoutError | TimeoutError | httpx.TimeoutException):
+    if isinstance(error, openai.APITimeoutError | TimeoutError | httpx.TimeoutException) and not _broken(error):
         return Failure("the model did not answer in time", retryable=True, late=True)
     if isinstance(error, openai.APIConnectionError | httpx.TransportError | ConnectionError):
         return Failure("the model's server cannot be reached", retryable=True)
@@ -85,6 +85,16 @@ def classify(error: Exception, now: datetime) -> Failure:
         reason = f"the model's server answered {status}" + (f": {said}" if said and status != 429 else "")
         return Failure(reason, _passing(status) and code != "insufficient_quota", wait)
     return Failure(f"{type(error).__name__}: {error}"[:300], retryable=False)
+
+
+def _broken(error: BaseException) -> bool:
+    """Whether a connection ended, which the client's aiohttp transport reports as a timeout, too."""
+    import aiohttp
+
+    causes = [error]
+    while (cause := causes[-1].__cause__) is not None and len(causes) < 8:
+        causes.append(cause)
+    return any(isinstance(cause, aiohttp.ClientError) and not isinstance(cause, TimeoutError) for cause in causes)
 
 
 def _passing(status: int) -> bool:

@@ -1,10 +1,12 @@
 """The client of OpenAI-compatible servers asks and understands what langchain's own does."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import openai
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_openai import ChatOpenAI
@@ -14,8 +16,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from agent.models.chat import model_client
 from agent.models.judge import Good, judge
-from agent.models.openai import CompatibleChat, ServerFault, classify
+from agent.models.openai import CompatibleChat, Failure, ServerFault, classify
 from agent.web.listening import listening
 from settings.clock import now
 
@@ -132,3 +135,48 @@ async def test_the_clients_typed_layer_is_not_walked(monkeypatch: pytest.MonkeyP
         assert (await _chat(CompatibleChat, address).ainvoke(CONVERSATION)).content == "Besok."
         with pytest.raises(AssertionError, match="walked"):
             await _chat(ChatOpenAI, address).ainvoke(CONVERSATION)
+
+
+@pytest.mark.parametrize("before", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"])
+async def test_a_connection_that_breaks_is_not_taken_for_a_slow_model(before: bytes) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(before)
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, model_client() as http:
+        chat = CompatibleChat(
+            model="m",
+            base_url=f"http://127.0.0.1:{port}/v1",
+            api_key=SecretStr("x"),
+            max_retries=0,
+            http_async_client=http,
+        )
+        with pytest.raises(openai.APIConnectionError) as raised:
+            await chat.ainvoke("halo")
+    failure = classify(raised.value, now())
+    assert failure == Failure("the model's server cannot be reached", retryable=True)
+
+
+async def test_a_model_that_takes_too_long_is_late() -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, model_client() as http:
+        chat = CompatibleChat(
+            model="m",
+            base_url=f"http://127.0.0.1:{port}/v1",
+            api_key=SecretStr("x"),
+            timeout=0.2,
+            max_retries=0,
+            http_async_client=http,
+        )
+        with pytest.raises(openai.APIConnectionError) as raised:
+            await chat.ainvoke("halo")
+    failure = classify(raised.value, now())
+    assert failure == Failure("the model did not answer in time", retryable=True, late=True)
