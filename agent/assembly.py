@@ -316,6 +316,7 @@ async def assemble(
         zone=zone,
         default_language=config.default_language,
         clock=clock,
+        others=list(platforms.values())[1:],
     )
     jobs: dict[str, Callable[[], Awaitable[None]]] = {"broadcasts": feeder.run}
     targets = targets_of(config.webhooks, config.workflows)

@@ -260,6 +260,10 @@ class Book:
     def find(self, address: str) -> ContactState | None:
         return self._by.get(address)
 
+    def owns(self, key: ContactKey) -> bool:
+        """Whether a contact is one of this book's platform."""
+        return key.platform == self._platform
+
     def stranger(self, address: str, row: Mapping[str, str]) -> ContactState:
         """A contact who never wrote, as far as the file tells."""
         kind, _, value = address.partition(":")
@@ -278,8 +282,18 @@ def unseen(contact: Contact) -> ContactState:
     return ContactState(contact, None, None, None, None, None, None, None, None, None)
 
 
-def from_csv(file: BroadcastFile, book: Book) -> Audience:
+def address_of(key: ContactKey, platform: str) -> str:
+    """The address of a contact that is known: `id:123` on the platform of the broadcast, `id@other:123` on another."""
+    return f"id:{key.id}" if key.platform == platform else f"id@{key.platform}:{key.id}"
+
+
+def from_csv(file: BroadcastFile, book: Book, others: Sequence[Book] = ()) -> Audience:
     """The people of the CSV file.
+
+    Args:
+        file: the broadcast's.
+        book: the contacts of its platform, where people are made who are new.
+        others: those of further platforms: who is known there gets it there.
 
     Raises:
         InputError: the file cannot be read.
@@ -303,7 +317,10 @@ def from_csv(file: BroadcastFile, book: Book) -> Audience:
         if state is None and row.address.startswith("id:") and row.others:
             row = replace(row, address=row.others[0])  # noqa: PLW2901 - an unknown id may be a mere number of the line
             state = book.find(row.address)
-        addressed = Addressed(row.address, row.line, row.values)
+        address = row.address
+        if state is None and (state := next(filter(None, (other.find(address) for other in others)), None)) is not None:
+            address = f"id@{state.key.platform}:{state.key.id}"
+        addressed = Addressed(address, row.line, row.values)
         people.append(Person(addressed, state or book.stranger(row.address, row.values), state is not None))
     return Audience(people, found.bad, path)
 

@@ -27,12 +27,20 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """What holds for all recipients of a broadcast. `template` are the parts of the platform's template, as it lists them."""
+    """What holds for all recipients of a broadcast. `template` are the parts of the platform's template, as it lists them.
+
+    `platform` is the name of the one that `channel` belongs to.
+    """
 
     settings: BroadcastSettings
     channel: Channel | None
     template: Sequence[Mapping[str, Any]]
     default_language: str
+    platform: str = ""
+
+    def on(self, platform: str) -> "Occasion":
+        """The same for a contact of a platform: the channel that was chosen is one of `self.platform` only."""
+        return self if platform == self.platform or not self.platform else replace(self, channel=None)
 
 
 def language_of(contact: ContactState, row: Mapping[str, str], default: str) -> str:

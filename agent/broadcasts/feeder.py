@@ -5,7 +5,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -106,7 +106,9 @@ class Feeder:
         zone: ZoneInfo,
         default_language: str,
         clock: Callable[[], datetime],
+        others: Sequence[Platform] = (),
     ) -> None:
+        self._others = {other.name: other for other in others}
         self._database = database
         self._platform = platform
         self._engine = engine
@@ -142,7 +144,9 @@ class Feeder:
         if not taken:
             return
         point("broadcast-taken")
-        occasion = Occasion(settings, broadcast.channel, broadcast.template, self._default_language)
+        occasion = Occasion(
+            settings, broadcast.channel, broadcast.template, self._default_language, self._platform.name
+        )
         await asyncio.gather(*(self._prepare(occasion, recipient) for recipient in taken))
 
     def _take(self, connection: Connection, broadcast: Broadcast, settings: BroadcastSettings) -> list[Recipient]:
@@ -180,6 +184,13 @@ class Feeder:
         """The contact as the platform has it now, made there if need be, and from when on it may be written to."""
         now = self._clock()
         kind, _, value = recipient.address.partition(":")
+        name = kind.removeprefix("id@")
+        if name != kind:
+            if (other := self._others.get(name)) is None:
+                raise NotFound(f"no platform named {name} is configured in messaging")
+            if not other.capabilities.profiles:
+                return Contact(ContactKey(name, value)), now
+            return admitted_contact(await other.contact(ContactKey(name, value))), now
         if kind == "id":
             return admitted_contact(await self._platform.contact(ContactKey(self._platform.name, value))), now
         address = Address("phone" if kind == "phone" else "email", value)
@@ -207,7 +218,7 @@ class Feeder:
         contacts.remember(connection, contact)
         state = contacts.load(connection, key)
         assert state is not None  # noqa: S101 - it was written a line above
-        message = compose(occasion, state, recipient.row, now)
+        message = compose(occasion.on(key.platform), state, recipient.row, now)
         if isinstance(message, Skip):
             broadcasts.end(connection, recipient, "skipped", message.reason)
             return None

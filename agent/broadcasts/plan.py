@@ -2,18 +2,19 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from agent.broadcasts.audience import Audience, BadRow, Book, Person, from_csv, from_filter
+from agent.broadcasts.audience import Audience, BadRow, Book, Person, address_of, from_csv, from_filter
 from agent.broadcasts.compose import Message, Occasion, compose, language_of
 from agent.broadcasts.settings import BroadcastFile, PriceSettings
 from agent.config import AgentConfig
+from agent.config.audience import AudienceFilter
 from agent.config.texts import TemplateSettings
 from agent.delivery.window import Skip, template_problem
 from agent.errors import InputError
 from agent.ledger import broadcasts, contacts
-from agent.ledger.broadcasts import Broadcast
+from agent.ledger.broadcasts import Addressed, Broadcast
 from agent.ledger.database import Database
 from messaging.platform import Platform
 from messaging.types import Channel, ChannelKind, ChannelTemplate, ContactKey, Template
@@ -70,7 +71,7 @@ def make_plan(audience: Audience, occasion: Occasion, known: frozenset[str], now
 def _add(plan: Plan, person: Person, occasion: Occasion, now: datetime) -> None:
     if not person.known:
         plan.strangers += 1
-    message = compose(occasion, person.state, person.row, now)
+    message = compose(occasion.on(person.state.key.platform), person.state, person.row, now)
     if isinstance(message, Skip):
         plan.skips[message.reason] += 1
         return
@@ -126,9 +127,22 @@ class Prepared:
 
 
 async def prepare(
-    file: BroadcastFile, config: AgentConfig, database: Database, platform: Platform, now: datetime
+    file: BroadcastFile,
+    config: AgentConfig,
+    database: Database,
+    platform: Platform,
+    now: datetime,
+    others: Sequence[Platform] = (),
 ) -> Prepared:
     """Look at everything that a broadcast needs; nothing is written, nothing is sent.
+
+    Args:
+        file: the broadcast's.
+        config: agent.yaml.
+        database: the ledger.
+        platform: where people are made who are new, and whose channel and template the file names.
+        now: the time, aware UTC.
+        others: further platforms, whose contacts get it there.
 
     Raises:
         ConfigErrors: the channel or the template is not there, a text uses what the CSV has not, or the name is taken.
@@ -152,13 +166,19 @@ async def prepare(
     book = Book(states, platform.name)
     if settings.audience.filter is not None:
         audience = await from_filter(settings.audience.filter, book, platform, now)
+        for other in others:
+            found = await from_filter(_possible(settings.audience.filter, other), Book(states, other.name), other, now)
+            elsewhere = [
+                replace(each, addressed=Addressed(address_of(each.state.key, platform.name))) for each in found.people
+            ]
+            audience = replace(audience, people=[*audience.people, *elsewhere])
     else:
-        audience = from_csv(file, book)
+        audience = from_csv(file, book, [Book(states, other.name) for other in others])
     if len(audience.people) > MOST_RECIPIENTS:
         raise InputError(
             f"{len(audience.people)} recipients are more than {MOST_RECIPIENTS}; split it into broadcasts with names of their own"
         )
-    occasion = Occasion(settings, channel, parts, config.default_language)
+    occasion = Occasion(settings, channel, parts, config.default_language, platform.name)
     plan = make_plan(audience, occasion, known, begins)
     broadcast = Broadcast(
         name=settings.name,
@@ -170,6 +190,13 @@ async def prepare(
         next_at=begins,
     )
     return Prepared(broadcast, existing, audience, plan, again)
+
+
+def _possible(wanted: AudienceFilter, platform: Platform) -> AudienceFilter:
+    """The filter as a platform can answer it: where it lists no contacts, those of the ledger are looked at."""
+    if wanted.of == "ledger" or platform.capabilities.lists_contacts:
+        return wanted
+    return wanted.model_copy(update={"of": "ledger"})
 
 
 def _check_same(file: BroadcastFile, existing: Broadcast) -> None:

@@ -117,8 +117,8 @@ async def _ready(config: AgentConfig, file: BroadcastFile) -> AsyncIterator[tupl
         open_ledger(config) as database,
         httpx.AsyncClient(timeout=config.platforms[0].timeout.total_seconds()) as client,
     ):
-        platform = open_platform(config.platforms[0], client)
-        yield database, await prepare(file, config, database, platform, now())
+        platform, *others = (open_platform(entry, client) for entry in config.platforms)
+        yield database, await prepare(file, config, database, platform, now(), others)
 
 
 def _steer(config: AgentConfig, file: Path, word: str) -> None:

@@ -265,7 +265,7 @@ def queue(
     if state != "running":
         change(connection, recipients, {"n": recipient.n}, {"claimed_until": None})
         return False
-    prefix = f"broadcast/{recipient.broadcast}/{key.id}"
+    prefix = f"broadcast/{recipient.broadcast}/{key}"
     taken = connection.execute(_HOLDER, {"at_outbound": f"{prefix}/0"}).first()
     if taken is not None:
         other = "another address" if taken.line is None else f"line {taken.line}"

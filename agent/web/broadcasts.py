@@ -123,12 +123,12 @@ async def create_broadcast(
 ) -> Planned:
     """Record a broadcast: the keys of broadcast.yaml as JSON, or a form with the CSV as `file`. The agent sends it."""
     agent = agent_of(request)
-    platform = next(iter(agent.platforms.values()))
+    platform, *others = agent.platforms.values()
     with tempfile.TemporaryDirectory(prefix="balas-broadcast-") as folder:
         keys = await _keys(request, Path(folder))
         file = await asyncio.to_thread(_file, keys, Path(folder))
         try:
-            prepared = await prepare(file, agent.config, agent.database, platform, agent.clock())
+            prepared = await prepare(file, agent.config, agent.database, platform, agent.clock(), others)
         except (ConfigErrors, InputError) as error:
             raise _wrong(error, folder) from None
         except MessagingError as error:

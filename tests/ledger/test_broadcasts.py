@@ -101,9 +101,9 @@ async def test_the_report_follows_the_outbox_and_what_was_sent_joins_the_history
     await database.write(lambda connection: broadcasts.end(connection, third, "failed", "404"))
 
     def deliver(connection: Connection) -> None:
-        broadcasts.sent(connection, "broadcast/promo/1/0", key(1), "m1", NOW)
-        outbound.mark(connection, "broadcast/promo/1/0", "sent", now=NOW, message_id="m1")
-        outbound.mark(connection, "broadcast/promo/2/0", "skipped", now=NOW, reason="the contact opted out")
+        broadcasts.sent(connection, "broadcast/promo/aelyst:1/0", key(1), "m1", NOW)
+        outbound.mark(connection, "broadcast/promo/aelyst:1/0", "sent", now=NOW, message_id="m1")
+        outbound.mark(connection, "broadcast/promo/aelyst:2/0", "skipped", now=NOW, reason="the contact opted out")
 
     await database.write(deliver)
     assert await counts(database) == {"waiting": 0, "sending": 0, "sent": 1, "skipped": 1, "failed": 1}
@@ -124,8 +124,8 @@ async def test_what_was_sent_joins_the_history_once_when_it_is_written_again(dat
     await queue(database, first, key(1))
 
     def deliver(connection: Connection) -> None:
-        broadcasts.sent(connection, "broadcast/promo/1/0", key(1), None, NOW)
-        outbound.mark(connection, "broadcast/promo/1/0", "sent", now=NOW)
+        broadcasts.sent(connection, "broadcast/promo/aelyst:1/0", key(1), None, NOW)
+        outbound.mark(connection, "broadcast/promo/aelyst:1/0", "sent", now=NOW)
 
     for _ in range(2):
         await database.write(deliver)
@@ -137,12 +137,12 @@ async def test_a_pause_takes_back_what_has_not_gone_out(database: Database) -> N
     first, second, third = await take(database, 3)
     await queue(database, first, key(1))
     await queue(database, second, key(2))
-    await database.write(lambda connection: outbound.mark_sending(connection, "broadcast/promo/1/0", "w1", NOW))
+    await database.write(lambda connection: outbound.mark_sending(connection, "broadcast/promo/aelyst:1/0", "w1", NOW))
     assert await database.write(lambda connection: broadcasts.pause(connection, "promo"))
     assert not await database.write(lambda connection: broadcasts.pause(connection, "promo"))
     assert await counts(database) == {"waiting": 2, "sending": 1, "sent": 0, "skipped": 0, "failed": 0}
     assert not await database.write(
-        lambda connection: outbound.mark_sending(connection, "broadcast/promo/2/0", "w1", NOW)
+        lambda connection: outbound.mark_sending(connection, "broadcast/promo/aelyst:2/0", "w1", NOW)
     ), "a worker that saw it before the pause must not send it"
     assert not await queue(database, third, key(3)), "what was being prepared waits"
     assert await take(database, 3) == []
