@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
@@ -15,11 +15,14 @@ from agent.app import Agent
 from agent.cli.insight import AgentInsight
 from agent.cli.serve import running
 from agent.config import AgentConfig, load
-from agent.errors import InputError, UsageError
+from agent.errors import UsageError
 from agent.web.listening import listening
 from messaging.sandbox import RunningSandbox, SandboxOptions
 from messaging.sandbox.face import Face
 from messaging.settings import MessagingSettings
+
+if TYPE_CHECKING:
+    from agent.scenarios.format import Scenario, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +43,34 @@ class Scene:
 
 
 def load_script(path: Path) -> list[Scene]:
-    """Read a script. Raises `InputError` for a file that is none."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
+    """Read a scenario as the script of a demo: what the customer writes, and what each answer holds.
 
-    try:
-        entries = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except (OSError, YAMLError) as error:
-        raise InputError(f"{path} cannot be read as a script: {error}") from error
-    return [_scene(entry) for entry in entries]
+    Raises:
+        ConfigErrors: it is none.
+        InputError: it cannot be read.
+    """
+    from agent.scenarios.format import load as load_scenario
+
+    scenario = load_scenario(path)
+    return [_scene(turn, scenario) for turn in scenario.settings.turns or () if turn.messages]
 
 
-def _scene(entry: dict[str, Any]) -> Scene:
-    said = entry.get("say", [])
+def _scene(turn: "Turn", scenario: "Scenario") -> Scene:
+    from agent.scenarios.format import PaymentExpectation, ReplyExpectation, words
+
+    voice = next((said.voice for said in turn.messages if said.voice is not None), None)
+    expected = turn.expect or ()
+    held: list[tuple[str, ...]] = []
+    for reply in (each.reply for each in expected if each.reply is not None):
+        contains = reply.contains if isinstance(reply, ReplyExpectation) else reply
+        held += [words(each) for each in ((contains,) if isinstance(contains, str) else contains or ())]
+    payment = next((each.payment for each in expected if isinstance(each.payment, PaymentExpectation)), None)
     return Scene(
-        texts=(said,) if isinstance(said, str) else tuple(said),
-        voice=Path(entry["voice"]) if "voice" in entry else None,
-        expect=tuple((each,) if isinstance(each, str) else tuple(each) for each in entry.get("expect", [])),
-        payment=entry.get("payment"),
-        replies=entry.get("replies", 1),
+        texts=tuple(said.text for said in turn.messages if said.text is not None and said.voice is None),
+        voice=scenario.resolve(voice) if voice is not None else None,
+        expect=tuple(held),
+        payment=payment.amount if payment is not None else None,
+        replies=next((each.replies for each in expected if each.replies is not None), 1),
     )
 
 

@@ -38,6 +38,9 @@ def test(
         Path | None, typer.Option("--html", metavar="FILE", help="Write a page with every conversation.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    coverage: Annotated[
+        bool, typer.Option("--coverage", help="List the actions, sources, rules, texts and steps that none reached.")
+    ] = False,
     github: Annotated[
         bool, typer.Option("--github", help="Annotations of GitHub; by itself inside GitHub Actions.")
     ] = False,
@@ -57,7 +60,7 @@ def test(
         raise UsageError("--live and --record are mutually exclusive: --record asks the model for what is not recorded")
     options = Options("live" if live else "record" if record else "recorded", word, at_once, seconds)
     first, other = asyncio.run(_test(config, paths or [], options, against, quiet=as_json))
-    _report(first, other, junit, page, as_json=as_json)
+    _report(first, other, junit, page, as_json=as_json, with_coverage=coverage)
     if github or os.environ.get("GITHUB_ACTIONS") == "true":
         from agent.scenarios.report import annotations
 
@@ -95,9 +98,18 @@ async def _test(
 
 
 def _report(
-    results: "Results", other: "Results | None", junit: Path | None, page: Path | None, *, as_json: bool
+    results: "Results",
+    other: "Results | None",
+    junit: Path | None,
+    page: Path | None,
+    *,
+    as_json: bool,
+    with_coverage: bool,
 ) -> None:
     from agent.scenarios import report
+    from agent.scenarios.coverage import coverage, lines_of
+
+    reached = coverage(results) if with_coverage else []
 
     name = results.config.name
     both = [(name, results)] if other is None else [(name, results), (f"{other.config.name} (--against)", other)]
@@ -107,8 +119,12 @@ def _report(
         report.write(page, report.page(both))
     if as_json:
         found = report.as_json(results) | ({"against": report.as_json(other)} if other is not None else {})
+        if with_coverage:
+            found["coverage"] = {each.kind: {"all": list(each.names), "missing": each.missing} for each in reached}
         print(json.dumps(found, indent=2, ensure_ascii=False, default=str))
         return
     for note in [*results.notes, *(note for result in results.results for note in result.notes)]:
         print(f"note: {note}", file=sys.stderr)
     print(report.side_by_side(*both) if other is not None else report.summary(results))
+    for line in lines_of(reached):
+        print(line)

@@ -11,6 +11,8 @@ _PHONE = re.compile(
     r"(?<![\w.+-])(?:\+\d{1,3}[ -]?\d{2,4}(?:[ -]?\d{2,4}){1,3}|08\d{1,2}(?:[ -]?\d{3,5}){2,3}|628\d{8,11})(?![\w-])"
 )
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,4}(?![\w-])")
+_STAND_IN = "+628120000"
+"""How the number of a stand-in begins; what is one already stays."""
 _NAMES = ("Budi", "Sari", "Rina", "Andi", "Dewi", "Agus", "Putri", "Joko", "Wati", "Hadi")
 
 
@@ -49,9 +51,9 @@ class Anonymiser:
             exact = to_e164(number, "ID")
         except InvalidPhone:
             return number
-        if exact in self._keep:
+        if exact in self._keep or exact.startswith(_STAND_IN):
             return number
-        stand_in = self._phones.setdefault(exact, f"+628120000{len(self._phones) + 1:04}")
+        stand_in = self._phones.setdefault(exact, f"{_STAND_IN}{len(self._phones) + 1:04}")
         if number.lstrip().startswith("+"):
             return stand_in
         return "0" + stand_in[3:] if number.lstrip().startswith("0") else stand_in[1:]

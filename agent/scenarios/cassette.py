@@ -35,6 +35,7 @@ from agent.scenarios.outside import Ledgered
 FORMAT = 1
 _HEAD = "# What the model said, recorded by `balas test --record`; renewed where what it is asked has changed.\n"
 _DATE = re.compile(r' date="\d{4}-\d\d-\d\d"')
+_REFERENCE = re.compile(r"\bQR-[A-Z0-9]{8}\b")
 _SHOWN_LINES = 12
 """Lines of a difference between prompts that are shown."""
 
@@ -118,6 +119,11 @@ class Cassette:
         if near.before != asked.before:
             parts.append("what was said before differs")
         return "; ".join(parts) or "it was asked more often than recorded"
+
+
+def essence(text: str) -> str:
+    """A text without what differs from run to run: references of payments, dates of documents."""
+    return _REFERENCE.sub("…", _DATE.sub("", text)).strip()
 
 
 def digest(*texts: str) -> str:

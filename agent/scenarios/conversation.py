@@ -96,6 +96,7 @@ class Happened:
         problems: what is wrong with the scenario itself: an action without an answer, a call of a model without a recording.
         began: when it began, by the conversation's clock.
         seconds: how long it took to compute.
+        workflow_steps: steps of workflows that were done, as `name/1`.
     """
 
     said: str
@@ -113,6 +114,7 @@ class Happened:
     problems: tuple[str, ...] = ()
     began: datetime | None = None
     seconds: float = 0.0
+    workflow_steps: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -219,6 +221,43 @@ class Conversation:
         """Let time pass, with everything that falls due in it."""
         until = self.timeline() + span
         return await self._happens(f"{_words(span)} later", lambda: self._pass(until))
+
+    async def until(self, moment: datetime) -> None:
+        """Let time pass until a moment."""
+        with sleeping(self.timeline.sleep):
+            await self._pass(moment.astimezone(UTC))
+
+    async def repeat(
+        self,
+        messages: Sequence[InboundMessage],
+        times: Sequence[datetime],
+        transcripts: Mapping[tuple[str, int], str],
+    ) -> Happened:
+        """Let the customer write once more what was recorded.
+
+        Args:
+            messages: in order.
+            times: when they came.
+            transcripts: what was heard in voice notes, by message id and position.
+        """
+        events, last = [], self.timeline()
+        for message, at in zip(messages, times, strict=True):
+            last = max(last, at.astimezone(UTC))
+            attachments = []
+            for position, attachment in enumerate(message.attachments):
+                words = transcripts.get((message.message_id, position))
+                if words is not None:
+                    note = f"{message.message_id}/{position}".encode()
+                    self._ears.learn(note, words)
+                    attachment = replace(attachment, url=self._files.add("note.ogg", note, "audio/ogg"))  # noqa: PLW2901
+                attachments.append(attachment)
+            events.append(
+                replace(
+                    message, contact=self._contact, sent_at=last, attachments=tuple(attachments), channel=self._channel
+                )
+            )
+        said = " / ".join(message.text or f"[{message.kind}]" for message in messages)
+        return await self._happens(said, lambda: self._write(events))
 
     async def _pass(self, until: datetime) -> None:
         for _ in range(_MOST_STEPS):
@@ -363,6 +402,7 @@ async def open_conversation(
     begins: datetime,
     answers: "Mapping[str, Answers] | str",
     models: "Callable[[Ledgered], Sequence[ChatModel]]",
+    contact: Contact | None = None,
 ) -> AsyncIterator[Conversation]:
     """Begin a conversation.
 
@@ -372,6 +412,7 @@ async def open_conversation(
         begins: when, aware.
         answers: what actions answer, by name; `live`: they are called.
         models: who answers, given what the conversation notes.
+        contact: takes the place of `facts`, of which only the channel counts then.
     """
     config, timeline, ledgered = stage.config, Timeline(begins.astimezone(UTC)), Ledgered()
     settings = next(
@@ -407,7 +448,9 @@ async def open_conversation(
             limited=lambda actions: Stubbed(actions, answers, ledgered, stage.redactor),
             instead=Instead(client, answering, ears),
         )
-        contact = Contact(
+        if contact is not None:
+            contact = replace(contact, key=ContactKey(platform.name, contact.key.id))
+        contact = contact or Contact(
             ContactKey(platform.name, facts.phone.removeprefix("+")),
             facts.first_name,
             facts.last_name,

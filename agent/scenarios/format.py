@@ -108,6 +108,14 @@ class ContactFacts(Settings):
     )
 
 
+class GivenOutcome(Settings):
+    """What the agent makes of an answer: how a call ended, what the model reads, and what later actions may take from it."""
+
+    status: Literal["done", "failed", "unknown"] = Field(default="done", description="How it ended.")
+    content: str | None = Field(default=None, description="What the model reads; null: the data.")
+    data: JsonValue = Field(default=None, description="After `response.pick`.")
+
+
 class Answer(Settings):
     """What an action answers here."""
 
@@ -120,11 +128,16 @@ class Answer(Settings):
     fail: int | Literal["timeout"] | None = Field(
         default=None, description="The HTTP status that the API answers instead, or timeout.", examples=[404]
     )
+    outcome: GivenOutcome | None = Field(
+        default=None,
+        description="Instead of the API's answer, what the agent made of it: in scenarios that were saved.",
+    )
     times: int | None = Field(default=None, ge=1, description="How many calls it answers; null: all of them.")
 
     @model_validator(mode="after")
     def _answers_one_thing(self) -> "Answer":
-        if (self.fail is None) == ("returns" not in self.model_fields_set):
+        given = [self.fail is not None, "returns" in self.model_fields_set, self.outcome is not None]
+        if sum(given) != 1:
             raise ValueError("an answer is either `return: …` or `fail: 404`")
         if isinstance(self.fail, int) and not 400 <= self.fail <= 599:
             raise ValueError("`fail` is an HTTP status from 400 to 599, or timeout")

@@ -238,12 +238,13 @@ class Call:
 class Ledgered:
     """What ran in a conversation: calls in order, and what is wrong with the scenario itself.
 
-    `volatile` maps what differs from run to run (references of payments, ids of turns) to a name for it.
+    `offered` are the names of the actions. `volatile` maps what differs from run to run, such as references of payments, to a name.
     """
 
     calls: list[Call] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     volatile: dict[str, str] = field(default_factory=dict)
+    offered: tuple[str, ...] = ()
 
 
 class Stubbed(Mapping[str, Action]):
@@ -261,9 +262,14 @@ class Stubbed(Mapping[str, Action]):
         self._ledgered = ledgered
         self._redactor = redactor
         self._used: dict[int, int] = {}
+        ledgered.offered = tuple(actions)
 
     def __getitem__(self, name: str) -> Action:
         action = self._actions[name]
+        if action.builtin is not None and not isinstance(self._answers, str):
+            given = self._answers.get(name, ())
+            if given == "live" or all(answer.outcome is not None for answer in given if isinstance(answer, Answer)):
+                return _Noted(action, self._ledgered)  # it asks the runtime only, which is this conversation's own
         if isinstance(self._answers, str) or (action.builtin is not None and name not in self._answers):
             return _Noted(action, self._ledgered)
         answers = self._answers.get(name)
@@ -323,6 +329,11 @@ class _Canned(_Noted):
         if refusal is not None:
             return refusal
         visible = {**arguments, **self._action.visible(arguments, context)}
+        given = self._fitting(visible)
+        if given is not None and given.outcome is not None:
+            self._answer(visible)
+            outcome, data = given.outcome, self._redactor(given.outcome.data)
+            return Outcome(outcome.status, outcome.content if outcome.content is not None else shown(data), data)
         if isinstance(self._action, HttpAction):
             token = _answering.set(lambda request: self._response(visible, request))
             try:
@@ -355,13 +366,19 @@ class _Canned(_Noted):
             200, content=json.dumps(answer.returns).encode(), headers={"content-type": "application/json"}
         )
 
-    def _answer(self, visible: Mapping[str, Any]) -> Answer | None:
-        """The first answer that fits and is not used up; a call that has none is a fault of the scenario."""
+    def _fitting(self, visible: Mapping[str, Any]) -> Answer | None:
+        """The first answer that fits and is not used up."""
         for answer in self._answers:
             used = self._used.get(id(answer), 0)
             if fits(answer.when, visible) and (answer.times is None or used < answer.times):
-                self._used[id(answer)] = used + 1
                 return answer
+        return None
+
+    def _answer(self, visible: Mapping[str, Any]) -> Answer | None:
+        """The answer, which is used now; a call that has none is a fault of the scenario."""
+        if (answer := self._fitting(visible)) is not None:
+            self._used[id(answer)] = self._used.get(id(answer), 0) + 1
+            return answer
         given = ", ".join(f"{name}={value!r}" for name, value in visible.items())
         said = "none of its answers fits" if self._answers else "the scenario does not name it"
         self._ledgered.problems.append(

@@ -41,13 +41,14 @@ class Failed:
 class Played:
     """One run of a scenario: what happened turn by turn, and what was not as expected.
 
-    `error` says why it could not be played to its end.
+    `error` says why it could not be played to its end; `offered` are the names of the actions.
     """
 
     happened: Sequence[Happened]
     failed: Sequence[Failed]
     verdicts: Sequence[Verdict] = ()
     error: str | None = None
+    offered: Sequence[str] = ()
 
     @property
     def passed(self) -> bool:
@@ -111,7 +112,8 @@ async def play(
     except (InputError, NoAnswer) as problem:
         missing = record.ledgered.problems if record.ledgered is not None else []
         return Played(record.happened, record.failed, record.verdicts, "; ".join(missing) or str(problem))
-    return Played(record.happened, record.failed, record.verdicts)
+    offered = record.ledgered.offered if record.ledgered is not None else ()
+    return Played(record.happened, record.failed, record.verdicts, offered=offered)
 
 
 async def _turns(scenario: Scenario, conversation: Conversation, record: _Record) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -100,11 +100,12 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """A whole run with one configuration. `notes` concern all of it."""
+    """A whole run with one configuration. `notes` concern all of it; `documents` were read."""
 
     config: AgentConfig
     results: Sequence[Result]
-    notes: Sequence[str] = field(default_factory=tuple)
+    notes: Sequence[str] = ()
+    documents: Sequence[str] = ()
 
     @property
     def passed(self) -> bool:
@@ -191,7 +192,7 @@ async def run(
         async with asyncio.TaskGroup() as group:
             tasks = [each if isinstance(each, Result) else group.create_task(one(each)) for each in loaded]
         results = [each if isinstance(each, Result) else each.result() for each in tasks]
-        return Results(config, results, tuple(stage.notes))
+        return Results(config, results, tuple(stage.notes), stage.documents)
 
 
 def _load(file: Path) -> Scenario | Result:

@@ -37,7 +37,10 @@ FOLDER = Path(".balas/test")
 
 @dataclass
 class Stage:
-    """What conversations share. `live`: the network may be used. `notes` are what the owner should know of the run."""
+    """What conversations share.
+
+    `live`: the network may be used; `documents` are those that were read; `notes` are what the owner should know of the run.
+    """
 
     config: AgentConfig
     knowledge: "Knowledge"
@@ -46,6 +49,7 @@ class Stage:
     tables: Path
     redactor: Redactor
     live: bool
+    documents: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
@@ -114,7 +118,8 @@ async def open_stage(config: AgentConfig, *, live: bool) -> AsyncIterator[Stage]
             if transcriber is not None:
                 stack.push_async_callback(transcriber.aclose)
         redactor = Redactor(secret_values(config))
-        yield Stage(local, knowledge, transcriber, folder, tables, redactor, live, notes)
+        documents = tuple(sorted(document.id for document in await SqlKnowledgeStore(database).documents()))
+        yield Stage(local, knowledge, transcriber, folder, tables, redactor, live, documents, notes)
 
 
 def _memory() -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from langchain_openai.chat_models import _client_utils
 
 AGENT = """\
 name: Melati
@@ -73,3 +74,11 @@ def scenario(shop: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def clear_clients() -> Callable[[], None]:
+    """Forgets the clients of models, which belong to the event loop of one command."""
+    cleared: Callable[[], None] = _client_utils._cached_async_httpx_client.cache_clear
+    cleared()
+    return cleared

@@ -81,7 +81,7 @@ export function scenario(lines, contact) {
   for (const line of lines) for (const each of line.answer?.actions || []) if (each.data != null && each.status === "done") (returns[each.name] ||= []).push(each);
   if (Object.keys(returns).length) {
     out.push("actions:");
-    for (const [name, calls] of Object.entries(returns)) { out.push(`  ${name}:`); for (const each of calls) out.push(`    - {when: ${JSON.stringify(each.arguments || {})}, return: ${JSON.stringify(each.data)}}`); }
+    for (const [name, calls] of Object.entries(returns)) { out.push(`  ${name}:`); for (const each of calls) out.push(`    - {when: ${JSON.stringify(each.arguments || {})}, outcome: {data: ${JSON.stringify(each.data)}}}`); }
   }
   out.push("turns:");
   for (const line of lines.filter((each) => each.answer)) {

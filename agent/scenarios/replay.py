@@ -1,0 +1,533 @@
+"""Replaying a recorded conversation from the ledger against the agent.yaml of today: what would be different, turn by turn.
+
+Each turn is replayed after what was really said before it. Actions answer what they answered then, and so does a model that is asked the
+same; nothing is sent, and the agent's ledger is only read.
+"""
+
+import asyncio
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage, messages_from_dict
+from langchain_core.outputs import ChatGeneration, ChatResult
+from pydantic import ConfigDict
+from ruamel.yaml import YAML
+from sqlalchemy import Connection, select, update
+
+from agent.ledger import contacts, outbound, overview, steps, tables
+from agent.ledger.codec import unpack_inbound
+from agent.ledger.contacts import ContactState
+from agent.ledger.overview import TurnSummary
+from agent.ledger.steps import Step
+from agent.models.chat import ChatModel
+from agent.scenarios.anonymise import Anonymiser
+from agent.scenarios.cassette import Cassette, NotRecorded, Tape, essence, write
+from agent.scenarios.conversation import Conversation, Happened, open_conversation
+from agent.scenarios.format import Answer, Answers, ContactFacts, GivenOutcome, loads
+from agent.scenarios.outside import Ledgered
+from agent.scenarios.play import play
+from agent.scenarios.stage import Stage
+from agent.turn.retrieval import read as read_passages
+from messaging.types import ContactKey, InboundMessage, QuickReplies, Template, Text
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedTurn:
+    """A turn as the ledger has it: what the customer wrote, what was done, what was said."""
+
+    summary: TurnSummary
+    messages: Sequence[InboundMessage]
+    received_at: Sequence[datetime]
+    steps: Sequence[Step]
+    texts: Sequence[str]
+    said: str
+
+    @property
+    def calls(self) -> list[tuple[str, Mapping[str, Any], str]]:
+        """Actions that ran: name, arguments, status."""
+        return [
+            (step.name, step.input.get("arguments", {}), step.output["status"])
+            for step in self.steps
+            if step.kind == "action" and step.output and step.output["status"] not in ("refused", "confirm")
+        ]
+
+    @property
+    def models(self) -> list[Step]:
+        """Its calls of models, in order."""
+        return [step for step in self.steps if step.kind == "model" and step.key.startswith("model/")]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A conversation as the ledger has it. `colleagues` are the messages of humans, with their times."""
+
+    contact: ContactState
+    turns: Sequence[RecordedTurn]
+    colleagues: Sequence[tuple[datetime, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A turn then and now. `differences` are named text, calls, passages, cost, time or model; none: it would go the same way."""
+
+    turn: RecordedTurn
+    happened: Happened
+    differences: Mapping[str, tuple[str, str]]
+
+
+def recorded(connection: Connection, needle: str) -> list[Recording]:
+    """Read the conversations of the contacts that `needle` names, as in `balas ledger show`."""
+    return [_recording(connection, state) for state in contacts.find(connection, needle)]
+
+
+def newest(connection: Connection, count: int) -> list[Recording]:
+    """Read the conversations whose customers wrote last."""
+    rows = connection.execute(
+        select(tables.contact.c.platform, tables.contact.c.id)
+        .where(tables.contact.c.last_inbound_at.is_not(None))
+        .order_by(tables.contact.c.last_inbound_at.desc())
+        .limit(count)
+    ).all()
+    return [_recording(connection, contacts.known(connection, ContactKey(row.platform, row.id))) for row in rows]
+
+
+def _recording(connection: Connection, state: ContactState) -> Recording:
+    key = state.key
+    found = []
+    for summary in overview.turns_of(connection, key, 1000):
+        rows = connection.execute(
+            select(tables.inbound).where(tables.inbound.c.turn == summary.id).order_by(tables.inbound.c.n)
+        ).all()
+        if summary.state in ("running", "abandoned") or not rows:
+            continue
+        said = connection.execute(
+            select(tables.message.c.text).where(tables.message.c.turn == summary.id, tables.message.c.author == "agent")
+        ).scalar()
+        contents = [delivery.content for delivery in outbound.of_turn(connection, summary.id)]
+        found.append(
+            RecordedTurn(
+                summary,
+                [unpack_inbound(state.contact, row.payload) for row in rows],
+                [row.received_at for row in rows],
+                steps.of_turn(connection, summary.id),
+                [_text(each) for each in contents if isinstance(each, Text | QuickReplies | Template)],
+                str(said or ""),
+            )
+        )
+    human = connection.execute(
+        select(tables.message.c.at, tables.message.c.text)
+        .where(
+            tables.message.c.platform == key.platform,
+            tables.message.c.contact == key.id,
+            tables.message.c.author == "human",
+        )
+        .order_by(tables.message.c.n)
+    ).all()
+    return Recording(state, found, [(row.at, row.text) for row in human])
+
+
+def _text(content: Text | QuickReplies | Template) -> str:
+    match content:
+        case Text(text):
+            return text
+        case QuickReplies(title, replies):
+            return f"{title} " + " ".join(f"[{reply}]" for reply in replies)
+        case Template():
+            return f"[template {content.name}: {', '.join(content.texts)}]"
+
+
+async def replay(recording: Recording, stage: Stage, *, live: bool) -> list[Compared]:
+    """Replay a conversation.
+
+    Args:
+        recording: of the ledger.
+        stage: with the agent.yaml of today.
+        live: whether the model may be asked where it is asked something else than then.
+    """
+    if not recording.turns:
+        return []
+    model = RecordedModel(live=live)
+    channel = recording.turns[0].messages[0].channel
+    async with open_conversation(
+        stage,
+        facts=ContactFacts(channel=channel.source or "whatsapp" if channel else "whatsapp"),
+        begins=recording.turns[0].received_at[0],
+        answers=answers(recording.turns),
+        models=lambda ledgered: model.models(stage, ledgered),
+        contact=recording.contact.contact,
+    ) as conversation:
+        compared = []
+        colleagues = list(recording.colleagues)
+        for turn in recording.turns:
+            while colleagues and colleagues[0][0] <= turn.received_at[0]:
+                at, text = colleagues.pop(0)
+                await conversation.until(at)
+                await conversation.colleague(text)
+            await conversation.until(turn.received_at[0])
+            model.begin(turn)
+            happened = await conversation.repeat(turn.messages, turn.received_at, _transcripts(turn))
+            compared.append(Compared(turn, happened, differences(turn, happened, model.changed)))
+            await _as_it_was(conversation, turn, happened)
+        return compared
+
+
+def answers(turns: Sequence[RecordedTurn]) -> dict[str, Answers]:
+    """What actions answered, each time once."""
+    found: dict[str, list[Answer]] = {}
+    for turn in turns:
+        for step in turn.steps:
+            if step.kind != "action" or not step.output or step.output["status"] in ("refused", "confirm"):
+                continue
+            output = step.output
+            given = GivenOutcome(status=output["status"], content=output["content"], data=output["data"])
+            found.setdefault(step.name, []).append(Answer(when=step.input.get("arguments", {}), outcome=given, times=1))
+    return {name: tuple(each) for name, each in found.items()}
+
+
+def _transcripts(turn: RecordedTurn) -> dict[tuple[str, int], str]:
+    """What was heard in voice notes, by message and position."""
+    found = {}
+    for step in turn.steps:
+        if step.kind == "transcription" and isinstance(step.output, Mapping) and "text" in step.output:
+            _, message, position = step.key.partition("#")[0].split("/", 2)
+            found[message, int(position)] = str(step.output["text"])
+    return found
+
+
+async def _as_it_was(conversation: Conversation, turn: RecordedTurn, happened: Happened) -> None:
+    """Let the history go on with what was really said, so that one difference does not become many."""
+    mine = [each.id for each in happened.turns]
+    if turn.said and mine:
+        table = tables.message
+        statement = update(table).where(table.c.turn.in_(mine), table.c.author == "agent").values(text=turn.said)
+        await conversation.agent.database.write(lambda connection: connection.execute(statement))
+
+
+def differences(turn: RecordedTurn, happened: Happened, changed: str | None) -> dict[str, tuple[str, str]]:
+    """What is different now: by name, then and now.
+
+    Args:
+        turn: as it was.
+        happened: as it is.
+        changed: what the model was asked otherwise than then.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    now = [message.text for message in happened.messages if message.text and message.kind in ("text", "template")]
+    if changed is not None:
+        found["model"] = ("what was recorded", changed)
+    if changed is None and list(map(_steady, turn.texts)) != list(map(_steady, now)):
+        found["text"] = ("\n".join(turn.texts) or "no reply", "\n".join(now) or "no reply")
+    then_calls = [f"{name}({_arguments(arguments)}) → {status}" for name, arguments, status in turn.calls]
+    calls = [
+        f"{step.name}({_arguments(step.input.get('arguments', {}))}) → {step.output['status']}"
+        for step in happened.steps
+        if step.kind == "action" and step.output and step.output["status"] not in ("refused", "confirm")
+    ]
+    if then_calls != calls:
+        found["calls"] = (", ".join(then_calls) or "none", ", ".join(calls) or "none")
+    if (before := _hits(turn.steps)) != (after := _hits(happened.steps)):
+        found["passages"] = (_listed(before, after), _listed(after, before))
+    if turn.summary.handover != happened.handover:
+        found["handover"] = (turn.summary.handover or "none", happened.handover or "none")
+    if changed is None and abs(turn.summary.cost - happened.cost) > 0.000001:
+        found["cost"] = (f"${turn.summary.cost:.6f}", f"${happened.cost:.6f}")
+    return found
+
+
+def seconds_of(turn: RecordedTurn) -> float:
+    """How long the turn took then, in seconds."""
+    finished = turn.summary.finished_at
+    return (finished - turn.summary.started_at).total_seconds() if finished else 0.0
+
+
+def _steady(text: str) -> str:
+    """A text without what differs each time: references of payments, dates of documents."""
+    return re.sub(r"\bQR-[A-Z0-9]{8}\b|\d{4}-\d\d-\d\d", "…", " ".join(text.split()))
+
+
+def _arguments(arguments: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+
+
+def _hits(recorded_steps: Sequence[Step]) -> list[str]:
+    """The passages that the model saw, as they stood in its prompt, without the dates of their check."""
+    found = []
+    for step in recorded_steps:
+        if step.kind == "retrieval" and isinstance(step.output, Mapping):
+            shown = read_passages(str(step.output.get("passages", "")))
+            found += [f"{each.source}: {each.title} {each.text}" for each in shown]
+    return found
+
+
+def _listed(mine: Sequence[str], others: Sequence[str]) -> str:
+    only = [each for each in mine if each not in others]
+    return "; ".join(only or mine) or "none"
+
+
+class RecordedModel:
+    """Answers as the recorded turn was answered, as long as it is asked the same."""
+
+    def __init__(self, *, live: bool) -> None:
+        """Answer from the ledger; `live`: the model is asked where it is asked something else."""
+        self._live = live
+        self._turn: RecordedTurn | None = None
+        self._ledgered = Ledgered()
+        self._calls = 0
+        self.changed: str | None = None
+
+    def begin(self, turn: RecordedTurn) -> None:
+        """Go on to a turn."""
+        self._turn, self._calls, self.changed = turn, 0, None
+
+    def models(self, stage: Stage, ledgered: Ledgered) -> Sequence[ChatModel]:
+        """The models of agent.yaml behind what is recorded; the offline one computes anew."""
+        self._ledgered = ledgered
+        if stage.config.model.offline:
+            return stage.offline()
+        real = [chat for chat in stage.models() if not chat.offline]
+        return [replace(chat, model=_Replayed(recorded=self, inner=chat.model)) for chat in real]
+
+    def answer(self, messages: Sequence[BaseMessage]) -> AIMessage | None:
+        """The recorded answer; `None` where the model is to be asked.
+
+        Raises:
+            NotRecorded: it is asked something else than then, and may not be asked.
+        """
+        self._calls += 1
+        known = self._turn.models if self._turn is not None else []
+        step = known[self._calls - 1] if self._calls <= len(known) else None
+        if step is not None and (different := _different(step, messages, first=self._calls == 1)) is None:
+            return cast("AIMessage", messages_from_dict([step.output])[0])
+        what = "it is called more often" if step is None else different
+        if self._live:
+            return None
+        self.changed = self.changed or f"{what}; what it would say now, --live tells"
+        raise NotRecorded(self.changed)
+
+
+def _different(step: Step, messages: Sequence[BaseMessage], *, first: bool) -> str | None:
+    """What a call asks otherwise than the recorded one; of later calls of a turn only the last message is kept."""
+    given = step.input if isinstance(step.input, Mapping) else {}
+    then = [essence(str(each.get("text", ""))) for each in given.get("messages", ())]
+    now = [essence(message.text) for message in messages if message.type != "system"]
+    if not first:
+        return None if then[-1:] == now[-1:] else "the result that it reads is another"
+    system = next((message.text for message in messages if message.type == "system"), "")
+    if essence(str(given.get("system", ""))) != essence(system):
+        return "the instructions have changed"
+    if then[-1:] != now[-1:]:
+        return "what it reads beside the customer's words has changed"
+    return None if then == now else "what was said before is another"
+
+
+class _Replayed(BaseChatModel):
+    """A chat model behind a recorded turn."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    recorded: Any
+    inner: BaseChatModel
+
+    @property
+    def _llm_type(self) -> str:
+        return "replayed"
+
+    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Any:
+        return self.bind(tools=tools, **kwargs)
+
+    def _generate(self, *args: Any, **kwargs: Any) -> ChatResult:
+        raise NotImplementedError("a turn never blocks")
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        answer = self.recorded.answer(messages)
+        if answer is None:
+            tools = kwargs.get("tools") or ()
+            choice = {"tool_choice": kwargs["tool_choice"]} if "tool_choice" in kwargs else {}
+            bound = self.inner.bind_tools(tools, **choice) if tools else self.inner
+            answer = await bound.ainvoke(messages)
+        return ChatResult(generations=[ChatGeneration(message=answer)])
+
+
+def lines_of(compared: Compared) -> Iterator[str]:
+    """A turn for people: what was written, and each difference as then and now."""
+    words = " / ".join(message.text or f"[{message.kind}]" for message in compared.turn.messages)
+    mark = "≠" if compared.differences else "="
+    yield f"{mark} {compared.turn.summary.id}  👤 {words}"
+    for name, (then, now) in compared.differences.items():
+        yield f"    {name}"
+        yield from (f"      − {line}" for line in then.splitlines() or [""])
+        yield from (f"      + {line}" for line in now.splitlines() or [""])
+    then_seconds = seconds_of(compared.turn)
+    if compared.differences:
+        yield f"    time  {then_seconds:.2f} s then, {compared.happened.seconds:.2f} s now"
+
+
+def as_json(compared: Compared) -> dict[str, Any]:
+    """A turn for machines."""
+    return {
+        "turn": compared.turn.summary.id,
+        "customer": [message.text for message in compared.turn.messages],
+        "same": not compared.differences,
+        "differences": {name: {"then": then, "now": now} for name, (then, now) in compared.differences.items()},
+        "seconds": {"then": seconds_of(compared.turn), "now": compared.happened.seconds},
+        "cost": {"then": compared.turn.summary.cost, "now": compared.happened.cost},
+    }
+
+
+_PAUSE = timedelta(minutes=2)
+"""A pause between two messages that a saved scenario keeps."""
+
+
+class _InOrder(BaseChatModel):
+    """A model that gives recorded answers one after the other, whatever it is asked."""
+
+    answers: list[AIMessage]
+
+    @property
+    def _llm_type(self) -> str:
+        return "recorded"
+
+    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Any:
+        return self
+
+    def _generate(self, *args: Any, **kwargs: Any) -> ChatResult:
+        raise NotImplementedError("a turn never blocks")
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        if not self.answers:
+            raise NotRecorded("the conversation holds no further answer")
+        return ChatResult(generations=[ChatGeneration(message=self.answers.pop(0))])
+
+
+async def save(recording: Recording, stage: Stage, path: Path, *, agent_offline: bool) -> None:
+    """Make a scenario of a recording, with its cassette beside it, and personal data replaced: the same value by the same stand-in.
+
+    Args:
+        recording: of the ledger.
+        stage: with the agent.yaml of today.
+        path: of the scenario.
+        agent_offline: whether the agent's model is offline, so that nothing needs a cassette.
+    """
+    anonymiser = Anonymiser(stage.redactor)
+    contact = recording.contact.contact
+    facts = {
+        "phone": anonymiser.phone(contact.phone) if contact.phone else None,
+        "first_name": anonymiser.learn_name(contact.first_name),
+        "last_name": anonymiser.learn_name(contact.last_name),
+        "language": contact.language,
+        "tags": list(contact.tags),
+    }
+    whole: dict[str, Any] = {
+        "name": path.stem.replace("_", " "),
+        "contact": {name: value for name, value in facts.items() if value},
+        "now": recording.turns[0].received_at[0].astimezone(stage.config.zone).replace(microsecond=0).isoformat(),
+    }
+    canned = {
+        name: [
+            {
+                "when": anonymiser(answer.when),
+                "outcome": anonymiser(answer.outcome.model_dump(exclude_defaults=True) if answer.outcome else {}),
+                "times": 1,
+            }
+            for answer in each
+        ]
+        for name, each in answers(recording.turns).items()
+        if not isinstance(each, str)
+    }
+    if canned:
+        whole["actions"] = canned
+    whole["turns"] = list(_turns_of(recording, anonymiser))
+    scenario = loads(dumped(whole).encode(), path, environment={})
+    cassette = Cassette(now=None)
+
+    def models(ledgered: Ledgered) -> Sequence[ChatModel]:
+        if agent_offline:
+            return stage.offline()
+        spoken = [
+            cast("AIMessage", messages_from_dict([anonymiser(step.output)])[0])
+            for turn in recording.turns
+            for step in turn.models
+        ]
+        tape = Tape(cassette, "record", Anonymiser(stage.redactor, [str(facts["phone"])]), ledgered)
+        name = next((step.name for turn in recording.turns for step in turn.models), stage.config.model.name)
+        return tape.models([ChatModel(name, _InOrder(answers=spoken))])
+
+    played = await play(scenario, stage, models)
+    for turn, happened in zip(whole["turns"], played.happened, strict=False):
+        if "customer" in turn:
+            turn["expect"] = _expected(happened)
+
+    def keep() -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dumped(whole), encoding="utf-8")
+        if cassette.calls:
+            write(scenario.cassette, cassette)
+
+    await asyncio.to_thread(keep)
+
+
+def _turns_of(recording: Recording, anonymiser: Anonymiser) -> Iterator[dict[str, Any]]:
+    last: datetime | None = None
+    colleagues = list(recording.colleagues)
+    for turn in recording.turns:
+        at = turn.received_at[0]
+        while colleagues and colleagues[0][0] <= at:
+            yield {"colleague": anonymiser.text(colleagues.pop(0)[1]) or "…"}
+        if last is not None and at - last > _PAUSE:
+            yield {"wait": f"{int((at - last).total_seconds() // 60)}m"}
+        last = at
+        heard = _transcripts(turn)
+        said = [anonymiser.text(_words_of(message, heard)) for message in turn.messages]
+        yield {"customer": said if len(said) > 1 else said[0]}
+
+
+def _words_of(message: InboundMessage, heard: Mapping[tuple[str, int], str]) -> str:
+    spoken = [
+        heard[message.message_id, at] for at in range(len(message.attachments)) if (message.message_id, at) in heard
+    ]
+    return "\n".join([*([message.text] if message.text else []), *spoken]) or f"[{message.kind}]"
+
+
+def _expected(happened: Happened) -> list[dict[str, Any]]:
+    """Expectations that hold: how many messages, the figures and ids in them, what was called, found, handed over."""
+    expected: list[dict[str, Any]] = [{"replies": len(happened.messages)} if happened.messages else {"silent": True}]
+    bits = list(dict.fromkeys(_BITS.findall(happened.text)))[:4]
+    if bits := [bit for bit in bits if not bit.startswith("QR-")]:
+        expected.append({"reply": {"contains": bits}})
+    elif happened.text.strip():
+        expected.append({"reply": {"contains": [" ".join(happened.text.split()[:6])]}})
+    expected += [{"called": {call.name: {}}} for call in happened.calls]
+    if happened.passages:
+        expected.append({"passage": happened.passages[0]})
+    expected.append({"handover": happened.handover is not None})
+    return expected
+
+
+_BITS = re.compile(r"Rp ?\d[\d.,]*\d|[A-Z]{2,8}-\d{2,12}\b|\d[\d.,:]{1,12}\d")
+
+
+def dumped(value: Mapping[str, Any]) -> str:
+    """A scenario as YAML."""
+    yaml, out = YAML(), io.StringIO()
+    yaml.width, yaml.allow_unicode = 120, True
+    yaml.dump(dict(value), out)
+    return out.getvalue()

@@ -1,0 +1,119 @@
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.assembly import open_agent
+from agent.cli.frame import run as balas
+from agent.config import load
+from agent.terminal import TerminalPlatform
+from messaging.types import Channel, Contact, ContactKey, InboundMessage
+from settings.clock import now
+from tests.scenarios.test_cassette import melati, serving, with_model
+
+PHONE, OTHER = "+6281311112222", "+6281333334444"
+QUESTIONS = (
+    "jam berapa toko buka?",
+    "harga kopi susu senja berapa?",
+    "bayar 50rb",
+    "saya Ratna, email ratna@toko.co.id",
+)
+
+
+async def talk(shop: Path, texts: Sequence[str], phone: str = PHONE) -> None:
+    """A customer talks to the shop's agent; its own ledger keeps it."""
+    platform = TerminalPlatform()
+    contact = Contact(ContactKey("terminal", phone.removeprefix("+")), "Ratna", phone=phone)
+    async with open_agent(load(shop), platform=platform) as agent:
+        platform.greet(contact)
+        await agent.start()
+        try:
+            await agent.learn()
+            for number, text in enumerate(texts):
+                message = InboundMessage(contact, f"{phone}-{number}", now(), text, (), Channel("1", "whatsapp"))
+                await agent.accept([message], platform.name)
+                await agent.idle(timedelta(seconds=10))
+        finally:
+            await agent.stop()
+
+
+def replay(shop: Path, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    """`balas replay`: exit code and standard output."""
+    code = balas(["replay", "-c", str(shop / "agent.yaml"), *words])
+    return code, capsys.readouterr().out
+
+
+def test_the_same_configuration_shows_no_difference_and_a_changed_document_the_right_one(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asyncio.run(talk(shop, QUESTIONS))
+    code, out = replay(shop, capsys, PHONE)
+    assert (code, out.splitlines()[-1]) == (0, "4 turns, no difference"), out
+    turn = replay(shop, capsys, PHONE, "--json")[1]
+    code, out = replay(shop, capsys, PHONE, "--turn", json.loads(turn)["conversations"][0]["turns"][1]["turn"])
+    assert (code, out.splitlines()[-1]) == (0, "1 turns, no difference")
+    hours = shop / "jam.md"
+    hours.write_text(hours.read_text().replace("07.00", "09.30"))
+    code, out = replay(shop, capsys, PHONE, "--json")
+    assert code == 0
+    turns = json.loads(out)["conversations"][0]["turns"]
+    assert ["text" in turn["differences"] for turn in turns] == [True, False, False, False]
+    assert "07.00" in turns[0]["differences"]["text"]["then"]
+    assert "09.30" in turns[0]["differences"]["text"]["now"]
+    assert "09.30" in turns[0]["differences"]["passages"]["now"]
+
+
+def test_the_last_conversations_are_replayed_together(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for phone in (PHONE, OTHER):
+        asyncio.run(talk(shop, QUESTIONS[:1], phone))
+    code, out = replay(shop, capsys, "--last", "100")
+    assert code == 0
+    assert out.splitlines()[-1] == "2 turns, no difference"
+
+
+def test_what_is_not_there_is_an_error(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asyncio.run(talk(shop, QUESTIONS[:1]))
+    assert replay(shop, capsys, "+6281200000000")[0] == 1
+    assert replay(shop, capsys, PHONE, "--turn", "nothing")[0] == 1
+    assert replay(shop, capsys)[0] == 2
+    assert replay(shop, capsys, PHONE, "--last", "2")[0] == 2
+
+
+def test_a_saved_conversation_is_a_scenario_without_personal_data(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asyncio.run(talk(shop, QUESTIONS))
+    path = shop / "tests" / "saved.yaml"
+    code, out = replay(shop, capsys, PHONE, "--save", str(path))
+    assert code == 0, out
+    text = path.read_text()
+    for private in (PHONE, PHONE.removeprefix("+"), "Ratna", "ratna@toko.co.id"):
+        assert private not in text
+    assert "saya Budi, email customer1@example.com" in text
+    code = balas(["test", "-c", str(shop / "agent.yaml"), str(path)])
+    assert code == 0, capsys.readouterr().out
+
+
+def test_with_a_language_model_the_recorded_answers_count_until_it_is_asked_something_else(
+    shop: Path, capsys: pytest.CaptureFixture[str], clear_clients: Callable[[], None]
+) -> None:
+    with serving(melati) as model:
+        agent = with_model(shop, model.url)
+        asyncio.run(talk(shop, ("harga kopi susu senja berapa?", "bayar 50rb")))
+        asked = len(model.asked)
+    clear_clients()
+    code, out = replay(shop, capsys, PHONE)
+    assert (code, out.splitlines()[-1]) == (0, "2 turns, no difference"), out
+    assert len(model.asked) == asked
+    path = shop / "tests" / "saved.yaml"
+    assert replay(shop, capsys, PHONE, "--save", str(path))[0] == 0
+    assert PHONE not in path.with_name("saved.cassette.yaml").read_text()
+    code = balas(["test", "-c", str(shop / "agent.yaml"), str(path)])
+    assert code == 0, capsys.readouterr().out
+    agent.write_text(agent.read_text().replace("asisten Kopi Senja.", "asisten Kopi Pagi."))
+    code, out = replay(shop, capsys, PHONE)
+    assert "the instructions have changed" in out
+    assert "2 turns, 2 different" in out
