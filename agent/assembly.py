@@ -182,6 +182,7 @@ async def assemble(
     from agent.payments import open_gateway, watch
     from agent.profiles import Profiles
     from agent.turn import gate
+    from agent.turn.files import MOST_CHARACTERS, FileReader
     from agent.turn.listen import Listener
     from agent.turn.loop import Loop, LoopLimits
     from agent.turn.prompt import Persona
@@ -253,6 +254,15 @@ async def assemble(
         read_file=partial(_read_file, config.folder),
         clock=clock,
     )
+    from_platform = partial(_platform_file, platforms)
+    files = FileReader(
+        guarded,
+        FetchLimits(),
+        from_platform=from_platform,
+        sees=any(model.dialect.images for model in models),
+        characters=min(MOST_CHARACTERS, limits.prompt_tokens),
+    )
+    resources.push_async_callback(files.aclose)
     due = partial(gate.due, window=conversation.quiet_window)
     turns = Turns(
         database,
@@ -271,8 +281,9 @@ async def assemble(
             transcriber,
             guarded,
             FetchLimits(config.voice.largest),
-            from_platform=partial(_platform_file, platforms),
+            from_platform=from_platform,
             clock=clock,
+            files=files,
         ),
         writer=writer,
         owner=ground.owner,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voice.errors import Unavailable, Unintelligible, VoiceError
-from voice.fetch import FetchLimits, fetch_note
+from voice.fetch import FetchLimits, fetch_file, fetch_note
 from voice.settings import NONE, Endpoint, VoiceSettings
 from voice.transcriber import Segment, Stats, Transcriber, Transcript
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Endpoint", "FetchLimits", "Segment", "Stats", "Transcriber", "Transcript", "Unavailable", "Unintelligible",
-    "VoiceError", "VoiceSettings", "fetch_note", "open_transcriber",
+    "VoiceError", "VoiceSettings", "fetch_file", "fetch_note", "open_transcriber",
 ]  # fmt: skip
 
 

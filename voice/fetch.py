@@ -24,15 +24,24 @@ class FetchLimits:
 
 
 async def fetch_note(client: "httpx.AsyncClient", url: str, limits: FetchLimits | None = None) -> bytes:
-    """Download the recording at `url`.
+    """Download the recording at `url`, as `fetch_file` does.
 
     `Content-Type` must be audio, video (browsers record WebM), or unspecified bytes, as media stores often say. The real
     type is told from the bytes later (`voice.audio.sniff`).
+    """
+    return await fetch_file(client, url, limits, _TYPES)
+
+
+async def fetch_file(
+    client: "httpx.AsyncClient", url: str, limits: FetchLimits | None = None, types: tuple[str, ...] = ("",)
+) -> bytes:
+    """Download what is at `url`.
 
     Args:
         client: the guarded client, which decides what hosts may be reached.
-        url: where the recording is.
+        url: where it is.
         limits: most bytes and longest time; 16 MiB and 30 s when left out.
+        types: how its `Content-Type` may begin, where it has one.
 
     Returns:
         The bytes as they were sent.
@@ -51,14 +60,14 @@ async def fetch_note(client: "httpx.AsyncClient", url: str, limits: FetchLimits 
             guard = {"max_bytes": limits.size + _SLACK, "seconds": limits.time.total_seconds() + 1}
             headers = {"Accept-Encoding": "identity"}
             async with client.stream("GET", url, headers=headers, extensions={"guard": guard}) as response:
-                return await _read(response, limits.size)
+                return await _read(response, limits.size, types)
     except TimeoutError as error:
         raise NotFetched(f"the recording did not arrive within {limits.time.total_seconds():g} s") from error
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise NotFetched(f"the recording could not be fetched: {error or type(error).__name__}") from error
 
 
-async def _read(response: "httpx.Response", limit: int) -> bytes:
+async def _read(response: "httpx.Response", limit: int, types: tuple[str, ...]) -> bytes:
     if response.status_code in _GONE:
         raise LinkExpired(f"the recording is not there any more: HTTP {response.status_code}")
     if response.status_code != 200:
@@ -70,7 +79,7 @@ async def _read(response: "httpx.Response", limit: int) -> bytes:
             f"the recording came packed as {response.headers['Content-Encoding']}, which was not asked for"
         )
     kind = response.headers.get("Content-Type", "").lower()
-    if kind and not kind.startswith(_TYPES):
+    if kind and not kind.startswith(types):
         raise NotFetched(f"the link leads to {kind!r}, which is no recording")
     data = bytearray()
     async for chunk in response.aiter_raw():

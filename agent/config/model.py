@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from importlib.util import find_spec
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 
@@ -48,6 +48,10 @@ def _installed(provider: str) -> str:
 Provider = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$"), AfterValidator(_installed)]
 
 
+Vision = Literal["auto"] | bool
+Cache = Literal["auto", "explicit", "none"]
+
+
 class Price(Settings):
     """What a model costs, in US dollars per million tokens, as its provider's price list says."""
 
@@ -58,6 +62,12 @@ class Price(Settings):
         ge=0,
         description="What it reads again from the provider's cache; null: as dear as the rest.",
         examples=[0.025],
+    )
+    cache_write: float | None = Field(
+        default=None,
+        ge=0,
+        description="What it reads and puts into the provider's cache; null: as dear as the rest. Anthropic takes a quarter more.",
+        examples=[3.75],
     )
 
 
@@ -84,6 +94,8 @@ class FallbackSettings(Settings):
         default_factory=dict,
         description="Further headers of its requests. With none, those of the main model, when it is on the same server.",
     )
+    vision: Vision = Field(default="auto", description="Whether it is shown pictures, as in `model.vision`.")
+    cache: Cache = Field(default="auto", description="How its server keeps prompts, as in `model.cache`.")
 
 
 class ModelSettings(Settings):
@@ -142,6 +154,18 @@ class ModelSettings(Settings):
         description="US dollars per million tokens, for `limits.usd_per_day`; null: the cost is not counted. A server of your own "
         "costs `{input: 0, output: 0}`.",
         examples=[{"input": 0.25, "output": 2.0}],
+    )
+    vision: Vision = Field(
+        default="auto",
+        description="Whether the model is shown the pictures that customers send. `auto`: unless it is known to be blind, or its server "
+        "refuses them once. Without, the model is told that there is one, and asks what it shows.",
+        examples=["auto", True, False],
+    )
+    cache: Cache = Field(
+        default="auto",
+        description="How the server keeps prompts that repeat. `explicit`: it is told what to keep by `cache_control`, as Anthropic wants "
+        "it, directly or through OpenRouter; `auto`: that for Claude models, and nothing for all others, which keep what repeats by "
+        "themselves; `none`: never.",
     )
     fallbacks: tuple[str | FallbackSettings, ...] = Field(
         default=(),

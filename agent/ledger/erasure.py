@@ -173,9 +173,12 @@ def _forget_questions(connection: Connection, key: ContactKey) -> int:
 
 
 def _forget_files(connection: Connection, key: ContactKey) -> int:
-    """Remove files that were sent to this contact: payment codes, documents."""
+    """Remove files that were sent to this contact or came from it: payment codes, documents, pictures."""
     payloads = select(outbound.c.payload).where(outbound.c.platform == key.platform, outbound.c.contact == key.id)
     names = {name for payload in connection.execute(payloads).scalars() for name in _MEDIA.findall(_url(payload))}
+    theirs = select(turn.c.id).where(turn.c.platform == key.platform, turn.c.contact == key.id)
+    files = select(step.c.output).where(step.c.kind == "file", step.c.turn.in_(theirs))
+    names |= {name for output in connection.execute(files).scalars() if output and (name := output.get("picture"))}
     return sum(connection.execute(delete(media).where(media.c.id == name)).rowcount for name in names)
 
 

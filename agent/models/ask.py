@@ -6,7 +6,6 @@ shortens a conversation that is too long for a model, and goes on to the next mo
 """
 
 import asyncio
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from agent import slots
+from agent.models import caching, pictures, tokens
 from agent.models.chat import ChatModel
 from agent.models.values import TurnValues, configured
 from settings.backoff import Backoff
@@ -67,23 +67,32 @@ class _Spent:
     tokens_cached: int = 0
     cost: float = 0.0
 
-    def add(self, chat: ChatModel, messages: "Sequence[BaseMessage]", answer: "AIMessage") -> None:
-        """Count an answer; where the server counted nothing, by estimate."""
+    def add(self, chat: ChatModel, asked: int, answer: "AIMessage") -> None:
+        """Count an answer.
+
+        Args:
+            chat: who gave it.
+            asked: tokens of the prompt by our own count, where the server has not counted.
+            answer: with its usage, if the server told.
+        """
         usage = answer.usage_metadata
-        tokens_in = usage["input_tokens"] if usage else estimate(messages)
-        tokens_out = usage["output_tokens"] if usage else estimate([answer])
+        tokens_in = usage["input_tokens"] if usage else asked
+        tokens_out = usage["output_tokens"] if usage else tokens.of_message(answer, chat.count)
+        details = usage.get("input_token_details", {}) if usage else {}
+        cached, written = details.get("cache_read") or 0, details.get("cache_creation") or 0
         self.tokens_in += tokens_in
         self.tokens_out += tokens_out
-        cached = (usage.get("input_token_details", {}).get("cache_read") or 0) if usage else 0
         self.tokens_cached += cached
-        self.cost += chat.cost(tokens_in, tokens_out, cached)
+        self.cost += chat.cost(tokens_in, tokens_out, cached, written)
 
 
 @dataclass(slots=True)
 class _Attempt:
-    """What has happened while one model is asked."""
+    """What has happened while one model is asked. `history` of the messages, after the system's, may be left out."""
 
     messages: "list[BaseMessage]"
+    history: int = 0
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
     failures: int = 0
     repairs: int = 0
     shortenings: int = 0
@@ -118,6 +127,7 @@ class Models:
             chat.model.bind_tools([dict(tool) for tool in tools], tool_choice="none") if tools else chat.model
             for chat in models
         ]
+        self._tools = list(tools)
         self._retries = retries
         self._clock = clock
 
@@ -129,6 +139,8 @@ class Models:
         prefix: str,
         deadline: float,
         callable_tools: Collection[str] | None = None,
+        history: int = 0,
+        pictures: Mapping[str, bytes] | None = None,
     ) -> Answer:
         """Ask until a model gives an answer that counts.
 
@@ -139,6 +151,8 @@ class Models:
             deadline: time of the event loop after which nothing is repeated.
             callable_tools: names of the tools that may be called now; all without. The tools are described all the same, so that
                 the beginning of the prompt stays the same.
+            history: how many of the messages, after the system's, may be left out for a model with a small window.
+            pictures: what a model that sees is shown, as JPEG by the ids that messages name.
 
         Raises:
             NoAnswer: no model did.
@@ -147,7 +161,7 @@ class Models:
         spent, reasons, silent = _Spent(), [], None
         for position, chat in enumerate(self._models):
             bound = (self._calling if names else self._closing)[position]
-            attempt = _Attempt(list(messages))
+            attempt = _Attempt(list(messages), history, pictures or {})
             found = await self._ask_one(chat, bound, attempt, values, names, prefix, deadline, spent)
             if found is not None and (found.text or found.tool_calls):
                 return _answer(chat, found, spent)
@@ -174,12 +188,12 @@ class Models:
         after_tool = attempt.messages[-1].type == "tool"
         while True:
             try:
-                answer = await _call(chat, bound, _fitting(attempt.messages, chat), values)
+                answer = await _call(chat, bound, self._prompt(chat, attempt), values)
             except Exception as error:  # noqa: BLE001 - whatever a model's client raises, the customer gets an answer
                 if not await self._again(chat, attempt, error, deadline, prefix):
                     return None
                 continue
-            spent.add(chat, attempt.messages, answer)
+            spent.add(chat, self._size(chat, attempt), answer)
             if chat.offline and not answer.tool_calls:
                 return answer  # a program quotes documents as they are, whatever they look like
             match judge(answer, names, prefix):
@@ -206,12 +220,25 @@ class Models:
                         return _nothing(answer) if verdict.silent and after_tool else None
                     attempt.messages += _repair(verdict)
 
+    def _size(self, chat: ChatModel, attempt: _Attempt) -> int:
+        return tokens.of_messages(attempt.messages, chat.count) + tokens.of_tools(self._tools, chat.count)
+
+    def _prompt(self, chat: ChatModel, attempt: _Attempt) -> "list[BaseMessage]":
+        """The messages as this model gets them: within its window, with what it can see, and with marks for its cache."""
+        fitted: Sequence[BaseMessage] = attempt.messages
+        if (window := chat.dialect.window) is not None:
+            room = window - min(_ANSWER_ROOM, window // 4) - tokens.of_tools(self._tools, chat.count)
+            fitted = tokens.shorten(fitted, attempt.history, room, chat.count)
+        kept = len(attempt.messages) - 1 - attempt.history
+        shown = [pictures.shown(_restored(chat, each), attempt.pictures, sees=chat.dialect.images) for each in fitted]
+        return caching.with_breakpoints(shown, len(shown) - kept) if chat.explicit_cache else shown
+
     async def _again(self, chat: ChatModel, attempt: _Attempt, error: Exception, deadline: float, prefix: str) -> bool:
         """Whether the call may be repeated, after the wait that the error asks for."""
         from agent.models.dialects import window_of
         from agent.models.openai import classify
 
-        window = window_of(getattr(error, "body", None) or str(error), estimate(attempt.messages))
+        window = window_of(getattr(error, "body", None) or str(error), self._size(chat, attempt))
         if window is not None and attempt.shortenings < _SHORTENINGS:
             attempt.shortenings += 1
             known = chat.dialect.window
@@ -233,14 +260,12 @@ class Models:
         return True
 
 
-async def _call(
-    chat: ChatModel, bound: Any, messages: "Sequence[BaseMessage]", values: TurnValues | None
-) -> "AIMessage":
+async def _call(chat: ChatModel, bound: Any, messages: "list[BaseMessage]", values: TurnValues | None) -> "AIMessage":
     from langchain_core.messages import AIMessage
 
     config = configured(values) if values is not None else None
     async with asyncio.timeout(chat.timeout):
-        answer = await bound.ainvoke([_restored(chat, message) for message in messages], config)
+        answer = await bound.ainvoke(messages, config)
     if not isinstance(answer, AIMessage):
         raise TypeError(f"{chat.name} answered with a {type(answer).__name__}")
     return answer
@@ -282,41 +307,3 @@ def _repair(verdict: "Repairable") -> "list[BaseMessage]":
 
     written = verdict.written[:_WRITTEN] or "(nothing)"
     return [AIMessage(written), HumanMessage(f"[system] {verdict.told}")]
-
-
-# Lengths
-
-
-def estimate(messages: "Sequence[BaseMessage]") -> int:
-    """Estimate tokens, rather too many than too few: three bytes each, and a few for every message."""
-    return sum(len(_written(message).encode()) // 3 + 6 for message in messages)
-
-
-def _written(message: "BaseMessage") -> str:
-    calls = getattr(message, "tool_calls", None) or ()
-    return message.text + "".join(call["name"] + json.dumps(call["args"], default=str) for call in calls)
-
-
-def _fitting(messages: "list[BaseMessage]", chat: ChatModel) -> "list[BaseMessage]":
-    window = chat.dialect.window
-    return messages if window is None else shortened(messages, window - min(_ANSWER_ROOM, window // 4))
-
-
-def shortened(messages: "Sequence[BaseMessage]", tokens: int) -> "list[BaseMessage]":
-    """Leave out the oldest messages until the rest fits; system messages and everything since the last human message stay.
-
-    Tool results go with the calls that they answer.
-
-    Args:
-        messages: the conversation.
-        tokens: how many may stay, by `estimate`.
-    """
-    heads = [message for message in messages if message.type == "system"]
-    rest = [message for message in messages if message.type != "system"]
-    last = max((at for at, message in enumerate(rest) if message.type == "human"), default=0)
-    begin = 0
-    while begin < last and estimate([*heads, *rest[begin:]]) > tokens:
-        begin += 1
-        while begin < last and rest[begin].type == "tool":
-            begin += 1
-    return [*heads, *rest[begin:]]

@@ -1,18 +1,25 @@
 """The chat models that agent.yaml names, in the order in which they are asked."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from agent.config.model import OFFLINE, OPENAI, FallbackSettings, ModelSettings
 from agent.errors import InputError
+from agent.models import tokens
+from agent.models.caching import wants_breakpoints
 from agent.models.dialects import Dialect
+from agent.models.tokens import Counter
 
 if TYPE_CHECKING:
     import httpx2
     from langchain_core.language_models import BaseChatModel
 
     from agent.models.offline.model import OfflineChatModel
+
+_BLIND = re.compile(r"gpt-3\.5|o1-mini|o3-mini|deepseek-(?:chat|reasoner|coder)|-coder\b|codestral", re.IGNORECASE)
+"""Names of models that read text only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +28,9 @@ class ChatModel:
 
     Attributes:
         timeout: seconds that one call may take, from its beginning to the last byte; `None` leaves it to the client.
-        dialect: what its server has refused so far, and how long a conversation may be.
+        dialect: what its server has refused so far, whether it sees pictures, and how long a conversation may be.
+        explicit_cache: whether its server wants to be told what to keep of a prompt.
+        count: counts the tokens of a text as the model does.
     """
 
     name: str
@@ -31,22 +40,28 @@ class ChatModel:
     price_cached: float | None = None
     timeout: float | None = None
     dialect: Dialect = field(default_factory=Dialect)
+    price_cache_write: float | None = None
+    explicit_cache: bool = False
+    count: Counter = tokens.estimate
 
     @property
     def offline(self) -> bool:
         """Whether it is a program that answers without a language model."""
         return self.name == OFFLINE
 
-    def cost(self, tokens_in: int, tokens_out: int, cached: int = 0) -> float:
+    def cost(self, tokens_in: int, tokens_out: int, cached: int = 0, written: int = 0) -> float:
         """Price a call in US dollars.
 
         Args:
             tokens_in: tokens that were read.
             tokens_out: tokens that were written.
             cached: how many of those that were read came from the server's cache.
+            written: how many of those that were read were put into it.
         """
         price_cached = self.price_in if self.price_cached is None else self.price_cached
-        read = (tokens_in - cached) * self.price_in + cached * price_cached
+        price_written = self.price_in if self.price_cache_write is None else self.price_cache_write
+        new = max(0, tokens_in - cached - written)
+        read = new * self.price_in + cached * price_cached + written * price_written
         return (read + tokens_out * self.price_out) / 1_000_000
 
 
@@ -67,7 +82,10 @@ def open_models(
         InputError: a provider does not know the model or an option.
     """
     first = FallbackSettings.model_validate(
-        {name: getattr(settings, name) for name in ("name", "price", "options", "headers", "provider")}
+        {
+            name: getattr(settings, name)
+            for name in ("name", "price", "options", "headers", "provider", "vision", "cache")
+        }
     )
     models = [_offline(agent_name) if settings.offline else _remote(settings, first, http)]
     for fallback in settings.fallbacks:
@@ -88,7 +106,7 @@ def model_client() -> "httpx2.AsyncClient":
 def _offline(agent_name: str) -> ChatModel:
     from agent.models.offline.model import OfflineChatModel
 
-    return ChatModel(OFFLINE, OfflineChatModel(agent_name=agent_name))
+    return ChatModel(OFFLINE, OfflineChatModel(agent_name=agent_name), dialect=Dialect(images=False))
 
 
 def _remote(settings: ModelSettings, named: FallbackSettings, http: "httpx2.AsyncClient | None") -> ChatModel:
@@ -110,9 +128,26 @@ def _remote(settings: ModelSettings, named: FallbackSettings, http: "httpx2.Asyn
         _compatible(named, given, headers, http) if provider == OPENAI else _provided(provider, named, given, headers)
     )
     price = (0.0, 0.0, None) if named.price is None else (named.price.input, named.price.output, named.price.cached)
+    dialect = getattr(model, "dialect", None) or Dialect()
+    dialect.images = _sees(named)
+    explicit = named.cache == "explicit" or (named.cache == "auto" and wants_breakpoints(provider, named.name))
     return ChatModel(
-        named.name, model, *price, timeout=given["timeout"], dialect=getattr(model, "dialect", None) or Dialect()
+        named.name,
+        model,
+        *price,
+        timeout=given["timeout"],
+        dialect=dialect,
+        price_cache_write=None if named.price is None else named.price.cache_write,
+        explicit_cache=explicit,
+        count=tokens.counter(named.name),
     )
+
+
+def _sees(named: FallbackSettings) -> bool:
+    """Whether a model is shown pictures. One that is not known to be blind is tried: a refusal of its server is remembered."""
+    if named.vision != "auto":
+        return named.vision
+    return _BLIND.search(named.name) is None
 
 
 def _compatible(

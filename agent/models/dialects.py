@@ -12,6 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from agent.models.caching import FIELD, without_breakpoints
+from agent.models.pictures import has_pictures, without_pictures
+
 Body: TypeAlias = dict[str, Any]
 
 _ESSENTIAL = frozenset({"model", "messages", "tools"})
@@ -49,6 +52,12 @@ _NO_TOOLS = re.compile(
     r"|tool choice requires --enable-auto-tool-choice|unsupported param(?:eter)?: tools",
     re.IGNORECASE,
 )
+_NO_IMAGES = re.compile(
+    r"image[_ ]?(?:urls?|inputs?|contents?|s)?\b[^.]{0,60}(?:not supported|unsupported|only supported|not allowed|isn't supported)"
+    r"|(?:not|n't) support[^.]{0,40}(?:image|vision|multi-?modal)|support image input|at most 0 image|not a (?:multi-?modal|vision)"
+    r"|unknown variant [`'\"]?image_url|content must be a string|content\S* should be a valid string|required for image input",
+    re.IGNORECASE,
+)
 _REASONING_WANTED = re.compile(
     r"reasoning_content[^.]{0,60}must be\s+passed back|missing\s+[`']?reasoning_content", re.IGNORECASE
 )
@@ -71,6 +80,8 @@ class Dialect:
         reasoning: every assistant message with calls needs `reasoning_content`.
         signatures: every first call of an assistant message needs Gemini's thought signature.
         window: tokens that fit into the model, its answer included, when it has said so.
+        images: pictures are taken; otherwise a text says that there is one.
+        breakpoints: marks for the cache are taken (`agent.models.caching`).
     """
 
     dropped: set[str] = field(default_factory=set)
@@ -82,6 +93,8 @@ class Dialect:
     reasoning: bool = False
     signatures: bool = False
     window: int | None = None
+    images: bool = True
+    breakpoints: bool = True
 
     def fit(self, body: Body) -> Body:
         """Make a request of the common form one that this server takes."""
@@ -114,8 +127,18 @@ class Dialect:
             What was learned, in words for the log; `None` when the refusal is about something else.
         """
         text = error_text(error)
-        if status not in (400, 404, 422, 500, 501) or not text:
+        if status not in (400, 404, 415, 422, 500, 501) or not text:
             return None
+        if (
+            self.images
+            and any(has_pictures(each.get("content")) for each in body["messages"])
+            and _NO_IMAGES.search(text)
+        ):
+            self.images = False
+            return "it takes no pictures; a text says that there is one"
+        if self.breakpoints and FIELD in text and status in (400, 422):
+            self.breakpoints = False
+            return f"it takes no {FIELD}"
         for flag, pattern, value, learned in (
             ("reasoning", _REASONING_WANTED, True, "reasoning_content is sent back with every call"),
             ("signatures", _SIGNATURE_WANTED, True, "every call carries a thought signature"),
@@ -157,6 +180,10 @@ class Dialect:
 
     def _message(self, message: Body) -> Body:
         made = {key: value for key, value in message.items() if key not in self.unknown_fields}
+        if not self.images:
+            made["content"] = without_pictures(made.get("content"))
+        if not self.breakpoints:
+            made["content"] = without_breakpoints(made.get("content"))
         calls = made.get("tool_calls")
         if not calls:
             return made

@@ -15,6 +15,7 @@ from langchain_openai import ChatOpenAI
 from pydantic import PrivateAttr
 
 from agent import slots
+from agent.models.caching import kept_breakpoints
 from agent.models.dialects import Dialect, error_text, window_of
 from agent.models.judge import RAW_CALLS, REFUSAL
 from settings.backoff import requested_wait
@@ -127,6 +128,8 @@ class CompatibleChat(ChatOpenAI):
         for message, sent in zip(messages, payload["messages"], strict=True):
             if isinstance(message, AIMessage):
                 _echo(message, sent)
+            if isinstance(message.content, list) and isinstance(sent.get("content"), list):
+                sent["content"] = kept_breakpoints(message.content, sent["content"])
         payload |= payload.pop("extra_body", None) or {}
         async with slots.released():
             answer = await self._post(payload)
@@ -233,4 +236,7 @@ def _usage(usage: object) -> UsageMetadata | None:
     found = UsageMetadata(input_tokens=given, output_tokens=written, total_tokens=given + written)
     if isinstance(cached, int):
         found["input_token_details"] = {"cache_read": cached}
+    written = details.get("cache_write_tokens") if isinstance(details, Mapping) else None  # OpenRouter
+    if isinstance(written, int):
+        found["input_token_details"] = {**found.get("input_token_details", {}), "cache_creation": written}
     return found

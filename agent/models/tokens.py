@@ -1,4 +1,5 @@
-"""Counting tokens without asking a server: by tiktoken where it knows the model and its encoding lies on this machine, else by estimate.
+"""Counting tokens without asking a server, by tiktoken where it knows the model and its encoding lies on this machine, else by estimate;
+and making a prompt fit.
 
 tiktoken downloads an encoding the first time that it is used. That never happens here: only what is in its cache
 (`TIKTOKEN_CACHE_DIR`) counts. The estimate errs upwards, so that what is made to fit by it does fit.
@@ -22,8 +23,14 @@ Counter: TypeAlias = Callable[[str], int]
 PER_MESSAGE = 6
 """Tokens around each message and each call; servers' templates use 3 to 6."""
 
+PICTURES = "pictures"
+"""Key in `HumanMessage.additional_kwargs`: ids of the pictures that go with it; `agent.models.ask` shows them to a model that sees."""
+
 PICTURE = 1_200
 """Tokens of a picture of at most 1024 x 1024 pixels; OpenAI counts up to 765, Anthropic up to 1,400 for a square."""
+
+LEAST_OF_RESULT = 1_200
+"""Characters of a result that stay, however little room there is."""
 
 _ADDRESS = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"
 _ENCODINGS = {  # SHA-256 of the files, as `tiktoken_ext.openai_public` expects them
@@ -122,10 +129,7 @@ def of_message(message: "BaseMessage", count: Counter) -> int:
         count: counts a text.
     """
     total = PER_MESSAGE + count(message.text)
-    if isinstance(message.content, list):
-        total += PICTURE * sum(
-            isinstance(block, Mapping) and block.get("type") in ("image_url", "image") for block in message.content
-        )
+    total += PICTURE * len(message.additional_kwargs.get(PICTURES, ()))
     for call in getattr(message, "tool_calls", ()):
         total += PER_MESSAGE + count(call["name"]) + count(json.dumps(call["args"], ensure_ascii=False, default=str))
     return total
@@ -139,3 +143,36 @@ def of_tools(tools: Sequence[Mapping[str, Any]], count: Counter) -> int:
         count: counts a text.
     """
     return count(json.dumps(list(tools), ensure_ascii=False)) if tools else 0
+
+
+def cut(text: str, most: int) -> str:
+    """Cut a text to at most so many characters, and show that it was cut."""
+    return text if len(text) <= most else f"{text[: most - 2].rstrip()} …"
+
+
+def shorten(messages: "Sequence[BaseMessage]", before: int, room: int, count: Counter) -> "list[BaseMessage]":
+    """Make a prompt fit that has become too long: the oldest exchanges go, then results of this turn are cut, the longest first.
+
+    Args:
+        messages: a whole prompt, with the system message in front.
+        before: how many of the messages after it are history.
+        room: tokens.
+        count: counts the tokens of a text.
+
+    Returns:
+        The messages; longer than `room` where nothing more can be taken away.
+    """
+    excess = of_messages(messages, count) - room
+    system, history, kept = messages[0], list(messages[1 : 1 + before]), list(messages[1 + before :])
+    while excess > 0 and history:
+        end = next((place for place, each in enumerate(history) if place and each.type == "human"), len(history))
+        excess -= of_messages(history[:end], count)
+        del history[:end]
+    results = [place for place, message in enumerate(kept) if message.type == "tool"]
+    for place in sorted(results, key=lambda place: -len(kept[place].text)):
+        if excess <= 0:
+            break
+        shown = kept[place].model_copy(update={"content": cut(kept[place].text, LEAST_OF_RESULT)})
+        excess -= of_message(kept[place], count) - of_message(shown, count)
+        kept[place] = shown
+    return [system, *history, *kept]

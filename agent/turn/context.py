@@ -154,6 +154,7 @@ class TurnContext:
         system: the system prompt.
         shown: how many messages of the prompt, after the system's, are history.
         left_out: how many lines of the history did not fit into the prompt.
+        pictures: what a model that sees is shown, as JPEG by id.
         values: the same facts for a model that is a program.
         requests: what the actions asked the runtime to do at commit.
         effects: names of the actions with an effect that were begun.
@@ -187,6 +188,7 @@ class TurnContext:
     system: str = ""
     shown: int = 0
     left_out: int = 0
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
     values: TurnValues | None = None
     requests: list[Request] = field(default_factory=list)
     effects: list[str] = field(default_factory=list)

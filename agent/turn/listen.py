@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from agent import slots
-from agent.ledger import history
+from agent.ledger import history, media
 from agent.ledger.history import Line
+from agent.ledger.media import Media
+from agent.turn.files import TOLD, Reason
 from agent.turn.steps import StepLog
 from messaging.admission import LONGEST_QUOTE
 from messaging.errors import PlatformError
@@ -24,6 +26,7 @@ from settings.text import clean, mark, quoted
 if TYPE_CHECKING:
     import httpx
 
+    from agent.turn.files import FileReader
     from voice import FetchLimits, Transcriber
 
 log = structlog.get_logger()
@@ -33,6 +36,9 @@ MOST_MISSED = 5
 
 CATCHING_UP = timedelta(seconds=30)
 """How long the customer's new message waits for catching up at most."""
+
+PICTURES_KEPT = timedelta(days=3)
+"""How long a model can be shown a picture again."""
 
 _NOTE = "[audio]"
 _MISSED = "missed"
@@ -116,7 +122,7 @@ def _about(message: InboundMessage) -> str:
 
 
 class Listener:
-    """Puts messages into words. Without a transcriber a voice note stays unheard."""
+    """Puts messages into words, with what their files hold. Without a transcriber a voice note stays unheard."""
 
     def __init__(
         self,
@@ -126,6 +132,7 @@ class Listener:
         *,
         from_platform: Callable[[str, int], Awaitable[bytes]],
         clock: Callable[[], datetime],
+        files: "FileReader | None" = None,
     ) -> None:
         """Listen with a transcriber.
 
@@ -135,7 +142,9 @@ class Listener:
             limits: how large a note may be, and how long fetching may take.
             from_platform: fetches what only its platform can give: the URL, and the most bytes.
             clock: the time, aware UTC.
+            files: reads what is no voice note; without it such files are only named.
         """
+        self._files = files
         self._transcriber = transcriber
         self._client = client
         self._limits = limits
@@ -212,11 +221,36 @@ class Listener:
                     said += [result["text"], result["normalised"]]
                     record["transcript"] = result["text"]
             else:
-                parts.append(_named(attachment))
+                record |= await self._content(f"file/{message.message_id}/{position}", attachment, steps)
+                parts.append(_named(attachment, record.get("unread")))
             attachments.append(record)
         if not parts:
             parts.append(f"[{message.kind}]")
         return PreparedMessage("\n".join(parts), tuple(said), tuple(attachments), unheard, language, _about(message))
+
+    async def _content(self, key: str, attachment: Attachment, steps: StepLog) -> dict[str, Any]:
+        """What the history keeps of a file: its `text`, the `picture` by its id, or why it is `unread`; as a step."""
+        if self._files is None or attachment.kind == "sticker":
+            return {}
+        given = {"url": attachment.url}
+        if (step := steps.finished(key, given)) is not None:
+            output: dict[str, Any] = step.output
+            return output
+        started_at = self._clock()
+        async with slots.released():
+            content = await self._files.read(attachment)
+        if content.picture is not None:
+            name = media.new_id("jpg")
+            picture = Media(name, content.picture, "image/jpeg", None, started_at, started_at + PICTURES_KEPT)
+            steps.along(lambda connection: media.put(connection, picture))
+            output = {"picture": name}
+        elif content.unread is not None:
+            log.info("file_unread", reason=content.unread, detail=content.detail)
+            output = {"unread": content.unread}
+        else:
+            output = {"text": content.text}
+        await steps.record(key, "file", attachment.kind, given, output, started_at=started_at)
+        return output
 
     async def _transcription(self, key: str, attachment: Attachment, steps: StepLog) -> dict[str, Any]:
         given = {"url": attachment.url}
@@ -259,8 +293,9 @@ def _record(attachment: Attachment) -> dict[str, Any]:
     return {"kind": attachment.kind, "url": attachment.url, "name": attachment.name}
 
 
-def _named(attachment: Attachment) -> str:
-    return mark(attachment.kind, " ".join((attachment.name or "").split()))
+def _named(attachment: Attachment, unread: Reason | None = None) -> str:
+    name = " ".join((attachment.name or "").split())
+    return mark(attachment.kind, ", which ".join(part for part in (name, TOLD[unread] if unread else "") if part))
 
 
 def _words(result: Mapping[str, Any]) -> str:

@@ -37,7 +37,6 @@ from agent.turn import consent
 from agent.turn.context import BudgetReached, LimitReached, ModelsFailed, Superseded, TurnContext
 from agent.turn.perform import keep, look_up, perform
 from agent.turn.steps import told
-from agent.turn.window import shorten
 from settings.backoff import Backoff
 
 log = structlog.get_logger()
@@ -260,7 +259,7 @@ class Loop:
         if (
             tokens.of_messages(asked, _bytes) + self._described > self._limits.prompt
         ):  # no text has more tokens than bytes
-            asked = shorten(asked, turn.shown, self._limits.prompt - self._described, self.count)
+            asked = tokens.shorten(asked, turn.shown, self._limits.prompt - self._described, self.count)
         key, given = f"model/{turn.model_calls}", _fingerprint(asked, tools)
         if (step := turn.steps.finished(key, given)) is not None:
             recorded = cast("AIMessage", messages_from_dict([step.output])[0])
@@ -275,6 +274,8 @@ class Loop:
                 prefix=f"{turn.id}/{turn.model_calls}",
                 deadline=turn.deadline,
                 callable_tools=tools,
+                pictures=turn.pictures,
+                history=turn.shown,
             )
         except NoAnswer as error:
             raise ModelsFailed(str(error)) from error

@@ -17,6 +17,7 @@ from agent.ledger.confirmations import Confirmation
 from agent.models.values import TurnValues
 from agent.turn.context import Memory, TurnContext
 from agent.turn.retrieval import escape, read
+from agent.turn.window import written_files
 from language.detect import NAMES
 
 _RULES = """\
@@ -88,6 +89,7 @@ def last_message(persona: Persona, turn: TurnContext) -> str:
             "since is a new one: do not go on with what was open then unless they ask for it."
         )
     parts = [" ".join(facts), *_remembered(turn.memory)]
+    parts += written_files(record for message in turn.messages for record in message.attachments)
     if passages := turn.retrieved.passages or (NO_PASSAGE if persona.knows else ""):
         parts.append(passages)
     return "<context>\n{}\n</context>\n\n{}".format("\n\n".join(parts), turn.told)

@@ -18,7 +18,7 @@ from actions.action import Action
 from agent.config.conversation import ConversationSettings
 from agent.config.model import LimitSettings
 from agent.faults import point
-from agent.ledger import turns
+from agent.ledger import media, turns
 from agent.ledger.contacts import ContactState
 from agent.ledger.database import Database, Work, write_with_retry
 from agent.ledger.errors import LeaseLost, LedgerUnavailable
@@ -345,7 +345,20 @@ class Turns:
         turn.shown, turn.left_out = len(shown.messages), shown.left_out
         if not (turn.earlier or turn.left_out):
             turn.memory = replace(turn.memory, summary=None)
-        return [*shown.messages, HumanMessage(last_message(persona, turn)), *done]
+        records = [record for message in turn.messages for record in message.attachments]
+        now = HumanMessage(last_message(persona, turn), additional_kwargs=window.showing(records))
+        messages = [*shown.messages, now, *done]
+        turn.pictures = await self._pictures(turn, window.newest_pictures(messages))
+        return messages
+
+    async def _pictures(self, turn: TurnContext, names: Sequence[str]) -> dict[str, bytes]:
+        """The pictures that a model may be shown, as far as they are still kept."""
+
+        def load(connection: Connection) -> dict[str, bytes]:
+            found = {name: media.get(connection, name, turn.claim.started_at) for name in names}
+            return {name: picture.content for name, picture in found.items() if picture is not None}
+
+        return await turn.steps.read(load) if names else {}
 
     async def _commit(self, turn: TurnContext, result: Result, then: Work[T]) -> T:
         """Write the result and what comes after it. The ledger rechecks whether newer messages or a human have arrived."""

@@ -8,7 +8,7 @@ that caches prefixes reads it once.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import groupby
@@ -19,8 +19,10 @@ from agent.ledger.history import Line
 from agent.ledger.steps import PastCall
 from agent.models import tokens
 from agent.models.judge import call_id
-from agent.models.tokens import Counter
+from agent.models.tokens import PICTURES, Counter, cut
+from agent.turn.retrieval import escape
 from agent.turn.steps import told
+from settings.text import quoted
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -42,11 +44,17 @@ LOW = 0.6
 _RECENT = 2
 """Exchanges that are shown whole as long as they fit at all."""
 
-_LARGEST = {Detail.WHOLE: 6_000, Detail.FIELDS: 2_000, Detail.IDS: 1_200}
+_LARGEST = {Detail.WHOLE: 6_000, Detail.FIELDS: 2_000, Detail.IDS: tokens.LEAST_OF_RESULT}
 """Characters of one result."""
 
 _LONGEST = {Detail.WHOLE: 4_000, Detail.FIELDS: 800, Detail.IDS: 300}
 """Characters of one message."""
+
+_LONGEST_FILE = {Detail.WHOLE: 6_000, Detail.FIELDS: 1_000, Detail.IDS: 300}
+"""Characters of a document that the customer sent."""
+
+_PICTURES = 3
+"""Pictures in a prompt."""
 
 _SHORT = 60
 """Characters of a value that is still a field and not a text."""
@@ -145,16 +153,48 @@ def render(part: Exchange, detail: Detail) -> "list[BaseMessage]":
 
     messages: list[BaseMessage] = []
     pending = list(_calls(part.calls, detail))
-    for author, lines in groupby(part.lines, lambda line: line.author):
-        text = "\n".join(_cut(line.text, _LONGEST[detail]) for line in lines)
+    for author, group in groupby(part.lines, lambda line: line.author):
+        lines = list(group)
+        text = "\n".join(cut(line.text, _LONGEST[detail]) for line in lines)
         if author == "contact":
-            messages.append(HumanMessage(text))
+            records = [record for line in lines for record in line.attachments]
+            told = "\n\n".join([text, *written_files(records, _LONGEST_FILE[detail])])
+            messages.append(HumanMessage(told, additional_kwargs=showing(records) if detail is Detail.WHOLE else {}))
             continue
         if author == "agent":
             messages += pending
             pending = []
         messages.append(AIMessage(text if author == "agent" else f"[a human colleague wrote:] {text}"))
     return messages + pending
+
+
+def showing(records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Say which pictures go with a message, in its `additional_kwargs`.
+
+    Args:
+        records: attachments, as the history keeps them.
+    """
+    pictures = [record["picture"] for record in records if "picture" in record]
+    return {PICTURES: pictures} if pictures else {}
+
+
+def newest_pictures(messages: "Sequence[BaseMessage]") -> list[str]:
+    """List the ids of the newest pictures of a prompt, as many as are shown: each costs as much as a page of text."""
+    return [name for message in messages for name in message.additional_kwargs.get(PICTURES, ())][-_PICTURES:]
+
+
+def written_files(records: Iterable[Mapping[str, Any]], most: int | None = None) -> list[str]:
+    """Write the texts of documents that the customer sent: information, and none of their own words.
+
+    Args:
+        records: attachments, as the history keeps them.
+        most: characters of each; all without.
+    """
+    return [
+        f"<file name={escape(quoted(record.get('name') or record['kind']))}>\n{escape(record['text'][:most])}\n</file>"
+        for record in records
+        if record.get("text")
+    ]
 
 
 def _calls(calls: Sequence[PastCall], detail: Detail) -> "list[BaseMessage]":
@@ -192,12 +232,12 @@ def shortened(content: str, data: "Json", detail: Detail = Detail.FIELDS) -> str
         detail: how much at most.
     """
     if not isinstance(data, (dict, list)):
-        return _cut(content, _LARGEST[detail])
+        return cut(content, _LARGEST[detail])
     for level in (detail, Detail.IDS):
         text = json.dumps(_picked(data, level), ensure_ascii=False, separators=(",", ":"))
         if len(text) <= _LARGEST[level]:
             return text
-    return _cut(text, _LARGEST[Detail.IDS] * 2)
+    return cut(text, _LARGEST[Detail.IDS] * 2)
 
 
 def _picked(value: Any, detail: Detail, name: str = "") -> Any:
@@ -226,37 +266,5 @@ def _is_id(value: Any) -> bool:
     return _ID_VALUE.fullmatch(text) is not None and _NO_ID.fullmatch(text) is None
 
 
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 2].rstrip()} …"
-
-
 def _bytes(messages: "Sequence[BaseMessage]") -> int:
     return tokens.of_messages(messages, lambda text: len(text.encode()))
-
-
-def shorten(messages: "Sequence[BaseMessage]", before: int, room: int, count: Counter) -> "list[BaseMessage]":
-    """Make a prompt fit that has become too long: the oldest exchanges go, then results of this turn are cut, the longest first.
-
-    Args:
-        messages: a whole prompt, with the system message in front.
-        before: how many of the messages after it are history.
-        room: tokens.
-        count: counts the tokens of a text.
-
-    Returns:
-        The messages; longer than `room` where nothing more can be taken away.
-    """
-    excess = tokens.of_messages(messages, count) - room
-    system, history, kept = messages[0], list(messages[1 : 1 + before]), list(messages[1 + before :])
-    while excess > 0 and history:
-        end = next((place for place, each in enumerate(history) if place and each.type == "human"), len(history))
-        excess -= tokens.of_messages(history[:end], count)
-        del history[:end]
-    results = [place for place, message in enumerate(kept) if message.type == "tool"]
-    for place in sorted(results, key=lambda place: -len(kept[place].text)):
-        if excess <= 0:
-            break
-        cut = kept[place].model_copy(update={"content": _cut(kept[place].text, _LARGEST[Detail.IDS])})
-        excess -= tokens.of_message(kept[place], count) - tokens.of_message(cut, count)
-        kept[place] = cut
-    return [system, *history, *kept]

@@ -12,7 +12,7 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
 from agent.config.model import ModelSettings
-from agent.models.ask import Answer, Models, NoAnswer, estimate, shortened
+from agent.models.ask import Answer, Models, NoAnswer
 from agent.models.chat import open_models
 from settings.clock import now
 from tests.models.dialects.servers import Body, call, completion, serving
@@ -171,21 +171,20 @@ async def test_a_fallback_is_not_sent_another_models_own_fields() -> None:
     assert "reasoning_content" not in str(asked[0]["messages"])
 
 
-def test_a_conversation_is_shortened_at_its_beginning_and_results_go_with_their_calls() -> None:
-    said = AIMessage("", tool_calls=[{"name": "get_order", "args": {}, "id": "abcdefghi"}])
-    talk = [
-        QUESTION[0],
-        HumanMessage("a" * 90),
-        said,
-        ToolMessage("b" * 90, tool_call_id="abcdefghi"),
-        AIMessage("c"),
-        HumanMessage("d"),
+async def test_for_a_small_window_only_history_is_left_out() -> None:
+    """Whatever the turn's own messages are, the question of the customer stays, also when a remark of ours comes after it."""
+    overflow = (400, {"error": {"message": "This model's maximum context length is 600 tokens."}})
+    history = [HumanMessage("kuno " * 900), AIMessage("lama " * 900)]
+    messages = [QUESTION[0], *history, QUESTION[1], AIMessage("draf"), HumanMessage("[system] again")]
+    async with serving(Script(overflow, completion({"content": "Sudah."}))) as (address, bodies):
+        answer = await ask(opened(base_url=address), messages, history=len(history))
+    assert answer.message.text == "Sudah."
+    assert [each["content"] for each in bodies[1]["messages"]] == [
+        "You are Melati.",
+        "pesanan KS-1?",
+        "draf",
+        "[system] again",
     ]
-    whole = estimate(talk)
-    assert shortened(talk, whole) == talk
-    assert shortened(talk, whole - 1) == [talk[0], *talk[2:]]
-    assert shortened(talk, whole - 40) == [talk[0], *talk[4:]]
-    assert shortened(talk, 1) == [talk[0], talk[5]]
 
 
 PROVIDER = """

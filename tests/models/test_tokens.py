@@ -77,7 +77,7 @@ def test_with_the_file_tiktoken_counts(tmp_path: Path, monkeypatch: pytest.Monke
 def test_calls_pictures_and_tools_count_too() -> None:
     call = AIMessage("", tool_calls=[{"name": "get_order", "args": {"id": "KS-1"}, "id": "1"}])
     assert of_message(call, len) > len("get_order") + len("KS-1")
-    picture = HumanMessage([{"type": "text", "text": "ini"}, {"type": "image_url", "image_url": {"url": "data:…"}}])
+    picture = HumanMessage("ini", additional_kwargs={tokens.PICTURES: ["a.jpg"]})
     assert of_message(picture, len) == len("ini") + tokens.PER_MESSAGE + tokens.PICTURE
     assert of_tools([], len) == 0
     assert of_tools([{"name": "x"}], len) == len('[{"name": "x"}]')

@@ -26,6 +26,7 @@ from agent.ledger.tables import turn as turn_table
 from agent.models.chat import ChatModel
 from agent.models.values import TurnValues, values_of
 from agent.turn.context import TurnContext
+from agent.turn.files import FileReader
 from agent.turn.listen import Listener
 from agent.turn.loop import Loop, LoopLimits
 from agent.turn.prompt import Persona
@@ -159,6 +160,7 @@ class Desk:
     limits: dict[str, Any] = field(default_factory=dict)
     language: str = "auto"
     transcriber: Transcriber | None = None
+    files: FileReader | None = None
     client: httpx.AsyncClient = field(default_factory=httpx.AsyncClient)
     now: datetime = NOW
 
@@ -203,7 +205,12 @@ class Desk:
             actions={action.name: action for action in self.actions},
             knowledge=self.knowledge,
             listener=Listener(
-                self.transcriber, self.client, FetchLimits(), from_platform=self.from_platform, clock=self.clock
+                self.transcriber,
+                self.client,
+                FetchLimits(),
+                from_platform=self.from_platform,
+                clock=self.clock,
+                files=self.files,
             ),
             writer=ReplyWriter(
                 self.database,

@@ -15,8 +15,8 @@ from agent.ledger.codec import pack_outcome
 from agent.ledger.history import Line
 from agent.ledger.steps import PastCall
 from agent.models import tokens
-from agent.models.tokens import estimate
-from agent.turn.window import LOW, Detail, Exchange, exchanges, fit, render, shorten, shortened
+from agent.models.tokens import estimate, shorten
+from agent.turn.window import LOW, Detail, Exchange, exchanges, fit, render, shortened
 from tests.ledger.messages import NOW
 
 ROOM = int((LimitSettings().prompt_tokens - 6_000) * 0.75)  # with long instructions and 16 tools

@@ -47,7 +47,8 @@ def models(address: str, **more: Any) -> Models:
 
 
 async def ask(asked: Models, messages: Sequence[BaseMessage], prefix: str = "t/1") -> Answer:
-    return await asked.ask(messages, prefix=prefix, deadline=asyncio.get_running_loop().time() + 60)
+    history = max(at for at, message in enumerate(messages) if message.type == "human") - 1
+    return await asked.ask(messages, prefix=prefix, deadline=asyncio.get_running_loop().time() + 60, history=history)
 
 
 async def turn(asked: Models, history: Sequence[BaseMessage]) -> tuple[Answer, Answer]:
