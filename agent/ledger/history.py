@@ -36,6 +36,11 @@ class Line:
         return self.text if self.said is None else self.said
 
 
+RECENTLY_SAID = 500
+"""Texts of a contact that every turn reads."""
+
+ALL = 1_000_000_000
+
 _OF_CONTACT = where(table, "platform", "contact")
 _REMOVE_UNSENT = delete(table).where(_OF_CONTACT, table.c.author == "agent", table.c.turn == at("turn"))
 _RECENT = (
@@ -160,6 +165,6 @@ def _in_order(lines: list[Line]) -> list[Line]:
     return lines
 
 
-def said(connection: Connection, key: ContactKey, limit: int = 500) -> list[str]:
+def said(connection: Connection, key: ContactKey, limit: int = RECENTLY_SAID) -> list[str]:
     """List the newest texts that the contact wrote, oldest first."""
     return list(reversed(connection.execute(_SAID, {**_at(key), "at_limit": limit}).scalars().all()))

@@ -36,10 +36,24 @@ _CHARGE = (
 )
 _CALLS = (
     select(table.c.turn, table.c.key, table.c.name, table.c.input, table.c.output)
-    .join(turn, turn.c.id == table.c.turn)
-    .where(where(turn, "platform", "contact"), table.c.kind == "action", table.c.finished_at.is_not(None))
+    .where(
+        table.c.turn.in_(
+            select(turn.c.id)
+            .where(where(turn, "platform", "contact"))
+            .order_by(turn.c.started_at.desc())
+            .limit(at("limit"))
+        ),
+        table.c.kind == "action",
+        table.c.finished_at.is_not(None),
+    )
     .order_by(table.c.finished_at.desc())
     .limit(at("limit"))
+)
+_RESULTS = (
+    select(table.c.name, table.c.output)
+    .join(turn, turn.c.id == table.c.turn)
+    .where(where(turn, "platform", "contact"), table.c.kind == "action", table.c.finished_at.is_not(None))
+    .order_by(table.c.finished_at)
 )
 _DEEDS = (
     select(table.c.name, table.c.input, table.c.output)
@@ -160,7 +174,7 @@ class PastCall:
 
 
 def calls(connection: Connection, key: ContactKey, limit: int = 300) -> list[PastCall]:
-    """List the newest finished actions of a contact, oldest first."""
+    """List the newest finished actions of a contact, at most `limit` of as many turns, oldest first."""
     rows = connection.execute(_CALLS, {"at_platform": key.platform, "at_contact": key.id, "at_limit": limit}).all()
     return [
         PastCall(
@@ -172,3 +186,12 @@ def calls(connection: Connection, key: ContactKey, limit: int = 300) -> list[Pas
         )
         for row in reversed(rows)
     ]
+
+
+def results(connection: Connection, key: ContactKey) -> dict[str, list[Any]]:
+    """Collect what all actions of a contact returned that were done, by name, oldest first: however long ago."""
+    found: dict[str, list[Any]] = {}
+    for row in connection.execute(_RESULTS, {"at_platform": key.platform, "at_contact": key.id}):
+        if row.output["status"] == "done":
+            found.setdefault(row.name, []).append(row.output["data"])
+    return found

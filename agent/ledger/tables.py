@@ -181,6 +181,7 @@ turn = Table(
     Column("cost", Float, nullable=False, default=0.0),  # US dollars
     Column("task", JSON),  # of a workflow: what is to be done; NULL: messages of the customer are answered
     Index("ix_turn_contact_state", "platform", "contact", "state"),
+    Index("ix_turn_contact_started_at", "platform", "contact", "started_at"),
     Index("ix_turn_started_at", "started_at"),
 )
 # Every turn asks what the day has cost: only turns that cost something are in this index.

@@ -106,6 +106,8 @@ def judge(message: AIMessage, tools: Collection[str], prefix: str) -> Verdict:
     raw = _raw_calls(message)
     if refusal and not text and not raw:
         return Failed("the model refused to answer")
+    if raw and finish in _CUT_OFF and raw[-1].get("arguments") in (None, ""):
+        return Repairable("a tool call was cut off", _told("it was cut off before its arguments", tools), _written(raw))
     if raw:
         return _judge_calls(message, raw, tools, prefix, text)
     reading = find_calls(text, tools)

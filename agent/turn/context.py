@@ -166,6 +166,7 @@ class TurnContext:
         asked: the open `confirmation`, when the messages answer it.
         done: what this turn has done, or may have, by action and fingerprint of the effect.
         attempts: how often each effect was tried, by its fingerprint.
+        recollected: whether `results` and `said` hold everything since the first message.
         gap: the question that the documents should have answered and did not.
     """
 
@@ -200,6 +201,7 @@ class TurnContext:
     asked: Asked | None = None
     done: dict[tuple[str, str], Outcome] = field(default_factory=dict)
     attempts: dict[str, int] = field(default_factory=dict)
+    recollected: bool = False
     gap: Unanswered | None = None
     model_calls: int = 0
     work: int = 0  # tokens that were written, or read for the first time
@@ -283,6 +285,30 @@ class TurnContext:
             "custom": dict(contact.custom_fields),
         }
         return Context(contact=facts, said=self.said, results=self.results, key=key, now=now, language=self.language)
+
+    async def recollect(self) -> bool:
+        """Read what all actions returned and all that the customer said, however long ago; whether that is more than was known.
+
+        Raises:
+            LedgerUnavailable: the ledger does not answer.
+        """
+        if self.recollected:
+            return False
+        self.recollected = True
+
+        def read(connection: Connection) -> tuple[dict[str, list[Json]], list[str]]:
+            return steps.results(connection, self.key), history.said(connection, self.key, history.ALL)
+
+        await self.steps.flush()
+        results, said = await self.steps.read(read)
+        older = {name: found[: len(found) - len(self.results.get(name, ()))] for name, found in results.items()}
+        earlier = said[: -history.RECENTLY_SAID]
+        self.results = {
+            **self.results,
+            **{name: [*found, *self.results.get(name, ())] for name, found in older.items()},
+        }
+        self.said = (*earlier, *self.said)
+        return bool(earlier) or any(older.values())
 
     def take(self, action: Action, outcome: Outcome) -> None:
         """Keep what an action returned."""

@@ -96,9 +96,10 @@ async def look_up(
         return unpack_outcome(step.output)
     started_at = clock()
     async with slots.released():
-        outcome = await _run(
-            action, arguments, turn.action_context(f"balas-{turn.id}-{key.replace('/', '-')}", clock())
-        )
+        name = f"balas-{turn.id}-{key.replace('/', '-')}"
+        outcome = await _run(action, arguments, turn.action_context(name, clock()))
+        if outcome.status == "refused" and await turn.recollect():
+            outcome = await _run(action, arguments, turn.action_context(name, clock()))
     turn.steps.note(key, "action", action.name, given, pack_outcome(outcome), started_at=started_at)
     point("action-recorded")
     return outcome
@@ -135,6 +136,9 @@ async def _effect(
     else:
         started_at = clock()
         refusal = await _check(action, arguments, context)
+        if refusal is not None and await turn.recollect():
+            context = turn.action_context(context.key, clock())
+            refusal = await _check(action, arguments, context)
         if refusal is not None:
             await turn.steps.record(key, "action", action.name, named, pack_outcome(refusal), started_at=started_at)
             return refusal
@@ -184,6 +188,9 @@ async def _ask_first(
     turn: TurnContext, action: Action, arguments: dict[str, Any], context: Context, clock: Callable[[], datetime]
 ) -> Outcome:
     refusal = await _check(action, arguments, context)
+    if refusal is not None and await turn.recollect():
+        context = turn.action_context(context.key, clock())
+        refusal = await _check(action, arguments, context)
     if refusal is not None:
         return refusal
     if turn.question is not None:

@@ -1,10 +1,11 @@
 """Every answer of a model is good, is told to the model, or is left to the next model; nothing raw is in a good one."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage
 
@@ -161,6 +162,34 @@ def test_a_complete_call_counts_although_the_answer_was_cut_off_behind_it() -> N
     assert called(judged("length", content="", tool_calls=[native('{"order_id": "A"}')])) == [
         ("get_order", {"order_id": "A"})
     ]
+
+
+WRITTEN: tuple[Callable[[str], dict[str, Any]], ...] = (
+    lambda cut: {"content": "", "tool_calls": [native(cut)]},
+    lambda cut: {"content": f'<tool_call>{{"name": "get_order", "arguments": {cut}'},
+    lambda cut: {"content": f'[TOOL_CALLS][{{"name": "get_order", "arguments": {cut}'},
+    lambda cut: {"content": f'```json\n{{"name": "get_order", "arguments": {cut}'},
+    lambda cut: {"content": f"<function=get_order>{cut}"},
+    lambda cut: {"content": f'{{{{"name": "get_order", "arguments": {{{cut}'},
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(("order_id", "amount", "link")),
+        st.integers(0, 10**7) | st.sampled_from(("KS-10234", "https://kopi.example/p?id=778899")) | st.floats(0, 1e6),
+        min_size=1,
+    ),
+    st.integers(0, 200),
+    st.sampled_from(WRITTEN),
+)
+@example({"order_id": "KS-10234"}, 0, WRITTEN[0])
+def test_no_call_that_was_cut_in_the_middle_of_a_value_is_ever_made(
+    arguments: dict[str, Any], kept: int, written: Callable[[str], dict[str, Any]]
+) -> None:
+    cut = json.dumps(arguments)[:-1][:kept]
+    verdict = judged("length", **written(cut))
+    assert not isinstance(verdict, Good), verdict
 
 
 @pytest.mark.parametrize("ids", [["", ""], ["x", "x"], [None, None], ["é" * 5000, "ok"]])

@@ -401,6 +401,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_turn")),
     )
     with op.batch_alter_table("turn", schema=None) as batch_op:
+        batch_op.create_index("ix_turn_contact_started_at", ["platform", "contact", "started_at"], unique=False)
         batch_op.create_index("ix_turn_contact_state", ["platform", "contact", "state"], unique=False)
         batch_op.create_index(
             "ix_turn_cost",
@@ -560,6 +561,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_turn_started_at")
         batch_op.drop_index("ix_turn_cost", sqlite_where=sa.text("cost > 0"), postgresql_where=sa.text("cost > 0"))
         batch_op.drop_index("ix_turn_contact_state")
+        batch_op.drop_index("ix_turn_contact_started_at")
 
     op.drop_table("turn")
     with op.batch_alter_table("trial", schema=None) as batch_op:
