@@ -193,7 +193,7 @@ async def assemble(
     from agent.workflows.jobs import WorkflowJobs
     from agent.workflows.runner import WorkflowRules, Workflows
     from agent.workflows.sender import EventSender, targets_of
-    from voice import FetchLimits, open_transcriber
+    from voice import FetchLimits, open_speaker, open_transcriber
 
     logging.hide(secret_values(config))
     database, knowledge, clock = ground.database, ground.knowledge, ground.clock
@@ -253,6 +253,7 @@ async def assemble(
         media_url=lambda media_id: f"{base_url}/media/{media_id}",
         read_file=partial(_read_file, config.folder),
         clock=clock,
+        speaker=open_speaker(config.voice, client),
     )
     from_platform = partial(_platform_file, platforms)
     files = FileReader(

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 from voice.errors import Unavailable, Unintelligible, VoiceError
 from voice.fetch import FetchLimits, fetch_file, fetch_note
-from voice.settings import NONE, Endpoint, VoiceSettings
+from voice.settings import NONE, Endpoint, SpeechSettings, VoiceSettings
+from voice.speech import Speaker
 from voice.transcriber import Segment, Stats, Transcriber, Transcript
 
 if TYPE_CHECKING:
     import httpx
 
 __all__ = [
-    "Endpoint", "FetchLimits", "Segment", "Stats", "Transcriber", "Transcript", "Unavailable", "Unintelligible",
-    "VoiceError", "VoiceSettings", "fetch_file", "fetch_note", "open_transcriber",
+    "Endpoint", "FetchLimits", "Segment", "Speaker", "SpeechSettings", "Stats", "Transcriber", "Transcript", "Unavailable",
+    "Unintelligible", "VoiceError", "VoiceSettings", "fetch_file", "fetch_note", "open_speaker", "open_transcriber",
 ]  # fmt: skip
 
 
@@ -42,3 +43,17 @@ def open_transcriber(
     from voice.local import LocalTranscriber
 
     return LocalTranscriber(settings, languages, base)
+
+
+def open_speaker(settings: VoiceSettings, client: "httpx.AsyncClient") -> Speaker | None:
+    """Make what speaks answers, as `voice.reply` asks for; `None` where it asks for nothing.
+
+    Args:
+        settings: the `voice:` part of agent.yaml.
+        client: reaches the server.
+    """
+    if settings.reply is None:
+        return None
+    from voice.speech import RemoteSpeaker
+
+    return RemoteSpeaker(settings.reply, client)

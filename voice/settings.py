@@ -3,7 +3,7 @@
 import difflib
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ByteSize, Discriminator, Field, HttpUrl, SecretStr, Tag
 
@@ -55,6 +55,24 @@ class Endpoint(Settings):
     timeout: PositiveDuration = Field(default=timedelta(seconds=60), description="For one request")
 
 
+class SpeechSettings(Settings):
+    """Answers by voice, spoken by a server with the OpenAI-compatible `/audio/speech`; the text is sent beside the note."""
+
+    model: str = Field(min_length=1, description="The server's name of the model, e.g. gpt-4o-mini-tts or tts-1")
+    base_url: HttpUrl = Field(description="Base URL, e.g. https://api.openai.com/v1; /audio/speech is added to it")
+    api_key: SecretStr | None = Field(
+        default=None, description="Sent as a bearer token; none when the server needs none"
+    )
+    speaker: str = Field(default="alloy", min_length=1, description="The voice, as the server names it")
+    when: Literal["voice", "always"] = Field(
+        default="voice", description="`voice`: a voice note is answered by one; `always`: every message is"
+    )
+    longest: int = Field(default=600, ge=1, description="A longer answer, in characters, is only written")
+    timeout: PositiveDuration = Field(
+        default=timedelta(seconds=20), description="A note that takes longer is left out; the text goes out alone"
+    )
+
+
 def _kind(model: object) -> str:
     """The tag of the union member that was meant, so that only its errors are reported."""
     return "endpoint" if isinstance(model, (dict, Endpoint)) else "name"
@@ -74,6 +92,9 @@ class VoiceSettings(Settings):
     language: Annotated[str, AfterValidator(_known_language)] = Field(
         default="auto",
         description="The language spoken in voice notes; auto chooses among the languages the agent speaks",
+    )
+    reply: SpeechSettings | None = Field(
+        default=None, description="Answers by voice: {model, base_url, when}; null: answers are written"
     )
     longest: PositiveDuration = Field(
         default=timedelta(minutes=5), description="A longer note is not transcribed; the customer is asked to write"

@@ -67,6 +67,11 @@ class PreparedMessage:
     about: str = ""
 
     @property
+    def heard(self) -> bool:
+        """Whether it holds a voice note that was understood."""
+        return any("transcript" in record for record in self.attachments)
+
+    @property
     def told(self) -> str:
         """What the model and the history read: also to what the message refers."""
         return f"{self.about}\n{self.text}" if self.about else self.text

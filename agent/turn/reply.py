@@ -7,8 +7,10 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo
+
+import structlog
 
 from actions.action import (
     CancelFollowUp,
@@ -26,9 +28,10 @@ from actions.action import (
     UpdateContact,
 )
 from actions.claims import says_handover
+from agent import slots
 from agent.config.conversation import ConversationSettings
 from agent.config.texts import fill
-from agent.ledger import memory, payments
+from agent.ledger import media, memory, payments
 from agent.ledger.codec import Assign, OpenConversation
 from agent.ledger.database import Database, Work
 from agent.ledger.followups import FollowUp, cancel
@@ -41,6 +44,11 @@ from agent.turn import gate, handover_note
 from agent.turn.context import ModelsFailed, TurnContext, Unanswered
 from language.intents import says_dont_know, wants_human
 from messaging.types import File, Outbound, QuickReplies, Text
+
+if TYPE_CHECKING:
+    from voice import Speaker
+
+log = structlog.get_logger()
 
 MEDIA_KEPT = timedelta(days=7)
 """How long the platform can fetch a file that was sent; long after it has made a copy of its own."""
@@ -62,6 +70,7 @@ class ReplyWriter:
         media_url: Callable[[str], str],
         read_file: Callable[[str], tuple[bytes, str, str]],
         clock: Callable[[], datetime],
+        speaker: "Speaker | None" = None,
     ) -> None:
         """Write for one agent.
 
@@ -73,7 +82,9 @@ class ReplyWriter:
             media_url: gives the public address of a file's id.
             read_file: reads a file to send; its content, MIME type and name.
             clock: the time, aware UTC.
+            speaker: speaks answers; `None` where all are written.
         """
+        self._speaker = speaker
         self._database = database
         self._conversation = conversation
         self._zone = zone
@@ -190,6 +201,7 @@ class ReplyWriter:
         handing = next((request for request in turn.requests if isinstance(request, HandOver)), None)
         if handing is not None and not says_handover(text):
             text = f"{text}\n\n{fill(handover.text.in_language(turn.language), contact)}".strip()
+        await self._speak(turn, result, text)
         self._say(turn, result, text)
         for position, request in enumerate(turn.requests):
             await self._add(turn, result, request, f"{turn.id}-{position}")
@@ -276,6 +288,42 @@ class ReplyWriter:
         if handover.assign_to is not None:
             result.contents.append(Assign(handover.assign_to))
         result.contents.append(Comment(note))
+
+    async def _speak(self, turn: TurnContext, result: Result, text: str) -> None:
+        """Add the answer as a voice note, where it is wanted and can be spoken; the text goes out in any case."""
+        from messaging.types import ChannelKind, kind_of
+        from voice import VoiceError
+        from voice.speech import MP3, NOTE, spoken
+
+        speaker = self._speaker
+        if speaker is None or not (speaker.settings.when == "always" or any(each.heard for each in turn.messages)):
+            return
+        said = spoken(text, speaker.settings.longest)
+        if said is None:
+            return
+        notes = (
+            ChannelKind.WHATSAPP,
+            ChannelKind.WHATSAPP_DEVICE,
+            ChannelKind.TELEGRAM,
+            ChannelKind.CUSTOM,
+            ChannelKind.UNKNOWN,
+        )
+        form = NOTE if kind_of(_source(turn)) in notes else MP3
+        given, now = {"text": said, "format": form.name}, self._clock()
+        if (step := turn.steps.finished("speech", given)) is not None:
+            if "media" in step.output:
+                result.contents.append(File("audio", self._media_url(step.output["media"])))
+            return
+        try:
+            async with slots.released(), asyncio.timeout(speaker.settings.timeout.total_seconds()):
+                sound = await speaker.speak(said, form)
+        except (VoiceError, TimeoutError) as error:
+            log.warning("answer_not_spoken", turn=turn.id, detail=str(error) or "it took too long")
+            return
+        note = Media(new_id(form.ending), sound, form.type, None, now, now + MEDIA_KEPT)
+        turn.steps.along(lambda connection: media.put(connection, note))
+        await turn.steps.record("speech", "speech", speaker.settings.model, given, {"media": note.id}, started_at=now)
+        result.contents.append(File("audio", self._media_url(note.id)))
 
     def _say(self, turn: TurnContext, result: Result, text: str) -> None:
         """Add a text: in the channel's formatting, and in as many messages as its length takes."""

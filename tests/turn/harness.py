@@ -36,7 +36,7 @@ from agent.turn.turn import Turns, TurnSettings
 from messaging.errors import NotFound
 from messaging.types import ContactKey, Event, Text
 from tests.ledger.messages import BUDI, NOW, RULES, quiet
-from voice import FetchLimits, Transcriber
+from voice import FetchLimits, Speaker, Transcriber
 
 JAKARTA = ZoneInfo("Asia/Jakarta")
 OWNER = "me"
@@ -161,6 +161,7 @@ class Desk:
     language: str = "auto"
     transcriber: Transcriber | None = None
     files: FileReader | None = None
+    speaker: Speaker | None = None
     client: httpx.AsyncClient = field(default_factory=httpx.AsyncClient)
     now: datetime = NOW
 
@@ -220,6 +221,7 @@ class Desk:
                 media_url=lambda media_id: f"https://agent.example/media/{media_id}",
                 read_file=lambda path: (b"menu", "application/pdf", path),
                 clock=self.clock,
+                speaker=self.speaker,
             ),
             owner=owner,
             quiet=quiet,

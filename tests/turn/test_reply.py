@@ -1,5 +1,6 @@
 """What a turn writes: the model's text, what the actions asked for, and what colleagues read."""
 
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
@@ -24,6 +25,10 @@ from agent.ledger.codec import Assign, Deliverable, OpenConversation
 from messaging.types import Channel, File, InboundMessage, QuickReplies, Text
 from tests.ledger.messages import BUDI, NOW, contact, message
 from tests.turn.harness import CountedAction, Desk, calls, says
+from tests.turn.test_listen import hearing
+from voice.errors import EndpointFailed
+from voice.settings import SpeechSettings
+from voice.speech import Format
 
 HANDED_OVER = "Sebentar ya, saya sambungkan ke tim kami."
 PAYLOAD = (
@@ -199,3 +204,54 @@ async def test_a_limit_of_the_day_hands_over_with_its_name(desk: Desk) -> None:
     assert (await desk.said())[1:] == [HANDED_OVER]
     expected = "handed over: limits.turns_per_contact_per_day: 1 are used up"
     assert (await desk.state()).paused_by == expected
+
+
+@dataclass
+class Voice:
+    """Speaks anything as the same bytes, or fails."""
+
+    failure: Exception | None = None
+    when: str = "voice"
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def settings(self) -> SpeechSettings:
+        given = {"model": "tts-1", "base_url": "https://tts.example/v1", "when": self.when}
+        return SpeechSettings.model_validate(given)
+
+    async def speak(self, text: str, format_: Format) -> bytes:
+        self.asked.append((text, format_.name))
+        if self.failure is not None:
+            raise self.failure
+        return b"OggS"
+
+
+async def test_a_voice_note_is_answered_by_one_with_the_text_beside_it(desk: Desk) -> None:
+    async with hearing(desk, "buka jam berapa") as ears:
+        desk.speaker = voice = Voice()
+        desk.model.replies = [says("_Buka_ jam 8.")]
+        await desk.receive(ears.note(1))
+        turn = await desk.answer()
+    note, text = await desk.contents()
+    assert isinstance(note, File)
+    assert (note.kind, text) == ("audio", Text("_Buka_ jam 8."))
+    assert voice.asked == [("Buka jam 8.", "opus")]
+    kept = await desk.database.read(lambda c: media.get(c, note.url.rpartition("/")[2], desk.now))
+    assert kept is not None
+    assert (kept.content, kept.type) == (b"OggS", "audio/ogg")
+    assert (await desk.history())[-1].text == "_Buka_ jam 8."
+    assert (await desk.steps(turn))[-1] == "speech"
+
+
+async def test_a_written_message_is_answered_in_writing_and_a_voice_that_fails_leaves_the_text(desk: Desk) -> None:
+    desk.speaker = written = Voice()
+    desk.model.replies = [says("Jam 8.")]
+    await desk.receive(message(1, "buka jam berapa?"))
+    await desk.answer()
+    assert (written.asked, await desk.contents()) == ([], [Text("Jam 8.")])
+    desk.now += timedelta(minutes=5)
+    desk.speaker = failing = Voice(EndpointFailed("away"), "always")
+    desk.model.replies = [says("Jam 9.")]
+    await desk.receive(message(2, "kalau minggu?"))
+    await desk.answer()
+    assert (failing.asked, (await desk.contents())[1:]) == ([("Jam 9.", "opus")], [Text("Jam 9.")])
