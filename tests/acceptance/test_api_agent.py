@@ -1,10 +1,13 @@
 """`/api/v1/agent`, roles, and the audit trail over HTTP: trying the agent, and reconfiguring it while messages flow."""
 
 import asyncio
+import base64
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import httpx
+from PIL import Image
 from ruamel.yaml import YAML
 
 from tests.acceptance.test_api import PHONE, TOKEN, api
@@ -185,3 +188,25 @@ async def test_trials_count_in_the_budget_of_the_day_and_go_by_it(tmp_path: Path
         here.sandbox.say(budi, "halo?")
         await here.texts(budi)
         assert len(here.model.asked) == asked, "customers find the same budget used up"
+
+
+async def test_a_picture_is_shown_to_the_model_in_a_trial_and_from_the_platform(tmp_path: Path) -> None:
+    picture = BytesIO()
+    Image.new("RGB", (30, 20), "red").save(picture, "PNG")
+    url = f"data:image/png;base64,{base64.b64encode(picture.getvalue()).decode()}"
+    async with api(tmp_path) as (here, client):
+        here.model.answer = lambda asked: "Kotak merah."
+        tested = await _ask(client, "POST", "/agent/test", json={"text": "ini apa?", "image_url": url})
+        assert tested["reply"] == "Kotak merah."
+        assert "file" in [step["kind"] for step in tested["steps"]]
+        budi = here.sandbox.phone(PHONE)
+        here.sandbox.attach(budi, picture.getvalue(), "foto.png", "image/png")
+        assert await here.texts(budi) == ["Kotak merah."]
+        broken = "data:image/png;base64,aGFsbw=="
+        assert (await _ask(client, "POST", "/agent/test", json={"image_url": broken}))["reply"] == "Kotak merah."
+    trial, real, unread = (asked.messages[-1]["content"] for asked in here.model.asked[-3:])
+    for content, words in ((trial, "ini apa?"), (real, "[image: foto.png]")):
+        text, shown = content
+        assert words in text["text"]
+        assert shown["image_url"]["url"].startswith("data:image/jpeg;base64,")
+    assert "which cannot be read here: say so" in unread
