@@ -268,7 +268,7 @@ async def assemble(
     turns = Turns(
         database,
         settings=TurnSettings(
-            Persona(config.name, config.instructions, zone, knows=knowledge.has_sources),
+            Persona(config.name, config.instructions, zone, knows=knowledge.has_sources, cite=config.knowledge.cite),
             conversation,
             limits,
             config.language,

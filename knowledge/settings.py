@@ -179,6 +179,10 @@ class KnowledgeSettings(Settings):
     )
     chroma: ChromaSettings = Field(default_factory=ChromaSettings, description="Where Chroma keeps the passages.")
     passages: int = Field(default=6, ge=1, le=50, description="At most this many passages go to the model.")
+    cite: bool = Field(
+        default=False,
+        description="Whether an answer names the documents that it comes from. The steps of the turn always do.",
+    )
     words: int = Field(default=600, ge=50, le=10_000, description="At most about this many words go to the model.")
     largest: ByteSize = Field(
         default=ByteSize(20_000_000),

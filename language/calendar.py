@@ -97,3 +97,30 @@ def from_english(text: str, language: str) -> str:
     }
     named = re.sub(rf"\b(?:{'|'.join(names)})\b", lambda match: names[match[0]], text)
     return named.replace(f" {english['at']} ", f" {own['at']} ")
+
+
+@cache
+def _day_ranges() -> re.Pattern[str]:
+    names = "|".join(sorted(map(re.escape, weekdays()), key=len, reverse=True))
+    return re.compile(rf"\b({names})\.?\s*(?:-|–|—|s/d|s\.d\.|sampai|hingga|sehingga|to|through|until)\s*({names})\b")
+
+
+_EVERY_DAY: Final = re.compile(r"\b(?:(?:se)?tiap hari|every ?day|daily)\b")
+
+
+def days_between(text: str) -> str:
+    """Name the days that a text means without naming them: `Senin–Jumat` means `senin selasa rabu kamis jumat`.
+
+    Args:
+        text: in any of the languages.
+
+    Returns:
+        Indonesian names with blanks between them, in the order of the week.
+    """
+    folded = text.casefold()
+    meant = set(range(7)) if _EVERY_DAY.search(folded) else set()
+    for first, last in _day_ranges().findall(folded):
+        begin, end = weekdays()[first], weekdays()[last]
+        meant |= {day % 7 for day in range(begin, end + (8 if end < begin else 1))}
+    names = str(section("id", "calendar")["days"]).lower().split()
+    return " ".join(names[day] for day in sorted(meant))

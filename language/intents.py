@@ -1,4 +1,4 @@
-"""What a short message means: asking for a human, small talk, not knowing an answer.
+"""What a short message means: asking for a human, small talk, anger, not knowing an answer.
 
     wants_human("mau ngomong sama admin dong")  # True
     small_talk("makasih ya kak")  # "thanks"
@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Literal, get_args
 
+from language.lexicon import content, hints
 from language.tables import sections
 from language.tokens import fold
 
-SmallTalk = Literal["identity", "ability", "wellbeing", "thanks", "goodbye", "greeting"]
+SmallTalk = Literal["identity", "ability", "wellbeing", "thanks", "goodbye", "greeting", "noted"]
+Mood = Literal["insult", "complaint"]
 
 _NEVER: Final = "(?!)"
 
@@ -92,22 +94,133 @@ def _asks(clause: str) -> bool:
 # Small talk
 
 
+@dataclass(frozen=True, slots=True)
+class _Talk:
+    kinds: Mapping[SmallTalk, re.Pattern[str]]
+    opener: re.Pattern[str]
+
+
+_FILLED: Final = re.compile(r"\w")
+
+
 @cache
-def _talks() -> Mapping[SmallTalk, re.Pattern[str]]:
+def _talks() -> _Talk:
     address = "|".join(sorted({word for data in _data("talk") for word in data.get("address", "").split()})) or _NEVER
     around = rf"(?:[\W_]|\b(?:{address})\b)*"
     thanks = (
-        rf"(?:(?:{_patterns('thanks_before', 'talk')})[ ,!]+)?(?:{_patterns('thanks', 'talk')})"
-        rf"(?:{_patterns('thanks_after', 'talk')})?"
+        rf"(?:(?:{_longest_first('thanks_before')})[ ,!]+)?(?:{_longest_first('thanks')})"
+        rf"(?:{_longest_first('thanks_after')})?"
     )
-    patterns = {kind: thanks if kind == "thanks" else _patterns(kind, "talk") for kind in get_args(SmallTalk)}
-    return {kind: re.compile(rf"\A{around}(?:{pattern}){around}") for kind, pattern in patterns.items()}
+    openers = _longest_first("openers")
+    patterns = {kind: _longest_first(kind) for kind in get_args(SmallTalk)}
+    patterns |= {"thanks": thanks, "greeting": rf"{patterns['greeting']}|{openers}"}
+    return _Talk(
+        {kind: re.compile(rf"{around}(?:{pattern})(?!\w){around}") for kind, pattern in patterns.items()},
+        re.compile(rf"{around}(?:{openers})(?!\w){around}"),
+    )
+
+
+def _longest_first(key: str) -> str:
+    """The patterns of small talk in the order in which they must be tried: the first that fits is taken, `thank you` before `thanks?`."""
+    found = {pattern for data in _data("talk") for pattern in data.get(key, ())}
+    return "|".join(sorted(found, key=lambda pattern: (-len(pattern), pattern))) or _NEVER
+
+
+_STRETCHED: Final = re.compile(r"(\w)\1+\b")
 
 
 def small_talk(line: str) -> SmallTalk | None:
-    """Tell what a line is when it is nothing but small talk: `halo kak` is `greeting`, `siapa ini?` `identity`."""
+    """Tell what a line is when it is nothing but small talk: `halo kak, apa kabar` is `wellbeing`, `siapa ini?` `identity`.
+
+    Of several things in one line the one counts that most wants an answer. Emoji alone are `thanks` or `noted`; angry ones none.
+    """
     plain = fold(line).strip()
-    return next((kind for kind, pattern in _talks().items() if plain and pattern.fullmatch(plain)), None)
+    if not _FILLED.search(plain):
+        return _of_signs(plain)
+    return _talk(plain) or _talk(_STRETCHED.sub(r"\1", plain))  # "makasih yaaa"
+
+
+def _talk(plain: str) -> SmallTalk | None:
+    found, at = [], 0
+    while at < len(plain):
+        matches = [
+            (match.end(), kind) for kind, pattern in _talks().kinds.items() if (match := pattern.match(plain, at))
+        ]
+        end, kind = max(matches, key=lambda each: each[0], default=(at, None))
+        if kind is None or end == at:
+            return None
+        found.append(kind)
+        at = end
+    return min(found, key=get_args(SmallTalk).index, default=None)
+
+
+def _of_signs(plain: str) -> SmallTalk | None:
+    if not any(ord(char) > 0x2000 for char in plain) or any(sign in plain for sign in _signs("angry")):
+        return None
+    return "thanks" if any(sign in plain for sign in _signs("grateful")) else "noted"
+
+
+@cache
+def _signs(key: str) -> tuple[str, ...]:
+    return tuple(sign for data in _data("mood") for sign in data.get(key, "").split())
+
+
+def without_opener(line: str) -> str:
+    """Leave out the small talk with which a line begins: `halo kak, mau tanya, jam buka?` → `jam buka?`."""
+    plain = fold(line)
+    if len(plain) != len(line):  # folding changed the length, so that places differ
+        return line
+    at = 0
+    while (match := _talks().opener.match(plain, at)) and at < match.end() < len(plain):
+        at = match.end()
+    return line[at:]
+
+
+# Mood
+
+
+@cache
+def _moods() -> Mapping[Mood, re.Pattern[str]]:
+    def words_of(key: str) -> str:
+        words = sorted({word for data in _data("mood") for word in data.get(key, "").split()})
+        return (
+            "|".join(f"{re.escape(word[:-1])}\\w*" if word.endswith("*") else re.escape(word) for word in words)
+            or _NEVER
+        )
+
+    complaints = rf"\b(?:{words_of('complaints')})\b|{_patterns('phrases', 'mood')}"
+    return {"insult": re.compile(rf"\b(?:{words_of('insults')})\b"), "complaint": re.compile(complaints)}
+
+
+def mood(line: str) -> Mood | None:
+    """Tell whether a line insults or complains: `kecewa banget`, `the room was dirty`, `😡`."""
+    plain = fold(line)
+    if any(sign in plain for sign in _signs("angry")):
+        return "complaint"
+    return next((kind for kind, pattern in _moods().items() if pattern.search(plain)), None)
+
+
+# Several questions
+
+
+@cache
+def _joins() -> re.Pattern[str]:
+    words = sorted({re.escape(word) for data in sections("answers") for word in data.get("joins", ())})
+    return re.compile(rf"\s*(?:,|;|&|\+)\s*(?:(?:{'|'.join(words)})\b\s*)?|\s+(?:{'|'.join(words)})\s+", re.IGNORECASE)
+
+
+def questions_in(sentence: str) -> list[str]:
+    """Split a sentence into the questions that it may join: `harga latte, jam buka, sama alamatnya?`.
+
+    Args:
+        sentence: of a customer.
+
+    Returns:
+        The parts that say what they are about, in order; the sentence alone when it joins nothing.
+    """
+    parts = [part.strip() for part in _joins().split(sentence)]
+    telling = [part for part in parts if content(part) or hints(part)]
+    return telling if len(telling) > 1 else [sentence]
 
 
 # Not knowing

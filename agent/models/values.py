@@ -48,6 +48,7 @@ class TurnValues:
         passages: what the knowledge base holds on the customer's words, best first.
         attachments: kinds (`image`, `audio` …) of the files of this turn's messages whose content the text does not give.
         rejected: whether the model's draft was rejected, because it claims something that no action did.
+        cite: whether the customer is told from which documents an answer comes.
         said: what the customer says now, without what the last message holds beside it; `None`: that is the last message.
     """
 
@@ -57,6 +58,7 @@ class TurnValues:
     attachments: tuple[str, ...] = ()
     rejected: bool = False
     said: str | None = None
+    cite: bool = False
 
 
 def configured(values: TurnValues) -> "RunnableConfig":

@@ -13,7 +13,7 @@ open another. `volatile="yes"` marks facts that change (prices).
 import html
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,6 +21,7 @@ from agent import slots
 from agent.ledger.history import Line
 from agent.models.values import Passage
 from agent.turn.steps import StepLog
+from language.intents import questions_in
 
 if TYPE_CHECKING:
     from knowledge import SearchResult
@@ -204,7 +205,13 @@ def rests_on_outdated(hits: Sequence[Rated]) -> bool:
 
 
 _SHORT = 5
-"""A message of fewer words than this is searched for together with the one before it."""
+"""A message of fewer words than this may need what was said before it."""
+
+_SURE = 0.6
+"""Score from which on a passage fits a short message by itself: what was said before is not searched for."""
+
+_REMEMBERED = 3
+"""Messages before it, at most, with which a short one is searched for: back to the first that is not short itself."""
 
 
 async def retrieve(
@@ -218,6 +225,9 @@ async def retrieve(
 ) -> Retrieved:
     """Search the knowledge base for the customer's words, as a step.
 
+    Several questions of one sentence are searched for one by one as well. A short message is searched for with what was said before it
+    only when no passage fits it by itself, and what fits it by itself stands first.
+
     Args:
         knowledge: `None` where there is none.
         text: the messages to answer.
@@ -228,11 +238,9 @@ async def retrieve(
     """
     if knowledge is None:
         return Retrieved()
-    queries = [text]
-    earlier = [line.text for line in history if line.author == "contact"]
-    if earlier and len(text.split()) < _SHORT:
-        queries.append(f"{earlier[-1]} {text}")
-    given = {"queries": queries}
+    queries = list(dict.fromkeys([text, *questions_in(text)[:_MOST_PARTS]]))
+    context = _context(text, history)
+    given = {"queries": [*queries, *([context] if context else [])]}
     step = steps.finished("retrieval", given)
     if step is not None:
         return Retrieved.read(step.output)
@@ -241,9 +249,36 @@ async def retrieve(
     started_at = clock()
     async with slots.released():
         found = await knowledge.search(queries, language=language)
+        if context and found.confidence < _SURE:
+            found = _joined(found, await knowledge.search([context], language=language))
     retrieved = Retrieved.of(found)
     hits = [{"id": hit.id, "source": hit.source, "title": hit.title, "score": round(hit.score, 3), "stale": hit.stale}
             for hit in found.hits]  # fmt: skip
     output = {"mode": found.mode, **retrieved.written(), "hits": hits}
     steps.note("retrieval", "retrieval", "knowledge", given, output, started_at=started_at)
     return retrieved
+
+
+_MOST_PARTS = 4
+"""Questions of one message that are searched for one by one."""
+
+
+def _context(text: str, history: Sequence[Line]) -> str | None:
+    """A short message with those of the customer before it; `None` for one that is not short, or the first."""
+    earlier = [line.text for line in history if line.author == "contact"]
+    if not earlier or len(text.split()) >= _SHORT:
+        return None
+    before: list[str] = []
+    for said in reversed(earlier[-_REMEMBERED:]):
+        before.insert(0, said)
+        if len(said.split()) >= _SHORT:
+            break
+    return " ".join([*before, text])
+
+
+def _joined(own: "SearchResult", wider: "SearchResult") -> "SearchResult":
+    """What was found for a message, followed by what was found for it together with those before it."""
+    if own.off_topic:
+        return wider
+    known = {hit.id for hit in own.hits}
+    return replace(own, hits=(*own.hits, *(hit for hit in wider.hits if hit.id not in known)))

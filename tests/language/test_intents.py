@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import language
-from language.intents import says_dont_know, small_talk, wants_human
+from language.intents import mood, questions_in, says_dont_know, small_talk, wants_human, without_opener
 
 
 @pytest.mark.parametrize(
@@ -126,3 +126,45 @@ def test_a_further_language_is_one_more_file(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "greeting", "True"]
+
+
+@pytest.mark.parametrize(
+    ("line", "rest"),
+    [
+        ("selamat sore kak, saya mau tanya nih, jas berapa ya?", "jas berapa ya?"),
+        ("hi there, quick question: is there parking?", "is there parking?"),
+        ("assalamualaikum, harga bed cover", "harga bed cover"),
+        ("sore bisa dijemput?", "sore bisa dijemput?"),
+        ("test drive mobil bisa?", "test drive mobil bisa?"),
+        ("halo", "halo"),
+    ],
+)
+def test_what_stands_before_a_question_is_left_out(line: str, rest: str) -> None:
+    assert without_opener(line) == rest
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("kecewa banget", "complaint"),
+        ("the wifi is not working!!", "complaint"),
+        ("bego", "insult"),
+        ("😡", "complaint"),
+        ("harga kopi berapa?", None),
+        ("is the pool open?", None),
+    ],
+)
+def test_anger_is_told_from_a_question(line: str, found: str | None) -> None:
+    assert mood(line) == found
+
+
+@pytest.mark.parametrize(
+    ("sentence", "questions"),
+    [
+        ("harga latte, jam buka, sama alamatnya?", ["harga latte", "jam buka", "alamatnya?"]),
+        ("do you have wifi and parking?", ["do you have wifi", "parking?"]),
+        ("jam buka berapa?", ["jam buka berapa?"]),
+    ],
+)
+def test_the_questions_of_a_sentence_are_told_apart(sentence: str, questions: list[str]) -> None:
+    assert questions_in(sentence) == questions

@@ -59,7 +59,8 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Dialogue:
-    """Everything a reply depends on. `said` is what the customer says now, `attachments` whether files came with it."""
+    """Everything a reply depends on. `said` is what the customer says now, `attachments` whether files came with it,
+    `sticker` and `place` whether a sticker or a location did; `cite` whether sources are named to the customer."""
 
     said: tuple[str, ...]
     earlier: tuple[Exchange, ...] = ()
@@ -69,6 +70,9 @@ class Dialogue:
     language: str = "id"
     now: datetime | None = None  # local, naive
     attachments: bool = False
+    sticker: bool = False
+    place: bool = False
+    cite: bool = False
     rejected: bool = False  # a draft claimed something that no tool has done
 
     @property
@@ -110,8 +114,11 @@ def read(
         elif isinstance(message, ToolMessage):
             name, arguments = current.calls.get(message.tool_call_id, (message.name or "", {}))
             current.results.append(_result(name, arguments, message))
+    raw = values.said if values is not None and values.said is not None else _last_words(messages)
     dialogue = Dialogue(
         said=tuple(current.said),
+        sticker="[sticker" in raw,
+        place="[location" in raw,
         earlier=tuple(exchanges),
         results=tuple(current.results),
         tools=tuple(_tool(tool) for tool in tools),
@@ -129,8 +136,13 @@ def read(
         language=values.language,
         now=values.now.replace(second=0, microsecond=0, tzinfo=None),
         attachments=bool(values.attachments),
+        cite=values.cite,
         rejected=values.rejected,
     )
+
+
+def _last_words(messages: Sequence[BaseMessage]) -> str:
+    return next((message.text for message in reversed(messages) if isinstance(message, HumanMessage)), "")
 
 
 def _hear(current: _Open, text: str) -> None:

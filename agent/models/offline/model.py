@@ -8,30 +8,48 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall
 
 from actions.qris import format_rupiah
 from actions.reminders.actions import ONCE
 from agent.models.offline.dialogue import Dialogue, Result, read
-from agent.models.offline.quote import Quote, find_quote
+from agent.models.offline.quote import Quote, find_quote, is_follow_up
+from agent.models.offline.rows import rupiah
 from agent.models.offline.sayings import say
-from agent.models.offline.tools import Request, is_handover, question_for, requests, segments, wanted_in
+from agent.models.offline.tools import (
+    Request,
+    asks_how,
+    is_handover,
+    looks_up,
+    question_for,
+    requests,
+    segments,
+    wanted_in,
+)
 from agent.models.values import Passage, values_of
+from language import lexicon
 from language.calendar import from_english
 from language.consent import yes_or_no
 from language.detect import detect
-from language.intents import small_talk
+from language.intents import Mood, SmallTalk, mood, questions_in, small_talk, without_opener
+from language.tables import sections
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
 
-_TALK_ORDER = ("identity", "ability", "wellbeing", "thanks", "goodbye", "greeting")
-_ASKS = re.compile(
-    r"\?|\b(?:apa|apakah|berapa|kapan|siapa|di ?mana|mana|bagaimana|gimana|kenapa|bisa|boleh|ada)\b"
-    r"|\b(?:what|when|where|who|how|why|which|do|does|can|is|are)\b"
-)
+_TALK_ORDER = get_args(SmallTalk)
+_SURE = 0.75
+"""Cover from which on a passage is told beside regret."""
+
+_ALL = 0.9
+"""Cover from which on one passage answers all questions of a sentence."""
+
+_MOST_QUOTES = 3
+_REMEMBERED = 4
+"""Exchanges in which the topic of a question is looked for that does not name one."""
 _FOR_THE_MODEL = re.compile(
     r"\bthe customer\b|\bnothing was\b|\b(?:do not|don't) (?:call|repeat|list|say)\b|\bleave it out\b|\bno action\b"
     r"|\bit must be\b|\bnever say\b|\byour reply\b|\bcolleague\b|(?:^|[.;] )(?:tell|ask|say)\b",
@@ -42,9 +60,16 @@ _SERVER_SAYS = re.compile(r'"(?:error|message|detail|pesan)"\s*:\s*"((?:[^"\\]|\
 _SENT_BESIDE = re.compile(r"\bis sent\b.*\bas a picture with a caption\b")
 _SCHEDULED = re.compile(r"\bScheduled for (.+?)\.(?:\s|$)")
 _REFUSED_BY_CUSTOMER = re.compile(r"\bsaid no\b")
+_ID = re.compile(r"id|\w+_id", re.IGNORECASE)
 _RUPIAH = re.compile(
     r"^(?:amount|total|subtotal|harga|price|tagihan|ongkir|nominal|biaya|total_price|grand_total)$", re.IGNORECASE
 )
+
+
+@cache
+def _asks() -> re.Pattern[str]:
+    """What asks rather than tells."""
+    return re.compile(rf"\?|\b(?:{'|'.join(data['asks'] for data in sections('answers') if 'asks' in data)})\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +108,17 @@ def next_step(dialogue: Dialogue, agent_name: str) -> Step:
     if dialogue.results:
         return Say(_report(dialogue, requested))
     if requested:
-        return Say(question_for(requested[0], language))
+        told = _explained(dialogue)
+        return Say(told or question_for(requested[0], language))
     return _answer(dialogue, agent_name)
+
+
+def _explained(dialogue: Dialogue) -> str:
+    """What the documents say, when it is asked how something is done and not that it be done."""
+    if looks_up(dialogue.text) or not (asks_how(dialogue.text) or "?" in dialogue.text):
+        return ""
+    quote = _in_context(dialogue.text, dialogue)
+    return _cited(quote, dialogue) if quote is not None and quote.cover >= _SURE else ""
 
 
 # Reporting what was done
@@ -127,7 +161,7 @@ def _done(result: Result, dialogue: Dialogue) -> str:
         sentences = re.split(r"(?<=[.!?])\s+", data)
         kept = " ".join(sentence for sentence in sentences if not _FOR_THE_MODEL.search(sentence))
         return kept[:600] or say("done", language)
-    facts = list(_facts(data, language))
+    facts = list(_facts(data, language, frozenset(str(value) for value in result.arguments.values())))
     if not facts:
         return say("empty" if data in ([], {}) else "done", language)
     return "\n".join(facts)
@@ -140,14 +174,25 @@ def _data(content: str) -> Any:
         return content.strip()
 
 
-def _facts(data: Any, language: str) -> list[str]:
-    """JSON as lines a customer can read: `Status: dikirim, resi: JP123`."""
+def _facts(data: Any, language: str, known: frozenset[str] = frozenset()) -> list[str]:
+    """JSON as lines a customer can read: `KS-10234: status dikirim, resi JP123.`
+
+    A value of `known`, what the customer asked about, stands first and needs no label; nor does an id.
+    """
     if isinstance(data, Mapping):
-        flat = [f"{_label(name)}: {text}" for name, value in data.items() if (text := _value(name, value, language))]
+        named = {name: str(value) for name, value in data.items() if isinstance(value, str | int)}
+        about = [value for name, value in named.items() if value in known or _ID.fullmatch(str(name))][:1]
+        flat = [
+            f"{_label(name)}: {text}"
+            for name, value in data.items()
+            if str(value) not in about and (text := _value(name, value, language))
+        ]
         line = ", ".join(flat)
+        if about:
+            return [f"{about[0]}: {line.replace(': ', ' ')}." if line else f"{about[0]}."]
         return [f"{line[:1].upper()}{line[1:]}."] if line else []
     if isinstance(data, list):
-        return [f"- {text}" for item in data[:10] if (text := " ".join(_facts(item, language)).rstrip("."))]
+        return [f"- {text}" for item in data[:10] if (text := " ".join(_facts(item, language, known)).rstrip("."))]
     text = _value("", data, language)
     return [text] if text else []
 
@@ -161,6 +206,8 @@ def _value(name: str, value: Any, language: str) -> str:
         return ""
     if isinstance(value, bool):
         return say("yes" if value else "no", language)
+    if isinstance(value, int | str) and (amount := rupiah(_label(name), str(value))) is not None:
+        return amount
     if isinstance(value, int) and _RUPIAH.match(str(name)):
         return format_rupiah(value)
     if isinstance(value, Mapping):
@@ -206,7 +253,7 @@ def _beside(dialogue: Dialogue, requested: Sequence[Request]) -> str:
             continue
         quote = find_quote(segment, dialogue.passages, dialogue.language)
         if quote is not None and quote.cover >= 0.7:
-            return _cited(quote, dialogue.language)
+            return _cited(quote, dialogue)
     return ""
 
 
@@ -215,55 +262,101 @@ def _beside(dialogue: Dialogue, requested: Sequence[Request]) -> str:
 
 def _answer(dialogue: Dialogue, agent_name: str) -> Step:
     language = dialogue.language
-    verdict = yes_or_no(dialogue.text)
-    if verdict is not None and dialogue.earlier:
-        return Say(say("agreed" if verdict == "yes" else "declined", language))
     talk = [small_talk(line) for line in dialogue.said]
-    asked = [line for line, kind in zip(dialogue.said, talk, strict=True) if kind is None]
+    asked = [without_opener(line) for line, kind in zip(dialogue.said, talk, strict=True) if kind is None]
+    verdict = yes_or_no(dialogue.text) if dialogue.earlier else None
+    if "thanks" not in talk and verdict is not None and ("?" in dialogue.earlier[-1].reply or asked):
+        return Say(say("agreed" if verdict == "yes" else "declined", language))
     if not asked:
-        return Say(_talk(dialogue, [kind for kind in talk if kind], agent_name))
+        return Say(_talk(dialogue, [kind for kind in talk if kind], agent_name, verdict))
+    moods = [found for line in asked if (found := mood(line))]
     quotes, unanswered = _quotes(asked, dialogue)
-    greeted = f"{say('hello', language)} " if "greeting" in talk and not dialogue.earlier else ""
+    if moods:
+        return Say(_soothing(moods, quotes, dialogue))
+    greeted = len(dialogue.said) > len(asked) or asked != list(dialogue.said)
+    hello = f"{say('hello', language)} " if greeted and not dialogue.earlier else ""
     if not quotes:
-        return Say(f"{greeted}{say('unknown', language)} {say('offer', language)}")
-    parts = [_cited(quote, language) for quote in quotes]
+        return Say(f"{hello}{say('unknown', language)} {say('offer', language)}")
+    parts = [_cited(quote, dialogue) for quote in quotes]
     if unanswered:
         question = unanswered[0].rstrip("?!. ")
         parts.append(f"{say('unknown_part', language, question=question)} {say('offer', language)}")
-    return Say(greeted + "\n\n".join(parts))
+    return Say(hello + "\n\n".join(parts))
 
 
-def _talk(dialogue: Dialogue, kinds: Sequence[str], agent_name: str) -> str:
+def _soothing(moods: Sequence[Mood], quotes: Sequence[Quote], dialogue: Dialogue) -> str:
+    """Regret, what the documents say about it if the customer asks, and the offer of a human."""
+    language = dialogue.language
+    regret = say("insult" if "insult" in moods else "complaint", language)
+    asks = "?" in dialogue.text and "insult" not in moods
+    known = [_cited(quote, dialogue) for quote in quotes if quote.cover >= _SURE] if asks else []
+    return "\n\n".join([regret, *known[:1], say("offer", language)]) if known else f"{regret} {say('offer', language)}"
+
+
+def _talk(dialogue: Dialogue, kinds: Sequence[SmallTalk], agent_name: str, verdict: str | None) -> str:
     if not kinds:
-        return say("attachment" if dialogue.attachments else "nothing", dialogue.language)
+        key = "place" if dialogue.place else "attachment" if dialogue.attachments else "nothing"
+        return say("noted" if dialogue.sticker else key, dialogue.language)
     kind = min(kinds, key=_TALK_ORDER.index)
-    return say(kind, dialogue.language, name=agent_name)
+    return say("no_thanks" if kind == "thanks" and verdict == "no" else kind, dialogue.language, name=agent_name)
 
 
 def _quotes(asked: Sequence[str], dialogue: Dialogue) -> tuple[list[Quote], list[str]]:
-    """A quote for each question, each passage once; and the questions that no passage answers."""
-    passages, language = dialogue.passages, dialogue.language
-    context = " ".join(dialogue.earlier[-1].said) if dialogue.earlier else ""
+    """A quote for each question, each text once; and the questions that no passage answers."""
     quotes: list[Quote] = []
-    unanswered = []
+    unanswered: list[str] = []
     parts = segments(asked)
     for segment in parts:
-        quote = find_quote(segment, passages, language, context)
-        if quote is None:
-            unanswered += [segment] if _ASKS.search(segment.casefold()) else []
-        elif all(set(quote.passages) - set(other.passages) for other in quotes):
-            quotes.append(quote)
+        found, left = _of_sentence(segment, dialogue)
+        unanswered += left
+        quotes += [quote for quote in found if all(quote.text != other.text for other in quotes)]
     if not quotes and len(parts) > 1:
-        together = find_quote(" ".join(parts), passages, language)
+        together = find_quote(" ".join(parts), dialogue.passages, dialogue.language)
         return ([together], []) if together is not None else ([], unanswered)
-    return quotes[:3], unanswered
+    return quotes[:_MOST_QUOTES], unanswered
 
 
-def _cited(quote: Quote, language: str) -> str:
-    text = quote.text
+def _of_sentence(segment: str, dialogue: Dialogue) -> tuple[list[Quote], list[str]]:
+    """The answer to a sentence; to each of its questions, where no passage answers them together."""
+    whole = _in_context(segment, dialogue)
+    several = questions_in(segment)
+    if whole is not None and (whole.cover > _ALL or len(several) < 2):
+        return [whole], []
+    each = [_in_context(part, dialogue) for part in several]
+    found = [quote for quote in each if quote is not None]
+    if len(several) < 2 or not found or (whole is not None and len(found) < 2):
+        asks = whole is None and (_asks().search(segment.casefold()) is not None)
+        return ([whole], []) if whole is not None else ([], [segment] if asks else [])
+    return found, [part for part, quote in zip(several, each, strict=True) if quote is None and lexicon.content(part)]
+
+
+def _in_context(question: str, dialogue: Dialogue) -> Quote | None:
+    """The answer to a question that may continue those before it: all of the topic, or its newest part alone."""
+    topic = _topic(dialogue)
+    contexts = dict.fromkeys([" ".join(topic), topic[-1]] if topic else [""])
+    found = (find_quote(question, dialogue.passages, dialogue.language, context) for context in contexts)
+    return next((quote for quote in found if quote is not None), None)
+
+
+def _topic(dialogue: Dialogue) -> list[str]:
+    """What was talked about before: the newest message that stands by itself, and those that followed on it."""
+    lines: list[str] = []
+    for exchange in reversed(dialogue.earlier[-_REMEMBERED:]):
+        said = [without_opener(line) for line in exchange.said if small_talk(line) is None]
+        lines = [*said, *lines]
+        if said and not any(is_follow_up(line) for line in said):
+            break
+    return [line for line in lines if lexicon.content(line)]
+
+
+def _cited(quote: Quote, dialogue: Dialogue) -> str:
+    """A quote as it is told; with its sources where `knowledge.cite` is on."""
+    text, language = quote.text, dialogue.language
     spoken = detect(text, language)
     if (language == "en") != (spoken == "en"):
         text = say("other_language", language, text=text)
+    if not dialogue.cite:
+        return text
     sources = list(dict.fromkeys(_source(passage) for passage in quote.passages))
     dates = [passage.date for passage in quote.passages if passage.volatile and passage.date]
     if dates:

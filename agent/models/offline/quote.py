@@ -1,19 +1,36 @@
 """The part of a passage that answers a question, short enough for a chat; or nothing, when none does.
 
-A short passage is quoted whole: cutting it risks cutting off the fact. A long one is quoted around the lines that share most
-words with the question. Sentences that give orders to the reader are never quoted: a document informs, it does not command.
+Wrong is worse than unknown: what is quoted holds every word of the question that says what it is about. A short passage is
+quoted whole: cutting it risks cutting off the fact. A long one is quoted around the lines that share most words with the
+question, a table by its rows. Sentences that give orders to the reader are never quoted: a document informs, it does not command.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
+from agent.models.offline.arguments import numerals
+from agent.models.offline.rows import Unit, sentence, units_of
 from agent.models.values import Passage
 from language import lexicon
+from language.calendar import days_between
 from language.detect import detect
+from language.stems import stems
+from language.tables import sections, words
+from language.tokens import fold
 
-_RELEVANT = 0.51
-"""The share of a question's subject that a passage must hold to count as an answer: more than one word of two."""
+_RELEVANT = 0.6
+"""The share of a question's subject that a passage must hold to count as an answer."""
+
+_STRONG = 0.9
+"""Weight from which on a word must be held by what answers."""
+
+_LIGHT = 0.3
+"""Weight of a word that says little about what is asked: `ambil`, `bring`."""
+
+_CONTEXT = 0.4
+"""Weight of a word of what was talked about before."""
 
 _SUPERLATIVE = re.compile(
     r"\b(?:paling (?P<most>murah|mahal|laris|laku|enak|bagus|baik|populer|favorit|banyak|besar|kecil|baru)"
@@ -26,7 +43,24 @@ _WHOLE = 60
 """Words up to which a passage is quoted whole, and the size of the window into a longer one."""
 
 _MOST_ROWS = 5
-_TIE = 0.08
+_MOST_LISTED = 10
+"""Rows of one table at most, of those that fit equally, and of those that are asked for as a whole."""
+
+_FITS = 0.34
+"""The share of an entry's own question that must be asked: one that asks for more is about something else."""
+
+_COMMON = 0.5
+"""The share of the passages from which on a word that they hold need not be held by the answer: `cuci` at a laundry."""
+
+_FREE = re.compile(r"\b(?:gratis|free|percuma)\b", re.IGNORECASE)
+
+_SHORTEST = 4
+"""Letters of a word that may be clipped; of longer ones spelling mistakes are forgiven anyway."""
+
+_CODE = re.compile(r"(?<![\w-])[A-Z]{1,8}[-/]?\d{3,}(?![\w-])")
+"""A number of an order or a product: it is held only as it is written."""
+
+_TIE = 0.05
 """How near the best row of a table another one must come to be shown beside it."""
 
 _NAME = 2.0
@@ -41,10 +75,8 @@ _ORDERS = re.compile(
     re.IGNORECASE,
 )
 _HEADING = re.compile(r"^#{1,6}\s+(?P<text>.+)$")
-_CELL = re.compile(r"^(?P<name>[^:|\n]{1,40}): (?P<value>\S.*)$")
-_RULER = re.compile(r"^\|?[\s:|-]+\|?$")
+_LABELLED = re.compile(r"^[^:|\n]{1,40}: \S.*$")
 _NUMBERED = re.compile(r"\d+[.)]\s")
-_TABLE_ROW = re.compile(r"^[^:;|]{1,40}: [^;]+(?:; [^:;|]{1,40}: [^;]+)+$")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9À-Þ\"'(])")
 
 
@@ -59,10 +91,11 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class _Rated:
-    passage: Passage
+    unit: Unit
     cover: float
     score: float
     held: frozenset[str]
+    fits: float  # the share of its own question that the customer's holds
 
 
 def find_quote(question: str, passages: Sequence[Passage], language: str, context: str = "") -> Quote | None:
@@ -72,35 +105,156 @@ def find_quote(question: str, passages: Sequence[Passage], language: str, contex
         question: one sentence of the customer.
         passages: best first.
         language: code of the language to answer in; a passage in it is preferred.
-        context: what was talked about before; it helps a short question, and only that.
+        context: what was talked about before; it helps a question that does not stand by itself, and only that.
 
     Returns:
         `None` when no passage is about it.
     """
     passages = _comparing(question, passages)
-    asked = _asked(question, context, passages)
-    total = sum(asked.values())
-    if total < 0.3:
-        return None
+    own = _asked(question, passages)
+    if _lists(question):
+        kinds = {word: weight for word, weight in own.items() if not _lists(word)}
+        rows = [each for each in _best(question, kinds or own, {}, passages, language) if each.unit.cells]
+        return _told(rows, passages, own)
+    if context and is_follow_up(question):
+        before = {word: _CONTEXT for word in _asked(context, passages) if word not in own}
+        frame = _best(context, _asked(context, passages), {}, passages, language)
+        found = _best(question, own, before, passages, language, frame)
+        if found or not _follows(question):
+            return _told(found, passages, {**before, **own})
+    return _told(_best(question, own, {}, passages, language), passages, own)
+
+
+def is_follow_up(question: str) -> bool:
+    """Tell whether a question needs what was talked about before it: `kalau yang besar?`, `berapa lama?`."""
+    return _follows(question) or not any(_weight(word) >= _STRONG for word in lexicon.content(question))
+
+
+def _best(
+    question: str,
+    own: Mapping[str, float],
+    before: Mapping[str, float],
+    passages: Sequence[Passage],
+    language: str,
+    frame: Sequence[_Rated] = (),
+) -> list[_Rated]:
+    """What answers a question, best first; of the table of `frame`, the answer before it, if that holds an answer too."""
+    asked = {**before, **own}
+    if sum(asked.values()) < 0.3:
+        return []
     hints = lexicon.hints(question)
-    rated = [_rate(n, passage, asked, hints, language) for n, passage in enumerate(passages)]
-    best = max(rated, key=lambda each: each.score, default=None)
-    if best is None or best.cover < _RELEVANT:
-        return None
-    chosen = [best]
-    if _cells(best.passage.text) is not None:
-        chosen = [each for each in rated if _same_table(each, best) and each.score > best.score - _TIE][:_MOST_ROWS]
-    held = frozenset[str]().union(*(each.held for each in chosen))
-    rest = {word: weight for word, weight in asked.items() if word not in held}
-    other = _complement(rest, total, [each for each in rated if each not in chosen])
-    if other is not None:
-        chosen.append(other)
-        held |= other.held
-    text = "\n".join(part for each in chosen if (part := excerpt(each.passage, asked)))
+    units = units_of(passages)
+    order = {id(passage): n for n, passage in enumerate(passages)}
+    rated = [_rate(order.get(id(unit.passage), 0), unit, asked, hints, language) for unit in units]
+    able = [each for each in rated if _answers(each, own, before) and (not _counts(question) or _has_number(each.unit))]
+    if frame and frame[0].unit.cells:
+        able = [each for each in able if _same_table(each, frame[0])] or able
+    best = max(able, key=lambda each: each.score, default=None)
+    if best is None:
+        return []
+    return _rows(best, able, own, before) if best.unit.cells else [best]
+
+
+def _told(chosen: Sequence[_Rated], passages: Sequence[Passage], asked: Mapping[str, float]) -> Quote | None:
+    text = "\n".join(part for each in chosen if (part := _worded(each.unit, asked, passages)))
+    if len(chosen) > _MOST_ROWS:
+        text = "\n".join(f"- {line}" for line in text.splitlines())
     if not text:
         return None
-    cover = sum(weight for word, weight in asked.items() if word in held) / total
-    return Quote(text, tuple(each.passage for each in chosen), cover)
+    held = frozenset[str]().union(*(each.held for each in chosen))
+    cover = sum(weight for word, weight in asked.items() if word in held) / sum(asked.values())
+    return Quote(text, tuple(dict.fromkeys(each.unit.passage for each in chosen)), cover)
+
+
+def _worded(unit: Unit, asked: Mapping[str, float], passages: Sequence[Passage]) -> str:
+    if not unit.cells:
+        return excerpt(unit.passage, asked)
+    told = sentence(unit, passages)
+    return "" if _ORDERS.search(told) else told
+
+
+@cache
+def _follow_up() -> re.Pattern[str]:
+    patterns = [pattern for data in sections("answers") for pattern in data.get("follow_up", ())]
+    return re.compile(rf"\W*(?:(?:oh|iya|ya|eh|oke|ok|so|nah|lah) )*(?:{'|'.join(patterns)})")
+
+
+def _follows(question: str) -> bool:
+    return _follow_up().match(fold(question)) is not None
+
+
+def _strong(asked: Mapping[str, float]) -> frozenset[str]:
+    return frozenset(word for word, weight in asked.items() if weight >= _STRONG)
+
+
+def _answers(rated: _Rated, own: Mapping[str, float], before: Mapping[str, float]) -> bool:
+    """Whether something holds what is asked for: every strong word, or nearly all of a long question."""
+    strong = _strong(own) or frozenset(word for word in own if _weight(word) >= _STRONG)
+    missing = strong - rated.held
+    if not strong:  # what was talked about before must be held instead
+        subject = [word for word in before if _weight(word) >= _STRONG]
+        return bool(subject) and rated.held.issuperset(subject) if before else rated.cover >= _RELEVANT
+    share = sum(weight for word, weight in own.items() if word in rated.held) / sum(own.values())
+    if rated.unit.passage.question and 0 < rated.fits < _FITS:
+        return False
+    if missing:
+        return len(strong) >= 4 and len(missing) == 1 and share >= 0.7 and not rated.unit.cells
+    return share >= _RELEVANT
+
+
+def _rows(best: _Rated, able: Sequence[_Rated], own: Mapping[str, float], before: Mapping[str, float]) -> list[_Rated]:
+    """The rows of a table to tell: those that fit as well as the best, or all when the table as a whole is asked for."""
+    same = [each for each in able if _same_table(each, best)]
+    values = lexicon.vocabulary(" ".join(value for _, value in best.unit.cells))
+    if not any(values.has(word) for word in (*own, *before)):
+        return [each for each in same if each.cover >= best.cover - 0.01][:_MOST_LISTED]
+    return [each for each in same if each.score > best.score - _TIE and each.cover >= best.cover - 0.01][:_MOST_ROWS]
+
+
+def _clipped(word: str, name: str) -> bool:
+    """Whether a short word is one of a row's name with a letter left out: `serh` for `sereh`."""
+    return (
+        len(word) == _SHORTEST
+        and word not in lexicon.KNOWN
+        and any(len(other) == len(word) + 1 and _without_one(other, word) for other in lexicon.words(name))
+    )
+
+
+def _without_one(long: str, short: str) -> bool:
+    return any(long[:n] + long[n + 1 :] == short for n in range(1, len(long)))
+
+
+def _same_table(one: _Rated, other: _Rated) -> bool:
+    return bool(one.unit.cells) and one.unit.passage.source == other.unit.passage.source
+
+
+@cache
+def _listing() -> re.Pattern[str]:
+    return re.compile("|".join(data["lists"] for data in sections("answers") if "lists" in data))
+
+
+def _lists(question: str) -> bool:
+    """Whether a question asks for all of a kind: `daftar harga`, `what rooms do you have?`."""
+    return _listing().search(fold(question)) is not None
+
+
+@cache
+def _counting() -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{'|'.join(data['counts'] for data in sections('answers') if 'counts' in data)})\b")
+
+
+def _counts(question: str) -> bool:
+    """Whether a question asks for a number: `berapa`, `how much`."""
+    return _counting().search(fold(question)) is not None
+
+
+def _has_number(unit: Unit) -> bool:
+    text = " ".join(value for _, value in unit.cells) if unit.cells else unit.passage.text
+    return (
+        any(char.isdigit() for char in text)
+        or not numerals().isdisjoint(lexicon.words(text))
+        or _FREE.search(text) is not None
+    )
 
 
 def _comparing(question: str, passages: Sequence[Passage]) -> Sequence[Passage]:
@@ -114,24 +268,35 @@ def _compared(text: str) -> frozenset[str]:
     return frozenset(match["most"] or match["ter"] or match["est"] or match["adverb"] for match in found)
 
 
-def _asked(question: str, context: str, passages: Sequence[Passage]) -> dict[str, float]:
+def _weight(word: str) -> float:
+    light = words("answers", "light")
+    return _LIGHT if word in numerals() or not stems(word).isdisjoint(light) else lexicon.weight(word)
+
+
+def _asked(question: str, passages: Sequence[Passage]) -> dict[str, float]:
     """What a question is about, each word with its weight: names weigh double, words that nearly all passages hold little."""
     names = lexicon.names(question)
-    asked = {word: lexicon.weight(word) * (_NAME if word in names else 1.0) for word in lexicon.content(question)}
+    compared = _compared(question)
+    asked = {
+        word: _weight(word) * (_NAME if word in names else 1.0)
+        for word in lexicon.content(question)
+        if word not in compared
+        and word.removeprefix("ter") not in compared  # what draws the comparison was chosen for it
+    }
+    asked |= {code.casefold(): 1.0 for code in _CODE.findall(question)}  # what it means stands in no dictionary
     if not asked:
-        asked = dict.fromkeys(sorted(lexicon.hints(question)), 1.0)
-    if context and sum(asked.values()) <= 1.5:
-        asked = {word: 0.5 * lexicon.weight(word) for word in lexicon.content(context)} | asked
+        asked = dict.fromkeys(sorted(lexicon.hints(question)), 0.8)
     if len(passages) >= _FEW:
         vocabularies = [lexicon.vocabulary(_whole(passage)) for passage in passages]
         for word in asked:
-            if sum(vocabulary.has(word) for vocabulary in vocabularies) >= 0.8 * len(passages):
-                asked[word] *= 0.4
+            share = sum(vocabulary.has(word) for vocabulary in vocabularies) / len(passages)
+            if share >= _COMMON:
+                asked[word] *= 0.4 if share >= 0.8 else 0.8
     return asked
 
 
 def _whole(passage: Passage) -> str:
-    return f"{_heading(passage)}\n{passage.question}\n{passage.text}"
+    return f"{_heading(passage)}\n{passage.question}\n{passage.text}\n{days_between(passage.text)}"
 
 
 def _heading(passage: Passage) -> str:
@@ -139,41 +304,35 @@ def _heading(passage: Passage) -> str:
     return passage.title.rpartition(" > ")[2]
 
 
-def _rate(n: int, passage: Passage, asked: dict[str, float], hints: set[str], language: str) -> _Rated:
-    total = sum(asked.values())
-    cells = _cells(passage.text)
-    head = lexicon.vocabulary(passage.question or (cells[0][1] if cells else _heading(passage)))
-    body, path = lexicon.vocabulary(_whole(passage)), lexicon.vocabulary(passage.title)
-    held = frozenset(word for word in asked if body.has(word) or path.has(word))
-    cover = sum(asked[word] * (1.0 if body.has(word) else 0.5) for word in held) / total
+def _rate(n: int, unit: Unit, asked: Mapping[str, float], hints: set[str], language: str) -> _Rated:
+    passage, total = unit.passage, sum(asked.values())
+    row = "\n".join(f"{name} {value}" for name, value in unit.cells)
+    text = f"{_heading(passage)}\n{row}" if unit.cells else _whole(passage)
+    named = passage.question or unit.name or _heading(passage)
+    label = lexicon.vocabulary(unit.name_label) if unit.cells else None
+    head, body, path = lexicon.vocabulary(named), lexicon.vocabulary(text), lexicon.vocabulary(passage.title)
+    written = text.casefold()
+    held = frozenset(
+        word
+        for word in asked
+        if body.has(word) or ("-" in word and word in written) or path.has(word) or _clipped(word, unit.name)
+    )
+    cover = sum(asked[word] * (0.5 if path.has(word) and not body.has(word) else 1.0) for word in held) / total
     in_head = sum(weight for word, weight in asked.items() if head.has(word)) / total
     hinted = bool(hints) and not hints.isdisjoint(body.forms)
-    extra = 0.12 / (n + 1) + 0.06 * hinted + 0.2 * (detect(passage.text, language) == language)
-    if passage.question:  # an entry that asks exactly this beats one that mentions it
-        subject = [word for word in lexicon.content(passage.question) if lexicon.weight(word) > 0.5]
-        said = lexicon.vocabulary(" ".join(asked))
-        extra += 0.12 * (sum(said.has(word) for word in subject) / len(subject) if subject else 0.0)
-    return _Rated(passage, cover, 0.7 * cover + 0.2 * in_head + extra, held)
+    extra = 0.12 / (n + 1) * (not unit.cells) + 0.06 * hinted + 0.2 * (detect(text, language) == language)
+    subject = [word for word in lexicon.content(named) if _weight(word) > 0.5]
+    said = lexicon.vocabulary(" ".join(asked))
+    fits = sum(said.has(word) for word in subject) / len(subject) if subject else 1.0
+    if passage.question or unit.cells:  # what asks or is named exactly this beats what mentions it
+        extra += 0.15 * fits
+    if label is not None and any(label.has(word) for word in asked):  # "what rooms are there?"
+        extra += 0.3
+    return _Rated(unit, cover, 0.7 * cover + 0.2 * in_head + extra, held, fits)
 
 
-def _complement(rest: dict[str, float], total: float, others: Sequence[_Rated]) -> _Rated | None:
-    """The passage that holds what the chosen ones lack of the question, when that is a subject of its own."""
-    if sum(rest.values()) < 0.34 * total:
-        return None
-    strong = {word for word, weight in rest.items() if weight >= 1.0}
-    able = [each for each in others if strong and strong <= each.held]
-    return max(able, key=lambda each: each.score, default=None)
-
-
-def _same_table(one: _Rated, other: _Rated) -> bool:
-    return one.passage.source == other.passage.source and _cells(one.passage.text) is not None
-
-
-def excerpt(passage: Passage, asked: dict[str, float]) -> str:
+def excerpt(passage: Passage, asked: Mapping[str, float]) -> str:
     """Cut out the part of a passage to quote for the words of a question, each with its weight."""
-    cells = _cells(passage.text)
-    if cells is not None:
-        return _row(cells)
     blocks = _blocks(_section(passage, asked))
     units = [unit for block in blocks for unit in block]
     if _length(units) > _WHOLE and blocks:
@@ -187,21 +346,7 @@ def _length(units: Sequence[str]) -> int:
     return sum(len(unit.split()) for unit in units)
 
 
-def _cells(text: str) -> list[tuple[str, str]] | None:
-    """The cells of a table row written as `column: value` lines."""
-    matches = [_CELL.match(line.strip()) for line in text.strip().splitlines() if line.strip()]
-    if len(matches) < 2 or not all(matches):
-        return None
-    cells = [(match["name"], match["value"]) for match in matches if match]
-    return None if any(name.lstrip().startswith(("-", "*")) for name, _ in cells) else cells
-
-
-def _row(cells: Sequence[tuple[str, str]]) -> str:
-    (_, first), *others = cells
-    return f"{first}: {', '.join(f'{name} {value}' for name, value in others)}"
-
-
-def _section(passage: Passage, asked: dict[str, float]) -> str:
+def _section(passage: Passage, asked: Mapping[str, float]) -> str:
     """The part under one heading, when a passage has several and is too long to be quoted whole."""
     if len(passage.text.split()) <= _WHOLE or not _HEADING.search(passage.text):
         sections = [passage.text]
@@ -210,24 +355,23 @@ def _section(passage: Passage, asked: dict[str, float]) -> str:
     return max(sections, key=lambda part: _overlap(part, asked))
 
 
-def _overlap(text: str, asked: dict[str, float]) -> float:
+def _overlap(text: str, asked: Mapping[str, float]) -> float:
     vocabulary = lexicon.vocabulary(text)
     return sum(weight for word, weight in asked.items() if vocabulary.has(word))
 
 
 def _blocks(text: str) -> list[list[str]]:
-    """Paragraphs as sentences, lists and tables as entries, a list together with the line that leads to it.
+    """Paragraphs as sentences, lists as entries, a list together with the line that leads to it.
 
     Headings, and sentences that give orders, are left out.
     """
     blocks: list[list[str]] = [[]]
-    columns: list[str] = []
     for part in re.split(r"\n\s*\n", text.strip()):
         if not (blocks[-1] and blocks[-1][-1].endswith(":")):
             blocks.append([])
         prose: list[str] = []
         for line in map(str.strip, part.splitlines()):
-            entry = _entry(line, columns)
+            entry = _entry(line)
             if entry is None:
                 prose.append(line)
                 continue
@@ -239,39 +383,26 @@ def _blocks(text: str) -> list[list[str]]:
     return [block for block in kept if block]
 
 
-def _entry(line: str, columns: list[str]) -> str | None:
-    """A line that stands for itself: an entry of a list, a row of a table; `""` for what is not shown, `None` for prose.
-
-    `columns` keeps the head of the table that the line belongs to.
-    """
-    if line.startswith("|"):
-        values = [cell.strip() for cell in line.strip("|").split("|")]
-        if _RULER.match(line) or not columns:
-            columns[:] = columns or values
-            return ""
-        return "- " + "; ".join(f"{name}: {value}" for name, value in zip(columns, values, strict=False))
-    columns.clear()
+def _entry(line: str) -> str | None:
+    """A line that stands for itself, as an entry of a list does; `""` for what is not shown, `None` for prose."""
     if _HEADING.match(line):
         return ""
     if line.startswith(("- ", "* ", "• ")):
         return f"- {line[2:].strip()}"
-    if _NUMBERED.match(line):
-        return line
-    return f"- {line}" if _TABLE_ROW.match(line) else None
+    return line if _stands_alone(line) else None
+
+
+def _stands_alone(line: str) -> bool:
+    return _NUMBERED.match(line) is not None or _LABELLED.match(line) is not None
 
 
 def _sentences(lines: Sequence[str]) -> list[str]:
     return [sentence for sentence in _SENTENCE.split(" ".join(lines)) if sentence]
 
 
-def _window(units: Sequence[str], asked: dict[str, float]) -> list[str]:
+def _window(units: Sequence[str], asked: Mapping[str, float]) -> list[str]:
     """The units around the one that shares most with the question, in order: its neighbours, as far as they fit."""
     scores = [_overlap(unit, asked) for unit in units]
-    rows = [n for n, unit in enumerate(units) if _TABLE_ROW.match(unit.removeprefix("- "))]
-    if rows and max(scores[n] for n in rows) == max(
-        scores
-    ):  # of a table the rows that were asked for, not their neighbours
-        return [units[n] for n in rows if scores[n] == max(scores)][:_MOST_ROWS]
     first = last = max(range(len(units)), key=lambda n: (scores[n], -n))
     size = len(units[first].split())
     while True:
@@ -289,7 +420,7 @@ def _joined(units: Sequence[str]) -> str:
     """Sentences side by side, list entries below each other, and a blank line where a list ends."""
     text, in_list = "", False
     for unit in units:
-        listed = unit.startswith("- ") or _NUMBERED.match(unit) is not None
+        listed = unit.startswith("- ") or _stands_alone(unit)
         gap = "\n" if listed else "\n\n" if in_list else " "
         text, in_list = f"{text}{gap}{unit}", listed
     return text.strip()

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from agent.models.offline.arguments import bare, is_ambiguous, is_free, is_money, is_plain, numerals, values_named
@@ -16,12 +16,13 @@ from agent.models.offline.dialogue import Dialogue, Exchange, Tool
 from agent.models.offline.sayings import in_every_language, say
 from language import lexicon
 from language.consent import yes_or_no
-from language.intents import small_talk, wants_human
+from language.intents import mood, small_talk, wants_human, without_opener
+from language.tables import sections, words
 from language.tokens import fold
 from language.values import pieces
 
 _LOOKS = frozenset(
-    "get list find search check track show read look fetch cek lihat cari lacak query status info".split()
+    "get list find search check track show read look fetch cek lihat cari lacak query status info daftar".split()
 )
 """First or last words of the names of tools that change nothing."""
 
@@ -32,6 +33,9 @@ _PLAIN = 0.62
 _ARGUMENT = 0.25
 """What it adds to a sentence's likeness when it brings the very value that the tool requires."""
 
+_VALUE_ALONE = 3
+"""Words of a sentence that says nothing but a value, at most."""
+
 _SAME = 0.95
 """Likeness from which a sentence is as good as one of the examples."""
 
@@ -40,12 +44,9 @@ _TWO_VERBS = re.compile(r"\w+ / \w+")
 
 _ANY_DAY = datetime(2000, 1, 1)  # noqa: DTZ001 -- only whether a date is named counts here, not which
 
-_HOW = re.compile(
-    r"\b(?:bagaimana|gimana|gmn|cara|caranya|how (?:do|can|to)|apakah|kenapa|mengapa|why|syarat|boleh(?:kah)?|bisakah)\b"
-    r"|\b(?:bisa (?:ga|gak|nggak|tidak|tak|di)|apa bisa|can (?:i|we|you)|could i|may i|is it possible|what if|kalau)\b"
-    r"|\b(?:berapa lama|how long|kapan)\b"
-    r"|^(?:(?:apa|kak|min|hai|halo) )*(?:bisa|boleh|terima|menerima)\b.*\?"
-)
+_WHETHER = re.compile(r"^(?:(?:apa|kak|min|hai|halo) )*(?:bisa|boleh|terima|menerima)\b.*\?")
+"""How a sentence begins that asks whether something can be done."""
+
 DONT = re.compile(
     r"\b(?:jangan|tidak (?:usah|mau|jadi|ingin|perlu)|gak? (?:usah|mau|jadi|perlu|pengen)|nggak (?:usah|mau|jadi))\b"
     r"|\b(?:tak (?:nak|payah|jadi)|don'?t|do not|not going to|never|bukan mau)\b"
@@ -60,6 +61,28 @@ class Card:
     examples: tuple[tuple[frozenset[str], frozenset[str]], ...]  # each its words, and all their forms
     description: frozenset[str]  # the forms of its words
     verbs: frozenset[str]
+
+
+@cache
+def _how() -> re.Pattern[str]:
+    """What asks how something works, or whether it can be done: no request to do it."""
+    return re.compile(
+        rf"\b(?:{'|'.join(pattern for data in sections('answers') for pattern in data.get('how', ()))})\b"
+    )
+
+
+def asks_how(text: str) -> bool:
+    """Tell whether a text asks how something works, or whether it can be done."""
+    return _how().search(fold(text)) is not None
+
+
+def _asked_so(segment: str, tool: Tool) -> bool:
+    """Whether an example asks the same way for all that it names: `can I pay by QRIS`."""
+    spoken = lexicon.forms_of(subject(segment, tool))
+    return any(
+        asks_how(example) and all(not lexicon.forms(word).isdisjoint(spoken) for word in subject(example, tool))
+        for example in tool.examples
+    )
 
 
 def cards_of(tools: Sequence[Tool]) -> list[Card]:
@@ -134,7 +157,11 @@ def asked(segment: str, whole: str, cards: Sequence[Card]) -> Tool | None:
         return None
     score, card = best
     named = names_value(card.tool, whole)
-    if score < _SAME and _HOW.search(folded) and not named:
+    if (
+        not named
+        and (asks_how(segment) or (score < _SAME and _WHETHER.search(folded)))
+        and not _asked_so(segment, card.tool)
+    ):
         return None  # a question about how it works, not a request to do it
     equals = [other for other_score, other in rated if other is not card and other_score > score - 0.02]
     if any(bool(other.verbs) == bool(card.verbs) for other in equals):
@@ -148,18 +175,24 @@ def _likeness(segment: str, card: Card, cards: Sequence[Card]) -> float:
     """How much a sentence asks for a tool, 0 to about 1.3."""
     said = subject(segment, card.tool)
     bonus = _ARGUMENT if names_value(card.tool, segment) else 0.0
-    if not said:
-        alone = bonus and not card.verbs and len(segment.split()) <= 3
-        return _PLAIN if alone else 0.0
+    if words("answers", "light").issuperset(said):  # "eh salah, KS-10235"
+        alone = bonus and not card.verbs and len(segment.split()) <= _VALUE_ALONE + len(said)
+        if alone or not said:
+            return _PLAIN if alone else 0.0
     spoken = lexicon.forms_of(said)
     by_example = max((_both_ways(said, spoken, example, cards) for example in card.examples), default=0.0)
     shared = [word for word in said if not lexicon.forms(word).isdisjoint(card.description)]
+    only_verb = card.verbs and not bonus and all(not lexicon.forms(word).isdisjoint(card.verbs) for word in said)
+    if only_verb and sum(not other.verbs.isdisjoint(spoken) for other in cards) > 1:
+        return 0.0  # "batalkan": which of the two?
     has_verb = not card.verbs or not card.verbs.isdisjoint(spoken)
     by_description = 0.0
     looking = bool(card.verbs) or len(shared) > 1 or not _LOOKING.isdisjoint(lexicon.words(segment))
     if shared and has_verb and (looking or bonus):
         share = 0.6 if card.examples else 0.8  # beside examples the description tells less
         by_description = share * _weight(shared, cards) / _weight(said, cards) + (0.1 if card.verbs else 0.0)
+    if not bonus and _LOOKS.issuperset(_shared(said, card)):
+        return 0.0  # "daftar harga" asks for no "daftar pengingat"
     exemplary = by_example >= 0.75
     if card.verbs and not has_verb and not exemplary:
         return 0.0
@@ -167,16 +200,22 @@ def _likeness(segment: str, card: Card, cards: Sequence[Card]) -> float:
     return best + bonus if best >= 0.3 else 0.0
 
 
+def _shared(said: Sequence[str], card: Card) -> list[str]:
+    """The words of a sentence that the examples or the description of a tool hold."""
+    forms = card.description.union(*(forms for _, forms in card.examples))
+    return [word for word in said if not lexicon.forms(word).isdisjoint(forms)]
+
+
 def _both_ways(
     said: Sequence[str], spoken: frozenset[str], example: tuple[frozenset[str], frozenset[str]], cards: Sequence[Card]
 ) -> float:
     """How much of an example a sentence holds, and how much of the sentence the example explains."""
-    words, forms = example
-    held = [word for word in words if not lexicon.forms(word).isdisjoint(spoken)]
+    named, forms = example
+    held = [word for word in named if not lexicon.forms(word).isdisjoint(spoken)]
     if not held:
         return 0.0
     explained = [word for word in said if not lexicon.forms(word).isdisjoint(forms)]
-    return 0.65 * _weight(held, cards) / _weight(words, cards) + 0.35 * _weight(explained, cards) / _weight(said, cards)
+    return 0.65 * _weight(held, cards) / _weight(named, cards) + 0.35 * _weight(explained, cards) / _weight(said, cards)
 
 
 def _weight(words: Iterable[str], cards: Sequence[Card]) -> float:
@@ -241,14 +280,39 @@ def requests(dialogue: Dialogue) -> list[Request]:
             pending is not None and (pending.missing or pending.unclear) and _only_names(pending, dialogue.text)
         )
         return [continued] if incomplete and continued is not None else found
-    if yes_or_no(dialogue.text) == "yes":
+    if yes_or_no(dialogue.text) == "yes" and not _thanks_first(dialogue.text):
         if any(offer in dialogue.earlier[-1].reply for offer in in_every_language("offer")):
             tool = handover(dialogue.tools)
             return (
                 [] if tool is None else [_request(tool, (*dialogue.earlier[-1].said, dialogue.text), (), dialogue.now)]
             )
         return [pending] if pending is not None and asked_back else []
-    return [] if continued is None else [continued]
+    if continued is not None:
+        return [continued]
+    return _asked_on(dialogue)
+
+
+def _thanks_first(text: str) -> bool:
+    """Whether a text thanks rather than agrees: `terima kasih ya`, but not `ya, terima kasih`."""
+    first = text.split(maxsplit=1)[0]
+    return small_talk(text) == "thanks" and (small_talk(first) == "noted" or yes_or_no(first) != "yes")
+
+
+def _asked_on(dialogue: Dialogue) -> list[Request]:
+    """The look-up before, when a short question asks for what its result has told: `totalnya berapa?` after an order's status."""
+    last, text = dialogue.earlier[-1], dialogue.text
+    told = lexicon.vocabulary(last.reply)
+    wanted = [word for word in lexicon.content(text) if not any(char.isdigit() for char in word)]
+    if not wanted or len(text.split()) > _CHOICE or not all(told.has(word) for word in wanted):
+        return []
+    if any(small_talk(line) or mood(line) for line in dialogue.said):
+        return []
+    before = _of(last.said, dialogue.earlier[:-1], dialogue.tools, dialogue.now)
+    return [
+        one
+        for one in before
+        if not (one.missing or one.unclear) and not _verbs(one.tool) and not is_handover(one.tool.name)
+    ][:1]
 
 
 def _chooses(text: str, pending: Request, found: Sequence[Request]) -> bool:
@@ -290,8 +354,8 @@ def _of(said: Sequence[str], earlier: Sequence[Exchange], tools: Sequence[Tool],
         found.append(_request(human, said, earlier, now))
     cards = cards_of([tool for tool in tools if tool is not human])
     whole = "\n".join(said)
-    for segment in segments(said):
-        tool = asked(segment, whole, cards)
+    for segment in segments([without_opener(line) for line in said if small_talk(line) is None]):
+        tool = None if mood(segment) and not names_any(segment, cards) else asked(segment, whole, cards)
         if tool is None:
             continue
         for request in _all(tool, segment, said, earlier, now):
@@ -299,6 +363,16 @@ def _of(said: Sequence[str], earlier: Sequence[Exchange], tools: Sequence[Tool],
                 found.append(request)
     complete = [request for request in found if not request.missing and not request.unclear]
     return (complete or found)[:_MOST_CALLS]
+
+
+def looks_up(text: str) -> bool:
+    """Tell whether a text has a word with which one asks how something stands: `cek`, `where`."""
+    return not _LOOKING.isdisjoint(lexicon.words(text))
+
+
+def names_any(text: str, cards: Sequence[Card]) -> bool:
+    """Tell whether a text brings a value that one of the tools requires."""
+    return any(names_value(card.tool, text) for card in cards)
 
 
 def segments(said: Sequence[str]) -> list[str]:

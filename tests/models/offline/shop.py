@@ -68,10 +68,11 @@ def turn(
     attachments: Sequence[str] = (),
     *,
     rejected: bool = False,
+    cite: bool = False,
 ) -> RunnableConfig:
     """What the runtime tells the model beside the messages."""
     now = datetime(2026, 11, 21, 10, tzinfo=ZoneInfo("Asia/Jakarta"))
-    return configured(TurnValues(language, now, tuple(passages), tuple(attachments), rejected))
+    return configured(TurnValues(language, now, tuple(passages), tuple(attachments), rejected, cite=cite))
 
 
 def ask(
@@ -84,12 +85,13 @@ def ask(
     language: str = "id",
     attachments: Sequence[str] = (),
     rejected: bool = False,
+    cite: bool = False,
 ) -> AIMessage:
     """What the model answers to `text`; `before` is the history, `after` what has happened in this turn."""
     model = OfflineChatModel(agent_name="Melati").bind_tools(tools)
     prompt = "\n\n".join(["You are Melati.", *(passage.text for passage in passages)])
     messages = [SystemMessage(prompt), *before, HumanMessage(text), *after]
-    answer = asyncio.run(model.ainvoke(messages, turn(passages, language, attachments, rejected=rejected)))
+    answer = asyncio.run(model.ainvoke(messages, turn(passages, language, attachments, rejected=rejected, cite=cite)))
     assert isinstance(answer, AIMessage)
     return answer
 

@@ -36,6 +36,6 @@ async def test_what_the_prompt_says_is_not_read_where_the_turn_says_otherwise() 
     prompt = SystemMessage(
         "- Write in English, briefly.\n\nNow: Monday, 02 January 2006, 15:04.\n\n<passages>\n</passages>"
     )
-    answer = await model.ainvoke([prompt, HumanMessage("jam buka?")], turn(language="id"))
+    answer = await model.ainvoke([prompt, HumanMessage("jam buka?")], turn(language="id", cite=True))
     assert "08.00" in answer.text
     assert "Sumber:" in answer.text

@@ -9,18 +9,24 @@ from agent.models.offline.model import OfflineChatModel
 from tests.models.offline.shop import TOOLS, ask, called, exchange, result, turn
 
 
-def test_the_answer_names_its_source() -> None:
-    assert "jam.md" in ask("jam buka?").text
+def test_the_customer_is_told_no_source_unless_agent_yaml_says_so() -> None:
+    told = ask("jam buka?").text
+    assert "jam.md" not in told
+    assert "Sumber" not in told
+    cited = ask("jam buka?", cite=True).text
+    assert cited.startswith(told)
+    assert "jam.md" in cited
 
 
-def test_a_price_says_of_which_day_it_is() -> None:
-    assert "2026-11-20" in ask("harga latte?").text
+def test_a_cited_price_says_of_which_day_it_is() -> None:
+    assert "2026-11-20" in ask("harga latte?", cite=True).text
+    assert ask("harga latte?").text == "Caffe Latte: Rp30.000, ukuran 350 ml"
 
 
 def test_an_english_question_is_answered_in_english() -> None:
     answer = ask("Is there parking?", language="en").text
     assert "12 spaces" in answer
-    assert "Source:" in answer
+    assert "Source:" in ask("Is there parking?", language="en", cite=True).text
 
 
 def test_two_questions_are_both_answered() -> None:
