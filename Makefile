@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 # Half of the tests wait rather than work: for a lease to end, a clock to be set back, a database to come back.
 TESTERS = $(shell $(PYTHON) -c "import os; print(2 * os.cpu_count())")
 
-.PHONY: demo test check fix bench lock clean
+.PHONY: demo test check fix bench lock wheel clean
 
 demo: $(READY)
 	@$(BIN)/balas demo $(if $(ONCE),--once) $(if $(PORT),--port $(PORT))
@@ -39,6 +39,13 @@ lock:
 	@echo uv | $(VENV)/lock/bin/uv pip compile - --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet --output-file installer.lock
 	@rm -rf $(VENV)/lock
+
+# What is installed elsewhere, together with requirements-runtime.lock; built from a copy, so that no build/ is left here.
+wheel: $(READY)
+	@rm -rf $(VENV)/wheel && mkdir -p $(VENV)/wheel dist
+	@tar --exclude=./$(VENV) --exclude=./.git --exclude=./dist --exclude=.balas -cf - . | tar -xf - -C $(VENV)/wheel
+	@$(BIN)/uv build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist $(VENV)/wheel
+	@rm -rf $(VENV)/wheel
 
 $(READY): requirements.lock installer.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("balas needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Set PYTHON=…") if sys.version_info < (3, 11) else None'

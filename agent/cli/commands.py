@@ -35,6 +35,8 @@ GROUPS: Final[dict[str, tuple[Command, ...]]] = {
         Command("worker", "agent.cli.serve:worker", "Answer only, beside `serve --accept-only` (PostgreSQL).", "info"),
         Command("mcp", "agent.cli.mcp:mcp", "Offer the API as MCP tools on stdin and stdout."),
         Command("broadcast", "agent.cli.broadcast:broadcast", "Send one message to many contacts, each once."),
+        Command("backup", "agent.cli.backup:backup", "Copy the ledger and the agent's files into one archive."),
+        Command("restore", "agent.cli.backup:restore", "Unpack a backup; overwrites nothing."),
         Command("sandbox", "agent.cli.demo:sandbox", "Run the local messaging platform alone.", "info"),
     ),
     "Test": (

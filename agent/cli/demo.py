@@ -12,21 +12,26 @@ from typing import Annotated, Any
 import typer
 
 from agent.cli.serve import stop_signal
-from agent.cli.stage import CONSOLE_TOKEN, Scene, face_of, load_script, shortcomings
+from agent.cli.stage import CONSOLE_TOKEN, Scene, face_of, load_script, sample_in, shortcomings
 from agent.errors import OutsideError
 from messaging.sandbox import RunningSandbox
 from messaging.sandbox.records import Contact
 
 _SAMPLES = Path("tests/data/voice/samples")
+_HERE = Path("agent.yaml")
+_SCRIPT = Path("examples/kopi_senja/script.yaml")
 _TRIED = 6
 """Messages to try that the terminal names; the phone page offers them all."""
 
 
 def demo(
-    config: Annotated[Path, typer.Option("--config", "-c", help="The agent's file.")] = Path("agent.yaml"),
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="The agent's file; by default agent.yaml here, else the sample."),
+    ] = None,
     port: Annotated[int, typer.Option(help="Port of the phone page; 0 takes a free one.")] = 8099,
     once: Annotated[bool, typer.Option("--once", help="Run the scripted conversation and exit.")] = False,
-    script: Annotated[Path, typer.Option(help="The conversation of --once.")] = Path("examples/kopi_senja/script.yaml"),
+    script: Annotated[Path | None, typer.Option(help="The conversation of --once; by default the sample's.")] = None,
     platform: Annotated[str, typer.Option(help="The platform that the sandbox plays.")] = "aelyst",
 ) -> None:
     """Run the sample agent with a phone page to chat with it: no account, no key, no network."""
@@ -34,11 +39,26 @@ def demo(
     samples = _SAMPLES if _SAMPLES.is_dir() else None
     if once:
         with tempfile.TemporaryDirectory(prefix="balas-demo-") as folder:
-            asyncio.run(_once(config, load_script(script), samples, Path(folder), platform))
+            if script is None and config is None and not _SCRIPT.is_file():  # installed: the script is the sample's
+                config = sample_in(Path(folder) / "shop")
+                script = config.with_name("script.yaml")
+            scenes = load_script(script or _SCRIPT)
+            asyncio.run(_once(config or _HERE, _playable(scenes), samples, Path(folder), platform))
         return
+    if config is None and not _HERE.is_file():
+        config = sample_in(Path(".balas/sample").absolute())
+    config = config or _HERE
     data = config.resolve().parent / ".balas/demo"
     data.mkdir(parents=True, exist_ok=True)
     asyncio.run(_page(config, port, samples, data, platform))
+
+
+def _playable(scenes: list[Scene]) -> list[Scene]:
+    """The scenes whose voice notes are here; an installed balas brings none."""
+    found = [scene for scene in scenes if scene.voice is None or scene.voice.is_file()]
+    if left := len(scenes) - len(found):
+        print(f"{left} voice notes are left out: they come with the checkout only")
+    return found
 
 
 async def _page(config: Path, port: int, samples: Path | None, data: Path, platform: str) -> None:

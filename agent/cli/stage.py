@@ -2,10 +2,12 @@
 
 import os
 import re
+import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,6 +124,19 @@ def face_of(platform: str) -> Face:
     if platform not in FACES:
         raise UsageError(f"the sandbox cannot play {platform!r}; it plays {', '.join(FACES)}")
     return FACES[platform]()
+
+
+def sample_in(folder: Path) -> Path:
+    """Write the sample agent, which comes with the package, into a folder; its agent.yaml."""
+    with as_file(files("examples.kopi_senja")) as sample:
+        shop = folder / "examples" / "kopi_senja"  # as in the checkout, where agent.yaml names its files so
+        shutil.copytree(sample / "documents", shop / "documents", dirs_exist_ok=True)
+        shutil.copy(sample / "menu.csv", shop)
+        for name in ("agent.yaml", "script.yaml"):
+            shutil.copy(sample / name, folder)
+    if not Path("tests/data/voice/tiny-whisper").is_dir():
+        os.environ.setdefault("BALAS_VOICE_MODEL", "none")  # the toy model is only in the checkout
+    return folder / "agent.yaml"
 
 
 @asynccontextmanager

@@ -178,7 +178,7 @@ def _chroma(config: AgentConfig, problems: _Problems) -> None:
         problems.add(
             ("workers",),
             "the embedded Chroma belongs to one process of a machine, the others search by keywords only; "
-            "set knowledge.index.chroma.url to a Chroma server",
+            "set knowledge.chroma.url to a Chroma server",
         )
 
 

@@ -70,7 +70,7 @@ class Lock:
             self._file.close()
             raise IndexLocked(
                 f"the Chroma folder {folder} belongs to process {owner}; stop that one, ask it instead "
-                "(`balas serve` answers under /api/v1/knowledge), or set knowledge.index.chroma.url to a Chroma server"
+                "(`balas serve` answers under /api/v1/knowledge), or set knowledge.chroma.url to a Chroma server"
             ) from error
         self._file.truncate(0)
         self._file.write(str(os.getpid()))

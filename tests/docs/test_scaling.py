@@ -7,7 +7,6 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
 import typer
@@ -35,17 +34,8 @@ def units() -> dict[str, configparser.ConfigParser]:
     return found
 
 
-def compose() -> dict[str, Any]:
-    (block,) = (block for block in blocks("yaml") if block.startswith("services:"))
-    found: dict[str, Any] = YAML(typ="safe").load(block)
-    return found
-
-
 def commands() -> list[str]:
-    of_units = [unit["Service"]["ExecStart"].replace("%i", "8080") for unit in units().values()]
-    return of_units + [
-        one["command"] for one in compose()["services"].values() if "balas" in one.get("command", "")[:5]
-    ]
+    return [unit["Service"]["ExecStart"].replace("%i", "8080") for unit in units().values()]
 
 
 @pytest.mark.parametrize("line", [line for line in commands() if "bin/chroma" not in line])
@@ -76,33 +66,13 @@ def test_the_units_are_web_worker_and_chroma_and_may_finish_their_turns() -> Non
         assert service["WorkingDirectory"] == "/srv/balas"
 
 
-def test_compose_has_every_service_and_they_refer_to_each_other() -> None:
-    found = compose()
-    services = found["services"]
-    assert services.keys() == {"db", "chroma", "web", "worker", "proxy"}
-    assert services["web"]["deploy"]["replicas"] == 2
-    assert services["worker"]["deploy"]["replicas"] >= 2
-    assert float(services["worker"]["stop_grace_period"].rstrip("s")) > GRACE.total_seconds()
-    for one in services.values():
-        assert set(one.get("depends_on", ())) <= services.keys()
-        assert {volume.partition(":")[0] for volume in one.get("volumes", ())} <= found["volumes"].keys()
-    port = shlex.split(services["web"]["command"])[-1]
-    assert services["proxy"]["command"].endswith(f"web:{port}")
-
-
-def test_the_image_is_made_as_the_makefile_makes_the_environment() -> None:
-    (image,) = blocks("dockerfile")
-    assert "RUN make .venv/.ready" in image
-    assert "READY  := $(VENV)/.ready" in (ROOT / "Makefile").read_text(encoding="utf-8")
-
-
 def test_the_settings_fit_the_services() -> None:
     (block,) = (block for block in blocks("yaml") if block.startswith("storage:"))
     examined = examine_text(f"name: A\ninstructions: B\n{block}", environment={"DB_PASSWORD": "x"})
     assert examined.errors == ()
     assert examined.config is not None
     assert examined.config.workers
-    services = compose()["services"]
+    services = YAML(typ="safe").load(ROOT / "deploy" / "compose.yaml")["services"]
     assert examined.config.storage_url.partition("@")[2] == f"db/{services['db']['environment']['POSTGRES_DB']}"
     assert str(examined.config.knowledge.chroma.url).startswith("http://chroma:")
 
