@@ -308,7 +308,7 @@ NOT_HERE = {
     r"\bjq\b": "another program",
     r"-m pytest|pytest --pyargs|-m bench|--pdb": "runs tests or benchmarks",
     r"knowledge gaps|balas contact|balas ledger|actions call|voice transcribe": "needs a conversation, or a recording",
-    r"balas (?:replay|workflows|restore|backup|test --record)": "needs a conversation; tests/cli does that",
+    r"balas (?:replay|workflows|webhooks|restore|backup|test --record)": "needs a conversation; tests/cli does that",
     r"shop/agent\.yaml|-c [a-z]|openapi\.yaml|qris (?:show|mark-paid)|kopi_senja\.orders": "needs a file or a server of yours",
     r"…|<\w+": "a form to fill in",
 }
