@@ -30,7 +30,7 @@ from agent.config.environment import secret_values
 from agent.ledger import audit, contacts
 from agent.ledger.errors import LedgerUnavailable
 from agent.web.answers import BODY_SECONDS, TOKEN, error_answer
-from agent.workflows.hooks import WOOCOMMERCE_SIGNATURE
+from agent.workflows.hooks import SIGNATURES
 from messaging.types import ContactKey
 
 log = structlog.get_logger()
@@ -225,7 +225,7 @@ class Gate:
             token = self._looked_at(given.strip(), [own], scope)
             scope["balas.hook_verified"] = isinstance(token, Token)
             return token
-        if WOOCOMMERCE_SIGNATURE in headers:
+        if any(name in headers for name in SIGNATURES):
             return own
         return _unknown("send the workflow's token as a bearer token")
 

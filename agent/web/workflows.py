@@ -264,7 +264,7 @@ class _HookTooLarge(ApiError):
     },
 )
 async def hook(request: Request, workflow: str) -> Accepted:
-    """Begin a workflow: bearer token of that workflow, or WooCommerce's signature made with it. Once for each event id."""
+    """Begin a workflow, once for each event id: with its bearer token, or a signature of WooCommerce, Stripe or Razorpay."""
     agent = agent_of(request)
     flow = _flow(agent, workflow)
     try:
@@ -275,7 +275,9 @@ async def hook(request: Request, workflow: str) -> Accepted:
         raise BadRequest("the body did not arrive") from None
     headers = {name.lower(): value for name, value in request.headers.items()}
     secret = flow.token.get_secret_value() if flow.token is not None else ""
-    if not request.scope.get("balas.hook_verified", False) and not hooks.signed_by_woocommerce(headers, body, secret):
+    if not request.scope.get("balas.hook_verified", False) and not hooks.is_signed(
+        headers, body, secret, agent.clock()
+    ):
         raise _Unverified("the signature does not fit this workflow's token")
     if hooks.is_woocommerce_ping(headers, body):
         return Accepted(accepted=True, duplicate=False, run=None)

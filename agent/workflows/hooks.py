@@ -11,7 +11,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -27,7 +27,13 @@ from messaging.types import ContactKey
 from settings.text import cleaned
 
 WOOCOMMERCE_SIGNATURE = "x-wc-webhook-signature"
-WOOCOMMERCE_DELIVERY = "x-wc-webhook-delivery-id"
+STRIPE_SIGNATURE = "stripe-signature"
+RAZORPAY_SIGNATURE = "x-razorpay-signature"
+SIGNATURES = (WOOCOMMERCE_SIGNATURE, STRIPE_SIGNATURE, RAZORPAY_SIGNATURE)
+"""Headers of those who sign instead of bearing a token; the workflow's token is the secret."""
+
+_NUMBERS = ("x-wc-webhook-delivery-id", "x-razorpay-event-id")
+_STRIPE_AGE = timedelta(minutes=5)
 
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}\.[^@\s]{1,63}")
 _PHONE = re.compile(r"\+?[\d\s().-]{8,}")
@@ -64,6 +70,31 @@ def signed_by_woocommerce(headers: Mapping[str, str], body: bytes, secret: str) 
     """Check WooCommerce's signature: base64 of HMAC-SHA256 over the raw body, with the webhook's secret."""
     expected = base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest())
     return hmac.compare_digest(headers.get(WOOCOMMERCE_SIGNATURE, "").encode(), expected)
+
+
+def is_signed(headers: Mapping[str, str], body: bytes, secret: str, now: datetime) -> bool:
+    """Check the signature of WooCommerce, Stripe or Razorpay over the raw body.
+
+    Args:
+        headers: with lower-case names.
+        body: as it arrived.
+        secret: the one that was given to, or by, the sender.
+        now: the time, aware UTC: Stripe's signatures hold for five minutes.
+    """
+    if WOOCOMMERCE_SIGNATURE in headers:
+        return signed_by_woocommerce(headers, body, secret)
+    if RAZORPAY_SIGNATURE in headers:
+        return _is(hmac.new(secret.encode(), body, hashlib.sha256).hexdigest(), headers[RAZORPAY_SIGNATURE])
+    parts = [part.strip().partition("=") for part in headers.get(STRIPE_SIGNATURE, "").split(",")]
+    at = next((value for name, _, value in parts if name == "t"), "")
+    if not (at.isascii() and at.isdigit() and abs(now.timestamp() - int(at[:12])) <= _STRIPE_AGE.total_seconds()):
+        return False
+    expected = hmac.new(secret.encode(), at.encode() + b"." + body, hashlib.sha256).hexdigest()
+    return any(_is(expected, value) for name, _, value in parts if name == "v1")
+
+
+def _is(expected: str, given: str) -> bool:
+    return hmac.compare_digest(expected.encode(), given.encode("utf-8", "surrogateescape"))
 
 
 def is_woocommerce_ping(headers: Mapping[str, str], body: bytes) -> bool:
@@ -141,8 +172,8 @@ def _body(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
 
 
 def _identity(headers: Mapping[str, str], data: Mapping[str, Any]) -> str:
-    """The event's id: as the caller says; WooCommerce numbers its deliveries, and `id` in its bodies is the order's."""
-    for name in ("idempotency-key", "x-event-id", WOOCOMMERCE_DELIVERY):
+    """The event's id: as the caller says. WooCommerce and Razorpay number what they send; `id` in a body is an order's there."""
+    for name in ("idempotency-key", "x-event-id", *_NUMBERS):
         if headers.get(name):
             return headers[name][:200]
     for name in ("event_id", "id"):

@@ -1,0 +1,34 @@
+"""A product feed on this machine.
+
+python -m examples.catalogue.feed --port 8793
+"""
+
+import argparse
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+PRODUCTS = [
+    ("SKU-1", "Cangkir Senja biru", 45_000, "Cangkir keramik 250 ml, warna biru"),
+    ("SKU-2", "Dripper V60", 120_000, "Dripper keramik untuk seduh manual"),
+]
+
+
+def create_app() -> Starlette:
+    """The feed."""
+    return Starlette(routes=[Route("/products.csv", _feed)])
+
+
+async def _feed(_request: Request) -> Response:
+    rows = ["id,title,price,description", *(f'{i},{title},{price},"{text}"' for i, title, price, text in PRODUCTS)]
+    return PlainTextResponse("\n".join(rows) + "\n", media_type="text/csv")
+
+
+if __name__ == "__main__":
+    import uvicorn
+
+    parser = argparse.ArgumentParser(description="A small product feed")
+    parser.add_argument("--port", type=int, default=8793)
+    uvicorn.run(create_app(), port=parser.parse_args().port)

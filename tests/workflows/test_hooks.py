@@ -1,0 +1,95 @@
+"""Hooks: who may call, what they say, and when it is the same event."""
+
+import base64
+import hashlib
+import hmac
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.config.workflows import Workflow
+from agent.workflows.hooks import UnreadableHook, is_signed, is_woocommerce_ping, read_hook
+from examples.payment_links.providers import razorpay_webhook, stripe_webhook
+from examples.woocommerce.shop import ORDERS, webhook
+
+NOW = datetime(2026, 11, 28, 9, tzinfo=UTC)
+SECRET = "secret-of-the-hook"
+
+
+def flow(**more: Any) -> Workflow:
+    return Workflow.model_validate({"name": "w", "on": "webhook", "token": SECRET, "do": [{"note": "x"}], **more})
+
+
+def lower(headers: dict[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+@given(st.binary(max_size=200), st.text(min_size=1, max_size=20))
+def test_woocommerce_signs_with_base64_of_hmac_over_the_raw_body(body: bytes, secret: str) -> None:
+    right = base64.b64encode(hmac.new(secret.encode("utf-8", "replace"), body, hashlib.sha256).digest()).decode()
+    encoded = secret.encode("utf-8", "replace").decode()
+    assert is_signed({"x-wc-webhook-signature": right}, body, encoded, NOW)
+    assert not is_signed({"x-wc-webhook-signature": right}, body + b" ", encoded, NOW)
+    assert not is_signed({"x-wc-webhook-signature": right}, body, encoded + "x", NOW)
+
+
+def test_the_providers_signatures_are_known_and_stripes_grows_old() -> None:
+    event = {"id": "evt_1"}
+    body, headers = stripe_webhook(event, SECRET, int(NOW.timestamp()))
+    assert is_signed(lower(headers), body, SECRET, NOW)
+    assert not is_signed(lower(headers), body, "another", NOW)
+    assert not is_signed(lower(headers), body, SECRET, NOW + timedelta(minutes=6))
+    body, headers = razorpay_webhook(event, SECRET, "1")
+    assert is_signed(lower(headers), body, SECRET, NOW)
+    assert not is_signed(lower(headers), body + b" ", SECRET, NOW)
+    assert not is_signed({}, body, SECRET, NOW)
+    assert not is_signed({"stripe-signature": "t=x,v1=é"}, body, SECRET, NOW)
+
+
+def test_a_later_change_of_an_order_is_another_event_and_a_delivery_that_comes_again_is_not() -> None:
+    one = [lower(webhook(ORDERS[0], SECRET, number)[1]) for number in ("d1", "d1", "d2")]
+    body = json.dumps(ORDERS[0]).encode()
+    first, again, later = (read_hook(flow(), headers, body).identity for headers in one)
+    assert first == again != later
+
+
+@pytest.mark.parametrize(
+    ("body", "address"),
+    [
+        ({"phone": "0812-3456-7801"}, {"phone": "+6281234567801"}),
+        ({"contact": "aelyst:7"}, {"id": "aelyst:7"}),
+        ({"contact": "sari@example.com"}, {"email": "sari@example.com"}),
+        (
+            {"contact": {"phone": "+6281234567801", "first_name": "Sari"}},
+            {"phone": "+6281234567801", "first_name": "Sari"},
+        ),
+        ({"number": 1}, None),
+    ],
+)
+def test_the_contact_is_read_as_systems_write_it(body: dict[str, Any], address: dict[str, str] | None) -> None:
+    assert read_hook(flow(), {}, json.dumps(body).encode()).address == address
+
+
+def test_json_paths_find_the_contact_and_further_values() -> None:
+    mapped = flow(contact={"phone": "$.billing.phone"}, fields={"names": "$.items[*].name", "none": "$.x"})
+    order = {"id": 5, "billing": {"phone": "081234567801"}, "items": [{"name": "a"}, {"name": "b"}]}
+    hook = read_hook(mapped, {}, json.dumps(order).encode())
+    assert hook.address == {"phone": "+6281234567801"}
+    assert (hook.identity, hook.data["names"], "none" in hook.data) == ("5", ["a", "b"], False)
+
+
+@pytest.mark.parametrize("body", [b"", b"nothing", b"3", b'{"phone": "12"}', b"[" * 5000])
+def test_what_cannot_be_read_is_refused(body: bytes) -> None:
+    with pytest.raises(UnreadableHook):
+        read_hook(flow(), {}, body)
+
+
+def test_a_form_and_a_ping_are_known() -> None:
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    assert read_hook(flow(), form, b"phone=081234567801&x=1&id=9").data["x"] == "1"
+    assert is_woocommerce_ping({"x-wc-webhook-id": "12"}, b"webhook_id=12")
+    assert not is_woocommerce_ping({}, b"webhook_id=12")
