@@ -314,14 +314,15 @@ class Conversation:
 
         def read(
             connection: Connection,
-        ) -> tuple[list[TurnSummary], list[Step], list[Any], list[Any], ContactState | None]:
+        ) -> tuple[list[TurnSummary], list[Step], list[Any], list[Any], ContactState | None, list[str]]:
             ended = [turn for turn in overview.turns_of(connection, self.key, 1000) if turn.id not in seen.turns]
             recorded = [step for turn in ended for step in steps.of_turn(connection, turn.id)]
             later = connection.execute(select(tables.followup).order_by(tables.followup.c.created_at)).all()
             paid = connection.execute(select(tables.payment).order_by(tables.payment.c.created_at.desc())).all()
-            return ended, recorded, list(later), list(paid), contacts.load(connection, self.key)
+            state = contacts.load(connection, self.key)
+            return ended, recorded, list(later), list(paid), state, _workflow_steps(connection)
 
-        ended, recorded, later, paid, state = await self.agent.database.read(read)
+        ended, recorded, later, paid, state, automated = await self.agent.database.read(read)
         fresh = [
             dict(row._mapping)
             for row in later
@@ -344,6 +345,7 @@ class Conversation:
             problems=tuple(dict.fromkeys(self.ledgered.problems[seen.problems :])),
             began=began,
             seconds=round(seconds, 3),
+            workflow_steps=tuple(automated),
         )
         self._seen = _Seen(
             len(self._platform.delivered),
@@ -476,6 +478,15 @@ def _next_expiry(connection: Connection) -> datetime | None:
         .limit(1)
     ).scalar()
     return found
+
+
+def _workflow_steps(connection: Connection) -> list[str]:
+    """The steps of workflows that were done so far, as `name/1`."""
+    step, run = tables.workflow_step, tables.workflow_run
+    rows = connection.execute(
+        select(run.c.workflow, step.c.n).join(run, run.c.id == step.c.run).where(step.c.outcome == "done")
+    ).all()
+    return sorted({f"{row.workflow}/{row.n + 1}" for row in rows})
 
 
 def _passages(recorded: Sequence[Step]) -> list[str]:

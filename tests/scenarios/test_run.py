@@ -119,6 +119,19 @@ def test_an_action_that_waits_for_a_yes_is_not_called_and_then_is(
 
 
 @pytest.mark.parametrize(
+    "expected", ["not_called: cancel_ordr", "called: {cancel_ordr: {}}", "not_called: [cancel_ordr]"]
+)
+def test_an_action_that_the_agent_does_not_have_is_no_expectation(
+    shop: Path, scenario: Write, capsys: pytest.CaptureFixture[str], expected: str
+) -> None:
+    path = scenario(QUESTION.replace("EXPECT", expected))
+    code, out = run(shop, capsys)
+    assert code == 1
+    assert f"{path}:3: turn 1" in out
+    assert "there is no action cancel_ordr; there are get_order" in out
+
+
+@pytest.mark.parametrize(
     ("fault", "replies"),
     [
         ("429, retry_after: 1s", 1),

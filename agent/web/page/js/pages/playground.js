@@ -91,7 +91,7 @@ export function scenario(lines, contact) {
     else out.push(`      - replies: ${answer.messages.length + answer.attachments.length}`);
     const bits = [...new Set(answer.reply.match(/(?:Rp ?)?\d[\d.,:]*\d|[A-Z]{2,}-\d+/g) || [])].slice(0, 4);
     if (bits.length) out.push(`      - reply: {contains: [${bits.map(quoted).join(", ")}]}`);
-    for (const each of answer.actions) out.push(`      - called: {${each.name}: ${JSON.stringify(each.arguments || {})}}`);
+    for (const each of answer.actions.filter((call) => !["confirm", "refused"].includes(call.status))) out.push(`      - called: {${each.name}: ${JSON.stringify(each.arguments || {})}}`);
     if (answer.passages.length) out.push(`      - passage: ${quoted(answer.passages[0].source)}`);
     out.push(`      - handover: ${answer.handover ? "true" : "false"}`);
   }
