@@ -49,6 +49,7 @@ class TurnValues:
         attachments: kinds (`image`, `audio` …) of the files of this turn's messages whose content the text does not give.
         rejected: whether the model's draft was rejected, because it claims something that no action did.
         cite: whether the customer is told from which documents an answer comes.
+        unprompted: whether the business asks for the message, and the customer has said nothing.
         said: what the customer says now, without what the last message holds beside it; `None`: that is the last message.
     """
 
@@ -59,6 +60,7 @@ class TurnValues:
     rejected: bool = False
     said: str | None = None
     cite: bool = False
+    unprompted: bool = False
 
 
 def configured(values: TurnValues) -> "RunnableConfig":

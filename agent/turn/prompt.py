@@ -125,6 +125,7 @@ def turn_values(persona: Persona, turn: TurnContext) -> TurnValues:
         language=turn.language,
         now=_now(persona, turn),
         said=turn.text,
+        unprompted=turn.instruction is not None,
         cite=persona.cite,
         passages=tuple(read(turn.retrieved.passages)),
         attachments=tuple(record["kind"] for record in attachments if _is_closed(record)),

@@ -74,6 +74,7 @@ class Dialogue:
     place: bool = False
     cite: bool = False
     rejected: bool = False  # a draft claimed something that no tool has done
+    unprompted: bool = False  # the business asks for a message; nothing in it is the customer's wish
 
     @property
     def text(self) -> str:
@@ -138,6 +139,7 @@ def read(
         attachments=bool(values.attachments),
         cite=values.cite,
         rejected=values.rejected,
+        unprompted=values.unprompted,
     )
 
 

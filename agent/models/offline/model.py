@@ -99,6 +99,8 @@ def next_step(dialogue: Dialogue, agent_name: str) -> Step:
     language = dialogue.language
     if dialogue.rejected:
         return Say(f"{say('rejected', language)} {say('offer', language)}")
+    if dialogue.unprompted:
+        return Say(say("unprompted", language))
     requested = requests(dialogue)
     called = [(result.name, dict(result.arguments)) for result in dialogue.results]
     ready = [request for request in requested if not (request.missing or request.unclear)]
