@@ -194,19 +194,19 @@ async def test_a_picture_is_shown_to_the_model_in_a_trial_and_from_the_platform(
     picture = BytesIO()
     Image.new("RGB", (30, 20), "red").save(picture, "PNG")
     url = f"data:image/png;base64,{base64.b64encode(picture.getvalue()).decode()}"
-    async with api(tmp_path) as (here, client):
+    async with api(tmp_path, network={"allow_private": ["127.0.0.1"]}) as (here, client):
         here.model.answer = lambda asked: "Kotak merah."
         tested = await _ask(client, "POST", "/agent/test", json={"text": "ini apa?", "image_url": url})
         assert tested["reply"] == "Kotak merah."
         assert "file" in [step["kind"] for step in tested["steps"]]
         budi = here.sandbox.phone(PHONE)
-        here.sandbox.attach(budi, picture.getvalue(), "foto.png", "image/png")
+        here.sandbox.attach(budi, picture.getvalue(), "foto.png", "kalau ini?")
         assert await here.texts(budi) == ["Kotak merah."]
         broken = "data:image/png;base64,aGFsbw=="
         assert (await _ask(client, "POST", "/agent/test", json={"image_url": broken}))["reply"] == "Kotak merah."
     trial, real, unread = (asked.messages[-1]["content"] for asked in here.model.asked[-3:])
-    for content, words in ((trial, "ini apa?"), (real, "[image: foto.png]")):
+    for content, words in ((trial, "ini apa?"), (real, "kalau ini?\n[image: foto.png]")):
         text, shown = content
         assert words in text["text"]
         assert shown["image_url"]["url"].startswith("data:image/jpeg;base64,")
-    assert "which cannot be read here: say so" in unread
+    assert "cannot be read here: say so" in unread
