@@ -133,8 +133,8 @@ def turn_values(persona: Persona, turn: TurnContext) -> TurnValues:
 
 
 def _is_closed(record: Mapping[str, Any]) -> bool:
-    """Whether nothing of an attachment is in the text; a sticker says all that it has to say."""
-    return record["kind"] != "sticker" and "transcript" not in record and "text" not in record
+    """Whether nothing of an attachment is in the words of the message; a sticker says all that it has to say."""
+    return record["kind"] != "sticker" and "transcript" not in record
 
 
 def _now(persona: Persona, turn: TurnContext) -> datetime:
