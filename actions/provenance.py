@@ -159,7 +159,7 @@ _MOST_PARTS = 3
 _MOST_DATES = 200
 """How many dated texts of results are read as dates: each takes a tenth of a millisecond."""
 _DATED = re.compile(
-    r"\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{2}|\b\d{1,2}(?:st|nd|rd|th)?,? \w{3,}|\w{3,} \d{1,2}\b"
+    r"\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{2}|\b\d{1,2}(?:st|nd|rd|th)?,? \w{3}|\b\w{3,}+ \d{1,2}\b"
 )
 
 
@@ -181,7 +181,7 @@ def _is_composed(leaf: str, supported: Callable[[str], bool]) -> bool:
 
 
 _SOME_LATER = re.compile(
-    r"(?P<count>\d+|\b\w+)\s+(?P<unit>hari|malam|minggu|pekan|days?|nights?|weeks?)\b", re.IGNORECASE
+    r"(?P<count>(?<!\d)\d++|\b\w++)\s++(?P<unit>hari|malam|minggu|pekan|days?|nights?|weeks?)\b", re.IGNORECASE
 )
 _ONE_LATER = re.compile(
     r"\b(?:keesokan(?:nya)?|besoknya|esoknya|lusanya|hari berikutnya|next day|day after|day before|day earlier|day later|sehari|semalam|"
@@ -417,7 +417,7 @@ def _is_a_date(text: str) -> bool:
     """Whether a text is nothing but a date: no time of day, and nothing beside it."""
     if (
         len(text) > 40
-        or not re.search(r"\d.*[A-Za-z]{3}|[A-Za-z]{3}.*\d|\d{4}|\d[/-]\d", text)
+        or not re.search(r"\d.{0,40}[A-Za-z]{3}|[A-Za-z]{3}.{0,40}\d|\d{4}|\d[/-]\d", text)
         or time_named(text) is not None
     ):
         return False

@@ -50,7 +50,7 @@ def plain(text: str) -> str:
 
 _CLAUSES = re.compile(r"(?:[^,;.!?\n:–—]|(?<=\w)[.,:](?=\w))+[,;.!?\n:–—]*")  # `pukul 08.00` does not end one
 _AND = re.compile(
-    r"\s+(?:tapi|tetapi|namun|karena|sebab|sehingga|jadi|maka|lalu|kemudian|but|so|because|however|therefore|and then)\s+",
+    r"(?<!\s)\s++(?:tapi|tetapi|namun|karena|sebab|sehingga|jadi|maka|lalu|kemudian|but|so|because|however|therefore|and then)\s+",
     re.IGNORECASE,
 )
 

@@ -37,7 +37,7 @@ _ORNAMENT: Final = re.compile(
 )
 _SENTENCE: Final = re.compile(r"[^.!?;\n…]+[.!?;\n…]*")
 _CLAUSE: Final = re.compile(r"[,:()/]| [-–—]+ ")
-_WORD: Final = re.compile(r"[\w'-]*\w")
+_WORD: Final = re.compile(r"(?<!['-])['-]*+\w++(?:['-]++\w++)*+")
 _LETTERS: Final = re.compile(r"([^\W\d_])\1+")
 _HELD: Final = re.compile(r"([^\W\d_])\1{2,}")
 _NEVER: Final = "(?!)"

@@ -1,38 +1,154 @@
-"""Every compiled pattern of the packages, and texts made to make one of them slow."""
+"""Every pattern of the packages, compiled or written at its call, and texts made to make one of them slow."""
 
+import ast
 import importlib
 import inspect
 import pkgutil
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 from re import _constants as codes  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
+from types import ModuleType
 from typing import Any
 
-PACKAGES = ("actions", "agent", "knowledge", "language", "messaging", "settings", "voice")
+PACKAGES = ("actions", "agent", "knowledge", "language", "messaging", "settings", "voice", "workers")
+SCANS = frozenset({"sub", "subn", "search", "split", "findall", "finditer"})
+USES = SCANS | {"match", "fullmatch"}
+FLAGS = re.compile(r"re\.[A-Z]+(?: \| re\.[A-Z]+)*")
+WRITTEN = USES | {"compile"}
 
 
-def patterns() -> dict[str, "re.Pattern[str]"]:
-    """All patterns over text in globals of modules, also inside tables and behind functions that make them once, by name."""
-    found: dict[str, re.Pattern[str]] = {}
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A pattern, where it stands, and the ways in which it is applied to a text."""
+
+    name: str
+    pattern: "re.Pattern[str]"
+    ways: frozenset[str]
+
+    def work(self, text: str) -> None:
+        """Apply the pattern in all its ways."""
+        if self.ways & SCANS:
+            for _ in self.pattern.finditer(text):
+                pass
+        if "match" in self.ways:
+            self.pattern.match(text)
+        if "fullmatch" in self.ways:
+            self.pattern.fullmatch(text)
+
+
+def patterns() -> list[Use]:
+    """All patterns over text: in globals of modules, also inside tables and behind functions that make them once; and in calls."""
+    found: dict[tuple[str, int], Use] = {}
+    for module in _modules():
+        source = ast.parse(Path(inspect.getfile(module)).read_text(encoding="utf-8"))
+        uses = list(_written(source, module))
+        for attribute, value in list(vars(module).items()):
+            if not isinstance(value, re.Pattern) and inspect.getmodule(value) not in (None, module):
+                continue
+            ways = _ways(source, attribute) if isinstance(value, re.Pattern) else _ways_of_table(source, attribute)
+            uses += [
+                Use(f"{module.__name__}.{attribute}", pattern, ways) for pattern in _inside(value, module.__name__)
+            ]
+        for use in uses:
+            if isinstance(use.pattern.pattern, str):
+                known = found.setdefault((use.pattern.pattern, use.pattern.flags), use)
+                found[use.pattern.pattern, use.pattern.flags] = replace(known, ways=known.ways | use.ways)
+    return list(found.values())
+
+
+def _modules() -> Iterator[ModuleType]:
     for package in PACKAGES:
         root = importlib.import_module(package)
         names = [name for _, name, _ in pkgutil.walk_packages(root.__path__, f"{package}.")]
         for name in (package, *names):
-            if ".migrations" in name or name.endswith("__main__"):
-                continue
-            module = importlib.import_module(name)
-            for attribute, value in list(vars(module).items()):
-                if inspect.getmodule(value) not in (None, module):
-                    continue
-                for pattern in _inside(value, module.__name__):
-                    if isinstance(pattern.pattern, str):
-                        found.setdefault(f"{name}.{attribute} {pattern.pattern}", pattern)
-    unique: dict[tuple[str, int], str] = {}
-    for name, pattern in found.items():
-        unique.setdefault((pattern.pattern, pattern.flags), name)
-    return {name: found[name] for name in unique.values()}
+            if ".migrations" not in name and not name.endswith("__main__"):
+                yield importlib.import_module(name)
+
+
+def _ways(source: ast.Module, name: str) -> frozenset[str]:
+    """How a module applies a pattern of its own or of another; any way where it hands it on."""
+    ways: set[str] = set()
+    called = set()
+    for node in ast.walk(source):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name:
+            called.add(node.value)
+            if node.attr in USES:
+                ways.add(node.attr)
+    for node in ast.walk(source):
+        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load) and node not in called:
+            return USES
+    return frozenset(ways)
+
+
+def _ways_of_table(source: ast.Module, name: str) -> frozenset[str]:
+    """How a module applies the patterns of a table that it only goes through; any way for other tables."""
+    loops = [
+        node
+        for node in ast.walk(source)
+        if isinstance(node, ast.For | ast.comprehension) and isinstance(node.iter, ast.Name) and node.iter.id == name
+    ]
+    loads = [node for node in ast.walk(source) if isinstance(node, ast.Name) and node.id == name]
+    if len(loads) != len(loops) + 1:
+        return USES
+    targets = {node.id for loop in loops for node in ast.walk(loop.target) if isinstance(node, ast.Name)}
+    return frozenset(
+        node.attr
+        for node in ast.walk(source)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in targets
+    )
+
+
+def _written(source: ast.Module, module: ModuleType) -> Iterator[Use]:
+    """The patterns that stand in calls such as `re.sub(r"…", …)`.
+
+    What an f-string takes from the module is what it is there; what it takes from a function's own names is the word "xy".
+    """
+    top = {
+        inner
+        for node in source.body
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Call)
+    }
+    for node in ast.walk(source):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in WRITTEN):
+            continue
+        if not (isinstance(node.func.value, ast.Name) and node.func.value.id == "re" and node.args) or node in top:
+            continue
+        text = _text(node.args[0], module)
+        if text is None:
+            continue
+        flags = [*(item.value for item in node.keywords), *node.args[1:]]
+        flag = next((ast.unparse(found) for found in flags if FLAGS.fullmatch(ast.unparse(found))), "0")
+        pattern = re.compile(text, eval(flag, {"re": re}))  # noqa: S307 - our own source
+        ways = USES if node.func.attr == "compile" else frozenset({node.func.attr})
+        yield Use(f"{module.__name__}:{node.lineno}", pattern, ways)
+
+
+def _text(node: ast.expr, module: ModuleType) -> str | None:
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.BinOp):
+        left, right = _text(node.left, module), _text(node.right, module)
+        return None if left is None or right is None else left + right
+    if isinstance(node, ast.JoinedStr):
+        return "".join(
+            str(part.value) if isinstance(part, ast.Constant) else _filled(part.value, module)
+            for part in node.values
+            if isinstance(part, ast.Constant | ast.FormattedValue)
+        )
+    return None
+
+
+def _filled(node: ast.expr, module: ModuleType) -> str:
+    try:
+        return str(eval(ast.unparse(node), dict(vars(module))))  # noqa: S307 - our own source
+    except (NameError, AttributeError, TypeError):
+        return "xy"
 
 
 def _inside(value: Any, module: str, levels: int = 4) -> Iterator["re.Pattern[str]"]:

@@ -24,7 +24,7 @@ from language.intents import says_dont_know, small_talk, wants_human
 from messaging.formatting import render
 from messaging.splitting import split
 from settings.text import clean, one_line
-from tests.patterns import attacks, growth, patterns
+from tests.patterns import SCANS, Use, attacks, growth, patterns
 
 WORST = 9.0
 """Between linear (4) and quadratic (16)."""
@@ -115,33 +115,29 @@ def test_functions_over_customer_text_are_linear(name: str) -> None:
     assert not slow
 
 
-def _work(pattern: "re.Pattern[str]") -> Callable[[str], object]:
-    def work(text: str) -> None:
-        for _ in pattern.finditer(text):
-            pass
-        pattern.fullmatch(text)
-
-    return work
+def _worst(use: Use) -> tuple[str, str, float] | None:
+    """The attack under which a pattern grows worse than its text, if there is one."""
+    for unit, start in attacks(use.pattern):
+        worst = growth(use.work, lambda size, u=unit, s=start: s + u * (size // len(u)) + "\x00")
+        if worst > WORST:
+            return start, unit, round(worst, 1)
+    return None
 
 
 def test_every_pattern_is_linear() -> None:
-    slow = {}
-    for name, pattern in patterns().items():
-        if name.startswith(
-            "knowledge.documents."
-        ):  # cells and lines of files, read in worker processes with a limit of time
-            continue
-        for unit, start in attacks(pattern):
-            worst = growth(_work(pattern), lambda size, u=unit, s=start: s + u * (size // len(u)) + "\x00")
-            if worst > WORST:
-                slow[name] = (start, unit, round(worst, 1))
-                break
-    assert not slow
+    slow = {f"{use.name} {use.pattern.pattern}": worst for use in patterns() if (worst := _worst(use))}
+    assert not slow, "\n".join(f"{name[:300]}: {attack}" for name, attack in slow.items())
 
 
-def test_a_quadratic_pattern_would_be_found() -> None:
-    pattern = re.compile(r"\s+x")
-    assert any(
-        growth(_work(pattern), lambda size, u=unit, s=start: s + u * (size // len(u)) + "\x00") > WORST
-        for unit, start in attacks(pattern)
-    )
+def test_patterns_are_found_wherever_they_stand() -> None:
+    names = {use.name for use in patterns()}
+    assert {"agent.turn.gate._ANNOUNCING", "knowledge.documents.tables._SHAPES", "actions.claims._GENERAL"} <= names
+    assert any(name.startswith("agent.models.textcalls:") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("text", "ways"),
+    [(r"\s+x", SCANS), (r"(?:a*)*b", {"match"}), (r"\w*\s*\w*", {"fullmatch"}), (r".*a.*a", {"search"})],
+)
+def test_a_quadratic_pattern_would_be_found(text: str, ways: set[str]) -> None:
+    assert _worst(Use("an attack", re.compile(text), frozenset(ways))) is not None

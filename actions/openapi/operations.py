@@ -172,7 +172,7 @@ def _server(document: Document, item: Mapping[str, Any], operation: Mapping[str,
 def _address(server: Mapping[str, Any]) -> str:
     variables = server.get("variables") or {}
     return re.sub(
-        r"\{([^}]+)\}",
+        r"\{([^{}]+)\}",
         lambda match: str((variables.get(match[1]) or {}).get("default", "")),
         str(server.get("url") or "/"),
     )

@@ -41,7 +41,7 @@ _TELLS_NOTHING = frozenset(
     "batalkan batalin batal hapus cancel delete remove pengingat pengingatnya peringatan reminder reminders my the a saya aku yang yg "
     "itu ini tolong dong ya kak min please soal tentang untuk buat about for to one".split()
 )
-_QUOTED = re.compile(r"“(.+)”$", re.DOTALL)
+_QUOTED = re.compile(r"\A[^“]*+“(.+)”$", re.DOTALL)
 _ALL = frozenset("all semua semuanya both everything".split())
 
 

@@ -97,7 +97,7 @@ def subject(said: str) -> str:
 
 def _subject(sentence: str) -> str:
     rest = _ASKING.sub(" ", _THANKS.sub(" ", without_times(sentence)))
-    words = [word for word in re.sub(r"\s+([,;.!?])", r"\1", rest).split() if re.search(r"\w", word)]
+    words = [word for word in re.sub(r"(?<!\s)\s++([,;.!?])", r"\1", rest).split() if re.search(r"\w", word)]
     while words and _bare(words[0]) in _BEFORE:
         del words[0]
     while words and _bare(words[-1]) in _AFTER:

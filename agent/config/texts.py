@@ -88,7 +88,7 @@ def _written(text: Text) -> str | dict[str, str]:
     return text.by_language[""] if set(text.by_language) == {""} else dict(text.by_language)
 
 
-_BRACES = re.compile(r"(?P<space>\s*)\{(?P<name>[^{}|]*)(?:\|(?P<instead>[^{}]*))?\}")
+_BRACES = re.compile(r"(?P<space>(?<!\s)\s++|)\{(?P<name>[^{}|]*)(?:\|(?P<instead>[^{}]*))?\}")
 
 _GONE = "\N{ZERO WIDTH NO-BREAK SPACE}"
 _LEFT_OVER = re.compile(rf"^{_GONE}[\s,.:;!]*(\w?)", re.MULTILINE)

@@ -59,7 +59,7 @@ _TOKENS = re.compile(
     re.IGNORECASE,
 )
 _NOTHING = re.compile(
-    r"""[\s"'`*_#.,:;{}\[\]()|-]*(?:null|none|undefined|n/a)?[\s"'`*_#.,:;{}\[\]()|-]*""", re.IGNORECASE
+    r"""[\s"'`*_#.,:;{}\[\]()|-]*+(?:null|none|undefined|n/a)?[\s"'`*_#.,:;{}\[\]()|-]*+""", re.IGNORECASE
 )
 
 

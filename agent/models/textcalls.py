@@ -267,7 +267,7 @@ def _malformed(text: str, names: Collection[str]) -> str | None:
     bare = re.sub(r"\A\s*```[\w-]*\s*|\s*```\s*\Z", "", text).strip()
     if bare.strip("`'\"*.:") in names and not bare.isalpha():
         return "the answer is the name of a tool"
-    if re.match(r"\{\s*\{?\s*(?:\\?[\"']|\}|\Z)|\[\s*[\[{]", bare) and (bare[-1] in "}]" or bare.count('"') > 1):
+    if re.match(r"\{\s*+(?:\{\s*+)?(?:\\?[\"']|\}|\Z)|\[\s*+[\[{]", bare) and (bare[-1] in "}]" or bare.count('"') > 1):
         return "the answer is data, not words for the customer"
     words = "|".join(re.escape(name) for name in names)
     if _CODE.search(text) or (
@@ -275,7 +275,7 @@ def _malformed(text: str, names: Collection[str]) -> str | None:
     ):
         return "a tool call stands in the text as code and cannot be read"
     if words and re.search(
-        rf"""\{{\s*\{{?\s*\\?["'](?:{"|".join(_NAME_KEYS)})\\?["']\s*:\s*\\?["'](?:{words})\b""", text
+        rf"""\{{\s*+(?:\{{\s*+)?\\?["'](?:{"|".join(_NAME_KEYS)})\\?["']\s*+:\s*+\\?["'](?:{words})\b""", text
     ):
         return "a tool call stands in the text and cannot be read"
     return "a tool's tag stands in the text" if words and re.search(rf"</?(?:{words})\b[^>]*>", text) else None

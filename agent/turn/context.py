@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection
@@ -41,6 +42,7 @@ from agent.ledger.inbound import Waiting
 from agent.ledger.steps import PastCall
 from agent.ledger.turns import Claim
 from agent.models.values import TurnValues
+from agent.turn import gate
 from agent.turn.gate import Spent
 from agent.turn.listen import PreparedMessage, prepared_unheard
 from agent.turn.retrieval import Retrieved
@@ -361,11 +363,17 @@ def begin(
         lease; or `None` when nothing waits.
     """
     now = clock()
-    claim = turns.claim(connection, key, owner, now, turns.LEASE, quiet)
+    read = cache(lambda: history.window(connection, key, lines))
+
+    def due(waiting: Sequence[Waiting]) -> datetime:
+        at = quiet(waiting)
+        return at if at > now else gate.slowed(at, waiting, read()[0])
+
+    claim = turns.claim(connection, key, owner, now, turns.LEASE, due)
     if not isinstance(claim, Claim):
         return claim
     claimed = {message.message_id for message in claim.messages}  # in the history already when they were given back
-    known, earlier = history.window(connection, key, lines)
+    known, earlier = read()
     results: dict[str, list[Json]] = {}
     called: dict[str, list[PastCall]] = {}
     for call in steps.calls(connection, key):

@@ -42,8 +42,8 @@ _OPENERS = frozenset(
     "kakak min admin gan sis bang mas mba mbak pak bu bapak ibu sir madam dear there".split()
 )
 _ANNOUNCING = re.compile(
-    r"(?:(?:saya|aku|gue|gw|i|sy)\s+)?"
-    r"(?:mau|mo|ingin|pengen|boleh|bisa|numpang|izin|ijin|want to|would like to|may i|can i|could i)?\s*"
+    r"(?:(?:saya|aku|gue|gw|i|sy)\s++)?"
+    r"(?:mau|mo|ingin|pengen|boleh|bisa|numpang|izin|ijin|want to|would like to|may i|can i|could i)?\s*+"
     r"(?:tanya|nanya|bertanya|tanya[ -]tanya|nanya[ -]nanya|ask|pesan|order|beli|(?:i )?have a question|ada pertanyaan)"
     r"(?:\s+(?:dong|donk|dulu|ya|nih|sesuatu|sedikit|bentar|something|please))*"
 )
@@ -114,6 +114,12 @@ SAME_WITHIN = timedelta(hours=1)
 SAME_MOST = 4
 """How often a contact gets an answer to much the same words within `SAME_WITHIN`: then another machine is at the other end."""
 
+SLOWER = (timedelta(0), timedelta(0), timedelta(seconds=10), timedelta(seconds=60))
+"""How long the answer waits when much the same was written once, twice … before: machines slow down, people hardly notice."""
+
+_FEW_WORDS = 4
+_FEW_COUNT = 4
+
 _ALIKE = 90.0
 _DIGITS = re.compile(r"\d")
 
@@ -121,7 +127,7 @@ _DIGITS = re.compile(r"\d")
 def repeated(texts: Sequence[str], history: Sequence[Line], now: datetime) -> int:
     """Count how often the contact has written much the same within the last hour, these messages left out.
 
-    Digits do not count: a machine numbers its messages. Few words do not either, since people say "ok" often.
+    Digits do not count: a machine numbers its messages. A text of few words counts a quarter, since people say "ok" often.
 
     Args:
         texts: what the contact typed in the messages to answer.
@@ -131,10 +137,24 @@ def repeated(texts: Sequence[str], history: Sequence[Line], now: datetime) -> in
     from rapidfuzz import fuzz
 
     said = _essence(" ".join(texts))
-    if len(said.split()) < 4:
+    if not said:
         return 0
     before = [line for line in history if line.author == "contact" and now - line.at < SAME_WITHIN]
-    return sum(fuzz.ratio(said, _essence(line.text)) >= _ALIKE for line in before[-20:])
+    same = sum(fuzz.ratio(said, _essence(line.text)) >= _ALIKE for line in before[-20:])
+    return same if len(said.split()) >= _FEW_WORDS else same // _FEW_COUNT
+
+
+def slowed(due: datetime, waiting: Sequence[Waiting], history: Sequence[Line]) -> datetime:
+    """Put the answer to what was written before off, the longer the more often it was.
+
+    Args:
+        due: when it would be answered otherwise.
+        waiting: in order of arrival, at least one.
+        history: what was said before.
+    """
+    last = waiting[-1].received_at
+    times = repeated([message.text for message in waiting if message.text], history, last)
+    return max(due, last + SLOWER[times]) if times < len(SLOWER) else due
 
 
 def _essence(text: str) -> str:

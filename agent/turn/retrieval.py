@@ -61,7 +61,7 @@ class Hit(Protocol):
 
 _BLOCK = re.compile(r"<passages>\n((?:<passage [^<>]*>\n[^<>]*\n</passage>\n)*)</passages>")
 _PASSAGE = re.compile(r"<passage ([^<>]*)>\n([^<>]*)\n</passage>\n")
-_ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
+_ATTRIBUTE = re.compile(r'\b(\w++)="([^"]*)"')
 
 
 def escape(text: str) -> str:

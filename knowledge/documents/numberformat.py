@@ -20,7 +20,7 @@ BUILT_IN = {
 """Formats by their fixed id. 14 and 22 show the date in the reader's own order; here in the one that nobody reads wrongly."""
 
 _TOKEN = re.compile(
-    r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|_(?P<space>.)|\*(?P<fill>.)|\[(?P<bracket>[^\]]*)\]|'
+    r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|_(?P<space>.)|\*(?P<fill>.)|\[(?P<bracket>[^\[\]]*)\]|'
     r"(?P<ampm>AM/PM|A/P)|(?P<general>General)|(?P<date>y+|m+|d+|h+|s+|e(?![+-]))|(?P<other>.)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -183,7 +183,7 @@ def _number(value: float, section: _Section) -> str:
     zeros = sum(1 for at in before if texts[at] == "0")
     whole = whole.lstrip("0").rjust(zeros, "0")
     if any(texts[at] == "," for at in range(min(digits), max(before or digits))):
-        whole = re.sub(r"(?<=\d)(?=(?:\d{3})+$)", ",", whole)
+        whole = re.sub(r"(\d{3})(?=\d)", r"\1,", whole[::-1])[::-1]
     optional = 0
     for at in reversed(after):
         if texts[at] == "0":

@@ -89,7 +89,7 @@ Kind = Literal["heading", "paragraph", "row", "entry"]
 _QUESTIONS = frozenset({"question", "questions", "pertanyaan", "tanya", "soalan", "q", "faq"})
 _ANSWERS = frozenset({"answer", "answers", "jawaban", "jawab", "jawapan", "a", "response", "balasan"})
 _ALIASES = frozenset({"alias", "aliases", "variants", "variasi", "phrasings", "pertanyaan lain", "sinonim"})
-_BETWEEN = re.compile(r"\s*[|;\n]\s*")
+_BETWEEN = re.compile(r"[|;\n]")
 _GENERIC = re.compile(
     r"\W*(?:untitled|unnamed|tanpa judul|tidak berjudul|document|dokumen|word document|title|judul|none|null|home|beranda)[\W\d]*"
     r"|microsoft (?:word|excel|powerpoint)\b.*|untitled \w+[\W\d]*|(?:presentation|workbook|book|slide)\s*\d*",
@@ -253,7 +253,7 @@ def entry(line: Line, start: int, end: int) -> Block:
     question = next((cell for name, cell in named.items() if name in _QUESTIONS and cell), None)
     answer = next((cell for name, cell in named.items() if name in _ANSWERS and cell), None)
     others = next((cell for name, cell in named.items() if name in _ALIASES and cell), "")
-    aliases = tuple(one for one in _BETWEEN.split(others) if one)
+    aliases = tuple(one.strip() for one in _BETWEEN.split(others) if one.strip())
     hidden = _ALIASES | (_QUESTIONS | _ANSWERS if question and answer else frozenset())
     kept = [at for at, _ in enumerate(line.cells) if at >= len(labels) or labels[at] not in hidden]
     names = [line.labels[at] if at < len(labels) else "" for at in kept]

@@ -12,7 +12,7 @@ _SHORT = frozenset(
     "a.n al bpk cf co d.a dll dr drs dsb dst e.g etc gd hj hlm i.e inc ir jl jln jr kab kec kel km kpt ltd m min mr mrs ms no nr "
     "pt rp s.d sdr sh st tgl tlp telp u.p v vol vs yth".split()
 )
-_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？｡؟]+[”’」』）]*|\n\s*\n")
+_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s)|[。！？｡؟]+[”’」』）]*|\n\s*\n")
 _LAST_WORD = re.compile(r"([^\s(\[\"'“‘]+)$")
 _HAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _SPACELESS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")

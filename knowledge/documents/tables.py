@@ -33,17 +33,17 @@ _MEASURED: frozenset[Class] = frozenset(
 _CURRENCY = r"(?:rp|idr|rm|myr|usd|sgd|eur|aud|s\$|us\$|[$€£¥₩₹])"
 _SHAPES: Sequence[tuple[Class, re.Pattern[str]]] = (
     ("year", re.compile(r"(?:19|20)\d\d")),
-    ("percent", re.compile(r"[+\-−±]?[\d.,]+\s*%")),
-    ("time", re.compile(r"\d{1,2}[.:]\d{2}(?:[.:]\d{2})?(?:\s*(?:am|pm|wib|wita|wit))?(?:\s*[-–—]\s*.*\d.*)?")),
+    ("percent", re.compile(r"[+\-−±]?[\d.,]++\s*+%")),
+    ("time", re.compile(r"\d{1,2}[.:]\d{2}(?:[.:]\d{2})?(?:\s*(?:am|pm|wib|wita|wit))?(?:\s*+[-–—][^\d\n]*+\d.*+)?")),
     ("date", re.compile(r"\d{4}-\d{1,2}-\d{1,2}.*|\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}|\d{1,2}\s+[^\W\d]{3,9}\.?\s+\d{4}")),
     (
         "number",
         re.compile(
-            rf"[(+\-−±~<>≥≤]*\s*{_CURRENCY}?\s*\.?\s*\d[\d.,\s()/+-]*"
-            rf"(?:{_CURRENCY}|,-|rb|ribu|jt|juta|k)?[\d.,)\-–—\s]*(?:{_CURRENCY}?\s*[\d.,]+)?"
+            rf"[(+\-−±~<>≥≤]*+\s*+{_CURRENCY}?\s*+\.?\s*+\d[\d.,\s()/+-]*+"
+            rf"(?:{_CURRENCY}|,-|rb|ribu|jt|juta|k)?[\d.,)\-–—\s]*+(?:{_CURRENCY}\s*+[\d.,]++)?"
         ),
     ),
-    ("measure", re.compile(r"[±~<>≥≤]*\s*\d[\d.,]*(?:\s*[-–x×]\s*\d[\d.,]*)*\s*[^\W\d]+.{0,12}")),
+    ("measure", re.compile(r"[±~<>≥≤]*+\s*+\d[\d.,]*+(?:\s*+[-–x×]\s*+\d[\d.,]*+)*+\s*+[^\W\d]++.{0,12}")),
 )
 _STATUS = frozenset(
     "- – — . / x ✓ ✔ ✗ ok n/a na nil gratis free tutup closed libur habis kosong sold tersedia tidak ada ya yes no ready available "
@@ -489,7 +489,7 @@ def classify(text: str) -> Class:
         if shape.fullmatch(plain):
             return kind
     days, names = _day_names()
-    words = re.split(r"\s*(?:[-–—,&/]|\bs/?d\b|\bsampai\b|\bto\b)\s*", plain)
+    words = [word.strip() for word in re.split(r"[-–—,&/]|\bs/?d\b|\bsampai\b|\bto\b", plain)]
     if all(word in days for word in words):
         return "weekday"
     if all(word in names for word in words):

@@ -5,7 +5,7 @@ Formats: https://developers.aelyst.ai/api/operations/createcontact/ (text, numbe
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from typing import TypeAlias
 
@@ -100,9 +100,9 @@ def format_value(field: CustomField, value: Writable) -> FieldValue:
         case "number":
             return _number(field, value)
         case "email":
-            return _matching(field, _EMAIL, value, "ani@example.com")
+            return _matching(field, _EMAIL.fullmatch, value, "ani@example.com")
         case "url":
-            return _matching(field, _URL, value, "https://example.com")
+            return _matching(field, _URL.fullmatch, value, "https://example.com")
         case "list":
             return _option(field, value)
         case "date":
@@ -137,8 +137,8 @@ def _number(field: CustomField, value: Writable) -> int | float:
     raise _refused(field, value, "25000")
 
 
-def _matching(field: CustomField, pattern: re.Pattern[str], value: Writable, right: str) -> str:
-    if isinstance(value, str) and pattern.fullmatch(value.strip()):
+def _matching(field: CustomField, fits: Callable[[str], object], value: Writable, right: str) -> str:
+    if isinstance(value, str) and fits(value.strip()):
         return value.strip()
     raise _refused(field, value, right)
 

@@ -11,7 +11,21 @@ from agent.config.model import LimitSettings
 from agent.ledger.contacts import ContactState
 from agent.ledger.inbound import Waiting
 from agent.ledger.tables import InboundOutcome
-from agent.turn.gate import Answer, Effect, Say, Silent, Spent, decide, due, finished
+from agent.ledger.history import Line
+from agent.turn.gate import (
+    SAME_MOST,
+    SAME_WITHIN,
+    Answer,
+    Effect,
+    Say,
+    Silent,
+    Spent,
+    decide,
+    due,
+    finished,
+    repeated,
+    slowed,
+)
 from messaging.types import Contact, ContactKey
 
 JAKARTA = ZoneInfo("Asia/Jakarta")
@@ -221,3 +235,32 @@ def test_one_contact_cannot_use_up_the_budget_of_all() -> None:
     assert isinstance(said, Say)
     assert said.reason == "limits.usd_per_contact_per_day: 5 are used up"
     assert isinstance(_decide(spent=Spent(1, 19.0, 4.9)), Answer)
+
+
+def _said(text: str, times: int, apart: timedelta = timedelta(minutes=1)) -> list[Line]:
+    return [Line("contact", text.format(n), NOON - apart * (times - n)) for n in range(times)]
+
+
+@pytest.mark.parametrize(
+    ("text", "times", "waits"),
+    [
+        ("Terima kasih, kami segera membalas pesan {}", 1, 0),
+        ("Terima kasih, kami segera membalas pesan {}", 2, 10),
+        ("Terima kasih, kami segera membalas pesan {}", 3, 60),
+        ("Auto reply {}", 3, 0),  # few words: people repeat "ok", too
+        ("Auto reply {}", 8, 10),
+        ("ya", 5, 0),
+    ],
+)
+def test_the_answer_to_what_was_written_before_waits_longer_each_time(text: str, times: int, waits: int) -> None:
+    waiting = [Waiting(text.format(99), False, NOON)]
+    assert slowed(NOON, waiting, _said(text, times)) == NOON + timedelta(seconds=waits)
+
+
+def test_another_machine_gets_no_answer_after_a_few_rounds_and_a_person_does() -> None:
+    text = "Terima kasih, kami segera membalas pesan {}"
+    assert repeated([text.format(9)], _said(text, SAME_MOST), NOON) == SAME_MOST
+    assert repeated(["Auto reply"], _said("Auto reply", 4 * SAME_MOST), NOON) == SAME_MOST
+    assert repeated([text.format(9)], _said(text, SAME_MOST, SAME_WITHIN), NOON) == 0
+    assert repeated(["1"], _said("1", 20), NOON) == 0  # a choice from a numbered list
+    assert repeated(["berapa harga kopi susu?"], _said("apakah besok buka jam delapan?", 9), NOON) == 0

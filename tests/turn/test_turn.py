@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import openai
 import pytest
@@ -14,7 +14,7 @@ from agent.ledger import confirmations, human, inbound
 from agent.ledger.codec import OpenConversation
 from agent.ledger.tables import InboundOutcome
 from agent.ledger.turns import LEASE
-from agent.turn.context import MOST_RESTARTS
+from agent.turn.context import MOST_RESTARTS, TurnContext
 from messaging.types import Attachment, InboundMessage, Text
 from tests.ledger.messages import BUDI, NOW, contact, message
 from tests.turn.harness import CountedAction, Desk, calls, says, then
@@ -428,12 +428,20 @@ async def test_another_worker_that_takes_a_turn_over_asks_with_the_same_bytes(de
     assert [message_to_dict(each) for each in before] == [message_to_dict(each) for each in after]
 
 
-async def test_another_machine_gets_a_few_answers_and_then_silence_and_a_note(desk: Desk) -> None:
+async def test_another_machine_gets_ever_slower_answers_and_then_silence_and_a_note(desk: Desk) -> None:
     desk.model.replies = [says(f"Halo kak, ada yang bisa dibantu? {n}") for n in range(9)]
+    waits = []
     for number in range(8):
         await desk.receive(message(number, f"Terima kasih sudah menghubungi kami, nomor antrean Anda {number}."))
-        await desk.answer()
+        begun = await desk.database.write(lambda c: desk.turns().begin(c, BUDI))
+        waits.append((begun - desk.now).total_seconds() if isinstance(begun, datetime) else 0)
+        if isinstance(begun, datetime):
+            desk.now = begun
+            begun = await desk.claim()
+        assert isinstance(begun, TurnContext)
+        await desk.turns().run(begun, lambda _: None)
         desk.now += timedelta(seconds=5)
+    assert waits == [0, 0, 10, 60, 0, 0, 0, 0]
     assert len(desk.model.asked) == 4
     notes = [content.text for content in await desk.contents() if isinstance(content, Comment)]
     assert notes == [

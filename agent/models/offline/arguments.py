@@ -26,7 +26,7 @@ _FREE = frozenset(
 )
 _ISO = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 _LITERAL_HEAD = re.compile(r"^\^?([A-Za-z]{1,10}[-_/ ]?)(?=[\[\\(])")
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)+")
 _URL = re.compile(r"https?://[^\s<>\"]+")
 _PHONE = re.compile(r"(?<![\w-])\+?\d[\d\s().-]{7,16}\d(?![\w-])")
 _QUOTED = re.compile(r"[\"“”'‘’«]([^\"“”'‘’«»]{1,200})[\"“”'‘’»]")
