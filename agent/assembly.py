@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from agent.slots import Slots
     from knowledge import Knowledge
     from messaging.platform import MediaReader, Platform
-    from messaging.types import Channel
+    from messaging.types import Channel, ContactKey, PlatformMessage
     from voice import Transcriber
 
 log = structlog.get_logger()
@@ -185,6 +185,7 @@ async def assemble(
     from agent.turn.files import MOST_CHARACTERS, FileReader
     from agent.turn.listen import Listener
     from agent.turn.loop import Loop, LoopLimits
+    from agent.turn.pending import PendingFiles
     from agent.turn.prompt import Persona
     from agent.turn.reply import ReplyWriter
     from agent.turn.summary import Summariser, SummarySettings
@@ -278,6 +279,7 @@ async def assemble(
         loop=loop,
         actions=actions,
         knowledge=knowledge,
+        files=PendingFiles(partial(_platform_message, platforms), clock=clock),
         listener=Listener(
             transcriber,
             guarded,
@@ -453,6 +455,17 @@ async def _platform_file(platforms: "Mapping[str, Platform]", url: str, most: in
     if name not in platforms:
         raise NotFound(f"no platform named {name!r} is configured")
     return await platforms[name].fetch(reference, most)
+
+
+async def _platform_message(
+    platforms: "Mapping[str, Platform]", contact: "ContactKey", message_id: str
+) -> "PlatformMessage":
+    """A message as its platform has it now. Raises `PlatformError`."""
+    from messaging.errors import NotFound
+
+    if contact.platform not in platforms:
+        raise NotFound(f"no platform named {contact.platform!r} is configured")
+    return await platforms[contact.platform].message(contact, message_id)
 
 
 def _plan(rule: "FollowUpRule") -> "Plan":

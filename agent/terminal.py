@@ -95,6 +95,9 @@ class TerminalPlatform:
     async def messages(self, contact: ContactKey, since: datetime | None = None) -> Sequence[PlatformMessage]:
         return []
 
+    async def message(self, contact: ContactKey, message_id: str) -> PlatformMessage:
+        raise NotFound("the terminal keeps no messages")
+
     async def contact(self, contact: ContactKey) -> Contact:
         found = self._contacts.get(contact)
         if found is None:

@@ -134,6 +134,9 @@ class Platform(Protocol):
     async def messages(self, contact: ContactKey, since: datetime | None = None) -> Sequence[PlatformMessage]:
         """List the newest messages of a contact, newest first, at least as far back as `since` where times are known."""
 
+    async def message(self, contact: ContactKey, message_id: str) -> PlatformMessage:
+        """Fetch one message as it is now, e.g. for a file that was still `pending`. Raises `NotFound`, or `Unsupported`."""
+
     async def contact(self, contact: ContactKey) -> Contact:
         """Fetch a contact with tags and custom fields. Raises `NotFound`."""
 
@@ -208,6 +211,9 @@ class BasicPlatform:
 
     async def messages(self, contact: ContactKey, since: datetime | None = None) -> Sequence[PlatformMessage]:
         self._lacks("list of messages")
+
+    async def message(self, contact: ContactKey, message_id: str) -> PlatformMessage:
+        self._lacks("look-up of a message")
 
     async def contact(self, contact: ContactKey) -> Contact:
         return Contact(contact)

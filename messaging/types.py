@@ -477,7 +477,10 @@ Outbound: TypeAlias = Text | File | QuickReplies | Email | Template | CustomPayl
 
 @dataclass(frozen=True, slots=True)
 class PlatformMessage:
-    """A message as the platform lists it. `at` is the time of its newest status, where there is one."""
+    """A message as the platform lists it. `at` is the time of its newest status, where there is one.
+
+    `attachments` are those of an incoming message, as far as they are stored.
+    """
 
     id: str
     direction: Literal["incoming", "outgoing"]
@@ -486,3 +489,4 @@ class PlatformMessage:
     state: DeliveryState | None
     at: datetime | None
     sender_source: str | None = None
+    attachments: tuple[Attachment, ...] = ()

@@ -6,12 +6,13 @@ a colleague's. What is older than `stale_after` when it arrives (after a reconne
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
 import httpx
 
-from messaging.errors import Invalid, PayloadError, PlatformError, Unsupported
+from messaging.errors import Invalid, OutcomeUnknown, PayloadError, PlatformError, Unsupported
 from messaging.formatting import numbered
 from messaging.limiter import Limiter, Quota
 from messaging.platform import BasicPlatform, Capabilities, MediaReader
@@ -340,6 +341,19 @@ class Unipile(BasicPlatform):
         dated = [one for one in found if one.at is not None]
         dated.sort(key=lambda one: one.at or self._clock(), reverse=True)
         return [*dated, *(one for one in found if one.at is None)]
+
+    async def message(self, contact: ContactKey, message_id: str) -> PlatformMessage:
+        path = f"/messages/{quote(message_id, safe='')}"
+        source = await self._call("GET", path)
+        found = read_listed(source)
+        if found is None:
+            raise OutcomeUnknown("the platform's answer is no message", call=f"GET {path}")
+        files = tuple(
+            _attachment(file, self.name, message_id)
+            for item in items(source.get("attachments"))
+            if (file := mapping(item))
+        )
+        return replace(found, attachments=files)
 
     async def channels(self) -> Sequence[Channel]:
         answer = await self._call("GET", "/chats", params={"account_id": self._account, "limit": "1"})

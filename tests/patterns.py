@@ -105,7 +105,7 @@ def _ways_of_table(source: ast.Module, name: str) -> frozenset[str]:
 def _written(source: ast.Module, module: ModuleType) -> Iterator[Use]:
     """The patterns that stand in calls such as `re.sub(r"…", …)`.
 
-    What an f-string takes from the module is what it is there; what it takes from a function's own names is the word "xy".
+    What an f-string takes from the module is what it is there; what it takes from a function's own names is "xy", or nothing.
     """
     top = {
         inner
@@ -148,7 +148,7 @@ def _filled(node: ast.expr, module: ModuleType) -> str:
     try:
         return str(eval(ast.unparse(node), dict(vars(module))))  # noqa: S307 - our own source
     except (NameError, AttributeError, TypeError):
-        return "xy"
+        return "(?:xy)?"
 
 
 def _inside(value: Any, module: str, levels: int = 4) -> Iterator["re.Pattern[str]"]:

@@ -331,6 +331,6 @@ class SchemaReader:
 
 def shortened(text: str, longest: int) -> str:
     """The first paragraph of a description, without markup, on one line."""
-    plain = re.sub(r"<[^>]+>", "", text).strip().split("\n\n")[0]
+    plain = re.sub(r"<[^<>]+>", "", text).strip().split("\n\n")[0]
     line = " ".join(plain.split())
     return line if len(line) <= longest else line[: longest - 1].rsplit(" ", 1)[0] + "…"

@@ -264,7 +264,7 @@ def _without_wrapping(rest: str, names: Collection[str]) -> str:
 def _malformed(text: str, names: Collection[str]) -> str | None:
     if _MARKERS.search(text):
         return "a tool call stands in the text and cannot be read"
-    bare = re.sub(r"\A\s*```[\w-]*\s*|\s*```\s*\Z", "", text).strip()
+    bare = re.sub(r"\A\s*+```[\w-]*+\s*+|(?<!\s)\s*+```\s*+\Z", "", text).strip()
     if bare.strip("`'\"*.:") in names and not bare.isalpha():
         return "the answer is the name of a tool"
     if re.match(r"\{\s*+(?:\{\s*+)?(?:\\?[\"']|\}|\Z)|\[\s*+[\[{]", bare) and (bare[-1] in "}]" or bare.count('"') > 1):

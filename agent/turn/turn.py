@@ -31,6 +31,7 @@ from agent.turn.context import BudgetReached, Superseded, TurnContext, TurnStopp
 from agent.turn.listen import Listener
 from agent.turn.loop import Loop
 from agent.turn.perform import perform
+from agent.turn.pending import PendingFiles
 from agent.turn.prompt import Persona, last_message, system_prompt, turn_values
 from agent.turn.reply import ReplyWriter
 from agent.turn.retrieval import Search, retrieve
@@ -80,6 +81,7 @@ class Turns:
         loop: Loop,
         actions: Mapping[str, Action],
         knowledge: Search | None,
+        files: PendingFiles,
         listener: Listener,
         writer: ReplyWriter,
         owner: str,
@@ -95,6 +97,7 @@ class Turns:
             loop: the model with the actions as its tools.
             actions: all actions by name; their receipts bear out what a reply claims.
             knowledge: the knowledge base; `None` where there is none.
+            files: waits for files that the platform is still storing.
             listener: puts messages into words.
             writer: makes results.
             owner: in whose name this process takes leases.
@@ -107,6 +110,7 @@ class Turns:
         self._loop = loop
         self._actions = actions
         self._knowledge = knowledge
+        self._files = files
         self._listener = listener
         self._writer = writer
         self._owner = owner
@@ -306,10 +310,12 @@ class Turns:
     async def _prepare(self, turn: TurnContext) -> None:
         """Read the contact's profile, and listen: to voice notes that came during the agent's silence, then to the new ones."""
         turn.contact = await self._current(turn.contact)
+        turn.history = await self._files.located(turn.key, turn.history)
         history = await self._listener.catch_up(turn.key, turn.history, turn.steps)
         spoken = [after.own_words for before, after in zip(turn.history, history, strict=True) if after != before]
         turn.history = history
-        turn.messages = await self._listener.hear(turn.claim.messages, turn.steps)
+        messages = await self._files.stored(turn.claim.messages, turn.steps)
+        turn.messages = await self._listener.hear(messages, turn.steps)
         turn.said = (*turn.said, *spoken, *(said for message in turn.messages for said in message.said))
         if not turn.typed and self._settings.language == "auto":
             turn.language = next((message.language for message in turn.messages if message.language), turn.language)

@@ -166,7 +166,6 @@ class Aelyst:
         return await self.conversations.messages(contact, since)
 
     async def message(self, contact: ContactKey, message_id: str) -> PlatformMessage:
-        """Fetch one message with its current state, e.g. to get an attachment that was still pending."""
         return await self.conversations.message(contact, message_id)
 
     async def contact(self, contact: ContactKey) -> Contact:

@@ -180,14 +180,16 @@ def read_message(source: Mapping[str, Json]) -> PlatformMessage | None:
     undated = next(
         (state for item in items(source.get("status")) if (state := _state(mapping(item).get("value")))), None
     )
+    content = read_content(message)
     return PlatformMessage(
         id=identity,
         direction="incoming" if source.get("traffic") == "incoming" else "outgoing",
         content=read_outbound(message),
-        text=read_content(message).words,
+        text=content.words,
         state=newest[1] if newest else undated,
         at=newest[0] if newest else moment(source.get("timestamp")),
         sender_source=text(mapping(source.get("sender")).get("source")),
+        attachments=content.attachments,
     )
 
 

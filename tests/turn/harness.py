@@ -29,12 +29,13 @@ from agent.turn.context import TurnContext
 from agent.turn.files import FileReader
 from agent.turn.listen import Listener
 from agent.turn.loop import Loop, LoopLimits
+from agent.turn.pending import PendingFiles
 from agent.turn.prompt import Persona
 from agent.turn.reply import ReplyWriter
 from agent.turn.retrieval import Search
 from agent.turn.turn import Turns, TurnSettings
 from messaging.errors import NotFound
-from messaging.types import ContactKey, Event, Text
+from messaging.types import Attachment, ContactKey, Event, PlatformMessage, Text
 from tests.ledger.messages import BUDI, NOW, RULES, quiet
 from voice import FetchLimits, Speaker, Transcriber
 
@@ -164,6 +165,8 @@ class Desk:
     speaker: Speaker | None = None
     client: httpx.AsyncClient = field(default_factory=httpx.AsyncClient)
     now: datetime = NOW
+    listed: list[tuple[Attachment, ...] | BaseException] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
 
     def clock(self) -> datetime:
         return self.now
@@ -188,6 +191,14 @@ class Desk:
             clock=self.clock,
         )
 
+    async def ask(self, contact: ContactKey, message_id: str) -> PlatformMessage:
+        """What the platform says of a message now: the next of `listed`."""
+        self.asked.append(message_id)
+        answer = self.listed.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return PlatformMessage(message_id, "incoming", None, None, None, None, attachments=answer)
+
     async def from_platform(self, url: str, most: int) -> bytes:
         raise NotFound(f"{url} is not there")
 
@@ -205,6 +216,7 @@ class Desk:
             loop=self.loop(),
             actions={action.name: action for action in self.actions},
             knowledge=self.knowledge,
+            files=PendingFiles(self.ask, clock=self.clock, waits=[timedelta(0)] * 3),
             listener=Listener(
                 self.transcriber,
                 self.client,

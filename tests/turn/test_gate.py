@@ -9,9 +9,9 @@ import pytest
 from agent.config.conversation import ConversationSettings, QuietWindow
 from agent.config.model import LimitSettings
 from agent.ledger.contacts import ContactState
+from agent.ledger.history import Line
 from agent.ledger.inbound import Waiting
 from agent.ledger.tables import InboundOutcome
-from agent.ledger.history import Line
 from agent.turn.gate import (
     SAME_MOST,
     SAME_WITHIN,
