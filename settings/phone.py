@@ -18,6 +18,8 @@ from phonenumbers import (
 )
 
 _OLDER_PLANS = re.compile(r"\+55[1-9][0-9][6-9][0-9]{7}|\+521[1-9][0-9]{9}")
+_BRAZIL = re.compile(r"\+55(?P<area>[1-9][0-9])9?(?P<rest>[6-9][0-9]{7})")
+_MEXICO = re.compile(r"\+521?(?P<rest>[1-9][0-9]{9})")
 _REASONS = {ValidationResult.TOO_SHORT: "it is too short", ValidationResult.TOO_LONG: "it is too long"}
 
 
@@ -61,6 +63,21 @@ def of_older_plan(phone: str) -> bool:
     Brazilian mobiles had no ninth digit (`+55 11 8765-4321`), Mexican ones a 1 after the country (`+52 1 55 …`).
     """
     return _OLDER_PLANS.fullmatch(phone) is not None
+
+
+def spellings(phone: str) -> tuple[str, ...]:
+    """All spellings of a subscriber's number: that of today's plan first, then that of the older one, where there is one.
+
+    WhatsApp names Brazilian and Mexican customers by either, and both are one person.
+
+    Args:
+        phone: in E.164.
+    """
+    if match := _BRAZIL.fullmatch(phone):
+        return (f"+55{match['area']}9{match['rest']}", f"+55{match['area']}{match['rest']}")
+    if match := _MEXICO.fullmatch(phone):
+        return (f"+52{match['rest']}", f"+521{match['rest']}")
+    return (phone,)
 
 
 @lru_cache(maxsize=10_000)

@@ -24,7 +24,7 @@ from language.encoding import decode
 from messaging.admission import admitted_contact
 from messaging.platform import Platform
 from messaging.types import Address, Contact, ContactFilter, ContactKey
-from settings.phone import of_older_plan, to_assigned_e164
+from settings.phone import of_older_plan, spellings, to_assigned_e164
 
 log = structlog.get_logger()
 
@@ -159,13 +159,14 @@ def _add(found: CsvFile, line: int, cells: Sequence[str], country: str, seen: di
     except ValueError as error:
         found.bad.append(BadRow(line, "invalid", str(error)))
         return
-    if address in seen:
+    person = _person(address)
+    if person in seen:
         who = address.partition(":")[2]
-        found.bad.append(BadRow(line, "duplicate", f"{who} is on line {seen[address]} already"))
+        found.bad.append(BadRow(line, "duplicate", f"{who} is on line {seen[person]} already"))
         return
     if of_older_plan(address.removeprefix("phone:")):
         log.warning("phone_of_older_plan", line=line, phone=address.removeprefix("phone:"), effect="sent to as written")
-    seen[address] = line
+    seen[person] = line
     found.rows.append(Row(line, address, values, tuple(others)))
 
 
@@ -174,7 +175,8 @@ def _addresses(values: Mapping[str, str], country: str) -> list[str]:
     found: list[str] = []
     for kind in COLUMNS:
         texts = [text for column, text in values.items() if _kind(column) == kind and text.lower() not in _EMPTY]
-        several = list(dict.fromkeys(_address(kind, text, country) for text in texts))
+        addresses = [_address(kind, text, country) for text in texts]
+        several = list({_person(address): address for address in reversed(addresses)}.values())[::-1]
         if len(several) > 1:
             shown = " and ".join(address.partition(":")[2] for address in several)
             raise ValueError(f"two columns disagree: {shown}; keep the right one")
@@ -182,6 +184,12 @@ def _addresses(values: Mapping[str, str], country: str) -> list[str]:
     if not found:
         raise ValueError("no phone number, e-mail address or id")
     return found
+
+
+def _person(address: str) -> str:
+    """The address in the one spelling by which a person is told from others."""
+    kind, _, value = address.partition(":")
+    return f"phone:{spellings(value)[0]}" if kind == "phone" else address
 
 
 def _address(kind: str, text: str, country: str) -> str:
@@ -255,10 +263,16 @@ class Book:
                 contact.email and f"email:{contact.email.casefold()}",
             ):
                 if address:
-                    self._by.setdefault(address, state)
+                    self._keep(_person(address), state)
+
+    def _keep(self, person: str, state: ContactState) -> None:
+        """Of two contacts with one number, the one that opted out speaks for the person."""
+        known = self._by.setdefault(person, state)
+        if known.opted_out_at is None and state.opted_out_at is not None:
+            self._by[person] = state
 
     def find(self, address: str) -> ContactState | None:
-        return self._by.get(address)
+        return self._by.get(_person(address))
 
     def owns(self, key: ContactKey) -> bool:
         """Whether a contact is one of this book's platform."""
@@ -331,7 +345,7 @@ def _disagreement(row: Row, state: ContactState | None, book: Book) -> str | Non
     for other in row.others:
         kind, _, value = other.partition(":")
         own = known.get(kind)
-        if own and own.casefold() != value.casefold():
+        if own and _person(f"{kind}:{own.casefold()}") != _person(other.casefold()):
             return f"{row.address.partition(':')[2]} is a contact with {own}, not with {value}"
         found = book.find(other)
         if found is not None and state is not None and found.key != state.key:

@@ -363,7 +363,10 @@ def _csv(rows: list[dict[str, Any]]) -> str:
     writer.writeheader()
     for row in rows:
         writer.writerow(
-            {name: f"'{value}" if str(value).startswith(("=", "+", "-", "@")) else value for name, value in row.items()}
+            {
+                name: f"'{value}" if str(value).startswith(("=", "+", "-", "@", "\t", "\r")) else value
+                for name, value in row.items()
+            }
         )
     return buffer.getvalue()
 

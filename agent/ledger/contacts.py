@@ -31,6 +31,7 @@ from agent.ledger.database import change, insert_row, take_time, where
 from agent.ledger.tables import EPOCH, InboundOutcome, inbound
 from agent.ledger.tables import contact as table
 from messaging.types import Channel, ChannelKind, Contact, ContactChanged, ContactKey, FieldValue
+from settings.phone import spellings
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,8 @@ def find(connection: Connection, needle: str) -> list[ContactState]:
     by_id = select(table).where(table.c.id == identifier)
     rows = connection.execute(by_id.where(table.c.platform == platform) if platform else by_id).all()
     if not rows:
-        return [state for state in every(connection) if needle in (state.contact.phone, state.contact.email)]
+        named = {*spellings(needle), needle}
+        return [state for state in every(connection) if named & {state.contact.phone, state.contact.email}]
     return [state_of(row) for row in rows]
 
 

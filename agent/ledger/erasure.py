@@ -38,6 +38,7 @@ from agent.ledger.tables import (
 )
 from knowledge.gaps import without_private
 from messaging.types import ContactKey
+from settings.phone import spellings
 
 _KNOWN = select(forgotten.c.hash).where(where(forgotten, "hash"))
 
@@ -187,7 +188,8 @@ def _forget_recipient(connection: Connection, key: ContactKey) -> int:
     state = contacts.load(connection, key)
     addresses = [f"id:{key.id}"]
     if state is not None:
-        addresses += [f"phone:{state.contact.phone}", f"email:{(state.contact.email or '').casefold()}"]
+        addresses += [f"phone:{phone}" for phone in spellings(state.contact.phone or "")]
+        addresses.append(f"email:{(state.contact.email or '').casefold()}")
     sent = select(outbound.c.id).where(outbound.c.platform == key.platform, outbound.c.contact == key.id)
     theirs = recipient.c.address.in_(addresses) | recipient.c.outbound.in_(sent)
     return connection.execute(delete(recipient).where(theirs)).rowcount

@@ -74,3 +74,14 @@ async def test_the_ledgers_contacts_are_found_without_asking_the_platform(platfo
     assert await names(platform, book, of="ledger") == ["Tini", "Joko"]
     assert await names(platform, book, of="ledger", language=["en"]) == ["Tini"]
     assert await names(platform, book, of="ledger", country=["ID"]) == ["Joko"]
+
+
+def test_a_person_is_found_by_either_spelling_and_stays_opted_out() -> None:
+    newer = unseen(Contact(ContactKey("whatsapp", "5511987654321"), phone="+5511987654321"))
+    older = replace(unseen(Contact(ContactKey("whatsapp", "551187654321"), phone="+551187654321")), opted_out_at=NOW)
+    for states in ([older], [newer, older], [older, newer]):
+        book = Book(states, "whatsapp")
+        for phone in ("phone:+551187654321", "phone:+5511987654321"):
+            found = book.find(phone)
+            assert found is not None
+            assert found.opted_out_at == NOW

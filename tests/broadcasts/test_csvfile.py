@@ -123,3 +123,10 @@ def test_nothing_else_in_a_number_is_passed_over(tmp_path: Path, written: str) -
 def test_two_columns_that_disagree_are_an_error(tmp_path: Path) -> None:
     text = "phone,whatsapp\n081234567801,081234567802\n081234567803,+6281234567803\n081234567804,-\n"
     assert bad(tmp_path, text) == [(2, "two columns disagree: +6281234567801 and +6281234567802; keep the right one")]
+
+
+def test_both_spellings_of_a_number_are_one_person(tmp_path: Path) -> None:
+    text = "phone,name\n+55 11 8765-4321,Ana\n+55 11 98765-4321,Ana\n"
+    assert rows(tmp_path, text) == [(2, "phone:+551187654321")]
+    assert bad(tmp_path, text) == [(3, "+5511987654321 is on line 2 already")]
+    assert rows(tmp_path, "phone,wa\n+525512345678,+5215512345678\n") == [(2, "phone:+525512345678")]

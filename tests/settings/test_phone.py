@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from settings.phone import InvalidPhone, country_of, of_older_plan, time_zones, to_assigned_e164, to_e164
+from settings.phone import InvalidPhone, country_of, of_older_plan, spellings, time_zones, to_assigned_e164, to_e164
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,13 @@ def test_numbers_of_older_plans_are_taken_as_written(text: str) -> None:
     assert to_assigned_e164(text, "ID") == text.replace(" ", "").replace("-", "")
     assert of_older_plan(to_assigned_e164(text, "ID"))
     assert not of_older_plan("+5511987654321")
+
+
+@pytest.mark.parametrize(("one", "other"), [("+551187654321", "+5511987654321"), ("+5215512345678", "+525512345678")])
+def test_both_spellings_of_a_number_are_one_subscriber(one: str, other: str) -> None:
+    assert spellings(one) == spellings(other) == (other, one)
+
+
+@pytest.mark.parametrize("phone", ["+6281234567801", "+551132654321", "+12025550123", ""])
+def test_other_numbers_have_one_spelling(phone: str) -> None:
+    assert spellings(phone) == (phone,)
