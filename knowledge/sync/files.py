@@ -95,6 +95,16 @@ def _matching(pattern: str, base: Path) -> Sequence[Path]:
     return sorted(path for path in found if path.resolve().is_relative_to(literal))
 
 
+def _outside(pattern: str, base: Path) -> list[str]:
+    """The documents that a glob matches through links that lead out of the folder it begins in."""
+    if not has_magic(pattern):
+        return []
+    root, relative = _rooted(pattern, base)
+    literal = _literal(pattern, base)
+    matching = (path for path in root.glob(relative) if path.suffix.lower() in DOCUMENTS and path.is_file())
+    return sorted(_display_path(path, base) for path in matching if not path.resolve().is_relative_to(literal))
+
+
 def _rooted(pattern: str, base: Path) -> tuple[Path, str]:
     return (Path(Path(pattern).anchor), pattern[1:]) if os.path.isabs(pattern) else (base, pattern)  # noqa: PTH117
 
@@ -198,6 +208,7 @@ class FileSync:
             tally.gone(document)
         if gone:
             await self._store.remove(gone)
+        tally.problems += await loop.run_in_executor(self._pool, passed_over, source.path or "", self._base)
 
     async def _read(self, ref: FileRef, source: SourceSettings, before: Document | None, now: datetime) -> Change:
         async with self._ahead:
@@ -269,9 +280,7 @@ async def _problems(
     problems = [f"{ref.id}: {problem}" for ref, problem in zip(refs, found, strict=True) if problem]
     if unread:
         problems.append(f"{unread} of {len(refs)} files were not read; `balas knowledge sync` reads them all")
-    if skipped := unreadable_matches(pattern, base):
-        problems.append(_skip_message(skipped))
-    return problems
+    return [*problems, *passed_over(pattern, base)]
 
 
 MOST_NEIGHBOURS = 10_000
@@ -294,7 +303,10 @@ def unread_neighbours(settings: KnowledgeSettings, base: Path) -> list[Finding]:
         beside = [
             path
             for path in islice(folder.rglob("*"), MOST_NEIGHBOURS)
-            if path.suffix.lower() in DOCUMENTS and not path.name.startswith(".") and path not in read_already
+            if path.suffix.lower() in DOCUMENTS
+            and not path.name.startswith(".")
+            and path not in read_already
+            and path.resolve().is_relative_to(folder)
         ]
         read_already.update(beside)
         if beside:
@@ -304,8 +316,16 @@ def unread_neighbours(settings: KnowledgeSettings, base: Path) -> list[Finding]:
     return found
 
 
-def _skip_message(skipped: Sequence[str]) -> str:
-    return f"passed over, of a kind that cannot be read (save as DOCX, XLSX or PDF): {_listed(skipped)}"
+def passed_over(pattern: str, base: Path) -> list[str]:
+    """Say which documents a glob matches and no sync reads, and what would help: old kinds of files, links to elsewhere."""
+    found = []
+    if skipped := unreadable_matches(pattern, base):
+        found.append(f"passed over, of a kind that cannot be read (save as DOCX, XLSX or PDF): {_listed(skipped)}")
+    if outside := _outside(os.path.expanduser(pattern), base):  # noqa: PTH111
+        found.append(
+            f"passed over, since they are links that lead out of the folder (copy the files into it): {_listed(outside)}"
+        )
+    return found
 
 
 def _listed(names: Sequence[str]) -> str:

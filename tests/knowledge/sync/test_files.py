@@ -7,7 +7,7 @@ import pytest
 
 from agent.cli.frame import run
 from knowledge.settings import KnowledgeSettings
-from knowledge.sync.files import inspect, unread_neighbours
+from knowledge.sync.files import find, inspect, unread_neighbours
 from tests.knowledge.samples import line, locked, pdf
 
 
@@ -102,3 +102,18 @@ def test_documents_beside_those_that_a_glob_matches_are_named(tmp_path: Path) ->
     ]
     assert beside(tmp_path, "docs/**/*") == [], "what cannot be read is named by `inspect`"
     assert beside(tmp_path, "*.txt", "docs/a.md") == []
+
+
+def test_a_link_that_leads_out_of_the_folder_is_not_read_and_named(tmp_path: Path) -> None:
+    outside, folder = tmp_path / "rahasia.txt", tmp_path / "agent" / "docs"
+    folder.mkdir(parents=True)
+    outside.write_text("Modal kami sepuluh juta rupiah.")
+    (folder / "baik.md").write_text("# Jam buka\n\nPukul delapan.\n")
+    (folder / "keluar.txt").symlink_to(outside)
+    (folder / "lingkar").symlink_to(folder, target_is_directory=True)
+    assert [ref.id for ref in find("docs/**/*", folder.parent)] == ["docs/baik.md"]
+    (message,) = [message for _, message in found(folder.parent, "docs/**/*")]
+    assert message.startswith("passed over, since they are links that lead out of the folder")
+    assert message.endswith(": docs/keluar.txt")
+    settings = KnowledgeSettings.model_validate({"sources": ["docs/**/*"]})
+    assert unread_neighbours(settings, folder.parent) == []
