@@ -53,8 +53,9 @@ _LATE = timedelta(minutes=1)
 _PROMPT = timedelta(minutes=1)
 """How long a message is on its way as a rule; one that comes within it counts as written when it came."""
 
-_CREDIBLE = timedelta(days=7)
-"""How old a message can be that a platform delivers as new: WhatsApp tries for a week. An older time is no time of writing."""
+_CREDIBLE = timedelta(days=30)
+"""How old a message can be that a platform delivers as new: WhatsApp tries for a week, phones may be off for longer. A time
+far before that is that of a sample or of a wrong clock."""
 
 _ECHO = timedelta(minutes=10)
 """How long after a message of ours its echo may come in."""

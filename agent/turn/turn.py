@@ -30,8 +30,8 @@ from agent.turn import checks, context, gate, window
 from agent.turn.context import BudgetReached, Superseded, TurnContext, TurnStopped
 from agent.turn.listen import Listener
 from agent.turn.loop import Loop
-from agent.turn.perform import perform
 from agent.turn.pending import PendingFiles
+from agent.turn.perform import perform
 from agent.turn.prompt import Persona, last_message, system_prompt, turn_values
 from agent.turn.reply import ReplyWriter
 from agent.turn.retrieval import Search, retrieve
