@@ -105,7 +105,7 @@ def _ways_of_table(source: ast.Module, name: str) -> frozenset[str]:
 def _written(source: ast.Module, module: ModuleType) -> Iterator[Use]:
     """The patterns that stand in calls such as `re.sub(r"…", …)`.
 
-    What an f-string takes from the module is what it is there; what it takes from a function's own names is "xy", or nothing.
+    What an f-string takes from the module is what it is there; what it takes from a function's own names is its f-string, or the word "xy".
     """
     top = {
         inner
@@ -114,12 +114,13 @@ def _written(source: ast.Module, module: ModuleType) -> Iterator[Use]:
         for inner in ast.walk(node)
         if isinstance(inner, ast.Call)
     }
+    local = _local(source)
     for node in ast.walk(source):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in WRITTEN):
             continue
         if not (isinstance(node.func.value, ast.Name) and node.func.value.id == "re" and node.args) or node in top:
             continue
-        text = _text(node.args[0], module)
+        text = _text(node.args[0], module, local)
         if text is None:
             continue
         flags = [*(item.value for item in node.keywords), *node.args[1:]]
@@ -129,26 +130,42 @@ def _written(source: ast.Module, module: ModuleType) -> Iterator[Use]:
         yield Use(f"{module.__name__}:{node.lineno}", pattern, ways)
 
 
-def _text(node: ast.expr, module: ModuleType) -> str | None:
+def _local(source: ast.Module) -> dict[str, ast.JoinedStr]:
+    """The f-strings that functions give names."""
+    named: dict[str, ast.JoinedStr] = {}
+    for node in ast.walk(source):
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+                names = target.elts if isinstance(target, ast.Tuple) else [target]
+                for name, value in zip(names, values, strict=False):
+                    if isinstance(name, ast.Name) and isinstance(value, ast.JoinedStr):
+                        named[name.id] = value
+    return named
+
+
+def _text(node: ast.expr, module: ModuleType, local: Mapping[str, ast.JoinedStr]) -> str | None:
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
     if isinstance(node, ast.BinOp):
-        left, right = _text(node.left, module), _text(node.right, module)
+        left, right = _text(node.left, module, local), _text(node.right, module, local)
         return None if left is None or right is None else left + right
     if isinstance(node, ast.JoinedStr):
         return "".join(
-            str(part.value) if isinstance(part, ast.Constant) else _filled(part.value, module)
+            str(part.value) if isinstance(part, ast.Constant) else _filled(part.value, module, local)
             for part in node.values
             if isinstance(part, ast.Constant | ast.FormattedValue)
         )
     return None
 
 
-def _filled(node: ast.expr, module: ModuleType) -> str:
+def _filled(node: ast.expr, module: ModuleType, local: Mapping[str, ast.JoinedStr]) -> str:
+    if isinstance(node, ast.Name) and node.id in local:
+        return _text(local[node.id], module, local) or ""
     try:
         return str(eval(ast.unparse(node), dict(vars(module))))  # noqa: S307 - our own source
     except (NameError, AttributeError, TypeError):
-        return "(?:xy)?"
+        return "xy"
 
 
 def _inside(value: Any, module: str, levels: int = 4) -> Iterator["re.Pattern[str]"]:
