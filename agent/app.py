@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from agent.config import AgentConfig
 from agent.engine.engine import NEAR, Engine
-from agent.housekeeping import ClockWatch
+from agent.housekeeping import ClockWatch, Retention
 from agent.ledger import broadcasts, contacts, events, inbound, media, turns, webhooks, workflows
 from agent.ledger.database import Database
 from agent.ledger.errors import LedgerUnavailable
@@ -140,6 +140,7 @@ class Agent:
         await clock_watch.check()
         await self._sweep()
         self._run("housekeeping", self._keep_house(clock_watch))
+        self._run("retention", self._retain())
         if working:
             self._working = True
             self._run("engine", self.engine.run(self._process))
@@ -243,6 +244,16 @@ class Agent:
             except LedgerUnavailable as error:
                 log.error("ledger_unavailable", reason=str(error))
             await asyncio.sleep(SWEEP.total_seconds())
+
+    async def _retain(self) -> None:
+        """Every hour: remove what is older than it is kept."""
+        retention = Retention(self.database, self.clock)
+        while True:
+            try:
+                await retention.trim(self.config.retention)
+            except LedgerUnavailable as error:
+                log.error("ledger_unavailable", reason=str(error))
+            await asyncio.sleep(timedelta(hours=1).total_seconds())
 
     async def _sweep(self) -> None:
         """Wake the contacts that are due before the next sweep; later ones cost nothing until then."""

@@ -1,14 +1,16 @@
-"""Housekeeping of a running agent: noticing that the system clock was set back, and repairing the ledger's times after it."""
+"""Housekeeping of a running agent: times that a clock set back has left wrong, and rows that are older than they are kept."""
 
+import asyncio
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import Connection
 
-from agent.ledger import clock_repair
+from agent.config.config import RetentionSettings
+from agent.ledger import clock_repair, retention
 from agent.ledger.database import Database
 from messaging.types import ContactKey
 
@@ -75,3 +77,47 @@ class ClockWatch:
         mended, moved = await self._database.write(work)
         if mended or moved:
             log.warning("times_mended", contacts=len(mended), broadcasts=moved)
+
+
+BETWEEN = 0.05
+"""Seconds between two transactions of housekeeping: the writer belongs to messages."""
+
+
+class Retention:
+    """Removes what is older than agent.yaml keeps it, in transactions so small that no message waits for one."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+        self._steps_gone_before = datetime.min.replace(tzinfo=UTC)
+
+    async def trim(self, settings: RetentionSettings) -> None:
+        """Remove all that is too old by now.
+
+        Args:
+            settings: the section `retention` of agent.yaml.
+
+        Raises:
+            LedgerUnavailable: the ledger cannot be written; what was removed stays removed.
+        """
+        now = self._clock()
+        removed = dict.fromkeys(("messages", "steps", "media"), 0)
+        if (kept := settings.messages) is not None:
+            removed["messages"] = await self._repeat(lambda connection: retention.drop_messages(connection, now - kept))
+        if (kept_steps := settings.steps) is not None:
+            removed["steps"] = await self._repeat(lambda connection: self._drop_steps(connection, now - kept_steps))
+        if (kept_media := settings.media) is not None:
+            removed["media"] = await self._repeat(lambda connection: retention.drop_files(connection, now - kept_media))
+        if any(removed.values()):
+            log.info("ledger_trimmed", **removed)
+
+    def _drop_steps(self, connection: Connection, before: datetime) -> int:
+        count, self._steps_gone_before = retention.drop_steps(connection, before, self._steps_gone_before)
+        return count
+
+    async def _repeat(self, work: Callable[[Connection], int]) -> int:
+        total = 0
+        while count := await self._database.write(work):
+            total += count
+            await asyncio.sleep(BETWEEN)
+        return total

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from agent.assembly import open_ledger
 from agent.config import load
 from agent.errors import InputError
-from agent.ledger import contacts, followups, history, outbound, overview, steps, webhooks, workflows
+from agent.ledger import contacts, followups, history, outbound, overview, retention, steps, webhooks, workflows
 from settings.clock import now
 
 app = typer.Typer(no_args_is_help=True, help="Look at what is recorded; retry what failed.")
@@ -137,6 +137,18 @@ def _silences(state: dict[str, Any]) -> list[str]:
 
 def _clock(at: datetime) -> str:
     return at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+@app.command("compact")
+def compact(config: Config = _DEFAULT) -> None:
+    """Give the room of what was removed back to the disk. With SQLite stop the agent first: its messages would wait."""
+
+    async def run() -> None:
+        async with open_ledger(load(config)) as database:
+            await asyncio.to_thread(retention.compact, database.engine)
+
+    asyncio.run(run())
+    print("compacted")
 
 
 @app.command("dead")

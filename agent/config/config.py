@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -19,6 +20,7 @@ from agent.config.workflows import WebhookSettings, Workflow
 from knowledge.settings import KnowledgeSettings
 from messaging.settings import MessagingSettings
 from settings import Settings
+from settings.units import Duration, format_duration
 from voice.settings import VoiceSettings
 
 _SQLITE = "sqlite:///"
@@ -75,6 +77,41 @@ class ServerSettings(Settings):
     def url(self) -> str:
         """Where the platform reaches this server, as far as the file tells."""
         return self.public_url or f"http://{self.host}:{self.port}"
+
+
+class RetentionSettings(Settings):
+    """How long the ledger keeps what it knows. Without a time, for ever."""
+
+    messages: Duration | None = Field(
+        default=None,
+        description="What customers and the agent said, with all that was done for it; at least 30 days, since platforms deliver "
+        "again what they delivered before.",
+        examples=["365d"],
+    )
+    steps: Duration | None = Field(
+        default=None,
+        description="What a reply came from: passages, model calls, results of actions. The agent remembers results no longer than that.",
+        examples=["30d"],
+    )
+    media: Duration | None = Field(
+        default=None, description="Files that were made for sending; links to them end then.", examples=["7d"]
+    )
+
+    @field_validator("messages")
+    @classmethod
+    def _long_enough(cls, value: timedelta | None) -> timedelta | None:
+        if value is not None and value < timedelta(days=30):
+            raise ValueError(
+                f"{format_duration(value)} is shorter than 30d: a message that is delivered again would be answered again"
+            )
+        return value
+
+    @field_validator("steps", "media")
+    @classmethod
+    def _not_at_once(cls, value: timedelta | None) -> timedelta | None:
+        if value is not None and value < timedelta(days=1):
+            raise ValueError(f"{format_duration(value)} is shorter than 1d")
+        return value
 
 
 def _known_storage(value: SecretStr) -> SecretStr:
@@ -156,6 +193,9 @@ class AgentConfig(Settings):
         default=SecretStr("sqlite:///.balas/balas.db"),
         description="Where everything durable is kept: `sqlite:///FILE`, or `postgresql://…` for several machines.",
         examples=["sqlite:///.balas/balas.db", "postgresql://balas:${DB_PASSWORD}@db/balas"],
+    )
+    retention: RetentionSettings = Field(
+        default_factory=RetentionSettings, description="How long what the ledger holds is kept."
     )
     workers: bool = Field(
         default=False,
