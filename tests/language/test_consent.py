@@ -1,5 +1,6 @@
 """What answers a question that wants a yes: measured on answers written for balas, and properties that hold for all of them."""
 
+import itertools
 import shutil
 import subprocess
 import sys
@@ -51,6 +52,8 @@ def examples(name: str) -> Iterator[Example]:
 
 CORPUS = list(examples("consent.txt"))
 HELD_OUT = list(examples("consent_held_out.txt"))
+FRESH = {path.name: list(examples(path.name)) for path in sorted(DATA.glob("consent_fresh_*.txt"))}
+"""Each was written after the one before was mended; their heads say how they were first read, which is what a new customer meets."""
 CONSENTS = [example for example in CORPUS if example.verdict == "yes"]
 
 
@@ -75,13 +78,29 @@ def test_the_answers_that_were_held_out_are_read_as_well() -> None:
     assert recall >= 0.9
 
 
+def test_each_fresh_batch_is_read_with_precision_and_most_of_it_is_read(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, batch in FRESH.items():
+        precision, recall = figures(batch)
+        with capsys.disabled():
+            print(f"\n{name}: {len(batch)} answers, precision {precision:.1%}, recall {recall:.1%}", end="")
+        assert precision >= 0.995, name
+        assert recall >= 0.85, name
+    precision, recall = figures([example for batch in FRESH.values() for example in batch])
+    assert precision >= 0.995
+    assert recall >= 0.95
+
+
 @pytest.mark.parametrize("example", [e for e in CORPUS + HELD_OUT if e.part == "adversarial"], ids=lambda e: e.answer)
 def test_what_only_looks_like_a_yes_is_none(example: Example) -> None:
     assert example.verdict != "yes"
     assert example.read != "yes"
 
 
-@pytest.mark.parametrize("example", CONSENTS + [e for e in HELD_OUT if e.verdict == "yes"], ids=lambda e: e.answer)
+@pytest.mark.parametrize(
+    "example",
+    [e for e in [*CORPUS, *HELD_OUT, *itertools.chain(*FRESH.values())] if e.verdict == "yes"],
+    ids=lambda e: e.answer,
+)
 def test_a_yes_is_never_read_as_a_no(example: Example) -> None:
     assert example.read != "no"
 
