@@ -73,7 +73,7 @@ def question_of(asked: str) -> Question:
     either = {"atau", "or", "/"} & {*tokens, *("/" if "/" in folded else "")}
     kinds = frozenset[str]().union(*(kinds_of(word) for word in tokens))
     own = kinds
-    if _MONEY.search(folded):
+    if own and _MONEY.search(folded):
         kinds |= {"pay"}
     if "pay" in kinds:
         kinds |= {"make"}  # a code to pay with is made and sent
