@@ -42,8 +42,11 @@ _ROOT = (
     r"kirim|"
     r"send|proses|process|kembalikan|balikin|refund|daftar|tambah|hapus|delete|simpan|save|aktif|nonaktif|aju|lapor|reservasi|reserve|"
     r"konfirmasi|"
-    r"confirm|hantar|tempah|tukar|kemas ?kini|input|submit|perpanjang|pindah|transfer|sah|rekod|atur|urus|eksekusi|void|retur|edit|forward|"
-    r"selesai(?=kan|in)|reset|geser|hubungi|beri ?tahu|terapkan|terus(?=kan|in)|blokir|gabung|jeda)(?:[- ]?(?:kan|in|i|nya|"
+    r"confirm|hantar|tempah|tukar|kemas ?kini|input|submit|perpanjang|pindah|transfer|sah|rekod|atur|urus|eksekusi|void|retur|edit|"
+    r"forward|"
+    r"selesai(?=kan|in)|reset|geser|hubungi|beri ?tahu|terapkan|terus(?=kan|in)|blokir|gabung|jeda|pulang(?=kan|in)|kredit(?=kan)|"
+    r"rubah|setuju(?=i)|kunci|aman(?=kan|in)|tahan|hold|lock|keep|"
+    r"masuk(?=kan|in)|antar)(?:[- ]?(?:kan|in|i|nya|"
     r"lah)\b)*(?: ulang)?"
 )
 _ACTIVE = (
@@ -56,7 +59,7 @@ _ACTIVE = (
 )
 _PASSIVE = (
     rf"(?:di[- ]?{_ROOT}|ter-?(?:batal|kirim|daftar|jadwal|simpan|konfirmasi|ubah|hapus|update|proses|pesan|booking|rekod|ganti|"
-    r"reset|catat|geser)(?:kan)?|"
+    r"reset|catat|geser|input|aktif|kunci)(?:kan)?|ke-?(?:cancel|booking|batal|hapus|simpan|input|kirim|update)|"
     r"batal|cancel(?:l?ed)?|refund|pindah|tukar|masuk (?:ke )?sistem|reschedule|updated?|booked|confirmed|refunded|rescheduled|"
     r"resched)(?:nya|lah)?"
 )
@@ -68,14 +71,18 @@ _DONE = (
     r"switch|transferr|credit|secur|paus|resum|return|rebook|appli|deduct|waiv|receiv|unlock|block|unblock|renew|fix|resolv|unsubscrib|"
     r"correct|reimburs|finali[sz]|amend)ed|sent|made|set up|put through|taken care of|withdrawn)"
 )
+_DONE_TO = rf"(?:{_DONE}|(?:clos|releas|terminat|approv|suspend|lock|lift|redeem|restor|enroll?|redirect)ed|taken (?:off|care of))"
 _BY_MYSELF = (
     r"(?:cancell?ed|updated|changed|booked|(?:re)?scheduled|refunded|sent|placed|created|added|removed|deleted|processed|submitted|"
     r"registered|"
-    r"reserved|ordered|saved|issued|arranged|confirmed|(?:de)?activated|reported|shipped|filed|modified|edited|replaced|exchanged|extended|"
+    r"reserved|ordered|saved|issued|arranged|confirmed|(?:de)?activated|reported|shipped|filed|modified|edited|replaced|exchanged|"
+    r"extended|"
     r"upgraded|recorded|initiated|reversed|voided|dispatched|switched|credited|unsubscribed|amended|"
-    r"(?:made|moved|set up|put through|logged|applied|completed|corrected|transferred)(?= (?:the|your|a|that|this|all)\b))"
+    r"(?:made|moved|set up|put through|logged|applied|completed|corrected|transferred|raised|opened|lodged|closed|locked in|"
+    r"took care of|taken care of)"
+    r"(?= (?:the|your|a|an|that|this|all|it|you|them)\b))"
 )
-_MARK = r"(?:sudah|telah|udah|udh|sdh|uda|dah|tlh|sudh|suda|barusan|baru saja|baru aja|berhasil|berjaya|sukses|already)"
+_MARK = r"(?:wis|wes|sampun|sudah|telah|udah|udh|sdh|uda|dah|tlh|sudh|suda|barusan|baru saja|baru aja|berhasil|berjaya|sukses|already)"
 _I = r"(?:saya|aku|gue|gua|gw|sy|ane)"
 _WE = r"(?:kami|kita|tim kami|pihak kami|admin kami|sistem kami|sistem)"
 _FILL = (
@@ -90,7 +97,8 @@ _TOLD = (
     r"dapat|perhati|coba)"
 )
 _TOLD_EN = (
-    r"(?:check|look|noted|noti[cn]|read|review|receiv|explain|mention|includ|answer|ask|tri|search|verif|learn|provid|shar|describ|summari|gather|"
+    r"(?:check|look|noted|noti[cn]|read|review|receiv|explain|mention|includ|answer|ask|tri|search|verif|learn|provid|shar|describ|"
+    r"summari|gather|"
     r"compar|"
     r"highlight|outlin|copi|quot|list|attach|consider|need|want|lik|enjoy|attend|understand|detail|found|locat|notic|follow)"
 )
@@ -98,14 +106,54 @@ _THINGS = (
     r"(?:pesanan|order(?:an)?|paket|transaksi|alamat|jadwal|reservasi|booking(?:an)?|tempahan|akun|akaun|data|refund|dana|langganan|"
     r"keluhan|"
     r"komplain|laporan|permintaan|permohonan|invoice|invois|tagihan|janji|barang|bayaran|meja|tiket|nomor|email|kamar|bilik|perubahan|"
-    r"item|poin|voucher|diskon|kata sandi|password|pin|kursi|penerbangan|teknisi|kurir|saldo|limit|paket data|"
-    r"orders?|package|parcel|address|appointment|reservation|account|subscription|complaint|request|shipment|table|ticket|booking|changes?|"
+    r"ukuran|saiz|size|juruteknik|item|poin|voucher|diskon|kata sandi|password|pin|kursi|penerbangan|teknisi|kurir|saldo|limit|"
+    r"paket data|"
+    r"orders?|package|parcel|address|appointment|reservation|account|subscription|complaint|request|shipment|table|ticket|booking|"
+    r"changes?|"
     r"items?|delivery|details?|purchase|plan|return|exchange|phone number|number|replacement|transaction|charge|room|slot|name|seat|"
     r"flight|password|points?|money|card|plan|discount|voucher|bill|payment method)"
 )
 _IDS = r"(?:#\s?[\w-]*\w|[A-Z]{1,6}-?\d[\w-]*|\d{4,})"
+_HELD = (
+    r"(?:meja|kamar|kursi|tempat|slot|bilik|pesanan|order|booking|bookingan|reservasi|tempahan|langganan|jadwal|janji|paket|kartu|"
+    r"pengaduan|refund|pembatalan|"
+    r"perubahan|alamat|data|akun|tiket|pendaftaran)"
+)
+"""What a business keeps for one customer."""
+_SHOP = (
+    r"(?:toko|cabang|gerai|outlet|kedai|kantor|restoran|menu|produk\w*|promo\w*|harga\w*|stok\w*|kurir\w*|sistem|jam (?:buka|"
+    r"operasional)|website|"
+    r"aplikasi|parkir\w*|resep\w*|layanan|katalog|store|shop|branch|menu|recipe|products?|website|app|prices?|kitchen|policy|item)"
+)
+_ABOUT_SHOP = rf"(?:(?:alamat|jadwal|data|semua|seluruh|tempat|the|our|this|all|new)\s+){{0,2}}(?:{_SHOP}\b|our\b)"
+"""How a sentence begins that tells of the business, and not of what is this customer's."""
+_YOURS = r"(?:kakak|kak|anda|kamu|puan|tuan|encik|cik|tersebut|tadi)"
+_TOLD_ANY = (
+    rf"(?:{_TOLD}|kira|duga|tahu|tau|ingat|rasa|punya|milik|maksud|bilang|kata|jawab|balas|bahas|singgung|terima|baca|kenal|uji|desain|"
+    r"layan|tunggu|kasih|beri(?! ?tahu)|janji|jual|buka|tutup(?= (?:jam|pukul|pada))|libur|pernah|bisa|dapat|mau|ada|siap\b|penuh|"
+    r"habis|makan|"
+    r"bantu\b|ketemu|kehabisan|termasuk|tersedia|terlalu|terbaik|terakhir|terbukti|terkenal|terletak|terdiri|terjual|tertera|"
+    r"terlampir|tercantum|"
+    r"tertulis|kena|kembali\b|kerja|didesain|dirancang|dikenal|diuji|disedia|dibuka|dijual|dilayani|dibaca|dijawab|dicek|dilihat|"
+    r"dibahas|dipahami|"
+    r"ditulis|disebut|dijelas|diketahui|disampai|diinfo|dicantum|dilampir|ditampil|diterima|dipercaya|dilengkapi|disertai|divaksin|"
+    r"dilatih)"
+)
+_SAID_EN = (
+    rf"(?:{_TOLD_EN}|miss|help|lov|assum|confus|keep|serv|apologi|offer|suggest|recommend|promis|hop|wait|us(?=ed)|calculat|count|"
+    rf"translat|guess|"
+    r"realiz|decid|work|learn|happen|seem|appear|show|call(?=ed (?:it|you by))|list|fail|plan|intend|expect|prefer|focus|improv|grow|"
+    r"open(?=ed (?:a new|our))|"
+    r"serv|mean|discover|identif|spott|forgot|agre|sugges|stat|indicat|pull(?=ed up)|look)"
+)
+_RESULTS = r"(?:ter-?(?:catat|daftar|booking|konfirmasi|simpan|jadwal|pesan|reservasi|kunci|input|update|proses|batalkan)(?:kan)?)"
+_SHOWN = (
+    r"(?:sedia|tampil|umum|buka|cantum|siap|kembang|rancang|sesuai|pilih|bagi|lengkap|tingkat|hadir|luncur|terap|jalan|layan|"
+    r"percaya|bukti|dedikasi)"
+)
 _NOMINAL = (
-    r"(?:pembatalan|perubahan|pengembalian|refund|pemesanan|pendaftaran|pengiriman|penjadwalan|pembaruan|penggantian|penghapusan|penukaran|"
+    r"(?:pembatalan|perubahan|pengembalian|refund|pemesanan|pendaftaran|pengiriman|penjadwalan|pembaruan|penggantian|penghapusan|"
+    r"penukaran|"
     r"cancellation|change|registration|rescheduling|update)"
 )
 _RECORDS = (
@@ -124,11 +172,18 @@ _ACT = (
     r"\bI(?: have|'ve)?(?: been able to| was able to| managed to)\s+(?P<v>(?P<verb>cancel|update|change|book|reschedule|refund|send|"
     r"place|create|process|"
     r"submit|reserve|order|confirm))\b",
-    rf"(?P<v>{_MARK})\s+{_FILL}{_I}\s+{_FILL}(?P<verb>(?!{_TOLD})\w{{3,}}(?:kan|in))\b",
+    rf"(?P<v>{_MARK})\s+{_FILL}{_I}\s+{_FILL}(?P<verb>(?!{_TOLD_ANY})\w{{3,}})\b",
     rf"\b{_I}\s+(?P<v>(?P<verb>{_ROOT}))\s+(?:\w+\s+){{0,3}}?(?:barusan|tadi|baru saja)\b",
+    rf"\bI(?:'ve| have| went ahead and)?{_ADVERBS}\s+(?P<v>(?P<verb>(?!{_SAID_EN})(?:\w{{3,}}ed|reset|put|took|sent|made)))"
+    r"(?: (?:in|up|down|off|out|back|on))?\s+(?:your|the(?! (?:list|options?|menu|details|information|difference|question))|it\b|"
+    r"them\b|this|auto|\$)",
     rf"\bI(?:'ve| have){_ADVERBS}\s+(?P<v>(?P<verb>(?!{_TOLD_EN})(?:\w{{3,}}ed|reset)))\s+(?:your|(?:the|our) (?:courier|driver|order|"
     r"kitchen|warehouse|team|manager|technician|staff|item|discount|card|booking))\b",
     r"\bI(?:'ve| have)?\s+(?P<v>(?P<verb>let)) (?:the|our) \w+(?: team)? know\b",
+    rf"\b(?P<v>(?:udah|udh|wis|wes|sampun)\s+(?:tak|kula|kulo)[ -]?(?P<verb>{_ROOT}))\w*",
+    r"\b(?:I|we)(?:'ve| have)? (?P<v>(?P<verb>got|put|signed|pencill?ed|marked|slotted|added|squeezed)) you (?:down|in|up|for)\b",
+    rf"\bI(?:'ve| have){_ADVERBS}\s+(?P<v>(?P<verb>(?!{_TOLD_EN}|miss|help|lov|assum|confus|keep)\w{{3,}}ed))"
+    r"(?: (?:in|up|down|off|out|back))?\s+(?:you(?! (?:that|about|earlier|before))|your)\b",
     rf"^(?:got|had|have) (?:it|that|your \w+) (?P<v>(?P<verb>{_DONE}))\b",
     rf"\bI(?: have|'ve) (?:got|gotten|had)\s+(?:\w+\s+){{1,4}}(?P<v>(?P<verb>{_DONE}))\b",
 )
@@ -168,7 +223,8 @@ _REPORT = (
     r"\b(?:you are|you're)(?: all| now| officially| already)* (?P<v>(?P<verb>booked|confirmed|registered|rescheduled|unsubscribed|"
     r"scheduled|refunded))\b",
     rf"^(?:(?:done|great|ok(?:ay)?|all set|your|the|sip|siap)\W+)*(?:{_THINGS})(?: {_IDS}| for \d+)? (?:now |successfully |"
-    rf"already )?(?P<v>(?P<verb>{_DONE}))(?=\W*$| (?:for (?:tomorrow|today|tonight|\w+day)|successfully|for you|now|already|ya|kak)\b)",
+    rf"already )?(?P<v>(?P<verb>{_DONE}))(?=\W*$| (?:for (?:tomorrow|today|tonight|\w+day)|successfully|for you|to|now|already|ya|"
+    rf"kak)\b)",
     rf"^(?:successfully |already )+(?P<v>(?P<verb>{_DONE}))\b|^(?P<v2>(?P<verb2>cancell?ed|refunded|updated|booked|rescheduled))(?=\W*$|"
     r" (?:it|your|the|that|for you|ya|kak)\b)",
     rf"\b(?:your|the|this|that) (?:\w+ ){{0,2}}?(?P<verb>{_NOMINAL}|{_RECORDS})\b.{{0,20}}?\b(?P<v>(?:is|was|has been|have been)(?: now|"
@@ -176,6 +232,54 @@ _REPORT = (
     r"finali[sz]ed|approved|in place|on its way|issued)|went through|has gone through|succeeded)\b",
     rf"\bwe(?:'ve| have)?{_ADVERBS}\s+(?P<v>(?P<verb>{_BY_MYSELF}))\b(?! (?:our|new|a new|some|more|several|many|"
     rf"thousands)\b)(?=.{{0,40}}\b(?:your|you|it|that|them|{_IDS}|{_THINGS})\b)",
+    rf"(?P<v>{_MARK})\s+{_FILL}(?:kami|kita)\s+{_FILL}(?P<verb>(?!{_TOLD}|{_SHOWN})\w{{3,}}(?:kan|in))\b",
+    rf"\b(?:meja|kamar|kursi|tempat|bilik|slot)\w*\b.{{0,30}}?(?P<v>{_MARK})\s+{_FILL}(?:{_I}|{_WE})\s+(?P<verb>siapkan|sediakan|"
+    rf"siapin)\b",
+    rf"\b(?:{_HELD})(?:nya|an|annya)?\b.{{0,50}}?\b(?P<v>(?P<verb>{_RESULTS}))\b(?!.{{0,40}}\b(?:jika|kalau|bila|if)\b)",
+    rf"\b(?:{_HELD})(?:nya|an|annya)?\b.{{0,50}}?\b(?P<v>{_MARK}\s+(?:{_FILL})(?P<verb>aman|masuk|fix|jalan|aktif|pindah|batal|"
+    rf"(?:gak|ga|nggak|tidak) jadi|"
+    rf"berhenti|berakhir|siap))(?=\W*$|\W+(?:ya|kak|dan|ke|sekarang|untuk|atas|di sistem|tinggal)\b)",
+    rf"\b(?:{_HELD})(?:nya|an)?\b.{{0,30}}\b(?P<v>(?P<verb>fix)) ya\b",
+    rf"^(?:(?:baik|oke?|siap|sip|beres|done)\W+)*(?:{_THINGS}|{_RECORDS})\w*(?: {_IDS}| kakak| anda)*"
+    r" (?P<v>(?:resmi )?(?P<verb>di-?(?:batalkan|cancel|refund|booking|reservasi|jadwalkan|ubah|hapus)|batal|berhenti))"
+    r"(?=\W*$| ya\b| kak\b| per (?:hari|tanggal))",
+    rf"\b(?:{_HELD})\b(?: (?:kakak|anda|kamu))? (?P<v>resmi (?P<verb>batal|berhenti|aktif|berakhir|dibatalkan|ditutup))\b",
+    r"\b(?:kakak|anda|kamu)\s+(?P<v>(?:(?:sekarang|kini|sudah|telah|resmi)\s+)+(?P<verb>(?:men)?jadi|terdaftar|tergabung))\b"
+    r"(?=.{0,25}\b(?:member|anggota|peserta)\b)",
+    rf"\bwe(?:'ve| have){_ADVERBS}\s+(?P<v>(?P<verb>(?!{_TOLD_EN}|miss|help|lov|assum|confus|keep|serv)\w{{3,}}ed))"
+    r"(?: (?:in|up|down|off|out|back))?\s+(?:all )?(?:you(?! (?:that|about|earlier|before))|your)\b",
+    rf"(?P<s>\b(?:{_YOURS}|{_IDS}|{_THINGS}\w*)\b).{{0,60}}?\b(?P<v>{_MARK})\s+{_FILL}(?:kami|kita)\s+{_FILL}"
+    rf"(?P<verb>(?!{_TOLD_ANY}|{_SHOWN})\w{{3,}})\b",
+    rf"(?P<s>\b(?:{_YOURS}|{_IDS}|{_THINGS}\w*)\b)(?! (?:yang|yg)).{{0,40}}?\b(?P<v>{_MARK})\s+{_FILL}"
+    rf"(?P<verb>(?!{_TOLD_ANY})(?:di-?|ter|ke)\w{{3,}})\b",
+    rf"\b(?:kami|kita)\s+{_FILL}(?P<v>{_MARK})\s+(?P<verb>(?!menu\b)me\w{{4,}})\s+(?:\w+ ){{0,2}}?{_YOURS}\b",
+    rf"^\W{{0,5}}(?:\w[\w-]{{0,30}} ){{0,6}}?(?P<s>\w[\w-]{{0,30}})(?: (?:has|have)|'s|"
+    rf"'ve)(?P<v>{_ADVERBS}\s+been{_ADVERBS}\s+(?P<verb>(?!{_SAID_EN})\w{{3,}}ed))\b",
+    rf"\byour (?:[\w-]+ ){{1,3}}?(?:was|were)(?P<v>{_ADVERBS}\s+(?P<verb>(?!{_SAID_EN})\w{{3,}}ed))\b",
+    rf"^(?:(?:ok(?:ay)?|done|great|sure)\W+)*(?:(?:your|the) )?(?P<verb>{_NOMINAL}|address|{_RECORDS}) (?P<v>confirmed|updated|"
+    rf"processed|completed?)\b",
+    rf"\b(?P<verb>{_NOMINAL})\w*\b.{{0,25}}\b(?P<v>sukses|berhasil)(?=\W*$| ya\b| kak\b)",
+    rf"\b(?:both|all) (?:\w+ )?(?:{_THINGS}) (?:is|are)(?: now)? (?P<v>(?P<verb>{_DONE}))\b",
+    r"\b(?:table|room|seat|slot|bay|court) \w{1,4} is (?P<v>(?P<verb>reserved|booked|held))\b",
+    r"\byour (?:[\w-]+ ){1,3}?has (?P<v>(?:now )?(?P<verb>started|begun|ended|stopped))\b",
+    r"\b(?:your plan is|you're|you are) (?P<v>(?P<verb>now)) (?:on|off|pro|basic|gold|premium|free|\$)",
+    r"^\W*(?P<v>(?P<verb>confirmed|berhasil))\W*$",
+    r"\byour name is (?:now )?(?P<v>(?P<verb>on the))\b",
+    r"\bnama (?:kakak|anda|kamu)\b.{0,10}(?P<v>(?P<verb>(?:sudah|telah|udah) (?:ada|masuk|tercantum) (?:di|ke)))\b",
+    rf"\b(?:pinjaman|pengajuan|keluhan|kompensasi|saldo|dana|uang|tiket|pembatalan)\w*\b.{{0,30}}?\b(?P<v>{_MARK}\s+(?P<verb>cair|"
+    rf"naik|clear|beres|masuk|"
+    r"on the way|jadi milik))\b",
+    r"\b(?:kakak|anda|kamu)\s+(?:(?:sekarang|kini|sudah|telah) )+(?P<v>(?P<verb>resmi))(?=\W*$)",
+    r"^(?:you're|you are)(?: now| officially)? (?P<v>(?P<verb>all set))(?= for\b|\W*!)",
+    rf"\b(?:your|the|that) (?:[\w-]+ ){{0,3}}?(?:{_THINGS})\b(?: for [\w: ]{{1,20}})? (?:is|are) (?:now )?(?P<v>(?P<verb>all set|"
+    rf"good to go|saved|locked in|"
+    r"in the system))\b",
+    rf"\b(?:your|the|that|this|an?)\s+(?:[\w-]+\s+){{0,3}}?(?:{_THINGS}|hold|spot|case|membership)\b(?:\s+(?:of|on|number|"
+    rf"with)\s+[\w$.,:-]+"
+    rf"(?: [\w$.-]+)?){{0,2}}(?:\s+(?:has|have|was|were)|'s|'ve)(?P<v>{_ADVERBS}(?:\s+been)?{_ADVERBS}\s+(?P<verb>{_DONE_TO}))\b",
+    rf"\byou(?:'ve| have)(?P<v>{_ADVERBS}\s+been{_ADVERBS}\s+(?P<verb>{_DONE_TO}))\b",
+    rf"\b(?:your|the) (?:{_THINGS}|membership) (?:has|is) (?:now )?(?P<v>(?P<verb>ended|stopped))\b",
+    r"\byour (?P<verb>money|refund|funds) (?:is|are) (?P<v>on (?:its|the|their) way)\b",
     rf"\bconsider (?:it|that|your \w+) (?P<v>(?P<verb>done|{_DONE}))",
 )
 _PAYMENT = (
@@ -227,6 +331,7 @@ _GENERAL: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
     ("act", _compiled(_ACT)),
     ("report", _compiled(_REPORT)),
 )
+_TELLS_OF_SHOP = re.compile(rf"\W*{_ABOUT_SHOP}", re.IGNORECASE)
 _VAGUE = re.compile(
     r"issu|made|sent|send|kirim|initiat|proses|process|submi|complet|put through|logg|selesai|beres|berhasil",
     re.IGNORECASE,
@@ -238,7 +343,20 @@ _MYSELF = re.compile(r"\b(?:saya|aku|gue|kami|kita|I|we|I've|we've|my|me)\b", re
 # The word of the reply and the word of the API for one state; both are looked for as parts of words.
 _SAME_STATE = (
     ("batal", "cancel", "void"),
-    ("kirim", "ship", "sent", "hantar", "dispatch", "transit", "deliver", "on the way", "kurir", "courier", "antar"),
+    (
+        "kirim",
+        "ship",
+        "sent",
+        "hantar",
+        "handed",
+        "dispatch",
+        "transit",
+        "deliver",
+        "on the way",
+        "kurir",
+        "courier",
+        "antar",
+    ),
     ("proses", "process"),
     ("refund", "kembali", "return", "reimburs"),
     ("terima", "deliver", "receive", "sampai"),
@@ -346,8 +464,9 @@ def _open(clause: Clause, match: re.Match[str], *, own: bool, promise: bool = Fa
     verb = next(
         (match.start(name) for name in ("v", "v2") if name in groups and match[name] is not None), match.start()
     )
+    start = match.start("s") if "s" in groups else match.start()
     return is_open(
-        clause, match.start(), verb, match.end(), marked=_MARKED.search(match[0]) is not None, own=own, promise=promise
+        clause, start, verb, match.end(), marked=_MARKED.search(match[0]) is not None, own=own, promise=promise
     )
 
 
@@ -382,8 +501,11 @@ def _general(clause: Clause, evidence: _Evidence) -> Claim | None:
         for pattern in action.claims
         for match in re.finditer(pattern, clause.text, re.IGNORECASE)
     ]
+    about_shop = _TELLS_OF_SHOP.match(clause.text) is not None
     for kind, patterns in _GENERAL:
         for match in _matches(patterns, clause):
+            if kind == "report" and about_shop:
+                continue
             if any(start < match.end() and match.start() < end for start, end in proven):
                 continue
             if not _open(clause, match, own=kind == "act", promise=kind == "handover") and not _proves(

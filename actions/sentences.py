@@ -80,7 +80,7 @@ def _words(text: str) -> re.Pattern[str]:
 
 
 _NOT = _words(
-    r"belum|blm|tidak|tdk|nggak|ngga|enggak|engga|gak|ga|gk|tak|tiada|bukan|bkn|jangan|never|not|\w*n't|cannot|hardly|neither|nor|"
+    r"gagal|failed|fails|belum|blm|tidak|tdk|nggak|ngga|enggak|engga|gak|ga|gk|tak|tiada|bukan|bkn|jangan|never|not|\w*n't|cannot|hardly|neither|nor|"
     r"without|tanpa"
 )
 _MAYBE = _words(
@@ -152,7 +152,8 @@ _QUESTION_AFTER = re.compile(
     re.IGNORECASE,
 )
 _TRAILING = re.compile(
-    r"^\W*(?:\w+\W+){0,2}(?:if|unless|when|once|jika|kalau|kalo|bila|apabila|setelah)\b", re.IGNORECASE
+    r"^\W*(?:within|daily|every|automatically|otomatis)\b|^\W*(?:\w+\W+){0,2}(?:if|unless|when|once|jika|kalau|kalo|bila|apabila|setelah)\b",
+    re.IGNORECASE,
 )
 
 

@@ -47,7 +47,7 @@ from agent.turn.gate import Spent
 from agent.turn.listen import PreparedMessage, prepared_unheard
 from agent.turn.retrieval import Retrieved
 from agent.turn.steps import StepLog
-from language.consent import Reading
+from language.clauses import Reading
 from messaging.types import ContactKey
 
 MOST_RESTARTS = 3

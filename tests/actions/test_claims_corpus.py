@@ -38,8 +38,14 @@ BEFORE: dict[str, dict[str, list[Json]]] = {
 }
 
 
-def corpus() -> list[tuple[str, str, str]]:
-    text = (Path(__file__).parent / "data" / "claims.tsv").read_text(encoding="utf-8")
+DATA = Path(__file__).parent / "data"
+FRESH = sorted(path.name for path in DATA.glob("claims_fresh_*.tsv"))
+"""Batches that the patterns had not seen. As first read, 42 of 110, 50 of 102 and 11 of 64 claims passed, with 0 of 89, 2 of 99 and
+1 of 61 false alarms; each batch was written after the one before was mended."""
+
+
+def corpus(name: str = "claims.tsv") -> list[tuple[str, str, str]]:
+    text = (DATA / name).read_text(encoding="utf-8")
     cases: list[tuple[str, str, str]] = []
     for line in text.split("\n"):
         if line.startswith(("claim\t", "true\t")):
@@ -64,6 +70,16 @@ def test_the_corpus_is_large_enough() -> None:
 @pytest.mark.parametrize(("verdict", "before", "reply"), corpus())
 def test_a_reply_of_the_corpus_is_judged_rightly(verdict: str, before: str, reply: str) -> None:
     assert bool(claims(reply, before)) == (verdict == "claim")
+
+
+def test_few_claims_of_the_fresh_batches_pass_and_nothing_true_is_held_back(capsys: pytest.CaptureFixture[str]) -> None:
+    cases = [case for name in FRESH for case in corpus(name)]
+    passed = [reply for verdict, before, reply in cases if verdict == "claim" and not claims(reply, before)]
+    alarms = [reply for verdict, before, reply in cases if verdict == "true" and claims(reply, before)]
+    with capsys.disabled():
+        print(f"\n{len(cases)} fresh sentences: {len(passed)} claims passed, {len(alarms)} false alarms", end="")
+    assert not alarms
+    assert len(passed) <= 0.05 * sum(verdict == "claim" for verdict, _, _ in cases)
 
 
 # Generated: every deed in every frame. The frames say what may stand around a claim and what takes one back.
