@@ -25,7 +25,8 @@ _ORNAMENT: Final = re.compile(
 )
 WORD: Final = re.compile(r"[\w'-]*\w")
 _LETTERS: Final = re.compile(r"([^\W\d_])\1+")
-_QUOTED: Final = re.compile(r"^\s*>.*$|\"[^\"\n]{1,300}\"|“[^”\n]{1,300}”|«[^»\n]{1,300}»", re.MULTILINE)
+_REPLIED: Final = re.compile(r"^\s*>.*$", re.MULTILINE)
+_QUOTED: Final = re.compile(r"\"[^\"\n]{1,300}\"|“[^”\n]{1,300}”|«[^»\n]{1,300}»")
 _HELD: Final = re.compile(r"([^\W\d_])\1{2,}")
 _SHORTENED: Final = re.compile(r"\b(drg?|jln?|no|rp|mrs?|ms|bpk|sdr|hj?)\.")
 _TWICE: Final = re.compile(r"\b([^\W\d_]{3,})2\b")
@@ -187,6 +188,7 @@ def fold(text: str) -> str:
     for sign, meaning in _SIGNS.items():
         folded = folded.replace(sign, f", {meaning} ,")
     folded = _HELD.sub(r"\1", _ORNAMENT.sub(" ", folded))
+    folded = _REPLIED.sub(" ", folded)
     own = _QUOTED.sub(" ", folded)
     return WORD.sub(lambda match: _parted(match[0]), own if WORD.search(own) else folded)
 

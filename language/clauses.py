@@ -154,6 +154,7 @@ def read_clause(text: str, question: Question) -> Clause:
     reminds = phrases.no_problem.match(text) is not None
     text = phrases.no_problem.sub(" ", phrases.soft_conditions.sub(" ", text))
     delayed = phrases.delays.search(text) is not None
+    put_off = phrases.not_now.search(text) is not None
     if question.undoing:
         text = _called_off(text, question)
     takes_back = phrases.retractions.match(text.strip()) is not None
@@ -238,6 +239,7 @@ def read_clause(text: str, question: Question) -> Clause:
                 or (found & words.other - named and not (question.undoing and (leads or comment)))
                 or new_values
                 or (delayed and verdict != "no")
+                or (told and (delayed or put_off))
                 or (undo and denied and not question.undoing)
                 or (meant - echo and not question.undoing and any(word.startswith("di") for word in meant - echo))
                 or phrases.exclaims.search(text)

@@ -59,7 +59,7 @@ def consent(text: str, asked: str = "") -> Reading | None:
             return None
         return "open" if not question.undoing and any(c.verdict == "yes" and c.explicit for c in after) else "no"
     if (taken_back := _taken_back(after, question)) is not None:
-        return "no" if taken_back == "no" else None
+        return None if taken_back == "doubt" else taken_back
     if any((clause.obstacle and not (clause.question or clause.plans)) or clause.takes_back for clause in clauses):
         return None
     if not first.explicit and any(clause.plans and clause.obstacle for clause in clauses):
@@ -100,12 +100,12 @@ def _deciding(sentences: Sequence[Sequence[Clause]]) -> int | None:
     return None
 
 
-def _taken_back(after: list[Clause], question: Question) -> Literal["no", "doubt"] | None:
+def _taken_back(after: list[Clause], question: Question) -> Literal["no", "doubt", "open"] | None:
     """Whether a later clause takes a yes back."""
-    for clause in after:
+    for at, clause in enumerate(after):
         if clause.verdict == "no":
             if question.undoing and (clause.comment or clause.states) and not (clause.takes_back or clause.keeps):
-                continue  # "iya, saya gak jadi beli"
+                return "open" if clause.plain else _taken_back(after[at + 1 :], question)  # "iya, saya gak jadi beli"
             return "no" if clause.plain and not clause.comment else "doubt"
         if clause.takes_back or (clause.negative and clause.wishes and not question.undoing):
             return "doubt"

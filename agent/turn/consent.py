@@ -22,6 +22,8 @@ from language.values import contains
 from messaging.types import InboundMessage
 
 _SECOND = timedelta(seconds=1)
+_HEARD = re.compile(r"^\[voice note\] ", re.MULTILINE)
+"""Our mark before what was spoken; it is no word of the answer."""
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?\n]*")
 
 
@@ -81,7 +83,7 @@ async def _answer_to(turn: TurnContext, asked_in: str) -> str | None:
     gone_out = await turn.steps.read(lambda connection: outbound.gone_out(connection, turn.key, asked_in, max(written)))
     if gone_out is None or (turn.contact.closed_at is not None and turn.contact.closed_at > gone_out):
         return None
-    texts = [message.text for message, at in zip(turn.messages, written, strict=True) if at >= gone_out]
+    texts = [_HEARD.sub("", message.text) for message, at in zip(turn.messages, written, strict=True) if at >= gone_out]
     return "\n".join(texts) or None
 
 
