@@ -23,7 +23,7 @@ _SIGNS: Final = {
 _ORNAMENT: Final = re.compile(
     "[\u200b-\u200f\u2060\ufe0f\U0001f3fb-\U0001f3ff\U0001f900-\U0001f9ff\U0001f300-\U0001f64f\u2600-\u27bf]"
 )
-WORD: Final = re.compile(r"[\w'-]*\w")
+WORD: Final = re.compile(r"(?<!['-])['-]*+\w++(?:['-]++\w++)*+")
 _LETTERS: Final = re.compile(r"([^\W\d_])\1+")
 _REPLIED: Final = re.compile(r"^\s*>.*$", re.MULTILINE)
 _QUOTED: Final = re.compile(r"\"[^\"\n]{1,300}\"|“[^”\n]{1,300}”|«[^»\n]{1,300}»")
