@@ -24,12 +24,27 @@ def secrets_of(settings: object) -> set[str]:
     if isinstance(settings, SecretStr):
         return {settings.get_secret_value()}
     if isinstance(settings, Settings):
-        return {secret for name in type(settings).model_fields for secret in secrets_of(getattr(settings, name))}
+        named = {secret for name in type(settings).model_fields for secret in secrets_of(getattr(settings, name))}
+        return named | _secrets_of_options(getattr(settings, "options", None))
     if isinstance(settings, Mapping):
         return {secret for item in settings.values() for secret in secrets_of(item)}
     if isinstance(settings, Sequence) and not isinstance(settings, str | bytes):
         return {secret for item in settings for secret in secrets_of(item)}
     return set()
+
+
+_OPTION = re.compile(
+    r"(?:^|[_-]|(?<=[a-z])(?=[A-Z]))(?i:tokens?|secrets?|password|passphrase|keys?|apikey|credentials?|authorization|cookie)$"
+)
+
+
+def _secrets_of_options(options: object, name: str = "") -> set[str]:
+    """What stands under the name of a secret in the options of an extension, whose settings have no types here."""
+    if isinstance(options, Mapping):
+        return {secret for key, item in options.items() for secret in _secrets_of_options(item, str(key))}
+    if isinstance(options, Sequence) and not isinstance(options, str | bytes):
+        return {secret for item in options for secret in _secrets_of_options(item, name)}
+    return {options} if isinstance(options, str) and options and _OPTION.search(name) else set()
 
 
 _learned: set[str] = set()

@@ -2,13 +2,15 @@
 
 import base64
 import json
+from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.redaction import MASK, Redactor, learn, secret_in
+from actions.redaction import MASK, Redactor, learn, secret_in, secrets_of
+from messaging.settings import MessagingSettings
 
 
 def test_a_secret_is_masked_wherever_it_stands() -> None:
@@ -71,3 +73,18 @@ def test_a_secret_that_comes_up_at_run_time_is_masked_by_redactors_made_before()
     assert redactor.text("Bearer run-time-token-81") == "Bearer run-time-token-81"
     learn("run-time-token-81")
     assert redactor.text("Bearer run-time-token-81") == f"Bearer {MASK}"
+
+
+@pytest.mark.parametrize(
+    ("options", "secrets"),
+    [
+        ({"key": "k-12345", "base_url": "https://stall.example"}, {"k-12345"}),
+        ({"api_token": "t-12345", "clientSecret": "s-12345", "retries": 3, "verified": True}, {"t-12345", "s-12345"}),
+        ({"accounts": [{"password": "p-12345", "user": "budi"}]}, {"p-12345"}),
+        ({"keyword": "promo", "monkey": "kong", "tokenizer": "bpe", "key": ""}, set()),
+    ],
+)
+def test_secrets_in_the_options_of_an_extension_are_known_by_their_names(
+    options: dict[str, Any], secrets: set[str]
+) -> None:
+    assert secrets_of([MessagingSettings(platform="sandbox", options=options)]) == secrets | {""}
