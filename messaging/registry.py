@@ -1,6 +1,7 @@
 """The classes of platforms: of those that come along, and of installed packages (entry points `balas.platforms`)."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -61,7 +62,8 @@ def platform_class(name: str) -> PlatformClass:
 
 def capabilities_of(settings: MessagingSettings) -> "Capabilities":
     """Tell what the configured platform can do, without asking it."""
-    return platform_class(settings.effective_platform).capabilities
+    can = platform_class(settings.effective_platform).capabilities
+    return replace(can, lists_templates=can.lists_templates or bool(settings.business_account))
 
 
 def open_platform(

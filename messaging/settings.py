@@ -102,6 +102,11 @@ class MessagingSettings(Settings):
         description="Which account to answer for: the account id (`unipile`, `zernio`), the phone number id (`whatsapp`), the WhatsApp "
         "account to send from (`aisoule`, optional). Events of other accounts are not answered.",
     )
+    business_account: str | None = Field(
+        default=None,
+        description="`whatsapp` only: the WhatsApp Business account id, whose message templates are listed, so that `check --online` and "
+        "broadcasts know them. Meta app dashboard, WhatsApp, API Setup.",
+    )
     dialect: Literal["help", "docs"] = Field(
         default="help",
         description="AIsoule only: whose words its API speaks, those of the help centre (`X-API-Key`) or of the developer documents "
@@ -165,7 +170,7 @@ class MessagingSettings(Settings):
             raise ValueError("0s leaves no time for an answer; write e.g. 30s")
         return value
 
-    @field_validator("account", mode="before")
+    @field_validator("account", "business_account", mode="before")
     @classmethod
     def _as_text(cls, value: Any) -> Any:
         """An id of digits is a number in YAML."""

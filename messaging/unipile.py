@@ -316,7 +316,8 @@ class Unipile(BasicPlatform):
                 file = await self._media(url)
                 if len(file.content) > LARGEST_FILE:
                     raise Invalid(f"{file.name} has more than {LARGEST_FILE} bytes")
-                return [("attachments", (file.name, file.content, file.type))]
+                field = "voice_message" if message.kind == "audio" else "attachments"
+                return [(field, (file.name, file.content, file.type))]
             case Text():
                 raise Invalid("the text of a message is empty")
         raise Unsupported(f"Unipile sends no {type(message).__name__}")

@@ -6,6 +6,7 @@ and no key: of a send whose fate is unknown, the status webhook tells.
 
 import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 from urllib.parse import quote
@@ -35,6 +36,7 @@ from messaging.types import (
     Attachment,
     AttachmentKind,
     Channel,
+    ChannelTemplate,
     Contact,
     ContactKey,
     CustomPayload,
@@ -110,6 +112,7 @@ _STATES: Mapping[str, DeliveryState] = {
 }
 _MOST_BUTTONS, _LONGEST_BUTTON = 3, 20
 _MOST_ROWS, _LONGEST_ROW = 10, 24
+_MOST_PAGES = 50
 
 
 def parse_events(body: bytes, platform: str, received_at: datetime, *, account: str) -> list[Event]:
@@ -360,6 +363,7 @@ class WhatsApp(BasicPlatform):
         account: str,
         keys: Sequence[bytes] | None,
         verify_token: str | None = None,
+        business_account: str | None = None,
         media: MediaReader | None = None,
         name: str = "whatsapp",
         rate: Rate = DEFAULT_RATE,
@@ -375,6 +379,7 @@ class WhatsApp(BasicPlatform):
             account: the phone number id.
             keys: the app secrets that sign webhooks; `None` accepts unsigned ones.
             verify_token: what Meta sends when the webhook is set up.
+            business_account: whose message templates are listed; without it they are not known.
             media: reads the files to send; without it they go out as links.
             name: of this platform in the keys of contacts.
             rate: allowed for the number.
@@ -385,6 +390,8 @@ class WhatsApp(BasicPlatform):
         self._account = account
         self._keys = keys
         self._verify_token = verify_token
+        self._business_account = business_account
+        self.capabilities = replace(self.capabilities, lists_templates=bool(business_account))
         self._media = media
         self._clock = clock
         self._transport = Transport(
@@ -412,6 +419,7 @@ class WhatsApp(BasicPlatform):
             account=settings.required_account,
             keys=settings.accepted_keys,
             verify_token=settings.verify_token.get_secret_value() if settings.verify_token else None,
+            business_account=settings.business_account,
             media=media,
             name=settings.effective_name,
             rate=settings.rate or DEFAULT_RATE,
@@ -492,6 +500,33 @@ class WhatsApp(BasicPlatform):
         query = {"fields": "display_phone_number,verified_name"}
         found = await self._call("GET", f"/{quote(self._account, safe='')}", params=query)
         return [Channel(self._account, "whatsapp_cloud", first(found, "verified_name", "display_phone_number"))]
+
+    async def templates(self, channel: str | None = None) -> Sequence[ChannelTemplate]:
+        if not self._business_account:
+            self._lacks("list of templates without `business_account`")
+        path = f"/{quote(self._business_account, safe='')}/message_templates"
+        query = {"fields": "id,name,language,status,category,components", "limit": "100"}
+        found: list[ChannelTemplate] = []
+        for _ in range(_MOST_PAGES):
+            page = await self._call("GET", path, params=query)
+            found += [
+                ChannelTemplate(
+                    first(one, "id") or name,
+                    name,
+                    first(one, "language"),
+                    first(one, "status"),
+                    first(one, "category"),
+                    tuple(dict(part) for part in map(mapping, items(one.get("components"))) if part),
+                )
+                for one in map(mapping, items(page.get("data")))
+                if (name := first(one, "name")) is not None
+            ]
+            paging = mapping(page.get("paging"))
+            after = first(mapping(paging.get("cursors")), "after")
+            if after is None or "next" not in paging or after == query.get("after"):
+                break
+            query = {**query, "after": after}
+        return found
 
     async def _call(self, method: str, path: str, **content: object) -> Mapping[str, Json]:
         call = f"{method} {path}"

@@ -87,6 +87,9 @@ _STATES: Mapping[str, DeliveryState] = {
     "message.failed": "failed",
 }
 _MACHINES = frozenset({"api", "automation", "broadcast", "workflow", "sequence", "ai"})
+_VOICE = (".ogg", ".oga", ".opus")
+"""Sound that WhatsApp shows as a voice note."""
+
 _COMMENT = "comment-"
 _MOST_REPLIES, _LONGEST_REPLY = 13, 20
 
@@ -301,6 +304,7 @@ def send_body(message: Outbound, account: str) -> dict[str, Json]:
                 "attachmentUrl": message.url,
                 "attachmentType": message.kind,
                 "attachmentName": name or "file",
+                **({"voiceNote": True} if message.kind == "audio" and name.endswith(_VOICE) else {}),
             }
         case QuickReplies():
             fits = len(message.replies) <= _MOST_REPLIES and all(len(one) <= _LONGEST_REPLY for one in message.replies)

@@ -227,8 +227,8 @@ def _channel(file: BroadcastFile, channels: Sequence[Channel]) -> Channel | None
 async def _template(file: BroadcastFile, platform: Platform, channel: Channel | None) -> tuple[dict[str, object], ...]:
     """The parts of the declared template."""
     declared = file.settings.template
-    if declared is None:
-        return ()
+    if declared is None or (platform.capabilities.templates and not platform.capabilities.lists_templates):
+        return ()  # a platform that does not list them is taken at its owner's word
     wanted = TemplateSettings.model_construct(
         name=declared.name, language=declared.language, parameters=declared.parameters
     )

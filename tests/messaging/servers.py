@@ -300,6 +300,19 @@ class WhatsAppServer(Server):
                 )
             case "GET", ["files", "media9"]:
                 return Response(self.audio, media_type="audio/ogg")
+            case "GET", ["waba1", "message_templates"]:
+                first = request.query_params.get("after") is None
+                body = {"type": "BODY", "text": "Halo {{1}}"}
+                listed = {
+                    "id": "t1" if first else "t2",
+                    "name": "sapaan",
+                    "language": "id" if first else "en",
+                    "status": "APPROVED",
+                }
+                paging = {"cursors": {"after": "c1"}, **({"next": "https://graph.example/next"} if first else {})}
+                return JSONResponse(
+                    {"data": [{**listed, "category": "MARKETING", "components": [body]}], "paging": paging}
+                )
             case "GET", ["p1"]:
                 return JSONResponse({"id": "p1", "verified_name": "Kopi Senja", "display_phone_number": "+62 21"})
         raise Refusal(404, {"error": {"message": "Unsupported request", "code": 100}})

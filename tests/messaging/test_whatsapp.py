@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from agent.config.texts import TemplateSettings
+from agent.delivery.window import template_problem
 from messaging.errors import (
     Failed,
     Forbidden,
@@ -14,6 +16,7 @@ from messaging.errors import (
     SignatureError,
     Unauthorized,
     Unavailable,
+    Unsupported,
 )
 from messaging.signature import sign
 from messaging.types import (
@@ -259,3 +262,21 @@ async def test_any_number_is_a_contact() -> None:
             await whatsapp.find_contact(Address("email", "a@example.com"))
         (channel,) = await whatsapp.channels()
         assert (channel.id, channel.name, channel.kind) == ("p1", "Kopi Senja", ChannelKind.WHATSAPP)
+
+
+async def test_templates_of_the_business_account_are_listed_over_all_pages() -> None:
+    async with client(WhatsAppServer, "whatsapp", account="p1", business_account="waba1") as (_server, whatsapp):
+        assert whatsapp.capabilities.lists_templates
+        found = await whatsapp.templates()
+        assert [(one.id, one.name, one.language, one.status) for one in found] == [
+            ("t1", "sapaan", "id", "APPROVED"),
+            ("t2", "sapaan", "en", "APPROVED"),
+        ]
+        declared = TemplateSettings.model_validate({"name": "sapaan", "language": "id", "parameters": ["Budi"]})
+        assert template_problem(declared, found) is None
+        wrong = TemplateSettings.model_validate({"name": "sapaan", "language": "id", "parameters": []})
+        assert template_problem(wrong, found)
+    async with client(WhatsAppServer, "whatsapp", account="p1") as (_server, whatsapp):
+        assert not whatsapp.capabilities.lists_templates
+        with pytest.raises(Unsupported):
+            await whatsapp.templates()

@@ -102,12 +102,13 @@ def _spelt(attachment: Mapping[str, object]) -> Json:
 async def _send(request: Request) -> JSONResponse:
     contact = by_id(request, request.path_params["chat"], "chat-")
     form = await form_of(request)
-    if "attachments" in form:
-        message = accept(request, contact, uploaded(sandbox_of(request), form["attachments"]))
+    file = form.get("attachments") or form.get("voice_message")
+    if file is not None:
+        message = accept(request, contact, uploaded(sandbox_of(request), file))
     elif "text" in form:
         message = accept(request, contact, text(form["text"]))
     else:
-        raise Invalid("text or attachments is needed")
+        raise Invalid("text, attachments or voice_message is needed")
     return JSONResponse({"object": "MessageSent", "message_id": str(message.id)}, 201)
 
 

@@ -48,6 +48,7 @@ class WhatsAppFace(PlainFace):
             Route(f"/{ACCOUNT}/messages", _send, methods=["POST"]),
             Route(f"/{ACCOUNT}/media", _upload, methods=["POST"]),
             Route(f"/{ACCOUNT}", _number, methods=["GET"]),
+            Route(f"/{ACCOUNT}/message_templates", _templates, methods=["GET"]),
             Route("/files/{media}", _file, methods=["GET"]),
             Route("/{media}", _media, methods=["GET"]),
         ]
@@ -167,6 +168,22 @@ async def _upload(request: Request) -> JSONResponse:
 
 async def _number(request: Request) -> JSONResponse:
     return JSONResponse({"id": ACCOUNT, "verified_name": "Sandbox", "display_phone_number": "+62 811 0000 0000"})
+
+
+async def _templates(request: Request) -> JSONResponse:
+    """The business account is the sandbox's one account too."""
+    listed = [
+        {
+            "id": str(one.id),
+            "name": one.name,
+            "language": one.language,
+            "status": one.status.upper(),
+            "category": one.category.upper(),
+            "components": [{**part, "type": str(part.get("type", "")).upper()} for part in one.components],
+        }
+        for one in sandbox_of(request).workspace.templates
+    ]
+    return JSONResponse({"data": listed, "paging": {"cursors": {}}})
 
 
 async def _media(request: Request) -> JSONResponse:
