@@ -99,7 +99,7 @@ async def test_a_deleted_message_is_neither_answered_nor_kept(database: Database
 
 
 @pytest.mark.parametrize(
-    "event", [MessageDeleted(contact(), "m9"), MessageEdited(contact(), "m9", NOW - timedelta(days=30), "x")]
+    "event", [MessageDeleted(contact(), "m9"), MessageEdited(contact(), "m9", NOW - timedelta(days=60), "x")]
 )
 async def test_what_refers_to_nothing_that_is_known_changes_nothing(database: Database, event: Event) -> None:
     await _accept(database, event)
