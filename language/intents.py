@@ -106,7 +106,7 @@ _FILLED: Final = re.compile(r"\w")
 @cache
 def _talks() -> _Talk:
     address = "|".join(sorted({word for data in _data("talk") for word in data.get("address", "").split()})) or _NEVER
-    around = rf"(?:[\W_]|\b(?:{address})\b)*"
+    around = rf"(?:(?<![\W_])[\W_]+|\b(?:{address})\b)*"  # signs are taken from their first one on
     thanks = (
         rf"(?:(?:{_longest_first('thanks_before')})[ ,!]+)?(?:{_longest_first('thanks')})"
         rf"(?:{_longest_first('thanks_after')})?"
@@ -206,7 +206,9 @@ def mood(line: str) -> Mood | None:
 @cache
 def _joins() -> re.Pattern[str]:
     words = sorted({re.escape(word) for data in sections("answers") for word in data.get("joins", ())})
-    return re.compile(rf"\s*(?:,|;|&|\+)\s*(?:(?:{'|'.join(words)})\b\s*)?|\s+(?:{'|'.join(words)})\s+", re.IGNORECASE)
+    return re.compile(
+        rf"(?<!\s)\s*(?:[,;&+]\s*(?:(?:{'|'.join(words)})\b\s*)?|(?<=\s)(?:{'|'.join(words)})\s+)", re.IGNORECASE
+    )
 
 
 def questions_in(sentence: str) -> list[str]:

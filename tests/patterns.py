@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from re import _constants as codes  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
@@ -40,6 +41,7 @@ class Use:
             self.pattern.fullmatch(text)
 
 
+@cache
 def patterns() -> list[Use]:
     """All patterns over text: in globals of modules, also inside tables and behind functions that make them once; and in calls."""
     found: dict[tuple[str, int], Use] = {}
@@ -261,12 +263,12 @@ def _literals(tree: Any) -> list[str]:
     return list(dict.fromkeys(words))
 
 
-FLOOR = 0.0007
+FLOOR = 0.0004
 """Seconds for the small text below which nothing grows badly: a quadratic pattern takes ten times that."""
 
 
 def growth(
-    work: Callable[[str], object], text: Callable[[int], str], small: int = 2_000, floor: float = FLOOR
+    work: Callable[[str], object], text: Callable[[int], str], small: int = 1_000, floor: float = FLOOR
 ) -> float:
     """How much longer four times the text takes: about 4 for linear work, 16 for quadratic; 0 where it is too fast to matter."""
     if _seconds(work, text(small), 1) < floor or _seconds(work, text(small), 3) < floor:

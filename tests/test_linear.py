@@ -137,7 +137,7 @@ def test_patterns_are_found_wherever_they_stand() -> None:
 
 @pytest.mark.parametrize(
     ("text", "ways"),
-    [(r"\s+x", SCANS), (r"(?:a*)*b", {"match"}), (r"\w*\s*\w*", {"fullmatch"}), (r".*a.*a", {"search"})],
+    [(r"\s+x", SCANS), (r"a*a*b", {"match"}), (r"\w*\s*\w*", {"fullmatch"}), (r".*a.*a", {"search"})],
 )
 def test_a_quadratic_pattern_would_be_found(text: str, ways: set[str]) -> None:
     assert _worst(Use("an attack", re.compile(text), frozenset(ways))) is not None

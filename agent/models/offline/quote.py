@@ -176,7 +176,7 @@ def _worded(unit: Unit, asked: Mapping[str, float], passages: Sequence[Passage])
 @cache
 def _follow_up() -> re.Pattern[str]:
     patterns = [pattern for data in sections("answers") for pattern in data.get("follow_up", ())]
-    return re.compile(rf"\W*(?:(?:oh|iya|ya|eh|oke|ok|so|nah|lah) )*(?:{'|'.join(patterns)})")
+    return re.compile(rf"(?<!\W)\W*(?:(?:oh|iya|ya|eh|oke|ok|so|nah|lah) )*(?:{'|'.join(patterns)})")
 
 
 def _follows(question: str) -> bool:
