@@ -25,7 +25,7 @@ _ORNAMENT: Final = re.compile(
 )
 WORD: Final = re.compile(r"(?<!['-])['-]*+\w++(?:['-]++\w++)*+")
 _LETTERS: Final = re.compile(r"([^\W\d_])\1+")
-_REPLIED: Final = re.compile(r"^\s*>.*$", re.MULTILINE)
+_REPLIED: Final = re.compile(r"^[ \t]*+>.*$", re.MULTILINE)
 _QUOTED: Final = re.compile(r"\"[^\"\n]{1,300}\"|“[^”\n]{1,300}”|«[^»\n]{1,300}»")
 _HELD: Final = re.compile(r"([^\W\d_])\1{2,}")
 _SHORTENED: Final = re.compile(r"\b(drg?|jln?|no|rp|mrs?|ms|bpk|sdr|hj?)\.")

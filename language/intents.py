@@ -207,7 +207,7 @@ def mood(line: str) -> Mood | None:
 def _joins() -> re.Pattern[str]:
     words = sorted({re.escape(word) for data in sections("answers") for word in data.get("joins", ())})
     return re.compile(
-        rf"(?<!\s)\s*(?:[,;&+]\s*(?:(?:{'|'.join(words)})\b\s*)?|(?<=\s)(?:{'|'.join(words)})\s+)", re.IGNORECASE
+        rf"(?<!\s)\s*+[,;&+]\s*+(?:(?:{'|'.join(words)})\b\s*+)?|(?<!\s)\s++(?:{'|'.join(words)})\s+", re.IGNORECASE
     )
 
 

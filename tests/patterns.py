@@ -87,21 +87,27 @@ def _ways(source: ast.Module, name: str) -> frozenset[str]:
 
 
 def _ways_of_table(source: ast.Module, name: str) -> frozenset[str]:
-    """How a module applies the patterns of a table that it only goes through; any way for other tables."""
-    loops = [
-        node
-        for node in ast.walk(source)
-        if isinstance(node, ast.For | ast.comprehension) and isinstance(node.iter, ast.Name) and node.iter.id == name
-    ]
-    loads = [node for node in ast.walk(source) if isinstance(node, ast.Name) and node.id == name]
-    if len(loads) != len(loops) + 1:
-        return USES
-    targets = {node.id for loop in loops for node in ast.walk(loop.target) if isinstance(node, ast.Name)}
-    return frozenset(
-        node.attr
-        for node in ast.walk(source)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in targets
-    )
+    """How a module applies the patterns of a table, or those that a function makes once; any way where that does not show."""
+
+    def comes_from(node: ast.AST) -> bool:
+        return any(isinstance(inner, ast.Name) and inner.id == name for inner in ast.walk(node))
+
+    def used(scope: ast.AST) -> Iterator[str]:
+        loops = [
+            node for node in ast.walk(scope) if isinstance(node, ast.For | ast.comprehension) and comes_from(node.iter)
+        ]
+        targets = {node.id for loop in loops for node in ast.walk(loop.target) if isinstance(node, ast.Name)}
+        for node in ast.walk(scope):
+            if (
+                isinstance(node, ast.Attribute)
+                and node.attr in USES
+                and (comes_from(node.value) or (isinstance(node.value, ast.Name) and node.value.id in targets))
+            ):
+                yield node.attr
+
+    functions = [node for node in ast.walk(source) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    ways = frozenset(way for function in functions for way in used(function))
+    return ways or USES
 
 
 def _written(source: ast.Module, module: ModuleType) -> Iterator[Use]:
@@ -109,10 +115,11 @@ def _written(source: ast.Module, module: ModuleType) -> Iterator[Use]:
 
     What an f-string takes from the module is what it is there; what it takes from a function's own names is its f-string, or the word "xy".
     """
-    top = {
+    top = {  # what stands in globals, or behind a function that makes it once, is found there
         inner
         for node in source.body
         if isinstance(node, ast.Assign | ast.AnnAssign)
+        or (isinstance(node, ast.FunctionDef) and not node.args.args and node.decorator_list)
         for inner in ast.walk(node)
         if isinstance(inner, ast.Call)
     }

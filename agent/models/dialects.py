@@ -39,7 +39,8 @@ _WINDOWS = (
     re.compile(r"(?<![\d,_])(\d[\d,_]{2,20})(?:\s{1,9}tokens?)?\s{1,9}(?:maximum|max)\b", re.IGNORECASE),
 )
 _ALTERNATE = re.compile(
-    r"roles? must alternate|alternat\w+ (?:between )?user|unexpected role|last message must|after (?:role|a tool)", re.I
+    r"roles? must alternate|alternat\w{1,9} (?:between )?user|unexpected role|last message must|after (?:role|a tool)",
+    re.I,
 )
 _NO_SYSTEM = re.compile(
     r"system (?:role|message|prompt)s?[^.]{0,30}(?:not supported|unsupported|not allowed)|does not support[^.]{0,20}system"
