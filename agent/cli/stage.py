@@ -126,14 +126,19 @@ def face_of(platform: str) -> Face:
     return FACES[platform]()
 
 
+_VOICE_TURN = re.compile(r"^  - customer: \{voice:.*\n(?:    .*\n)*", re.MULTILINE)
+"""A turn of the sample's script whose recording, like the toy model that hears it, is only in the checkout."""
+
+
 def sample_in(folder: Path) -> Path:
     """Write the sample agent, which comes with the package, into a folder; its agent.yaml."""
     with as_file(files("examples.kopi_senja")) as sample:
         shop = folder / "examples" / "kopi_senja"  # as in the checkout, where agent.yaml names its files so
         shutil.copytree(sample / "documents", shop / "documents", dirs_exist_ok=True)
         shutil.copy(sample / "menu.csv", shop)
-        for name in ("agent.yaml", "script.yaml"):
-            shutil.copy(sample / name, folder)
+        shutil.copy(sample / "agent.yaml", folder)
+        script = (sample / "script.yaml").read_text(encoding="utf-8")
+        (folder / "script.yaml").write_text(_VOICE_TURN.sub("", script), encoding="utf-8")
     if not Path("tests/data/voice/tiny-whisper").is_dir():
         os.environ.setdefault("BALAS_VOICE_MODEL", "none")  # the toy model is only in the checkout
     return folder / "agent.yaml"
