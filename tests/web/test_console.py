@@ -209,7 +209,9 @@ async def _write(page: Page, editor: Locator, text: str) -> None:
     await page.keyboard.insert_text(text)
 
 
-async def test_a_configuration_is_checked_at_its_lines(tmp_path: Path, browser: Browser) -> None:
+async def test_a_configuration_is_checked_at_its_lines_put_in_place_and_rolled_back(
+    tmp_path: Path, browser: Browser
+) -> None:
     async with agent(tmp_path) as here, console(browser, here) as page:
         await _open(page, "config")
         editor = page.get_by_role("textbox", name="agent.yaml")
@@ -224,6 +226,13 @@ async def test_a_configuration_is_checked_at_its_lines(tmp_path: Path, browser: 
         await expect(editor).to_be_focused()
         await expect(page.locator(".cm-activeLine")).to_have_text("nonsense: 1")
         await expect(page.locator(".cm-lint-marker-error")).to_have_count(1)
+        await _write(page, editor, text.replace("asisten Kopi Senja", "asisten Kopi Fajar"))
+        await expect(page.locator(".diff .add")).to_contain_text("Kopi Fajar")
+        await page.get_by_role("button", name="Put in place", exact=True).click()
+        await expect(page.get_by_role("button", name="Roll back")).to_be_visible()
+        await page.get_by_role("button", name="Roll back").click()
+        await expect(page.get_by_role("button", name="Roll back")).to_have_count(0)
+        await expect(editor).to_contain_text("Kopi Senja")
 
 
 async def test_ten_thousand_conversations_open_within_a_second(tmp_path: Path, browser: Browser) -> None:

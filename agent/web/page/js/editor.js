@@ -35,7 +35,8 @@ function diagnostics(doc, problems) {
   });
 }
 
-// `view` is a ref that holds the editor; `onSave` is Ctrl+S.
+// `view` is a ref that holds the editor; `onSave` is Ctrl+S. `text` is what it begins with: from then on the editor alone holds the text,
+// `onText` tells of it and `replace` changes it. Text that came back as a property would be older than the next key.
 export function YamlEditor({ text, onText, problems, readOnly, label, onSave, view }) {
   const host = useRef(null), handlers = useRef({});
   handlers.current = { onText, onSave };
@@ -57,12 +58,12 @@ export function YamlEditor({ text, onText, problems, readOnly, label, onSave, vi
     view.current.scrollDOM.tabIndex = 0; // scrolls by keyboard without an edit
     return () => view.current.destroy();
   }, []);
-  useEffect(() => {
-    const state = view.current.state;
-    if (state.doc.toString() !== text) view.current.dispatch({ changes: { from: 0, to: state.doc.length, insert: text } });
-  }, [text]);
   useEffect(() => { view.current.dispatch(setDiagnostics(view.current.state, diagnostics(view.current.state.doc, problems))); }, [problems]);
   return html`<div class="editor" ref=${host}></div>`;
+}
+
+export function replace(view, text) {
+  if (view.state.doc.toString() !== text) view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text } });
 }
 
 export function jump(view, line, column = 1) {
