@@ -1,8 +1,6 @@
 """`balas contact`: what is known of one customer; silence or give back the agent; forget them."""
 
-import asyncio
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -10,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from agent.cli.options import ConfigFile
-from agent.config import load
+from agent.cli.options import ConfigFile, in_ledger
 from agent.errors import InputError
 from settings import parse_duration
 
@@ -40,7 +37,7 @@ def show(
     """Profile, what is remembered, what is open, the last messages."""
     from agent.ledger import overview
 
-    found = _with_ledger(config, lambda database: database.read(lambda c: overview.of(c, contact, lines)))
+    found = in_ledger(config, lambda database: database.read(lambda c: overview.of(c, contact, lines)))
     if not found:
         raise _unknown(contact)
     if as_json:
@@ -69,7 +66,7 @@ def pause(
         human.begin(connection, key, at, None if length is None else at + length, "balas contact pause")
         return str(key)
 
-    key = _with_ledger(config, lambda database: database.write(work))
+    key = in_ledger(config, lambda database: database.write(work))
     print(f"{key}: the agent is silent {'until it is given back' if duration is None else f'for {duration}'}")
 
 
@@ -86,7 +83,7 @@ def resume(contact: Who, config: ConfigFile = _DEFAULT) -> None:
         due = human.give_back(connection, state.key, now())
         return str(state.key), state.paused_at is not None, due is not None
 
-    key, was_paused, expected = _with_ledger(config, lambda database: database.write(work))
+    key, was_paused, expected = in_ledger(config, lambda database: database.write(work))
     beginning = ", beginning with what the customer wrote last" if expected else ""
     print(f"{key}: the agent answers{beginning if was_paused or expected else ', as it did before'}")
 
@@ -112,7 +109,7 @@ def forget(
         clean = await database.drop_log()
         return str(state.key), erased, clean
 
-    key, erased, clean = _with_ledger(config, run)
+    key, erased, clean = in_ledger(config, run)
     if erased.obstacle is not None:
         raise InputError(f"{key} was not erased: {erased.obstacle}; try again in a moment")
     for table, count in erased.rows.items():
@@ -120,16 +117,6 @@ def forget(
     if not clean:
         typer.echo("another process reads the ledger: its log still holds traces until the next checkpoint", err=True)
     print(f"{key} is forgotten here; the platform keeps its own copy, which is deleted there")
-
-
-def _with_ledger(config: Path, work: "Callable[[Database], Any]") -> Any:
-    from agent.assembly import open_ledger
-
-    async def run() -> Any:
-        async with open_ledger(load(config)) as database:
-            return await work(database)
-
-    return asyncio.run(run())
 
 
 def _one(connection: "Connection", needle: str) -> "ContactState":

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 from sqlalchemy import Connection
 
-from agent.cli.ledger import Config, Json, print_json, read, write
+from agent.cli.ledger import Json, print_json, read, write
+from agent.cli.options import ConfigFile
 from agent.config import load
 from agent.errors import InputError
 from agent.ledger import contacts, followups
@@ -25,7 +26,7 @@ def show(
         str | None, typer.Argument(help="Id, platform:id, phone number or e-mail; else everybody.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also those that were sent, cancelled or skipped.")] = False,
-    config: Config = _DEFAULT,
+    config: ConfigFile = _DEFAULT,
     as_json: Json = False,
 ) -> None:
     """What is still to be sent, the next first; with --all also what became of the others, and why."""
@@ -54,7 +55,7 @@ def show(
 @app.command("cancel")
 def cancel(
     identifier: Annotated[str, typer.Argument(metavar="ID", help="As `balas followups list` shows it.")],
-    config: Config = _DEFAULT,
+    config: ConfigFile = _DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Call one off that is still to be sent."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.assembly import open_knowledge
+from agent.cli.options import ConfigFile
 from agent.config import AgentConfig, load
 from agent.errors import InputError, OutsideError
 
@@ -30,7 +31,6 @@ app = typer.Typer(no_args_is_help=True, help="Sync, search and judge the knowled
 gaps = typer.Typer(help="Questions that found nothing good, and what to make of them.")
 app.add_typer(gaps, name="gaps")
 
-Config = Annotated[Path, typer.Option("--config", "-c", help="The agent's file, or the folder it is in.")]
 OwnConfig = Annotated[
     Path | None, typer.Option("--config", "-c", help="The agent's file, or the folder it is in.", show_default=False)
 ]
@@ -41,7 +41,7 @@ _DEFAULT = Path("agent.yaml")
 @app.command()
 def sync(
     only: Annotated[str | None, typer.Argument(help="One source, by its path or address; all without.")] = None,
-    config: Config = _DEFAULT,
+    config: ConfigFile = _DEFAULT,
     server: Annotated[str | None, typer.Option(help="Address of the running agent, if it runs elsewhere.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -73,7 +73,7 @@ def pull(
         str | None,
         typer.Argument(help="multilingual-e5-small, multilingual-e5-base, or owner/name of the Hugging Face Hub."),
     ] = None,
-    config: Config = _DEFAULT,
+    config: ConfigFile = _DEFAULT,
     revision: Annotated[
         str | None, typer.Option(help="Another commit, tag or branch of the model's repository.")
     ] = None,
@@ -105,7 +105,7 @@ def pull(
 @app.command()
 def search(
     question: Annotated[list[str], typer.Argument(help="The question; quote several to ask them at once.")],
-    config: Config = _DEFAULT,
+    config: ConfigFile = _DEFAULT,
     limit: Annotated[
         int | None, typer.Option(min=1, help="How many passages; by default what the model would get.")
     ] = None,
@@ -126,7 +126,7 @@ def search(
 
 
 @app.command("list")
-def show(config: Config = _DEFAULT, as_json: Json = False) -> None:
+def show(config: ConfigFile = _DEFAULT, as_json: Json = False) -> None:
     """The sources: what came from them, how fresh it is, and what could not be read."""
     statuses = asyncio.run(_statuses(load(config)))
     if as_json:
@@ -143,7 +143,7 @@ def show(config: Config = _DEFAULT, as_json: Json = False) -> None:
 @app.command("eval")
 def evaluate(
     file: Annotated[Path, typer.Argument(help='JSON Lines: {"query": "…", "relevant": ["docs/faq.md#1"]}')],
-    config: Config = _DEFAULT,
+    config: ConfigFile = _DEFAULT,
     misses: Annotated[
         bool, typer.Option("--misses", help="Also list the questions whose answer was not first.")
     ] = False,
@@ -166,7 +166,7 @@ def evaluate(
 
 
 @gaps.callback(invoke_without_command=True)
-def list_gaps(context: typer.Context, config: Config = _DEFAULT, as_json: Json = False) -> None:
+def list_gaps(context: typer.Context, config: ConfigFile = _DEFAULT, as_json: Json = False) -> None:
     """Questions that found nothing good, most asked first, those that ask for the same together."""
     context.obj = config
     if context.invoked_subcommand is not None:

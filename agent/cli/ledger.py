@@ -11,8 +11,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from sqlalchemy import Connection
 
-from agent.assembly import open_ledger
-from agent.config import load
+from agent.cli.options import ConfigFile, in_ledger
 from agent.errors import InputError
 from agent.ledger import contacts, followups, history, outbound, overview, retention, steps, webhooks, workflows
 from settings.clock import now
@@ -20,29 +19,18 @@ from settings.clock import now
 app = typer.Typer(no_args_is_help=True, help="Look at what is recorded; retry what failed.")
 
 T = TypeVar("T")
-Config = Annotated[Path, typer.Option("--config", "-c", help="The agent's file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _DEFAULT = Path("agent.yaml")
 
 
 def read(config: Path, work: Callable[[Connection], T]) -> T:
     """Look into the ledger of an agent's file."""
-
-    async def run() -> T:
-        async with open_ledger(load(config)) as database:
-            return await database.read(work)
-
-    return asyncio.run(run())
+    return in_ledger(config, lambda database: database.read(work))
 
 
 def write(config: Path, work: Callable[[Connection], T]) -> T:
     """Change the ledger of an agent's file, in one transaction."""
-
-    async def run() -> T:
-        async with open_ledger(load(config)) as database:
-            return await database.write(work)
-
-    return asyncio.run(run())
+    return in_ledger(config, lambda database: database.write(work))
 
 
 def print_json(value: Any) -> None:
@@ -50,7 +38,7 @@ def print_json(value: Any) -> None:
 
 
 @app.command("status")
-def show_status(config: Config = _DEFAULT, as_json: Json = False) -> None:
+def show_status(config: ConfigFile = _DEFAULT, as_json: Json = False) -> None:
     """How many messages, turns and deliveries there are, by state."""
     counts = read(config, overview.counts)
     if as_json:
@@ -64,7 +52,7 @@ def show_status(config: Config = _DEFAULT, as_json: Json = False) -> None:
 @app.command("show")
 def show_contact(
     contact: Annotated[str, typer.Argument(help="Id, platform:id, phone number or e-mail.")],
-    config: Config = _DEFAULT,
+    config: ConfigFile = _DEFAULT,
     as_json: Json = False,
 ) -> None:
     """One contact: the conversation, the turns with their steps, and what is still to be sent."""
@@ -140,19 +128,15 @@ def _clock(at: datetime) -> str:
 
 
 @app.command("compact")
-def compact(config: Config = _DEFAULT) -> None:
+def compact(config: ConfigFile = _DEFAULT) -> None:
     """Give the room of what was removed back to the disk. With SQLite stop the agent first: its messages would wait."""
 
-    async def run() -> None:
-        async with open_ledger(load(config)) as database:
-            await asyncio.to_thread(retention.compact, database.engine)
-
-    asyncio.run(run())
+    in_ledger(config, lambda database: asyncio.to_thread(retention.compact, database.engine))
     print("compacted")
 
 
 @app.command("dead")
-def show_dead(config: Config = _DEFAULT, as_json: Json = False) -> None:
+def show_dead(config: ConfigFile = _DEFAULT, as_json: Json = False) -> None:
     """What was given up: deliveries, turns whose customer got the text for failures, workflows, and webhooks to others."""
     failed = ("failed",)
     deliveries, turns = read(config, overview.dead)
@@ -179,7 +163,7 @@ def show_dead(config: Config = _DEFAULT, as_json: Json = False) -> None:
 @app.command("retry")
 def retry(
     identifier: Annotated[str, typer.Argument(metavar="ID", help="As `balas ledger dead` shows it.")],
-    config: Config = _DEFAULT,
+    config: ConfigFile = _DEFAULT,
 ) -> None:
     """Try again what was given up; a running agent takes it up within ten seconds."""
 

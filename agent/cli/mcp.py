@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from agent.assembly import open_beside
+from agent.cli.options import ConfigFile
 from agent.config import AgentConfig, load
 from agent.errors import InputError
 from agent.web.auth import Token, tokens_of, whose
 
 
 def mcp(
-    config: Annotated[Path, typer.Option("--config", "-c", help="The agent's file.")] = Path("agent.yaml"),
+    config: ConfigFile = Path("agent.yaml"),
     token: Annotated[
         str | None,
         typer.Option(

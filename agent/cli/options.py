@@ -1,11 +1,38 @@
-"""Options that many commands share; apart from `frame`, which must not import typer for `balas --help`."""
+"""What many commands share: the option that names the agent's file, and work in its ledger.
 
+Apart from `frame`, which must not import typer for `balas --help`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
 
 import typer
+
+if TYPE_CHECKING:
+    from agent.ledger.database import Database
+
+T = TypeVar("T")
 
 ConfigFile: TypeAlias = Annotated[
     Path, typer.Option("-c", "--config", help="The agent's file, or the folder it is in.", show_default=True)
 ]
 """`-c FILE`; commands give it the default `Path("agent.yaml")`."""
+
+
+def in_ledger(config: Path, work: "Callable[[Database], Awaitable[T]]") -> T:
+    """Do something with the ledger of an agent's file, and wait for it.
+
+    Args:
+        config: the agent's file, or the folder it is in.
+        work: what to do.
+    """
+    from agent.assembly import open_ledger
+    from agent.config import load
+
+    async def run() -> T:
+        async with open_ledger(load(config)) as database:
+            return await work(database)
+
+    return asyncio.run(run())

@@ -1,24 +1,22 @@
 """`balas qris`: read and make payment codes, and look after payments."""
 
-import asyncio
 import csv
 import io
 import json
 import sys
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 
+from agent.cli.options import ConfigFile, in_ledger
 from agent.errors import InputError, UsageError
 
 app = typer.Typer(no_args_is_help=True, help="Read and make QRIS payment codes, and look after payments.")
 
 T = TypeVar("T")
 _DEFAULT = Path("agent.yaml")
-Config = Annotated[Path, typer.Option("--config", "-c", help="The agent's file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _STATES = (
@@ -71,7 +69,7 @@ def make(
     bare: Annotated[bool, typer.Option("--bare", help="A PNG of the bare code, without the card.")] = False,
     language: Annotated[str, typer.Option(help="The card's language: id or en.")] = "id",
     as_json: Json = False,
-    config: Config = _DEFAULT,
+    config: ConfigFile = _DEFAULT,
 ) -> None:
     """Put an amount into a static code: a picture, or a code in the terminal."""
     from actions.qris.code import with_amount
@@ -99,7 +97,7 @@ def make(
 
 @app.command("list")
 def list_payments(
-    config: Config = _DEFAULT,
+    config: ConfigFile = _DEFAULT,
     state: Annotated[list[str] | None, typer.Option(help=f"Only these: {', '.join(_STATES)}.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")] = 50,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
@@ -114,7 +112,7 @@ def list_payments(
         if one not in _STATES:
             raise InputError(f"{one!r} is not a state of payments; there is {', '.join(_STATES)}")
     states: Any = tuple(state or ())
-    found = _in_ledger(config, "read", lambda connection: payments.newest(connection, states=states, limit=limit))
+    found = in_ledger(config, lambda database: database.read(lambda c: payments.newest(c, states=states, limit=limit)))
     rows = [_row(payment) for payment in found]
     if as_json:
         print(json.dumps(rows, ensure_ascii=False, indent=2))
@@ -129,7 +127,7 @@ def mark_paid(
     payment: Annotated[str, typer.Argument(help="The payment's id or reference, as `balas qris list` shows it.")],
     amount: Annotated[str | None, typer.Option(help="What really arrived, when it is another amount.")] = None,
     by: Annotated[str, typer.Option(help="Who has seen the money.")] = "operator",
-    config: Config = _DEFAULT,
+    config: ConfigFile = _DEFAULT,
 ) -> None:
     """Record that a payment has arrived, after you saw it on your account. The customer is told."""
     from actions.qris.money import format_rupiah
@@ -137,7 +135,7 @@ def mark_paid(
     from settings.clock import now
 
     rupiah = None if amount is None else _amount(amount)
-    found = _in_ledger(config, "read", lambda connection: payments.find(connection, payment))
+    found = in_ledger(config, lambda database: database.read(lambda c: payments.find(c, payment)))
     open_ones = [one for one in found if one.state in ("open", "expired", "partial")] or found
     if not open_ones:
         raise InputError(f"there is no payment {payment!r}; `balas qris list` shows them")
@@ -146,7 +144,9 @@ def mark_paid(
             f"{payment!r} names {len(open_ones)} payments; give an id: {', '.join(one.id for one in open_ones)}"
         )
     target = open_ones[0].id
-    settled = _in_ledger(config, "write", lambda connection: payments.mark_paid(connection, target, by, now(), rupiah))
+    settled = in_ledger(
+        config, lambda database: database.write(lambda c: payments.mark_paid(c, target, by, now(), rupiah))
+    )
     one = settled.payment
     word = "is now" if settled.changed else "was already"
     print(f"{one.reference} {word} {one.state}: {format_rupiah(one.paid_amount)} of {format_rupiah(one.amount)}")
@@ -315,17 +315,6 @@ def _described(payload: Any) -> list[str]:
     lines = [f"{name:<10} {value}" for name, value in facts.items() if value]
     lines += [f"{'error':<10} {error}" for error in payload.errors]
     return lines + [f"{'warning':<10} {warning}" for warning in payload.warnings]
-
-
-def _in_ledger(config: Path, how: str, work: Callable[[Any], T]) -> T:
-    from agent.assembly import open_ledger
-    from agent.config import load
-
-    async def run() -> T:
-        async with open_ledger(load(config)) as database:
-            return await (database.write(work) if how == "write" else database.read(work))
-
-    return asyncio.run(run())
 
 
 def _zone(config: Path) -> Any:

@@ -16,6 +16,7 @@ from agent.app import Agent
 from agent.assembly import open_agent
 from agent.cli.announce import announcement
 from agent.cli.check import unreachable
+from agent.cli.options import ConfigFile
 from agent.config import AgentConfig, load
 from agent.errors import InputError
 from agent.swap import Overlay
@@ -31,7 +32,7 @@ Python's five milliseconds each, a thousand webhooks at once waited for most of 
 
 
 def serve(
-    config: Annotated[Path, typer.Option("--config", "-c", help="The agent's file.")] = Path("agent.yaml"),
+    config: ConfigFile = Path("agent.yaml"),
     host: Annotated[str | None, typer.Option(help="Address to listen on; by default server.host.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; by default server.port.")] = None,
     accept_only: Annotated[bool, typer.Option("--accept-only", help="Leave the answering to `balas worker`.")] = False,
@@ -120,7 +121,7 @@ async def running(
 
 
 def worker(
-    config: Annotated[Path, typer.Option("--config", "-c", help="The agent's file.")] = Path("agent.yaml"),
+    config: ConfigFile = Path("agent.yaml"),
 ) -> None:
     """Work on what `balas serve --accept-only` accepts, until SIGTERM or Ctrl-C."""
     settings = load(config)

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.ledger import Config, Json, print_json, read, write
+from agent.cli.ledger import Json, print_json, read, write
+from agent.cli.options import ConfigFile
 from agent.config import load
 from agent.errors import InputError
 from agent.ledger import events, webhooks
@@ -23,7 +24,7 @@ _DEFAULT = Path("agent.yaml")
 def show(
     failed: Annotated[bool, typer.Option("--failed", help="Only those that were given up.")] = False,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many, the newest first.")] = 50,
-    config: Config = _DEFAULT,
+    config: ConfigFile = _DEFAULT,
     as_json: Json = False,
 ) -> None:
     """The newest deliveries: which event, to whom, and how it went."""
@@ -44,7 +45,7 @@ def show(
 def replay(
     since: Annotated[str, typer.Option("--since", help="A time such as 2026-11-21T09:00, or a span such as 2h.")],
     url: Annotated[str | None, typer.Option("--url", help="Only this receiver of `webhooks`.")] = None,
-    config: Config = _DEFAULT,
+    config: ConfigFile = _DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Tell again what happened since a time, with the same event ids; a running agent sends it."""

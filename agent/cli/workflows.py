@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import Connection
 
-from agent.cli.ledger import Config, Json, print_json, read, write
+from agent.cli.ledger import Json, print_json, read, write
+from agent.cli.options import ConfigFile
 from agent.config import load
 from agent.config.workflows import Workflow
 from agent.errors import InputError
@@ -23,7 +24,7 @@ _RunId = Annotated[str, typer.Argument(metavar="RUN", help="As `balas workflows 
 
 
 @app.command("list")
-def show_all(config: Config = _DEFAULT, as_json: Json = False) -> None:
+def show_all(config: ConfigFile = _DEFAULT, as_json: Json = False) -> None:
     """The workflows of agent.yaml, and how often each ran."""
     flows = load(config).workflows
     counts = read(config, workflows.counts)
@@ -41,7 +42,7 @@ def show_all(config: Config = _DEFAULT, as_json: Json = False) -> None:
 def show(
     name: Annotated[str, typer.Argument(help="The workflow, or the id of a run.")],
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many runs, the newest first.")] = 20,
-    config: Config = _DEFAULT,
+    config: ConfigFile = _DEFAULT,
     as_json: Json = False,
 ) -> None:
     """A workflow with its newest runs; of each run what became of its steps."""
@@ -83,7 +84,7 @@ def run(
     contact: Annotated[
         str | None, typer.Argument(help="Id, platform:id, phone number or e-mail; none for a schedule's audience.")
     ] = None,
-    config: Config = _DEFAULT,
+    config: ConfigFile = _DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Begin a workflow by hand: for a contact, or for the audience of a schedule. A running agent takes its steps."""
@@ -114,7 +115,7 @@ def run(
 
 
 @app.command("cancel")
-def cancel(identifier: _RunId, config: Config = _DEFAULT, as_json: Json = False) -> None:
+def cancel(identifier: _RunId, config: ConfigFile = _DEFAULT, as_json: Json = False) -> None:
     """End a run that has not ended."""
     found = write(config, lambda connection: workflows.cancel(connection, identifier, "cancelled by the owner", now()))
     if found is None:
@@ -126,7 +127,7 @@ def cancel(identifier: _RunId, config: Config = _DEFAULT, as_json: Json = False)
 
 
 @app.command("retry")
-def retry(identifier: _RunId, config: Config = _DEFAULT) -> None:
+def retry(identifier: _RunId, config: ConfigFile = _DEFAULT) -> None:
     """Let a failed run try its step again."""
     found = write(config, lambda connection: workflows.retry(connection, identifier, now()))
     if found is None:
