@@ -3,8 +3,6 @@
 Verifying and reading are plain functions over headers and bytes.
 """
 
-import base64
-import hashlib
 import hmac
 import json
 import re
@@ -23,6 +21,7 @@ from agent.errors import InputError
 from agent.ledger import events, workflows
 from agent.ledger.events import Event
 from agent.workflows.jobs import begin_for_all, known_contact
+from messaging.signature import sign
 from messaging.types import ContactKey
 from settings.text import cleaned
 
@@ -68,8 +67,7 @@ class Begun:
 
 def signed_by_woocommerce(headers: Mapping[str, str], body: bytes, secret: str) -> bool:
     """Check WooCommerce's signature: base64 of HMAC-SHA256 over the raw body, with the webhook's secret."""
-    expected = base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest())
-    return hmac.compare_digest(headers.get(WOOCOMMERCE_SIGNATURE, "").encode(), expected)
+    return _is(sign(secret.encode(), body, "base64"), headers.get(WOOCOMMERCE_SIGNATURE, ""))
 
 
 def is_signed(headers: Mapping[str, str], body: bytes, secret: str, now: datetime) -> bool:
@@ -84,12 +82,12 @@ def is_signed(headers: Mapping[str, str], body: bytes, secret: str, now: datetim
     if WOOCOMMERCE_SIGNATURE in headers:
         return signed_by_woocommerce(headers, body, secret)
     if RAZORPAY_SIGNATURE in headers:
-        return _is(hmac.new(secret.encode(), body, hashlib.sha256).hexdigest(), headers[RAZORPAY_SIGNATURE])
+        return _is(sign(secret.encode(), body, "hex"), headers[RAZORPAY_SIGNATURE])
     parts = [part.strip().partition("=") for part in headers.get(STRIPE_SIGNATURE, "").split(",")]
     at = next((value for name, _, value in parts if name == "t"), "")
     if not (at.isascii() and at.isdigit() and abs(now.timestamp() - int(at[:12])) <= _STRIPE_AGE.total_seconds()):
         return False
-    expected = hmac.new(secret.encode(), at.encode() + b"." + body, hashlib.sha256).hexdigest()
+    expected = sign(secret.encode(), at.encode() + b"." + body, "hex")
     return any(_is(expected, value) for name, _, value in parts if name == "v1")
 
 

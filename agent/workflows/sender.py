@@ -4,8 +4,6 @@
 """
 
 import asyncio
-import hashlib
-import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +18,7 @@ from agent.ledger import webhooks
 from agent.ledger.database import Database, write_with_retry
 from agent.ledger.errors import LedgerUnavailable
 from agent.ledger.webhooks import Delivery
+from messaging.signature import sign
 from settings.backoff import Backoff
 
 log = structlog.get_logger()
@@ -60,7 +59,7 @@ def targets_of(hooks: "tuple[WebhookSettings, ...]", flows: "tuple[Workflow, ...
 
 def signature(secret: str, body: bytes) -> str:
     """`sha256=` and the hex HMAC-SHA256 of a raw body."""
-    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return "sha256=" + sign(secret.encode(), body, "hex")
 
 
 class EventSender:
