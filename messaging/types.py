@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -159,6 +159,15 @@ class ChannelTemplate:
 
 AttachmentKind = Literal["image", "video", "audio", "file"]
 ReceivedKind = Literal["image", "video", "audio", "file", "sticker"]
+
+MEDIA_KINDS: Final[Mapping[str, ReceivedKind]] = {
+    "image": "image",
+    "sticker": "sticker",
+    "video": "video",
+    "audio": "audio",
+    "voice": "audio",
+}
+"""What platforms call the kinds of what they show or play. A word for other files each has its own, or none."""
 
 _PLATFORM_FILE = "platform-file:"
 

@@ -32,6 +32,7 @@ from messaging.settings import MessagingSettings
 from messaging.signature import check, read_document
 from messaging.transport import LONGEST_MESSAGE, Transport, explanation, json_of, kind_of_status, success_of
 from messaging.types import (
+    MEDIA_KINDS,
     Address,
     Attachment,
     AttachmentKind,
@@ -95,14 +96,7 @@ CODES: Mapping[int, type[PlatformError]] = {
 }
 """What WhatsApp's error codes mean where it is not "never": the others refuse a message for good (131047: the window is closed)."""
 
-_MEDIA: Mapping[str, ReceivedKind] = {
-    "image": "image",
-    "sticker": "sticker",
-    "video": "video",
-    "audio": "audio",
-    "voice": "audio",
-    "document": "file",
-}
+_MEDIA: Mapping[str, ReceivedKind] = {**MEDIA_KINDS, "document": "file"}
 _SENT_AS: Mapping[AttachmentKind, str] = {"image": "image", "video": "video", "audio": "audio", "file": "document"}
 _STATES: Mapping[str, DeliveryState] = {
     "sent": "sent",

@@ -33,6 +33,7 @@ from messaging.settings import MessagingSettings
 from messaging.signature import check, read_document
 from messaging.transport import LONGEST_MESSAGE, Transport, explanation, json_of, kind_of_status, success_of
 from messaging.types import (
+    MEDIA_KINDS,
     Attachment,
     Channel,
     Contact,
@@ -52,7 +53,6 @@ from messaging.types import (
     QuickReplies,
     Quote,
     Reaction,
-    ReceivedKind,
     Template,
     Text,
     platform_file,
@@ -74,13 +74,6 @@ from settings import Rate
 DEFAULT_RATE = Rate(60, timedelta(minutes=1))
 """Of the smallest plan; the answers of a larger one say so."""
 
-_KINDS: Mapping[str, ReceivedKind] = {
-    "image": "image",
-    "sticker": "sticker",
-    "video": "video",
-    "audio": "audio",
-    "voice": "audio",
-}
 _STATES: Mapping[str, DeliveryState] = {
     "message.delivered": "delivered",
     "message.read": "read",
@@ -230,7 +223,7 @@ class _Reader:
 
     def _attachment(self, source: Mapping[str, Json]) -> Attachment:
         url = first(source, "url") or ""
-        kind = _KINDS.get((first(source, "type", "originalType") or "").lower(), "file")
+        kind = MEDIA_KINDS.get((first(source, "type", "originalType") or "").lower(), "file")
         if _below(url, self._base_url):
             url = platform_file(self._platform, url[len(self._base_url) :])
         mime = first(source, "mimeType", "contentType")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from messaging.types import (
+    MEDIA_KINDS,
     Attachment,
     AttachmentKind,
     ContactCard,
@@ -17,19 +18,11 @@ from messaging.types import (
     Outbound,
     QuickReplies,
     Quote,
-    ReceivedKind,
     Template,
     Text,
 )
 from messaging.values import Json, cards_of, first, integer, items, location_of, mapping, text
 
-_KINDS: Mapping[str, ReceivedKind] = {
-    "image": "image",
-    "sticker": "sticker",
-    "video": "video",
-    "audio": "audio",
-    "voice": "audio",
-}
 _TAGS: Mapping[str, MessageTag] = {
     "ACCOUNT_UPDATE": "ACCOUNT_UPDATE",
     "POST_PURCHASE_UPDATE": "POST_PURCHASE_UPDATE",
@@ -91,9 +84,9 @@ def read_attachment(source: Mapping[str, Json]) -> Attachment:
     name = first(source, "fileName", "name", "filename")
     mime_type = first(source, "mimeType", "mime", "mimetype")
     guessed = mime_type or mimetypes.guess_type(name or "")[0] or ""
-    kind = _KINDS.get((text(source.get("type")) or "").lower())
+    kind = MEDIA_KINDS.get((text(source.get("type")) or "").lower())
     if kind is None:  # a voice note can come as a `file` with an audio type
-        kind = _KINDS.get(guessed.partition("/")[0], "file")
+        kind = MEDIA_KINDS.get(guessed.partition("/")[0], "file")
     url = text(source.get("url"))
     pending = source.get("isPending") is True or url is None
     size = integer(source.get("size"))

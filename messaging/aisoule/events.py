@@ -10,6 +10,7 @@ from messaging.errors import (
 )
 from messaging.signature import read_document
 from messaging.types import (
+    MEDIA_KINDS,
     AssigneeChanged,
     Attachment,
     Channel,
@@ -47,15 +48,7 @@ _STATES: Mapping[str, DeliveryState] = {
     "message.read": "read",
     "message.failed": "failed",
 }
-_KINDS: Mapping[str, ReceivedKind] = {
-    "image": "image",
-    "sticker": "sticker",
-    "video": "video",
-    "audio": "audio",
-    "voice": "audio",
-    "document": "file",
-    "file": "file",
-}
+_KINDS: Mapping[str, ReceivedKind] = {**MEDIA_KINDS, "document": "file", "file": "file"}
 _ACCOUNTS = ("whatsapp_account_id", "waba_number", "account_id")
 
 
