@@ -319,13 +319,11 @@ class Tape:
         self.cassette.add(Call(asked, self.anonymiser(pack_answer(answer)), self.run))
 
 
-class RecordedChat(BaseChatModel):
-    """A chat model behind a tape."""
+class StagedChat(BaseChatModel):
+    """A chat model whose answers come from a recording; what stands in none is asked of `inner`."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
-    tape: Any
-    name_: str
     inner: BaseChatModel | None = None
 
     @property
@@ -345,23 +343,48 @@ class RecordedChat(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        tools = kwargs.get("tools") or ()
-        asked = self.tape.asked(messages, tools)
-        answer = self.tape.play(asked)
-        if answer is None:
-            if self.inner is None:
-                raise NotRecorded("there is no model to ask; name one in agent.yaml, with its key")
-            bound = self.inner.bind_tools(tools, **_choice(kwargs)) if tools else self.inner
-            answer = await bound.ainvoke(messages)
-            if not isinstance(answer, AIMessage):
-                raise TypeError(f"{self.name_} answered with a {type(answer).__name__}")
-            self.tape.keep(asked, answer, self.name_)
-            answer = answer.model_copy(deep=True)
-        return ChatResult(generations=[ChatGeneration(message=answer)])
+        return ChatResult(generations=[ChatGeneration(message=await self.answer(messages, kwargs))])
+
+    async def answer(self, messages: list[BaseMessage], options: Mapping[str, Any]) -> AIMessage:
+        """Answer a call.
+
+        Args:
+            messages: the conversation.
+            options: of the call: `tools` and `tool_choice`.
+        """
+        raise NotImplementedError
+
+    async def ask(self, messages: list[BaseMessage], options: Mapping[str, Any]) -> AIMessage:
+        """Ask `inner`, with the tools of the call.
+
+        Raises:
+            NotRecorded: there is none.
+        """
+        if self.inner is None:
+            raise NotRecorded("there is no model to ask; name one in agent.yaml, with its key")
+        tools = options.get("tools") or ()
+        choice = {"tool_choice": options["tool_choice"]} if "tool_choice" in options else {}
+        bound = self.inner.bind_tools(tools, **choice) if tools else self.inner
+        answer = await bound.ainvoke(messages)
+        if not isinstance(answer, AIMessage):
+            raise TypeError(f"{self.inner._llm_type} answered with a {type(answer).__name__}")
+        return answer
 
 
-def _choice(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    return {"tool_choice": kwargs["tool_choice"]} if "tool_choice" in kwargs else {}
+class RecordedChat(StagedChat):
+    """A chat model behind a tape."""
+
+    tape: Any
+    name_: str
+
+    async def answer(self, messages: list[BaseMessage], options: Mapping[str, Any]) -> AIMessage:
+        asked = self.tape.asked(messages, options.get("tools") or ())
+        played: AIMessage | None = self.tape.play(asked)
+        if played is not None:
+            return played
+        answer = await self.ask(messages, options)
+        self.tape.keep(asked, answer, self.name_)
+        return answer.model_copy(deep=True)
 
 
 def pack_answer(answer: AIMessage) -> dict[str, Any]:

@@ -13,11 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, messages_from_dict
-from langchain_core.outputs import ChatGeneration, ChatResult
-from pydantic import ConfigDict
 from ruamel.yaml import YAML
 from sqlalchemy import Connection, select, update
 
@@ -28,7 +24,7 @@ from agent.ledger.overview import TurnSummary
 from agent.ledger.steps import Step
 from agent.models.chat import ChatModel
 from agent.scenarios.anonymise import Anonymiser
-from agent.scenarios.cassette import Cassette, NotRecorded, Tape, essence, write
+from agent.scenarios.cassette import Cassette, NotRecorded, StagedChat, Tape, essence, write
 from agent.scenarios.conversation import Conversation, Happened, open_conversation
 from agent.scenarios.format import Answer, Answers, ContactFacts, GivenOutcome, loads
 from agent.scenarios.outside import Ledgered
@@ -327,38 +323,14 @@ def _different(step: Step, messages: Sequence[BaseMessage], *, first: bool) -> s
     return None if then == now else "what was said before is another"
 
 
-class _Replayed(BaseChatModel):
+class _Replayed(StagedChat):
     """A chat model behind a recorded turn."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-
     recorded: Any
-    inner: BaseChatModel
 
-    @property
-    def _llm_type(self) -> str:
-        return "replayed"
-
-    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Any:
-        return self.bind(tools=tools, **kwargs)
-
-    def _generate(self, *args: Any, **kwargs: Any) -> ChatResult:
-        raise NotImplementedError("a turn never blocks")
-
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        answer = self.recorded.answer(messages)
-        if answer is None:
-            tools = kwargs.get("tools") or ()
-            choice = {"tool_choice": kwargs["tool_choice"]} if "tool_choice" in kwargs else {}
-            bound = self.inner.bind_tools(tools, **choice) if tools else self.inner
-            answer = await bound.ainvoke(messages)
-        return ChatResult(generations=[ChatGeneration(message=answer)])
+    async def answer(self, messages: list[BaseMessage], options: Mapping[str, Any]) -> AIMessage:
+        recorded: AIMessage | None = self.recorded.answer(messages)
+        return await self.ask(messages, options) if recorded is None else recorded
 
 
 def lines_of(compared: Compared) -> Iterator[str]:
@@ -391,31 +363,15 @@ _PAUSE = timedelta(minutes=2)
 """A pause between two messages that a saved scenario keeps."""
 
 
-class _InOrder(BaseChatModel):
+class _InOrder(StagedChat):
     """A model that gives recorded answers one after the other, whatever it is asked."""
 
     answers: list[AIMessage]
 
-    @property
-    def _llm_type(self) -> str:
-        return "recorded"
-
-    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Any:
-        return self
-
-    def _generate(self, *args: Any, **kwargs: Any) -> ChatResult:
-        raise NotImplementedError("a turn never blocks")
-
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
+    async def answer(self, messages: list[BaseMessage], options: Mapping[str, Any]) -> AIMessage:
         if not self.answers:
             raise NotRecorded("the conversation holds no further answer")
-        return ChatResult(generations=[ChatGeneration(message=self.answers.pop(0))])
+        return self.answers.pop(0)
 
 
 async def save(recording: Recording, stage: Stage, path: Path, *, agent_offline: bool) -> None:
