@@ -58,6 +58,9 @@ async def running(postgres_server: Postgres) -> AsyncIterator[Running]:
     await one.engine.open()
     task = asyncio.create_task(one.engine.run(one.process))
     await one.wake("first", within=10)
+    async with asyncio.timeout(10):
+        while not one.sessions("LISTEN"):  # a first job may be found by polling, before the session listens
+            await asyncio.sleep(0.1)
     yield one
     await one.engine.stop(timedelta(seconds=10))
     await task
