@@ -1,8 +1,9 @@
 """Claims of a reply that something was done, and the receipts that prove them: plain functions over text.
 
 Models say "sudah saya batalkan" without having called anything. A receipt, the outcome `done` of an action, is what makes such a
-sentence true; without one it is not sent. `unproven` finds the claims; which receipt proves which kind is in `_proves`, which deed an
-action can do in `actions/deeds.py`, and which sentences leave a deed open in `actions/sentences.py`.
+sentence true; without one it is not sent. `unproven` finds the claims; which receipt proves which kind is in `_proves`. The words
+of claims are in `actions/claim_words.py`, which deed an action can do in `actions/deeds.py`, and which sentences leave a deed open
+in `actions/sentences.py`.
 """
 
 import re
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from actions.action import Action, Json
+from actions.claim_words import ABOUT_SHOP, ACT, HANDOVER, IDS, MARK, MONEY, PAYMENT, REPORT
 from actions.deeds import deeds_of_action, deeds_of_verb
 from actions.reminders.wording import promise_of_many
 from actions.sentences import Clause, clauses, is_offered, is_open, plain
@@ -36,302 +38,20 @@ class Claim:
     action: str | None = None
 
 
-# Roots of the verbs that change something. They follow "saya" and "di-"; their active forms follow "saya sudah".
-_ROOT = (
-    r"(?:batal|cancell?(?:ed)?|ubah|ganti|perba(?:ha)?rui|update|upgrade|buat|bikin|pesan|order|book(?:ing)?|jadwal|reschedule|schedule|"
-    r"kirim|"
-    r"send|proses|process|kembalikan|balikin|refund|daftar|tambah|hapus|delete|simpan|save|aktif|nonaktif|aju|lapor|reservasi|reserve|"
-    r"konfirmasi|"
-    r"confirm|hantar|tempah|tukar|kemas ?kini|input|submit|perpanjang|pindah|transfer|sah|rekod|atur|urus|eksekusi|void|retur|edit|"
-    r"forward|"
-    r"selesai(?=kan|in)|reset|geser|hubungi|beri ?tahu|terapkan|terus(?=kan|in)|blokir|gabung|jeda|pulang(?=kan|in)|kredit(?=kan)|"
-    r"rubah|setuju(?=i)|kunci|aman(?=kan|in)|tahan|hold|lock|keep|"
-    r"masuk(?=kan|in)|antar)(?:[- ]?(?:kan|in|i|nya|"
-    r"lah)\b)*(?: ulang)?"
-)
-_ACTIVE = (
-    r"(?:meng?-?|nge-?|me-?)(?:cancel|update|upgrade|booking|book|order|refund|reschedule|input|submit|void|edit|confirm|delete)(?:kan|"
-    r"in)?|"
-    r"(?:membatal|mengubah|menggant|memperba(?:ha)?rui|membuat|memesan|menjadwal|mengirim|memproses|mengembali|mendaftar|menambah|"
-    r"menghapus|"
-    r"menyimpan|mengaktif|menonaktif|mengaju|melapor|mengonfirmasi|mengkonfirmasi|menghantar|menempah|menukar|mengemas ?kini|memindah|"
-    r"memperpanjang|mereservasi|mengatur|mengurus|menyelesai|mengesah|ngebatal|ngubah|ngirim)(?:kan|i|in)?(?: ulang)?"
-)
-_PASSIVE = (
-    rf"(?:di[- ]?{_ROOT}|ter-?(?:batal|kirim|daftar|jadwal|simpan|konfirmasi|ubah|hapus|update|proses|pesan|booking|rekod|ganti|"
-    r"reset|catat|geser|input|aktif|kunci)(?:kan)?|ke-?(?:cancel|booking|batal|hapus|simpan|input|kirim|update)|"
-    r"batal|cancel(?:l?ed)?|refund|pindah|tukar|masuk (?:ke )?sistem|reschedule|updated?|booked|confirmed|refunded|rescheduled|"
-    r"resched)(?:nya|lah)?"
-)
-_DONE = (
-    r"(?:(?:cancell?|updat|chang|book|(?:re)?schedul|refund|plac|creat|add|remov|delet|process|submitt|register|reserv|order|sav|issu|"
-    r"arrang|"
-    r"confirm|(?:de)?activat|report|shipp|fil|modifi|edit|replac|exchang|extend|mov|upgrad|logg|record|initiat|complet|revers|void|"
-    r"dispatch|"
-    r"switch|transferr|credit|secur|paus|resum|return|rebook|appli|deduct|waiv|receiv|unlock|block|unblock|renew|fix|resolv|unsubscrib|"
-    r"correct|reimburs|finali[sz]|amend)ed|sent|made|set up|put through|taken care of|withdrawn)"
-)
-_DONE_TO = rf"(?:{_DONE}|(?:clos|releas|terminat|approv|suspend|lock|lift|redeem|restor|enroll?|redirect)ed|taken (?:off|care of))"
-_BY_MYSELF = (
-    r"(?:cancell?ed|updated|changed|booked|(?:re)?scheduled|refunded|sent|placed|created|added|removed|deleted|processed|submitted|"
-    r"registered|"
-    r"reserved|ordered|saved|issued|arranged|confirmed|(?:de)?activated|reported|shipped|filed|modified|edited|replaced|exchanged|"
-    r"extended|"
-    r"upgraded|recorded|initiated|reversed|voided|dispatched|switched|credited|unsubscribed|amended|"
-    r"(?:made|moved|set up|put through|logged|applied|completed|corrected|transferred|raised|opened|lodged|closed|locked in|"
-    r"took care of|taken care of)"
-    r"(?= (?:the|your|a|an|that|this|all|it|you|them)\b))"
-)
-_MARK = r"(?:wis|wes|sampun|sudah|telah|udah|udh|sdh|uda|dah|tlh|sudh|suda|barusan|baru saja|baru aja|berhasil|berjaya|sukses|already)"
-_I = r"(?:saya|aku|gue|gua|gw|sy|ane)"
-_WE = r"(?:kami|kita|tim kami|pihak kami|admin kami|sistem kami|sistem)"
-_FILL = (
-    r"(?:(?:bantu|langsung|pun|juga|tadi|barusan|baru saja|resmi|selesai|berhasil|berjaya|sukses|otomatis|secara \w+|sekarang|kak|kakak|"
-    r"ya|dong|"
-    r"untuk (?:kakak|anda|kamu))\s+)*"
-)
-_ADVERBS = r"(?:\s+(?:now|already|just|also|successfully|officially|fully|gone ahead and|been|all|then|since|indeed|finally|duly|both))*"
-# What a reply itself does, or what was only looked at: no deed outside.
-_TOLD = (
-    r"(?:sampai|jelas|sebut|tulis|catat|lihat|baca|cek|periksa|dengar|paham|pelajari|temu|infor|kabar|tanya|terang|rangkum|lampir|siap|"
-    r"dapat|perhati|coba)"
-)
-_TOLD_EN = (
-    r"(?:check|look|noted|noti[cn]|read|review|receiv|explain|mention|includ|answer|ask|tri|search|verif|learn|provid|shar|describ|"
-    r"summari|gather|"
-    r"compar|"
-    r"highlight|outlin|copi|quot|list|attach|consider|need|want|lik|enjoy|attend|understand|detail|found|locat|notic|follow)"
-)
-_THINGS = (
-    r"(?:pesanan|order(?:an)?|paket|transaksi|alamat|jadwal|reservasi|booking(?:an)?|tempahan|akun|akaun|data|refund|dana|langganan|"
-    r"keluhan|"
-    r"komplain|laporan|permintaan|permohonan|invoice|invois|tagihan|janji|barang|bayaran|meja|tiket|nomor|email|kamar|bilik|perubahan|"
-    r"ukuran|saiz|size|juruteknik|item|poin|voucher|diskon|kata sandi|password|pin|kursi|penerbangan|teknisi|kurir|saldo|limit|"
-    r"paket data|"
-    r"orders?|package|parcel|address|appointment|reservation|account|subscription|complaint|request|shipment|table|ticket|booking|"
-    r"changes?|"
-    r"items?|delivery|details?|purchase|plan|return|exchange|phone number|number|replacement|transaction|charge|room|slot|name|seat|"
-    r"flight|password|points?|money|card|plan|discount|voucher|bill|payment method)"
-)
-_IDS = r"(?:#\s?[\w-]*\w|[A-Z]{1,6}-?\d[\w-]*|\d{4,})"
-_HELD = (
-    r"(?:meja|kamar|kursi|tempat|slot|bilik|pesanan|order|booking|bookingan|reservasi|tempahan|langganan|jadwal|janji|paket|kartu|"
-    r"pengaduan|refund|pembatalan|"
-    r"perubahan|alamat|data|akun|tiket|pendaftaran)"
-)
-"""What a business keeps for one customer."""
-_SHOP = (
-    r"(?:toko|cabang|gerai|outlet|kedai|kantor|restoran|menu|produk\w*|promo\w*|harga\w*|stok\w*|kurir\w*|sistem|jam (?:buka|"
-    r"operasional)|website|"
-    r"aplikasi|parkir\w*|resep\w*|layanan|katalog|store|shop|branch|menu|recipe|products?|website|app|prices?|kitchen|policy|item)"
-)
-_ABOUT_SHOP = rf"(?:(?:alamat|jadwal|data|semua|seluruh|tempat|the|our|this|all|new)\s+){{0,2}}(?:{_SHOP}\b|our\b)"
-"""How a sentence begins that tells of the business, and not of what is this customer's."""
-_YOURS = r"(?:kakak|kak|anda|kamu|puan|tuan|encik|cik|tersebut|tadi)"
-_TOLD_ANY = (
-    rf"(?:{_TOLD}|kira|duga|tahu|tau|ingat|rasa|punya|milik|maksud|bilang|kata|jawab|balas|bahas|singgung|terima|baca|kenal|uji|desain|"
-    r"layan|tunggu|kasih|beri(?! ?tahu)|janji|jual|buka|tutup(?= (?:jam|pukul|pada))|libur|pernah|bisa|dapat|mau|ada|siap\b|penuh|"
-    r"habis|makan|"
-    r"bantu\b|ketemu|kehabisan|termasuk|tersedia|terlalu|terbaik|terakhir|terbukti|terkenal|terletak|terdiri|terjual|tertera|"
-    r"terlampir|tercantum|"
-    r"tertulis|kena|kembali\b|kerja|didesain|dirancang|dikenal|diuji|disedia|dibuka|dijual|dilayani|dibaca|dijawab|dicek|dilihat|"
-    r"dibahas|dipahami|"
-    r"ditulis|disebut|dijelas|diketahui|disampai|diinfo|dicantum|dilampir|ditampil|diterima|dipercaya|dilengkapi|disertai|divaksin|"
-    r"dilatih)"
-)
-_SAID_EN = (
-    rf"(?:{_TOLD_EN}|miss|help|lov|assum|confus|keep|serv|apologi|offer|suggest|recommend|promis|hop|wait|us(?=ed)|calculat|count|"
-    rf"translat|guess|"
-    r"realiz|decid|work|learn|happen|seem|appear|show|call(?=ed (?:it|you by))|list|fail|plan|intend|expect|prefer|focus|improv|grow|"
-    r"open(?=ed (?:a new|our))|"
-    r"serv|mean|discover|identif|spott|forgot|agre|sugges|stat|indicat|pull(?=ed up)|look)"
-)
-_RESULTS = r"(?:ter-?(?:catat|daftar|booking|konfirmasi|simpan|jadwal|pesan|reservasi|kunci|input|update|proses|batalkan)(?:kan)?)"
-_SHOWN = (
-    r"(?:sedia|tampil|umum|buka|cantum|siap|kembang|rancang|sesuai|pilih|bagi|lengkap|tingkat|hadir|luncur|terap|jalan|layan|"
-    r"percaya|bukti|dedikasi)"
-)
-_NOMINAL = (
-    r"(?:pembatalan|perubahan|pengembalian|refund|pemesanan|pendaftaran|pengiriman|penjadwalan|pembaruan|penggantian|penghapusan|"
-    r"penukaran|"
-    r"cancellation|change|registration|rescheduling|update)"
-)
-_RECORDS = (
-    r"(?:reservasi|pesanan|booking|order|tempahan|laporan|permintaan|reservation|request|exchange|return|complaint)"
-)
-
-# In each, the group `v` begins at the word that says "done", or at the verb where there is none; `m` says that it is marked.
-_ACT = (
-    rf"(?P<v>{_MARK})\s+{_FILL}(?:{_I}\s+{_FILL}|ku-?)(?P<verb>{_ROOT})",
-    rf"\b{_I}\s+{_FILL}(?P<v>{_MARK})\s+(?:{_MARK}\s+)?{_FILL}(?P<verb>{_ACTIVE}|{_ROOT})\b",
-    rf"(?P<v>{_MARK})\s+{_FILL}{_I}\s+(?:lakukan|jalankan|eksekusi)\s+(?P<verb>{_NOMINAL})",
-    rf"\b{_I}\s+{_FILL}(?P<v>{_MARK})\s+{_FILL}(?:melakukan|lakukan|menjalankan)\s+(?P<verb>{_NOMINAL})",
-    rf"(?P<v>{_MARK})\s+(?:{_I}|{_WE})?\s*(?P<verb>catat\w*)\b.{{0,20}}\b(?:{_THINGS})|"
-    rf"\b(?:{_THINGS})\w*\b.{{0,30}}(?P<v2>{_MARK})\s+{_I}\s+(?P<verb2>catat)",
-    rf"\bI(?:'ve| have| went ahead and| managed to have)?{_ADVERBS}\s+(?P<v>(?P<verb>{_BY_MYSELF}))\b",
-    r"\bI(?: have|'ve)?(?: been able to| was able to| managed to)\s+(?P<v>(?P<verb>cancel|update|change|book|reschedule|refund|send|"
-    r"place|create|process|"
-    r"submit|reserve|order|confirm))\b",
-    rf"(?P<v>{_MARK})\s+{_FILL}{_I}\s+{_FILL}(?P<verb>(?!{_TOLD_ANY})\w{{3,}})\b",
-    rf"\b{_I}\s+(?P<v>(?P<verb>{_ROOT}))\s+(?:\w+\s+){{0,3}}?(?:barusan|tadi|baru saja)\b",
-    rf"\bI(?:'ve| have| went ahead and)?{_ADVERBS}\s+(?P<v>(?P<verb>(?!{_SAID_EN})(?:\w{{3,}}ed|reset|put|took|sent|made)))"
-    r"(?: (?:in|up|down|off|out|back|on))?\s+(?:your|the(?! (?:list|options?|menu|details|information|difference|question))|it\b|"
-    r"them\b|this|auto|\$)",
-    rf"\bI(?:'ve| have){_ADVERBS}\s+(?P<v>(?P<verb>(?!{_TOLD_EN})(?:\w{{3,}}ed|reset)))\s+(?:your|(?:the|our) (?:courier|driver|order|"
-    r"kitchen|warehouse|team|manager|technician|staff|item|discount|card|booking))\b",
-    r"\bI(?:'ve| have)?\s+(?P<v>(?P<verb>let)) (?:the|our) \w+(?: team)? know\b",
-    rf"\b(?P<v>(?:udah|udh|wis|wes|sampun)\s+(?:tak|kula|kulo)[ -]?(?P<verb>{_ROOT}))\w*",
-    r"\b(?:I|we)(?:'ve| have)? (?P<v>(?P<verb>got|put|signed|pencill?ed|marked|slotted|added|squeezed)) you (?:down|in|up|for)\b",
-    rf"\bI(?:'ve| have){_ADVERBS}\s+(?P<v>(?P<verb>(?!{_TOLD_EN}|miss|help|lov|assum|confus|keep)\w{{3,}}ed))"
-    r"(?: (?:in|up|down|off|out|back))?\s+(?:you(?! (?:that|about|earlier|before))|your)\b",
-    rf"^(?:got|had|have) (?:it|that|your \w+) (?P<v>(?P<verb>{_DONE}))\b",
-    rf"\bI(?: have|'ve) (?:got|gotten|had)\s+(?:\w+\s+){{1,4}}(?P<v>(?P<verb>{_DONE}))\b",
-)
-_REPORT = (
-    rf"\b(?:{_THINGS}|{_IDS}|semua(?:nya)?|itu)\w*\b.{{0,50}}?\b(?P<v>{_MARK})\s+{_FILL}(?:{_WE}\s+{_FILL}(?P<verb2>{_ROOT})|"
-    rf"(?P<verb>{_PASSIVE}))\b",
-    rf"\b(?P<v>{_MARK})\s+{_FILL}(?:{_WE}\s+{_FILL}(?P<verb2>{_ROOT})|(?P<verb>{_PASSIVE}))\b.{{0,20}}\b(?:{_THINGS}|{_IDS})",
-    r"^(?:(?:baik|oke?|okay|siap|sip|ya|iya|beres|done|alhamdulillah|nah|kak|kakak|status\w*|"
-    rf"adalah)\s+)*(?P<v>{_MARK})\s+(?:{_MARK}\s+)?{_FILL}(?:{_WE}\s+{_FILL}"
-    rf"(?P<verb2>{_ROOT})|(?P<verb>{_PASSIVE}))\b",
-    rf"\b{_WE}\s+{_FILL}(?P<v>{_MARK})\s+(?:{_MARK}\s+)?{_FILL}(?P<verb>{_ACTIVE}|{_ROOT})\b(?! (?:ribuan|ratusan|banyak|menu|harga|"
-    r"produk|varian|cabang|gerai|toko|stok|layanan|metode|rasa|jam|fitur))",
-    rf"(?:\b\w+nya|\bkak(?:ak)?|\banda|\bkamu)\s+(?P<v>{_MARK})\s+{_FILL}(?:{_WE}\s+{_FILL}(?P<verb2>{_ROOT})|(?P<verb>{_PASSIVE}))\b",
-    rf"(?P<v>{_MARK})\s+{_FILL}{_WE}\s+{_FILL}(?P<verb>(?:jadwal|batal|cancel|refund|reschedule|daftar|booking|transfer)(?:kan|in)?)\b",
-    r"\b(?P<v>(?:dalam status|berstatus|statusnya) (?P<verb>di-?(?:batalkan|cancel|refund|kirim)|cancell?ed|refunded))\b",
-    rf"(?P<v>{_MARK})\s+{_FILL}(?:{_WE}\s+|di)lakukan\s+(?P<verb>{_NOMINAL})",
-    rf"\b(?P<verb>{_NOMINAL})\w*\b(?!.{{0,30}}\b(?:yang|yg|that)\b).{{0,30}}?\b(?P<v>(?:{_MARK})(?:\s+{_MARK})?\s+{_FILL}(?:selesai|"
-    rf"beres|kelar|tuntas|sukses|berhasil|{_PASSIVE}|"
-    rf"dilakukan|{_WE} lakukan)|berhasil(?=\W*$| ya| kak))",
-    rf"\b(?:{_THINGS}|{_IDS}|semua(?:nya)?|{_RECORDS})\w*\b.{{0,30}}\b(?P<v>{_MARK})?\s*(?P<verb>beres|kelar|tuntas|berhasil(?=\W*$| ya|"
-    r" kak))\b",
-    rf"\b(?:pesanan|order|paket|reservasi|booking|tempahan|langganan|tagihan|janji temu)(?:nya|\s+(?:kak(?:ak)?|anda|kamu|{_IDS}|"
-    r"tersebut|tadi)\b)+\s+(?P<v>(?P<verb>"
-    r"di-?(?:batalkan|cancel|refund|hapus|ubah|ganti|kembalikan)))(?=\W*$| ya| kak| sekarang| hari ini)",
-    r"\bstatus\w*(?: [\w-]+){0,5}?(?: ?[:=]| adalah| menjadi| sekarang| kini| is| now)+ (?:\w+ )?(?P<v>(?P<verb>di-?(?:batalkan|cancel|"
-    r"refund|kirim|ubah|kembalikan)|cancell?ed|refunded|shipped"
-    r"|dispatched|rescheduled))\b",
-    rf"\b(?:{_THINGS}|{_IDS}|it|that|this|they|everything|both)\b.{{0,40}}?(?:\b(?:has|have)\b|'s|"
-    rf"'ve)(?P<v>{_ADVERBS}\s+been{_ADVERBS}\s+(?P<verb>{_DONE}))\b",
-    rf"^(?:\W|and |which |that )*(?:has|have)(?P<v>{_ADVERBS}\s+been{_ADVERBS}\s+(?P<verb>{_DONE}))\b",
-    rf"\b(?:{_THINGS}|{_IDS}|it|that|everything)\b.{{0,30}}?(?:\b(?:is|are|was|were)\b|'s)(?P<v>\s+(?:now|already|successfully|"
-    rf"officially|all)\b{_ADVERBS}\s+(?P<verb>{_DONE}))\b",
-    rf"\b(?:your|that|this|the) (?:\w+ ){{0,2}}?(?:{_THINGS})(?: (?:number )?{_IDS})?(?: for [\w: ]{{1,30}})? (?:is|are|was|"
-    rf"were) (?P<v>(?P<verb>{_DONE}))\b",
-    rf"\b{_IDS} (?:is|was) (?P<v>(?P<verb>{_DONE}))\b",
-    r"(?<!if )\b(?:it|that)(?: is|'s| was) (?P<v>(?P<verb>cancell?ed|refunded|booked|updated|rescheduled|changed))\b",
-    r"\b(?:you are|you're)(?: all| now| officially| already)* (?P<v>(?P<verb>booked|confirmed|registered|rescheduled|unsubscribed|"
-    r"scheduled|refunded))\b",
-    rf"^(?:(?:done|great|ok(?:ay)?|all set|your|the|sip|siap)\W+)*(?:{_THINGS})(?: {_IDS}| for \d+)? (?:now |successfully |"
-    rf"already )?(?P<v>(?P<verb>{_DONE}))(?=\W*$| (?:for (?:tomorrow|today|tonight|\w+day)|successfully|for you|to|now|already|ya|"
-    rf"kak)\b)",
-    rf"^(?:successfully |already )+(?P<v>(?P<verb>{_DONE}))\b|^(?P<v2>(?P<verb2>cancell?ed|refunded|updated|booked|rescheduled))(?=\W*$|"
-    r" (?:it|your|the|that|for you|ya|kak)\b)",
-    rf"\b(?:your|the|this|that) (?:\w+ ){{0,2}}?(?P<verb>{_NOMINAL}|{_RECORDS})\b.{{0,20}}?\b(?P<v>(?:is|was|has been|have been)(?: now|"
-    r" all| already)* (?:complete|confirmed|successful|done|through|processed|"
-    r"finali[sz]ed|approved|in place|on its way|issued)|went through|has gone through|succeeded)\b",
-    rf"\bwe(?:'ve| have)?{_ADVERBS}\s+(?P<v>(?P<verb>{_BY_MYSELF}))\b(?! (?:our|new|a new|some|more|several|many|"
-    rf"thousands)\b)(?=.{{0,40}}\b(?:your|you|it|that|them|{_IDS}|{_THINGS})\b)",
-    rf"(?P<v>{_MARK})\s+{_FILL}(?:kami|kita)\s+{_FILL}(?P<verb>(?!{_TOLD}|{_SHOWN})\w{{3,}}(?:kan|in))\b",
-    rf"\b(?:meja|kamar|kursi|tempat|bilik|slot)\w*\b.{{0,30}}?(?P<v>{_MARK})\s+{_FILL}(?:{_I}|{_WE})\s+(?P<verb>siapkan|sediakan|"
-    rf"siapin)\b",
-    rf"\b(?:{_HELD})(?:nya|an|annya)?\b.{{0,50}}?\b(?P<v>(?P<verb>{_RESULTS}))\b(?!.{{0,40}}\b(?:jika|kalau|bila|if)\b)",
-    rf"\b(?:{_HELD})(?:nya|an|annya)?\b.{{0,50}}?\b(?P<v>{_MARK}\s+(?:{_FILL})(?P<verb>aman|masuk|fix|jalan|aktif|pindah|batal|"
-    rf"(?:gak|ga|nggak|tidak) jadi|"
-    rf"berhenti|berakhir|siap))(?=\W*$|\W+(?:ya|kak|dan|ke|sekarang|untuk|atas|di sistem|tinggal)\b)",
-    rf"\b(?:{_HELD})(?:nya|an)?\b.{{0,30}}\b(?P<v>(?P<verb>fix)) ya\b",
-    rf"^(?:(?:baik|oke?|siap|sip|beres|done)\W+)*(?:{_THINGS}|{_RECORDS})\w*(?: {_IDS}| kakak| anda)*"
-    r" (?P<v>(?:resmi )?(?P<verb>di-?(?:batalkan|cancel|refund|booking|reservasi|jadwalkan|ubah|hapus)|batal|berhenti))"
-    r"(?=\W*$| ya\b| kak\b| per (?:hari|tanggal))",
-    rf"\b(?:{_HELD})\b(?: (?:kakak|anda|kamu))? (?P<v>resmi (?P<verb>batal|berhenti|aktif|berakhir|dibatalkan|ditutup))\b",
-    r"\b(?:kakak|anda|kamu)\s+(?P<v>(?:(?:sekarang|kini|sudah|telah|resmi)\s+)+(?P<verb>(?:men)?jadi|terdaftar|tergabung))\b"
-    r"(?=.{0,25}\b(?:member|anggota|peserta)\b)",
-    rf"\bwe(?:'ve| have){_ADVERBS}\s+(?P<v>(?P<verb>(?!{_TOLD_EN}|miss|help|lov|assum|confus|keep|serv)\w{{3,}}ed))"
-    r"(?: (?:in|up|down|off|out|back))?\s+(?:all )?(?:you(?! (?:that|about|earlier|before))|your)\b",
-    rf"(?P<s>\b(?:{_YOURS}|{_IDS}|{_THINGS}\w*)\b).{{0,60}}?\b(?P<v>{_MARK})\s+{_FILL}(?:kami|kita)\s+{_FILL}"
-    rf"(?P<verb>(?!{_TOLD_ANY}|{_SHOWN})\w{{3,}})\b",
-    rf"(?P<s>\b(?:{_YOURS}|{_IDS}|{_THINGS}\w*)\b)(?! (?:yang|yg)).{{0,40}}?\b(?P<v>{_MARK})\s+{_FILL}"
-    rf"(?P<verb>(?!{_TOLD_ANY})(?:di-?|ter|ke)\w{{3,}})\b",
-    rf"\b(?:kami|kita)\s+{_FILL}(?P<v>{_MARK})\s+(?P<verb>(?!menu\b)me\w{{4,}})\s+(?:\w+ ){{0,2}}?{_YOURS}\b",
-    rf"^\W{{0,5}}(?:\w[\w-]{{0,30}} ){{0,6}}?(?P<s>\w[\w-]{{0,30}})(?: (?:has|have)|'s|"
-    rf"'ve)(?P<v>{_ADVERBS}\s+been{_ADVERBS}\s+(?P<verb>(?!{_SAID_EN})\w{{3,}}ed))\b",
-    rf"\byour (?:[\w-]+ ){{1,3}}?(?:was|were)(?P<v>{_ADVERBS}\s+(?P<verb>(?!{_SAID_EN})\w{{3,}}ed))\b",
-    rf"^(?:(?:ok(?:ay)?|done|great|sure)\W+)*(?:(?:your|the) )?(?P<verb>{_NOMINAL}|address|{_RECORDS}) (?P<v>confirmed|updated|"
-    rf"processed|completed?)\b",
-    rf"\b(?P<verb>{_NOMINAL})\w*\b.{{0,25}}\b(?P<v>sukses|berhasil)(?=\W*$| ya\b| kak\b)",
-    rf"\b(?:both|all) (?:\w+ )?(?:{_THINGS}) (?:is|are)(?: now)? (?P<v>(?P<verb>{_DONE}))\b",
-    r"\b(?:table|room|seat|slot|bay|court) \w{1,4} is (?P<v>(?P<verb>reserved|booked|held))\b",
-    r"\byour (?:[\w-]+ ){1,3}?has (?P<v>(?:now )?(?P<verb>started|begun|ended|stopped))\b",
-    r"\b(?:your plan is|you're|you are) (?P<v>(?P<verb>now)) (?:on|off|pro|basic|gold|premium|free|\$)",
-    r"^\W*(?P<v>(?P<verb>confirmed|berhasil))\W*$",
-    r"\byour name is (?:now )?(?P<v>(?P<verb>on the))\b",
-    r"\bnama (?:kakak|anda|kamu)\b.{0,10}(?P<v>(?P<verb>(?:sudah|telah|udah) (?:ada|masuk|tercantum) (?:di|ke)))\b",
-    rf"\b(?:pinjaman|pengajuan|keluhan|kompensasi|saldo|dana|uang|tiket|pembatalan)\w*\b.{{0,30}}?\b(?P<v>{_MARK}\s+(?P<verb>cair|"
-    rf"naik|clear|beres|masuk|"
-    r"on the way|jadi milik))\b",
-    r"\b(?:kakak|anda|kamu)\s+(?:(?:sekarang|kini|sudah|telah) )+(?P<v>(?P<verb>resmi))(?=\W*$)",
-    r"^(?:you're|you are)(?: now| officially)? (?P<v>(?P<verb>all set))(?= for\b|\W*!)",
-    rf"\b(?:your|the|that) (?:[\w-]+ ){{0,3}}?(?:{_THINGS})\b(?: for [\w: ]{{1,20}})? (?:is|are) (?:now )?(?P<v>(?P<verb>all set|"
-    rf"good to go|saved|locked in|"
-    r"in the system))\b",
-    rf"\b(?:your|the|that|this|an?)\s+(?:[\w-]+\s+){{0,3}}?(?:{_THINGS}|hold|spot|case|membership)\b(?:\s+(?:of|on|number|"
-    rf"with)\s+[\w$.,:-]+"
-    rf"(?: [\w$.-]+)?){{0,2}}(?:\s+(?:has|have|was|were)|'s|'ve)(?P<v>{_ADVERBS}(?:\s+been)?{_ADVERBS}\s+(?P<verb>{_DONE_TO}))\b",
-    rf"\byou(?:'ve| have)(?P<v>{_ADVERBS}\s+been{_ADVERBS}\s+(?P<verb>{_DONE_TO}))\b",
-    rf"\b(?:your|the) (?:{_THINGS}|membership) (?:has|is) (?:now )?(?P<v>(?P<verb>ended|stopped))\b",
-    r"\byour (?P<verb>money|refund|funds) (?:is|are) (?P<v>on (?:its|the|their) way)\b",
-    rf"\bconsider (?:it|that|your \w+) (?P<v>(?P<verb>done|{_DONE}))",
-)
-_PAYMENT = (
-    rf"\b(?:pembayaran|transfer|transferan|uang|dana|bayaran|duit|saldo|pelunasan)\w*\b.{{0,40}}?\b(?P<v>{_MARK})\s+{_FILL}(?:{_WE} |"
-    rf"{_I} )?(?:di|ter)?(?:terima|masuk|lunas|konfirmasi|verifikasi)\w*\b",
-    rf"\b(?P<v>{_MARK})\s+{_FILL}(?:{_WE} |{_I} )?(?:di)?(?:terima|masuk)\b.{{0,20}}\b(?:pembayaran|transfer|uang|bayaran|dana|duit)",
-    rf"\b(?:{_WE}|{_I})\s+(?P<v>{_MARK})\s+(?:menerima|terima|mendapat)\b.{{0,20}}\b(?:pembayaran|transfer|uang|bayaran|dana|duit)",
-    rf"\b(?:pesanan|tagihan|invoice|order|invois)\w*\b.{{0,30}}?\b(?P<v>{_MARK}) (?:lunas|dibayar|terbayar)\b",
-    rf"^(?:\w+ )?(?P<v>{_MARK}) (?:lunas|terbayar)\b",
-    r"\b(?P<v>pembayaran\w*(?: (?:kakak|anda|kamu|untuk pesanan \S+))? (?:berhasil|sukses|lunas|diterima|masuk)|"
-    r"pembayaran berjaya)(?=\W*$| ya\b| kak\b)",
-    r"\b(?:payment|transfer|money|funds|deposit)\b.{0,30}?\b(?P<v>(?:has been|have been|was|is(?= (?:confirmed|complete|now|already|"
-    r"successful))|we(?:'ve| have)|has)\s*(?:now |already |successfully |just )*"
-    r"(?:received|confirmed|paid|arrived|successful|cleared|come through|gone through|verified)|went through|came through)\b",
-    r"\b(?:we|I)(?:'ve| have)? (?:already |just |now )*(?P<v>(?:received|got|gotten)) (?:your|the) (?:\w+ )?(?:payment|transfer|money|"
-    r"deposit)\b",
-    r"^(?:your |the )?(?P<v>(?:payment|transfer) (?:of \S+ )?(?:received|confirmed|successful))(?=\W*$)",
-    r"\bstatus\w*(?: [\w-]+){0,5}? (?:adalah|is|now) (?P<v>paid|lunas|terbayar|settled)\b",
-    rf"\b(?:your|the|this) (?:order|invoice|bill|booking)(?: {_IDS})? (?P<v>(?:is|has been|was) (?:now |already |fully )*paid)\b",
-)
-_MONEY = re.compile(r"\b(?:pembayaran|bayaran|transfer|uang|payment|money)", re.IGNORECASE)
-_COLLEAGUES = (
-    r"(?:tim|team|cs|admin|agen|agent|staf|staff|rekan|petugas|customer service|manusia|human|manajer|manager|colleague|"
-    r"support|specialist|representative|supervisor|operator|pegawai)"
-)
-_HANDOVER = (
-    r"\b(?P<v>sambungkan|hubungkan|teruskan|alihkan|oper|serahkan|eskalasi(?:kan)?|sampaikan|sambungin|"
-    rf"hubungin)\b.{{0,40}}\b{_COLLEAGUES}\b",
-    rf"\b{_COLLEAGUES}\b.{{0,25}}?\b(?P<v>akan|segera)\s+(?:segera\s+)?(?:menghubungi|membalas|membantu|menindaklanjuti|hubungi)\b",
-    rf"\b(?:I'll|I will|I'm|I am|I have|I've|let me|we'll|we will|we have|we've)\b.{{0,20}}\b(?P<v>connect|connecting|connected|transfer|"
-    r"transferring|transferred|"
-    r"hand|handing|handed|pass|passing|passed|forward|forwarding|forwarded|escalat(?:e|ed|ing)|refer|"
-    rf"referred)\b.{{0,40}}\b{_COLLEAGUES}\b",
-    rf"\b{_COLLEAGUES}\b.{{0,20}}\b(?P<v>will)\s+(?:shortly |soon )?"
-    r"(?:contact|reply|get back|reach out|follow up|be with you|call|take over|assist)\b",
-)
-
-
 def _compiled(patterns: Iterable[str]) -> tuple[re.Pattern[str], ...]:
     # blanks without end would make a run of blanks cost its square
     bounded = (pattern.replace(r"\s+", r"\s{1,9}").replace(r"\s*", r"\s{0,9}") for pattern in patterns)
     return tuple(re.compile(pattern, re.IGNORECASE) for pattern in bounded)
 
 
-_PROMISED = _compiled(_HANDOVER)
+_PROMISED = _compiled(HANDOVER)
 _GENERAL: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
     ("handover", _PROMISED),
-    ("payment", _compiled(_PAYMENT)),
-    ("act", _compiled(_ACT)),
-    ("report", _compiled(_REPORT)),
+    ("payment", _compiled(PAYMENT)),
+    ("act", _compiled(ACT)),
+    ("report", _compiled(REPORT)),
 )
-_TELLS_OF_SHOP = re.compile(rf"\W*{_ABOUT_SHOP}", re.IGNORECASE)
+_TELLS_OF_SHOP = re.compile(rf"\W*{ABOUT_SHOP}", re.IGNORECASE)
 _VAGUE = re.compile(
     r"issu|made|sent|send|kirim|initiat|proses|process|submi|complet|put through|logg|selesai|beres|berhasil",
     re.IGNORECASE,
@@ -380,7 +100,7 @@ _CHANGED_TO = re.compile(r"\b(?:ke|menjadi|jadi|to|into)\b\s+(.{3,60}?)[\s.!,]*$
 _RECORD_KEY = re.compile(
     r"status|state|order|booking|reserv|creat|schedul|appointment|kode|nomor|pesanan", re.IGNORECASE
 )
-_ID = re.compile(rf"\b{_IDS}(?!\w)|#[\w-]*\w")
+_ID = re.compile(rf"\b{IDS}(?!\w)|#[\w-]*\w")
 _IMPLIES: Mapping[str, tuple[str, ...]] = {
     "kirim": ("terima", "selesai", "deliver", "receive", "complet"),
     "proses": ("kirim", "ship", "terima", "selesai", "deliver", "complet", "confirm", "konfirmasi"),
@@ -456,7 +176,7 @@ def _matches(patterns: Iterable[re.Pattern[str]], clause: Clause) -> Iterator[re
         yield from pattern.finditer(clause.text)
 
 
-_MARKED = re.compile(rf"(?:^|\s){_MARK}\b|\bbeen\b|\b(?:has|have)\b|'ve\b|\bI\b", re.IGNORECASE)
+_MARKED = re.compile(rf"(?:^|\s){MARK}\b|\bbeen\b|\b(?:has|have)\b|'ve\b|\bI\b", re.IGNORECASE)
 
 
 def _open(clause: Clause, match: re.Match[str], *, own: bool, promise: bool = False) -> bool:
@@ -486,7 +206,7 @@ def _declared(clause: Clause, evidence: _Evidence) -> Claim | None:
 
 def _is_told(claim: str, clause: str, evidence: _Evidence) -> bool:
     """Whether the clause passes on a state that a result names, without claiming to have caused it."""
-    if _MYSELF.search(clause) or _MONEY.search(clause):
+    if _MYSELF.search(clause) or MONEY.search(clause):
         return False
     lowered, states = claim.lower(), evidence.states(clause)
     return any(any(stem in lowered for stem in stems) and _names(states, stems) for stems in _SAME_STATE)
