@@ -27,8 +27,9 @@ from sqlalchemy import (
 from actions.action import ChangeTags, SetLifecycle, UpdateContact
 from agent.ledger import events
 from agent.ledger.codec import Deliverable, pack_contact, unpack_contact
+from agent.ledger.columns import EPOCH
 from agent.ledger.database import change, insert_row, take_time, where
-from agent.ledger.tables import EPOCH, InboundOutcome, inbound
+from agent.ledger.tables import InboundOutcome, inbound
 from agent.ledger.tables import contact as table
 from messaging.types import Channel, ChannelKind, Contact, ContactChanged, ContactKey, FieldValue
 from settings.phone import spellings

@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import BigInteger, Connection, func, select, type_coerce
 
+from agent.ledger.columns import EPOCH
 from agent.ledger.database import take_time
-from agent.ledger.tables import EPOCH, InboundOutcome, inbound, outbound, step, trial, turn
+from agent.ledger.tables import InboundOutcome, inbound, outbound, step, trial, turn
 
 By = Literal["hour", "day"]
 

@@ -14,9 +14,8 @@ its wording. Times are `Instant`, money is whole rupiah, what models cost is US 
 (`agent.ledger.migrate`).
 """
 
-from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import (
     JSON,
@@ -24,7 +23,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     Date,
-    Dialect,
     Float,
     ForeignKey,
     Index,
@@ -36,50 +34,8 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
-from sqlalchemy.types import TypeDecorator
 
-from agent.logging import masked
-from settings.text import clean
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-Counter = BigInteger().with_variant(Integer, "sqlite")
-"""An automatic number: SQLite counts only in a column that is declared exactly INTEGER PRIMARY KEY."""
-
-
-class Instant(TypeDecorator[datetime]):
-    """An aware UTC datetime, stored as whole microseconds since 1970: exact, ordered, alike in both databases."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> int | None:
-        return None if value is None else (value - EPOCH) // _MICROSECOND
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        return None if value is None else EPOCH + timedelta(microseconds=value)
-
-
-class FreeText(TypeDecorator[str]):
-    """Text that people, models or errors wrote: what no database holds is cleaned away, so that a commit never fails on it."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        return None if value is None else clean(value)
-
-
-class FreeLine(FreeText):
-    """The same in a column of type `String`: reasons, in which others may have echoed a secret of ours."""
-
-    impl = String  # type: ignore[assignment]
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        return None if value is None else masked(clean(value))
-
+from agent.ledger.columns import Counter, FreeLine, FreeText, Instant
 
 metadata = MetaData(
     naming_convention={
@@ -153,9 +109,8 @@ inbound = Table(
     Column("reason", FreeLine),  # for people to read
     Column("turn", String),
     Column("given_back_at", Instant),  # since when the agent answers one that a human left unanswered
-    UniqueConstraint(
-        "platform", "contact", "message_id"
-    ),  # no platform says that its ids are unique beyond the contact
+    # no platform says that its ids are unique beyond the contact
+    UniqueConstraint("platform", "contact", "message_id"),
     Index("ix_inbound_contact_state", "platform", "contact", "state"),
     Index("ix_inbound_contact_n", "platform", "contact", "n"),
     Index("ix_inbound_turn", "turn"),
@@ -349,9 +304,8 @@ broadcast = Table(
     Column("channel_id", String),
     Column("channel_source", String),
     Column("template", JSON, nullable=False),  # the parts of the platform's template, when there is one
-    Column(
-        "left_out", JSON, nullable=False
-    ),  # entries of the audience that could not become recipients: reason → count
+    # entries of the audience that could not become recipients: reason → count
+    Column("left_out", JSON, nullable=False),
     Column("state", String, nullable=False),  # running → paused → running … → done · cancelled
     Column("created_at", Instant, nullable=False),
     Column("next_at", Instant, nullable=False),  # when the next recipient's turn is: the start, then the pace
@@ -370,9 +324,8 @@ recipient = Table(
     Column("state", String, nullable=False),  # waiting → queued · skipped · failed; queued: the outbound row knows more
     Column("reason", FreeLine),
     Column("attempts", Integer, nullable=False, default=0),
-    Column(
-        "claimed_until", Instant
-    ),  # the lease of the process that prepares the message, or the time of the next attempt
+    # the lease of the process that prepares the message, or the time of the next attempt
+    Column("claimed_until", Instant),
     Column("outbound", String),  # outbound.id
     Column("said", Text),  # what joins the history once it is sent
     UniqueConstraint("broadcast", "address"),

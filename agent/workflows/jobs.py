@@ -15,11 +15,11 @@ from agent.config.workflows import Workflow, next_time
 from agent.engine.engine import Engine
 from agent.errors import InputError
 from agent.ledger import contacts, events, workflows
+from agent.ledger.columns import EPOCH
 from agent.ledger.contacts import ContactState
 from agent.ledger.database import Database
 from agent.ledger.errors import LedgerUnavailable
 from agent.ledger.events import Event
-from agent.ledger.tables import EPOCH
 from agent.ledger.workflows import Run
 from agent.workflows.runner import Words, WorkflowRules, end_run, queue_post
 from messaging.errors import NotFound, PlatformError, Unsupported
