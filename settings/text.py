@@ -87,6 +87,13 @@ def one_line(text: str, limit: int) -> str:
     return shown if len(shown) <= limit else shown[: limit - 1].rstrip() + "…"
 
 
+def brief(value: object, longest: int) -> str:
+    """Write a value for a person who looks on: on one line, as JSON unless it is a text, cut after `longest` characters."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = " ".join(text.split())
+    return text if len(text) <= longest else f"{text[:longest]} …"
+
+
 def quoted(text: str, limit: int = 60) -> str:
     """Write a name from outside so that it can stand in a prompt: one line in double quotes, in which it cannot end them.
 

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import text as rich_text
@@ -16,6 +16,7 @@ from rich.markdown import Markdown
 from agent.cli.options import ConfigFile
 from agent.cli.session import Answer, Picture
 from agent.ledger.steps import Step
+from settings.text import brief
 
 if TYPE_CHECKING:
     from prompt_toolkit.key_binding import KeyBindings
@@ -231,7 +232,7 @@ def lines_of(step: Step) -> list[str]:
         case "model":
             return [f"model {step.name} · {step.tokens} tokens · {milliseconds(step)}"]
         case _:
-            return [f"{step.kind} {step.name}: {_short(step.output)} · {milliseconds(step)}"]
+            return [f"{step.kind} {step.name}: {brief(step.output, _LONGEST)} · {milliseconds(step)}"]
 
 
 def milliseconds(step: Step) -> str:
@@ -270,14 +271,8 @@ def _action(step: Step) -> str:
     given = step.input.get("arguments", {}) if isinstance(step.input, Mapping) else {}
     arguments = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in given.items())
     output = step.output if isinstance(step.output, Mapping) else {}
-    result = f"{output.get('status', 'unfinished')}: {_short(output.get('content'))}"
+    result = f"{output.get('status', 'unfinished')}: {brief(output.get('content'), _LONGEST)}"
     return f"action {step.name}({arguments}) → {result} · {milliseconds(step)}"
-
-
-def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    text = " ".join(text.split())
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
 
 
 def as_line(answer: Answer) -> str:

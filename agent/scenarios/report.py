@@ -1,7 +1,6 @@
 """Results for people and for machines: the terminal, JUnit, JSON, a page of HTML, annotations of GitHub."""
 
 import html
-import json
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -13,7 +12,7 @@ from agent.ledger.steps import Step
 from agent.scenarios.conversation import Happened
 from agent.scenarios.play import Failed, Played
 from agent.scenarios.run import Result, Results
-from settings.text import clean
+from settings.text import brief, clean
 
 _LONGEST = 200
 """Characters of a step's result that fit on its line."""
@@ -90,21 +89,13 @@ def _step(step: Step) -> str:
             return f"passages: {', '.join(hits) or 'none'}"
         case "action":
             arguments = ", ".join(f"{name}={value!r}" for name, value in given.get("arguments", {}).items())
-            return f"action {step.name}({arguments}) → {output.get('status', 'unfinished')}: {_short(output.get('content'))}"
+            return f"action {step.name}({arguments}) → {output.get('status', 'unfinished')}: {brief(output.get('content'), _LONGEST)}"
         case "model":
             data = output.get("data", {})
             calls = ", ".join(call["name"] for call in data.get("tool_calls", ()))
-            return (
-                f"model {step.name}, {step.tokens} tokens: {f'calls {calls}' if calls else _short(data.get('content'))}"
-            )
+            return f"model {step.name}, {step.tokens} tokens: {f'calls {calls}' if calls else brief(data.get('content'), _LONGEST)}"
         case _:
-            return f"{step.kind} {step.name}: {_short(step.output)}"
-
-
-def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    text = " ".join(text.split())
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
+            return f"{step.kind} {step.name}: {brief(step.output, _LONGEST)}"
 
 
 def summary(results: Results) -> str:
@@ -326,7 +317,7 @@ def side_by_side(first: tuple[str, Results], second: tuple[str, Results]) -> str
         lines.append(f"{mine.name:<{width}}  {_outcome(mine):<28}  {_outcome(theirs)}")
         for here, there in zip(_texts(mine), _texts(theirs), strict=False):
             if here != there:
-                lines += [f"{'':<{width}}  − {_short(here)}", f"{'':<{width}}  + {_short(there)}"]
+                lines += [f"{'':<{width}}  − {brief(here, _LONGEST)}", f"{'':<{width}}  + {brief(there, _LONGEST)}"]
     lines += ["", f"{left}: {summary(one)}", f"{right}: {summary(other)}"]
     return clean("\n".join(lines))
 
