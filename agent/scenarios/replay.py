@@ -466,9 +466,8 @@ def _words_of(message: InboundMessage, heard: Mapping[tuple[str, int], str]) -> 
 def _expected(happened: Happened) -> list[dict[str, Any]]:
     """Expectations that hold: how many messages, the figures and ids in them, what was called, found, handed over."""
     expected: list[dict[str, Any]] = [{"replies": len(happened.messages)} if happened.messages else {"silent": True}]
-    bits = list(dict.fromkeys(_BITS.findall(happened.text)))[:4]
-    if bits := [bit for bit in bits if not bit.startswith("QR-")]:
-        expected.append({"reply": {"contains": bits}})
+    if figures := figures_of(happened.text):
+        expected.append({"reply": {"contains": figures}})
     elif happened.text.strip():
         expected.append({"reply": {"contains": [" ".join(happened.text.split()[:6])]}})
     expected += [{"called": {call.name: {}}} for call in happened.calls]
@@ -478,7 +477,13 @@ def _expected(happened: Happened) -> list[dict[str, Any]]:
     return expected
 
 
-_BITS = re.compile(r"Rp ?\d[\d.,]*\d|[A-Z]{2,8}-\d{2,12}\b|\d[\d.,:]{1,12}\d")
+_FIGURES = re.compile(r"Rp ?\d[\d.,]*\d|[A-Z]{2,8}-\d{2,12}\b|(?<![\w-])\d[\d.,:]{1,12}\d")
+
+
+def figures_of(text: str) -> list[str]:
+    """The first amounts, ids and numbers of a reply; not the reference of a payment code, which is another each time."""
+    found = list(dict.fromkeys(_FIGURES.findall(text)))[:4]
+    return [figure for figure in found if not figure.startswith("QR-")]
 
 
 def dumped(value: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ import pytest
 from agent.assembly import open_agent
 from agent.cli.frame import run as balas
 from agent.config import load
+from agent.scenarios.replay import figures_of
 from agent.terminal import TerminalPlatform
 from messaging.types import Channel, Contact, ContactKey, InboundMessage
 from settings.clock import now
@@ -95,6 +96,12 @@ def test_a_saved_conversation_is_a_scenario_without_personal_data(
     assert "saya Budi, email customer1@example.com" in text
     code = balas(["test", "-c", str(shop / "agent.yaml"), str(path)])
     assert code == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("reference", ["QR-MM275UWZ", "QR-27512345", "QR-275GUWZM", "QR-M2752754"])
+def test_a_saved_scenario_does_not_expect_the_reference_of_a_payment_again(reference: str) -> None:
+    said = f"Pembayaran Rp50.000\nReferensi: {reference}\nPesanan KS-10234, jam 07.00"
+    assert figures_of(said) == ["Rp50.000", "KS-10234", "07.00"]
 
 
 def test_with_a_language_model_the_recorded_answers_count_until_it_is_asked_something_else(
