@@ -26,6 +26,9 @@ log = structlog.get_logger()
 PAUSE = timedelta(seconds=0.5)
 """How often there is a look."""
 
+SELDOM = timedelta(minutes=1)
+"""How often where agent.yaml names no receiver: only what an earlier one has left is ended."""
+
 GIVE_UP = timedelta(days=1)
 """How long a delivery is tried."""
 
@@ -88,6 +91,7 @@ class EventSender:
 
     async def run(self) -> None:
         """Send until cancelled."""
+        pause = (PAUSE if self._targets else SELDOM).total_seconds()
         while True:
             sent = 0
             try:
@@ -97,7 +101,7 @@ class EventSender:
             except Exception:  # the next look tries again
                 log.exception("webhooks_stuck")
             if not sent:
-                await asyncio.sleep(PAUSE.total_seconds())
+                await asyncio.sleep(pause)
 
     async def send_due(self) -> int:
         """Send what is due now; how many deliveries there were."""
