@@ -11,7 +11,7 @@ def comments(here: World, contact: Contact) -> list[str]:
     return [each.text for each in here.sandbox.state.conversations.comments.values() if each.contact == contact.id]
 
 
-async def noted(here: World, contact: Contact, *, within: float = 20) -> str:
+async def noted(here: World, contact: Contact, *, within: float = 90) -> str:
     """The newest note about a contact, once there is one."""
     try:
         async with asyncio.timeout(within):
@@ -36,7 +36,7 @@ async def thinking(here: World) -> None:
             await asyncio.sleep(0.02)
 
 
-async def write(here: World, contact: Contact, text: str, *, within: float = 20) -> None:
+async def write(here: World, contact: Contact, text: str, *, within: float = 90) -> None:
     """A colleague writes, and the platform has told the agent so. The customer must have written before."""
     message = here.sandbox.reply_as_human(contact, text, 2)
     try:

@@ -50,7 +50,7 @@ class Receiver:
             yield self
 
 
-async def until(condition: Callable[[], Any], here: World, within: float = 25) -> Any:
+async def until(condition: Callable[[], Any], here: World, within: float = 90) -> Any:
     """What a condition yields once it holds."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(within):

@@ -93,7 +93,7 @@ async def _now(clock: Clock, ahead: int) -> None:
     clock.set(ahead)
 
 
-async def _set_in_the_middle(here: World, set_clock: Callable[[], Awaitable[None]], *, within: float = 45) -> None:
+async def _set_in_the_middle(here: World, set_clock: Callable[[], Awaitable[None]], *, within: float = 90) -> None:
     """Set the clock while a delivery waits for its next attempt, a turn runs, and a message waits for more."""
     talk = Talk(here)
     delay, here.model.delay = here.model.delay or 3.0, 0.0
@@ -112,7 +112,7 @@ async def _set_in_the_middle(here: World, set_clock: Callable[[], Awaitable[None
     await talk.all_answered_once_in_order(within=within)
     for person in (postponed, running):
         talk.ask(person)
-    await talk.all_answered_once_in_order(within=15)
+    await talk.all_answered_once_in_order(within=60)
     assert len(here.sandbox.sent(waiting)) == 1
 
 

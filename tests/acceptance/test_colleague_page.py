@@ -1,28 +1,22 @@
 """The colleague at the sandbox's page, in a real Chromium, and the agent as a real process behind it."""
 
 import re
-import shutil
 from pathlib import Path
 
-import pytest
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 
 from tests.acceptance.world import world
+from tests.browser import LIVENESS, MARKS, chromium
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH; on Debian: apt-get install chromium"),
-]
+pytestmark = MARKS
 
 
 async def test_a_colleague_takes_over_from_the_page_and_gives_back(tmp_path: Path) -> None:
-    async with world(tmp_path) as here, async_playwright() as playwright:
+    async with world(tmp_path) as here, chromium() as browser:
         await here.start()
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--headless"])
         context = await browser.new_context(locale="en-GB", viewport={"width": 1400, "height": 900})
         page = await context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(LIVENESS)
         await page.goto(here.sandbox.url)
         words, theirs = page.get_by_label("Type a message"), page.locator(".bubble:not(.mine) .words")
 
@@ -32,7 +26,7 @@ async def test_a_colleague_takes_over_from_the_page_and_gives_back(tmp_path: Pat
             await expect(page.locator(".bubble.mine").last).to_contain_text(text)
 
         await ask("buka jam berapa?")
-        await expect(theirs).to_have_text(["Jawaban untuk: buka jam berapa?"], timeout=20_000)
+        await expect(theirs).to_have_text(["Jawaban untuk: buka jam berapa?"])
 
         await page.get_by_label("Reply as a human").fill("Saya Ayu, saya bantu.")
         await page.keyboard.press("Enter")
@@ -48,9 +42,7 @@ async def test_a_colleague_takes_over_from_the_page_and_gives_back(tmp_path: Pat
         await expect(page.locator(".badge.person")).to_have_count(0)
         await here.settled(0.5)
         await ask("kalau minggu?")
-        await expect(theirs.last).to_have_text(
-            re.compile(r"Jawaban untuk: besok buka\?\s+kalau minggu\?"), timeout=20_000
-        )
+        await expect(theirs.last).to_have_text(re.compile(r"Jawaban untuk: besok buka\?\s+kalau minggu\?"))
 
         await page.get_by_label("Reply as a human").fill("Minggu tutup ya.")
         await page.keyboard.press("Enter")
@@ -60,6 +52,5 @@ async def test_a_colleague_takes_over_from_the_page_and_gives_back(tmp_path: Pat
         await page.get_by_role("button", name="Reopen").click()
         await here.settled(0.5)
         await ask("oke, senin?")
-        await expect(theirs.last).to_have_text("Jawaban untuk: oke, senin?", timeout=20_000)
+        await expect(theirs.last).to_have_text("Jawaban untuk: oke, senin?")
         assert "was closed" in here.model.asked[-1].context
-        await browser.close()

@@ -72,7 +72,7 @@ async def test_a_summary_cut_short_by_a_kill_costs_no_reply_and_is_made_up_for(t
         await _chat(here, [f"pertanyaan nomor {n}?" for n in range(1, 4)])
         here.model.slow = lambda asked: 30.0 if _is_summary(asked) else 0.0
         await _chat(here, ["pertanyaan nomor 4?"], after=3)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not any(map(_is_summary, here.model.asked)):
                 await asyncio.sleep(0.05)
         await here.kill()

@@ -47,7 +47,7 @@ async def _outlives(here: World, processes: list[Process], server: Postgres) -> 
     assert [process.returncode for process in processes] == [None] * len(processes)
     for person in people:
         talk.ask(person)
-    await talk.all_answered_once_in_order(within=20)
+    await talk.all_answered_once_in_order(within=60)
 
 
 async def _gone(server: Postgres, meanwhile: Callable[[], Awaitable[None]]) -> None:

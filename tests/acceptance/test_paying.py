@@ -17,7 +17,7 @@ OFFLINE = {"name": "offline"}
 
 async def code_and_caption(here: World, contact: Contact, after: Message | int = 0) -> tuple[str, str]:
     """The payload that a QR reader sees in the picture that was sent, and the caption under it."""
-    messages = await here.sandbox.replies(contact, after=after, count=2, within=20)
+    messages = await here.sandbox.replies(contact, after=after, count=2, within=60)
     image, caption = (message.content for message in messages[-2:])
     async with httpx.AsyncClient() as client:
         picture = await client.get(image["attachment"]["url"])

@@ -46,7 +46,7 @@ async def test_a_platform_that_is_added_while_the_agent_runs_is_served_at_once(t
             assert [each["name"] for each in changed["config"]["messaging"]] == [None, "support"]
             sari, budi = other.phone(PHONE), here.sandbox.phone(PHONE)
             asked = other.say(sari, "dari sana?")
-            (reply,) = await other.replies(sari, after=asked, count=1, within=20)
+            (reply,) = await other.replies(sari, after=asked, count=1, within=60)
             assert reply.content["text"] == "Jawaban untuk: dari sana?"
             here.sandbox.say(budi, "dari sini?")
             assert await here.texts(budi) == ["Jawaban untuk: dari sini?"]

@@ -73,7 +73,7 @@ async def test_a_paced_reply_comes_part_by_part_and_stops_when_a_human_speaks(tm
         await here.texts(budi, count=2)
         began = time.monotonic()
         assert (await here.texts(budi, count=3))[-1] == "x" * 20
-        assert 1.0 < time.monotonic() - began < 6.0
+        assert time.monotonic() - began > 1.0
         here.sandbox.say(budi, "kirim lagi")
         await here.texts(budi, count=5)
         here.sandbox.reply_as_human(budi, "Saya bantu ya")

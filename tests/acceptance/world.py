@@ -118,7 +118,7 @@ class World:
             self.agent.kill()
         await self.agent.wait()
 
-    async def died(self, within: float = 30) -> None:
+    async def died(self, within: float = 90) -> None:
         """Wait until the process has killed itself at the point it was told to."""
         assert self.agent is not None
         async with asyncio.timeout(within):
@@ -130,7 +130,7 @@ class World:
         assert self.agent is not None
         if self.agent.returncode is None:
             self.agent.terminate()
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(90):
             code = await self.agent.wait()
         await asyncio.gather(*self._reading)
         return code
@@ -144,7 +144,7 @@ class World:
         await asyncio.gather(*self._reading)
 
     async def texts(
-        self, contact: Contact, *, count: int = 1, after: Message | int = 0, within: float = 20
+        self, contact: Contact, *, count: int = 1, after: Message | int = 0, within: float = 90
     ) -> list[str]:
         """The texts that the customer got, once there are `count` messages."""
         try:

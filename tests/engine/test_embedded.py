@@ -23,7 +23,7 @@ def _now() -> datetime:
 
 async def _run(engine: EmbeddedEngine, handle: Callable[[ContactKey], Awaitable[datetime | None]]) -> None:
     running = asyncio.create_task(engine.run(handle))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await asyncio.sleep(0.05)
         while not engine.idle(within=timedelta(seconds=3)):
             await asyncio.sleep(0.01)
@@ -98,7 +98,7 @@ async def test_a_fault_in_one_contact_does_not_stop_the_others() -> None:
     await engine.wake(BUDI, _now())
     await engine.wake(SARI, _now() + timedelta(milliseconds=50))
     running = asyncio.create_task(engine.run(handle))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not seen:
             await asyncio.sleep(0.01)
     assert not engine.idle(within=timedelta(seconds=10)), "the broken one is tried again"
@@ -159,4 +159,4 @@ async def test_what_is_due_much_later_costs_no_memory(tmp_path: Path) -> None:
 
     assert engine.load() == (0, 1)
     assert most < 2_000_000, f"{most} bytes"
-    assert time.perf_counter() - began < 10
+    assert time.perf_counter() - began < 60

@@ -57,8 +57,8 @@ async def running(postgres_server: Postgres) -> AsyncIterator[Running]:
     await database.aclose()
     await one.engine.open()
     task = asyncio.create_task(one.engine.run(one.process))
-    await one.wake("first", within=10)
-    async with asyncio.timeout(10):
+    await one.wake("first", within=60)
+    async with asyncio.timeout(60):
         while not one.sessions("LISTEN"):  # a first job may be found by polling, before the session listens
             await asyncio.sleep(0.1)
     yield one
@@ -71,10 +71,10 @@ async def test_it_hears_of_contacts_again_after_the_database_was_away(running: R
     await asyncio.to_thread(running.server.stop)
     await asyncio.sleep(2)
     await asyncio.to_thread(running.server.start)
-    await running.wake("back", within=20)
+    await running.wake("back", within=60)
     for n in range(5):  # one that only polls, every five seconds, would be too late for some of them
-        await asyncio.sleep(1.1)
-        await running.wake(f"later {n}", within=1.0)
+        await asyncio.sleep(0.3)
+        await running.wake(f"later {n}", within=4.0)
 
 
 async def test_it_goes_on_with_new_sessions_when_all_of_its_own_are_frozen(running: Running) -> None:

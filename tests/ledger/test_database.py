@@ -62,7 +62,7 @@ async def test_what_must_not_be_lost_is_written_when_the_ledger_is_back(tmp_path
     assert not writing.done()
     path.rmdir()
     path.with_suffix(".away").rename(path)
-    await asyncio.wait_for(writing, 10)
+    await asyncio.wait_for(writing, 60)
     kept = await database.read(lambda connection: connection.execute(text("SELECT count(*) FROM kept")).scalar())
     assert kept == 1
     await database.aclose()

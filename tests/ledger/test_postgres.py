@@ -20,8 +20,8 @@ from tests.road import Road, road_to
 
 pytestmark = pytest.mark.postgres
 
-FEW = 9
-"""Seconds: one answer and one new connection, which both are not given, and a little for a busy machine."""
+FEW = 40
+"""Seconds: one answer and one new connection, which both are not given, and much for a busy machine. In turn they would take minutes."""
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ async def test_whoever_asks_a_frozen_database_hears_so_within_seconds_however_ma
     far: PostgresDatabase, road: Road
 ) -> None:
     road.freeze()
-    outcomes = await asyncio.gather(*(_timed(far, _keep(n)) for n in range(60)))
+    outcomes = await asyncio.gather(*(_timed(far, _keep(n)) for n in range(120)))
     assert all(error is not None for _, error in outcomes)
     assert max(seconds for seconds, _ in outcomes) < FEW
     assert (await _timed(far, _keep(100)))[0] < FEW
@@ -91,7 +91,7 @@ async def test_what_must_not_be_lost_is_written_once_the_database_answers_again(
     await asyncio.sleep(8)
     assert not any(task.done() for task in writing)
     road.thaw()
-    await asyncio.wait_for(asyncio.gather(*writing), 20)
+    await asyncio.wait_for(asyncio.gather(*writing), 90)
     assert await far.read(_kept) == list(range(12))
 
 
@@ -127,13 +127,13 @@ async def test_what_a_lost_session_held_is_free_again(
     with pytest.raises(LedgerUnavailable):
         await far.write(hold)
     road.thaw()
-    await asyncio.wait_for(write_with_retry(far, lambda connection: connection.execute(lock)), 25)
+    await asyncio.wait_for(write_with_retry(far, lambda connection: connection.execute(lock)), 90)
 
 
 async def test_a_server_says_itself_that_a_statement_takes_too_long(far: PostgresDatabase) -> None:
-    seconds, error = await _timed(far, _sleep(30))
+    seconds, error = await _timed(far, _sleep(600))
     assert "statement timeout" in str(error)
-    assert seconds < 5
+    assert seconds < 60
 
 
 async def test_what_takes_long_by_its_nature_may(far: PostgresDatabase) -> None:
@@ -143,7 +143,7 @@ async def test_what_takes_long_by_its_nature_may(far: PostgresDatabase) -> None:
         return "done"
 
     assert await far.read(report) == "done"
-    seconds, error = await _timed(far, _sleep(30))
+    seconds, error = await _timed(far, _sleep(600))
     assert error is not None, "the next on the same connection may not"
     assert timedelta(seconds=seconds) < timedelta(seconds=5)
 
@@ -157,7 +157,7 @@ async def test_work_waits_its_turn_where_the_database_is_slow_and_answers(far: P
 async def test_a_server_that_does_not_answer_counts_as_gone_after_seconds() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         database = PostgresDatabase(f"postgresql://balas@127.0.0.1:{silent.getsockname()[1]}/balas")
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             with pytest.raises(LedgerUnavailable, match="timeout"):
                 await database.write(lambda _connection: None)
         await database.aclose()

@@ -256,7 +256,7 @@ async def test_a_worker_does_not_outlive_its_parent_even_at_work() -> None:
         while _cpu(pid) < before + 10:  # ticks of 10 ms
             await asyncio.sleep(0.02)
         parent.kill()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await until_gone(pid)
 
 

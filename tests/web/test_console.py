@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,21 +11,16 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, expect
 from sqlalchemy import insert
 
 from agent.ledger import open_database
 from agent.ledger.tables import contact, inbound, message
 from tests.acceptance.world import World, world
 from tests.actions.qris.codes import STATIC
+from tests.browser import LIVENESS, MARKS, chromium
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH; on Debian: apt-get install chromium"),
-]
-FLAGS = ["--no-sandbox", "--headless", "--disable-gpu"]
+pytestmark = [*MARKS, pytest.mark.asyncio(loop_scope="session")]
 TOKEN = "console-token-of-this-test"
 AXE = Path(__file__).parent.parent / "data" / "axe" / "axe.min.js"
 PAGES = {
@@ -44,10 +38,8 @@ HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    async with chromium() as started:
         yield started
-        await started.close()
 
 
 @asynccontextmanager
@@ -71,7 +63,7 @@ async def console(browser: Browser, here: World, *, width: int = 1280, **options
     """The console, logged in, in English; a test fails when the browser complains."""
     context = await browser.new_context(locale="en-GB", viewport={"width": width, "height": 820}, **options)
     page = await context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(LIVENESS)
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)

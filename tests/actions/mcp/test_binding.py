@@ -101,4 +101,4 @@ def test_references_that_multiply_are_read_in_no_time() -> None:
     started = time.monotonic()
     assert tool(wide, Server(), bind={"a": "conversation"}).parameters
     assert flattened(own)["properties"] == {}
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60, "they multiply: unbounded, this takes years"

@@ -204,7 +204,7 @@ async def test_webhooks_verify_and_parse(client: Aelyst, sandbox: RunningSandbox
     def said(kind: type[Event]) -> bool:
         return any(isinstance(event, kind) for event in events)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (
             said(ConversationClosed) and said(AssigneeChanged) and sum(isinstance(e, MessageSent) for e in events) == 2
         ):

@@ -13,6 +13,7 @@ class Receiver:
 
     answers: list[int] = field(default_factory=list)
     delay: float = 0
+    answered: int = 0
     taken: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     files: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     _bell: asyncio.Event = field(default_factory=asyncio.Event)
@@ -41,14 +42,14 @@ class Receiver:
         return [body for body in self.bodies if body["event_type"] == event_type]
 
     async def wait_for(self, event_type: str, count: int = 1) -> list[dict[str, Any]]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(found := self.of_type(event_type)) < count:
                 self._bell.clear()
                 await self._bell.wait()
         return found
 
     async def wait_until(self, count: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.taken) < count:
                 self._bell.clear()
                 await self._bell.wait()
@@ -75,6 +76,7 @@ class Receiver:
                 head = f"HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {len(data)}\r\n\r\n"
                 writer.write(head.encode() + data)
                 await writer.drain()
+                self.answered += method != "GET"
         except (ConnectionError, asyncio.IncompleteReadError):
             return
         finally:

@@ -138,7 +138,7 @@ async def test_looking_at_the_chat_reads_what_was_delivered(
 ) -> None:
     sandbox.say(1, "halo")
     message = sandbox.reply_as_human(1, "ya?")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while sandbox.state.messages.get(sandbox.state.contacts.get(1), message.id).state != "delivered":
             await sandbox.state.feed.wait(sandbox.state.feed.seq, 1)
     await control.post("/contacts/1/read")

@@ -1,5 +1,4 @@
 import asyncio
-import time
 from datetime import timedelta
 
 import httpx
@@ -85,12 +84,11 @@ async def test_a_dropped_answer_does_not_hide_a_refusal(api: httpx.AsyncClient, 
 
 async def test_a_duplicate_has_the_same_bytes_at_the_same_instant(sandbox: RunningSandbox, receiver: Receiver) -> None:
     sandbox.send_webhooks_to(receiver.url, "s", ("message.received",))
-    receiver.delay = 0.2
+    receiver.delay = 1
     sandbox.fault("duplicate_webhooks", times=1)
     sandbox.say(1, "sekali", "biasa")
-    began = time.monotonic()
     await receiver.wait_until(2)
-    assert time.monotonic() - began < 0.2, "the second copy came before the first was answered"
+    assert receiver.answered == 0, "the second copy came before the first was answered"
     await receiver.wait_until(3)
     first, second, third = (raw for _, raw in receiver.taken)
     assert first == second != third

@@ -1,27 +1,21 @@
 """The phone page in a real Chromium."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator, Set
 
 import httpx
-import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 from pydantic import JsonValue
 
 from messaging.sandbox import RunningSandbox, SandboxOptions
 from messaging.sandbox.options import Prompt
 from messaging.sandbox.records import Json
+from tests.browser import MARKS, chromium
 from tests.messaging.sandbox.receiver import Receiver
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH; on Debian: apt-get install chromium"),
-]
-FLAGS = ["--no-sandbox", "--headless", "--disable-gpu"]
-FLAGS += [
+pytestmark = MARKS
+FLAGS = [
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
     "--autoplay-policy=no-user-gesture-required",
@@ -30,10 +24,8 @@ FLAGS += [
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    async with chromium(FLAGS) as started:
         yield started
-        await started.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

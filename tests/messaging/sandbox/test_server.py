@@ -31,7 +31,7 @@ async def test_a_served_sandbox_says_where_it_is_and_stops_on_sigterm_with_a_pag
             process.terminate()
             async for _ in stream.aiter_bytes():
                 pass
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), 60) == 0
     finally:
         if process.returncode is None:
             process.kill()

@@ -71,7 +71,7 @@ async def test_a_killed_sandbox_has_everything_but_the_last_moment(tmp_path: Pat
     options = replace(QUICK, storage=tmp_path / "sandbox.db")
     async with RunningSandbox(options) as first:
         first.say(1, "halo")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while True:
                 await asyncio.sleep(0.02)
                 (tmp_path / "copy.db").write_bytes((tmp_path / "sandbox.db").read_bytes())

@@ -12,7 +12,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 50
 
 async def state_of(api: httpx.AsyncClient, number: int, wanted: str) -> dict[str, Any]:
     """The message, once it has reached this state."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             message: dict[str, Any] = (await api.get(f"/contact/id:1/message/{number}")).json()
             if message["status"][-1]["value"] in {wanted, "failed"}:

@@ -60,7 +60,7 @@ async def test_every_outbound_type_is_sent_and_read_back(
     assert [item.id for item in outgoing] == sent
     assert outgoing[0].content == Text("satu")
     assert {item.sender_source for item in outgoing} == {"api"}
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (state := (await aelyst.message(SARI, sent[1])).state) != "delivered":
             assert state != "failed", sandbox.state.messages.peek(int(sent[1]))
             await asyncio.sleep(0.01)
