@@ -5,12 +5,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 from sqlalchemy import Connection
@@ -64,12 +64,29 @@ _REPLACED = (
 """The parts of an agent that another configuration replaces."""
 
 
+class Job(Protocol):
+    """Work that belongs to no contact and is done beside the engine, in every process that works."""
+
+    @property
+    def pause(self) -> timedelta:
+        """How long after a look the next one comes, at least."""
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+
+    async def work(self) -> int:
+        """Do once what is due; how much there was."""
+
+    def next_due(self, connection: Connection) -> datetime | None:
+        """When something of it is due next, aware UTC; `None`: nothing is open."""
+
+
 @dataclass(slots=True)
 class Agent:
     """A running agent.
 
     `platforms` are by the name that their webhooks and contacts bear; `rules` say what accepting an event depends on; `jobs`
-    run by name beside the engine, for as long as the agent works;
+    run beside the engine, for as long as the agent works;
     `owner` names this process in its leases; `ready` is set once the knowledge base has been read. `resources` are closed
     with it: clients, and what they carry.
 
@@ -88,7 +105,7 @@ class Agent:
     summariser: "Summariser"
     slots: Slots
     rules: Rules
-    jobs: Mapping[str, Callable[[], Awaitable[None]]]
+    jobs: Sequence[Job]
     owner: str
     clock: Clock
     base_url: str
@@ -151,7 +168,7 @@ class Agent:
         self._tasks[-1].set_name(name)
 
     def _start_jobs(self) -> None:
-        self._jobs = [asyncio.ensure_future(job()) for job in self.jobs.values()]
+        self._jobs = [asyncio.ensure_future(job.run()) for job in self.jobs]
 
     async def _process(self, contact: ContactKey) -> datetime | None:
         """Process a contact with the worker of now; one that was begun before a change of configuration is finished as it began."""

@@ -8,7 +8,7 @@ import mimetypes
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -170,7 +170,7 @@ async def assemble(
     import httpx
 
     from agent import logging
-    from agent.app import Agent
+    from agent.app import Agent, Job
     from agent.broadcasts.feeder import Feeder
     from agent.config.semantics import read_fields
     from agent.delivery.followups import FollowUps
@@ -179,7 +179,7 @@ async def assemble(
     from agent.ledger.events import Subscriptions
     from agent.ledger.inbound import Rules
     from agent.models.chat import model_client, open_models
-    from agent.payments import open_gateway, watch
+    from agent.payments import PaymentWatch, open_gateway
     from agent.profiles import Profiles
     from agent.turn import gate
     from agent.turn.files import MOST_CHARACTERS, FileReader
@@ -332,13 +332,12 @@ async def assemble(
         clock=clock,
         others=list(platforms.values())[1:],
     )
-    jobs: dict[str, Callable[[], Awaitable[None]]] = {"broadcasts": feeder.run}
-    targets = targets_of(config.webhooks, config.workflows)
-    if targets:
-        jobs["webhooks"] = EventSender(database, guarded, targets, clock=clock).run
-    jobs["workflows"] = WorkflowJobs(database, rules, platforms, ground.engine, resolve=config.resolve, clock=clock).run
+    jobs: list[Job] = [feeder]
+    if targets := targets_of(config.webhooks, config.workflows):
+        jobs.append(EventSender(database, guarded, targets, clock=clock))
+    jobs.append(WorkflowJobs(database, rules, platforms, ground.engine, resolve=config.resolve, clock=clock))
     if config.payments.qris is not None:
-        jobs["payments"] = partial(watch, database, clock, gateway)
+        jobs.append(PaymentWatch(database, gateway, clock=clock))
 
     handover = conversation.handover
     return Agent(

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import httpx
 import structlog
+from sqlalchemy import Connection
 
 from actions.action import Action
 from actions.qris.actions import CheckPayment, SendQris
@@ -102,27 +103,43 @@ async def receive(
     return await database.write(lambda connection: payments.settle(connection, event, now)), hint.order
 
 
-async def watch(
-    database: Database, clock: Callable[[], datetime], gateway: Gateway | None, pause: timedelta = timedelta(seconds=10)
-) -> None:
-    """Expire overdue payments, for as long as the agent runs.
+class PaymentWatch:
+    """Expires overdue payments, for as long as the agent runs."""
 
-    Args:
-        database: the ledger.
-        clock: the time, aware UTC.
-        gateway: asked before a payment expires.
-        pause: between two rounds.
-    """
-    while True:
-        try:
-            await end_overdue(database, clock(), gateway)
-        except LedgerUnavailable as error:
-            log.error("ledger_unavailable", reason=str(error))
-        await asyncio.sleep(pause.total_seconds())
+    pause = timedelta(seconds=10)
+
+    def __init__(self, database: Database, gateway: Gateway | None, *, clock: Callable[[], datetime]) -> None:
+        """Watch over payments.
+
+        Args:
+            database: the ledger.
+            gateway: asked before a payment expires.
+            clock: the time, aware UTC.
+        """
+        self._database = database
+        self._gateway = gateway
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            try:
+                await self.work()
+            except LedgerUnavailable as error:
+                log.error("ledger_unavailable", reason=str(error))
+            await asyncio.sleep(self.pause.total_seconds())
+
+    async def work(self) -> int:
+        """Expire what is overdue; how many payments."""
+        return await end_overdue(self._database, self._clock(), self._gateway)
+
+    def next_due(self, connection: Connection) -> datetime | None:
+        """When the next open payment expires."""
+        return payments.next_expiry(connection)
 
 
-async def end_overdue(database: Database, now: datetime, gateway: Gateway | None) -> None:
-    """Expire the payments whose time has run out; the ledger schedules the message to their customers.
+async def end_overdue(database: Database, now: datetime, gateway: Gateway | None) -> int:
+    """Expire the payments whose time has run out, and say how many; the ledger schedules the message to their customers.
 
     The gateway is asked first, because a notification may have been lost, and to cancel its charge. While it does not answer, a
     payment stays open for up to an hour longer.
@@ -137,6 +154,7 @@ async def end_overdue(database: Database, now: datetime, gateway: Gateway | None
     ]
     if ended:
         await database.write(lambda connection: payments.expire(connection, ended, now))
+    return len(ended)
 
 
 async def _really_unpaid(gateway: Gateway, database: Database, payment: Payment, now: datetime) -> bool:

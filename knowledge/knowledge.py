@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 
@@ -191,7 +191,11 @@ class Knowledge:
     # Search
 
     async def search(
-        self, queries: Sequence[str], limit: int | None = None, language: str | None = None
+        self,
+        queries: Sequence[str],
+        limit: int | None = None,
+        language: str | None = None,
+        today: date | None = None,
     ) -> SearchResult:
         """Find the passages for a question, best first.
 
@@ -201,6 +205,7 @@ class Knowledge:
             limit: exactly so many passages, if there are. Without it, what a model gets: at most `settings.passages` passages
                 and about `settings.words` words, with the stale passages between them.
             language: code such as `id`; the score of a passage in another language is multiplied by `library.OTHER_LANGUAGE`.
+            today: the day on which passages must be valid that have a last day; None: the day in UTC.
         """
         began = time.perf_counter()
         library = self._library
@@ -217,10 +222,10 @@ class Knowledge:
         confidence = float(scores.max()) if len(scores) else 0.0
         now = self._clock()
         if limit is None:
-            candidates = [library.hit(at, score, now) for at, score in top(scores, STALE_WINDOW)]
+            candidates = [library.hit(at, score, now, today) for at, score in top(scores, STALE_WINDOW)]
             hits = _within_budget(candidates, self.settings.passages, self.settings.words)
         else:
-            hits = [library.hit(at, score, now) for at, score in top(scores, limit)]
+            hits = [library.hit(at, score, now, today) for at, score in top(scores, limit)]
         return SearchResult(
             hits=tuple(hits),
             confidence=confidence,

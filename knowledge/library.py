@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import blake2b
 
 import numpy as np
@@ -86,8 +86,8 @@ class Library:
         other = np.array([one is not None and one.split("-")[0] != language.split("-")[0] for one in spoken])
         return np.where(other, scores * np.float32(OTHER_LANGUAGE), scores)
 
-    def hit(self, at: int, score: float, now: datetime) -> Hit:
-        """Build the hit for the passage at position `at`, with its freshness at `now`."""
+    def hit(self, at: int, score: float, now: datetime, today: date | None = None) -> Hit:
+        """Build the hit for the passage at position `at`, with its freshness at `now`, and on the day `today`."""
         passage = self.passages[at]
         document = self.documents[passage.document]
         state, source = self.states.get(document.source), self.sources.get(document.source)
@@ -99,7 +99,7 @@ class Library:
             score=score,
             verified_at=verified_at(document, state),
             volatile=is_volatile(document, source),
-            stale=is_stale(document, state, source, now),
+            stale=is_stale(document, state, source, now, today),
             question=passage.question,
             answer=passage.answer,
             language=document.language,

@@ -68,14 +68,28 @@ def is_volatile(document: Document, source: SourceSettings | None) -> bool:
     return bool(source and source.volatile)
 
 
-def is_stale(document: Document, state: SourceState | None, source: SourceSettings | None, now: datetime) -> bool:
+def is_stale(
+    document: Document,
+    state: SourceState | None,
+    source: SourceSettings | None,
+    now: datetime,
+    today: date | None = None,
+) -> bool:
     """Whether a document has expired, or is volatile and its copy is old.
 
     A copy is old when the last check failed. A web copy is also old when it was not verified for twice its refresh interval; a file is
     read where it lies, so time alone does not make it old.
+
+    Args:
+        document: the document.
+        state: of its source.
+        source: as it is configured.
+        now: by which its age is measured, aware UTC.
+        today: by which its last day is measured; None: that of `now`.
     """
+    today = today or now.date()
     seen = verified_at(document, state)
-    if _expired(document.expires, seen, now) or (source and _expired(source.expires, seen, now)):
+    if _expired(document.expires, now - seen, today) or (source and _expired(source.expires, now - seen, today)):
         return True
     if not is_volatile(document, source):
         return False
@@ -84,9 +98,9 @@ def is_stale(document: Document, state: SourceState | None, source: SourceSettin
     return failing or bool(web and source and now - seen > 2 * source.refresh_after)
 
 
-def _expired(limit: date | timedelta | None, seen: datetime, now: datetime) -> bool:
+def _expired(limit: date | timedelta | None, age: timedelta, today: date) -> bool:
     if limit is None:
         return False
     if isinstance(limit, timedelta):
-        return now - seen > limit
-    return now.date() > limit
+        return age > limit
+    return today > limit

@@ -121,12 +121,18 @@ class Feeder:
         while True:
             running = 0
             try:
-                running = await self.feed()
+                running = await self.work()
             except LedgerUnavailable as error:
                 log.error("ledger_unavailable", reason=str(error))
             await asyncio.sleep((BUSY if running else IDLE).total_seconds())
 
-    async def feed(self) -> int:
+    pause = BUSY
+
+    def next_due(self, connection: Connection) -> datetime | None:
+        """When the next recipient's turn comes."""
+        return broadcasts.next_due(connection)
+
+    async def work(self) -> int:
         """Give every running broadcast what is due now; how many broadcasts there were."""
         running = await self._database.read(lambda connection: broadcasts.due(connection, self._clock()))
         for broadcast in running:

@@ -24,6 +24,7 @@ CLAIM = timedelta(seconds=60)
 """How long a recipient stays with the process that prepares the message: longer than its two calls to the platform."""
 
 _DUE = select(table).where(table.c.state == "running", table.c.next_at <= at("now")).order_by(table.c.next_at)
+_NEXT = select(table.c.next_at).where(table.c.state == "running").order_by(table.c.next_at).limit(1)
 _REDATE = update(table).where(where(table, "name", "next_at")).values(next_at=bindparam("to"))
 _MOVE_ON = _REDATE.where(table.c.state == "running")
 _AHEAD = select(table).where(table.c.state.in_(("running", "paused")), table.c.next_at > at("latest"))
@@ -187,6 +188,12 @@ def record(connection: Connection, broadcast: Broadcast, audience: Sequence[Addr
 def due(connection: Connection, now: datetime) -> list[Broadcast]:
     """Broadcasts whose next recipient's turn has come."""
     return [_broadcast(row) for row in connection.execute(_DUE, {"at_now": now}).all()]
+
+
+def next_due(connection: Connection) -> datetime | None:
+    """When the next recipient of any broadcast has their turn; `None` where none runs."""
+    found: datetime | None = connection.execute(_NEXT).scalar()
+    return found
 
 
 def ahead(connection: Connection, latest: datetime) -> list[Broadcast]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -150,10 +150,9 @@ def _told(connection: Connection, event: Event, before: Contact | None, now: dat
             _created(connection, key, now)
         elif before is not None:
             contacts.record_change(connection, before, now)
-        elif event.tag is not None and event.action != "remove":  # a contact that is new to us
-            name = "tag.added"
-            identity = f"{name}/{key}/{told_by}"
-            events.record(connection, name, key, identity=identity, data={"tag": event.tag}, now=now)
+        else:
+            for name, facts in _first_change(event):
+                events.record(connection, name, key, identity=f"{name}/{key}/{told_by}", data=facts, now=now)
     elif isinstance(event, ConversationOpened | ConversationClosed):
         name = "conversation.opened" if isinstance(event, ConversationOpened) else "conversation.closed"
         data: dict[str, Any] = {"source": event.source}
@@ -161,6 +160,15 @@ def _told(connection: Connection, event: Event, before: Contact | None, now: dat
             data |= {"summary": event.summary, "category": event.category}
         events.record(connection, name, key, identity=f"{name}/{key}/{told_by}", data=data, now=now)
     return True
+
+
+def _first_change(event: ContactChanged) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What a change says of a contact that is new to us, of whom nothing is known that could be compared."""
+    if event.tag is not None and event.action != "remove":
+        yield "tag.added", {"tag": event.tag}
+    if event.change == "lifecycle" and event.contact.lifecycle is not None:
+        yield "lifecycle.changed", {"lifecycle": event.contact.lifecycle, "before": None}
+    yield "contact.updated", {}
 
 
 def _created(connection: Connection, key: ContactKey, now: datetime) -> None:

@@ -177,6 +177,13 @@ def overdue(connection: Connection, now: datetime, limit: int = 100) -> list[Pay
     return [_payment(row) for row in connection.execute(statement.order_by(table.c.expires_at).limit(limit))]
 
 
+def next_expiry(connection: Connection) -> datetime | None:
+    """When the next open payment expires; `None` where none does."""
+    open_ones = select(table.c.expires_at).where(table.c.state == "open", table.c.expires_at.is_not(None))
+    found: datetime | None = connection.execute(open_ones.order_by(table.c.expires_at).limit(1)).scalar()
+    return found
+
+
 def expire(connection: Connection, payment_ids: Sequence[str], now: datetime) -> list[Settled]:
     """End payments whose time has run out, and tell their customers, who may ask for a new code."""
     return [

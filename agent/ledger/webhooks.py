@@ -90,22 +90,31 @@ def add(
     )
 
 
+_EARLIER = table.alias()
+_IS_HEAD = ~(
+    select(_EARLIER.c.n)
+    .where(
+        _EARLIER.c.state == "pending",
+        _EARLIER.c.target == table.c.target,
+        _EARLIER.c.platform == table.c.platform,
+        _EARLIER.c.contact == table.c.contact,
+        _EARLIER.c.n < table.c.n,
+    )
+    .exists()
+)
+
+
+def next_due(connection: Connection) -> datetime | None:
+    """When the next attempt at any delivery comes; `None` where none is open."""
+    heads = select(table.c.next_attempt_at, table.c.claimed_until).where(table.c.state == "pending", _IS_HEAD)
+    rows = connection.execute(heads).all()
+    return min((at if claimed is None else max(at, claimed) for at, claimed in rows), default=None)
+
+
 def claim(connection: Connection, now: datetime, limit: int) -> list[Delivery]:
     """Take what is due, in order; what another process sends at the moment holds up what comes after it."""
-    earlier = table.alias()
-    is_head = ~(
-        select(earlier.c.n)
-        .where(
-            earlier.c.state == "pending",
-            earlier.c.target == table.c.target,
-            earlier.c.platform == table.c.platform,
-            earlier.c.contact == table.c.contact,
-            earlier.c.n < table.c.n,
-        )
-        .exists()
-    )
     free = or_(table.c.claimed_until.is_(None), table.c.claimed_until <= now)
-    due = select(table).where(table.c.state == "pending", table.c.next_attempt_at <= now, free, is_head)
+    due = select(table).where(table.c.state == "pending", table.c.next_attempt_at <= now, free, _IS_HEAD)
     taken = []
     for row in connection.execute(due.order_by(table.c.n).limit(limit)).all():
         mine = update(table).where(table.c.n == row.n, table.c.state == "pending", free)

@@ -417,6 +417,18 @@ def claim_batch(connection: Connection, now: datetime) -> tuple[str, str] | None
     return (row.workflow, row.event) if connection.execute(mine).rowcount else None
 
 
+def open_times(connection: Connection) -> list[datetime]:
+    """List when the audiences that wait are asked for next, and when the runs go on that have no contact, or none yet."""
+    asked = select(workflow_batch.c.created_at, workflow_batch.c.claimed_until).where(
+        workflow_batch.c.state == "waiting"
+    )
+    runs = select(table.c.next_at, table.c.claimed_until).where(
+        table.c.state == "running", table.c.contact.is_(None), table.c.next_at.is_not(None)
+    )
+    rows = [*connection.execute(asked), *connection.execute(runs)]
+    return [at if claimed is None else max(at, claimed) for at, claimed in rows]
+
+
 def end_batch(connection: Connection, event: str, state: str, reason: str | None = None) -> None:
     """Record that an audience has its runs, or why not."""
     change(connection, workflow_batch, {"event": event}, {"state": state, "reason": reason, "claimed_until": None})

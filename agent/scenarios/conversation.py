@@ -4,6 +4,7 @@ Nothing runs beside it: `say`, `colleague` and `wait` do what falls due, in its 
 """
 
 import asyncio
+import json
 import mimetypes
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,27 +19,24 @@ from sqlalchemy import Connection, select
 from actions.qris import parse
 from agent.app import Agent
 from agent.assembly import Ground, Instead, assemble, open_guarded
+from agent.broadcasts.plan import prepare
+from agent.broadcasts.settings import load as load_broadcast
 from agent.engine.embedded import EmbeddedEngine
-from agent.ledger import contacts, inbound, media, open_database, outbound, overview, steps, tables
+from agent.errors import InputError
+from agent.ledger import broadcasts, contacts, media, open_database, overview, payments, steps, tables
 from agent.ledger.contacts import ContactState
 from agent.ledger.overview import TurnSummary
 from agent.ledger.steps import Step
-from agent.payments import end_overdue
+from agent.scenarios.agenda import Agenda
+from agent.scenarios.events import PlatformEvent, changed, shown, told
 from agent.scenarios.format import Answers, ContactFacts, PlatformFault, Said
-from agent.scenarios.outside import (
-    Call,
-    Ears,
-    Files,
-    Ledgered,
-    ScenarioPlatform,
-    Sent,
-    Stubbed,
-    Timeline,
-    gateway_transport,
-)
+from agent.scenarios.outside import Call, Ears, Files, Ledgered, Posted, Stubbed, gateway_transport
+from agent.scenarios.platform import ScenarioPlatform, Sent, Timeline
 from agent.scenarios.stage import Stage
 from agent.slots import LOCAL, Slots
 from agent.terminal import as_text
+from agent.workflows import hooks
+from messaging.errors import PlatformError
 from messaging.registry import capabilities_of
 from messaging.types import (
     Attachment,
@@ -59,12 +57,6 @@ if TYPE_CHECKING:
 
 _BURST = timedelta(milliseconds=200)
 """Between two messages of a burst."""
-
-_SETTLING = timedelta(minutes=15)
-"""How long after a message its answer is waited for, in the conversation's time: deliveries that fail are retried in it."""
-
-_MOST_STEPS = 5000
-"""How often something may fall due in one turn of a scenario: more is a loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +89,7 @@ class Happened:
         began: when it began, by the conversation's clock.
         seconds: how long it took to compute.
         workflow_steps: steps of workflows that were done, as `name/1`.
+        posted: what other systems were told in it.
     """
 
     said: str
@@ -115,6 +108,7 @@ class Happened:
     began: datetime | None = None
     seconds: float = 0.0
     workflow_steps: tuple[str, ...] = ()
+    posted: tuple[Posted, ...] = ()
 
     @property
     def text(self) -> str:
@@ -139,6 +133,7 @@ class _Seen:
     sent: int = 0
     calls: int = 0
     problems: int = 0
+    posted: int = 0
     turns: frozenset[str] = frozenset()
     followups: frozenset[tuple[str, str]] = frozenset()
 
@@ -151,7 +146,6 @@ class Conversation:
         agent: Agent,
         platform: ScenarioPlatform,
         contact: Contact,
-        channel: Channel,
         timeline: Timeline,
         files: Files,
         ears: Ears,
@@ -164,11 +158,11 @@ class Conversation:
         self.ledgered = ledgered
         self._platform = platform
         self._contact = contact
-        self._channel = channel
         self._files = files
         self._ears = ears
         self._messages = 0
         self._seen = _Seen()
+        self._agenda = Agenda(agent, timeline)
         platform.greet(contact)
 
     @property
@@ -182,6 +176,11 @@ class Conversation:
         wait = f", retry after {fault.retry_after.total_seconds():g} s" if fault.retry_after else ""
         return Happened(f"the platform fails: {fault.fail}{wait}, {fault.times} ×", began=self.timeline())
 
+    def fail_receivers(self, fault: PlatformFault) -> Happened:
+        """Let other systems fail at the next requests that tell them something."""
+        self._files.receivers.fail(fault)
+        return Happened(f"other systems fail: {fault.fail}, {fault.times} ×", began=self.timeline())
+
     async def say(self, messages: Sequence[Said], resolve: Callable[[str], Path]) -> Happened:
         """Let the customer write, all at once, and the agent answer.
 
@@ -194,38 +193,111 @@ class Conversation:
         for number, message in enumerate(messages):
             event = await self._message(message, resolve, at + number * _BURST)
             events.append(event)
-            said.append(_shown(message))
+            said.append(_said(message))
         return await self._happens(" / ".join(said), lambda: self._write(events))
 
     async def _write(self, events: Sequence[InboundMessage]) -> None:
         for event in events:
             self.timeline.move_to(event.sent_at)
             await self.agent.accept([event], self._platform.name)
-        await self._settle()
+        await self._agenda.settle(self.key)
 
     async def colleague(self, text: str) -> Happened:
         """Let a human colleague write in the conversation."""
         now = self.timeline()
         self._messages += 1
         event = MessageSent(
-            self._contact, f"colleague-{self._messages}", now, True, text, Person("colleague", "Colleague"), "user"
+            await self._platform.contact(self.key),
+            f"colleague-{self._messages}",
+            now,
+            True,
+            text,
+            Person("colleague", "Colleague"),
+            "user",
         )
 
         async def work() -> None:
             await self.agent.accept([event], self._platform.name)
-            await self._settle()
+            await self._agenda.settle(self.key)
 
         return await self._happens(f"a colleague: {text}", work)
+
+    async def event(self, event: PlatformEvent) -> Happened:
+        """Let something happen on the platform, or to the newest payment that is open."""
+
+        async def work() -> None:
+            contact = changed(event, await self._platform.contact(self.key))
+            self._platform.greet(contact)
+            if (webhook := told(event, contact)) is not None:
+                await self.agent.accept([webhook], self._platform.name)
+            else:
+                await self._payment(event.name)
+            await self._agenda.settle(self.key)
+
+        return await self._happens(shown(event), work)
+
+    async def _payment(self, name: str) -> None:
+        database = self.agent.database
+        known = await database.read(lambda connection: payments.of_contact(connection, self.key))
+        newest = next((payment for payment in known if payment.state == "open"), None)
+        if newest is None:
+            self.ledgered.problems.append(f"{name}: no payment of the customer is open")
+        elif name == "payment.paid":
+            now = self.timeline()
+            await database.write(lambda connection: payments.mark_paid(connection, newest.id, "the scenario", now))
+        elif newest.expires_at is not None:
+            await self._agenda.pass_until(newest.expires_at)
+
+    async def hook(self, name: str, body: Any) -> Happened:
+        """Let another system call the hook of a workflow."""
+
+        async def work() -> None:
+            flow = next((flow for flow in self.agent.config.workflows if flow.name == name), None)
+            if flow is None or flow.on.event != "webhook":
+                hooked = [flow.name for flow in self.agent.config.workflows if flow.on.event == "webhook"]
+                self.ledgered.problems.append(
+                    f"no workflow {name} with a hook; there are {', '.join(hooked) or 'none'}"
+                )
+                return
+            try:
+                read = hooks.read_hook(flow, {}, json.dumps(body).encode())
+            except hooks.UnreadableHook as error:
+                self.ledgered.problems.append(f"hook {name}: {error}")
+                return
+            now = self.timeline()
+            await self.agent.database.write(lambda connection: hooks.accept(connection, flow, read, now))
+            await self._agenda.settle(self.key)
+
+        return await self._happens(f"hook {name}: {json.dumps(body, ensure_ascii=False)}", work)
+
+    async def broadcast(self, path: Path) -> Happened:
+        """Begin a broadcast, as `balas broadcast send` does."""
+
+        async def work() -> None:
+            database = self.agent.database
+            try:
+                file = await asyncio.to_thread(load_broadcast, path)
+                settings = file.settings.model_copy(update={"channel": None})  # there is only one
+                file = replace(file, settings=settings)
+                prepared = await prepare(file, self.agent.config, database, self._platform, self.timeline())
+            except (InputError, PlatformError) as error:
+                self.ledgered.problems.append(str(error))
+                return
+            people = [person.addressed for person in prepared.audience.people]
+            await database.write(lambda connection: broadcasts.record(connection, prepared.broadcast, people))
+            await self._agenda.settle(self.key)
+
+        return await self._happens(f"broadcast {path.name}", work)
 
     async def wait(self, span: timedelta) -> Happened:
         """Let time pass, with everything that falls due in it."""
         until = self.timeline() + span
-        return await self._happens(f"{_words(span)} later", lambda: self._pass(until))
+        return await self._happens(f"{_words(span)} later", lambda: self._agenda.pass_until(until))
 
     async def until(self, moment: datetime) -> None:
         """Let time pass until a moment."""
         with sleeping(self.timeline.sleep):
-            await self._pass(moment.astimezone(UTC))
+            await self._agenda.pass_until(moment.astimezone(UTC))
 
     async def repeat(
         self,
@@ -253,53 +325,15 @@ class Conversation:
                 attachments.append(attachment)
             events.append(
                 replace(
-                    message, contact=self._contact, sent_at=last, attachments=tuple(attachments), channel=self._channel
+                    message,
+                    contact=self._contact,
+                    sent_at=last,
+                    attachments=tuple(attachments),
+                    channel=self._platform.channel,
                 )
             )
         said = " / ".join(message.text or f"[{message.kind}]" for message in messages)
         return await self._happens(said, lambda: self._write(events))
-
-    async def _pass(self, until: datetime) -> None:
-        for _ in range(_MOST_STEPS):
-            if not await self._next(until):
-                self.timeline.move_to(until)
-                return
-        raise RuntimeError(f"more than {_MOST_STEPS} things fell due in one turn of the scenario")
-
-    async def _settle(self) -> None:
-        """Go on until the customer's messages are answered and everything is sent, or it takes too long."""
-        until = self.timeline() + _SETTLING
-        for _ in range(_MOST_STEPS):
-            if not await self.agent.database.read(self._is_open) or not await self._next(until):
-                return
-
-    def _is_open(self, connection: Connection) -> bool:
-        running = select(tables.turn.c.id).where(
-            tables.turn.c.platform == self.key.platform,
-            tables.turn.c.contact == self.key.id,
-            tables.turn.c.state == "running",
-        )
-        return bool(
-            inbound.waiting(connection, self.key)
-            or outbound.heads(connection, self.key)
-            or connection.execute(running).first()
-        )
-
-    async def _next(self, until: datetime) -> bool:
-        """Do the next thing that falls due until a moment, at its own time; whether there was one."""
-        due = await self.agent.database.read(lambda connection: contacts.due(connection, until))
-        expiry = await self.agent.database.read(_next_expiry)
-        if expiry is not None and expiry <= until and (not due or expiry < due[0][1]):
-            self.timeline.move_to(expiry)
-            await end_overdue(self.agent.database, expiry, self.agent.gateway)
-            return True
-        if not due:
-            return False
-        key, at = due[0]
-        self.timeline.move_to(at)
-        await self.agent.worker.process(key)
-        await self.agent.summariser.stop(timedelta(minutes=5))
-        return True
 
     async def _happens(self, said: str, work: Callable[[], Awaitable[None]]) -> Happened:
         began, clock = self.timeline(), asyncio.get_running_loop().time()
@@ -329,14 +363,16 @@ class Conversation:
             if (row.id, row.state) not in seen.followups and row.state in ("scheduled", "sent")
         ]
         delivered = self._platform.delivered[seen.sent :]
+        notes = self._platform.take_notes()
+        notes += [f"to {each.to}: {_words_of(each)}" for each in delivered if each.to != self.key]
         happened = Happened(
             said=said,
-            messages=tuple([await self._message_shown(each) for each in delivered]),
+            messages=tuple([await self._message_shown(each) for each in delivered if each.to == self.key]),
             calls=tuple(self.ledgered.calls[seen.calls :]),
             passages=tuple(_passages(recorded)),
             turns=tuple(ended),
             steps=tuple(recorded),
-            notes=tuple(self._platform.take_notes()),
+            notes=tuple(notes),
             handover=next((turn.handover for turn in ended if turn.handover), None),
             followups=tuple(fresh),
             payments=tuple(dict(row._mapping) for row in paid),
@@ -346,11 +382,13 @@ class Conversation:
             began=began,
             seconds=round(seconds, 3),
             workflow_steps=tuple(automated),
+            posted=tuple(self._files.receivers.posted[seen.posted :]),
         )
         self._seen = _Seen(
             len(self._platform.delivered),
             len(self.ledgered.calls),
             len(self.ledgered.problems),
+            len(self._files.receivers.posted),
             seen.turns | {turn.id for turn in ended},
             seen.followups | {(row.id, row.state) for row in later},
         )
@@ -358,10 +396,8 @@ class Conversation:
 
     async def _message_shown(self, sent: Sent) -> Shown:
         content = sent.content
-        if isinstance(content, Template):
-            return Shown(f"[template {content.name}: {', '.join(content.texts)}]", "template")
         if not isinstance(content, File):
-            return Shown(as_text(content))
+            return Shown(_words_of(sent), "template" if isinstance(content, Template) else "text")
         prefix = f"{self.agent.base_url}/media/"
         name, now = content.url.removeprefix(prefix), self.timeline()
         stored = await self.agent.database.read(lambda connection: media.get(connection, name, now))
@@ -374,6 +410,7 @@ class Conversation:
 
     async def _message(self, message: Said, resolve: Callable[[str], Path], at: datetime) -> InboundMessage:
         self._messages += 1
+        contact = await self._platform.contact(self.key)
         attachments: tuple[Attachment, ...] = ()
         text, kind = message.text, "text"
         if message.location is not None:
@@ -393,7 +430,7 @@ class Conversation:
             if sort == "audio" and text is not None:
                 self._ears.learn(content, text)
                 text = None
-        return InboundMessage(self._contact, f"message-{self._messages}", at, text, attachments, self._channel, kind)
+        return InboundMessage(contact, f"message-{self._messages}", at, text, attachments, self._platform.channel, kind)
 
 
 @asynccontextmanager
@@ -420,7 +457,8 @@ async def open_conversation(
     settings = next(
         (entry for entry in config.platforms if facts.platform in (None, entry.effective_name)), config.platforms[0]
     )
-    platform = ScenarioPlatform(settings.effective_name, capabilities_of(settings), timeline)
+    channel = Channel("channel-1", facts.channel)
+    platform = ScenarioPlatform(settings.effective_name, capabilities_of(settings), channel, timeline)
     allowed = stage.live or answers == "live" or (not isinstance(answers, str) and "live" in answers.values())
     database = open_database(f"sqlite:///{stage.new_ledger()}", base=config.folder)
     async with AsyncExitStack() as stack:
@@ -464,20 +502,14 @@ async def open_conversation(
             tags=facts.tags,
             custom_fields=dict(facts.custom_fields),
         )
-        channel = Channel("channel-1", facts.channel)
-        yield Conversation(agent, platform, contact, channel, timeline, files, ears, ledgered, answering)
+        yield Conversation(agent, platform, contact, timeline, files, ears, ledgered, answering)
 
 
-def _next_expiry(connection: Connection) -> datetime | None:
-    """When the next open payment expires."""
-    payment = tables.payment
-    found: datetime | None = connection.execute(
-        select(payment.c.expires_at)
-        .where(payment.c.state == "open", payment.c.expires_at.is_not(None))
-        .order_by(payment.c.expires_at)
-        .limit(1)
-    ).scalar()
-    return found
+def _words_of(sent: Sent) -> str:
+    content = sent.content
+    if isinstance(content, Template):
+        return f"[template {content.name}: {', '.join(content.texts)}]"
+    return as_text(content)
 
 
 def _workflow_steps(connection: Connection) -> list[str]:
@@ -499,7 +531,7 @@ def _passages(recorded: Sequence[Step]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _shown(message: Said) -> str:
+def _said(message: Said) -> str:
     if message.location is not None:
         return f"📍 {message.location[0]:g}, {message.location[1]:g}" + (f" {message.text}" if message.text else "")
     if message.attachment is None:

@@ -65,6 +65,7 @@ def joined(happened: Sequence[Happened]) -> Happened:
         payments=last.payments if last else (),
         contact=last.contact if last else None,
         tags=last.tags if last else (),
+        posted=tuple(each for one in happened for each in one.posted),
         began=happened[0].began if happened else None,
         seconds=sum(each.seconds for each in happened),
     )
@@ -204,6 +205,27 @@ def _not_tag(expected: str | Sequence[str], happened: Happened) -> Iterator[Diff
             yield Difference("not_tag", f"no tag {tag}", ", ".join(happened.tags))
 
 
+def _lifecycle(expected: str, happened: Happened) -> Iterator[Difference]:
+    found = happened.contact.contact.lifecycle if happened.contact is not None else None
+    if found != expected:
+        yield Difference("lifecycle", expected, found or "none")
+
+
+def _note(expected: str | Sequence[str], happened: Happened) -> Iterator[Difference]:
+    seen = "; ".join(happened.notes)
+    for text in words(expected):
+        if _folded(text) not in _folded(seen):
+            yield Difference("note", repr(text), seen or "nothing for colleagues")
+
+
+def _posted(expected: str | Sequence[str] | Mapping[str, Any], happened: Happened) -> Iterator[Difference]:
+    seen = "; ".join(f"{each.url} {json.dumps(each.body, ensure_ascii=False)}" for each in happened.posted)
+    for url, body in _calls(expected).items():
+        if not any(each.url == url and (not body or fits(body, each.body)) for each in happened.posted):
+            wanted = f"{url} {json.dumps(body, ensure_ascii=False)}" if body else url
+            yield Difference("posted", wanted, seen or "no system was told anything")
+
+
 def _silent(expected: bool, happened: Happened) -> Iterator[Difference]:
     if expected == bool(happened.messages):
         yield Difference("silent", "no message" if expected else "a message", _reply_of(happened))
@@ -222,6 +244,9 @@ _CHECKS: Mapping[str, Check] = {
     "language": _language,
     "tag": _tag,
     "not_tag": _not_tag,
+    "lifecycle": _lifecycle,
+    "note": _note,
+    "posted": _posted,
     "silent": _silent,
 }
 

@@ -24,6 +24,7 @@ from agent.config.environment import environment_of
 from agent.config.load import listed, validate
 from agent.config.schema import json_schema
 from agent.errors import InputError
+from agent.scenarios.events import NonEmpty, WrittenEvent
 from messaging.types import AttachmentKind
 from settings import Duration, Settings
 from settings.phone import InvalidPhone, to_e164
@@ -37,7 +38,6 @@ CUSTOMER = "+6281234567890"
 _SEARCH_SECONDS = 1.0
 """How long a regular expression of a scenario may take on a reply; a runaway one is an error, not a hanging test."""
 
-NonEmpty = Annotated[str, Field(min_length=1)]
 T = TypeVar("T")
 
 
@@ -210,6 +210,12 @@ class PlatformFault(Settings):
         return self
 
 
+def _one_hook(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    if len(value) != 1:
+        raise ValueError("one turn calls one hook: `{name of the workflow: {…its body…}}`")
+    return value
+
+
 class ReplyExpectation(Settings):
     """What the reply holds, all its messages together. Case and white space do not matter, except for `matches`."""
 
@@ -304,6 +310,18 @@ class Expectation(Settings):
     )
     tag: NonEmpty | tuple[NonEmpty, ...] | None = Field(default=None, description="Tags that the contact has now.")
     not_tag: NonEmpty | tuple[NonEmpty, ...] | None = Field(default=None, description="Tags that it has not.")
+    lifecycle: NonEmpty | None = Field(default=None, description="The stage that the contact is at now.")
+    note: NonEmpty | tuple[NonEmpty, ...] | None = Field(
+        default=None,
+        description="Texts in what colleagues see on the platform: comments, assignments, tags, stages.",
+        examples=["assigned to budi@example.com"],
+    )
+    posted: NonEmpty | tuple[NonEmpty, ...] | dict[str, Arguments] | None = Field(
+        default=None,
+        description="Addresses that a workflow's `post` or `webhooks:` told something, and took it; with at least these fields in the "
+        "body.",
+        examples=[{"https://crm.example/hook": {"event": "payment.paid"}}],
+    )
     silent: bool | None = Field(default=None, description="true: the customer gets no message.")
     judge: NonEmpty | None = Field(
         default=None,
@@ -345,14 +363,33 @@ Messages: TypeAlias = Annotated[
 ]
 
 
+_TURNS = ("customer", "colleague", "platform", "event", "hook", "broadcast", "receivers", "wait")
+
+
 class Turn(Settings):
-    """One thing that happens: the customer writes, a colleague does, the platform fails, or time passes."""
+    """One thing that happens: the customer writes, a colleague does, the platform fails, time passes, or something beside the talk."""
 
     customer: Messages | None = Field(
         default=None, description="What the customer writes; a list is written in one go and gets one reply."
     )
     colleague: NonEmpty | None = Field(default=None, description="A human colleague writes in the conversation.")
     platform: PlatformFault | None = Field(default=None, description="What the platform does to the next sends.")
+    event: WrittenEvent | None = Field(
+        default=None,
+        description="Something happens on the platform, or to a payment: workflows begin with it.",
+        examples=[{"tag.added": "vip"}],
+    )
+    hook: Annotated[dict[str, JsonValue], AfterValidator(_one_hook)] | None = Field(
+        default=None,
+        description="Another system calls the hook of a workflow: its name, and the body.",
+        examples=[{"order_created": {"id": 7, "phone": "+6281234567890"}}],
+    )
+    broadcast: NonEmpty | None = Field(
+        default=None, description="A broadcast begins: its file.", examples=["promo.yaml"]
+    )
+    receivers: PlatformFault | None = Field(
+        default=None, description="What other systems do to the next requests that tell them something."
+    )
     wait: Duration | None = Field(
         default=None, description="Time passes, with all that falls due in it.", examples=["2h"]
     )
@@ -360,13 +397,13 @@ class Turn(Settings):
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> "Turn":
-        given = [name for name in ("customer", "colleague", "platform", "wait") if getattr(self, name) is not None]
+        given = [name for name in _TURNS if getattr(self, name) is not None]
         if len(given) != 1:
             found = f"; found {' and '.join(given)}" if given else ""
-            raise ValueError(f"a turn is one of customer, colleague, platform or wait{found}")
+            raise ValueError(f"a turn is one of {', '.join(_TURNS)}{found}")
         if self.wait is not None and not timedelta() < self.wait <= timedelta(days=366):
             raise ValueError("`wait` is longer than 0s and at most 366d")
-        if self.platform is not None and self.expect is not None:
+        if (self.platform or self.receivers) is not None and self.expect is not None:
             raise ValueError("a fault strikes at the next turn; expect what comes of it there")
         return self
 
@@ -489,6 +526,9 @@ def _missing_files(settings: ScenarioSettings, document: Document, folder: Path)
             if said.attachment is not None and not (folder / Path(said.attachment[1]).expanduser()).is_file():
                 place: Place = ("turns", number, "customer")
                 yield Problem(document.key(place), f"turns[{number}].customer: {said.attachment[1]} is not there")
+        if turn.broadcast is not None and not (folder / Path(turn.broadcast).expanduser()).is_file():
+            place = ("turns", number, "broadcast")
+            yield Problem(document.key(place), f"turns[{number}].broadcast: {turn.broadcast} is not there")
 
 
 def problem(scenario: Scenario, place: Place, message: str) -> ConfigError:

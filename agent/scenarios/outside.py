@@ -4,8 +4,8 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,123 +16,46 @@ from actions.http.response import shown
 from actions.redaction import Redactor
 from agent.config import AgentConfig
 from agent.scenarios.format import Answer, Answers, PlatformFault
-from agent.terminal import TerminalPlatform
-from messaging.errors import NotFound, OutcomeUnknown
-from messaging.platform import Capabilities
-from messaging.transport import kind_of_status
-from messaging.types import ContactKey, Outbound, PlatformMessage, Text
+from agent.workflows.sender import EVENT_ID
 from voice import Stats, Transcriber, Transcript, Unavailable
 
 FILES = "https://files.invalid/"
 """Where the files that a scenario's customer sends seem to lie."""
 
 
-class Timeline:
-    """The conversation's clock: it stands still unless it is moved, and never goes back."""
-
-    def __init__(self, begins: datetime) -> None:
-        self._now = begins
-
-    def __call__(self) -> datetime:
-        return self._now
-
-    def move_to(self, moment: datetime) -> None:
-        """Let time pass until a moment; one that is past changes nothing."""
-        self._now = max(self._now, moment)
-
-    def move_by(self, span: timedelta) -> None:
-        """Let a span of time pass."""
-        self._now += span
-
-    async def sleep(self, seconds: float) -> None:
-        """Let time pass instead of waiting."""
-        self.move_by(timedelta(seconds=seconds))
+class NoNetwork(httpx.ConnectError):
+    """Something asked for the network, which a scenario has only when it is run live."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """A message that the customer has got."""
+class Posted:
+    """What another system was told, and took."""
 
-    id: str
-    content: Outbound
-    at: datetime
+    url: str
+    body: Any
 
 
-class ScenarioPlatform(TerminalPlatform):
-    """The platform of a scenario: it can do what the configured one can, and fails when it is told to."""
+class Receivers:
+    """The systems that workflows and `webhooks:` tell something: never really asked, they take it, or fail when they are told to."""
 
-    def __init__(self, name: str, capabilities: Capabilities, clock: Timeline) -> None:
-        """Play a platform.
-
-        Args:
-            name: under which contacts are kept.
-            capabilities: of the platform that it plays.
-            clock: the conversation's.
-        """
-        super().__init__()
-        self.name = name
-        self.capabilities = capabilities
-        self._clock = clock
+    def __init__(self) -> None:
         self._faults: deque[PlatformFault] = deque()
-        self._keys: dict[str, str] = {}
-        self.delivered: list[Sent] = []
+        self.posted: list[Posted] = []
 
     def fail(self, fault: PlatformFault) -> None:
-        """Let the next sends fail, after those that are to fail already."""
+        """Let the next requests fail, after those that are to fail already."""
         self._faults.extend([fault] * fault.times)
 
-    async def send(
-        self, contact: ContactKey, message: Outbound, channel: str | None = None, *, key: str | None = None
-    ) -> str:
-        """Take a message, or fail as the scenario says. A fault is used up by each attempt."""
-        fault = self._faults.popleft() if self._faults else None
-        call = f"POST {self.name}/{contact.id}"
-        if fault is not None and isinstance(fault.fail, int):
-            raise kind_of_status(fault.fail)(
-                "as the scenario says", status=fault.fail, retry_after=fault.retry_after, call=call
-            )
-        if fault is not None and fault.fail == "timeout":
-            raise OutcomeUnknown("no answer in time, as the scenario says", call=call)
-        known = self._keys.get(key or "") if self.capabilities.idempotency_keys else None
-        if known is None:
-            known = f"{self.name}-{len(self.delivered) + 1}"
-            self.delivered.append(Sent(known, message, self._clock()))
-            self._keys[key or known] = known
+    def take(self, request: httpx.Request) -> httpx.Response:
+        """Answer a request. A fault is used up by each attempt."""
+        fault = self._faults.popleft().fail if self._faults else None
+        if isinstance(fault, int):
+            return httpx.Response(fault)
+        if fault != "timeout":
+            self.posted.append(Posted(str(request.url), json.loads(request.content)))
         if fault is not None:
-            raise OutcomeUnknown("the answer was lost, as the scenario says", call=call)
-        return known
-
-    async def messages(self, contact: ContactKey, since: datetime | None = None) -> Sequence[PlatformMessage]:
-        """List what the customer has got, newest first."""
-        return [
-            PlatformMessage(
-                each.id,
-                "outgoing",
-                each.content,
-                each.content.text if isinstance(each.content, Text) else None,
-                "delivered",
-                each.at,
-                "api",
-            )
-            for each in reversed(self.delivered)
-        ]
-
-    async def add_tags(self, contact: ContactKey, tags: Sequence[str]) -> None:
-        known = await self.contact(contact)
-        self.greet(replace(known, tags=tuple(dict.fromkeys((*known.tags, *tags)))))
-        await super().add_tags(contact, tags)
-
-    async def remove_tags(self, contact: ContactKey, tags: Sequence[str]) -> None:
-        known = await self.contact(contact)
-        self.greet(replace(known, tags=tuple(tag for tag in known.tags if tag not in tags)))
-        await super().remove_tags(contact, tags)
-
-    async def fetch(self, reference: str, most: int) -> bytes:
-        raise NotFound("a scenario's files have addresses")
-
-
-class NoNetwork(httpx.ConnectError):
-    """Something asked for the network, which a scenario has only when it is run live."""
+            raise httpx.ReadTimeout("no answer, as the scenario says", request=request)
+        return httpx.Response(200)
 
 
 class Files(httpx.AsyncBaseTransport):
@@ -146,6 +69,7 @@ class Files(httpx.AsyncBaseTransport):
         """
         self._files: dict[str, tuple[bytes, str]] = {}
         self._beyond = beyond
+        self.receivers = Receivers()
         self.refused: list[str] = []
 
     def add(self, name: str, content: bytes, kind: str) -> str:
@@ -156,6 +80,8 @@ class Files(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer a request."""
+        if EVENT_ID in request.headers:
+            return self.receivers.take(request)
         answer = _answering.get()
         if answer is not None:
             return answer(request)

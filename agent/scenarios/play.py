@@ -164,6 +164,15 @@ async def perform(conversation: Conversation, turn: Turn, scenario: Scenario) ->
     """Let one turn of a scenario happen."""
     if turn.platform is not None:
         return conversation.fail(turn.platform)
+    if turn.receivers is not None:
+        return conversation.fail_receivers(turn.receivers)
+    if turn.event is not None:
+        return await conversation.event(turn.event)
+    if turn.hook is not None:
+        ((name, body),) = turn.hook.items()
+        return await conversation.hook(name, body)
+    if turn.broadcast is not None:
+        return await conversation.broadcast(scenario.resolve(turn.broadcast))
     if turn.colleague is not None:
         return await conversation.colleague(turn.colleague)
     if turn.wait is not None:

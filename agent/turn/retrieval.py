@@ -14,7 +14,7 @@ import html
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import date, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agent import slots
@@ -35,9 +35,13 @@ class Search(Protocol):
         """How many passages there are."""
 
     async def search(
-        self, queries: Sequence[str], limit: int | None = None, language: str | None = None
+        self,
+        queries: Sequence[str],
+        limit: int | None = None,
+        language: str | None = None,
+        today: date | None = None,
     ) -> "SearchResult":
-        """Find passages for the queries, best first."""
+        """Find passages for the queries, best first; those that are valid until a date, up to `today`."""
 
 
 class Hit(Protocol):
@@ -222,6 +226,7 @@ async def retrieve(
     language: str,
     steps: StepLog,
     clock: Callable[[], datetime],
+    zone: tzinfo,
 ) -> Retrieved:
     """Search the knowledge base for the customer's words, as a step.
 
@@ -235,6 +240,7 @@ async def retrieve(
         language: code of the language of the conversation.
         steps: the step log of the turn.
         clock: the time, aware UTC.
+        zone: time zone of the business, whose days passages are valid on.
     """
     if knowledge is None:
         return Retrieved()
@@ -247,10 +253,11 @@ async def retrieve(
     if not knowledge.size:
         return Retrieved()
     started_at = clock()
+    today = started_at.astimezone(zone).date()
     async with slots.released():
-        found = await knowledge.search(queries, language=language)
+        found = await knowledge.search(queries, language=language, today=today)
         if context and found.confidence < _SURE:
-            found = _joined(found, await knowledge.search([context], language=language))
+            found = _joined(found, await knowledge.search([context], language=language, today=today))
     retrieved = Retrieved.of(found)
     hits = [{"id": hit.id, "source": hit.source, "title": hit.title, "score": round(hit.score, 3), "stale": hit.stale}
             for hit in found.hits]  # fmt: skip

@@ -329,6 +329,7 @@ class Turns:
             language=turn.language,
             steps=turn.steps,
             clock=self._clock,
+            zone=self._settings.persona.zone,
         )
         turn.recall(self._clock())
         messages = await self._messages(turn)

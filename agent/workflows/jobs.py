@@ -86,20 +86,37 @@ class WorkflowJobs:
                 log.error("ledger_unavailable", reason=str(error))
             except Exception:
                 log.exception("workflow_jobs_stuck")
-            await asyncio.sleep(PAUSE.total_seconds())
+            await asyncio.sleep(self.pause.total_seconds())
 
-    async def work(self) -> None:
-        """Do once what is due."""
+    pause = PAUSE
+
+    def next_due(self, connection: Connection) -> datetime | None:
+        """When a schedule comes, an audience is asked for, or a run without a contact goes on; at once for a schedule that is new."""
+        if not self._rules.workflows:
+            return None
+        crons, known = self._crons(), workflows.scheduled(connection)
+        if any(known.get(name, ("",))[0] != cron for name, cron in crons.items()):
+            return self._clock()
+        times = [at for name, (_, at) in known.items() if name in crons]
+        return min([*times, *workflows.open_times(connection)], default=None)
+
+    async def work(self) -> int:
+        """Do once what is due; how many audiences and runs there were."""
         await self._keep_schedules()
+        done = 0
         while (batch := await self._database.write(lambda c: workflows.claim_batch(c, self._clock()))) is not None:
             await self._expand(*batch)
+            done += 1
         for run in await self._database.write(lambda c: workflows.claim_unbound(c, self._clock())):
             await self._work_on(run)
+            done += 1
+        return done
+
+    def _crons(self) -> dict[str, str]:
+        return {flow.name: str(flow.on.value) for flow in self._rules.workflows.values() if flow.on.event == "schedule"}
 
     async def _keep_schedules(self) -> None:
-        crons = {
-            flow.name: str(flow.on.value) for flow in self._rules.workflows.values() if flow.on.event == "schedule"
-        }
+        crons = self._crons()
         if not crons:
             return
         known = await self._database.read(workflows.scheduled)

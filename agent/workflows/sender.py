@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import httpx
 import structlog
+from sqlalchemy import Connection
 
 from actions.errors import ForbiddenTarget
 from agent.config.workflows import WebhookSettings, Workflow
@@ -34,6 +35,9 @@ GIVE_UP = timedelta(days=1)
 
 TIMEOUT = timedelta(seconds=20)
 """How long a receiver may take."""
+
+EVENT_ID = "X-Balas-Event-Id"
+"""The header that names the event; every request that tells one has it."""
 
 _BACKOFF = Backoff(timedelta(seconds=2), timedelta(minutes=30), least=0.5)
 _AT_ONCE = 20
@@ -91,19 +95,26 @@ class EventSender:
 
     async def run(self) -> None:
         """Send until cancelled."""
-        pause = (PAUSE if self._targets else SELDOM).total_seconds()
         while True:
             sent = 0
             try:
-                sent = await self.send_due()
+                sent = await self.work()
             except LedgerUnavailable as error:
                 log.error("ledger_unavailable", reason=str(error))
             except Exception:  # the next look tries again
                 log.exception("webhooks_stuck")
             if not sent:
-                await asyncio.sleep(pause)
+                await asyncio.sleep(self.pause.total_seconds())
 
-    async def send_due(self) -> int:
+    @property
+    def pause(self) -> timedelta:
+        return PAUSE if self._targets else SELDOM
+
+    def next_due(self, connection: Connection) -> datetime | None:
+        """When the next attempt at a delivery comes."""
+        return webhooks.next_due(connection)
+
+    async def work(self) -> int:
         """Send what is due now; how many deliveries there were."""
         due = await self._database.write(lambda c: webhooks.claim(c, self._clock(), _AT_ONCE))
         await asyncio.gather(*(self._send(delivery) for delivery in due))
@@ -115,7 +126,7 @@ class EventSender:
             await self._mark(delivery, "failed", reason="agent.yaml does not name this receiver any more")
             return
         body = delivery.body.encode()
-        headers = {**(target.headers or {}), "Content-Type": "application/json", "X-Balas-Event-Id": delivery.event}
+        headers = {**(target.headers or {}), "Content-Type": "application/json", EVENT_ID: delivery.event}
         headers["X-Balas-Event"] = delivery.name
         if target.secret is not None:
             headers["X-Balas-Signature"] = signature(target.secret, body)

@@ -64,8 +64,8 @@ async def test_each_contact_gets_it_on_the_platform_where_they_are(tmp_path: Pat
             database, first, EmbeddedEngine(), zone=ZoneInfo("Asia/Jakarta"), default_language="id",
             clock=lambda: NOW + next(seconds) * timedelta(seconds=1), others=[second],
         )  # fmt: skip
-        await feeder.feed()
-        await feeder.feed()
+        await feeder.work()
+        await feeder.work()
         rows = await database.read(lambda c: c.execute(select(outbound.c.platform, outbound.c.contact)).all())
         assert sorted(map(tuple, rows)) == sorted([(here.platform, here.id), (there.platform, there.id)])
     await database.aclose()

@@ -26,7 +26,9 @@ class Shelf:
     def __init__(self, *hits: Hit, off_topic: bool = False) -> None:
         self._found = SearchResult(hits, hits[0].score if hits else 0.0, "keywords", off_topic)
 
-    async def search(self, queries: object, limit: int | None = None, language: str | None = None) -> SearchResult:
+    async def search(
+        self, queries: object, limit: int | None = None, language: str | None = None, today: object = None
+    ) -> SearchResult:
         return self._found
 
 
