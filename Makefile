@@ -32,9 +32,9 @@ bench: $(READY)
 lock:
 	@$(PYTHON) -m venv $(VENV)/lock
 	@$(VENV)/lock/bin/python -m pip install --quiet uv
-	@$(VENV)/lock/bin/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	@$(VENV)/lock/bin/uv pip compile pyproject.toml --extra otel --group dev --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet --output-file requirements.lock
-	@$(VENV)/lock/bin/uv pip compile pyproject.toml --constraint requirements.lock --universal --python-version 3.11 --generate-hashes \
+	@$(VENV)/lock/bin/uv pip compile pyproject.toml --extra otel --constraint requirements.lock --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet --output-file requirements-runtime.lock
 	@echo uv | $(VENV)/lock/bin/uv pip compile - --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet --output-file installer.lock

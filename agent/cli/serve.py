@@ -5,7 +5,8 @@ import gc
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,8 +19,10 @@ from agent.cli.announce import announcement
 from agent.cli.check import unreachable
 from agent.cli.options import ConfigFile
 from agent.config import AgentConfig, load
+from agent.config.environment import environment_of
 from agent.errors import InputError
 from agent.swap import Overlay
+from agent.telemetry.environment import exporting
 from agent.web.listening import bind, serving
 from agent.web.server import Swaps, create_app, end_streams
 
@@ -81,6 +84,11 @@ async def _serve(config: AgentConfig, host: str | None, port: int | None, *, wor
         log.info("stopping")
 
 
+def telemetry(config: AgentConfig) -> AbstractAsyncContextManager[None]:
+    """Export traces and metrics while the process works, if its environment or `.env` asks for it."""
+    return exporting(environment_of(config.folder), config.name, version("balas"))
+
+
 def stop_signal() -> asyncio.Event:
     """Set when the process is asked to stop."""
     stopping = asyncio.Event()
@@ -106,6 +114,7 @@ async def running(
     with bind(host or config.server.host, config.server.port if port is None else port) as listener:
         base_url = config.server.public_url or listener.url
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(telemetry(config))
             agent = await stack.enter_async_context(open_agent(config, base_url=base_url))
             app = create_app(agent, Swaps(overlay, unreachable))
             await stack.enter_async_context(serving(app, listener))
@@ -131,7 +140,7 @@ def worker(
 
 async def _work(config: AgentConfig) -> None:
     stopping = stop_signal()
-    async with open_agent(config) as agent:
+    async with telemetry(config), open_agent(config) as agent:
         await agent.start()
         await learn(agent)
         log.info("working", agent=config.name, storage=agent.database.describe())

@@ -26,6 +26,7 @@ from agent.ledger.contacts import STANDARD
 from agent.ledger.database import Database, Work, lock_contact, write_with_retry
 from agent.ledger.errors import LedgerUnavailable
 from agent.ledger.outbound import Delivery
+from agent.telemetry import spans
 from messaging.errors import Invalid, NotFound, PlatformError
 from messaging.formatting import on_one_line
 from messaging.platform import Capabilities, Platform
@@ -133,6 +134,10 @@ class Outbox:
         Returns:
             What `then` returned.
         """
+        with structlog.contextvars.bound_contextvars(**spans.log_ids(due.delivery.turn)):
+            return await self._deliver(due, then)
+
+    async def _deliver(self, due: Due, then: Work[T]) -> T:
         delivery = due.delivery
         if isinstance(due, Uncertain):
             return await self._look_up(delivery, then)
@@ -146,7 +151,7 @@ class Outbox:
         started = time.perf_counter()
         try:
             async with slots.released():
-                message_id = await self._perform(delivery)
+                message_id = await self._measured(delivery)
         except PlatformError as error:
             return await self._failed(delivery, error, then)
         except LedgerUnavailable:
@@ -290,6 +295,20 @@ class Outbox:
             return then(connection)
 
         return await write_with_retry(self._database, work)
+
+    async def _measured(self, delivery: Delivery) -> str | None:
+        """`_perform` as a span of the turn that wanted it, whichever process that was."""
+        platform = delivery.contact.platform
+        about = {"messaging.operation.type": "send", "balas.delivery": delivery.id}
+        with spans.measured("send", platform, about, of_turn=delivery.turn) as span:
+            span.attributes |= {
+                "balas.delivery.kind": type(delivery.content).__name__,
+                "balas.delivery.attempts": delivery.attempts,
+            }
+            message_id = await self._perform(delivery)
+            if message_id is not None:
+                span.attributes["messaging.message.id"] = message_id
+        return message_id
 
     async def _perform(self, delivery: Delivery) -> str | None:
         """One request to the platform; the message id, for a message."""

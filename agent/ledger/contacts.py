@@ -5,7 +5,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     cast,
+    func,
     or_,
     select,
     true,
@@ -263,6 +264,12 @@ def due(connection: Connection, until: datetime | None = None) -> list[tuple[Con
         statement = statement.where(table.c.wake_at <= until)
     rows = connection.execute(statement.order_by(table.c.wake_at)).all()
     return [(ContactKey(row.platform, row.id), row.wake_at) for row in rows]
+
+
+def overdue(connection: Connection, now: datetime) -> timedelta:
+    """How long the contact that is due the longest has been waiting; zero when none is."""
+    first: datetime | None = connection.execute(select(func.min(table.c.wake_at))).scalar()
+    return timedelta(0) if first is None else max(now - first, timedelta(0))
 
 
 Only = Literal["paused", "opted_out", "failed", "unanswered"]

@@ -6,6 +6,7 @@ shortens a conversation that is too long for a model, and goes on to the next mo
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from agent import slots
 from agent.models import caching, pictures, tokens
 from agent.models.chat import ChatModel
 from agent.models.values import TurnValues, configured
+from agent.telemetry import spans
 from settings.backoff import Backoff
 from settings.clock import sleep
 from settings.text import cleaned
@@ -264,11 +266,46 @@ async def _call(chat: ChatModel, bound: Any, messages: "list[BaseMessage]", valu
     from langchain_core.messages import AIMessage
 
     config = configured(values) if values is not None else None
-    async with asyncio.timeout(chat.timeout):
-        answer = await bound.ainvoke(messages, config)
-    if not isinstance(answer, AIMessage):
-        raise TypeError(f"{chat.name} answered with a {type(answer).__name__}")
+    with spans.measured("chat", chat.name, {"gen_ai.provider.name": chat.provider}) as span:
+        shown: list[BaseMessage] = []
+        span.content = lambda: spans.spoken(_told(messages), _told(shown))
+        async with asyncio.timeout(chat.timeout):
+            answer = await bound.ainvoke(messages, config)
+        if not isinstance(answer, AIMessage):
+            raise TypeError(f"{chat.name} answered with a {type(answer).__name__}")
+        shown.append(answer)
+        _describe(span, answer)
     return answer
+
+
+_ROLES = {"human": "user", "ai": "assistant"}
+
+
+def _describe(span: spans.Span, answer: "AIMessage") -> None:
+    """Complete the span of a call by what its answer says beside the text."""
+    told, usage = answer.response_metadata, answer.usage_metadata
+    if usage is not None:
+        cached = usage.get("input_token_details", {}).get("cache_read") or 0
+        spans.used(span, usage["input_tokens"], usage["output_tokens"], cached)
+    if reason := told.get("finish_reason") or told.get("stop_reason"):
+        span.attributes["gen_ai.response.finish_reasons"] = [str(reason)]
+    for name, key in (("model", "model_name"), ("id", "id")):
+        if told.get(key):
+            span.attributes[f"gen_ai.response.{name}"] = str(told[key])
+
+
+def _told(messages: "Sequence[BaseMessage]") -> list[tuple[str, str]]:
+    """Messages in words, each with its role: its text, and what it calls."""
+    told = []
+    for message in messages:
+        calls = [
+            f"{call['name']}({json.dumps(call['args'], ensure_ascii=False)})"
+            for call in getattr(message, "tool_calls", [])
+        ]
+        told.append(
+            (_ROLES.get(message.type, message.type), "\n".join([*([message.text] if message.text else []), *calls]))
+        )
+    return told
 
 
 def _restored(chat: ChatModel, message: "BaseMessage") -> "BaseMessage":

@@ -21,6 +21,19 @@ if TYPE_CHECKING:
 _BLIND = re.compile(r"gpt-3\.5|o1-mini|o3-mini|deepseek-(?:chat|reasoner|coder)|-coder\b|codestral", re.IGNORECASE)
 """Names of models that read text only."""
 
+_PROVIDERS = {
+    "google_genai": "gcp.gemini",
+    "google_vertexai": "gcp.vertex_ai",
+    "azure_openai": "azure.ai.openai",
+    "azure_ai": "azure.ai.inference",
+    "bedrock": "aws.bedrock",
+    "bedrock_converse": "aws.bedrock",
+    "mistralai": "mistral_ai",
+    "xai": "x_ai",
+    "ibm": "ibm.watsonx.ai",
+}
+"""langchain's names of providers that OpenTelemetry knows under another."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChatModel:
@@ -31,6 +44,7 @@ class ChatModel:
         dialect: what its server has refused so far, whether it sees pictures, and how long a conversation may be.
         explicit_cache: whether its server wants to be told what to keep of a prompt.
         count: counts the tokens of a text as the model does.
+        provider: as OpenTelemetry names it.
     """
 
     name: str
@@ -43,6 +57,7 @@ class ChatModel:
     price_cache_write: float | None = None
     explicit_cache: bool = False
     count: Counter = tokens.estimate
+    provider: str = OPENAI
 
     @property
     def offline(self) -> bool:
@@ -106,7 +121,7 @@ def model_client() -> "httpx2.AsyncClient":
 def _offline(agent_name: str) -> ChatModel:
     from agent.models.offline.model import OfflineChatModel
 
-    return ChatModel(OFFLINE, OfflineChatModel(agent_name=agent_name), dialect=Dialect(images=False))
+    return ChatModel(OFFLINE, OfflineChatModel(agent_name=agent_name), dialect=Dialect(images=False), provider="balas")
 
 
 def _remote(settings: ModelSettings, named: FallbackSettings, http: "httpx2.AsyncClient | None") -> ChatModel:
@@ -140,6 +155,7 @@ def _remote(settings: ModelSettings, named: FallbackSettings, http: "httpx2.Asyn
         price_cache_write=None if named.price is None else named.price.cache_write,
         explicit_cache=explicit,
         count=tokens.counter(named.name),
+        provider=_PROVIDERS.get(provider, provider),
     )
 
 

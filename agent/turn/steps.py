@@ -13,6 +13,7 @@ from actions.action import Outcome
 from agent.ledger import steps as table
 from agent.ledger.database import Database, Work, write_with_retry
 from agent.ledger.steps import Step
+from agent.telemetry import spans
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -215,6 +216,7 @@ class StepLog:
         if finished is not None:
             milliseconds = round((finished - started).total_seconds() * 1000, 1)
             log.info("step", turn=self.turn, contact=self._context, step=kind, name=name, ms=milliseconds)
+            spans.step(self.turn, kind, name, given, output, started, finished)
 
 
 def _full(key: str, given: Any) -> str:

@@ -26,6 +26,7 @@ from agent.ledger.followups import Plan
 from agent.ledger.inbound import Waiting
 from agent.ledger.tables import InboundOutcome
 from agent.ledger.turns import Committed, Result
+from agent.telemetry import spans
 from agent.turn import checks, context, gate, window
 from agent.turn.context import BudgetReached, Superseded, TurnContext, TurnStopped
 from agent.turn.listen import Listener
@@ -153,19 +154,23 @@ class Turns:
             LedgerUnavailable: the ledger does not answer; the turn goes on from its steps when its lease has expired.
         """
         point("after-claim")
-        with structlog.contextvars.bound_contextvars(turn=turn.id, contact=str(turn.key)):
+        with (
+            structlog.contextvars.bound_contextvars(turn=turn.id, contact=str(turn.key), **spans.log_ids(turn.id)),
+            spans.turn(turn.id, self._settings.persona.name, str(turn.key)) as span,
+        ):
             renewing = asyncio.create_task(self._renew_lease(turn.id))
             try:
                 result = await self._result(turn)
             except LeaseLost as error:
                 log.warning("turn_lost", reason=str(error))
+                span.drop()
                 return await self._database.write(then)
             finally:
                 renewing.cancel()
                 with suppress(asyncio.CancelledError):
                     await renewing
             point("before-commit")
-            task = await self._commit(turn, result, then)
+            task = await self._commit(turn, result, then, span)
             point("after-commit")
         return task
 
@@ -367,7 +372,7 @@ class Turns:
 
         return await turn.steps.read(load) if names else {}
 
-    async def _commit(self, turn: TurnContext, result: Result, then: Work[T]) -> T:
+    async def _commit(self, turn: TurnContext, result: Result, then: Work[T], span: spans.Span) -> T:
         """Write the result and what comes after it. The ledger rechecks whether newer messages or a human have arrived."""
         now = self._clock()
 
@@ -396,7 +401,12 @@ class Turns:
                     ended, task = await write(result)
         except LeaseLost as error:
             log.warning("turn_lost", reason=str(error))
+            span.drop()
             return await self._database.write(then)
+        span.attributes |= {"balas.turn.ended": ended, "balas.turn.outcome": result.outcome.value}
+        span.attributes |= {"balas.turn.messages": len(turn.claim.messages), "balas.turn.tokens": result.tokens}
+        span.error = "failed" if result.outcome.state == "failed" else None
+        span.content = lambda: spans.spoken([("user", turn.text)], [("assistant", said) for said in result.said])
         log.info(
             "turn_ended",
             ended=ended,

@@ -24,7 +24,6 @@ from starlette.types import Receive, Scope, Send
 
 from agent.app import Agent
 from agent.faults import point
-from agent.ledger import overview, webhooks, workflows
 from agent.ledger.errors import LedgerUnavailable
 from agent.swap import Overlay, Probe
 from agent.trial import Trials
@@ -41,56 +40,6 @@ if TYPE_CHECKING:
     from agent.web.mcp import Endpoint
 
 log = structlog.get_logger()
-
-
-async def exposition(agent: Agent) -> tuple[bytes, str]:
-    """The metrics and their content type."""
-    from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
-
-    counts = await agent.database.read(overview.counts)
-    registry = CollectorRegistry()
-    for table, help_text in (
-        ("inbound", "Messages of customers, by state"),
-        ("turn", "Turns, by state"),
-        ("outbound", "Deliveries, by state"),
-        ("followup", "Follow-ups, by state"),
-    ):
-        gauge = Gauge(f"balas_{table}", help_text, ["state"], registry=registry)
-        for state, count in counts.get(table, {}).items():
-            gauge.labels(state).set(count)
-    flows = Gauge(
-        "balas_workflow_runs", "Runs of workflows, by workflow and state", ["workflow", "state"], registry=registry
-    )
-    for name, states in (await agent.database.read(workflows.counts)).items():
-        for state, count in states.items():
-            flows.labels(name, state).set(count)
-    told = Gauge("balas_webhook_deliveries", "Events told to other systems, by state", ["state"], registry=registry)
-    for state, count in (await agent.database.read(webhooks.counts)).items():
-        told.labels(state).set(count)
-    by_platform = await agent.database.read(overview.counts_by_platform)
-    for table, help_text in (("inbound", "Messages of customers"), ("outbound", "Deliveries")):
-        gauge = Gauge(
-            f"balas_platform_{table}", f"{help_text}, by platform and state", ["platform", "state"], registry=registry
-        )
-        for (name, state), count in by_platform.get(table, {}).items():
-            gauge.labels(name, state).set(count)
-    served = Gauge("balas_platform", "Platforms that are served; always 1", ["platform", "kind"], registry=registry)
-    for name, kind in agent.platform_kinds().items():
-        served.labels(name, kind).set(1)
-    running, due = agent.engine.load()
-    Gauge("balas_contacts_running", "Contacts being processed", registry=registry).set(running)
-    Gauge("balas_contacts_due", "Contacts whose wake time is kept in memory", registry=registry).set(due)
-    Gauge("balas_tokens", "Tokens used by all turns", registry=registry).set(counts["used"]["tokens"])
-    Gauge("balas_cost_usd", "US dollars used by all turns", registry=registry).set(counts["used"]["usd"])
-    away = Gauge("balas_mcp_servers_away", "MCP servers that were away at the start", registry=registry)
-    away.set(len(agent.actions.away))
-    if agent.transcriber is not None:
-        stats = agent.transcriber.stats
-        Gauge("balas_voice_waiting", "Voice notes in the queue", registry=registry).set(stats.waiting)
-        Gauge("balas_voice_real_time_factor", "Seconds of work per second of sound", registry=registry).set(
-            stats.real_time_factor
-        )
-    return generate_latest(registry), CONTENT_TYPE_LATEST
 
 
 LARGEST_WEBHOOK = 1024 * 1024
@@ -338,7 +287,10 @@ async def _metrics(request: Request) -> Response:
     config = _agent(request).config
     if not _is_loopback(request) and not bears_token(request, config):
         return JSONResponse({"error": "send server.api_token of agent.yaml as a bearer token"}, 401)
-    text, kind = await exposition(_agent(request))
+    metrics = await asyncio.to_thread(
+        importlib.import_module, "agent.web.metrics"
+    )  # takes half a second the first time
+    text, kind = await metrics.exposition(_agent(request))
     return Response(text, media_type=kind)
 
 

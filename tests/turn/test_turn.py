@@ -14,6 +14,7 @@ from agent.ledger import confirmations, human, inbound
 from agent.ledger.codec import OpenConversation
 from agent.ledger.tables import InboundOutcome
 from agent.ledger.turns import LEASE
+from agent.telemetry import spans
 from agent.turn.context import MOST_RESTARTS, TurnContext
 from messaging.types import Attachment, InboundMessage, Text
 from tests.ledger.messages import BUDI, NOW, contact, message
@@ -300,7 +301,8 @@ async def test_the_second_commit_of_a_turn_changes_nothing(desk: Desk) -> None:
     runner = desk.turns()
     result = await runner._result(turn)
     for _ in range(2):
-        await runner._commit(turn, result, lambda _: None)
+        with spans.turn(turn.id, "Melati", str(turn.key)) as span:
+            await runner._commit(turn, result, lambda _: None, span)
     assert await desk.said() == ["Halo."]
     assert len(await desk.history()) == 2
     assert result.outcome is InboundOutcome.ANSWERED
