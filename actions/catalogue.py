@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from datetime import datetime, tzinfo
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import structlog
@@ -22,6 +22,9 @@ from actions.mcp.settings import McpAction
 from actions.python.settings import PythonAction
 from actions.redaction import Redactor, secrets_of
 from actions.settings import ActionSettings, DeclaredAction
+
+if TYPE_CHECKING:
+    from actions.mcp.server import Listing
 
 log = structlog.get_logger()
 
@@ -87,6 +90,7 @@ async def open_actions(
     extra: Sequence[Action] = (),
     in_format: InFormat | None = None,
     away: Callable[[str], None] | None = None,
+    listing: "Listing | None" = None,
 ) -> Actions:
     """Open every action of `settings`, and the `extra` ones that the caller made itself.
 
@@ -98,6 +102,7 @@ async def open_actions(
         in_format: how the platform wants the values of contact fields.
         away: called with what is wrong for every MCP server that cannot be reached; it is then tried again until it answers,
             and its tools are added. `None`: it is an error.
+        listing: lists the tools of an MCP server instead of asking it.
         extra: e.g. `send_qris` and `follow_up`; `{builtin: send_qris}` words them anew.
 
     Raises:
@@ -126,11 +131,17 @@ async def open_actions(
                 case DeclaredAction():
                     add(HttpAction(entry, client, redactor, clock, timezone, look_ups), outputs_of(entry.response.pick))
                 case McpAction():
-                    from actions.mcp.server import keep_trying, open_server
+                    from actions.mcp.server import Connection, keep_trying, open_server
 
                     try:
                         for tool in await open_server(
-                            entry, client, redactor, stack, timezone=timezone, look_ups=look_ups
+                            entry,
+                            client,
+                            redactor,
+                            stack,
+                            timezone=timezone,
+                            look_ups=look_ups,
+                            listing=listing or Connection.tools,
                         ):
                             add(tool, tool.outputs)
                     except McpUnreachable as error:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from actions import Actions
     from actions.action import Action
     from actions.builtin.contact_fields import InFormat
+    from actions.mcp.server import Listing
     from actions.qris.gateways.gateway import Gateway
     from actions.settings import ActionSettings
     from agent.app import Agent
@@ -125,11 +126,13 @@ class Instead:
         client: makes the requests of payment gateways.
         models: are asked instead of those of agent.yaml; `None`: those.
         transcriber: hears voice notes.
+        listing: lists the tools of MCP servers; one that cannot be listed is an error.
     """
 
     client: "httpx.AsyncClient"
     models: "Sequence[ChatModel] | None"
     transcriber: "Transcriber"
+    listing: "Listing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +219,16 @@ async def assemble(
     profiles = Profiles(platforms, database, wanted=bool(read_fields(config)), clock=clock)
     gateway = open_gateway(config.payments, client, clock, config.server.public_url)
     opened = await resources.enter_async_context(
-        open_actions(config, database, guarded, gateway, profiles.in_format, _away, clock)
+        open_actions(
+            config,
+            database,
+            guarded,
+            gateway,
+            profiles.in_format,
+            _away if instead is None else None,
+            clock,
+            None if instead is None else instead.listing,
+        )
     )
     actions = limited(opened)
     languages = tuple(dict.fromkeys((config.default_language, "id", "en", "ms")))  # the first is preferred in doubt
@@ -547,6 +559,7 @@ async def open_actions(
     in_format: "InFormat | None" = None,
     away: Callable[[str], None] | None = None,
     clock: Clock = now,
+    listing: "Listing | None" = None,
 ) -> "AsyncIterator[Actions]":
     """The agent's actions by name; without `database` and `client` it opens its own.
 
@@ -571,6 +584,7 @@ async def open_actions(
             files=config.folder,
             in_format=in_format,
             away=away,
+            listing=listing,
             extra=[
                 *payment_actions(config.payments, database, config.platforms[0].effective_name, gateway),
                 *reminder_actions(config, database, clock),

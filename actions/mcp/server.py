@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, timedelta, tzinfo
 from functools import cached_property
@@ -276,6 +276,11 @@ class Connection:
         server = self._settings.mcp
         return server.url or " ".join(server.command or ())
 
+    @property
+    def is_program(self) -> bool:
+        """Whether it is a program that is started here."""
+        return self._settings.mcp.command is not None
+
     async def tools(self) -> "list[Tool]":
         """List the tools of the server, at most `_MOST_TOOLS`.
 
@@ -411,6 +416,10 @@ class Connection:
         )
 
 
+Listing = Callable[[Connection], Awaitable["list[Tool]"]]
+"""Lists the tools of a server. Raises `McpError`."""
+
+
 class _SharedClient(httpx.AsyncBaseTransport):
     """The guarded client as a transport that may be closed: the MCP library closes its client, the process keeps its own."""
 
@@ -436,8 +445,18 @@ async def open_server(
     *,
     timezone: tzinfo = UTC,
     look_ups: LookUps | None = None,
+    listing: "Listing" = Connection.tools,
 ) -> list[McpToolAction]:
     """Open a server and make its tools actions; it is stopped when `stack` is closed.
+
+    Args:
+        settings: the `{mcp: …}` entry.
+        client: the guarded client.
+        redactor: masks secrets.
+        stack: closes the connection.
+        timezone: the agent's.
+        look_ups: the reading actions.
+        listing: lists its tools; without a call of one, a connection that is not asked is never begun.
 
     Raises:
         McpUnreachable: it cannot be reached.
@@ -446,8 +465,8 @@ async def open_server(
     """
     connection = Connection(settings, client)
     try:
-        tools = await connection.tools()
-    except McpError:
+        tools = await listing(connection)
+    except BaseException:
         await connection.aclose()
         raise
     stack.push_async_callback(connection.aclose)

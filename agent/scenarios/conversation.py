@@ -486,7 +486,7 @@ async def open_conversation(
             base_url=config.server.url.rstrip("/"),
             platform=platform,
             limited=lambda actions: Stubbed(actions, answers, ledgered, stage.redactor),
-            instead=Instead(client, answering, ears),
+            instead=Instead(client, answering, ears, stage.tools),
         )
         if contact is not None:
             contact = replace(contact, key=ContactKey(platform.name, contact.key.id))

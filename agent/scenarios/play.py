@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from actions.errors import ActionsError
 from agent.config.document import Path as Place
 from agent.errors import InputError
 from agent.models.ask import NoAnswer
@@ -109,7 +110,7 @@ async def play(
     except TimeoutError:
         error = f"it took longer than {patience:g} s and was stopped"
         return Played(record.happened, record.failed, record.verdicts, error)
-    except (InputError, NoAnswer) as problem:
+    except (ActionsError, InputError, NoAnswer) as problem:
         missing = record.ledgered.problems if record.ledgered is not None else []
         return Played(record.happened, record.failed, record.verdicts, "; ".join(missing) or str(problem))
     offered = record.ledgered.offered if record.ledgered is not None else ()

@@ -16,14 +16,11 @@ from agent.scenarios.cassette import Cassette, Tape, read, write
 from agent.scenarios.format import CASSETTE, Scenario, load
 from agent.scenarios.outside import Ledgered
 from agent.scenarios.play import PATIENCE, Played, play
-from agent.scenarios.stage import Stage, open_stage
+from agent.scenarios.stage import Stage, open_stage, scenarios_of
 from settings.clock import now
 
 if TYPE_CHECKING:
     from agent.models.chat import ChatModel
-
-FOLDERS = (Path("tests/scenarios"), Path("tests"))
-"""Where scenarios lie beside agent.yaml; the first that is there."""
 
 AT_ONCE = 4
 """How many scenarios run at the same time: while one waits for its ledger, another computes."""
@@ -124,7 +121,7 @@ def find(paths: Sequence[Path], folder: Path, word: str | None = None) -> list[P
         UsageError: a path is not there.
         InputError: there are none.
     """
-    roots = list(paths) or [next((folder / each for each in FOLDERS if (folder / each).is_dir()), folder / FOLDERS[-1])]
+    roots = list(paths) or [scenarios_of(folder)]
     found: list[Path] = []
     for root in roots:
         if root.is_dir():
@@ -169,29 +166,38 @@ async def run(
         config: agent.yaml.
         files: the scenarios.
         options: how.
-        done: called with each result, in the order in which they end.
+        done: called with each result, in the order of the files.
 
     Returns:
         The results in the order of the files.
     """
     loaded = [_load(file) for file in files]
-    for result in loaded:
-        if isinstance(result, Result):
-            done(result)
-    if all(isinstance(each, Result) for each in loaded):
-        return Results(config, [each for each in loaded if isinstance(each, Result)])
+    known: dict[int, Result] = {place: each for place, each in enumerate(loaded) if isinstance(each, Result)}
+    told = 0
+
+    def tell() -> None:
+        """Hand on the results before which none is missing."""
+        nonlocal told
+        while told in known:
+            done(known[told])
+            told += 1
+
+    tell()
+    if len(known) == len(loaded):
+        return Results(config, list(known.values()))
     async with open_stage(config, live=options.mode != "recorded") as stage:
         room = asyncio.Semaphore(options.at_once)
 
-        async def one(scenario: Scenario) -> Result:
+        async def one(place: int, scenario: Scenario) -> None:
             async with room:
-                result = await _run(scenario, stage, options)
-            done(result)
-            return result
+                known[place] = await _run(scenario, stage, options)
+            tell()
 
         async with asyncio.TaskGroup() as group:
-            tasks = [each if isinstance(each, Result) else group.create_task(one(each)) for each in loaded]
-        results = [each if isinstance(each, Result) else each.result() for each in tasks]
+            for place, each in enumerate(loaded):
+                if isinstance(each, Scenario):
+                    group.create_task(one(place, each))
+        results = [known[place] for place in range(len(loaded))]
         return Results(config, results, tuple(stage.notes), stage.documents)
 
 

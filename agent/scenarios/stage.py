@@ -23,6 +23,8 @@ from agent.config.summary import with_embeddings
 from agent.ledger.errors import LedgerLocked
 from agent.ledger.sqlite import LockFile
 from agent.scenarios.outside import Files
+from agent.scenarios.tools import FILE as TOOLS
+from agent.scenarios.tools import ToolLists
 from knowledge.settings import AUTO, ChromaSettings, EndpointSettings, FolderSettings
 from settings.clock import now
 
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from agent.models.chat import ChatModel
     from knowledge import Knowledge
     from voice import Transcriber
+
+FOLDERS = (Path("tests/scenarios"), Path("tests"))
+"""Where scenarios lie beside agent.yaml; the first that is there."""
 
 FOLDER = Path(".balas/test")
 """Where runs keep the index of the documents, beside agent.yaml."""
@@ -48,6 +53,7 @@ class Stage:
     folder: Path
     tables: Path
     redactor: Redactor
+    tools: ToolLists
     live: bool
     documents: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
@@ -119,7 +125,13 @@ async def open_stage(config: AgentConfig, *, live: bool) -> AsyncIterator[Stage]
                 stack.push_async_callback(transcriber.aclose)
         redactor = Redactor(secret_values(config))
         documents = tuple(sorted(document.id for document in await SqlKnowledgeStore(database).documents()))
-        yield Stage(local, knowledge, transcriber, folder, tables, redactor, live, documents, notes)
+        tools = ToolLists(scenarios_of(config.folder) / TOOLS, ask=live)
+        yield Stage(local, knowledge, transcriber, folder, tables, redactor, tools, live, documents, notes)
+
+
+def scenarios_of(folder: Path) -> Path:
+    """The folder of the scenarios of an agent, given its own."""
+    return next((folder / each for each in FOLDERS if (folder / each).is_dir()), folder / FOLDERS[-1])
 
 
 def _memory() -> str | None:
