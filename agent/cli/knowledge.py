@@ -259,6 +259,8 @@ async def _search(
     config: AgentConfig, questions: Sequence[str], limit: int | None, language: str | None
 ) -> "SearchResult":
     async with open_knowledge(config) as knowledge:
+        if not knowledge.size:
+            raise InputError("no passage to search yet; run `balas knowledge sync` first")
         if knowledge.has_model:
             await knowledge.settled()
         return await knowledge.search(questions, limit, language)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from language.lexicon import KNOWN, RELATED, SLANG
+from language.lexicon import KNOWN, RELATED, SLANG, STOPWORDS, hints
 from language.tokens import is_spaceless, words
 
 RELATED_WEIGHT = 0.3
@@ -42,8 +42,9 @@ class Repair:
 
     def __call__(self, question: str) -> list[Term]:
         """The words of the question with their repairs, in order."""
-        terms: list[Term] = []
-        for at, word in enumerate(words(question)):
+        asked = words(question)
+        terms = [] if any(word not in STOPWORDS for word in asked) else self._hinted(question)
+        for at, word in enumerate(asked):
             readings = self._readings(word)
             terms += (Term(reading, weight, at) for reading, weight in readings)
             known = {reading for reading, _ in readings}
@@ -52,6 +53,11 @@ class Repair:
             related = {other for reading, _ in readings for other in RELATED.get(reading, ())}
             terms += (Term(other, weight, at) for other in sorted(related - known) if other in self._frequencies)
         return terms
+
+    def _hinted(self, question: str) -> list[Term]:
+        """What a question asks for that says so by its question word alone: `where are you?`."""
+        named = {other for notion in hints(question) for other in (notion, *RELATED.get(notion, ()))}
+        return [Term(word, TRANSLATED_WEIGHT, 0) for word in sorted(named) if word in self._frequencies]
 
     def text(self, question: str) -> str:
         """The question with every unknown word replaced by its best repair: what an embedding model should see."""

@@ -98,6 +98,12 @@ def test_a_search_shows_what_the_model_would_get(shop: Path, capsys: pytest.Capt
     assert balas(capsys, "search")[0] == 2
 
 
+def test_a_search_before_the_first_sync_says_so(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = balas(capsys, "search", "jam buka")
+    assert code == 1
+    assert "run `balas knowledge sync` first" in err
+
+
 def test_the_list_shows_each_source_and_names_what_could_not_be_read(
     shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""First conversations with two shops on the offline model: what is right, what is politely unknown, and nothing invented.
+"""First conversations with four shops on the offline model: what is right, what is politely unknown, and nothing invented.
 
 The shops and what their customers say are in `conversations/`. A reply is
 
@@ -26,7 +26,7 @@ from language.detect import detect
 from language.intents import says_dont_know
 
 FOLDER = Path(__file__).with_name("conversations")
-SHOPS = ("laundry", "wisma")
+SHOPS = ("laundry", "wisma", "salon", "bikes")
 LEAST = 300
 RIGHT_OR_UNKNOWN = 0.95
 RIGHT = 0.75
@@ -117,7 +117,7 @@ async def _conversations(session: ChatSession, folder: Path) -> AsyncIterator[Ve
 
 
 async def verdicts(folder: Path) -> list[Verdict]:
-    """What became of every exchange of both shops, in a copy of their folders."""
+    """What became of every exchange of the shops, in a copy of their folders."""
     found = []
     for shop in SHOPS:
         async with open_session(load(folder / shop / "agent.yaml")) as session:
