@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-BENCHMARKS = ("overhead", "concurrency", "prompt", "retrieval", "knowledge", "voice")
+BENCHMARKS = ("overhead", "concurrency", "prompt", "retrieval", "knowledge", "voice", "lists")
 
 
 def main() -> None:

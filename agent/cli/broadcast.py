@@ -163,7 +163,7 @@ def _report(config: AgentConfig, file: Path, as_json: bool) -> None:
 
 def _list(config: AgentConfig, as_json: bool) -> None:
     def look(connection: Connection) -> list[tuple[Broadcast, Any]]:
-        return [(each, reports.counts(connection, each.name)) for each in broadcasts.every(connection)]
+        return [(each, reports.counts(connection, each.name)) for each in broadcasts.newest(connection)]
 
     found = _in_ledger(config, lambda database: database.read(look))
     if as_json:

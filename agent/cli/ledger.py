@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from agent.cli.options import ConfigFile, in_ledger
 from agent.errors import InputError
-from agent.ledger import contacts, followups, history, outbound, overview, retention, steps, webhooks, workflows
+from agent.ledger import contacts, followups, history, outbound, overview, retention, steps
 from settings.clock import now
 
 app = typer.Typer(no_args_is_help=True, help="Look at what is recorded; retry what failed.")
@@ -138,25 +138,21 @@ def compact(config: ConfigFile = _DEFAULT) -> None:
 @app.command("dead")
 def show_dead(config: ConfigFile = _DEFAULT, as_json: Json = False) -> None:
     """What was given up: deliveries, turns whose customer got the text for failures, workflows, and webhooks to others."""
-    failed = ("failed",)
-    deliveries, turns = read(config, overview.dead)
-    runs = read(config, lambda connection: workflows.listed(connection, states=failed))
-    told = read(config, lambda connection: webhooks.newest(connection, states=failed))
+    found = read(config, overview.dead)
     if as_json:
-        found: dict[str, list[Any]] = {"deliveries": deliveries, "turns": turns, "runs": runs, "webhooks": told}
-        print_json({name: [asdict(each) for each in some] for name, some in found.items()})
+        print_json(asdict(found))
         return
-    for delivery in deliveries:
+    for delivery in found.deliveries:
         print(f"{delivery.id}  delivery to {delivery.contact}  {_clock(delivery.created_at)}  {delivery.reason}")
-    for turn in turns:
+    for turn in found.turns:
         print(f"{turn.id}  turn of {turn.contact}  {_clock(turn.started_at)}  {turn.reason}")
-    for run in runs:
+    for run in found.runs:
         print(
             f"{run.id}  workflow {run.workflow} of {run.contact or 'no contact'}  {_clock(run.created_at)}  {run.reason}"
         )
-    for each in told:
+    for each in found.webhooks:
         print(f"{each.id}  {each.name} to {each.url}  {_clock(each.created_at)}  {each.reason}")
-    if not (deliveries or turns or runs or told):
+    if found == overview.GivenUp([], [], [], []):
         print("nothing was given up")
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, se
 
 from agent.ledger import contacts, events, history, outbound
 from agent.ledger.codec import BROADCAST, Deliverable
-from agent.ledger.database import at, change, insert_new, take_time, where
+from agent.ledger.database import Cursor, at, change, insert_new, older, take_time, where
 from agent.ledger.tables import broadcast as table
 from agent.ledger.tables import outbound as outbound_table
 from agent.ledger.tables import recipient as recipients
@@ -126,9 +126,19 @@ def load(connection: Connection, name: str) -> Broadcast | None:
     return None if row is None else _broadcast(row)
 
 
-def every(connection: Connection) -> list[Broadcast]:
-    """List all broadcasts, the newest first."""
-    return [_broadcast(row) for row in connection.execute(select(table).order_by(table.c.created_at.desc())).all()]
+def newest(connection: Connection, limit: int = 1000, last: Cursor | None = None) -> list[Broadcast]:
+    """List broadcasts, the newest first; those after `last`, when given."""
+    statement = select(table).order_by(table.c.created_at.desc(), table.c.name.desc()).limit(limit)
+    if last is not None:
+        statement = statement.where(older(table.c.created_at, table.c.name, last))
+    return [_broadcast(row) for row in connection.execute(statement)]
+
+
+def under_way(connection: Connection) -> list[Broadcast]:
+    """List those that have not ended."""
+    return [
+        _broadcast(row) for row in connection.execute(select(table).where(table.c.state.in_(("running", "paused"))))
+    ]
 
 
 def addresses(connection: Connection, name: str) -> set[str]:

@@ -19,9 +19,11 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
+    literal,
     or_,
     select,
     true,
+    tuple_,
     update,
 )
 
@@ -112,9 +114,10 @@ def find(connection: Connection, needle: str) -> list[ContactState]:
     by_id = select(table).where(table.c.id == identifier)
     rows = connection.execute(by_id.where(table.c.platform == platform) if platform else by_id).all()
     if not rows:
-        named = {*spellings(needle), needle}
-        return [state for state in every(connection) if named & {state.contact.phone, state.contact.email}]
-    return [state_of(row) for row in rows]
+        by_phone = table.c.phone.in_({*spellings(needle), needle})
+        named = table.c.email == needle.casefold() if "@" in needle else by_phone
+        rows = connection.execute(select(table).where(named)).all()
+    return sorted((state_of(row) for row in rows), key=lambda state: str(state.key))
 
 
 def every(connection: Connection) -> list[ContactState]:
@@ -131,13 +134,18 @@ def remember(connection: Connection, contact: Contact, **columns: Any) -> None:
     else:
         row = connection.execute(_PROFILE, _at(key)).first()
     if row is None:
-        insert_row(
-            connection, table, {"platform": key.platform, "id": key.id, "profile": pack_contact(contact), **columns}
-        )
+        profile = _profile(pack_contact(contact))
+        insert_row(connection, table, {"platform": key.platform, "id": key.id, **profile, **columns})
         return
-    profile = {**row.profile, **pack_contact(contact)}
-    if profile != row.profile:
-        set_columns(connection, key, profile=profile)
+    merged = {**row.profile, **pack_contact(contact)}
+    if merged != row.profile:
+        set_columns(connection, key, **_profile(merged))
+
+
+def _profile(profile: dict[str, Any]) -> dict[str, Any]:
+    """The columns of a profile."""
+    email = profile.get("email")
+    return {"profile": profile, "phone": profile.get("phone"), "email": email and email.casefold()}
 
 
 @cache
@@ -157,12 +165,12 @@ def apply_change(connection: Connection, event: ContactChanged) -> None:
         if event.action != "remove":
             tags.append(event.tag)
         profile["tags"] = tags
-    set_columns(connection, event.contact.key, profile=profile, profile_at=None)
+    set_columns(connection, event.contact.key, **_profile(profile), profile_at=None)
 
 
 def replace_profile(connection: Connection, contact: Contact, now: datetime) -> None:
     """Replace the profile by the contact as the platform has it; what it does not have is gone."""
-    set_columns(connection, contact.key, profile=pack_contact(contact), profile_at=now)
+    set_columns(connection, contact.key, **_profile(pack_contact(contact)), profile_at=now)
 
 
 def mark_stale(connection: Connection, key: ContactKey) -> None:
@@ -189,7 +197,8 @@ def anticipate(connection: Connection, key: ContactKey, contents: Sequence[Deliv
             case SetLifecycle(name):
                 profile["lifecycle"] = name
     if profile != row.profile:
-        set_columns(connection, key, profile={name: value for name, value in profile.items() if value is not None})
+        known = {name: value for name, value in profile.items() if value is not None}
+        set_columns(connection, key, **_profile(known))
 
 
 _CHANGES = ("contact.updated", "tag.added", "lifecycle.changed")
@@ -291,7 +300,7 @@ def newest(
     limit: int,
     now: datetime,
     before: datetime | None = None,
-    after_key: str | None = None,
+    last: ContactKey | None = None,
     only: Only | None = None,
     q: str | None = None,
 ) -> list[ContactState]:
@@ -302,16 +311,15 @@ def newest(
         limit: how many.
         now: the time, aware UTC.
         before: only those who last wrote before this time.
-        after_key: `platform:id` of the last one of the page before, who wrote exactly then.
+        last: the last one of the page before, who wrote exactly then.
         only: some of them.
         q: what their id, name, number, e-mail or tag contains.
     """
     statement = select(table).where(table.c.last_inbound_at.is_not(None))
-    if before is not None and after_key is not None:
-        later = table.c.platform + ":" + table.c.id > after_key
-        statement = statement.where(
-            or_(table.c.last_inbound_at < before, and_(table.c.last_inbound_at == before, later))
-        )
+    if before is not None and last is not None:
+        those = (table.c.last_inbound_at, table.c.platform, table.c.id)
+        end = (literal(before, table.c.last_inbound_at.type), literal(last.platform), literal(last.id))
+        statement = statement.where(tuple_(*those) < tuple_(*end))
     elif before is not None:
         statement = statement.where(table.c.last_inbound_at < before)
     if only == "paused":
@@ -325,18 +333,19 @@ def newest(
         statement = statement.where(_LAST_OUTCOME.in_(_UNANSWERED))
     if q:
         statement = statement.where(_contains(q))
-    order = (table.c.last_inbound_at.desc(), table.c.platform + ":" + table.c.id)
+    order = (table.c.last_inbound_at.desc(), table.c.platform.desc(), table.c.id.desc())
     return [state_of(row) for row in connection.execute(statement.order_by(*order).limit(limit))]
 
 
-def search(connection: Connection, q: str | None, limit: int, before: str | None = None) -> list[ContactState]:
-    """List contacts by key; those whose id, name, number, e-mail or tag contains `q`, and after the key `before`, when given."""
-    key = table.c.platform + ":" + table.c.id
-    statement = select(table).order_by(key).limit(limit)
+def search(connection: Connection, q: str | None, limit: int, last: ContactKey | None = None) -> list[ContactState]:
+    """List contacts by key; those whose id, name, number, e-mail or tag contains `q`, and after `last`, when given."""
+    statement = select(table).order_by(table.c.platform, table.c.id).limit(limit)
     if q:
         statement = statement.where(_contains(q))
-    if before is not None:
-        statement = statement.where(key > before)
+    if last is not None:
+        statement = statement.where(
+            tuple_(table.c.platform, table.c.id) > tuple_(literal(last.platform), literal(last.id))
+        )
     return [state_of(row) for row in connection.execute(statement)]
 
 

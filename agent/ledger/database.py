@@ -12,7 +12,7 @@ ledger keep them as constants, with `at` for the values that are given when they
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -27,8 +27,10 @@ from sqlalchemy import (
     and_,
     bindparam,
     insert,
+    literal,
     literal_column,
     text,
+    tuple_,
     update,
 )
 
@@ -151,9 +153,26 @@ def where(table: Table, *names: str) -> ColumnElement[bool]:
     return and_(*(table.c[name] == at(name) for name in names))
 
 
+Cursor = tuple[datetime, str]
+"""The last row of a page of a list, by its time and its id: those that come after it are on the next one, also among equal times."""
+
+
+def older(at: ColumnElement[datetime], identity: ColumnElement[str], last: Cursor) -> ColumnElement[bool]:
+    """Require that a row comes after `last` in a list that begins with the newest."""
+    return tuple_(at, identity) < tuple_(literal(last[0], at.type), literal(last[1], identity.type))
+
+
+def newer(at: ColumnElement[datetime], identity: ColumnElement[str], last: Cursor) -> ColumnElement[bool]:
+    """Require that a row comes after `last` in a list that begins with the oldest."""
+    return tuple_(at, identity) > tuple_(literal(last[0], at.type), literal(last[1], identity.type))
+
+
 def one_of(column: ColumnElement[str], *values: str) -> ColumnElement[bool]:
     """Require that the column has one of the values, which are written into the statement: bound ones are expanded again at every run."""
-    return column.in_([literal_column(f"'{value}'") for value in values])
+    written: list[ColumnElement[str]] = [literal_column(f"'{value}'") for value in values]
+    return (
+        column == written[0] if len(written) == 1 else column.in_(written)
+    )  # SQLite knows a partial index by `=` alone
 
 
 def insert_new(connection: Connection, table: Table, **values: Any) -> int | str | None:

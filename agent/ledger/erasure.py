@@ -1,6 +1,7 @@
 """Erasing everything of a contact.
 
-What stays is a hash of each message id, so that a redelivered webhook is recognised, and payments without their contact. Every
+What stays is a hash of each message id and of the contact's, so that a redelivered webhook and what a platform tells late of the
+contact are recognised, and payments without their contact. Every
 table is in one of `ERASED`, `ANONYMISED` and `IMPERSONAL`; a test holds that.
 """
 
@@ -40,6 +41,9 @@ from knowledge.gaps import without_private
 from messaging.types import ContactKey
 from settings.phone import spellings
 
+_CONTACT = ""
+"""Stands for the contact among the ids of their messages."""
+
 _KNOWN = select(forgotten.c.hash).where(where(forgotten, "hash"))
 
 
@@ -51,6 +55,11 @@ def _mark_erased(connection: Connection, key: ContactKey, message_id: str, now: 
 def is_erased(connection: Connection, key: ContactKey, message_id: str) -> bool:
     """Tell whether a message was erased together with its contact."""
     return connection.execute(_KNOWN, {"at_hash": _hash(key, message_id)}).first() is not None
+
+
+def is_forgotten(connection: Connection, key: ContactKey) -> bool:
+    """Tell whether a contact was erased and has not written since: what a platform still tells of them is not kept."""
+    return is_erased(connection, key, _CONTACT) and contacts.load(connection, key) is None
 
 
 def _hash(key: ContactKey, message_id: str) -> str:
@@ -112,6 +121,7 @@ def forget(connection: Connection, key: ContactKey, now: datetime) -> Erased:
         return Erased(obstacle=obstacle)
     if not is_postgres(connection):
         connection.exec_driver_sql("PRAGMA secure_delete = ON")  # what is freed is overwritten with zeros
+    _mark_erased(connection, key, _CONTACT, now)
     _mark_messages(connection, key, now)
     rows: dict[str, int] = {}
     rows["gap"] = _forget_questions(connection, key)

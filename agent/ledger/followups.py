@@ -14,7 +14,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, bindparam, func, or_, select, true, update
 
 from agent.ledger.contacts import ContactState
-from agent.ledger.database import at, change, insert_new, where
+from agent.ledger.database import Cursor, at, change, insert_new, newer, older, one_of, where
 from agent.ledger.tables import InboundOutcome, inbound, message
 from agent.ledger.tables import contact as contact_table
 from agent.ledger.tables import followup as table
@@ -193,16 +193,30 @@ def listed(
     contacts: Sequence[ContactKey] | None = None,
     states: Sequence[FollowUpState] = (),
     limit: int = 200,
+    last: Cursor | None = None,
 ) -> list[FollowUp]:
-    """Follow-ups of some contacts or of all, in some states or in all; those due next first, then the newest ended ones."""
-    statement = select(table).order_by(
-        table.c.ended_at.is_not(None), table.c.ended_at.desc(), table.c.due_at, table.c.id
-    )
+    """Follow-ups of some contacts or of all, in some states or in all: those that wait by when they are due, else the newest first.
+
+    Args:
+        connection: the transaction.
+        contacts: whose; of all when `None`.
+        states: in which; in all when empty.
+        limit: how many.
+        last: only those after this one, by the time that orders the list and the id.
+    """
+    if tuple(states) == ("scheduled",):
+        statement = select(table).order_by(table.c.due_at, table.c.id)
+        if last is not None:
+            statement = statement.where(newer(table.c.due_at, table.c.id, last))
+    else:
+        statement = select(table).order_by(table.c.created_at.desc(), table.c.id.desc())
+        if last is not None:
+            statement = statement.where(older(table.c.created_at, table.c.id, last))
     if contacts is not None:
         of = [(table.c.platform == key.platform) & (table.c.contact == key.id) for key in contacts]
         statement = statement.where(or_(*of))
     if states:
-        statement = statement.where(table.c.state.in_(states))
+        statement = statement.where(one_of(table.c.state, *states))
     return [_followup(row) for row in connection.execute(statement.limit(limit))]
 
 

@@ -45,6 +45,9 @@ _WAITING = (
 )
 
 
+_WORDS = (InboundMessage, MessageEdited, MessageSent)
+"""Events that make a contact known again who was forgotten: they hold words that were not erased."""
+
 GivenBack = Literal["unassigned", "closed"]
 
 _LATE = timedelta(minutes=1)
@@ -111,6 +114,10 @@ def accept(connection: Connection, event: Event, now: datetime, rules: Rules) ->
     if isinstance(event, InboundMessage):
         credible = event if now - event.sent_at <= _CREDIBLE else replace(event, sent_at=now)
         return _message(connection, credible, now, rules)
+    if not isinstance(event, _WORDS) and event.contact is not None:
+        lock_contact(connection, event.contact.key.platform, event.contact.key.id)
+        if erasure.is_forgotten(connection, event.contact.key):
+            return Accepted(duplicate=True)
     if isinstance(event, Reaction):
         return _reaction(connection, event)
     if isinstance(event, MessageEdited):

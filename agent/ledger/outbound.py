@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, update
 
 from agent.ledger.codec import BROADCAST, Deliverable, lane, pack, unpack
-from agent.ledger.database import at, change, insert_new, one_of, where
+from agent.ledger.database import Cursor, at, change, insert_new, older, one_of, where
 from agent.ledger.tables import outbound as table
 from messaging.types import ContactKey, Text
 
@@ -338,12 +338,13 @@ def unfinished(connection: Connection, key: ContactKey) -> list[Deliverable]:
     return [unpack(payload) for payload in rows.scalars()]
 
 
-def dead(connection: Connection, limit: int = 200, before: datetime | None = None) -> list[Delivery]:
-    """Deliveries that were given up, newest first; those created before a time, when given."""
-    statement = select(table).where(table.c.state == "failed")
-    if before is not None:
-        statement = statement.where(table.c.created_at < before)
-    return [_delivery(row) for row in connection.execute(statement.order_by(table.c.n.desc()).limit(limit))]
+def dead(connection: Connection, limit: int = 200, last: Cursor | None = None) -> list[Delivery]:
+    """Deliveries that were given up, newest first; those after `last`, when given."""
+    statement = select(table).where(one_of(table.c.state, "failed"))
+    if last is not None:
+        statement = statement.where(older(table.c.created_at, table.c.id, last))
+    order = (table.c.created_at.desc(), table.c.id.desc())
+    return [_delivery(row) for row in connection.execute(statement.order_by(*order).limit(limit))]
 
 
 def unsent(connection: Connection, key: ContactKey, limit: int = 20) -> list[Delivery]:

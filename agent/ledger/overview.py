@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Table, func, select, update
 
 from agent.ledger import contacts, history, memory, outbound, webhooks, workflows
 from agent.ledger.contacts import ContactState
-from agent.ledger.database import take_time, where
+from agent.ledger.database import Cursor, older, one_of, take_time, where
 from agent.ledger.history import Line
 from agent.ledger.memory import Fact, Summary
 from agent.ledger.outbound import Delivery
@@ -128,15 +128,29 @@ def turn_of(connection: Connection, turn_id: str) -> TurnSummary | None:
     return None if row is None else _summary(row)
 
 
-def dead(
-    connection: Connection, limit: int = 200, before: datetime | None = None
-) -> tuple[list[Delivery], list[TurnSummary]]:
-    """List what was given up, the newest first: deliveries, and turns whose customer got the text for failures."""
-    statement = select(turn).where(turn.c.state == "failed", turn.c.task.is_(None))
-    if before is not None:
-        statement = statement.where(turn.c.started_at < before)
-    rows = connection.execute(statement.order_by(turn.c.started_at.desc()).limit(limit)).all()
-    return outbound.dead(connection, limit, before), [_summary(row) for row in rows]
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """What was given up, each the newest first: deliveries, turns whose customer got the text for failures, runs of workflows, and
+    what other systems were to be told."""
+
+    deliveries: list[Delivery]
+    turns: list[TurnSummary]
+    runs: list[workflows.Run]
+    webhooks: list[webhooks.Delivery]
+
+
+def dead(connection: Connection, limit: int = 200, last: Cursor | None = None) -> GivenUp:
+    """List what was given up: of each kind at most `limit`, and those after `last`, when given."""
+    statement = select(turn).where(one_of(turn.c.state, "failed"), turn.c.task.is_(None))
+    if last is not None:
+        statement = statement.where(older(turn.c.started_at, turn.c.id, last))
+    rows = connection.execute(statement.order_by(turn.c.started_at.desc(), turn.c.id.desc()).limit(limit)).all()
+    return GivenUp(
+        outbound.dead(connection, limit, last),
+        [_summary(row) for row in rows],
+        workflows.listed(connection, states=("failed",), last=last, limit=limit),
+        webhooks.newest(connection, states=("failed",), last=last, limit=limit),
+    )
 
 
 def retry_other(connection: Connection, identity: str, now: datetime) -> bool:

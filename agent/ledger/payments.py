@@ -17,7 +17,7 @@ from actions.qris.states import SETTLED, Happened, PaymentState, Standing, Trans
 from actions.qris.texts import language_of
 from agent.ledger import contacts, events, followups, history, outbound
 from agent.ledger.codec import Deliverable
-from agent.ledger.database import Database, insert_new
+from agent.ledger.database import Cursor, Database, insert_new, older
 from agent.ledger.tables import amount_hold
 from agent.ledger.tables import payment as table
 from messaging.types import ContactKey, Text
@@ -118,19 +118,17 @@ def newest(
     *,
     states: Sequence[PaymentState] = (),
     since: datetime | None = None,
-    before: str | None = None,
+    last: Cursor | None = None,
     limit: int = 100,
 ) -> list[Payment]:
-    """List payments of all contacts, newest first; of some states, since a time, or before the one with an id, when given."""
+    """List payments of all contacts, newest first; of some states, since a time, or after `last`, when given."""
     statement = select(table).order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit)
     if states:
         statement = statement.where(table.c.state.in_(states))
     if since is not None:
         statement = statement.where(table.c.created_at >= since)
-    if before is not None:
-        last = connection.execute(select(table.c.created_at).where(table.c.id == before)).scalar()
-        older = (table.c.created_at < last) | ((table.c.created_at == last) & (table.c.id < before))
-        statement = statement.where(older)
+    if last is not None:
+        statement = statement.where(older(table.c.created_at, table.c.id, last))
     return [_payment(row) for row in connection.execute(statement)]
 
 

@@ -4,16 +4,16 @@ A row is an hour or a day in the business's time zone. What is counted stands at
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, Connection, func, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Connection, func, select, type_coerce
 
 from agent.ledger.columns import EPOCH
-from agent.ledger.database import take_time
+from agent.ledger.database import one_of, take_time
 from agent.ledger.tables import InboundOutcome, inbound, outbound, step, trial, turn
 
 By = Literal["hour", "day"]
@@ -21,7 +21,11 @@ By = Literal["hour", "day"]
 MOST_ROWS = 1000
 """Rows of one report at most: six weeks by the hour, or almost three years by the day."""
 
-_MICROSECONDS = 1_000_000
+_QUARTER = 15 * 60 * 1_000_000
+"""Microseconds for which the database adds up: all time zones differ from each other by whole quarters of an hour."""
+
+_WAIT = 10_000
+"""Microseconds to which the time to a reply is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,33 +80,34 @@ def figures(connection: Connection, since: datetime, until: datetime, by: By, zo
     take_time(connection)
     rows: dict[datetime, dict[str, int | float]] = defaultdict(lambda: defaultdict(int))
     reasons: dict[datetime, Counter[str]] = defaultdict(Counter)
-    waits: dict[datetime, list[float]] = defaultdict(list)
-    minute = 60 * _MICROSECONDS  # zones differ from each other by whole minutes
+    waits: dict[datetime, Counter[int]] = defaultdict(Counter)
 
-    def place(bucket: int) -> datetime:
-        return begin_of(EPOCH + timedelta(microseconds=bucket * minute), by, zone)
+    @cache
+    def place(quarter: int) -> datetime:
+        return begin_of(EPOCH + timedelta(microseconds=quarter * _QUARTER), by, zone)
 
-    received = type_coerce(inbound.c.received_at, BigInteger) // minute
-    asked = select(received.label("minute"), inbound.c.outcome, func.count().label("people")).where(
+    received = _quarter(inbound.c.received_at)
+    asked = select(received.label("quarter"), inbound.c.outcome, func.count().label("people")).where(
         inbound.c.received_at >= since, inbound.c.received_at < until
     )
     for row in connection.execute(asked.group_by(received, inbound.c.outcome)):
-        at = place(row.minute)
+        at = place(row.quarter)
         rows[at]["messages"] += row.people
         if row.outcome in (InboundOutcome.NOT_KNOWN, InboundOutcome.FAILED):
             rows[at]["unanswered"] += row.people
-    for turned in connection.execute(
-        select(turn.c.started_at, turn.c.state, turn.c.handover, turn.c.tokens, turn.c.cost).where(
-            turn.c.started_at >= since, turn.c.started_at < until
-        )
-    ):
-        at = begin_of(turned.started_at, by, zone)
+    began, failed = _quarter(turn.c.started_at), turn.c.state == "failed"
+    spent = func.count().label("turns"), func.sum(turn.c.tokens).label("tokens"), func.sum(turn.c.cost).label("cost")
+    worked = select(began.label("quarter"), turn.c.handover, failed.label("failed"), *spent).where(
+        turn.c.started_at >= since, turn.c.started_at < until
+    )
+    for turned in connection.execute(worked.group_by(began, turn.c.handover, failed)):
+        at = place(turned.quarter)
         rows[at]["tokens"] += turned.tokens
         rows[at]["cost"] += turned.cost
-        rows[at]["failures"] += turned.state == "failed"
+        rows[at]["failures"] += turned.turns if turned.failed else 0
         if turned.handover is not None:
-            rows[at]["handovers"] += 1
-            reasons[at][turned.handover] += 1
+            rows[at]["handovers"] += turned.turns
+            reasons[at][turned.handover] += turned.turns
     for tried in connection.execute(
         select(trial.c.at, trial.c.tokens, trial.c.cost).where(trial.c.at >= since, trial.c.at < until)
     ):
@@ -110,27 +115,36 @@ def figures(connection: Connection, since: datetime, until: datetime, by: By, zo
         rows[at]["tokens"] += tried.tokens
         rows[at]["cost"] += tried.cost
     first = (
-        select(inbound.c.turn, func.min(inbound.c.received_at).label("asked"))
+        select(inbound.c.turn, type_coerce(func.min(inbound.c.received_at), BigInteger).label("asked"))
         .where(inbound.c.received_at >= since, inbound.c.received_at < until, inbound.c.turn.is_not(None))
         .group_by(inbound.c.turn)
         .subquery()
     )
     replied = (
-        select(first.c.asked, func.min(outbound.c.sent_at).label("sent"))
+        select(first.c.asked, type_coerce(func.min(outbound.c.sent_at), BigInteger).label("sent"))
         .join(outbound, outbound.c.turn == first.c.turn)
         .where(outbound.c.lane == "message", outbound.c.state == "sent")
         .group_by(first.c.turn, first.c.asked)
+        .subquery()
     )
-    for answered in connection.execute(replied):
-        at = begin_of(answered.asked, by, zone)
-        rows[at]["replies"] += 1
-        waits[at].append((answered.sent - answered.asked).total_seconds())
-    called = select(step.c.started_at).join(turn, turn.c.id == step.c.turn)
-    for started in connection.scalars(
-        called.where(turn.c.started_at >= since, turn.c.started_at < until, step.c.kind == "action")
-    ):
-        rows[begin_of(started, by, zone)]["actions"] += 1
-    return [_figures(at, rows[at], reasons[at], sorted(waits[at])) for at in _places(since, until, by, zone)]
+    when, wait = replied.c.asked // _QUARTER, (replied.c.sent - replied.c.asked) // _WAIT
+    answers = select(when.label("quarter"), wait.label("wait"), func.count().label("replies")).group_by(when, wait)
+    for answered in connection.execute(answers):
+        at = place(answered.quarter)
+        rows[at]["replies"] += answered.replies
+        waits[at][answered.wait] += answered.replies
+    called = _quarter(step.c.started_at)
+    calls = select(called.label("quarter"), func.count().label("calls")).where(
+        step.c.started_at >= since, step.c.started_at < until, one_of(step.c.kind, "action")
+    )
+    for row in connection.execute(calls.group_by(called)):
+        rows[place(row.quarter)]["actions"] += row.calls
+    return [_figures(at, rows[at], reasons[at], waits[at]) for at in _places(since, until, by, zone)]
+
+
+def _quarter(at: ColumnElement[datetime]) -> ColumnElement[int]:
+    """The number of the quarter of an hour in which a time lies."""
+    return type_coerce(at, BigInteger) // _QUARTER
 
 
 def _places(since: datetime, until: datetime, by: By, zone: ZoneInfo) -> list[datetime]:
@@ -141,7 +155,7 @@ def _places(since: datetime, until: datetime, by: By, zone: ZoneInfo) -> list[da
     return found
 
 
-def _figures(at: datetime, row: dict[str, int | float], why: Counter[str], waits: Sequence[float]) -> Figures:
+def _figures(at: datetime, row: dict[str, int | float], why: Counter[str], waits: Counter[int]) -> Figures:
     return Figures(
         at=at,
         messages=int(row["messages"]),
@@ -158,5 +172,11 @@ def _figures(at: datetime, row: dict[str, int | float], why: Counter[str], waits
     )
 
 
-def _share(ordered: Sequence[float], share: float) -> float | None:
-    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 3) if ordered else None
+def _share(waits: Counter[int], share: float) -> float | None:
+    """The wait in seconds below which this share of them lies."""
+    place = int(share * waits.total())
+    for wait in sorted(waits):
+        place -= waits[wait]
+        if place < 0:
+            return round(wait * _WAIT / 1_000_000, 3)
+    return None

@@ -14,6 +14,7 @@ its wording. Times are `Instant`, money is whole rupiah, what models cost is US 
 (`agent.ledger.migrate`).
 """
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
@@ -33,6 +34,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from agent.ledger.columns import Counter, FreeLine, FreeText, Instant
@@ -46,6 +48,13 @@ metadata = MetaData(
     }
 )
 
+
+def _failed(table: Table, at: Column[datetime]) -> None:
+    """Index the failed rows by time: they are few, and are listed."""
+    failed = text("state = 'failed'")
+    Index(f"ix_{table.name}_failed", at, table.c.id, sqlite_where=failed, postgresql_where=failed)
+
+
 # Conversations
 
 contact = Table(
@@ -54,6 +63,8 @@ contact = Table(
     Column("platform", String, primary_key=True),
     Column("id", String, primary_key=True),
     Column("profile", JSON, nullable=False),
+    Column("phone", String),  # of the profile, for finding by it
+    Column("email", String),  # of the profile, folded to one case
     Column("language", String),
     Column("channel_id", String),
     Column("channel_source", String),
@@ -66,9 +77,12 @@ contact = Table(
     Column("notice_at", Instant),  # when the out-of-hours notice was last given
     Column("closed_at", Instant),  # when the conversation was last closed on the platform
     Column("profile_at", Instant),  # when all of it was last read from the platform; NULL: it may have changed since
+    Index("ix_contact_id", "id"),
+    Index("ix_contact_phone", "phone"),
+    Index("ix_contact_email", "email"),
     Index("ix_contact_wake_at", "wake_at"),
-    Index("ix_contact_last_inbound_at", "last_inbound_at"),
-    Index("ix_contact_paused_at", "paused_at"),
+    Index("ix_contact_last_inbound_at", "last_inbound_at", "platform", "id"),
+    Index("ix_contact_paused_at", "paused_at", "paused_until"),
 )
 
 
@@ -114,7 +128,7 @@ inbound = Table(
     Index("ix_inbound_contact_state", "platform", "contact", "state"),
     Index("ix_inbound_contact_n", "platform", "contact", "n"),
     Index("ix_inbound_turn", "turn"),
-    Index("ix_inbound_received_at", "received_at"),
+    Index("ix_inbound_received_at", "received_at", "outcome"),
 )
 
 turn = Table(
@@ -139,6 +153,7 @@ turn = Table(
     Index("ix_turn_contact_started_at", "platform", "contact", "started_at"),
     Index("ix_turn_started_at", "started_at"),
 )
+_failed(turn, turn.c.started_at)
 # Every turn asks what the day has cost: only turns that cost something are in this index.
 Index("ix_turn_cost", turn.c.started_at, turn.c.cost, sqlite_where=turn.c.cost > 0, postgresql_where=turn.c.cost > 0)
 
@@ -167,6 +182,10 @@ step = Table(
     Column("tokens", Integer, nullable=False, default=0),
     Column("cost", Float, nullable=False, default=0.0),
     UniqueConstraint("turn", "key"),
+)
+
+Index(
+    "ix_step_action", step.c.started_at, sqlite_where=text("kind = 'action'"), postgresql_where=text("kind = 'action'")
 )
 
 message = Table(
@@ -228,6 +247,7 @@ outbound = Table(
     Index("ix_outbound_state", "state"),
     Index("ix_outbound_turn", "turn"),
 )
+_failed(outbound, outbound.c.created_at)
 
 media = Table(
     "media",
@@ -256,7 +276,8 @@ followup = Table(
     Column("state", String, nullable=False),  # scheduled → sent · cancelled · skipped
     Column("reason", FreeLine),
     Column("ended_at", Instant),
-    Index("ix_followup_state_due_at", "state", "due_at"),
+    Index("ix_followup_state_due_at", "state", "due_at", "id"),
+    Index("ix_followup_created_at", "created_at", "id"),
     Index("ix_followup_contact", "platform", "contact", "state"),
 )
 
@@ -311,6 +332,7 @@ broadcast = Table(
     Column("next_at", Instant, nullable=False),  # when the next recipient's turn is: the start, then the pace
     Column("finished_at", Instant),
     Index("ix_broadcast_state_next_at", "state", "next_at"),
+    Index("ix_broadcast_created_at", "created_at", "name"),
 )
 
 recipient = Table(
@@ -361,8 +383,11 @@ payment = Table(
     Column("payer", String),  # the payer's bank or wallet
     Column("marked_by", String),  # the operator who entered it by hand
     UniqueConstraint("provider", "provider_id"),
-    Index("ix_payment_order", "provider", "order_id"),
-    Index("ix_payment_contact", "platform", "contact", "created_at"),
+    Index("ix_payment_order", "order_id", "provider"),
+    Index("ix_payment_reference", "reference"),
+    Index("ix_payment_contact", "platform", "contact", "created_at", "id"),
+    Index("ix_payment_created_at", "created_at", "id"),
+    Index("ix_payment_paid_at", "paid_at"),
     Index("ix_payment_state", "state", "expires_at"),
 )
 
@@ -519,10 +544,11 @@ workflow_run = Table(
     Column("started_at", Instant),  # when its conditions held
     Column("ended_at", Instant),
     Index("ix_workflow_run_contact", "platform", "contact", "state"),
-    Index("ix_workflow_run_workflow", "workflow", "created_at"),
+    Index("ix_workflow_run_workflow", "workflow", "created_at", "id"),
     Index("ix_workflow_run_state", "state", "next_at"),
     Index("ix_workflow_run_event", "event"),
 )
+_failed(workflow_run, workflow_run.c.created_at)
 
 workflow_step = Table(
     "workflow_step",
@@ -578,7 +604,9 @@ webhook_delivery = Table(
     Column("sent_at", Instant),
     Index("ix_webhook_delivery_state", "state", "next_attempt_at"),
     Index("ix_webhook_delivery_contact", "platform", "contact", "state"),
+    Index("ix_webhook_delivery_created_at", "created_at", "id"),
 )
+_failed(webhook_delivery, webhook_delivery.c.created_at)
 
 
 # Operation

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, or_, select, update
 
-from agent.ledger.database import insert_new
+from agent.ledger.database import Cursor, insert_new, older, one_of
 from agent.ledger.tables import webhook_delivery as table
 from messaging.types import ContactKey
 
@@ -170,18 +170,17 @@ def newest(
     *,
     states: Sequence[str] = (),
     since: datetime | None = None,
-    before: str | None = None,
+    last: Cursor | None = None,
     limit: int = 200,
 ) -> list[Delivery]:
-    """List deliveries, the newest first: of some states, since a time, or after the one with an id, when given."""
-    statement = select(table).order_by(table.c.n.desc()).limit(limit)
+    """List deliveries, the newest first: of some states, since a time, or after `last`, when given."""
+    statement = select(table).order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit)
     if states:
-        statement = statement.where(table.c.state.in_(states))
+        statement = statement.where(one_of(table.c.state, *states))
     if since is not None:
         statement = statement.where(table.c.created_at >= since)
-    if before is not None:
-        last = select(table.c.n).where(table.c.id == before).scalar_subquery()
-        statement = statement.where(table.c.n < last)
+    if last is not None:
+        statement = statement.where(older(table.c.created_at, table.c.id, last))
     return [_delivery(row) for row in connection.execute(statement)]
 
 

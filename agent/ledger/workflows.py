@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, exists, func, or_, select, update
 
-from agent.ledger.database import at, change, insert_new, insert_row, upsert, where
+from agent.ledger.database import Cursor, at, change, insert_new, insert_row, older, one_of, upsert, where
 from agent.ledger.tables import contact as contact_table
 from agent.ledger.tables import inbound, turn, workflow_batch, workflow_schedule, workflow_step
 from agent.ledger.tables import workflow_run as table
@@ -338,20 +338,17 @@ def listed(
     *,
     workflow: str | None = None,
     states: Sequence[str] = (),
-    before: str | None = None,
+    last: Cursor | None = None,
     limit: int = 200,
 ) -> list[Run]:
-    """List runs, the newest first: of a workflow, in some states, after the one with an id, when given."""
+    """List runs, the newest first: of a workflow, in some states, after `last`, when given."""
     statement = select(table).order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit)
     if workflow is not None:
         statement = statement.where(table.c.workflow == workflow)
     if states:
-        statement = statement.where(table.c.state.in_(states))
-    if before is not None:
-        last = select(table.c.created_at).where(table.c.id == before).scalar_subquery()
-        statement = statement.where(
-            or_(table.c.created_at < last, and_(table.c.created_at == last, table.c.id < before))
-        )
+        statement = statement.where(one_of(table.c.state, *states))
+    if last is not None:
+        statement = statement.where(older(table.c.created_at, table.c.id, last))
     return [_run(row) for row in connection.execute(statement)]
 
 

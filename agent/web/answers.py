@@ -26,6 +26,8 @@ from starlette.responses import JSONResponse
 from agent.app import Agent
 from agent.ledger import contacts
 from agent.ledger.contacts import ContactState
+from agent.ledger.database import Cursor
+from messaging.types import ContactKey
 from settings.text import cleaned
 
 T = TypeVar("T")
@@ -223,6 +225,33 @@ def number_before(text: str | None) -> int | None:
     if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise BadRequest(f"before: must be `next` of the page before, found {text!r}", "before")
     return int(text)
+
+
+def cursor(at: datetime, identity: str) -> str:
+    """The `next` of a page whose last row is this one."""
+    return f"{at:%Y-%m-%dT%H:%M:%S.%fZ}~{identity}"
+
+
+def cursor_before(text: str | None) -> Cursor | None:
+    """A `?before=` that `cursor` made. Raises: `BadRequest`."""
+    if text is None:
+        return None
+    time, mark, identity = text.partition("~")
+    if not mark or not identity:
+        raise BadRequest(f"before: must be `next` of the page before, found {text!r}", "before")
+    at = moment(time, "before")
+    assert at is not None  # noqa: S101 - a time was given
+    return at, identity
+
+
+def key_before(text: str | None) -> ContactKey | None:
+    """A `?before=` that is `platform:id`. Raises: `BadRequest`."""
+    if text is None:
+        return None
+    platform, mark, identity = text.partition(":")
+    if not mark:
+        raise BadRequest(f"before: must be `next` of the page before, found {text!r}", "before")
+    return ContactKey(platform, identity)
 
 
 def page(

@@ -21,7 +21,18 @@ from agent.config.document import ConfigErrors, read
 from agent.config.load import listed, validate
 from agent.errors import InputError
 from agent.ledger import broadcasts, reports
-from agent.web.answers import BadRequest, Before, Conflict, Limit, NotFound, OutsideFailed, agent_of, page, require_kind
+from agent.web.answers import (
+    BadRequest,
+    Before,
+    Conflict,
+    Limit,
+    NotFound,
+    OutsideFailed,
+    agent_of,
+    cursor,
+    cursor_before,
+    require_kind,
+)
 from messaging.errors import MessagingError
 from settings.text import cleaned
 
@@ -87,11 +98,13 @@ class Planned:
 @router.get("/broadcasts")
 async def list_broadcasts(request: Request, limit: Limit = 50, before: Before = None) -> Listed:
     """All broadcasts and how far they are, the newest first."""
+    last = cursor_before(before)
 
     def look(connection: Connection) -> Listed:
-        found = sorted(broadcasts.every(connection), key=lambda each: each.created_at, reverse=True)
-        shown, following = page(found, lambda each: each.name, limit, before)
-        return Listed([_record(connection, each) for each in shown], following)
+        found = broadcasts.newest(connection, limit + 1, last)
+        end = found[limit - 1] if len(found) > limit else None
+        listed = [_record(connection, each) for each in found[:limit]]
+        return Listed(listed, None if end is None else cursor(end.created_at, end.name))
 
     return await agent_of(request).database.read(look)
 

@@ -25,6 +25,7 @@ from agent.web.answers import (
     OutsideFailed,
     agent_of,
     contact_named,
+    key_before,
 )
 from agent.web.conversations import ContactName
 from messaging.errors import Invalid, MessagingError, UnknownField
@@ -100,9 +101,10 @@ async def list_contacts(
     before: Before = None,
 ) -> Listed:
     """Contacts by id."""
+    last = key_before(before)
 
     def look(connection: Connection) -> Listed:
-        found = contacts.search(connection, q, limit + 1, before)
+        found = contacts.search(connection, q, limit + 1, last)
         shown = [_known(state) for state in found[:limit]]
         return Listed(shown, str(found[limit - 1].key) if len(found) > limit else None)
 

@@ -27,6 +27,9 @@ from agent.web.answers import (
     agent_of,
     by_whom,
     contact_named,
+    cursor,
+    cursor_before,
+    key_before,
     moment,
     number_before,
 )
@@ -142,18 +145,25 @@ async def list_conversations(
     q: Annotated[str | None, Query(description="Part of a name, number, e-mail, id or tag.", max_length=200)] = None,
 ) -> Listed:
     """Conversations, the newest first."""
-    time, _, last = (before or "").partition("~")
-    earlier, now = moment(time or None, "before"), agent_of(request).clock()
+    (earlier, last), now = _before(before), agent_of(request).clock()
 
     def look(connection: Connection) -> Listed:
-        found = contacts.newest(
-            connection, limit=limit + 1, before=earlier, after_key=last or None, only=only, now=now, q=q
-        )
+        found = contacts.newest(connection, limit=limit + 1, before=earlier, last=last, only=only, now=now, q=q)
         listed = summaries(connection, found[:limit], now)
         more = found[limit - 1] if len(found) > limit else None
-        return Listed(listed, None if more is None else f"{more.last_inbound_at:%Y-%m-%dT%H:%M:%S.%fZ}~{more.key}")
+        if more is None or more.last_inbound_at is None:
+            return Listed(listed, None)
+        return Listed(listed, cursor(more.last_inbound_at, str(more.key)))
 
     return await agent_of(request).database.read(look)
+
+
+def _before(text: str | None) -> tuple[datetime | None, ContactKey | None]:
+    """A time, or the last conversation of a page. Raises: `BadRequest`."""
+    if text is None or "~" not in text:
+        return moment(text, "before"), None
+    end = cursor_before(text)
+    return (None, None) if end is None else (end[0], key_before(end[1]))
 
 
 @router.get("/conversations/{contact}")

@@ -5,18 +5,20 @@ As long as somebody reads, the ledger is polled; without readers nothing runs.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, Table, func, or_, select
 
 from agent.app import Agent
 from agent.ledger import broadcasts, reports
+from agent.ledger.columns import EPOCH
 from agent.ledger.errors import LedgerUnavailable
 from agent.ledger.tables import contact, inbound, message, payment, turn
 
@@ -34,16 +36,48 @@ BEHIND = 1000
 _MOST = 500
 
 
+_LONGEST = timedelta(days=1)
+"""A turn that began before is none whose end is awaited."""
+
+_LATE = timedelta(seconds=10)
+"""How much later than a row with a larger number, or a later time, another may be committed: PostgreSQL hands numbers out before."""
+
+
+class _Tail:
+    """The rows that come to the end of a table, each once."""
+
+    def __init__(self, connection: Connection, table: Table) -> None:
+        self._table = table
+        self._low = self._last = connection.scalar(select(func.max(table.c.n))) or 0
+        self._seen: set[int] = set()
+        self._before: deque[int] = deque()
+
+    def rows(self, connection: Connection) -> Sequence[Row[Any]]:
+        """Read what has come since the last look, also where it has a smaller number than what was read."""
+        n = self._table.c.n
+        numbers = connection.scalars(
+            select(n).where(n > self._low).order_by(n).limit(_MOST + len(self._seen))
+        )  # the numbers alone: most of them were read before
+        new = [number for number in numbers if number not in self._seen]
+        self._seen.update(new)
+        self._last = max(self._last, *new) if new else self._last
+        self._before.append(self._last)
+        if len(self._before) > _LATE.total_seconds() / POLL:
+            self._low = self._before.popleft()
+            self._seen = {number for number in self._seen if number > self._low}
+        return connection.execute(select(self._table).where(n.in_(new)).order_by(n)).all() if new else ()
+
+
 @dataclass(slots=True)
 class _Marks:
     """Up to where events were told."""
 
-    message: int = 0
-    inbound: int = 0
-    started: datetime | None = None
-    running: set[str] = field(default_factory=set)
+    messages: _Tail
+    inbound: _Tail
+    started: datetime = EPOCH
+    turns: dict[str, str] = field(default_factory=dict)
     paused: dict[tuple[str, str], datetime] = field(default_factory=dict)
-    payments: dict[str, int] = field(default_factory=dict)
+    payments: Any = None
     broadcasts: dict[str, Any] = field(default_factory=dict)
     sync: Any = None
 
@@ -97,8 +131,9 @@ class Feed:
         while True:
             try:
                 if marks is None:
-                    marks = await self._agent.database.read(_begin)
-                told = [*await self._agent.database.read(partial(_look, marks=marks)), *self._sync(marks)]
+                    marks = await self._agent.database.read(partial(_begin, now=self._agent.clock()))
+                look = partial(_look, marks=marks, now=self._agent.clock())
+                told = [*await self._agent.database.read(look), *self._sync(marks)]
             except LedgerUnavailable as error:
                 log.warning("events_postponed", reason=str(error))
                 told = []
@@ -135,26 +170,24 @@ def _plain(value: Any) -> str:
     return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
 
 
-def _begin(connection: Connection) -> _Marks:
-    marks = _Marks(
-        message=connection.scalar(select(func.max(message.c.n))) or 0,
-        inbound=connection.scalar(select(func.max(inbound.c.n))) or 0,
-        started=connection.scalar(select(func.max(turn.c.started_at))),
-        running=set(connection.scalars(select(turn.c.id).where(turn.c.state == "running").limit(_MOST))),
-    )
-    _handovers(connection, marks)
-    _payments(connection, marks)
-    _broadcasts(connection, marks)
+def _begin(connection: Connection, now: datetime) -> _Marks:
+    marks = _Marks(_Tail(connection, message), _Tail(connection, inbound))
+    marks.started = connection.scalar(select(func.max(turn.c.started_at))) or EPOCH
+    running = select(turn.c.id).where(turn.c.state == "running", turn.c.started_at > now - _LONGEST)
+    marks.turns = dict.fromkeys(connection.scalars(running), "running")
+    for look in (_turns, _payments, _broadcasts):
+        look(connection, marks)
+    _handovers(connection, marks, now)
     return marks
 
 
-def _look(connection: Connection, marks: _Marks) -> list[tuple[str, Any]]:
+def _look(connection: Connection, marks: _Marks, now: datetime) -> list[tuple[str, Any]]:
     """Everything since the last look; `marks` are moved on."""
     return [
         *_received(connection, marks),
         *_messages(connection, marks),
         *_turns(connection, marks),
-        *_handovers(connection, marks),
+        *_handovers(connection, marks, now),
         *_payments(connection, marks),
         *_broadcasts(connection, marks),
     ]
@@ -165,71 +198,54 @@ def _key(platform: str, identity: str) -> str:
 
 
 def _received(connection: Connection, marks: _Marks) -> list[tuple[str, Any]]:
-    rows = connection.execute(
-        select(inbound.c.n, inbound.c.platform, inbound.c.contact, inbound.c.payload, inbound.c.received_at)
-        .where(inbound.c.n > marks.inbound)
-        .order_by(inbound.c.n)
-        .limit(_MOST)
-    ).all()
-    if rows:
-        marks.inbound = rows[-1].n
     return [
         ("received", {"contact": _key(r.platform, r.contact), "text": r.payload.get("text"), "at": r.received_at})
-        for r in rows
+        for r in marks.inbound.rows(connection)
     ]
 
 
 def _messages(connection: Connection, marks: _Marks) -> list[tuple[str, Any]]:
-    rows = connection.execute(
-        select(message).where(message.c.n > marks.message).order_by(message.c.n).limit(_MOST)
-    ).all()
-    if rows:
-        marks.message = rows[-1].n
     return [
         (
             "message",
             {"contact": _key(r.platform, r.contact), "author": r.author, "text": r.text, "at": r.at, "turn": r.turn},
         )
-        for r in rows
+        for r in marks.messages.rows(connection)
     ]
 
 
 def _turns(connection: Connection, marks: _Marks) -> list[tuple[str, Any]]:
-    statement = select(turn)
-    if marks.started is not None:
-        statement = statement.where((turn.c.started_at > marks.started) | turn.c.id.in_(marks.running))
-    told = []
-    for row in connection.execute(statement.order_by(turn.c.started_at).limit(_MOST)).all():
-        is_new = marks.started is None or row.started_at > marks.started
-        if is_new:
-            marks.started = row.started_at
-        if row.state == "running":
-            marks.running.add(row.id)
-        if is_new or row.state != "running":
-            told.append(
-                (
-                    "turn",
-                    {
-                        "id": row.id,
-                        "contact": _key(row.platform, row.contact),
-                        "state": row.state,
-                        "reason": row.reason,
-                        "handover": row.handover,
-                    },
-                )
-            )
-        if row.state != "running":
-            marks.running.discard(row.id)
+    running = [identity for identity, state in marks.turns.items() if state == "running"]
+    recent = turn.c.started_at > marks.started - _LATE
+    statement = select(turn).where(or_(recent, turn.c.id.in_(running)) if running else recent)
+    rows = connection.execute(statement.order_by(turn.c.started_at).limit(_MOST + len(marks.turns))).all()
+    told = [
+        (
+            "turn",
+            {
+                "id": row.id,
+                "contact": _key(row.platform, row.contact),
+                "state": row.state,
+                "reason": row.reason,
+                "handover": row.handover,
+            },
+        )
+        for row in rows
+        if marks.turns.get(row.id) != row.state
+    ]
+    marks.turns = {row.id: row.state for row in rows}
+    marks.started = max((marks.started, *(row.started_at for row in rows)))
     return told
 
 
-def _handovers(connection: Connection, marks: _Marks) -> list[tuple[str, Any]]:
+def _handovers(connection: Connection, marks: _Marks, now: datetime) -> list[tuple[str, Any]]:
+    lasting = or_(contact.c.paused_until.is_(None), contact.c.paused_until > now)
     rows = connection.execute(
         select(
             contact.c.platform, contact.c.id, contact.c.paused_at, contact.c.paused_until, contact.c.paused_by
-        ).where(contact.c.paused_at.is_not(None))
+        ).where(contact.c.paused_at.is_not(None), lasting)
     ).all()
-    now = {(row.platform, row.id): row.paused_at for row in rows}
+    paused = {(row.platform, row.id): row.paused_at for row in rows}
     told = [
         (
             "handover",
@@ -238,24 +254,30 @@ def _handovers(connection: Connection, marks: _Marks) -> list[tuple[str, Any]]:
         for r in rows
         if marks.paused.get((r.platform, r.id)) != r.paused_at
     ]
-    told += [("handover", {"contact": _key(*key), "paused": False}) for key in marks.paused.keys() - now.keys()]
-    marks.paused = now
+    told += [("handover", {"contact": _key(*key), "paused": False}) for key in marks.paused.keys() - paused.keys()]
+    marks.paused = paused
     return told
 
 
 def _payments(connection: Connection, marks: _Marks) -> list[tuple[str, Any]]:
-    rows = connection.execute(select(payment.c.state, func.count().label("charges")).group_by(payment.c.state))
-    now = {row.state: row.charges for row in rows}
+    newest = select(func.max(payment.c.created_at)), select(func.max(payment.c.paid_at))
+    waiting = select(func.count()).where(payment.c.state == "open")
+    now = tuple(connection.scalar(each) for each in (*newest, waiting))
     changed, marks.payments = now != marks.payments, now
-    return [("payment", {"counts": now})] if changed else []
+    if not changed:
+        return []
+    rows = connection.execute(select(payment.c.state, func.count().label("charges")).group_by(payment.c.state))
+    return [("payment", {"counts": {row.state: row.charges for row in rows}})]
 
 
 def _broadcasts(connection: Connection, marks: _Marks) -> list[tuple[str, Any]]:
+    found = {each.name: each for each in broadcasts.under_way(connection)}
+    for name in marks.broadcasts.keys() - found.keys():  # one that has just ended
+        if (ended := broadcasts.load(connection, name)) is not None:
+            found[name] = ended
     now = {
-        each.name: {"state": each.state, "counts": dict(reports.counts(connection, each.name))}
-        for each in broadcasts.every(connection)
-        if each.state in ("running", "paused") or marks.broadcasts.get(each.name, {}).get("state") == "running"
+        name: {"state": each.state, "counts": dict(reports.counts(connection, name))} for name, each in found.items()
     }
     told = [("broadcast", {"name": name, **now[name]}) for name in now if marks.broadcasts.get(name) != now[name]]
-    marks.broadcasts = now
+    marks.broadcasts = {name: each for name, each in now.items() if each["state"] in ("running", "paused")}
     return told

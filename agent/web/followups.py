@@ -22,7 +22,8 @@ from agent.web.answers import (
     NotFound,
     agent_of,
     contact_named,
-    page,
+    cursor,
+    cursor_before,
     states_asked,
 )
 from language.dates import moment_named
@@ -33,7 +34,6 @@ LONGEST = timedelta(days=366)
 """How far ahead a message may be scheduled here."""
 
 _STATES: tuple[FollowUpState, ...] = get_args(FollowUpState)
-_MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,16 @@ async def list_followups(
     limit: Limit = 100,
     before: Before = None,
 ) -> Listed:
-    """Messages that are sent later: those due next first, then what became of others, the newest first."""
-    states = states_asked(state, _STATES, "scheduled")
+    """Messages that are sent later: those that wait by when they are due; of other states, the newest first."""
+    states, last = states_asked(state, _STATES, "scheduled"), cursor_before(before)
 
     def look(connection: Connection) -> Listed:
         keys = None if contact is None else [contact_named(connection, contact).key]
-        return Listed(*page(followups.listed(connection, keys, states, _MOST), lambda each: each.id, limit, before))
+        found = followups.listed(connection, keys, states, limit + 1, last)
+        if len(found) <= limit:
+            return Listed(found, None)
+        end = found[limit - 1]
+        return Listed(found[:limit], cursor(end.due_at if states == ["scheduled"] else end.created_at, end.id))
 
     return await agent_of(request).database.read(look)
 

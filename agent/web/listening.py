@@ -52,6 +52,8 @@ def bind(host: str, port: int) -> Iterator[Listener]:
     except OSError as error:
         raise OutsideError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from error
     with taken:
+        # an answer is written in two parts: unasked, the second waits 40 ms for the client to acknowledge the first
+        taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         shown = f"[{host}]" if ":" in host else host
         yield Listener(taken, f"http://{shown}:{taken.getsockname()[1]}")
 

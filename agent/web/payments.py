@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from actions.qris.states import PaymentState
 from agent.ledger import payments
 from agent.ledger.payments import Payment, Settled
-from agent.web.answers import BadRequest, Before, Body, Limit, NotFound, agent_of, by_whom, states_asked
+from agent.web.answers import Before, Body, Limit, NotFound, agent_of, by_whom, cursor, cursor_before, states_asked
 from agent.web.conversations import By
 
 router = APIRouter(tags=["payments"])
@@ -41,15 +41,12 @@ async def list_payments(
     before: Before = None,
 ) -> Listed:
     """Payments, the newest first; amounts in rupiah."""
-    states = states_asked(state, _STATES)
-
-    def look(connection: Connection) -> Listed:
-        if before is not None and not any(each.id == before for each in payments.find(connection, before)):
-            raise BadRequest(f"before: must be `next` of the page before, found {before!r}", "before")
-        found = payments.newest(connection, states=states, limit=limit + 1, before=before)
-        return Listed(found[:limit], found[limit - 1].id if len(found) > limit else None)
-
-    return await agent_of(request).database.read(look)
+    states, last = states_asked(state, _STATES), cursor_before(before)
+    found = await agent_of(request).database.read(
+        lambda connection: payments.newest(connection, states=states, limit=limit + 1, last=last)
+    )
+    end = found[limit - 1] if len(found) > limit else None
+    return Listed(found[:limit], None if end is None else cursor(end.created_at, end.id))
 
 
 @router.post("/payments/{id}/paid")

@@ -2,19 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from sqlalchemy import Connection
 
-from agent.ledger import contacts, inbound, outbound, overview, steps, webhooks, workflows
+from agent.ledger import contacts, inbound, outbound, overview, steps, workflows
 from agent.ledger.outbound import Delivery
 from agent.ledger.overview import TurnSummary
 from agent.ledger.steps import Step
 from agent.ledger.webhooks import Delivery as Told
 from agent.ledger.workflows import Run
-from agent.web.answers import Before, NotFound, agent_of, moment
+from agent.web.answers import Before, NotFound, agent_of, cursor, cursor_before
 from messaging.types import ContactKey
 
 router = APIRouter(tags=["turns"])
@@ -86,21 +85,15 @@ async def read_turn(request: Request, id: str) -> Turn:  # noqa: A002 - the name
 @router.get("/dead")
 async def list_dead(request: Request, limit: Annotated[int, Query(ge=1, le=1000)] = 200, before: Before = None) -> Dead:
     """What was given up."""
-    earlier = moment(before, "before")
-    database = agent_of(request).database
-    deliveries, turns = await database.read(lambda connection: overview.dead(connection, limit + 1, earlier))
-    runs, told = await database.read(partial(_others, limit=limit + 1, earlier=earlier))
+    last = cursor_before(before)
+    found = await agent_of(request).database.read(lambda connection: overview.dead(connection, limit + 1, last))
     given_up: list[tuple[datetime, Delivery | TurnSummary | Run | Told]] = [
-        *((each.created_at, each) for each in deliveries),
-        *((each.started_at, each) for each in turns),
-        *((each.created_at, each) for each in runs),
-        *((each.created_at, each) for each in told),
+        *((each.created_at, each) for each in found.deliveries),
+        *((each.started_at, each) for each in found.turns),
+        *((each.created_at, each) for each in found.runs),
+        *((each.created_at, each) for each in found.webhooks),
     ]
-    shown = sorted(
-        given_up,
-        key=lambda entry: entry[0],
-        reverse=True,
-    )[:limit]
+    shown = sorted(given_up, key=lambda entry: (entry[0], entry[1].id), reverse=True)[:limit]
     more = len(given_up) > len(shown)
     return Dead(
         [GivenUp(each.id, _KINDS[type(each)], each.contact, each.reason, at) for at, each in shown],
@@ -108,22 +101,11 @@ async def list_dead(request: Request, limit: Annotated[int, Query(ge=1, le=1000)
         [each for _, each in shown if isinstance(each, TurnSummary)],
         [each for _, each in shown if isinstance(each, Run)],
         [each for _, each in shown if isinstance(each, Told)],
-        f"{shown[-1][0]:%Y-%m-%dT%H:%M:%S.%fZ}" if more else None,
+        cursor(shown[-1][0], shown[-1][1].id) if more else None,
     )
 
 
 _KINDS: dict[type, str] = {Delivery: "delivery", TurnSummary: "turn", Run: "run", Told: "webhook"}
-_MOST = 1000
-
-
-def _others(connection: Connection, limit: int, earlier: datetime | None) -> tuple[list[Run], list[Told]]:
-    """Runs and deliveries to other systems that failed, the newest first; those of before a time, when given."""
-    runs = workflows.listed(connection, states=("failed",), limit=_MOST)
-    told = webhooks.newest(connection, states=("failed",), limit=_MOST)
-    return (
-        [each for each in runs if earlier is None or each.created_at < earlier][:limit],
-        [each for each in told if earlier is None or each.created_at < earlier][:limit],
-    )
 
 
 @router.post("/dead/{id:path}/retry")

@@ -28,6 +28,8 @@ from agent.web.answers import (
     TooSlow,
     agent_of,
     contact_named,
+    cursor,
+    cursor_before,
     moment,
     read_body,
     states_asked,
@@ -174,15 +176,12 @@ async def list_runs(
     """The runs of a workflow, the newest first."""
     agent = agent_of(request)
     _flow(agent, name)
-    states = states_asked(state, workflows.STATES)
-
-    def look(connection: Connection) -> Runs:
-        if before is not None and workflows.load(connection, before) is None:
-            raise BadRequest(f"before: must be `next` of the page before, found {before!r}", "before")
-        found = workflows.listed(connection, workflow=name, states=states, before=before, limit=limit + 1)
-        return Runs(found[:limit], found[limit - 1].id if len(found) > limit else None)
-
-    return await agent.database.read(look)
+    states, last = states_asked(state, workflows.STATES), cursor_before(before)
+    found = await agent.database.read(
+        lambda connection: workflows.listed(connection, workflow=name, states=states, last=last, limit=limit + 1)
+    )
+    end = found[limit - 1] if len(found) > limit else None
+    return Runs(found[:limit], None if end is None else cursor(end.created_at, end.id))
 
 
 @router.get("/workflows/{name}/runs/{run}")
@@ -309,13 +308,12 @@ async def list_deliveries(
     before: Before = None,
 ) -> Deliveries:
     """What other systems were told, and how that went."""
-    states = states_asked(state, _DELIVERIES)
-
-    def look(connection: Connection) -> Deliveries:
-        found = webhooks.newest(connection, states=states, before=before, limit=limit + 1)
-        return Deliveries(found[:limit], found[limit - 1].id if len(found) > limit else None)
-
-    return await agent_of(request).database.read(look)
+    states, last = states_asked(state, _DELIVERIES), cursor_before(before)
+    found = await agent_of(request).database.read(
+        lambda connection: webhooks.newest(connection, states=states, last=last, limit=limit + 1)
+    )
+    end = found[limit - 1] if len(found) > limit else None
+    return Deliveries(found[:limit], None if end is None else cursor(end.created_at, end.id))
 
 
 @router.post("/webhooks/replay")

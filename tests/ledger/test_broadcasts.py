@@ -178,7 +178,7 @@ async def test_it_is_done_when_nobody_waits(database: Database) -> None:
     done = await database.read(lambda connection: broadcasts.load(connection, "promo"))
     assert done is not None
     assert (done.state, done.finished_at, done.left_out) == ("done", NOW, {"invalid": 2})
-    assert [each.name for each in await database.read(broadcasts.every)] == ["promo"]
+    assert [each.name for each in await database.read(broadcasts.newest)] == ["promo"]
 
 
 async def test_a_recipient_that_was_put_off_comes_back_in_time(database: Database) -> None:

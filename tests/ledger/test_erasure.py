@@ -32,8 +32,22 @@ from agent.ledger.sqlite import SqliteDatabase
 from agent.ledger.tables import InboundOutcome, gap, metadata, payment, recipient
 from agent.ledger.turns import Result
 from knowledge.gaps import without_private
-from messaging.types import ContactKey, File, Text
-from tests.ledger.messages import BUDI, NOW, RULES, message, sent
+from messaging.types import (
+    AssigneeChanged,
+    ContactChanged,
+    ContactKey,
+    ConversationClosed,
+    ConversationOpened,
+    DeliveryReport,
+    Event,
+    File,
+    MessageDeleted,
+    PastMessage,
+    Person,
+    Reaction,
+    Text,
+)
+from tests.ledger.messages import BUDI, NOW, RULES, contact, message, sent
 
 SARI = ContactKey("aelyst", "8")
 SECRET = "jalan Melati nomor 17"
@@ -154,6 +168,44 @@ async def test_a_webhook_of_before_is_known_and_not_answered_again(database: Dat
         assert not accept(connection, message(2), NOW, RULES).duplicate
 
     await database.write(work)
+
+
+LATE: tuple[Event, ...] = (
+    ContactChanged(contact(), "created"),
+    ContactChanged(contact(email="b@x.id"), "updated"),
+    ContactChanged(contact(), "tag", "vip", "add"),
+    ContactChanged(contact(lifecycle="Lead"), "lifecycle"),
+    AssigneeChanged(contact(assignee=Person("2", "Rina"))),
+    AssigneeChanged(contact()),
+    ConversationOpened(contact()),
+    ConversationClosed(contact()),
+    Reaction(contact(), "r1", NOW, "unknown", "👍"),
+    PastMessage(contact(), "old1", NOW - timedelta(days=9), incoming=True, text=SECRET),
+    DeliveryReport("unknown", "delivered", NOW, contact()),
+    MessageDeleted(contact(), "unknown"),
+)
+
+
+@pytest.mark.parametrize("late", LATE, ids=lambda event: type(event).__name__)
+async def test_what_a_platform_tells_late_brings_nothing_of_the_forgotten_back(database: Database, late: Event) -> None:
+    await database.write(_everything)
+    await database.write(lambda connection: erasure.forget(connection, BUDI, NOW))
+    before = await database.read(_rows)
+    await database.write(lambda connection: accept(connection, late, NOW, RULES))
+    assert await database.read(_rows) == before
+
+
+async def test_who_writes_again_after_being_forgotten_is_known_again(database: Database) -> None:
+    await database.write(_everything)
+    await database.write(lambda connection: erasure.forget(connection, BUDI, NOW))
+    accepted = await database.write(lambda connection: accept(connection, message(77, "halo lagi"), NOW, RULES))
+    assert not accepted.duplicate
+    await database.write(
+        lambda connection: accept(connection, ContactChanged(contact(), "tag", "vip", "add"), NOW, RULES)
+    )
+    state = await database.read(lambda connection: contacts.load(connection, BUDI))
+    assert state is not None
+    assert state.contact.tags == ("vip",)
 
 
 @pytest.mark.parametrize("under_way", ["waiting", "running", "sending"])

@@ -60,6 +60,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_broadcast")),
     )
     with op.batch_alter_table("broadcast", schema=None) as batch_op:
+        batch_op.create_index("ix_broadcast_created_at", ["created_at", "name"], unique=False)
         batch_op.create_index("ix_broadcast_state_next_at", ["state", "next_at"], unique=False)
 
     op.create_table(
@@ -99,6 +100,8 @@ def upgrade() -> None:
         sa.Column("platform", sa.String(), nullable=False),
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("profile", sa.JSON(), nullable=False),
+        sa.Column("phone", sa.String(), nullable=True),
+        sa.Column("email", sa.String(), nullable=True),
         sa.Column("language", sa.String(), nullable=True),
         sa.Column("channel_id", sa.String(), nullable=True),
         sa.Column("channel_source", sa.String(), nullable=True),
@@ -114,8 +117,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("platform", "id", name=op.f("pk_contact")),
     )
     with op.batch_alter_table("contact", schema=None) as batch_op:
-        batch_op.create_index("ix_contact_last_inbound_at", ["last_inbound_at"], unique=False)
-        batch_op.create_index("ix_contact_paused_at", ["paused_at"], unique=False)
+        batch_op.create_index("ix_contact_email", ["email"], unique=False)
+        batch_op.create_index("ix_contact_id", ["id"], unique=False)
+        batch_op.create_index("ix_contact_last_inbound_at", ["last_inbound_at", "platform", "id"], unique=False)
+        batch_op.create_index("ix_contact_paused_at", ["paused_at", "paused_until"], unique=False)
+        batch_op.create_index("ix_contact_phone", ["phone"], unique=False)
         batch_op.create_index("ix_contact_wake_at", ["wake_at"], unique=False)
 
     op.create_table(
@@ -188,7 +194,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("followup", schema=None) as batch_op:
         batch_op.create_index("ix_followup_contact", ["platform", "contact", "state"], unique=False)
-        batch_op.create_index("ix_followup_state_due_at", ["state", "due_at"], unique=False)
+        batch_op.create_index("ix_followup_created_at", ["created_at", "id"], unique=False)
+        batch_op.create_index("ix_followup_state_due_at", ["state", "due_at", "id"], unique=False)
 
     op.create_table(
         "forgotten",
@@ -228,7 +235,7 @@ def upgrade() -> None:
     with op.batch_alter_table("inbound", schema=None) as batch_op:
         batch_op.create_index("ix_inbound_contact_n", ["platform", "contact", "n"], unique=False)
         batch_op.create_index("ix_inbound_contact_state", ["platform", "contact", "state"], unique=False)
-        batch_op.create_index("ix_inbound_received_at", ["received_at"], unique=False)
+        batch_op.create_index("ix_inbound_received_at", ["received_at", "outcome"], unique=False)
         batch_op.create_index("ix_inbound_turn", ["turn"], unique=False)
 
     op.create_table(
@@ -299,6 +306,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("outbound", schema=None) as batch_op:
         batch_op.create_index("ix_outbound_contact_state", ["platform", "contact", "state"], unique=False)
+        batch_op.create_index(
+            "ix_outbound_failed",
+            ["created_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'failed'"),
+            postgresql_where=sa.text("state = 'failed'"),
+        )
         batch_op.create_index("ix_outbound_state", ["state"], unique=False)
         batch_op.create_index("ix_outbound_turn", ["turn"], unique=False)
 
@@ -328,8 +342,11 @@ def upgrade() -> None:
         sa.UniqueConstraint("provider", "provider_id", name=op.f("uq_payment_provider_provider_id")),
     )
     with op.batch_alter_table("payment", schema=None) as batch_op:
-        batch_op.create_index("ix_payment_contact", ["platform", "contact", "created_at"], unique=False)
-        batch_op.create_index("ix_payment_order", ["provider", "order_id"], unique=False)
+        batch_op.create_index("ix_payment_contact", ["platform", "contact", "created_at", "id"], unique=False)
+        batch_op.create_index("ix_payment_created_at", ["created_at", "id"], unique=False)
+        batch_op.create_index("ix_payment_order", ["order_id", "provider"], unique=False)
+        batch_op.create_index("ix_payment_paid_at", ["paid_at"], unique=False)
+        batch_op.create_index("ix_payment_reference", ["reference"], unique=False)
         batch_op.create_index("ix_payment_state", ["state", "expires_at"], unique=False)
 
     op.create_table(
@@ -360,6 +377,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("turn", "n", name=op.f("pk_step")),
         sa.UniqueConstraint("turn", "key", name=op.f("uq_step_turn_key")),
     )
+    with op.batch_alter_table("step", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_step_action",
+            ["started_at"],
+            unique=False,
+            sqlite_where=sa.text("kind = 'action'"),
+            postgresql_where=sa.text("kind = 'action'"),
+        )
+
     op.create_table(
         "summary",
         sa.Column("platform", sa.String(), nullable=False),
@@ -410,6 +436,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("cost > 0"),
             postgresql_where=sa.text("cost > 0"),
         )
+        batch_op.create_index(
+            "ix_turn_failed",
+            ["started_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'failed'"),
+            postgresql_where=sa.text("state = 'failed'"),
+        )
         batch_op.create_index("ix_turn_started_at", ["started_at"], unique=False)
 
     op.create_table(
@@ -444,6 +477,14 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("webhook_delivery", schema=None) as batch_op:
         batch_op.create_index("ix_webhook_delivery_contact", ["platform", "contact", "state"], unique=False)
+        batch_op.create_index("ix_webhook_delivery_created_at", ["created_at", "id"], unique=False)
+        batch_op.create_index(
+            "ix_webhook_delivery_failed",
+            ["created_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'failed'"),
+            postgresql_where=sa.text("state = 'failed'"),
+        )
         batch_op.create_index("ix_webhook_delivery_state", ["state", "next_attempt_at"], unique=False)
 
     op.create_table(
@@ -483,8 +524,15 @@ def upgrade() -> None:
     with op.batch_alter_table("workflow_run", schema=None) as batch_op:
         batch_op.create_index("ix_workflow_run_contact", ["platform", "contact", "state"], unique=False)
         batch_op.create_index("ix_workflow_run_event", ["event"], unique=False)
+        batch_op.create_index(
+            "ix_workflow_run_failed",
+            ["created_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'failed'"),
+            postgresql_where=sa.text("state = 'failed'"),
+        )
         batch_op.create_index("ix_workflow_run_state", ["state", "next_at"], unique=False)
-        batch_op.create_index("ix_workflow_run_workflow", ["workflow", "created_at"], unique=False)
+        batch_op.create_index("ix_workflow_run_workflow", ["workflow", "created_at", "id"], unique=False)
 
     op.create_table(
         "workflow_schedule",
@@ -546,6 +594,11 @@ def downgrade() -> None:
     with op.batch_alter_table("workflow_run", schema=None) as batch_op:
         batch_op.drop_index("ix_workflow_run_workflow")
         batch_op.drop_index("ix_workflow_run_state")
+        batch_op.drop_index(
+            "ix_workflow_run_failed",
+            sqlite_where=sa.text("state = 'failed'"),
+            postgresql_where=sa.text("state = 'failed'"),
+        )
         batch_op.drop_index("ix_workflow_run_event")
         batch_op.drop_index("ix_workflow_run_contact")
 
@@ -553,12 +606,21 @@ def downgrade() -> None:
     op.drop_table("workflow_batch")
     with op.batch_alter_table("webhook_delivery", schema=None) as batch_op:
         batch_op.drop_index("ix_webhook_delivery_state")
+        batch_op.drop_index(
+            "ix_webhook_delivery_failed",
+            sqlite_where=sa.text("state = 'failed'"),
+            postgresql_where=sa.text("state = 'failed'"),
+        )
+        batch_op.drop_index("ix_webhook_delivery_created_at")
         batch_op.drop_index("ix_webhook_delivery_contact")
 
     op.drop_table("webhook_delivery")
     op.drop_table("vector")
     with op.batch_alter_table("turn", schema=None) as batch_op:
         batch_op.drop_index("ix_turn_started_at")
+        batch_op.drop_index(
+            "ix_turn_failed", sqlite_where=sa.text("state = 'failed'"), postgresql_where=sa.text("state = 'failed'")
+        )
         batch_op.drop_index("ix_turn_cost", sqlite_where=sa.text("cost > 0"), postgresql_where=sa.text("cost > 0"))
         batch_op.drop_index("ix_turn_contact_state")
         batch_op.drop_index("ix_turn_contact_started_at")
@@ -569,17 +631,28 @@ def downgrade() -> None:
 
     op.drop_table("trial")
     op.drop_table("summary")
+    with op.batch_alter_table("step", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_step_action", sqlite_where=sa.text("kind = 'action'"), postgresql_where=sa.text("kind = 'action'")
+        )
+
     op.drop_table("step")
     op.drop_table("source")
     with op.batch_alter_table("payment", schema=None) as batch_op:
         batch_op.drop_index("ix_payment_state")
+        batch_op.drop_index("ix_payment_reference")
+        batch_op.drop_index("ix_payment_paid_at")
         batch_op.drop_index("ix_payment_order")
+        batch_op.drop_index("ix_payment_created_at")
         batch_op.drop_index("ix_payment_contact")
 
     op.drop_table("payment")
     with op.batch_alter_table("outbound", schema=None) as batch_op:
         batch_op.drop_index("ix_outbound_turn")
         batch_op.drop_index("ix_outbound_state")
+        batch_op.drop_index(
+            "ix_outbound_failed", sqlite_where=sa.text("state = 'failed'"), postgresql_where=sa.text("state = 'failed'")
+        )
         batch_op.drop_index("ix_outbound_contact_state")
 
     op.drop_table("outbound")
@@ -603,6 +676,7 @@ def downgrade() -> None:
     op.drop_table("forgotten")
     with op.batch_alter_table("followup", schema=None) as batch_op:
         batch_op.drop_index("ix_followup_state_due_at")
+        batch_op.drop_index("ix_followup_created_at")
         batch_op.drop_index("ix_followup_contact")
 
     op.drop_table("followup")
@@ -618,8 +692,11 @@ def downgrade() -> None:
     op.drop_table("document")
     with op.batch_alter_table("contact", schema=None) as batch_op:
         batch_op.drop_index("ix_contact_wake_at")
+        batch_op.drop_index("ix_contact_phone")
         batch_op.drop_index("ix_contact_paused_at")
         batch_op.drop_index("ix_contact_last_inbound_at")
+        batch_op.drop_index("ix_contact_id")
+        batch_op.drop_index("ix_contact_email")
 
     op.drop_table("contact")
     op.drop_table("confirmation")
@@ -630,6 +707,7 @@ def downgrade() -> None:
     op.drop_table("broadcast_recipient")
     with op.batch_alter_table("broadcast", schema=None) as batch_op:
         batch_op.drop_index("ix_broadcast_state_next_at")
+        batch_op.drop_index("ix_broadcast_created_at")
 
     op.drop_table("broadcast")
     with op.batch_alter_table("audit", schema=None) as batch_op:
