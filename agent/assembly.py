@@ -194,6 +194,7 @@ async def assemble(
     from agent.turn.summary import Summariser, SummarySettings
     from agent.turn.turn import Turns, TurnSettings
     from agent.worker import ContactWorker
+    from agent.workflows.alone import RunsAlone
     from agent.workflows.jobs import WorkflowJobs
     from agent.workflows.runner import WorkflowRules, Workflows
     from agent.workflows.sender import EventSender, targets_of
@@ -347,7 +348,8 @@ async def assemble(
     jobs: list[Job] = [feeder]
     if targets := targets_of(config.webhooks, config.workflows):
         jobs.append(EventSender(database, guarded, targets, clock=clock))
-    jobs.append(WorkflowJobs(database, rules, platforms, ground.engine, resolve=config.resolve, clock=clock))
+    alone = RunsAlone(database, rules, actions, clock=clock)
+    jobs.append(WorkflowJobs(database, rules, platforms, ground.engine, alone, resolve=config.resolve, clock=clock))
     if config.payments.qris is not None:
         jobs.append(PaymentWatch(database, gateway, clock=clock))
 

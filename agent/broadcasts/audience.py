@@ -6,7 +6,7 @@ A CSV file has a header, then a contact per line; problems are reported with the
 import csv
 import re
 import unicodedata
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from io import StringIO
@@ -251,8 +251,18 @@ class Audience:
 class Book:
     """The contacts of the ledger, found by what a file may call them."""
 
-    def __init__(self, states: Sequence[ContactState], platform: str) -> None:
+    def __init__(
+        self, states: Sequence[ContactState], platform: str, gone_through: Collection[ContactKey] = frozenset()
+    ) -> None:
+        """Arrange contacts by their addresses.
+
+        Args:
+            states: of all platforms.
+            platform: whose contacts are found.
+            gone_through: for whom the workflows that a filter names have run to their end.
+        """
         self._platform = platform
+        self.gone_through = gone_through
         self.states = [state for state in states if state.key.platform == platform]
         self._by: dict[str, ContactState] = {}
         for state in self.states:
@@ -357,6 +367,8 @@ async def from_filter(wanted: AudienceFilter, book: Book, platform: Platform, no
     """The contacts that the filter finds. Raises `PlatformError` when the platform cannot be asked."""
     people = []
     async for contact, state in _candidates(wanted, book, platform):
+        if wanted.workflow and contact.key not in book.gone_through:
+            continue
         if _fits(wanted, contact, state, now):
             address = f"id:{contact.key.id}"
             people.append(Person(Addressed(address), state or unseen(contact), state is not None))
@@ -385,7 +397,7 @@ async def _candidates(
 
 
 def _fits(wanted: AudienceFilter, contact: Contact, state: ContactState | None, now: datetime) -> bool:
-    """Everything but custom fields is checked here too, in case the platform reads a condition differently."""
+    """Everything is checked here too, in case the platform reads a condition differently: custom fields where the ledger has them."""
     language = (state.language if state is not None and wanted.of == "ledger" else None) or contact.language
     tags = set(contact.tags)
     channel = state.channel if state is not None else None
@@ -397,9 +409,17 @@ def _fits(wanted: AudienceFilter, contact: Contact, state: ContactState | None, 
         and (not wanted.lifecycle or contact.lifecycle in wanted.lifecycle)
         and (not wanted.language or language in wanted.language)
         and (not wanted.country or contact.country in wanted.country)
+        and (wanted.of == "platform" or _has_fields(wanted, contact))
         and (not wanted.channel or (channel is not None and channel.source in wanted.channel))
         and (wanted.wrote_within is None or _within(last, wanted.wrote_within, now))
         and (wanted.silent_for is None or not _within(last, wanted.silent_for, now))
+    )
+
+
+def _has_fields(wanted: AudienceFilter, contact: Contact) -> bool:
+    known = {name.casefold(): value for name, value in contact.custom_fields.items()}
+    return all(
+        str(known.get(name.casefold(), "")).casefold() == value.casefold() for name, value in wanted.fields.items()
     )
 
 

@@ -13,7 +13,7 @@ from agent.config.audience import AudienceFilter
 from agent.config.texts import TemplateSettings
 from agent.delivery.window import Skip, template_problem
 from agent.errors import InputError
-from agent.ledger import broadcasts, contacts
+from agent.ledger import broadcasts, contacts, workflows
 from agent.ledger.broadcasts import Addressed, Broadcast
 from agent.ledger.database import Database
 from messaging.platform import Platform
@@ -150,9 +150,15 @@ async def prepare(
         PlatformError: the platform cannot be asked.
     """
     settings = file.settings
-    states, existing, known, again = await database.read(
+    wanted = settings.audience.filter
+    flows = () if wanted is None else wanted.workflow
+    if unknown := [name for name in flows if name not in {flow.name for flow in config.workflows}]:
+        place = ("audience", "filter", "workflow")
+        raise file.wrong(place, f"audience.filter.workflow: agent.yaml has no workflow {unknown[0]!r}")
+    states, through, existing, known, again = await database.read(
         lambda connection: (
             contacts.every(connection),
+            workflows.gone_through(connection, flows),
             broadcasts.load(connection, settings.name),
             frozenset(broadcasts.addresses(connection, settings.name)),
             broadcasts.unprepared(connection, settings.name),
@@ -163,11 +169,11 @@ async def prepare(
     channel = _channel(file, await platform.channels())
     parts = await _template(file, platform, channel)
     begins = _begins(file, config, now)
-    book = Book(states, platform.name)
-    if settings.audience.filter is not None:
-        audience = await from_filter(settings.audience.filter, book, platform, now)
+    book = Book(states, platform.name, through)
+    if wanted is not None:
+        audience = await from_filter(possible(wanted, platform), book, platform, now)
         for other in others:
-            found = await from_filter(_possible(settings.audience.filter, other), Book(states, other.name), other, now)
+            found = await from_filter(possible(wanted, other), Book(states, other.name, through), other, now)
             elsewhere = [
                 replace(each, addressed=Addressed(address_of(each.state.key, platform.name))) for each in found.people
             ]
@@ -192,7 +198,7 @@ async def prepare(
     return Prepared(broadcast, existing, audience, plan, again)
 
 
-def _possible(wanted: AudienceFilter, platform: Platform) -> AudienceFilter:
+def possible(wanted: AudienceFilter, platform: Platform) -> AudienceFilter:
     """The filter as a platform can answer it: where it lists no contacts, those of the ledger are looked at."""
     if wanted.of == "ledger" or platform.capabilities.lists_contacts:
         return wanted

@@ -1,10 +1,15 @@
 """Who a message that the business starts goes to: the rows of a CSV file, or the contacts that a filter finds."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from settings import Duration, Settings
+
+
+def _several(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
 
 _PLATFORM_ONLY = ("any_tag", "all_tags", "no_tag", "lifecycle", "fields")
 
@@ -38,6 +43,11 @@ class AudienceFilter(Settings):
     )
     wrote_within: Duration | None = Field(
         default=None, description="They wrote to this agent within this time.", examples=["30d"]
+    )
+    workflow: Annotated[tuple[str, ...], BeforeValidator(_several)] = Field(
+        default=(),
+        description="One of these workflows of agent.yaml has run to its end for them.",
+        examples=[["welcome"]],
     )
     silent_for: Duration | None = Field(
         default=None, description="They have not written to this agent for this long, or never.", examples=["60d"]

@@ -114,6 +114,12 @@ def _functions(config: AgentConfig, problems: _Problems) -> None:
                 problems.add(("actions", number, *key), str(error))
 
 
+_OF_THE_RUNTIME = frozenset(
+    {"hand_over", "send_qris", "check_payment", "follow_up", "list_reminders", "cancel_reminder"}
+)
+"""Actions that stand in agent.yaml elsewhere than in `actions`."""
+
+
 def _workflows(config: AgentConfig, problems: _Problems) -> None:
     """Actions that workflows name and this agent does not have, and hours that are not written down."""
     names = {action.label for action in config.actions if not isinstance(action, McpAction)}
@@ -131,6 +137,34 @@ def _workflows(config: AgentConfig, problems: _Problems) -> None:
             problems.add(
                 ("workflows", number, "if", "hours"), "conversation.hours does not say when the business is open"
             )
+        if workflow.alone:
+            for path, what in _of_a_contact(config, workflow):
+                why = "`schedule` without `for`" if workflow.on.event == "schedule" else workflow.on.event
+                problems.add(("workflows", number, *path), f"{what} needs a contact, and {why} is about none")
+        flows = workflow.audience.filter.workflow if workflow.audience and workflow.audience.filter else ()
+        for name in flows:
+            if name not in {each.name for each in config.workflows}:
+                problems.add(("workflows", number, "for", "filter", "workflow"), f"there is no workflow {name!r}")
+
+
+def _of_a_contact(config: AgentConfig, workflow: Workflow) -> Iterator[tuple[Path, str]]:
+    """Where a workflow that is about no contact asks or does something of one, and what."""
+    for name in workflow.condition.of_contact:
+        yield ("if", name), name
+    asking = {
+        action.label: "built in" if not isinstance(action, DeclaredAction | PythonAction) else "confirm"
+        for action in config.actions
+        if not isinstance(action, McpAction)
+        and (not isinstance(action, DeclaredAction | PythonAction) or action.confirm is not None)
+    }
+    for number, step in enumerate(workflow.do):
+        if step.kind not in ("wait", "post", "action"):
+            yield ("do", number, step.kind), step.kind
+        if step.until is not None:
+            yield ("do", number, "until"), "until"
+        for name in step.action or ():
+            if (why := asking.get(name, "built in" if name in _OF_THE_RUNTIME else None)) is not None:
+                yield ("do", number, "action", name), f"{name} ({why})"
 
 
 def _actions_of(workflow: Workflow) -> Iterator[tuple[Path, str]]:

@@ -33,11 +33,11 @@ EventName = Literal[
 """What can be told to other systems, and begin workflows."""
 
 NAME = "^[A-Za-z_][A-Za-z0-9_-]{0,63}$"
-_EVENT = re.compile(r"\{\s*event\.(?P<path>[^{}|]+?)\s*(?:\|(?P<instead>[^{}]*))?\}")
+_EVENT = re.compile(r"(?P<space> ?)\{\s*event\.(?P<path>[^{}|]+?)\s*(?:\|(?P<instead>[^{}]*))?\}")
 
 
 def fill_event(text: str, data: Mapping[str, Any], written: Callable[[str], str] = str) -> str:
-    """Fill in `{event.…}`; a path that leads nowhere leaves what stands after the bar, or nothing.
+    """Fill in `{event.…}`; a path that leads nowhere leaves what stands after the bar, or nothing, not even the space before it.
 
     Braces inside a value stay what they are, and are not taken for facts of the contact.
     """
@@ -45,7 +45,7 @@ def fill_event(text: str, data: Mapping[str, Any], written: Callable[[str], str]
     def write(match: re.Match[str]) -> str:
         found = find_in(data, match["path"])
         value = ("" if found is None else " ".join(_plain(found).split())) or (match["instead"] or "").strip()
-        return written(value).replace("{", "(").replace("}", ")")
+        return match["space"] + written(value).replace("{", "(").replace("}", ")") if value else ""
 
     return _EVENT.sub(write, text)
 
@@ -260,6 +260,11 @@ class Condition(Settings):
         default=None, description="Whether the business is open, by `conversation.hours`."
     )
 
+    @property
+    def of_contact(self) -> list[str]:
+        """The keys that ask something of a contact."""
+        return [name for name in type(self).model_fields if name != "hours" and getattr(self, name)]
+
 
 class WorkflowTemplate(Settings):
     """A message template of the platform."""
@@ -431,7 +436,7 @@ class Workflow(Settings):
     audience: AudienceSettings | None = Field(
         default=None,
         alias="for",
-        description="With `schedule`: for whom, as in a broadcast. Null: once, for no contact.",
+        description="With `schedule`: for whom, as in a broadcast. Null: once, for no contact; its steps are `wait`, `post`, `action`.",
     )
     rate: Rate = Field(
         default=Rate(60, timedelta(minutes=1)), description="How fast the contacts of `for` begin, one after the other."
@@ -456,6 +461,11 @@ class Workflow(Settings):
         pattern="^[A-Z]{2}$",
         description="With `webhook`: the country of phone numbers that are written without one.",
     )
+
+    @property
+    def alone(self) -> bool:
+        """Whether its event is never about a contact."""
+        return self.on.event == "broadcast.done" or (self.on.event == "schedule" and self.audience is None)
 
     @model_validator(mode="after")
     def _fitting(self) -> "Workflow":

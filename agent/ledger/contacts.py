@@ -212,11 +212,21 @@ def before_change(connection: Connection, key: ContactKey) -> Contact | None:
     return None if state is None else state.contact
 
 
-def record_change(connection: Connection, before: Contact | None, now: datetime, *, depth: int = 0) -> None:
-    """Record as events what has changed of a contact since `before`; `depth` is how many workflows led to it."""
+def record_change(
+    connection: Connection, before: Contact | None, now: datetime, *, depth: int = 0, told_by: str = ""
+) -> None:
+    """Record as events what has changed of a contact.
+
+    Args:
+        connection: the transaction, after the change.
+        before: the contact before it, of `before_change`.
+        now: the time, aware UTC.
+        depth: how many workflows led to it.
+        told_by: the id of the webhook that says so: when it comes again, nothing has happened.
+    """
     if before is None or (state := load(connection, before.key)) is None or state.contact == before:
         return
-    after, change_id = state.contact, secrets.token_hex(6)
+    after, change_id = state.contact, told_by or secrets.token_hex(6)
 
     def tell(name: str, data: dict[str, Any]) -> None:
         what = "/".join(str(value) for value in data.values() if isinstance(value, str))

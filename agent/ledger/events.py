@@ -7,9 +7,10 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, Engine, Row, delete, select
 
 from agent.config.workflows import Trigger, WebhookSettings, Workflow
@@ -18,11 +19,30 @@ from agent.ledger.codec import unpack_contact
 from agent.ledger.database import insert_new, where
 from agent.ledger.tables import contact as contact_table
 from agent.ledger.tables import event as table
+from agent.ledger.workflows import Run
 from messaging.types import ContactKey
+
+log = structlog.get_logger()
 
 _OPTION = "balas_subscriptions"
 _DEEPEST = 3
 """How many workflows may lead to each other, before what they cause begins none."""
+
+_LOOPS = frozenset(
+    {
+        "contact.updated",
+        "tag.added",
+        "lifecycle.changed",
+        "conversation.opened",
+        "conversation.closed",
+        "handover",
+        "action.done",
+    }
+)
+"""Events that a workflow can cause by way of the platform, which tells us of it as of anybody's doing."""
+
+_IN_AN_HOUR = 30
+"""How often such an event begins one workflow for one contact within an hour."""
 
 _CONTACT = select(contact_table).where(where(contact_table, "platform", "id"))
 
@@ -116,13 +136,53 @@ def record(
         return False
     for target in subscriptions.webhooks.get(name, ()):
         tell(connection, event, target, now)
-    if depth < _DEEPEST:
-        for flow in subscriptions.workflows.get(name, ()):
-            if matches(flow.on, data):
-                workflows.begin(
-                    connection, flow.name, event=identity, trigger=name, data=data, now=now, key=key, depth=depth
-                )
+    for flow in subscriptions.workflows.get(name, ()):
+        if matches(flow.on, data):
+            refused = _looping(connection, flow, name, key, depth, now)
+            if refused is not None:
+                log.warning("workflow_loop_ended", workflow=flow.name, contact=str(key), reason=refused)
+            workflows.begin(
+                connection,
+                flow.name,
+                event=identity,
+                trigger=name,
+                data=data,
+                now=now,
+                key=key,
+                depth=depth,
+                refused=refused,
+            )
     return True
+
+
+def _looping(
+    connection: Connection, flow: Workflow, name: str, key: ContactKey | None, depth: int, now: datetime
+) -> str | None:
+    """Why an event that is about to begin a workflow looks like the workflow's own doing."""
+    if depth >= _DEEPEST:
+        return f"a loop: workflows led to each other {_DEEPEST} deep"
+    if key is None or name not in _LOOPS:
+        return None
+    if workflows.begun_since(connection, flow.name, key, now - timedelta(hours=1)) < _IN_AN_HOUR:
+        return None
+    return f"a loop: {name} began it {_IN_AN_HOUR} times for this contact within an hour"
+
+
+def end_run(connection: Connection, run: Run, state: str, reason: str | None, now: datetime) -> None:
+    """End a run of a workflow, and record that as an event."""
+    workflows.end(connection, run, state, reason, now)
+    log.info("workflow_ended", workflow=run.workflow, run=run.id, contact=str(run.contact), state=state, reason=reason)
+    if state in ("done", "failed"):
+        name = f"workflow.{state}"
+        data = {"workflow": run.workflow, "run": run.id, "event": run.event, "reason": reason}
+        identity = f"{name}/{run.id}/{run.attempt}"
+        record(connection, name, run.contact, identity=identity, data=data, now=now, depth=run.depth + 1)
+
+
+def end_on_reply(connection: Connection, key: ContactKey, now: datetime) -> None:
+    """End the runs that wait until the customer replies."""
+    for run in workflows.waiting_for_reply(connection, key):
+        end_run(connection, run, "done", "the customer replied", now)
 
 
 def insert(connection: Connection, event: Event) -> bool:

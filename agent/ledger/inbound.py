@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, and_, select
 
-from agent.ledger import contacts, erasure, events, followups, history, human, outbound, workflows
+from agent.ledger import contacts, erasure, events, followups, history, human, outbound
 from agent.ledger.codec import pack_inbound
 from agent.ledger.database import change, insert_new, lock_contact, one_of, where
 from agent.ledger.tables import InboundOutcome
@@ -156,7 +156,7 @@ def _told(connection: Connection, event: Event, before: Contact | None, now: dat
         if event.change == "created":
             _created(connection, key, now)
         elif before is not None:
-            contacts.record_change(connection, before, now)
+            contacts.record_change(connection, before, now, told_by=rules.webhook)
         else:
             for name, facts in _first_change(event):
                 events.record(connection, name, key, identity=f"{name}/{key}/{told_by}", data=facts, now=now)
@@ -229,7 +229,7 @@ def _message(connection: Connection, event: InboundMessage, now: datetime, rules
     contacts.remember(connection, event.contact, **columns)
     followups.cancel_on_reply(connection, key, now)
     if events.subscriptions_of(connection) is not events.NOBODY:
-        workflows.end_on_reply(connection, key, now)
+        events.end_on_reply(connection, key, now)
         if new:
             _created(connection, key, now)
             due = now

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, exists, func, or_, sele
 
 from agent.ledger.database import Cursor, at, change, insert_new, insert_row, older, one_of, upsert, where
 from agent.ledger.tables import contact as contact_table
+from agent.ledger.tables import event as event_table
 from agent.ledger.tables import inbound, turn, workflow_batch, workflow_schedule, workflow_step
 from agent.ledger.tables import workflow_run as table
 from messaging.types import ContactKey
@@ -38,11 +39,6 @@ _DUE = (
 )
 _NEXT = select(func.min(table.c.next_at)).where(_OPEN)
 _TURN_ENDED = select(table.c.created_at).where(_OPEN, _ENDED_TURN).limit(1)
-_REPLIED = (
-    update(table)
-    .where(where(table, "platform", "contact"), table.c.state == "running", table.c.until_replied)
-    .values(state="done", reason="the customer replied", ended_at=bindparam("ended"), next_at=None)
-)
 _OF_CONTACT = (
     update(table)
     .where(where(table, "platform", "contact"), table.c.state == "running")
@@ -125,6 +121,7 @@ def begin(
     address: Mapping[str, str] | None = None,
     depth: int = 0,
     first_at: datetime | None = None,
+    refused: str | None = None,
 ) -> str | None:
     """Begin a run; `None` when this event has begun it before.
 
@@ -139,6 +136,7 @@ def begin(
         address: by what the contact is looked up, where `key` is not known: `phone`, `email` or `id`, and facts of a new one.
         depth: how many workflows led to it.
         first_at: when its first step is due; `None` for now.
+        refused: why it takes no step: it is only listed, as skipped.
     """
     who = str(key or "") if address is None else ",".join(f"{name}={value}" for name, value in sorted(address.items()))
     identity, due = run_id(workflow, event, who), first_at or now
@@ -154,16 +152,18 @@ def begin(
         trigger=trigger,
         data=dict(data),
         depth=depth,
-        state="running",
+        state="running" if refused is None else "skipped",
+        reason=refused,
         step=0,
         attempt=0,
-        next_at=due,
+        next_at=due if refused is None else None,
         until_replied=False,
         created_at=now,
+        ended_at=None if refused is None else now,
     )
     if new is None:
         return None
-    if key is not None:
+    if key is not None and refused is None:
         wake(connection, key, due)
     return identity
 
@@ -203,14 +203,12 @@ def next_due(connection: Connection, key: ContactKey) -> datetime | None:
 
 
 def has_run(connection: Connection, run: Run, since: datetime | None) -> bool:
-    """Tell whether the workflow has run for the same contact before; since a time, when given."""
+    """Tell whether the workflow has run for the same contact, or for none, before; since a time, when given."""
     key = run.contact
-    if key is None:
-        return False
     before = select(table.c.id).where(
         table.c.workflow == run.workflow,
-        table.c.platform == key.platform,
-        table.c.contact == key.id,
+        table.c.contact == (key and key.id),
+        table.c.platform == (key and key.platform),
         table.c.id != run.id,
         table.c.started_at.is_not(None),
     )
@@ -219,15 +217,45 @@ def has_run(connection: Connection, run: Run, since: datetime | None) -> bool:
     return connection.execute(before.limit(1)).first() is not None
 
 
+def begun_since(connection: Connection, workflow: str, key: ContactKey, since: datetime) -> int:
+    """Count the runs of a workflow that were begun for a contact since a time, without those that were refused."""
+    statement = select(func.count()).where(
+        where(table, "platform", "contact"),
+        table.c.workflow == workflow,
+        table.c.created_at >= since,
+        table.c.state != "skipped",
+    )
+    return int(connection.execute(statement, _at(key)).scalar_one())
+
+
+def gone_through(connection: Connection, names: Sequence[str]) -> frozenset[ContactKey]:
+    """Find the contacts for whom one of these workflows has run to its end."""
+    if not names:
+        return frozenset()
+    ended = select(table.c.platform, table.c.contact).where(
+        table.c.workflow.in_(names), table.c.state == "done", table.c.contact.is_not(None)
+    )
+    return frozenset(ContactKey(row.platform, row.contact) for row in connection.execute(ended.distinct()))
+
+
 def start(connection: Connection, run: Run, now: datetime) -> None:
     """Record that a run's conditions held."""
     change(connection, table, {"id": run.id}, {"started_at": now})
 
 
-def begin_step(connection: Connection, run: Run, kind: str, now: datetime) -> None:
-    """Record that a step is under way; one that is retried begins anew."""
+def begin_step(connection: Connection, run: Run, kind: str, now: datetime) -> bool:
+    """Record that a step is under way; one that is retried begins anew.
+
+    Returns:
+        Whether it was under way already: whoever began it was interrupted.
+    """
+    begun = select(workflow_step.c.n).where(
+        workflow_step.c.run == run.id, workflow_step.c.n == run.step, workflow_step.c.finished_at.is_(None)
+    )
+    interrupted = connection.execute(begun).first() is not None
     row = {"run": run.id, "n": run.step, "kind": kind, "started_at": now}
     upsert(connection, workflow_step, **row, finished_at=None, outcome=None, reason=None)
+    return interrupted
 
 
 def end_step(
@@ -291,9 +319,12 @@ def cancel_unknown(connection: Connection, known: Sequence[str], now: datetime) 
     connection.execute(gone.values(state="cancelled", reason=reason, ended_at=now, next_at=None))
 
 
-def end_on_reply(connection: Connection, key: ContactKey, now: datetime) -> None:
-    """End the runs that wait until the customer replies."""
-    connection.execute(_REPLIED, {**_at(key), "ended": now})
+def waiting_for_reply(connection: Connection, key: ContactKey) -> list[Run]:
+    """List the runs that wait until the customer replies."""
+    statement = select(table).where(
+        where(table, "platform", "contact"), table.c.state == "running", table.c.until_replied
+    )
+    return [_run(row) for row in connection.execute(statement, _at(key))]
 
 
 def retry(connection: Connection, identity: str, now: datetime) -> Run | None:
@@ -375,6 +406,11 @@ def claim_unbound(connection: Connection, now: datetime, limit: int = 20) -> lis
     return taken
 
 
+def keep_claim(connection: Connection, run: Run, now: datetime) -> None:
+    """Keep a run that was taken for as long again."""
+    change(connection, table, {"id": run.id}, {"claimed_until": now + CLAIM})
+
+
 def free_claims(connection: Connection) -> None:
     """Release all runs and audiences that were taken: for an embedded engine, which is the only process."""
     for each in (table, workflow_batch):
@@ -382,9 +418,11 @@ def free_claims(connection: Connection) -> None:
 
 
 def bind(connection: Connection, run: Run, key: ContactKey, due_at: datetime) -> None:
-    """Give a run the contact that was looked up."""
+    """Give a run, and the event that began it, the contact that was looked up."""
     columns = {"platform": key.platform, "contact": key.id, "next_at": due_at, "claimed_until": None}
     change(connection, table, {"id": run.id, "state": "running"}, columns)
+    if run.trigger == "webhook":
+        change(connection, event_table, {"id": run.event}, {"platform": key.platform, "contact": key.id})
     wake(connection, key, due_at)
 
 

@@ -97,9 +97,9 @@ async def look_up(
     started_at = clock()
     async with slots.released():
         name = f"balas-{turn.id}-{key.replace('/', '-')}"
-        outcome = await _run(action, arguments, turn.action_context(name, clock()))
+        outcome = await run_action(action, arguments, turn.action_context(name, clock()))
         if outcome.status == "refused" and await turn.recollect():
-            outcome = await _run(action, arguments, turn.action_context(name, clock()))
+            outcome = await run_action(action, arguments, turn.action_context(name, clock()))
     turn.steps.note(key, "action", action.name, given, pack_outcome(outcome), started_at=started_at)
     point("action-recorded")
     return outcome
@@ -147,7 +147,7 @@ async def _effect(
         point("effect-started")
         turn.effects.append(action.name)
         async with slots.released():
-            outcome = await _run(action, arguments, context)
+            outcome = await run_action(action, arguments, context)
         point("effect-done")
     await turn.steps.finish(place, "action", action.name, given, pack_outcome(outcome))
     point("action-recorded")
@@ -217,8 +217,8 @@ async def _check(action: Action, arguments: dict[str, Any], context: Context) ->
         return Outcome("refused", f"Nothing was done: the arguments cannot be read ({type(error).__name__}).")
 
 
-async def _run(action: Action, arguments: dict[str, Any], context: Context) -> Outcome:
-    """The action's outcome, cleaned. One that raises has failed; if it may have changed something, nobody knows."""
+async def run_action(action: Action, arguments: dict[str, Any], context: Context) -> Outcome:
+    """Run an action; its outcome, cleaned. One that raises has failed; if it may have changed something, nobody knows."""
     try:
         return cleaned(await action.run(arguments, context))
     except (LedgerUnavailable, LeaseLost):

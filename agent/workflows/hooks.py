@@ -122,9 +122,9 @@ def accept(connection: Connection, flow: Workflow, hook: Hook, now: datetime) ->
     event = f"hook/{flow.name}/{hook.identity}"
     new = events.insert(connection, Event(event, "webhook", key, events.facts_of(connection, key), hook.data, now))
     address = hook.address if key is None else None
-    run = workflows.of_event(connection, flow.name, event)
-    if not new and run is not None:
-        return Begun(run.id, run.contact, new=False)
+    if not new:
+        run = workflows.of_event(connection, flow.name, event)
+        return Begun(run.id if run else workflows.run_id(flow.name, event), run.contact if run else None, new=False)
     begun = workflows.begin(
         connection, flow.name, event=event, trigger="webhook", data=hook.data, now=now, key=key, address=address
     )
@@ -145,7 +145,7 @@ def begin_by_hand(connection: Connection, flow: Workflow, key: ContactKey | None
     """
     event = f"manual/{flow.name}/{secrets.token_hex(6)}"
     if key is None:
-        if flow.on.event != "schedule":
+        if not flow.alone and flow.on.event != "schedule":
             raise InputError(f"{flow.name} begins with {flow.on.event}, which is about a contact; name one")
         begin_for_all(connection, flow, event, now)
         return event

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from agent.broadcasts.addresses import reach
 from agent.broadcasts.audience import Book, from_filter, read_csv
+from agent.broadcasts.plan import possible
 from agent.config.workflows import Workflow, next_time
 from agent.engine.engine import Engine
 from agent.errors import InputError
@@ -21,7 +22,8 @@ from agent.ledger.database import Database
 from agent.ledger.errors import LedgerUnavailable
 from agent.ledger.events import Event
 from agent.ledger.workflows import Run
-from agent.workflows.runner import Words, WorkflowRules, end_run, queue_post
+from agent.workflows.alone import RunsAlone
+from agent.workflows.runner import WorkflowRules
 from messaging.errors import NotFound, PlatformError, Unsupported
 from messaging.platform import Platform
 from messaging.types import Address, ContactKey
@@ -52,6 +54,7 @@ class WorkflowJobs:
         rules: WorkflowRules,
         platforms: Mapping[str, Platform],
         engine: Engine,
+        alone: RunsAlone,
         *,
         resolve: Callable[[str], Path],
         clock: Callable[[], datetime],
@@ -63,6 +66,7 @@ class WorkflowJobs:
             rules: from agent.yaml.
             platforms: by name.
             engine: is told of contacts that have something to do.
+            alone: takes the steps of runs without a contact.
             resolve: makes the path of an audience's file whole.
             clock: the time, aware UTC.
         """
@@ -70,6 +74,7 @@ class WorkflowJobs:
         self._rules = rules
         self._platforms = platforms
         self._engine = engine
+        self._alone = alone
         self._resolve = resolve
         self._clock = clock
 
@@ -107,10 +112,9 @@ class WorkflowJobs:
         while (batch := await self._database.write(lambda c: workflows.claim_batch(c, self._clock()))) is not None:
             await self._expand(*batch)
             done += 1
-        for run in await self._database.write(lambda c: workflows.claim_unbound(c, self._clock())):
-            await self._work_on(run)
-            done += 1
-        return done
+        runs = await self._database.write(lambda c: workflows.claim_unbound(c, self._clock()))
+        await asyncio.gather(*map(self._work_on, runs))
+        return done + len(runs)
 
     def _crons(self) -> dict[str, str]:
         return {flow.name: str(flow.on.value) for flow in self._rules.workflows.values() if flow.on.event == "schedule"}
@@ -123,11 +127,11 @@ class WorkflowJobs:
         now = self._clock()
         for name, cron in crons.items():
             written, at = known.get(name, (None, now))
-            if written != cron:
+            if written == cron and at <= now:
+                await self._database.write(partial(self._fire, name=name, cron=cron, due=at))
+            elif written != cron or at > self._next(cron, now):  # the clock was set back, or the time zone is another
                 first = self._next(cron, now)
                 await self._database.write(partial(workflows.schedule, workflow=name, cron=cron, next_at=first))
-            elif at <= now:
-                await self._database.write(partial(self._fire, name=name, cron=cron, due=at))
 
     def _next(self, cron: str, after: datetime) -> datetime:
         found: datetime = next_time(cron, after.astimezone(self._rules.zone))
@@ -190,7 +194,11 @@ class WorkflowJobs:
     async def _audience(self, flow: Workflow) -> "list[_Person]":
         """Everybody of an audience, each once. Raises: `PlatformError`, `InputError`."""
         assert flow.audience is not None  # noqa: S101 - the caller has looked
-        states = await self._database.read(contacts.every)
+        wanted = flow.audience.filter
+        flows = () if wanted is None else wanted.workflow
+        states, through = await self._database.read(
+            lambda connection: (contacts.every(connection), workflows.gone_through(connection, flows))
+        )
         found: list[_Person] = []
         if flow.audience.csv is not None:
             file = await asyncio.to_thread(read_csv, self._resolve(flow.audience.csv), flow.audience.country)
@@ -199,12 +207,10 @@ class WorkflowJobs:
                 known = next((state for book in books if (state := book.find(row.address)) is not None), None)
                 kind, _, value = row.address.partition(":")
                 found.append((known, {**row.values, kind: value}))
-        elif flow.audience.filter is not None:
+        elif wanted is not None:
             for name, platform in self._platforms.items():
-                wanted = flow.audience.filter
-                if wanted.of == "platform" and not platform.capabilities.lists_contacts:
-                    wanted = wanted.model_copy(update={"of": "ledger"})
-                audience = await from_filter(wanted, Book(states, name), platform, self._clock())
+                book = Book(states, name, through)
+                audience = await from_filter(possible(wanted, platform), book, platform, self._clock())
                 found += [(person.state, None) for person in audience.people]
         return found
 
@@ -214,12 +220,12 @@ class WorkflowJobs:
             if run.address:
                 await self._bind(run)
             else:
-                await self._database.write(lambda connection: self._without_contact(connection, run))
+                await self._alone.advance(run)
         except PlatformError as error:
             now = self._clock()
             if not error.retryable or now - run.created_at > GIVE_UP:
                 reason = f"the contact cannot be reached: {error}"
-                await self._database.write(lambda c: end_run(c, run, "failed", reason, now))
+                await self._database.write(lambda c: events.end_run(c, run, "failed", reason, now))
                 return
             log.warning("workflow_contact_postponed", run=run.id, reason=str(error))
             later = now + _BACKOFF.wait(3, error.retry_after)
@@ -261,34 +267,6 @@ class WorkflowJobs:
                 await self._database.write(partial(contacts.remember, contact=contact))
                 return contact.key, self._clock()
         raise problem
-
-    def _without_contact(self, connection: Connection, run: Run) -> None:
-        """Take the steps that need no contact: waiting, and telling other systems."""
-        now = self._clock()
-        current = workflows.load(connection, run.id)
-        flow = self._rules.workflows.get(run.workflow)
-        if current is None or current.state != "running":
-            return
-        if flow is None:
-            end_run(connection, current, "cancelled", "agent.yaml has no such workflow any more", now)
-            return
-        if current.started_at is None:
-            workflows.start(connection, current, now)
-        while current is not None and current.step < len(flow.do):
-            step = flow.do[current.step]
-            if step.wait is not None:
-                workflows.end_step(connection, current, "wait", "done", now, next_at=now + step.wait)
-                workflows.release(connection, current, now + step.wait)
-                return
-            if step.post is not None:
-                queue_post(connection, current, flow, Words(current.data, None), now)
-                workflows.end_step(connection, current, "post", "done", now)
-            else:
-                reason = "the event names no contact"
-                workflows.end_step(connection, current, step.kind, "skipped", now, reason=reason)
-            current = workflows.load(connection, current.id)
-        if current is not None:
-            end_run(connection, current, "done", None, now)
 
 
 _Person = tuple[ContactState | None, Mapping[str, str] | None]

@@ -34,6 +34,8 @@ from messaging.types import Channel, ChannelKind, Contact, ContactKey, Text
 log = structlog.get_logger()
 
 NO_HOURS_LEFT = "the business never opens again"
+_NOBODY = Contact(ContactKey("", ""))
+"""In the texts of a run without a contact, nothing is known of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +166,11 @@ class Workflows:
             return False
         workflow = self._rules.workflows.get(run.workflow)
         if workflow is None:
-            self._end(connection, run, "cancelled", "agent.yaml has no such workflow any more", now)
+            events.end_run(connection, run, "cancelled", "agent.yaml has no such workflow any more", now)
             return False
         state = contacts.load(connection, key)
         if state is None:
-            self._end(connection, run, "cancelled", "the contact is not in the ledger any more", now)
+            events.end_run(connection, run, "cancelled", "the contact is not in the ledger any more", now)
             return False
         if state.channel is None and channel is not None:
             state = replace(state, channel=channel)
@@ -177,13 +179,13 @@ class Workflows:
         if run.next_at is None or run.next_at > now:
             return False
         if run.started_at is None:
-            obstacle = self._obstacle(connection, run, workflow, state, now)
-            if obstacle is not None:
-                self._end(connection, run, "skipped", obstacle, now)
+            against = obstacle(connection, run, workflow, state, self._rules, now)
+            if against is not None:
+                events.end_run(connection, run, "skipped", against, now)
                 return False
             workflows.start(connection, run, now)
         if run.step >= len(workflow.do):
-            self._end(connection, run, "done", None, now)
+            events.end_run(connection, run, "done", None, now)
             return False
         step = workflow.do[run.step]
         result = self._take(connection, run, workflow, step, state, now)
@@ -220,9 +222,6 @@ class Workflows:
             reason=result.reason,
         )
 
-    def _end(self, connection: Connection, run: Run, state: str, reason: str | None, now: datetime) -> None:
-        end_run(connection, run, state, reason, now)
-
     def _after_turn(self, connection: Connection, run: Run, workflow: Workflow, now: datetime) -> bool:
         """Go on when the turn that worked on a step has ended."""
         ended = turns.outcome_of(connection, str(run.turn))
@@ -234,22 +233,11 @@ class Workflows:
             failed = _Done("failed", reason)
             self._record(connection, run, kind, failed, now)
             workflows.stay(connection, run)
-            self._end(connection, run, "failed", reason, now)
+            events.end_run(connection, run, "failed", reason, now)
             return False
         result = _Done() if state == "done" else skipped(reason or state)
         self._record(connection, run, kind, result, now)
         return True
-
-    def _obstacle(
-        self, connection: Connection, run: Run, workflow: Workflow, state: ContactState, now: datetime
-    ) -> str | None:
-        """Why a run does not begin."""
-        if (unmet := _unmet(workflow.condition, state, open_now=self._rules.open_now(now))) is not None:
-            return f"if: {unmet}"
-        if workflow.once == "event":
-            return None
-        since = self._rules.midnight(now) if workflow.once == "day" else None
-        return f"once: {workflow.once}" if workflows.has_run(connection, run, since) else None
 
     def _take(
         self, connection: Connection, run: Run, workflow: Workflow, step: Step, state: ContactState, now: datetime
@@ -294,9 +282,9 @@ class Workflows:
     def _send(
         self, connection: Connection, run: Run, workflow: Workflow, send: SendStep, state: ContactState, now: datetime
     ) -> _Done | _Later:
-        obstacle = self._silence(connection, run, workflow, state, now)
-        if obstacle is not None:
-            return obstacle
+        against = self._silence(connection, run, workflow, state, now)
+        if against is not None:
+            return against
         content = wording(send, run.data, state, self._rules.default_language, now)
         if isinstance(content, Skip):
             return skipped(content.reason)
@@ -329,9 +317,9 @@ class Workflows:
     ) -> _Done | _Later | _Handed:
         if state.paused(now):
             return skipped(f"a human answers ({state.paused_by})")
-        obstacle = self._silence(connection, run, workflow, state, now)
-        if obstacle is not None:
-            return obstacle
+        against = self._silence(connection, run, workflow, state, now)
+        if against is not None:
+            return against
         end = closes(state, state.channel_kind)
         if end is not None and now > end:
             return skipped("the 24-hour window is closed, in which alone the agent writes by itself; `send` a template")
@@ -348,15 +336,22 @@ class Workflows:
         return _Handed(turn)
 
 
-def end_run(connection: Connection, run: Run, state: str, reason: str | None, now: datetime) -> None:
-    """End a run, and record that as an event."""
-    workflows.end(connection, run, state, reason, now)
-    log.info("workflow_ended", workflow=run.workflow, run=run.id, contact=str(run.contact), state=state, reason=reason)
-    if state in ("done", "failed"):
-        name = f"workflow.{state}"
-        data = {"workflow": run.workflow, "run": run.id, "event": run.event, "reason": reason}
-        identity = f"{name}/{run.id}/{run.attempt}"
-        events.record(connection, name, run.contact, identity=identity, data=data, now=now, depth=run.depth + 1)
+def obstacle(
+    connection: Connection,
+    run: Run,
+    workflow: Workflow,
+    state: ContactState | None,
+    rules: WorkflowRules,
+    now: datetime,
+) -> str | None:
+    """Say why a run does not begin; `state` is `None` for one without a contact."""
+    unmet = _unmet(workflow.condition, state, open_now=rules.open_now(now))
+    if unmet is not None:
+        return f"if: {unmet}"
+    if workflow.once == "event":
+        return None
+    since = rules.midnight(now) if workflow.once == "day" else None
+    return f"once: {workflow.once}" if workflows.has_run(connection, run, since) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,8 +363,7 @@ class Words:
 
     def text(self, text: str, written: Callable[[str], str] = str) -> str:
         """A text with its places filled in."""
-        with_event = fill_event(text, self.data, written)
-        return with_event if self.contact is None else fill(with_event, self.contact, written)
+        return fill(fill_event(text, self.data, written), self.contact or _NOBODY, written)
 
     def values(self, value: Any) -> Any:
         """A JSON value with its texts filled in; one that is only `{event.…}` becomes that value, of whatever type."""
@@ -408,8 +402,12 @@ def wording(send: SendStep, data: Mapping[str, Any], state: ContactState, defaul
     return found
 
 
-def _unmet(condition: Condition, state: ContactState, *, open_now: bool) -> str | None:
+def _unmet(condition: Condition, state: ContactState | None, *, open_now: bool) -> str | None:
     """The first part of a condition that does not hold."""
+    if condition.hours is not None and (condition.hours == "open") != open_now:
+        return "open" if open_now else "closed"
+    if state is None:
+        return "the event names no contact" if condition.of_contact else None
     contact = state.contact
     if condition.tag is not None and condition.tag not in contact.tags:
         return f"no tag {condition.tag}"
@@ -425,8 +423,6 @@ def _unmet(condition: Condition, state: ContactState, *, open_now: bool) -> str 
             return f"{name} is another"
     if condition.channel is not None and condition.channel not in _channels(state):
         return f"channel {state.channel_kind}"
-    if condition.hours is not None and (condition.hours == "open") != open_now:
-        return "open" if open_now else "closed"
     return None
 
 
