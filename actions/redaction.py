@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import parse_qsl, quote, quote_plus
 
 from pydantic import SecretStr
 
@@ -25,7 +25,7 @@ def secrets_of(settings: object) -> set[str]:
         return {settings.get_secret_value()}
     if isinstance(settings, Settings):
         named = {secret for name in type(settings).model_fields for secret in secrets_of(getattr(settings, name))}
-        return named | _secrets_of_options(getattr(settings, "options", None))
+        return named | _secrets_of_options(getattr(settings, "options", None)) | _secrets_of_query(settings)
     if isinstance(settings, Mapping):
         return {secret for item in settings.values() for secret in secrets_of(item)}
     if isinstance(settings, Sequence) and not isinstance(settings, str | bytes):
@@ -45,6 +45,13 @@ def _secrets_of_options(options: object, name: str = "") -> set[str]:
     if isinstance(options, Sequence) and not isinstance(options, str | bytes):
         return {secret for item in options for secret in _secrets_of_options(item, name)}
     return {options} if isinstance(options, str) and options and _OPTION.search(name) else set()
+
+
+def _secrets_of_query(settings: Settings) -> set[str]:
+    """What stands under the name of a secret in the query of an address, as in `?api_key=…`."""
+    url = getattr(settings, "url", None)
+    query = url.partition("?")[2].partition("#")[0] if isinstance(url, str) else ""
+    return {value for name, value in parse_qsl(query) if _OPTION.search(name) and "{" not in value}
 
 
 _learned: set[str] = set()

@@ -11,7 +11,10 @@ from typing import Annotated, Any, TypeVar
 import typer
 from sqlalchemy import Connection
 
+from actions.redaction import Redactor
 from agent.cli.options import ConfigFile, in_ledger
+from agent.config import load
+from agent.config.environment import secret_values
 from agent.errors import InputError
 from agent.ledger import contacts, followups, history, outbound, overview, retention, steps
 from settings.clock import now
@@ -31,6 +34,12 @@ def read(config: Path, work: Callable[[Connection], T]) -> T:
 def write(config: Path, work: Callable[[Connection], T]) -> T:
     """Change the ledger of an agent's file, in one transaction."""
     return in_ledger(config, lambda database: database.write(work))
+
+
+def hidden(config: Path, value: T) -> T:
+    """What is shown of rows that may hold secrets of agent.yaml, as the address of a `post` does."""
+    shown: T = Redactor(secret_values(load(config)))(value)
+    return shown
 
 
 def print_json(value: Any) -> None:

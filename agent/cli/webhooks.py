@@ -3,11 +3,11 @@
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from agent.cli.ledger import Json, print_json, read, write
+from agent.cli.ledger import Json, hidden, print_json, read, write
 from agent.cli.options import ConfigFile
 from agent.config import load
 from agent.errors import InputError
@@ -29,14 +29,15 @@ def show(
 ) -> None:
     """The newest deliveries: which event, to whom, and how it went."""
     states = ("failed",) if failed else ()
-    found = read(config, lambda connection: webhooks.newest(connection, states=states, limit=limit))
+    newest = read(config, lambda connection: webhooks.newest(connection, states=states, limit=limit))
+    found: list[dict[str, Any]] = hidden(config, [asdict(each) for each in newest])
     if as_json:
-        print_json([asdict(each) for each in found])
+        print_json(found)
         return
     for each in found:
-        told = f": {each.reason}" if each.reason else ""
-        at = each.created_at.astimezone()
-        print(f"{at:%Y-%m-%d %H:%M:%S}  {each.name}  {each.url}  {each.state}{told}  {each.event}")
+        told = f": {each['reason']}" if each["reason"] else ""
+        at = each["created_at"].astimezone()
+        print(f"{at:%Y-%m-%d %H:%M:%S}  {each['name']}  {each['url']}  {each['state']}{told}  {each['event']}")
     if not found:
         print("nothing was told to anybody")
 

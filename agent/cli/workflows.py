@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import Connection
 
-from agent.cli.ledger import Json, print_json, read, write
+from agent.cli.ledger import Json, hidden, print_json, read, write
 from agent.cli.options import ConfigFile
 from agent.config import load
 from agent.config.workflows import Workflow
@@ -53,7 +53,7 @@ def show(
         runs = [one] if one else workflows.listed(connection, workflow=name, limit=limit)
         return [asdict(run) | {"steps": [asdict(s) for s in workflows.steps(connection, run.id)]} for run in runs]
 
-    runs = read(config, look)
+    runs = hidden(config, read(config, look))
     if flow is None and not runs:
         raise InputError(f"agent.yaml has no workflow {name!r}; `balas workflows list` shows what there is")
     if as_json:
