@@ -16,6 +16,7 @@ from sqlalchemy import insert
 
 from agent.ledger import open_database
 from agent.ledger.tables import contact, inbound, message
+from tests.acceptance.flow import rows
 from tests.acceptance.world import World, world
 from tests.actions.qris.codes import STATIC
 from tests.browser import LIVENESS, MARKS, chromium
@@ -31,6 +32,7 @@ PAGES = {
     "actions": "Actions",
     "payments": "Payments",
     "broadcasts": "Broadcasts",
+    "workflows": "Workflows",
     "config": "Configuration",
 }
 HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script> ${alert(1)} javascript:alert(1) *x* \u202egnp'
@@ -160,6 +162,50 @@ async def test_the_playground_shows_steps_and_saves_a_scenario(tmp_path: Path, b
         assert "called: {send_qris:" in text
         await _open(page, "payments")
         await expect(page.get_by_text("No payments")).to_be_visible()
+
+
+async def test_a_workflow_is_run_watched_ended_and_tried_again(tmp_path: Path, browser: Browser) -> None:
+    flows: list[dict[str, Any]] = [
+        {"name": "remind", "on": "handover", "do": [{"note": "x"}, {"wait": "1h"}, {"send": "masih ada?"}]},
+        {"name": "ask", "on": "handover", "do": [{"agent": "Ingatkan."}]},
+    ]
+    async with agent(tmp_path, workflows=flows) as here:
+        budi = here.sandbox.phone("+6281234567801")
+        here.sandbox.say(budi, "jam buka toko?")
+        await here.texts(budi)
+        async with console(browser, here, width=360) as page:
+            await _open(page, "workflows")
+            card = page.get_by_role("region", name="remind")
+            await card.get_by_role("button", name="Show runs").click()
+            await expect(card.get_by_text("It never ran.")).to_be_visible()
+            await card.get_by_label("For this customer").fill("+6281234567801")
+            await page.keyboard.press("Enter")
+            await expect(card.locator(".steps summary")).to_contain_text(f"{budi.id}")
+            await card.locator(".steps summary").first.click()
+            await expect(card.locator(".problems li")).to_have_count(2)
+            await expect(card.get_by_text("next", exact=False).last).to_be_visible()
+            page.on("dialog", lambda dialog: dialog.accept())
+            await card.get_by_role("button", name="End this run").click()
+            await expect(card.locator(".steps summary").first).to_contain_text("cancelled")
+            wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert wide <= 0
+            failed = "UPDATE workflow_run SET state = 'failed', reason = 'the model is away' WHERE workflow = 'ask'"
+            card = page.get_by_role("region", name="ask")
+            await card.get_by_role("button", name="Show runs").click()
+            await card.get_by_label("For this customer").fill("+6281234567801")
+            await page.keyboard.press("Enter")
+            await expect(card.locator(".steps summary").first).to_contain_text("done")
+            rows(here, failed)
+            await expect(card.locator(".steps summary").first).to_contain_text("the model is away")
+            await card.locator(".steps summary").first.click()
+            await card.get_by_role("button", name="Try again").click()
+            await expect(card.locator(".steps summary").first).to_contain_text("done")
+            await page.evaluate(AXE.read_text())
+            found = await page.evaluate("axe.run({resultTypes: ['violations']}).then((r) => r.violations)")
+            assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
+            await page.get_by_role("button", name="Menu").click()
+            await page.get_by_role("button", name="Indonesia").click()
+            await expect(page.get_by_role("heading", name="Alur kerja")).to_be_visible()
 
 
 async def test_hostile_names_and_texts_stay_text(tmp_path: Path, browser: Browser) -> None:

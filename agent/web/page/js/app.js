@@ -12,6 +12,7 @@ import { Knowledge } from "./pages/knowledge.js";
 import { Actions } from "./pages/actions.js";
 import { Payments } from "./pages/payments.js";
 import { Broadcasts } from "./pages/broadcasts.js";
+import { Workflows } from "./pages/workflows.js";
 import { Config } from "./pages/config.js";
 
 const PAGES = [
@@ -22,6 +23,7 @@ const PAGES = [
   ["actions", "Actions", Actions, "M13 3 5 14h6l-1 7 8-11h-6z"],
   ["payments", "Payments", Payments, "M3 6h18v12H3zM3 10h18M7 15h4"],
   ["broadcasts", "Broadcasts", Broadcasts, "M4 10v4h3l7 5V5L7 10zM18 9a4 4 0 0 1 0 6"],
+  ["workflows", "Workflows", Workflows, "M5 4h6v6H5zM13 14h6v6h-6zM8 10v7h5"],
   ["config", "Configuration", Config, "M4 7h10M18 7h2M4 17h2M10 17h10M14 4v6M6 14v6"],
 ];
 
@@ -68,7 +70,7 @@ function Shell() {
     let waits = false;
     const press = (event) => {
       if (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (waits && /^[1-8]$/.test(event.key)) location.hash = `#/${PAGES[event.key - 1][0]}`;
+      if (waits && /^[1-9]$/.test(event.key)) location.hash = `#/${PAGES[event.key - 1][0]}`;
       waits = event.key === "g";
     };
     addEventListener("keydown", press);
