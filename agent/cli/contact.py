@@ -19,12 +19,16 @@ if TYPE_CHECKING:
     from agent.ledger.database import Database
     from agent.ledger.erasure import Erased
     from agent.ledger.overview import Overview
+    from agent.ledger.persons import Link
+    from messaging.types import ContactKey
 
-app = typer.Typer(no_args_is_help=True, help="Show a customer, silence the agent, forget them.")
+app = typer.Typer(no_args_is_help=True, help="Show a customer, silence the agent, join two contacts, forget them.")
 
 T = TypeVar("T")
 Who = Annotated[str, typer.Argument(metavar="CONTACT", help="Id, platform:id, phone number or e-mail.")]
 _DEFAULT = Path("agent.yaml")
+_WORD = "balas contact"
+"""Who says it, in the audit trail."""
 
 
 @app.command("show")
@@ -86,6 +90,71 @@ def resume(contact: Who, config: ConfigFile = _DEFAULT) -> None:
     key, was_paused, expected = in_ledger(config, lambda database: database.write(work))
     beginning = ", beginning with what the customer wrote last" if expected else ""
     print(f"{key}: the agent answers{beginning if was_paused or expected else ', as it did before'}")
+
+
+@app.command("merge")
+def merge(
+    contact: Who,
+    other: Annotated[str, typer.Argument(metavar="OTHER", help="Who is the same person, on another platform.")],
+    config: ConfigFile = _DEFAULT,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+) -> None:
+    """Say that two contacts are one person: tags, facts, newest messages and an opt-out are carried both ways."""
+
+    async def run(database: "Database") -> "tuple[ContactState, ContactState, Link | None]":
+        from agent.ledger import persons
+        from settings.clock import now
+
+        first, second = await database.read(lambda connection: (_one(connection, contact), _one(connection, other)))
+        if first.key == second.key:
+            raise InputError(f"{contact} and {other} are the same contact, {first.key}")
+        shown = " and ".join(f"{state.key} ({state.contact.first_name or 'no name'})" for state in (first, second))
+        if not yes and not typer.confirm(f"Are {shown} one person? Each learns what the other told.", err=True):
+            raise InputError("nothing was joined")
+        return first, second, await database.write(lambda c: _merged(c, persons, first, second, now()))
+
+    first, second, link = in_ledger(config, run)
+    if link is None:
+        raise InputError(f"{first.key} and {second.key} are one person already")
+    print(f"{first.key} and {second.key} are one person now; `balas contact split {first.key}` takes it back")
+    if link.differ:
+        print(f"each keeps its own: {', '.join(link.differ)}")
+
+
+def _merged(
+    connection: "Connection", persons: Any, first: "ContactState", second: "ContactState", at: datetime
+) -> "Link | None":
+    link: Link | None = persons.merge(connection, first.key, second.key, _WORD, at)
+    if link is not None:
+        for state in (first, second):
+            _audited(connection, state.key, "contact merge", at)
+    return link
+
+
+@app.command("split")
+def split(contact: Who, config: ConfigFile = _DEFAULT) -> None:
+    """Part a contact from those that it was joined with, and take back what was carried; an opt-out stays."""
+    from agent.ledger import persons
+    from settings.clock import now
+
+    def work(connection: "Connection") -> "tuple[ContactState, list[Link]]":
+        state, at = _one(connection, contact), now()
+        links = persons.split(connection, state.key, at)
+        for link in links:
+            for key in (link.first, link.second):
+                _audited(connection, key, "contact split", at)
+        return state, links
+
+    state, links = in_ledger(config, lambda database: database.write(work))
+    if not links:
+        raise InputError(f"{state.key} is joined with no other contact")
+    print(f"{state.key} stands alone again; who opted out stays so")
+
+
+def _audited(connection: "Connection", key: "ContactKey", command: str, at: datetime) -> None:
+    from agent.ledger import audit
+
+    audit.record(connection, audit.Entry(at, _WORD, "admin", "CLI", command, 200, contact=key))
 
 
 @app.command("forget")

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table, delete, func, select, text, update
 
-from agent.ledger import contacts
+from agent.ledger import contacts, persons
 from agent.ledger.database import insert_new, is_postgres, lock_contact, take_time, where
 from agent.ledger.tables import (
     audit,
@@ -29,6 +29,7 @@ from agent.ledger.tables import (
     message,
     outbound,
     payment,
+    person_link,
     recipient,
     step,
     summary,
@@ -68,7 +69,8 @@ def _hash(key: ContactKey, message_id: str) -> str:
 
 ERASED: Final[tuple[Table, ...]] = (
     step, turn, inbound, message, outbound, confirmation, followup, media, gap, fact, summary, recipient,
-    event, workflow_step, workflow_run, webhook_delivery, audit, contact,
+    event, workflow_step, workflow_run, webhook_delivery, audit,
+    person_link, contact,
 )  # fmt: skip
 ANONYMISED: Final[tuple[Table, ...]] = (payment,)
 IMPERSONAL: Final = frozenset(
@@ -131,6 +133,8 @@ def forget(connection: Connection, key: ContactKey, now: datetime) -> Erased:
     rows["step"] = connection.execute(delete(step).where(step.c.turn.in_(turns))).rowcount
     runs = select(workflow_run.c.id).where(workflow_run.c.platform == key.platform, workflow_run.c.contact == key.id)
     rows["workflow_step"] = connection.execute(delete(workflow_step).where(workflow_step.c.run.in_(runs))).rowcount
+    links = persons.split(connection, key, now)
+    rows["person_link"] = len(links)
     for table in (
         turn, inbound, message, outbound, confirmation, followup, fact, summary, event, workflow_run, webhook_delivery, audit,
     ):  # fmt: skip

@@ -2,7 +2,7 @@
 
 conversation   contact, inbound, turn, step, message, confirmation
 delivery       outbound, media, followup
-memory         fact, summary, forgotten
+memory         fact, summary, forgotten, person_link
 broadcasts     broadcast, broadcast_recipient
 payments       payment, amount_hold
 knowledge      source, added_source, document, passage, alias, vector, gap, knowledge
@@ -312,6 +312,22 @@ forgotten = Table(
     metadata,
     Column("hash", String, primary_key=True),  # of a message id: a webhook that comes again is not answered again
     Column("at", Instant, nullable=False),
+)
+
+
+person_link = Table(
+    "person_link",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("platform", String, nullable=False),
+    Column("contact", String, nullable=False),
+    Column("other_platform", String, nullable=False),
+    Column("other_contact", String, nullable=False),
+    Column("carried", JSON, nullable=False),  # what each got of the other, to be taken back
+    Column("by", FreeLine, nullable=False),  # who said that they are one person
+    Column("at", Instant, nullable=False),
+    Index("ix_person_link_contact", "platform", "contact"),
+    Index("ix_person_link_other", "other_platform", "other_contact"),
 )
 
 

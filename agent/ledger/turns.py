@@ -19,6 +19,7 @@ from agent.ledger import (
     media,
     outbound,
     payments,
+    persons,
     steps,
     workflows,
 )
@@ -358,6 +359,8 @@ def commit(
     if state is not None and result.contact_columns.get("opted_out_at", state.opted_out_at) is not None:
         followups.cancel_all(connection, key, "the contact opted out", now)
         workflows.cancel_all(connection, key, "the contact opted out", now)
+        if result.contact_columns.get("opted_out_at") is not None:
+            persons.opt_out(connection, key, now)
     elif plans:
         _follow_up(connection, key, claim.turn, plans, spoke=bool(contents), now=now)
     _record(connection, claim, ended, result, now, depth)

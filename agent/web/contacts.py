@@ -10,7 +10,7 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from actions.action import ChangeTags, SetLifecycle, UpdateContact
-from agent.ledger import contacts, erasure, outbound, overview
+from agent.ledger import contacts, erasure, outbound, overview, persons
 from agent.ledger.codec import Deliverable
 from agent.ledger.contacts import ContactState
 from agent.ledger.database import lock_contact
@@ -24,6 +24,7 @@ from agent.web.answers import (
     Limit,
     OutsideFailed,
     agent_of,
+    by_whom,
     contact_named,
     key_before,
 )
@@ -58,7 +59,7 @@ class Listed:
 class Details:
     """Everything that is known of a contact: what the platform tells, and what they told the agent (`facts`, `summary`).
 
-    `reminders` and `payments` count what is open.
+    `reminders` and `payments` count what is open; `same_person` are the contacts that a human has joined with this one.
     """
 
     contact: Contact
@@ -69,6 +70,32 @@ class Details:
     facts: list[Fact]
     reminders: int
     payments: int
+    same_person: list[ContactKey]
+
+
+class MergeBody(Body):
+    """Who is the same person; `by` says who says so, where it is not the name of the token."""
+
+    other: str = Field(
+        alias="with", min_length=1, max_length=200, description="Id, platform:id, phone number or e-mail."
+    )
+    by: str | None = Field(default=None, max_length=200)
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The link, and the names of facts that both knew and that differ: each contact keeps its own."""
+
+    id: str
+    contacts: list[ContactKey]
+    differ: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """How many links there were; an opt-out stays with every contact."""
+
+    links: int
 
 
 class ContactBody(Body):
@@ -133,6 +160,7 @@ def _details(connection: Connection, name: str) -> Details:
         facts=found.facts,
         reminders=found.reminders,
         payments=found.payments,
+        same_person=persons.same_person(connection, state.key),
     )
 
 
@@ -196,3 +224,43 @@ async def forget_contact(request: Request, contact: ContactName) -> Forgotten:
     forgotten = await agent.database.write(work)
     await agent.database.drop_log()
     return forgotten
+
+
+@router.post("/contacts/{contact}/merge")
+async def merge_contacts(request: Request, contact: ContactName, body: MergeBody) -> Merged:
+    """Say that two contacts are one person: tags, facts, newest messages and an opt-out are carried both ways."""
+    agent = agent_of(request)
+    now, by = agent.clock(), by_whom(request, body.by)
+
+    def work(connection: Connection) -> Merged:
+        first, second = contact_named(connection, contact).key, contact_named(connection, body.other).key
+        if first == second:
+            raise BadRequest(f"with: {first} is this contact itself", "with")
+        link = persons.merge(connection, first, second, by, now)
+        if link is None:
+            raise Conflict(f"{first} and {second} are one person already")
+        return Merged(link.id, [first, second], list(link.differ))
+
+    merged = await agent.database.write(work)
+    for key in merged.contacts:
+        await agent.engine.wake(key, now)
+    return merged
+
+
+@router.post("/contacts/{contact}/split")
+async def split_contact(request: Request, contact: ContactName) -> Parted:
+    """Part a contact from those that it was joined with, and take back what was carried, except an opt-out."""
+    agent = agent_of(request)
+    now = agent.clock()
+
+    def work(connection: Connection) -> list[ContactKey]:
+        key = contact_named(connection, contact).key
+        found = persons.split(connection, key, now)
+        if not found:
+            raise Conflict(f"{key} is joined with no other contact")
+        return [each for link in found for each in (link.first, link.second)]
+
+    parted = await agent.database.write(work)
+    for key in parted:
+        await agent.engine.wake(key, now)
+    return Parted(len(parted) // 2)

@@ -16,6 +16,7 @@ from agent.ledger.inbound import accept
 from agent.ledger.sqlite import SqliteDatabase
 from agent.ledger.tables import InboundOutcome
 from agent.ledger.turns import Result
+from messaging.types import Contact, ContactKey
 from tests.ledger.messages import BUDI, NOW, RULES, contact, message
 
 
@@ -96,3 +97,25 @@ def test_what_cannot_be_meant_is_said_in_one_line(config: str, capsys: pytest.Ca
     assert "--for 'sebentar'" in _said(capsys)
     assert run(["contact", "pause", "nobody", "-c", config]) == 1
     assert len(_said(capsys).strip().splitlines()) == 1
+
+
+def test_two_contacts_are_joined_only_after_a_yes_and_parted_again(
+    config: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = SqliteDatabase(Path(config).parent / ".balas" / "balas.db")
+    other = Contact(ContactKey("telegram", "99"), first_name="Budi S")
+
+    async def add() -> None:
+        await database.write(lambda connection: contacts.remember(connection, other))
+        await database.aclose()
+
+    asyncio.run(add())
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert run(["contact", "merge", "+6281234567802", "telegram:99", "-c", config]) == 1
+    assert run(["contact", "split", "telegram:99", "-c", config]) == 1
+    assert run(["contact", "merge", "+6281234567802", "telegram:99", "--yes", "-c", config]) == 0
+    assert "one person now" in capsys.readouterr().out
+    assert run(["contact", "merge", "telegram:99", "+6281234567802", "--yes", "-c", config]) == 1
+    assert run(["contact", "merge", "telegram:99", "telegram:99", "--yes", "-c", config]) == 1
+    assert run(["contact", "split", "telegram:99", "-c", config]) == 0
+    assert run(["contact", "merge", "telegram:99", "telegram:98", "--yes", "-c", config]) == 1

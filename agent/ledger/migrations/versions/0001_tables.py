@@ -350,6 +350,22 @@ def upgrade() -> None:
         batch_op.create_index("ix_payment_state", ["state", "expires_at"], unique=False)
 
     op.create_table(
+        "person_link",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("platform", sa.String(), nullable=False),
+        sa.Column("contact", sa.String(), nullable=False),
+        sa.Column("other_platform", sa.String(), nullable=False),
+        sa.Column("other_contact", sa.String(), nullable=False),
+        sa.Column("carried", sa.JSON(), nullable=False),
+        sa.Column("by", agent.ledger.columns.FreeLine(), nullable=False),
+        sa.Column("at", agent.ledger.columns.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_person_link")),
+    )
+    with op.batch_alter_table("person_link", schema=None) as batch_op:
+        batch_op.create_index("ix_person_link_contact", ["platform", "contact"], unique=False)
+        batch_op.create_index("ix_person_link_other", ["other_platform", "other_contact"], unique=False)
+
+    op.create_table(
         "source",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("checked_at", agent.ledger.columns.Instant(), nullable=False),
@@ -638,6 +654,11 @@ def downgrade() -> None:
 
     op.drop_table("step")
     op.drop_table("source")
+    with op.batch_alter_table("person_link", schema=None) as batch_op:
+        batch_op.drop_index("ix_person_link_other")
+        batch_op.drop_index("ix_person_link_contact")
+
+    op.drop_table("person_link")
     with op.batch_alter_table("payment", schema=None) as batch_op:
         batch_op.drop_index("ix_payment_state")
         batch_op.drop_index("ix_payment_reference")

@@ -70,7 +70,18 @@ function One({ id }) {
       ${summary.waiting && html`<p class="soft small" role="status">${t("The agent is thinking …")}</p>`}
     </div>
     ${data.payments.length > 0 && html`<div class="bar-top small"><span class="soft">${t("Payments")}:</span>${data.payments.slice(0, 4).map((each) => html`<${Badge} key=${each.id} kind=${each.state === "paid" ? "good" : ""}>${rupiah(each.amount)} · ${t(each.state)}</${Badge}>`)}</div>`}
+    ${may("operator") && html`<${SamePerson} id=${id} reload=${loaded.reload} />`}
     ${may("operator") && html`<${Composer} act=${act} busy=${busy} paused=${summary.paused} />`}`;
+}
+
+function SamePerson({ id, reload }) {
+  const loaded = useLoad(() => get(`/contacts/${id}`), [id]), [open, set] = useState(false), [other, setOther] = useState(""), [busy, run] = useWork();
+  if (!loaded.data) return null;
+  const others = loaded.data.same_person, again = () => Promise.all([loaded.reload(), reload()]);
+  const join = (event) => { event.preventDefault(); if (confirm(`${t("Are they really one person? Each conversation learns what the other told.")} ${decodeURIComponent(id)} = ${other.trim()}`)) run(async () => { await post(`/contacts/${id}/merge`, { with: other.trim() }); set(false); setOther(""); await again(); }, t("They are one person now.")); };
+  const part = () => confirm(t("Part them? What was carried is taken back; an opt-out stays.")) && run(async () => { await post(`/contacts/${id}/split`); await again(); }, t("They are parted."));
+  return html`<div class="bar-top small">${others.length > 0 && html`<span class="soft">${t("The same person")}:</span>${others.map((each) => html`<a key=${key(each)} href=${`#/conversations/${key(each)}`}>${each.platform}:${each.id}</a>`)}<button class="quiet" disabled=${busy} onClick=${part}>${t("Part them")}</button>`}
+    ${open ? html`<form class="row wrap grow" onSubmit=${join}><label class="sr" for="same">${t("Who is the same person")}</label><input id="same" class="grow" required placeholder="telegram:12345, +62812…" value=${other} onInput=${(event) => setOther(event.target.value)} /><button class="primary" disabled=${busy || !other.trim()}>${t("Join")}</button><button type="button" onClick=${() => set(false)}>${t("Cancel")}</button></form>` : html`<button class="quiet" onClick=${() => set(true)}>${t("Same person elsewhere …")}</button>`}</div>`;
 }
 
 function Attachments({ of }) {
