@@ -7,7 +7,7 @@ import argparse
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 PRODUCTS = [
@@ -17,13 +17,21 @@ PRODUCTS = [
 
 
 def create_app() -> Starlette:
-    """The feed."""
-    return Starlette(routes=[Route("/products.csv", _feed)])
+    """The feed, as CSV and as JSON."""
+    return Starlette(routes=[Route("/products.csv", _feed), Route("/products.json", _json)])
 
 
 async def _feed(_request: Request) -> Response:
     rows = ["id,title,price,description", *(f'{i},{title},{price},"{text}"' for i, title, price, text in PRODUCTS)]
     return PlainTextResponse("\n".join(rows) + "\n", media_type="text/csv")
+
+
+async def _json(_request: Request) -> Response:
+    products = [
+        {"id": number, "title": title, "price": {"amount": price, "currency": "IDR"}, "description": text}
+        for number, title, price, text in PRODUCTS
+    ]
+    return JSONResponse({"data": products, "paging": {"next": None}})
 
 
 if __name__ == "__main__":

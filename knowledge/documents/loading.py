@@ -14,6 +14,7 @@ _LOADERS = {
     "csv": ("knowledge.documents.csvfile", "load"),
     "docx": ("knowledge.documents.docx", "load"),
     "html": ("knowledge.documents.html", "load"),
+    "json": ("knowledge.documents.jsonfile", "load"),
     "markdown": ("knowledge.documents.text", "load_markdown"),
     "pdf": ("knowledge.documents.pdf", "load"),
     "plain": ("knowledge.documents.text", "load_plain"),
@@ -24,6 +25,7 @@ _SUFFIXES = {
     ".docx": "docx",
     ".htm": "html",
     ".html": "html",
+    ".json": "json",
     ".markdown": "markdown",
     ".md": "markdown",
     ".pdf": "pdf",
@@ -35,6 +37,7 @@ _SUFFIXES = {
     ".xlsx": "xlsx",
 }
 _TYPES = {
+    "application/json": "json",
     "application/pdf": "pdf",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
@@ -45,7 +48,7 @@ _TYPES = {
     "text/plain": "plain",
     "text/tab-separated-values": "csv",
 }
-_TEXTS = frozenset({"csv", "html", "markdown", "plain"})  # their charset may stand in the content type
+_TEXTS = frozenset({"csv", "html", "json", "markdown", "plain"})  # their charset may stand in the content type
 _OLD = {".doc": "DOCX", ".xls": "XLSX", ".ppt": "PDF", ".pptx": "PDF", ".odt": "DOCX", ".ods": "XLSX", ".rtf": "DOCX"}
 
 GROUP = "balas.loaders"
@@ -53,8 +56,8 @@ GROUP = "balas.loaders"
 
 _ADDED = {f".{entry.name.lower()}": entry for entry in entry_points(group=GROUP)}
 
-READABLE = frozenset(_SUFFIXES) | _ADDED.keys()
-"""Suffixes of the files that can be read."""
+READABLE = (frozenset(_SUFFIXES) - {".json"}) | _ADDED.keys()
+"""Suffixes of the files that a glob finds. JSON is seldom meant for customers: a feed is named by its path or address."""
 
 DOCUMENTS = READABLE | _OLD.keys() | {".epub", ".key", ".numbers", ".odp", ".pages", ".wps"}
 """Suffixes of files that may hold text for customers, readable or not."""

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache, lru_cache
+from pathlib import PurePosixPath
 from typing import Any, TypeAlias
 
 from actions.qris import Ambiguous, Amount, find_amount
@@ -117,10 +118,16 @@ def _enumerated(options: Sequence[Any], text: str) -> list[Value]:
     vocabulary = lexicon.vocabulary(text)
     named = []
     for option in options:
-        spelled = " ".join(lexicon.words(str(option).replace("_", " ")))
+        spelled = " ".join(lexicon.words(_as_named(str(option))))
         if spelled and (f" {spelled} " in said or _all_named(spelled, vocabulary)):
             named.append((option, spelled))
     return [option for option, spelled in named if not any(spelled != other and spelled in other for _, other in named)]
+
+
+def _as_named(option: str) -> str:
+    """How a customer would name an option: a file without its folder and suffix."""
+    name = PurePosixPath(option).stem.replace("-", " ") if "/" in option else option
+    return name.replace("_", " ")
 
 
 def _all_named(spelled: str, vocabulary: lexicon.Vocabulary) -> bool:
