@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Literal, NoReturn, Protocol
 
 from messaging.errors import Unsupported
+from messaging.settings import MessagingSettings
 from messaging.types import (
     Address,
     Channel,
@@ -202,6 +203,11 @@ class BasicPlatform:
     name: str
     capabilities = Capabilities()
     settling = timedelta(0)
+
+    @classmethod
+    def capabilities_for(cls, settings: MessagingSettings) -> Capabilities:
+        """Tell what the platform can do as it is configured."""
+        return cls.capabilities
 
     def challenge(self, query: Mapping[str, str]) -> str | None:
         return None

@@ -1,7 +1,6 @@
 """The classes of platforms: of those that come along, and of installed packages (entry points `balas.platforms`)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -62,8 +61,12 @@ def platform_class(name: str) -> PlatformClass:
 
 def capabilities_of(settings: MessagingSettings) -> "Capabilities":
     """Tell what the configured platform can do, without asking it."""
-    can = platform_class(settings.effective_platform).capabilities
-    return replace(can, lists_templates=can.lists_templates or bool(settings.business_account))
+    from messaging.platform import BasicPlatform
+
+    made = platform_class(settings.effective_platform)
+    if isinstance(made, type) and issubclass(made, BasicPlatform):
+        return made.capabilities_for(settings)
+    return made.capabilities
 
 
 def open_platform(

@@ -11,12 +11,12 @@ from urllib.parse import quote
 
 import httpx
 
-from messaging.errors import Failed, Invalid, OutcomeUnknown, PayloadError, PlatformError, Unsupported
-from messaging.limiter import Limiter, Quota
-from messaging.platform import BasicPlatform, Capabilities, MediaReader
+from messaging.api import ApiPlatform, token_of
+from messaging.errors import Invalid, OutcomeUnknown, PayloadError, Unsupported
+from messaging.platform import Capabilities, MediaReader
 from messaging.settings import MessagingSettings
 from messaging.signature import check_token, read_document
-from messaging.transport import LONGEST_MESSAGE, Transport, explanation, json_of, kind_of_status, success_of
+from messaging.transport import Refusal
 from messaging.types import (
     Attachment,
     AttachmentKind,
@@ -171,91 +171,40 @@ def _attachments(message: Mapping[str, Json], platform: str) -> list[Attachment]
     return found
 
 
-def error_of(response: httpx.Response, quota: Quota, call: str) -> PlatformError:
-    """Build the exception for `{"ok": false, "error_code", "description", "parameters": {"retry_after"}}`."""
-    answer = json_of(response)
-    status = response.status_code
-    kind = kind_of_status(status)
-    if status >= 500 and answer.get("ok") is False:
-        kind = Failed
-    retry_after = quota.retry_after
-    seconds = integer(mapping(answer.get("parameters")).get("retry_after"))
-    if seconds is not None and 0 <= seconds <= 86_400:
-        retry_after = timedelta(seconds=seconds)
-    message = (first(answer, "description") or explanation(response))[:LONGEST_MESSAGE]
-    return kind(message, code=integer(answer.get("error_code")), status=status, retry_after=retry_after, call=call)
-
-
 def _chat(contact: ContactKey) -> int | str:
     """The chat's id as Telegram writes it: a number."""
     return int(contact.id) if contact.id.removeprefix("-").isdecimal() else contact.id
 
 
-class Telegram(BasicPlatform):
+class Telegram(ApiPlatform):
     """A bot as a `Platform`."""
 
     capabilities = Capabilities(quick_replies=True, media="upload")
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
-        *,
-        base_url: str,
-        token: str,
-        keys: Sequence[bytes] | None,
-        media: MediaReader | None = None,
-        name: str = "telegram",
-        rate: Rate = DEFAULT_RATE,
-        timeout: timedelta = timedelta(seconds=30),
-        clock: Callable[[], datetime],
-    ) -> None:
-        """Speak for one bot.
-
-        Args:
-            http: makes every request; not closed.
-            base_url: the bare host.
-            token: of the bot, as @BotFather shows it.
-            keys: the secrets that webhooks carry; `None` accepts any webhook.
-            media: reads the files to send.
-            name: of this platform in the keys of contacts.
-            rate: allowed for the bot.
-            timeout: of one request.
-            clock: tells the time, aware UTC.
-        """
-        self.name = name
-        self._keys = keys
-        self._media = media
-        self._clock = clock
-        self._token = quote(token, safe=":")
-        self._transport = Transport(
-            http,
-            base_url=base_url,
-            limiters=[Limiter(rate, patience=timeout)],
-            clock=clock,
-            timeout=timeout,
-            headers={"Accept": "application/json"},
-        )
-
-    @classmethod
-    def from_settings(
-        cls,
         settings: MessagingSettings,
         http: httpx.AsyncClient,
         clock: Callable[[], datetime],
         media: MediaReader | None = None,
-    ) -> "Telegram":
-        """Make the client that agent.yaml describes; arguments as for `open_platform`."""
-        return cls(
-            http,
-            base_url=settings.required_base_url,
-            token=settings.token.get_secret_value().strip(),
-            keys=settings.accepted_keys,
-            media=media,
-            name=settings.effective_name,
-            rate=settings.rate or DEFAULT_RATE,
-            timeout=settings.timeout,
-            clock=clock,
-        )
+    ) -> None:
+        super().__init__(settings, http, clock, media)
+        self._token = quote(token_of(settings), safe=":")
+
+    @classmethod
+    def rates_for(cls, settings: MessagingSettings) -> Sequence[Rate]:
+        return (DEFAULT_RATE,)
+
+    @classmethod
+    def credentials(cls, settings: MessagingSettings) -> Mapping[str, str]:
+        return {}  # the token stands in the path
+
+    @classmethod
+    def read_refusal(cls, status: int, answer: Mapping[str, Json]) -> Refusal:
+        """`{"ok": false, "error_code", "description", "parameters": {"retry_after"}}`"""
+        wait = integer(mapping(answer.get("parameters")).get("retry_after"))
+        code = integer(answer.get("error_code"))
+        return Refusal(first(answer, "description"), code, failed=answer.get("ok") is False, wait=wait)
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
         if self._keys is not None:
@@ -271,7 +220,7 @@ class Telegram(BasicPlatform):
             case Text():
                 if not message.text.strip():
                     raise Invalid("the text of a message is empty")
-                result = await self._call("sendMessage", json={"chat_id": _chat(contact), "text": message.text})
+                result = await self._method("sendMessage", json={"chat_id": _chat(contact), "text": message.text})
             case QuickReplies(title, replies):
                 keyboard = {
                     "keyboard": [[{"text": reply}] for reply in replies],
@@ -279,11 +228,11 @@ class Telegram(BasicPlatform):
                     "resize_keyboard": True,
                 }
                 body = {"chat_id": _chat(contact), "text": title, "reply_markup": keyboard}
-                result = await self._call("sendMessage", json=body)
+                result = await self._method("sendMessage", json=body)
             case File():
                 result = await self._send_file(contact, message)
             case CustomPayload(payload):
-                result = await self._call("sendMessage", json={**payload, "chat_id": _chat(contact)})
+                result = await self._method("sendMessage", json={**payload, "chat_id": _chat(contact)})
             case Email() | Template():
                 raise Unsupported(f"Telegram sends no {type(message).__name__}")
             case _:
@@ -293,18 +242,18 @@ class Telegram(BasicPlatform):
     async def _send_file(self, contact: ContactKey, message: File) -> Mapping[str, Json]:
         method, field = _METHODS[message.kind]
         if self._media is None:
-            return await self._call(method, json={"chat_id": _chat(contact), field: message.url})
+            return await self._method(method, json={"chat_id": _chat(contact), field: message.url})
         file = await self._media(message.url)
         if message.kind == "image" and len(file.content) > _LARGEST_PHOTO:
             method, field = _METHODS["file"]
         if message.kind == "audio" and file.type in ("audio/ogg", "audio/opus"):
             method, field = "sendVoice", "voice"
-        return await self._call(
+        return await self._method(
             method, data={"chat_id": contact.id}, files={field: (file.name, file.content, file.type)}
         )
 
     async def fetch(self, reference: str, most: int) -> bytes:
-        path = first(await self._call("getFile", json={"file_id": reference}), "file_path")
+        path = first(await self._method("getFile", json={"file_id": reference}), "file_path")
         if path is None or path.startswith("/") or ".." in path.split("/"):
             raise Invalid("Telegram names no path of the file")
         return await self._transport.download(
@@ -312,16 +261,12 @@ class Telegram(BasicPlatform):
         )
 
     async def channels(self) -> Sequence[Channel]:
-        return [Channel(self.name, "telegram", first(await self._call("getMe", json={}), "username"))]
+        return [Channel(self.name, "telegram", first(await self._method("getMe", json={}), "username"))]
 
-    async def _call(self, method: str, **content: object) -> Mapping[str, Json]:
+    async def _method(self, method: str, **content: object) -> Mapping[str, Json]:
         """Call a method of the bot; its `result`."""
         call = f"POST {method}"
-        path = f"/bot{self._token}/{method}"
-        response, quota = await self._transport.request("POST", path, key="bot", call=call, **content)  # type: ignore[arg-type]
-        if response.status_code >= 400:
-            raise error_of(response, quota, call)
-        answer = success_of(response, call)
+        answer = await self._call("POST", f"/bot{self._token}/{method}", call=call, **content)
         if answer.get("ok") is not True:
             raise OutcomeUnknown("the answer is not Telegram's", call=call)
         return mapping(answer.get("result"))

@@ -1,8 +1,12 @@
-"""HTTP towards a platform: one attempt per request, within its rate limits; every failure as an error of this package."""
+"""HTTP towards a platform: one attempt per request, within its rate limits; every failure as an error of this package.
+
+What is the same everywhere is here, once: limits, time-outs, what a status means. A client adds how its platform words a refusal.
+"""
 
 import asyncio
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +14,7 @@ import httpx
 
 from messaging.errors import (
     Conflict,
+    Failed,
     Forbidden,
     InQueue,
     Invalid,
@@ -77,6 +82,46 @@ def success_of(response: httpx.Response, call: str) -> Mapping[str, Json]:
     except ValueError:
         message = "the platform's answer is not JSON; is messaging.base_url right?"
         raise OutcomeUnknown(message, status=response.status_code, call=call) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """How a platform itself words a refusal; where a field is `None`, the HTTP status and headers tell.
+
+    `failed` means that the platform, rather than a proxy in front of it, answered: with a 5xx it says that nothing was done.
+    `wait` is in seconds.
+    """
+
+    message: str | None = None
+    code: int | str | None = None
+    kind: type[PlatformError] | None = None
+    failed: bool = False
+    wait: int | None = None
+
+
+Reading = Callable[[int, Mapping[str, Json]], Refusal]
+"""Reads the body of a refusal, given the HTTP status too."""
+
+_LONGEST_WAIT = 86_400
+
+
+def error_of(response: httpx.Response, quota: Quota, call: str, reading: Reading) -> PlatformError:
+    """Build the exception for an answer that is not a success.
+
+    Args:
+        response: the answer.
+        quota: what its headers say of the rate limit.
+        call: method and path of the request.
+        reading: the platform's vocabulary.
+    """
+    status = response.status_code
+    refusal = reading(status, json_of(response))
+    kind = refusal.kind or (Failed if status >= 500 and refusal.failed else kind_of_status(status))
+    retry_after = quota.retry_after
+    if refusal.wait is not None and 0 <= refusal.wait <= _LONGEST_WAIT:
+        retry_after = timedelta(seconds=refusal.wait)
+    message = (refusal.message or explanation(response))[:LONGEST_MESSAGE]
+    return kind(message, code=refusal.code, status=status, retry_after=retry_after, call=call)
 
 
 class Transport:
@@ -161,6 +206,35 @@ class Transport:
             for turn in turns[1:]:
                 turn.answered(200, Quota())
         return response, quota
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        key: Hashable,
+        reading: Reading,
+        call: str | None = None,
+        **content: Any,
+    ) -> Mapping[str, Json]:
+        """Make one request, and return the object of a successful answer; an empty one for any other JSON.
+
+        Args:
+            method: of HTTP.
+            path: as for `request`, like the rest.
+            key: what the platform counts this request under.
+            reading: the platform's vocabulary.
+            call: how errors name the request.
+            content: `json`, `data`, `files`, `params` or `headers`.
+
+        Raises:
+            PlatformError: the platform refused, or did not answer.
+        """
+        call = call or f"{method} {path}"
+        response, quota = await self.request(method, path, key=key, call=call, **content)
+        if response.status_code >= 400:
+            raise error_of(response, quota, call, reading)
+        return success_of(response, call)
 
     async def download(self, path: str, *, key: Hashable, most: int, call: str | None = None) -> bytes:
         """Fetch a file below the base URL.

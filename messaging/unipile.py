@@ -12,13 +12,13 @@ from urllib.parse import quote
 
 import httpx
 
-from messaging.errors import Invalid, OutcomeUnknown, PayloadError, PlatformError, Unsupported
+from messaging.api import ApiPlatform, token_of
+from messaging.errors import Invalid, OutcomeUnknown, PayloadError, Unsupported
 from messaging.formatting import numbered
-from messaging.limiter import Limiter, Quota
-from messaging.platform import BasicPlatform, Capabilities, MediaReader
+from messaging.platform import Capabilities, MediaReader
 from messaging.settings import MessagingSettings
 from messaging.signature import check_token, read_document
-from messaging.transport import LONGEST_MESSAGE, Transport, explanation, json_of, kind_of_status, success_of
+from messaging.transport import Refusal
 from messaging.types import (
     Attachment,
     AttachmentKind,
@@ -203,91 +203,35 @@ def read_listed(source: Mapping[str, Json]) -> PlatformMessage | None:
     return PlatformMessage(message_id, direction, content, words, state, instant(source.get("timestamp")))  # type: ignore[arg-type]
 
 
-def error_of(response: httpx.Response, quota: Quota, call: str) -> PlatformError:
-    """Build the exception for an answer that is not a success: `{title, detail, type, status}`."""
-    answer = json_of(response)
-    words = [part for part in (first(answer, "title"), first(answer, "detail")) if part] or [explanation(response)]
-    return kind_of_status(response.status_code)(
-        ": ".join(words)[:LONGEST_MESSAGE],
-        code=first(answer, "type"),
-        status=response.status_code,
-        retry_after=quota.retry_after,
-        call=call,
-    )
-
-
-class Unipile(BasicPlatform):
+class Unipile(ApiPlatform):
     """Unipile (API v1) as a `Platform`."""
 
     capabilities = Capabilities(message_list=True, echoes=True, media="upload")
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
-        *,
-        base_url: str,
-        token: str,
-        account: str,
-        keys: Sequence[bytes] | None,
-        media: MediaReader | None = None,
-        name: str = "unipile",
-        rate: Rate = DEFAULT_RATE,
-        timeout: timedelta = timedelta(seconds=30),
-        stale_after: timedelta = timedelta(days=1),
-        clock: Callable[[], datetime],
-    ) -> None:
-        """Speak for one connected account.
-
-        Args:
-            http: makes every request; not closed.
-            base_url: with the version, e.g. `https://api1.unipile.com:13111/api/v1`.
-            token: the access token.
-            account: the connected account.
-            keys: the secrets that webhooks carry; `None` accepts any webhook.
-            media: reads the files to send.
-            name: of this platform in the keys of contacts.
-            rate: allowed for the account.
-            timeout: of one request.
-            stale_after: the age from which a message is not answered.
-            clock: tells the time, aware UTC.
-        """
-        self.name = name
-        self._account = account
-        self._keys = keys
-        self._media = media
-        self._clock = clock
-        self._stale_after = stale_after
-        self._transport = Transport(
-            http,
-            base_url=base_url,
-            limiters=[Limiter(rate, patience=timeout)],
-            clock=clock,
-            timeout=timeout,
-            headers={"X-API-KEY": token, "Accept": "application/json"},
-        )
-
-    @classmethod
-    def from_settings(
-        cls,
         settings: MessagingSettings,
         http: httpx.AsyncClient,
         clock: Callable[[], datetime],
         media: MediaReader | None = None,
-    ) -> "Unipile":
-        """Make the client that agent.yaml describes; arguments as for `open_platform`."""
-        return cls(
-            http,
-            base_url=settings.required_base_url,
-            token=settings.token.get_secret_value().strip(),
-            account=settings.required_account,
-            keys=settings.accepted_keys,
-            media=media,
-            name=settings.effective_name,
-            rate=settings.rate or DEFAULT_RATE,
-            timeout=settings.timeout,
-            stale_after=settings.stale_after,
-            clock=clock,
-        )
+    ) -> None:
+        super().__init__(settings, http, clock, media)
+        self._account = settings.required_account
+        self._stale_after = settings.stale_after
+
+    @classmethod
+    def rates_for(cls, settings: MessagingSettings) -> Sequence[Rate]:
+        return (DEFAULT_RATE,)
+
+    @classmethod
+    def credentials(cls, settings: MessagingSettings) -> Mapping[str, str]:
+        return {"X-API-KEY": token_of(settings)}
+
+    @classmethod
+    def read_refusal(cls, status: int, answer: Mapping[str, Json]) -> Refusal:
+        """`{title, detail, type, status}`"""
+        words = [part for part in (first(answer, "title"), first(answer, "detail")) if part]
+        return Refusal(": ".join(words) or None, first(answer, "type"))
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
         if self._keys is not None:
@@ -325,7 +269,7 @@ class Unipile(BasicPlatform):
     async def fetch(self, reference: str, most: int) -> bytes:
         message_id, _, attachment_id = reference.partition("/")
         path = f"/messages/{message_id}/attachments/{attachment_id}"
-        return await self._transport.download(path, key=self._account, most=most)
+        return await self._transport.download(path, key=self.name, most=most)
 
     async def messages(self, contact: ContactKey, since: datetime | None = None) -> Sequence[PlatformMessage]:
         path, query = f"/chats/{quote(contact.id, safe='')}/messages", {"limit": str(_PER_PAGE)}
@@ -360,10 +304,3 @@ class Unipile(BasicPlatform):
         answer = await self._call("GET", "/chats", params={"account_id": self._account, "limit": "1"})
         kind = next((first(mapping(item), "account_type") for item in items(answer.get("items"))), None)
         return [Channel(self._account, _source(kind))]
-
-    async def _call(self, method: str, path: str, **content: object) -> Mapping[str, Json]:
-        call = f"{method} {path}"
-        response, quota = await self._transport.request(method, path, key=self._account, **content)  # type: ignore[arg-type]
-        if response.status_code >= 400:
-            raise error_of(response, quota, call)
-        return success_of(response, call)

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import httpx
 
+from messaging.api import ApiPlatform
 from messaging.errors import (
     Failed,
     Forbidden,
@@ -26,11 +27,10 @@ from messaging.errors import (
     Unsupported,
 )
 from messaging.formatting import numbered
-from messaging.limiter import Limiter, Quota
-from messaging.platform import BasicPlatform, Capabilities, MediaReader
+from messaging.platform import Capabilities, MediaReader
 from messaging.settings import MessagingSettings
 from messaging.signature import check, read_document
-from messaging.transport import LONGEST_MESSAGE, Transport, explanation, json_of, kind_of_status, success_of
+from messaging.transport import Refusal
 from messaging.types import (
     MEDIA_KINDS,
     Address,
@@ -95,6 +95,12 @@ CODES: Mapping[int, type[PlatformError]] = {
     131057: Failed,  # the account is in maintenance mode
 }
 """What WhatsApp's error codes mean where it is not "never": the others refuse a message for good (131047: the window is closed)."""
+
+
+def kind_of_code(status: int, code: int | None) -> type[PlatformError] | None:
+    """Choose the error for one of WhatsApp's codes; `None` where the status tells more than the code."""
+    return None if code is None or status == 429 else CODES.get(code)
+
 
 _MEDIA: Mapping[str, ReceivedKind] = {**MEDIA_KINDS, "document": "file"}
 _SENT_AS: Mapping[AttachmentKind, str] = {"image": "image", "video": "video", "audio": "audio", "file": "document"}
@@ -321,22 +327,7 @@ def template_components(message: Template) -> list[Json]:
     return [{"type": "body", "parameters": parameters}] if parameters else []
 
 
-def error_of(response: httpx.Response, quota: Quota, call: str) -> PlatformError:
-    """Build the exception for `{"error": {message, type, code, error_data: {details}, fbtrace_id}}`."""
-    problem = mapping(json_of(response).get("error"))
-    status, code = response.status_code, integer(problem.get("code"))
-    kind = kind_of_status(status)
-    if status >= 500 and problem:
-        kind = Failed
-    if code is not None and kind is not RateLimited:
-        kind = CODES.get(code, kind)
-    details = first(mapping(problem.get("error_data")), "details")
-    words = [part for part in (first(problem, "message"), details) if part] or [explanation(response)]
-    message = ": ".join(words)[:LONGEST_MESSAGE]
-    return kind(message, code=code, status=status, retry_after=quota.retry_after, call=call)
-
-
-class WhatsApp(BasicPlatform):
+class WhatsApp(ApiPlatform):
     """A number of the Cloud API as a `Platform`."""
 
     capabilities = Capabilities(
@@ -350,76 +341,31 @@ class WhatsApp(BasicPlatform):
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
-        *,
-        base_url: str,
-        token: str,
-        account: str,
-        keys: Sequence[bytes] | None,
-        verify_token: str | None = None,
-        business_account: str | None = None,
-        media: MediaReader | None = None,
-        name: str = "whatsapp",
-        rate: Rate = DEFAULT_RATE,
-        timeout: timedelta = timedelta(seconds=30),
-        clock: Callable[[], datetime],
-    ) -> None:
-        """Speak for one number.
-
-        Args:
-            http: makes every request; not closed.
-            base_url: with the version, e.g. `https://graph.facebook.com/v23.0`.
-            token: of a system user.
-            account: the phone number id.
-            keys: the app secrets that sign webhooks; `None` accepts unsigned ones.
-            verify_token: what Meta sends when the webhook is set up.
-            business_account: whose message templates are listed; without it they are not known.
-            media: reads the files to send; without it they go out as links.
-            name: of this platform in the keys of contacts.
-            rate: allowed for the number.
-            timeout: of one request.
-            clock: tells the time, aware UTC.
-        """
-        self.name = name
-        self._account = account
-        self._keys = keys
-        self._verify_token = verify_token
-        self._business_account = business_account
-        self.capabilities = replace(self.capabilities, lists_templates=bool(business_account))
-        self._media = media
-        self._clock = clock
-        self._transport = Transport(
-            http,
-            base_url=base_url,
-            limiters=[Limiter(rate, patience=timeout)],
-            clock=clock,
-            timeout=timeout,
-            headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
-        )
-
-    @classmethod
-    def from_settings(
-        cls,
         settings: MessagingSettings,
         http: httpx.AsyncClient,
         clock: Callable[[], datetime],
         media: MediaReader | None = None,
-    ) -> "WhatsApp":
-        """Make the client that agent.yaml describes; arguments as for `open_platform`."""
-        return cls(
-            http,
-            base_url=settings.required_base_url,
-            token=settings.token.get_secret_value().strip(),
-            account=settings.required_account,
-            keys=settings.accepted_keys,
-            verify_token=settings.verify_token.get_secret_value() if settings.verify_token else None,
-            business_account=settings.business_account,
-            media=media,
-            name=settings.effective_name,
-            rate=settings.rate or DEFAULT_RATE,
-            timeout=settings.timeout,
-            clock=clock,
-        )
+    ) -> None:
+        super().__init__(settings, http, clock, media)
+        self._account = settings.required_account
+        self._business_account = settings.business_account
+        self._verify_token = settings.verify_token.get_secret_value() if settings.verify_token else None
+
+    @classmethod
+    def capabilities_for(cls, settings: MessagingSettings) -> Capabilities:
+        return replace(cls.capabilities, lists_templates=bool(settings.business_account))
+
+    @classmethod
+    def rates_for(cls, settings: MessagingSettings) -> Sequence[Rate]:
+        return (DEFAULT_RATE,)
+
+    @classmethod
+    def read_refusal(cls, status: int, answer: Mapping[str, Json]) -> Refusal:
+        """`{"error": {message, type, code, error_data: {details}, fbtrace_id}}`"""
+        problem = mapping(answer.get("error"))
+        code, details = integer(problem.get("code")), first(mapping(problem.get("error_data")), "details")
+        words = [part for part in (first(problem, "message"), details) if part]
+        return Refusal(": ".join(words) or None, code, kind_of_code(status, code), failed=bool(problem))
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
         if self._keys is not None:
@@ -521,10 +467,3 @@ class WhatsApp(BasicPlatform):
                 break
             query = {**query, "after": after}
         return found
-
-    async def _call(self, method: str, path: str, **content: object) -> Mapping[str, Json]:
-        call = f"{method} {path}"
-        response, quota = await self._transport.request(method, path, key="number", **content)  # type: ignore[arg-type]
-        if response.status_code >= 400:
-            raise error_of(response, quota, call)
-        return success_of(response, call)

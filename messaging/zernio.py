@@ -12,8 +12,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 
+from messaging.api import ApiPlatform
 from messaging.errors import (
-    Conflict,
     Failed,
     Forbidden,
     Invalid,
@@ -27,11 +27,10 @@ from messaging.errors import (
     Unsupported,
 )
 from messaging.formatting import numbered
-from messaging.limiter import Limiter, Quota
-from messaging.platform import BasicPlatform, Capabilities, MediaReader
+from messaging.platform import Capabilities, MediaReader
 from messaging.settings import MessagingSettings
 from messaging.signature import check, read_document
-from messaging.transport import LONGEST_MESSAGE, Transport, explanation, json_of, kind_of_status, success_of
+from messaging.transport import Refusal, kind_of_status
 from messaging.types import (
     MEDIA_KINDS,
     Attachment,
@@ -327,26 +326,7 @@ _TYPES: Mapping[str, type[PlatformError]] = {
 }
 
 
-def error_of(response: httpx.Response, quota: Quota, call: str) -> PlatformError:
-    """Build the exception for an answer that is not a success: `{error, type, code, param, platform, platformError}`."""
-    answer = json_of(response)
-    status = response.status_code
-    kind = kind_of_status(status)
-    if kind is Invalid or status in (401, 403, 404, 429):
-        kind = _TYPES.get(first(answer, "type") or "", kind)
-    code = first(answer, "code")
-    if kind is Conflict and "idempot" in f"{code} {first(answer, 'error')}".lower():
-        kind = Failed  # the first attempt with this key still runs; its result comes with the key, later
-    words = [first(answer, "error", "message") or explanation(response)]
-    if (
-        platform := first(mapping(answer.get("platformError")), "message") or text(answer.get("platformError"))
-    ) is not None:
-        words.append(platform)
-    message = ": ".join(words)[:LONGEST_MESSAGE]
-    return kind(message, code=code, status=status, retry_after=quota.retry_after, call=call)
-
-
-class Zernio(BasicPlatform):
+class Zernio(ApiPlatform):
     """Zernio as a `Platform`."""
 
     capabilities = Capabilities(
@@ -355,67 +335,30 @@ class Zernio(BasicPlatform):
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
-        *,
-        base_url: str,
-        token: str,
-        account: str,
-        keys: Sequence[bytes] | None,
-        name: str = "zernio",
-        rate: Rate = DEFAULT_RATE,
-        timeout: timedelta = timedelta(seconds=30),
-        comments: bool = False,
-        clock: Callable[[], datetime],
-    ) -> None:
-        """Speak for one account.
-
-        Args:
-            http: makes every request; not closed.
-            base_url: with the version.
-            token: the API key.
-            account: the connected account.
-            keys: the webhook secrets; `None` accepts unsigned webhooks.
-            name: of this platform in the keys of contacts.
-            rate: allowed for the key, until an answer says otherwise.
-            timeout: of one request.
-            comments: whether public comments are answered.
-            clock: tells the time, aware UTC.
-        """
-        self.name = name
-        self._account = account
-        self._keys = keys
-        self._clock = clock
-        self._comments = comments
-        self._transport = Transport(
-            http,
-            base_url=base_url,
-            limiters=[Limiter(rate, patience=timeout)],
-            clock=clock,
-            timeout=timeout,
-            headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
-        )
-
-    @classmethod
-    def from_settings(
-        cls,
         settings: MessagingSettings,
         http: httpx.AsyncClient,
         clock: Callable[[], datetime],
         media: MediaReader | None = None,
-    ) -> "Zernio":
-        """Make the client that agent.yaml describes; arguments as for `open_platform`."""
-        return cls(
-            http,
-            base_url=settings.required_base_url,
-            token=settings.token.get_secret_value().strip(),
-            account=settings.required_account,
-            keys=settings.accepted_keys,
-            name=settings.effective_name,
-            rate=settings.rate or DEFAULT_RATE,
-            timeout=settings.timeout,
-            comments=settings.comments,
-            clock=clock,
-        )
+    ) -> None:
+        super().__init__(settings, http, clock, media)
+        self._account = settings.required_account
+        self._comments = settings.comments
+
+    @classmethod
+    def rates_for(cls, settings: MessagingSettings) -> Sequence[Rate]:
+        return (DEFAULT_RATE,)
+
+    @classmethod
+    def read_refusal(cls, status: int, answer: Mapping[str, Json]) -> Refusal:
+        """`{error, type, code, param, platform, platformError}`"""
+        kind, code, words = None, first(answer, "code"), [first(answer, "error", "message")]
+        if status in (401, 403, 404, 429) or kind_of_status(status) is Invalid:
+            kind = _TYPES.get(first(answer, "type") or "")
+        if status == 409 and "idempot" in f"{code} {words[0]}".lower():
+            kind = Failed  # the first attempt with this key still runs; its result comes with the key, later
+        problem = answer.get("platformError")
+        words.append(first(mapping(problem), "message") or text(problem))
+        return Refusal(": ".join(part for part in words if part) or None, code, kind)
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
         if self._keys is not None:
@@ -454,7 +397,7 @@ class Zernio(BasicPlatform):
         return message_id
 
     async def fetch(self, reference: str, most: int) -> bytes:
-        return await self._transport.download(reference, key=self._account, most=most)
+        return await self._transport.download(reference, key=self.name, most=most)
 
     async def contact(self, contact: ContactKey) -> Contact:
         if contact.id.startswith(_COMMENT):
@@ -470,10 +413,3 @@ class Zernio(BasicPlatform):
         listed = answer.get("conversations") or answer.get("data")
         source = next((first(mapping(item), "platform") for item in items(listed)), None)
         return [Channel(self._account, source)]
-
-    async def _call(self, method: str, path: str, **content: object) -> Mapping[str, Json]:
-        call = f"{method} {path}"
-        response, quota = await self._transport.request(method, path, key=self._account, **content)  # type: ignore[arg-type]
-        if response.status_code >= 400:
-            raise error_of(response, quota, call)
-        return success_of(response, call)

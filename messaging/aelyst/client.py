@@ -6,29 +6,15 @@ from datetime import datetime, timedelta
 import httpx
 
 from messaging.aelyst.records import next_cursor
-from messaging.errors import PlatformError
-from messaging.limiter import Limiter, Quota
-from messaging.transport import LONGEST_MESSAGE, Transport, explanation, json_of, kind_of_status, success_of
+from messaging.limiter import Limiter
+from messaging.transport import Refusal, Transport
 from messaging.values import Json, integer, items, mapping, text
 
 
-def error_of(response: httpx.Response, quota: Quota, call: str) -> PlatformError:
-    """Build the exception for an answer that is not a success.
-
-    Args:
-        response: the answer.
-        quota: what its headers say of the rate limit.
-        call: method and path of the request.
-    """
-    answer = json_of(response)
+def read_refusal(status: int, answer: Mapping[str, Json]) -> Refusal:
+    """`{"code", "message"}`"""
     code = integer(answer.get("code"))
-    return kind_of_status(response.status_code)(
-        (text(answer.get("message")) or explanation(response))[:LONGEST_MESSAGE],
-        code=text(answer.get("code")) if code is None else code,
-        status=response.status_code,
-        retry_after=quota.retry_after,
-        call=call,
-    )
+    return Refusal(text(answer.get("message")), text(answer.get("code")) if code is None else code)
 
 
 PAGE = 99
@@ -83,11 +69,9 @@ class Client:
         Raises:
             PlatformError: see `messaging.errors`; `NotSent` and `OutcomeUnknown` when there was no answer.
         """
-        call = f"{method} {path}"
-        response, quota = await self._transport.request(method, path, key=(method, path), json=body, params=query)
-        if response.status_code >= 400:
-            raise error_of(response, quota, call)
-        return success_of(response, call)
+        return await self._transport.call(
+            method, path, key=(method, path), reading=read_refusal, json=body, params=query
+        )
 
     async def pages(
         self,

@@ -12,9 +12,9 @@ from messaging.aelyst.conversations import Conversations
 from messaging.aelyst.events import parse_events
 from messaging.aelyst.space import Space
 from messaging.aelyst.templates import TemplateLibrary
-from messaging.errors import Unsupported
+from messaging.api import token_of
 from messaging.limiter import Limiter
-from messaging.platform import Capabilities, MediaReader
+from messaging.platform import BasicPlatform, Capabilities, MediaReader
 from messaging.settings import MessagingSettings
 from messaging.signature import Encoding, check
 from messaging.types import (
@@ -41,7 +41,7 @@ SANDBOX_TOKEN = "sandbox"  # noqa: S105 - a name, not a secret: the sandbox take
 """What is sent as token when none is configured, which is only so towards the sandbox."""
 
 
-class Aelyst:
+class Aelyst(BasicPlatform):
     """The developer API of Aelyst, and of respond.io, of which it is a copy under another address.
 
     ```python
@@ -127,14 +127,11 @@ class Aelyst:
         media: MediaReader | None = None,
     ) -> "Aelyst":
         """Make the client that agent.yaml describes; the platform must be aelyst or sandbox. Arguments as for `open_platform`."""
-        base_url = settings.effective_base_url
-        if base_url is None:
-            raise ValueError(f"messaging.base_url is needed for {settings.effective_platform}")
         return cls(
             http,
-            base_url=base_url,
-            token=settings.token.get_secret_value().strip() or SANDBOX_TOKEN,
-            keys=None if settings.accepts_unsigned else settings.signing_keys,
+            base_url=settings.required_base_url,
+            token=token_of(settings) or SANDBOX_TOKEN,
+            keys=settings.accepted_keys,
             encoding=settings.effective_encoding,
             name=settings.effective_name,
             rate=settings.rate or DEFAULT_RATE,
@@ -148,12 +145,6 @@ class Aelyst:
 
     def parse(self, body: bytes) -> list[Event]:
         return parse_events(body, self.name, self._clock())
-
-    def challenge(self, query: Mapping[str, str]) -> str | None:
-        return None
-
-    async def fetch(self, reference: str, most: int) -> bytes:
-        raise Unsupported("files are fetched from their own address")
 
     async def send(
         self, contact: ContactKey, message: Outbound, channel: str | None = None, *, key: str | None = None
@@ -214,9 +205,6 @@ class Aelyst:
 
     async def templates(self, channel: str | None = None) -> Sequence[ChannelTemplate]:
         return await self._library.all(channel)
-
-    async def aclose(self) -> None:
-        """Nothing to release: the HTTP client is the caller's."""
 
 
 def _identifier(address: Address) -> Identifier:

@@ -1,24 +1,16 @@
 """AIsoule's HTTP API in both dialects: what is sent, how it is refused, logins, contacts, templates, campaigns and accounts."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import timedelta
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
 import httpx
 
-from messaging.errors import (
-    Failed,
-    Invalid,
-    PlatformError,
-    RateLimited,
-    Unauthorized,
-    Unsupported,
-)
+from messaging.errors import Invalid, Unauthorized, Unsupported
 from messaging.formatting import numbered
 from messaging.limiter import Quota
 from messaging.settings import LoginSettings
-from messaging.transport import LONGEST_MESSAGE, Transport, explanation, json_of, kind_of_status, success_of
+from messaging.transport import Refusal, Transport, error_of, success_of
 from messaging.types import (
     AttachmentKind,
     File,
@@ -34,7 +26,7 @@ from messaging.values import (
     items,
     mapping,
 )
-from messaging.whatsapp import CODES, interactive_of, template_components
+from messaging.whatsapp import interactive_of, kind_of_code, template_components
 
 Dialect = Literal["help", "docs"]
 
@@ -86,23 +78,17 @@ def send_body(message: Outbound, receiver: str, dialect: Dialect, account: str |
     raise Unsupported(f"AIsoule sends no {type(message).__name__}")
 
 
-def error_of(response: httpx.Response, quota: Quota, call: str) -> PlatformError:
-    """Build the exception for `{"message", "status": "error"}` or `{"success": false, "error": {code, message}}`."""
-    answer = json_of(response)
+def read_refusal(status: int, answer: Mapping[str, Json]) -> Refusal:
+    """`{"message", "status": "error"}` or `{"success": false, "error": {code, message, retry_after_seconds}}`"""
     problem = mapping(answer.get("error")) or answer
-    status, code = response.status_code, first(problem, "code")
-    kind = kind_of_status(status)
-    said_so = answer.get("status") == "error" or answer.get("success") is False
-    if status >= 500 and said_so:
-        kind = Failed
-    if kind is not RateLimited and (number := integer(code)) is not None:
-        kind = CODES.get(number, kind)
-    retry_after = quota.retry_after
-    seconds = integer(problem.get("retry_after_seconds"))
-    if seconds is not None and 0 <= seconds <= 86_400:
-        retry_after = timedelta(seconds=seconds)
-    message = (first(problem, "message") or first(answer, "error") or explanation(response))[:LONGEST_MESSAGE]
-    return kind(message, code=code, status=status, retry_after=retry_after, call=call)
+    code = first(problem, "code")
+    return Refusal(
+        first(problem, "message") or first(answer, "error"),
+        code,
+        kind_of_code(status, integer(code)),
+        failed=answer.get("status") == "error" or answer.get("success") is False,
+        wait=integer(problem.get("retry_after_seconds")),
+    )
 
 
 class Access:
@@ -151,7 +137,7 @@ class AisouleApi:
                 break
         call = f"{method} {path}"
         if response.status_code >= 400:
-            raise error_of(response, quota, call)
+            raise error_of(response, quota, call, read_refusal)
         return success_of(response, call)
 
     async def _request(self, method: str, path: str, **content: object) -> tuple[httpx.Response, Quota]:
@@ -164,7 +150,7 @@ class AisouleApi:
         credentials = {"email": login.email, "password": login.password.get_secret_value()}
         response, quota = await self._request("POST", "/auth/login", json=credentials)
         if response.status_code >= 400:
-            raise error_of(response, quota, "POST /auth/login")
+            raise error_of(response, quota, "POST /auth/login", read_refusal)
         self._access.logged_in(response)
 
     async def contacts(self) -> AsyncIterator[Mapping[str, Json]]:

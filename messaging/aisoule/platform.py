@@ -5,21 +5,19 @@ A contact is a telephone number (E.164). There is no list of messages and no key
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Literal
 
 import httpx
 
 from messaging.aisoule.client import Access, AisouleApi, Dialect, send_body
 from messaging.aisoule.events import parse_events
-from messaging.errors import (
-    NotFound,
-    OutcomeUnknown,
-)
-from messaging.limiter import Limiter
-from messaging.platform import BasicPlatform, Capabilities, MediaReader
-from messaging.settings import LoginSettings, MessagingSettings
+from messaging.api import ApiPlatform, token_of
+from messaging.errors import NotFound, OutcomeUnknown
+from messaging.platform import Capabilities, MediaReader
+from messaging.settings import MessagingSettings
 from messaging.signature import check
-from messaging.transport import Transport
 from messaging.types import (
     Address,
     Channel,
@@ -53,7 +51,7 @@ _SIGNATURES: Mapping[Dialect, str] = {"help": "x-webhook-signature", "docs": "x-
 _SENDS: Mapping[Dialect, str] = {"help": "/messages/send", "docs": "/messages"}
 
 
-class Aisoule(BasicPlatform):
+class Aisoule(ApiPlatform):
     """AIsoule as a `Platform`. `api` holds what an agent does not need: campaigns, accounts, contacts by id."""
 
     capabilities = Capabilities(
@@ -69,73 +67,31 @@ class Aisoule(BasicPlatform):
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
-        *,
-        base_url: str,
-        token: str = "",
-        login: LoginSettings | None = None,
-        dialect: Dialect = "help",
-        account: str | None = None,
-        keys: Sequence[bytes] | None,
-        name: str = "aisoule",
-        rate: Rate | None = None,
-        timeout: timedelta = timedelta(seconds=30),
-        clock: Callable[[], datetime],
-    ) -> None:
-        """Speak for one key or user.
-
-        Args:
-            http: makes every request; not closed.
-            base_url: e.g. `https://app.aisoule.com/api`.
-            token: the API key; not needed with `login`.
-            login: a user's e-mail address and password (`help` only).
-            dialect: whose words are spoken.
-            account: the WhatsApp account to send from, and to listen to.
-            keys: the webhook secrets; `None` accepts unsigned webhooks.
-            name: of this platform in the keys of contacts.
-            rate: replaces what a key is allowed in a minute.
-            timeout: of one request.
-            clock: tells the time, aware UTC.
-        """
-        self.name = name
-        self._dialect: Dialect = dialect
-        self._account = account
-        self._keys = keys
-        self._clock = clock
-        self._ids: dict[str, str] = {}
-        minute, second = RATES[dialect]
-        transport = Transport(
-            http,
-            base_url=base_url,
-            limiters=[Limiter(rate or minute, patience=timeout), Limiter(second, patience=timeout)],
-            clock=clock,
-            timeout=timeout,
-            headers={"Accept": "application/json"},
-        )
-        self.api = AisouleApi(transport, dialect, Access(dialect, token, login))
-
-    @classmethod
-    def from_settings(
-        cls,
         settings: MessagingSettings,
         http: httpx.AsyncClient,
         clock: Callable[[], datetime],
         media: MediaReader | None = None,
-    ) -> "Aisoule":
-        """Make the client that agent.yaml describes; arguments as for `open_platform`."""
-        return cls(
-            http,
-            base_url=settings.required_base_url,
-            token=settings.token.get_secret_value().strip(),
-            login=settings.login if settings.dialect == "help" else None,
-            dialect=settings.dialect,
-            account=(settings.account or "").strip() or None,
-            keys=settings.accepted_keys,
-            name=settings.effective_name,
-            rate=settings.rate,
-            timeout=settings.timeout,
-            clock=clock,
-        )
+    ) -> None:
+        super().__init__(settings, http, clock, media)
+        self._dialect: Dialect = settings.dialect
+        self._account = (settings.account or "").strip() or None
+        self._ids: dict[str, str] = {}
+        login = settings.login if settings.dialect == "help" else None
+        self.api = AisouleApi(self._transport, settings.dialect, Access(settings.dialect, token_of(settings), login))
+
+    @classmethod
+    def capabilities_for(cls, settings: MessagingSettings) -> Capabilities:
+        is_help = settings.dialect == "help"
+        fields: Literal["standard", "none"] = "standard" if is_help else "none"
+        return replace(cls.capabilities, contact_fields=fields, lists_templates=is_help, quick_replies=is_help)
+
+    @classmethod
+    def rates_for(cls, settings: MessagingSettings) -> Sequence[Rate]:
+        return RATES[settings.dialect]
+
+    @classmethod
+    def credentials(cls, settings: MessagingSettings) -> Mapping[str, str]:
+        return {}  # `Access` adds them, since a login changes them
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
         if self._keys is not None:
@@ -181,6 +137,8 @@ class Aisoule(BasicPlatform):
                 yield contact
 
     async def update_contact(self, contact: ContactKey, fields: Mapping[str, FieldValue]) -> None:
+        if self.capabilities.contact_fields == "none":
+            self._lacks("single contacts with dialect: docs, so no contact fields to write")
         if contact.id not in self._ids:
             await self._find(contact.id)
         await self.api.update_contact(self._ids[contact.id], self._fields(contact.id, fields))
