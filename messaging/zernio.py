@@ -44,6 +44,7 @@ from messaging.types import (
     Event,
     File,
     InboundMessage,
+    Location,
     MessageDeleted,
     MessageEdited,
     MessageSent,
@@ -68,6 +69,7 @@ from messaging.values import (
     person_names,
     text,
 )
+from messaging.whatsapp import interactive_of, template_components
 from settings import Rate
 
 DEFAULT_RATE = Rate(60, timedelta(minutes=1))
@@ -82,8 +84,21 @@ _MACHINES = frozenset({"api", "automation", "broadcast", "workflow", "sequence",
 _VOICE = (".ogg", ".oga", ".opus")
 """Sound that WhatsApp shows as a voice note."""
 
+_TAPPED = ("postbackTitle", "quickReplyPayload", "callbackData", "postbackPayload", "buttonPayload", "interactiveId")
+"""What was chosen of what could be tapped, where the message has no words of its own; the best words first."""
+
+_KINDS = {
+    "storyReply": "story_reply",
+    "isStoryMention": "story_mention",
+    "order": "order",
+    "referral": "referral",
+    "unsupported": "unsupported",
+    "noRenderableContent": "unsupported",
+}
+"""What a message without words or files is, by what `metadata` says of it."""
+
 _COMMENT = "comment-"
-_MOST_REPLIES, _LONGEST_REPLY = 13, 20
+_MOST_BUTTONS, _MOST_REPLIES, _LONGEST_REPLY = 3, 13, 20
 
 
 def parse_events(
@@ -183,7 +198,7 @@ class _Reader:
         metadata = mapping(self._payload.get("metadata")) or mapping(self._message.get("metadata"))
         place = location_of(mapping(metadata.get("location")))
         quoted = first(metadata, "quotedMessageId")
-        words = words or first(metadata, "postbackTitle", "quickReplyPayload", "postbackPayload", "buttonPayload")
+        words = words or first(metadata, *_TAPPED)
         attachments = tuple(
             self._attachment(mapping(item)) for item in items(self._message.get("attachments")) if mapping(item)
         )
@@ -194,7 +209,7 @@ class _Reader:
             words,
             attachments,
             self._channel(),
-            "attachment" if attachments else "text" if place is None else "location",
+            _kind(metadata, attachments, place),
             location=place,
             cards=cards_of(metadata.get("contacts")),
             quote=None if quoted is None else Quote(quoted),
@@ -259,6 +274,14 @@ class _Reader:
         return InboundMessage(Contact(key, first_name, last_name), comment_id, at, words, (), channel, "comment")
 
 
+def _kind(metadata: Mapping[str, Json], attachments: Sequence[Attachment], place: Location | None) -> str:
+    if attachments:
+        return "attachment"
+    if place is not None:
+        return "location"
+    return next((kind for name, kind in _KINDS.items() if metadata.get(name)), "text")
+
+
 def _below(url: str, base_url: str) -> bool:
     """Whether a file lies on the API's own host, below its path; only there the token is sent along."""
     try:
@@ -273,8 +296,13 @@ def _escaped(identity: str) -> str:
     return quote(identity, safe="").replace("-", "%2D")
 
 
-def send_body(message: Outbound, account: str) -> dict[str, Json]:
+def send_body(message: Outbound, account: str, source: str | None = None) -> dict[str, Json]:
     """Build the body of a message into a conversation.
+
+    Args:
+        message: what is sent. A `CustomPayload` holds Zernio's own keys, e.g. `location`, `contacts`, `interactive` or `buttons`.
+        account: the account that sends.
+        source: the platform behind it, e.g. `whatsapp`, as far as it is known.
 
     Raises:
         Invalid: an empty text.
@@ -299,21 +327,31 @@ def send_body(message: Outbound, account: str) -> dict[str, Json]:
                 **({"voiceNote": True} if message.kind == "audio" and name.endswith(_VOICE) else {}),
             }
         case QuickReplies():
-            fits = len(message.replies) <= _MOST_REPLIES and all(len(one) <= _LONGEST_REPLY for one in message.replies)
-            if not fits:
-                return {**body, "message": numbered(message.title, message.replies)}
-            replies: list[Json] = [{"title": reply, "payload": reply} for reply in message.replies]
-            return {**body, "message": message.title, "quickReplies": replies}
+            return {**body, **_choices(message, source)}
         case Template():
-            parameters: list[Json] = [{"type": "text", "text": value} for value in message.values]
-            components: list[Json] = [dict(part) for part in message.components]  # type: ignore[arg-type]
-            if not components and parameters:
-                components = [{"type": "body", "parameters": parameters}]
-            template: dict[str, Json] = {"name": message.name, "language": message.language, "components": components}
-            return {**body, "template": template}
-        case Email() | CustomPayload():
-            raise Unsupported(f"Zernio sends no {type(message).__name__}")
+            template: dict[str, Json] = {
+                "name": message.name,
+                "language": message.language,
+                "components": template_components(message),
+            }
+            return {**body, "template": {"elements": [template]}}
+        case CustomPayload(payload):
+            own: dict[str, Json] = dict(payload)  # type: ignore[arg-type]
+            return {**own, **body}
+        case Email():
+            raise Unsupported("Zernio sends no Email")
     assert_never(message)
+
+
+def _choices(message: QuickReplies, source: str | None) -> dict[str, Json]:
+    """Choices to tap: WhatsApp shows three as buttons and up to ten as a list, others up to thirteen; more become numbered lines."""
+    if source == "whatsapp" and (spelt := interactive_of(message)) is not None and spelt["type"] == "list":
+        return {"interactive": spelt}
+    most = _MOST_BUTTONS if source in ("whatsapp", None) else _MOST_REPLIES
+    if len(message.replies) > most or any(len(one) > _LONGEST_REPLY for one in message.replies):
+        return {"message": numbered(message.title, message.replies)}
+    replies: list[Json] = [{"title": reply, "payload": reply} for reply in message.replies]
+    return {"message": message.title, "quickReplies": replies}
 
 
 _TYPES: Mapping[str, type[PlatformError]] = {
@@ -343,6 +381,8 @@ class Zernio(ApiPlatform):
         super().__init__(settings, http, clock, media)
         self._account = settings.required_account
         self._comments = settings.comments
+        self._source: str | None = None
+        """The platform behind the account, once a message has told."""
 
     @classmethod
     def rates_for(cls, settings: MessagingSettings) -> Sequence[Rate]:
@@ -365,7 +405,7 @@ class Zernio(ApiPlatform):
             check(self._keys, body, headers.get("x-zernio-signature") or headers.get("x-late-signature"), "hex")
 
     def parse(self, body: bytes) -> list[Event]:
-        return parse_events(
+        events = parse_events(
             body,
             self.name,
             self._clock(),
@@ -373,6 +413,10 @@ class Zernio(ApiPlatform):
             base_url=self._transport.base_url,
             comments=self._comments,
         )
+        for event in events:
+            if isinstance(event, InboundMessage) and event.channel is not None and event.kind != "comment":
+                self._source = event.channel.source
+        return events
 
     async def send(
         self, contact: ContactKey, message: Outbound, channel: str | None = None, *, key: str | None = None
@@ -385,7 +429,7 @@ class Zernio(ApiPlatform):
             body: dict[str, Json] = {"accountId": self._account, "message": message.text, "commentId": unquote(comment)}
             path = f"/inbox/comments/{post}"
         else:
-            body = send_body(message, self._account)
+            body = send_body(message, self._account, self._source)
             path = f"/inbox/conversations/{quote(contact.id, safe='')}/messages"
         answer = await self._call("POST", path, json=body, headers=headers)
         data = mapping(answer.get("data"))

@@ -5,11 +5,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from tests.databases import database, postgres, sqlite
 
 if TYPE_CHECKING:
     from tests.postgres import Postgres
+
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")  # a busy machine is no bug
 
 __all__ = ["database", "postgres", "sqlite"]
 

@@ -97,11 +97,23 @@ async def _once(config: Path, scenes: list[Scene], samples: Path | None, data: P
     async with stage(config, port=0, samples=samples, data=data, platform=platform) as running:
         while not running.agent.ready:
             await asyncio.sleep(0.05)
+        customer = running.sandbox.phone(DEMO_PHONE)
+        if not running.sandbox.state.face.tells_phone:
+            await _share_number(running.sandbox, customer)
         for scene in scenes:
-            wrong += not await _play(running.sandbox, running.sandbox.phone(DEMO_PHONE), scene)
+            wrong += not await _play(running.sandbox, customer, scene)
     print(f"\n{len(scenes) - wrong} of {len(scenes)} answers as expected")
     if wrong:
         sys.exit(3)
+
+
+async def _share_number(sandbox: RunningSandbox, customer: Contact) -> None:
+    """Send the customer's own contact card, without which the shop cannot know whose orders these are."""
+    card: Any = {"name": {"formatted_name": customer.name}, "phones": [{"phone": customer.phone}]}
+    last = sandbox.state.receive(customer, {"type": "contacts", "contacts": [card]})
+    print(f"\n👤 [shares the number {customer.phone}]")
+    for reply in await sandbox.replies(customer, after=last, within=60):
+        print(f"🤖 {reply.content.get('text')}", flush=True)
 
 
 async def _play(sandbox: RunningSandbox, customer: Contact, scene: Scene) -> bool:

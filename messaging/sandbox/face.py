@@ -25,6 +25,9 @@ class Face(Protocol):
     prefixes: tuple[str, ...]
     """Paths under which the API is served, e.g. `/v1`; the first is the one that clients are told."""
 
+    tells_phone: bool
+    """Whether webhooks name the customer's telephone number; elsewhere a customer shares a card of their own."""
+
     def routes(self) -> list[BaseRoute]:
         """List the endpoints, relative to a prefix."""
 

@@ -21,7 +21,8 @@ Content: TypeAlias = Mapping[str, JsonValue]
 
 `text`; `attachment` (`type`: image, video, audio or file; `url`, `fileName`, `mimeType`, `size` in bytes) with `description`;
 `title` and `replies` of a question with choices; `template` (`name`, `languageCode`, `components`); `subject`; `latitude`,
-`longitude` and `address`; `messageTag`, a reason to write outside the 24-hour window. Anything else is kept and shown as it is.
+`longitude` and `address`; `contacts`, cards as WhatsApp writes them; `messageTag`, a reason to write outside the 24-hour
+window. Anything else is kept and shown as it is.
 """
 
 

@@ -10,13 +10,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
-from hypothesis import settings
 
 from actions.action import Context
 from actions.guard import guarded_client
-
-settings.register_profile("unhurried", deadline=None)  # a busy machine is no bug
-settings.load_profile("unhurried")
 
 TLS = httpx.create_ssl_context(trust_env=False)  # reading the certificates takes longer than a test
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)  # a Saturday, ten in the morning in Jakarta

@@ -20,6 +20,7 @@ from messaging.signature import sign
 from messaging.types import (
     ChannelKind,
     ContactKey,
+    CustomPayload,
     DeliveryReport,
     Email,
     File,
@@ -198,12 +199,73 @@ async def test_messages_go_out_into_the_conversation() -> None:
         assert (picture["attachmentUrl"], picture["attachmentType"]) == (PICTURE, "image")
         assert [reply["title"] for reply in choices["quickReplies"]] == ["Panas", "Dingin"]
         assert long["message"] == "Pilih\n1. satu pilihan yang terlalu panjang"
-        assert template["template"]["components"][0]["parameters"] == [{"type": "text", "text": "Budi"}]
+        assert template["template"] == {
+            "elements": [
+                {
+                    "name": "promo",
+                    "language": "id",
+                    "components": [{"type": "body", "parameters": [{"type": "text", "text": "Budi"}]}],
+                }
+            ]
+        }
         assert server.headers[0]["idempotency-key"] == "d1"
         with pytest.raises(Unsupported):
             await zernio.send(KEY, Email("halo"))
         with pytest.raises(Invalid):
             await zernio.send(KEY, Text(" "))
+
+
+@pytest.mark.parametrize(
+    ("source", "count", "shown"),
+    [
+        ("whatsapp", 3, "quickReplies"),
+        ("whatsapp", 4, "interactive"),
+        ("instagram", 13, "quickReplies"),
+        (None, 4, "message"),
+    ],
+)
+async def test_choices_look_as_the_platform_behind_the_account_has_them(source: str, count: int, shown: str) -> None:
+    async with client(ZernioServer, "zernio", account="acc_9") as (server, zernio):
+        if source is not None:
+            zernio.parse(body_of(received(platform=source)))
+        await zernio.send(KEY, QuickReplies("Pilih", tuple(f"Pilihan {n}" for n in range(count))))
+        (sent,) = server.sent
+        assert shown in sent
+        assert f"Pilihan {count - 1}" in str(sent[shown])
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"location": {"latitude": -6.26, "longitude": 106.81, "name": "Kopi Senja", "address": "Kemang"}},
+        {"contacts": [{"name": {"formatted_name": "Kopi Senja"}, "phones": [{"phone": "+62211234"}]}]},
+        {"message": "Buka", "buttons": [{"type": "url", "title": "Menu", "url": "https://kopi.example"}]},
+    ],
+)
+async def test_what_only_zernio_sends_goes_out_as_it_is_given(payload: dict[str, Any]) -> None:
+    async with client(ZernioServer, "zernio", account="acc_9") as (server, zernio):
+        await zernio.send(KEY, CustomPayload(payload | {"accountId": "of somebody else"}))
+        assert server.sent == [{"to": "c1", "accountId": "acc_9", **payload}]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words", "kind"),
+    [
+        ({"callbackData": "menu:2"}, "menu:2", "text"),
+        ({"interactiveType": "list_reply", "interactiveId": "kopi"}, "kopi", "text"),
+        ({"buttonPayload": "YA"}, "YA", "text"),
+        ({"postbackPayload": "P", "postbackTitle": "Menu"}, "Menu", "text"),
+        ({"storyReply": {"id": "s"}}, None, "story_reply"),
+        ({"isStoryMention": True}, None, "story_mention"),
+        ({"order": {"items": []}}, None, "order"),
+        ({"unsupported": True}, None, "unsupported"),
+        ({"noRenderableContent": True}, None, "unsupported"),
+    ],
+)
+def test_what_has_no_words_is_named_by_its_metadata(metadata: dict[str, Any], words: str | None, kind: str) -> None:
+    event = parsed(received(text=None) | {"metadata": metadata})
+    assert isinstance(event, InboundMessage)
+    assert (event.text, event.kind) == (words, kind)
 
 
 async def test_a_lost_answer_is_repeated_with_the_same_key_and_sent_once() -> None:

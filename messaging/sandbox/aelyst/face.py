@@ -32,6 +32,7 @@ class AelystFace:
 
     name = "aelyst"
     prefixes: tuple[str, ...] = ("/v1", "/v2")
+    tells_phone = True
 
     def routes(self) -> list[BaseRoute]:
         return [

@@ -19,16 +19,18 @@ from messaging.sandbox.faces.plain import (
     bearer,
     by_id,
     by_phone,
+    cards_of,
     choices,
     digits,
     json_of,
     linked,
+    place_of,
     require,
     template,
     text,
 )  # fmt: skip
 from messaging.sandbox.faces.whatsapp import titles
-from messaging.sandbox.records import Contact, Content, Json
+from messaging.sandbox.records import Contact, Content, Json, Message
 from messaging.sandbox.requests import sandbox_of
 from messaging.sandbox.workspace import Workspace
 from messaging.signature import sign
@@ -73,20 +75,13 @@ class AisouleFace(PlainFace):
                 "whatsapp_account_id": ACCOUNT,
             }
             return {"event": "message.sent", "timestamp": message.at.isoformat(), "data": data}
-        attachment = attachment_of(message)
-        kind = "text" if attachment is None else _SPELT.get(str(attachment["type"]), "document")
         data = {
             "message_id": message.channel_message_id,
             "from": f"+{digits(contact)}",
             "contact_name": contact.name,
-            "type": kind,
             "whatsapp_account_id": ACCOUNT,
+            **_said(message, words="text", link="url"),
         }
-        data |= (
-            {"text": message.text}
-            if attachment is None
-            else {kind: {"url": attachment["url"], "caption": message.text}}
-        )
         return {"event": "message.incoming", "timestamp": message.at.isoformat(), "data": data}
 
     def sign(self, secret: str, body: bytes) -> Mapping[str, str]:
@@ -127,25 +122,30 @@ class AisouleDocsFace(PlainFace):
             return None
         contact, message = event.contact, event.message
         incoming = isinstance(event, MessageReceived)
-        attachment = attachment_of(message)
-        kind = "text" if attachment is None else _SPELT.get(str(attachment["type"]), "document")
         data: Json = {
             "message_id": message.channel_message_id,
             "waba_number": "6281100000000",
             "sender": digits(contact) if incoming else "6281100000000",
             "recipient": "6281100000000" if incoming else digits(contact),
-            "type": kind,
+            **_said(message, words="body", link="link"),
         }
-        data |= (
-            {"body": message.text}
-            if attachment is None
-            else {kind: {"link": attachment["url"], "caption": message.text}}
-        )
         name = "message.received" if incoming else "message.sent"
         return {"event": name, "timestamp": int(message.at.timestamp()), "data": data}
 
     def sign(self, secret: str, body: bytes) -> Mapping[str, str]:
         return {"x-aisoule-signature": f"sha256={sign(secret.encode(), body, 'hex')}"}
+
+
+def _said(message: Message, *, words: str, link: str) -> Json:
+    """What a message says, in a dialect that calls its text `words` and the address of a file `link`."""
+    if (place := place_of(message)) is not None:
+        return {"type": "location", "location": place}
+    if cards := cards_of(message):
+        return {"type": "contacts", "contacts": cards}
+    if (attachment := attachment_of(message)) is None:
+        return {"type": "text", words: message.text}
+    kind = _SPELT.get(str(attachment["type"]), "document")
+    return {"type": kind, kind: {link: attachment["url"], "caption": message.text}}
 
 
 def _wait(error: ApiError) -> Mapping[str, str] | None:

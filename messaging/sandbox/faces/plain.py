@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from messaging.sandbox.errors import Invalid, NotFound, Unauthorized
 from messaging.sandbox.faults import Verdict
-from messaging.sandbox.records import Contact, Content, Message, Sender, SenderKind
+from messaging.sandbox.records import Contact, Content, Json, Message, Sender, SenderKind
 from messaging.sandbox.requests import body_of, sandbox_of
 from messaging.sandbox.state import Sandbox
 
@@ -21,6 +21,8 @@ ACCOUNT = "sandbox"
 
 class PlainFace:
     """A platform without queues and variables, and without headers that tell a limit."""
+
+    tells_phone = True
 
     def is_queued(self, method: str, path: str) -> bool:
         return False
@@ -150,6 +152,20 @@ def attachment_of(message: Message) -> Mapping[str, Any] | None:
         return None
     parts = str(found.get("url", "")).split("/")
     return {**found, "token": parts[-2] if len(parts) > 1 else ""}
+
+
+def place_of(message: Message) -> Json | None:
+    """The place that a message shares, by the names of most platforms."""
+    if message.content.get("type") != "location":
+        return None
+    given = {name: message.content.get(name) for name in ("latitude", "longitude", "name", "address")}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def cards_of(message: Message) -> list[JsonValue]:
+    """The contact cards that a message shares, as WhatsApp writes them."""
+    found = message.content.get("contacts")
+    return found if isinstance(found, list) else []
 
 
 def digits(contact: Contact) -> str:

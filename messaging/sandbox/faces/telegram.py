@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import JsonValue
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -15,10 +16,12 @@ from messaging.sandbox.faces.plain import (
     accept,
     attachment_of,
     by_id,
+    cards_of,
     choices,
     form_of,
     json_of,
     linked,
+    place_of,
     require,
     text,
     uploaded,
@@ -26,6 +29,7 @@ from messaging.sandbox.faces.plain import (
 from messaging.sandbox.records import Contact, Content, Json
 from messaging.sandbox.requests import sandbox_of
 from messaging.sandbox.workspace import Workspace
+from messaging.values import card_of
 
 _FILES = {
     "sendPhoto": "photo",
@@ -43,6 +47,7 @@ class TelegramFace(PlainFace):
 
     name = "telegram"
     prefixes: tuple[str, ...] = ("/telegram",)
+    tells_phone = False
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -74,7 +79,12 @@ class TelegramFace(PlainFace):
             "chat": {"id": contact.id, "type": "private", **names},
             "date": int(message.at.timestamp()),
         }
-        if attachment is None:
+        place, cards = place_of(message), cards_of(message)
+        if place is not None:
+            spelt["location"] = {"latitude": place.get("latitude"), "longitude": place.get("longitude")}
+        elif cards:
+            spelt["contact"] = _card(cards[0], contact)
+        elif attachment is None:
             spelt["text"] = message.text
         else:
             kind = _SPELT.get(str(attachment["type"]), "document")
@@ -89,6 +99,14 @@ class TelegramFace(PlainFace):
 
     def sign(self, secret: str, body: bytes) -> Mapping[str, str]:
         return {"x-telegram-bot-api-secret-token": secret}
+
+
+def _card(card: JsonValue, sender: Contact) -> Json:
+    """A contact card. `user_id` tells whose it is: one with the sender's own number is the sender's."""
+    shared = card_of(card) if isinstance(card, dict) else None
+    name, phone = (shared.name, next(iter(shared.phones), "")) if shared else (None, "")
+    spelt: Json = {"first_name": name or "", "phone_number": phone.removeprefix("+")}
+    return {**spelt, "user_id": sender.id} if phone == sender.phone else spelt
 
 
 async def _call(request: Request) -> JSONResponse:

@@ -15,8 +15,10 @@ from messaging.sandbox.faces.plain import (
     accept,
     attachment_of,
     by_id,
+    cards_of,
     digits,
     form_of,
+    place_of,
     require,
     text,
     uploaded,
@@ -24,6 +26,7 @@ from messaging.sandbox.faces.plain import (
 from messaging.sandbox.records import Contact, Json, Message, SenderKind
 from messaging.sandbox.requests import sandbox_of
 from messaging.sandbox.workspace import Workspace
+from messaging.values import card_of, location_of
 
 _OWN = "6281100000000@s.whatsapp.net"
 _KINDS = {"image": "img", "video": "video", "audio": "audio"}
@@ -69,7 +72,7 @@ class UnipileFace(PlainFace):
             "chat_id": f"chat-{contact.id}",
             "timestamp": message.at.isoformat(),
             "message_id": str(message.id),
-            "message": message.text,
+            "message": _words(message),
             "sender": customer if isinstance(event, MessageReceived) else ours,
             "attendees": [customer],
             "is_sender": message.sender.source is not SenderKind.CONTACT,
@@ -78,6 +81,13 @@ class UnipileFace(PlainFace):
 
     def sign(self, secret: str, body: bytes) -> Mapping[str, str]:
         return {"unipile-auth": secret}
+
+
+def _words(message: Message) -> str | None:
+    """The text. How places and cards are told is documented nowhere, so they are written out."""
+    place = location_of(place_of(message) or {})
+    shown = [card for one in cards_of(message) if isinstance(one, dict) and (card := card_of(one)) is not None]
+    return message.text or (str(place) if place is not None else "\n".join(map(str, shown)) or None)
 
 
 def _attendee(contact: Contact) -> Json:

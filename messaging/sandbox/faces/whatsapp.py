@@ -18,11 +18,13 @@ from messaging.sandbox.faces.plain import (
     attachment_of,
     bearer,
     by_phone,
+    cards_of,
     choices,
     digits,
     form_of,
     json_of,
     linked,
+    place_of,
     stored,
     template,
     text,
@@ -82,8 +84,12 @@ class WhatsAppFace(PlainFace):
         }
         field = "messages"
         attachment = attachment_of(message)
-        if attachment is None:
-            content: dict[str, JsonValue] = {"type": "text", "text": {"body": message.text}}
+        if (place := place_of(message)) is not None:
+            content: dict[str, JsonValue] = {"type": "location", "location": place}
+        elif cards := cards_of(message):
+            content = {"type": "contacts", "contacts": cards}
+        elif attachment is None:
+            content = {"type": "text", "text": {"body": message.text}}
         else:
             kind = _SPELT.get(str(attachment["type"]), "document")
             file: dict[str, JsonValue] = {

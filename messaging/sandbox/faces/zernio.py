@@ -16,13 +16,15 @@ from messaging.sandbox.faces.plain import (
     attachment_of,
     bearer,
     by_id,
+    cards_of,
     choices,
     json_of,
     linked,
+    place_of,
     template,
     text,
 )
-from messaging.sandbox.records import Contact, Content, Json, SenderKind
+from messaging.sandbox.records import Contact, Content, Json, Message, SenderKind
 from messaging.sandbox.requests import sandbox_of
 from messaging.sandbox.workspace import Workspace
 from messaging.signature import sign
@@ -80,11 +82,16 @@ class ZernioFace(PlainFace):
             },
             "conversation": {"id": f"conv-{contact.id}", "participantName": contact.name, "status": "active"},
             "account": {"id": ACCOUNT, "accountId": ACCOUNT, "platform": "whatsapp", "username": "sandbox"},
-            "metadata": None,
+            "metadata": _metadata(message),
         }
 
     def sign(self, secret: str, body: bytes) -> Mapping[str, str]:
         return {"x-zernio-signature": sign(secret.encode(), body, "hex")}
+
+
+def _metadata(message: Message) -> Json | None:
+    found: Json = {"location": place_of(message), "contacts": cards_of(message)}
+    return {name: value for name, value in found.items() if value} or None
 
 
 async def _send(request: Request) -> JSONResponse:

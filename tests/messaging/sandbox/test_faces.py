@@ -88,8 +88,10 @@ async def test_a_conversation_goes_both_ways(name: str) -> None:
         await here.platform.send(event.key, Text("25.000"), key="d1")
         (reply,) = await here.sandbox.replies(budi, after=asked)
         assert reply.text == "25.000"
-        channels = await here.platform.channels()
-        assert channels
+        assert await here.platform.channels()
+        async with httpx.AsyncClient(trust_env=False) as page:
+            shown = (await page.get(f"{here.sandbox.url}/sandbox/messages", params={"contact": str(budi.id)})).json()
+        assert {"harga kopi susu?", "25.000"} <= {message["text"] for message in shown["items"]}
 
 
 @every_face
@@ -106,6 +108,34 @@ async def test_choices_and_pictures_arrive(name: str) -> None:
         assert picture.content["attachment"]["type"] == "image"  # type: ignore[index,call-overload]
         if here.platform.capabilities.templates:
             await here.platform.send(event.key, Template("sapaan", "id", values=("Budi",)))
+
+
+@every_face
+async def test_a_shared_place_and_a_shared_card_are_read(name: str) -> None:
+    async with stage(name) as here:
+        budi = here.sandbox.phone("+6281234567802")
+        place = {"type": "location", "latitude": -6.26, "longitude": 106.81}
+        card = {"name": {"formatted_name": "Sari"}, "phones": [{"phone": "+6281234567801"}]}
+        here.sandbox.state.receive(budi, place)
+        await here.receiver.wait_until(1)
+        here.sandbox.state.receive(budi, {"type": "contacts", "contacts": [card]})
+        shared, shown = await here.events(2)
+        if name == "unipile":
+            assert shared.text == "-6.26, 106.81"
+            assert shown.text == "Sari, +6281234567801"
+        else:
+            assert (shared.location.latitude, shared.location.longitude) == (-6.26, 106.81)
+            assert shown.cards[0].phones[0].removeprefix("+") == "6281234567801"
+        assert shared.contact.phone == (None if name == "telegram" else "+6281234567802")
+
+
+async def test_the_number_of_a_telegram_user_is_known_once_it_is_shared() -> None:
+    async with stage("telegram") as here:
+        budi = here.sandbox.phone("+6281234567802")
+        card = {"name": {"formatted_name": "Budi"}, "phones": [{"phone": "+6281234567802"}]}
+        here.sandbox.state.receive(budi, {"type": "contacts", "contacts": [card]})
+        (event,) = await here.events(1)
+        assert event.contact.phone == "+6281234567802"
 
 
 @every_face
