@@ -49,6 +49,7 @@ class ApiPlatform(BasicPlatform):
             clock=clock,
             timeout=settings.timeout,
             headers={"Accept": "application/json", **self.credentials(settings)},
+            reading=self.read_refusal,
         )
 
     @classmethod
@@ -79,9 +80,7 @@ class ApiPlatform(BasicPlatform):
 
     async def _call(self, method: str, path: str, **content: Any) -> Mapping[str, Json]:
         """Make one request; the object of its answer. Arguments and errors as for `Transport.call`."""
-        return await self._transport.call(
-            method, path, key=content.pop("key", self.name), reading=self.read_refusal, **content
-        )
+        return await self._transport.call(method, path, key=self.name, **content)
 
 
 def token_of(settings: MessagingSettings) -> str:

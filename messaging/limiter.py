@@ -143,7 +143,8 @@ class Turn:
         """Report the answer, as soon as it is there.
 
         The platform's limit replaces ours. If it counts more requests than we made (another process shares the token),
-        the difference counts as used for one span. A 429 closes the key for `Retry-After`, or for one span.
+        the difference counts as used until it says that the limit is reset, at most for one span. A 429 closes the key for
+        `Retry-After`, or for one span.
         """
         now, key, slot = self._clock(), self._key, self._slot
         sent_at = now if slot.sent_at is None else slot.sent_at
@@ -153,7 +154,9 @@ class Turn:
         if quota.remaining is not None:
             ours = max(1, slot.before + key.turns)  # all of ours that the platform can have counted by then
             foreign = key.limit - quota.remaining - ours
-            key.slots += [_Slot(now + key.span, now + key.span) for _ in range(min(foreign, key.limit))]
+            reset = quota.retry_after if status == 429 else quota.reset_after
+            end = now + (key.span if reset is None else min(key.span, reset.total_seconds()))
+            key.slots += [_Slot(end, end) for _ in range(min(foreign, key.limit))]
         if quota.remaining == 0 and quota.reset_after is not None:
             key.closed_until = max(key.closed_until, now + quota.reset_after.total_seconds())
         if status == 429:

@@ -6,7 +6,7 @@ What is the same everywhere is here, once: limits, time-outs, what a status mean
 import asyncio
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -105,23 +105,9 @@ Reading = Callable[[int, Mapping[str, Json]], Refusal]
 _LONGEST_WAIT = 86_400
 
 
-def error_of(response: httpx.Response, quota: Quota, call: str, reading: Reading) -> PlatformError:
-    """Build the exception for an answer that is not a success.
-
-    Args:
-        response: the answer.
-        quota: what its headers say of the rate limit.
-        call: method and path of the request.
-        reading: the platform's vocabulary.
-    """
-    status = response.status_code
-    refusal = reading(status, json_of(response))
-    kind = refusal.kind or (Failed if status >= 500 and refusal.failed else kind_of_status(status))
-    retry_after = quota.retry_after
-    if refusal.wait is not None and 0 <= refusal.wait <= _LONGEST_WAIT:
-        retry_after = timedelta(seconds=refusal.wait)
-    message = (refusal.message or explanation(response))[:LONGEST_MESSAGE]
-    return kind(message, code=refusal.code, status=status, retry_after=retry_after, call=call)
+def read_nothing(status: int, answer: Mapping[str, Json]) -> Refusal:
+    """Leave it to the status to tell, for a platform without a vocabulary of its own."""
+    return Refusal()
 
 
 class Transport:
@@ -134,6 +120,7 @@ class Transport:
         clock: tells the time, aware UTC.
         timeout: bounds a whole request, except the wait for the limiters.
         headers: sent with every request.
+        reading: the platform's vocabulary.
     """
 
     def __init__(
@@ -145,6 +132,7 @@ class Transport:
         clock: Callable[[], datetime],
         timeout: timedelta,
         headers: Mapping[str, str],
+        reading: Reading = read_nothing,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._http = http
@@ -152,6 +140,7 @@ class Transport:
         self._limiters = limiters
         self._clock = clock
         self._seconds = timeout.total_seconds()
+        self._reading = reading
 
     async def request(
         self,
@@ -201,7 +190,7 @@ class Transport:
                 raise NotSent(f"{self.base_url} cannot be called: {_cause(error)}", call=call) from error
             except (httpx.TransportError, TimeoutError) as error:
                 raise OutcomeUnknown(f"no answer within {self._seconds:g} s: {_cause(error)}", call=call) from error
-            quota = read_quota(response.headers, self._clock())
+            quota = self._quota(response)
             turns[0].answered(response.status_code, quota)
             for turn in turns[1:]:
                 turn.answered(200, Quota())
@@ -213,7 +202,6 @@ class Transport:
         path: str,
         *,
         key: Hashable,
-        reading: Reading,
         call: str | None = None,
         **content: Any,
     ) -> Mapping[str, Json]:
@@ -223,7 +211,6 @@ class Transport:
             method: of HTTP.
             path: as for `request`, like the rest.
             key: what the platform counts this request under.
-            reading: the platform's vocabulary.
             call: how errors name the request.
             content: `json`, `data`, `files`, `params` or `headers`.
 
@@ -233,8 +220,34 @@ class Transport:
         call = call or f"{method} {path}"
         response, quota = await self.request(method, path, key=key, call=call, **content)
         if response.status_code >= 400:
-            raise error_of(response, quota, call, reading)
+            raise self.error_of(response, quota, call)
         return success_of(response, call)
+
+    def error_of(self, response: httpx.Response, quota: Quota, call: str) -> PlatformError:
+        """Build the exception for an answer that is not a success.
+
+        Args:
+            response: the answer.
+            quota: what it says of the rate limit.
+            call: method and path of the request.
+        """
+        status = response.status_code
+        refusal = self._reading(status, json_of(response))
+        kind = refusal.kind or (Failed if status >= 500 and refusal.failed else kind_of_status(status))
+        message = (refusal.message or explanation(response))[:LONGEST_MESSAGE]
+        return kind(message, code=refusal.code, status=status, retry_after=quota.retry_after, call=call)
+
+    def _quota(self, response: httpx.Response) -> Quota:
+        """What an answer says of the rate limit: in its headers, or in the platform's words."""
+        quota = read_quota(response.headers, self._clock())
+        if response.status_code < 400:
+            return quota
+        wait = self._reading(response.status_code, json_of(response)).wait
+        return (
+            quota
+            if wait is None or not 0 <= wait <= _LONGEST_WAIT
+            else replace(quota, retry_after=timedelta(seconds=wait))
+        )
 
     async def download(self, path: str, *, key: Hashable, most: int, call: str | None = None) -> bytes:
         """Fetch a file below the base URL.

@@ -50,6 +50,7 @@ class Client:
             clock=clock,
             timeout=timeout,
             headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
+            reading=read_refusal,
         )
 
     async def call(
@@ -69,9 +70,7 @@ class Client:
         Raises:
             PlatformError: see `messaging.errors`; `NotSent` and `OutcomeUnknown` when there was no answer.
         """
-        return await self._transport.call(
-            method, path, key=(method, path), reading=read_refusal, json=body, params=query
-        )
+        return await self._transport.call(method, path, key=(method, path), json=body, params=query)
 
     async def pages(
         self,

@@ -10,7 +10,7 @@ from messaging.errors import Invalid, Unauthorized, Unsupported
 from messaging.formatting import numbered
 from messaging.limiter import Quota
 from messaging.settings import LoginSettings
-from messaging.transport import Refusal, Transport, error_of, success_of
+from messaging.transport import Refusal, Transport, success_of
 from messaging.types import (
     AttachmentKind,
     File,
@@ -137,7 +137,7 @@ class AisouleApi:
                 break
         call = f"{method} {path}"
         if response.status_code >= 400:
-            raise error_of(response, quota, call, read_refusal)
+            raise self._transport.error_of(response, quota, call)
         return success_of(response, call)
 
     async def _request(self, method: str, path: str, **content: object) -> tuple[httpx.Response, Quota]:
@@ -150,7 +150,7 @@ class AisouleApi:
         credentials = {"email": login.email, "password": login.password.get_secret_value()}
         response, quota = await self._request("POST", "/auth/login", json=credentials)
         if response.status_code >= 400:
-            raise error_of(response, quota, "POST /auth/login", read_refusal)
+            raise self._transport.error_of(response, quota, "POST /auth/login")
         self._access.logged_in(response)
 
     async def contacts(self) -> AsyncIterator[Mapping[str, Json]]:

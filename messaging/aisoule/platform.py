@@ -11,13 +11,14 @@ from typing import Literal
 
 import httpx
 
-from messaging.aisoule.client import Access, AisouleApi, Dialect, send_body
+from messaging.aisoule.client import Access, AisouleApi, Dialect, read_refusal, send_body
 from messaging.aisoule.events import parse_events
 from messaging.api import ApiPlatform, token_of
 from messaging.errors import NotFound, OutcomeUnknown
 from messaging.platform import Capabilities, MediaReader
 from messaging.settings import MessagingSettings
 from messaging.signature import check
+from messaging.transport import Refusal
 from messaging.types import (
     Address,
     Channel,
@@ -92,6 +93,10 @@ class Aisoule(ApiPlatform):
     @classmethod
     def credentials(cls, settings: MessagingSettings) -> Mapping[str, str]:
         return {}  # `Access` adds them, since a login changes them
+
+    @classmethod
+    def read_refusal(cls, status: int, answer: Mapping[str, Json]) -> Refusal:
+        return read_refusal(status, answer)
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
         if self._keys is not None:

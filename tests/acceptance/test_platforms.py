@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,62 @@ async def test_a_reply_that_is_refused_for_a_while_goes_out_later_once(kit: Kit,
         assert len(here.server.sent) == 1
 
 
+@dataclass(frozen=True)
+class Slow:
+    """How a platform refuses what is too much: with these, and either after `pause` seconds or at the reset its headers tell."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
+    pause: float = 2
+    resets: bool = False
+
+
+SLOW = {
+    "aisoule": Slow(
+        429,
+        {"message": "Too many requests", "status": "error"},
+        {"X_RateLimit_Limit": "100", "X_RateLimit_Remaining": "0"},
+        resets=True,
+    ),
+    "aisoule-docs": Slow(
+        429, {"success": False, "error": {"code": "rate_limit_exceeded", "message": "slow", "retry_after_seconds": 2}}
+    ),
+    "telegram": Slow(
+        429,
+        {"ok": False, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 2}},
+    ),
+    "unipile": Slow(
+        429, {"type": "errors/too_many_requests", "title": "Too many requests", "status": 429}, {"Retry_After": "2"}
+    ),
+    "whatsapp": Slow(
+        400, {"error": {"message": "(#130429) Rate limit hit", "type": "OAuthException", "code": 130429}}, pause=0
+    ),
+    "zernio": Slow(
+        429,
+        {"error": "Rate limit exceeded", "type": "rate_limit_error", "code": "rate_limit_exceeded"},
+        {"X_RateLimit_Limit": "60", "X_RateLimit_Remaining": "0"},
+        resets=True,
+    ),
+}
+
+
+@every_platform
+async def test_a_platform_that_is_asked_too_much_says_when_to_come_back_in_its_own_way(
+    kit: Kit, tmp_path: Path
+) -> None:
+    async with place(kit, tmp_path) as here:
+        slow, reset = SLOW[kit.name], int(time.time()) + 6
+        told = {"X_RateLimit_Reset": str(reset)} if slow.resets else {}
+        here.server.fail(slow.status, slow.body, **slow.headers, **told)
+        await here.say("1", "harga kopi susu berapa?")
+        await here.got(1, within=40)
+        await here.here.settled()
+        assert len(here.server.sent) == 1
+        refused, taken = here.server.taken_at
+        assert taken >= (reset if slow.resets else refused + slow.pause) - 0.1
+
+
 @every_platform
 async def test_a_lost_answer_never_sends_twice_and_its_echo_settles_it(kit: Kit, tmp_path: Path) -> None:
     async with place(kit, tmp_path) as here:
@@ -276,6 +333,12 @@ NOTES: Mapping[str, Callable[[str], Any]] = {
         message=None, attachments=[{"id": "a1", "type": "audio", "voice_note": True}]
     ),
     "whatsapp": lambda _: test_whatsapp.received(type="audio", audio={"id": "media9", "voice": True}, timestamp=None),
+    "aisoule": lambda base: test_aisoule.with_data(
+        test_aisoule.HELP, type="audio", text=None, audio={"url": f"{base.removesuffix('/api')}/public/note.ogg"}
+    ),
+    "aisoule-docs": lambda base: test_aisoule.with_data(
+        test_aisoule.DOCS, type="audio", body=None, audio={"link": f"{base.removesuffix('/v1')}/public/note.ogg"}
+    ),
     "telegram": lambda _: test_telegram.received(voice={"file_id": "v", "duration": 2, "mime_type": "audio/ogg"}),
 }
 
@@ -311,6 +374,32 @@ async def test_two_platforms_are_served_by_one_agent(tmp_path: Path) -> None:
             assert 'balas_platform{kind="zernio",platform="sales"} 1.0' in metrics
             assert 'balas_platform_outbound{platform="unipile",state="sent"} 1.0' in metrics
             assert any("sales (zernio)" in line for line in here.log)
+
+
+async def test_two_accounts_of_one_platform_are_told_apart_by_name(tmp_path: Path) -> None:
+    kit = BY_NAME["zernio"]
+    with ExitStack() as stack:
+        servers = [stack.enter_context(running(ZernioServer())) for _ in range(2)]
+        entries = [
+            entry(kit, server, name=name, account=account)
+            for server, name, account in zip(servers, ("toko", "grosir"), ("acc_1", "acc_2"), strict=True)
+        ]
+        async with world(tmp_path, messaging=entries) as here, httpx.AsyncClient(trust_env=False) as client:
+            await here.start()
+            for account, name in (("acc_1", "toko"), ("acc_2", "grosir"), ("acc_2", "toko")):
+                payload = test_zernio.received(id="m1", text=f"halo {account}?")
+                payload["account"] |= {"id": account, "accountId": account}
+                body = json.dumps(payload).encode()
+                answer = await client.post(f"{here.url}/webhooks/{name}", content=body, headers=dict(kit.signed(body)))
+                assert answer.status_code == 200
+            first, second = (Place(here, kit, server) for server in servers)
+            assert await first.got(1) == ["Jawaban untuk: halo acc_1?"]
+            assert await second.got(1) == ["Jawaban untuk: halo acc_2?"]
+            await here.settled()
+            assert [sent["accountId"] for server in servers for sent in server.sent] == ["acc_1", "acc_2"]
+            listed = await here.command("ledger", "show", "grosir:c1")
+            assert "halo acc_2?" in listed
+            assert "halo acc_1?" not in listed
 
 
 async def test_meta_is_answered_when_it_sets_the_webhook_up(tmp_path: Path) -> None:

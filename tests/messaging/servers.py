@@ -6,6 +6,7 @@ They know nothing of our clients. Each keeps what it was sent; `fail` and `lose`
 import asyncio
 import json
 import socket
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -47,6 +48,8 @@ class Server:
     headers: list[dict[str, str]] = field(default_factory=list)
     refusals: deque[Refusal] = field(default_factory=deque)
     losses: int = 0
+    taken_at: list[float] = field(default_factory=list)
+    """When each message came, also those that were refused; unix seconds."""
     audio: bytes = OGG
     files: dict[str, bytes] = field(default_factory=dict)
 
@@ -63,6 +66,7 @@ class Server:
         self.losses = times
 
     def take(self, message: dict[str, Any]) -> str:
+        self.taken_at.append(time.time())
         if self.refusals:
             raise self.refusals.popleft()
         self.sent.append(message)
@@ -75,6 +79,8 @@ class Server:
         path = request.url.path
         self.calls.append(f"{request.method} {path}")
         self.headers.append(dict(request.headers))
+        if path == "/public/note.ogg":
+            return Response(self.audio, media_type="audio/ogg")
         try:
             self.authorize(request)
             return await self.answer(request, path.removeprefix(self.base))
