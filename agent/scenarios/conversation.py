@@ -295,9 +295,19 @@ class Conversation:
         return await self._happens(f"{_words(span)} later", lambda: self._agenda.pass_until(until))
 
     async def until(self, moment: datetime) -> None:
-        """Let time pass until a moment."""
-        with sleeping(self.timeline.sleep):
-            await self._agenda.pass_until(moment.astimezone(UTC))
+        """Let time pass until a moment; what comes of it belongs to no turn."""
+        await self._happens("", lambda: self._agenda.pass_until(moment.astimezone(UTC)))
+
+    async def pay(self, number: int) -> None:
+        """Let one of the customer's payments be paid, counted from 0 in the order in which they were made; none where there is none."""
+        now = self.timeline()
+
+        def work(connection: Connection) -> None:
+            made = sorted(payments.of_contact(connection, self.key, 1000), key=lambda payment: payment.created_at)
+            if number < len(made) and made[number].state in ("open", "expired"):
+                payments.mark_paid(connection, made[number].id, "the recording", now)
+
+        await self.agent.database.write(work)
 
     async def repeat(
         self,

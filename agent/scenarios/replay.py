@@ -10,18 +10,21 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from langchain_core.messages import AIMessage, BaseMessage, messages_from_dict
 from ruamel.yaml import YAML
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select
 
-from agent.ledger import contacts, outbound, overview, steps, tables
+from agent.ledger import contacts, history, outbound, overview, steps, tables
 from agent.ledger.codec import unpack_inbound
 from agent.ledger.contacts import ContactState
+from agent.ledger.history import Line
 from agent.ledger.overview import TurnSummary
 from agent.ledger.steps import Step
+from agent.ledger.tables import InboundOutcome
 from agent.models.chat import ChatModel
 from agent.scenarios.anonymise import Anonymiser
 from agent.scenarios.cassette import Cassette, NotRecorded, StagedChat, Tape, essence, write
@@ -31,19 +34,24 @@ from agent.scenarios.outside import Ledgered
 from agent.scenarios.play import play
 from agent.scenarios.stage import Stage
 from agent.turn.retrieval import read as read_passages
+from agent.turn.summary import TASK as SUMMARY_TASK
 from messaging.types import ContactKey, InboundMessage, QuickReplies, Template, Text
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedTurn:
-    """A turn as the ledger has it: what the customer wrote, what was done, what was said."""
+    """A turn as the ledger has it: what the customer wrote, what was done, what was said.
+
+    `outcome` is what the last of its messages got; `before` how many lines of the conversation stood before its own.
+    """
 
     summary: TurnSummary
     messages: Sequence[InboundMessage]
     received_at: Sequence[datetime]
     steps: Sequence[Step]
     texts: Sequence[str]
-    said: str
+    outcome: InboundOutcome | None
+    before: int
 
     @property
     def calls(self) -> list[tuple[str, Mapping[str, Any], str]]:
@@ -62,19 +70,29 @@ class RecordedTurn:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A conversation as the ledger has it. `colleagues` are the messages of humans, with their times."""
+    """A conversation as the ledger has it: its turns, all its lines in order, and when each of its payments was paid."""
 
     contact: ContactState
     turns: Sequence[RecordedTurn]
-    colleagues: Sequence[tuple[datetime, str]]
+    lines: Sequence[Line]
+    paid: Sequence[datetime | None] = ()
+
+    @property
+    def colleagues(self) -> list[tuple[datetime, str]]:
+        """The messages of humans, with their times."""
+        return [(line.at, line.text) for line in self.lines if line.author == "human"]
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A turn then and now. `differences` are named text, calls, passages, cost, time or model; none: it would go the same way."""
+    """A turn then and now. `differences` are named text, calls, passages, handover, cost or model; none: it would go the same way.
+
+    `cost` is what it costs now in US dollars, `seconds` how long it took.
+    """
 
     turn: RecordedTurn
-    happened: Happened
+    cost: float
+    seconds: float
     differences: Mapping[str, tuple[str, str]]
 
 
@@ -96,6 +114,7 @@ def newest(connection: Connection, count: int) -> list[Recording]:
 
 def _recording(connection: Connection, state: ContactState) -> Recording:
     key = state.key
+    lines = history.recent(connection, key, history.ALL)
     found = []
     for summary in overview.turns_of(connection, key, 1000):
         rows = connection.execute(
@@ -103,9 +122,8 @@ def _recording(connection: Connection, state: ContactState) -> Recording:
         ).all()
         if summary.state in ("running", "abandoned") or not rows:
             continue
-        said = connection.execute(
-            select(tables.message.c.text).where(tables.message.c.turn == summary.id, tables.message.c.author == "agent")
-        ).scalar()
+        ids = {row.message_id for row in rows}
+        own = (at for at, line in enumerate(lines) if line.turn == summary.id or line.message_id in ids)
         contents = [delivery.content for delivery in outbound.of_turn(connection, summary.id)]
         found.append(
             RecordedTurn(
@@ -114,19 +132,17 @@ def _recording(connection: Connection, state: ContactState) -> Recording:
                 [row.received_at for row in rows],
                 steps.of_turn(connection, summary.id),
                 [_text(each) for each in contents if isinstance(each, Text | QuickReplies | Template)],
-                str(said or ""),
+                rows[-1].outcome and InboundOutcome(rows[-1].outcome),
+                next(own, len(lines)),
             )
         )
-    human = connection.execute(
-        select(tables.message.c.at, tables.message.c.text)
-        .where(
-            tables.message.c.platform == key.platform,
-            tables.message.c.contact == key.id,
-            tables.message.c.author == "human",
-        )
-        .order_by(tables.message.c.n)
-    ).all()
-    return Recording(state, found, [(row.at, row.text) for row in human])
+    payment = tables.payment
+    paid = connection.execute(
+        select(payment.c.paid_at)
+        .where(payment.c.platform == key.platform, payment.c.contact == key.id)
+        .order_by(payment.c.created_at)
+    ).scalars()
+    return Recording(state, found, lines, list(paid))
 
 
 def _text(content: Text | QuickReplies | Template) -> str:
@@ -153,25 +169,89 @@ async def replay(recording: Recording, stage: Stage, *, live: bool) -> list[Comp
     channel = recording.turns[0].messages[0].channel
     async with open_conversation(
         stage,
-        facts=ContactFacts(channel=channel.source or "whatsapp" if channel else "whatsapp"),
+        facts=ContactFacts(
+            channel=channel.source or "whatsapp" if channel else "whatsapp", platform=_entry(recording, stage)
+        ),
         begins=recording.turns[0].received_at[0],
         answers=answers(recording.turns),
         models=lambda ledgered: model.models(stage, ledgered),
         contact=recording.contact.contact,
     ) as conversation:
-        compared = []
-        colleagues = list(recording.colleagues)
+        compared: list[Compared] = []
+        others, known = _others(recording), dict[str, str]()
         for turn in recording.turns:
-            while colleagues and colleagues[0][0] <= turn.received_at[0]:
-                at, text = colleagues.pop(0)
+            while others and others[0][0] <= turn.received_at[0]:
+                at, what = others.pop(0)
                 await conversation.until(at)
-                await conversation.colleague(text)
+                await _let_happen(conversation, what)
             await conversation.until(turn.received_at[0])
+            await conversation.agent.database.write(partial(_as_it_was, conversation.key, recording, turn, known))
             model.begin(turn)
             happened = await conversation.repeat(turn.messages, turn.received_at, _transcripts(turn))
-            compared.append(Compared(turn, happened, differences(turn, happened, model.changed)))
-            await _as_it_was(conversation, turn, happened)
+            now = await conversation.agent.database.read(partial(_now, conversation.key, turn))
+            if now:
+                known[turn.summary.id] = now[-1].summary.id
+            cost = sum(each.summary.cost for each in now)
+            compared.append(Compared(turn, cost, happened.seconds, differences(turn, now, model.changed)))
         return compared
+
+
+def _entry(recording: Recording, stage: Stage) -> str | None:
+    """The entry of `messaging:` where the contact writes; `None` where there is none of its name any more."""
+    name = recording.contact.key.platform
+    return name if any(entry.effective_name == name for entry in stage.config.platforms) else None
+
+
+def _others(recording: Recording) -> list[tuple[datetime, str | int]]:
+    """What happened beside the customer's messages, in order: the words of a colleague, or the number of a payment that was paid."""
+    found: list[tuple[datetime, str | int]] = [*recording.colleagues]
+    found += [(at, number) for number, at in enumerate(recording.paid) if at is not None]
+    return sorted(found, key=lambda each: each[0])
+
+
+async def _let_happen(conversation: Conversation, what: str | int) -> None:
+    if isinstance(what, str):
+        await conversation.colleague(what)
+    else:
+        await conversation.pay(what)
+
+
+def _now(key: ContactKey, turn: RecordedTurn, connection: Connection) -> list[RecordedTurn]:
+    """The turns that the replay has made of a turn's messages."""
+    ids = {message.message_id for message in turn.messages}
+    found = _recording(connection, contacts.known(connection, key))
+    return [each for each in found.turns if ids & {message.message_id for message in each.messages}]
+
+
+def _as_it_was(
+    key: ContactKey, recording: Recording, turn: RecordedTurn, known: Mapping[str, str], connection: Connection
+) -> None:
+    """Let a turn come after what was really said, so that one difference does not become many, and after what people did.
+
+    An assignment, and what gives the conversation back, leave no trace but whether the agent answered.
+    """
+    message = tables.message
+    mine = (message.c.platform == key.platform, message.c.contact == key.id)
+    connection.execute(delete(message).where(*mine))
+    said = [replace(line, turn=known.get(line.turn or "")) for line in recording.lines[: turn.before]]
+    history.append(connection, key, said)
+    at, state = turn.received_at[0], contacts.load(connection, key)
+    paused = state is not None and state.paused(at)
+    if paused and turn.outcome in (InboundOutcome.ANSWERED, InboundOutcome.NOT_KNOWN, InboundOutcome.FAILED):
+        contacts.resume(connection, key)
+    elif state is not None and not paused and turn.outcome is InboundOutcome.HUMAN and not _explained(recording, turn):
+        contacts.pause(connection, key, at, None, "a colleague")
+
+
+def _explained(recording: Recording, turn: RecordedTurn) -> bool:
+    """Whether the conversation itself tells why a human answered: the agent had handed over, or a colleague had written."""
+    for earlier in reversed(recording.turns[: recording.turns.index(turn)]):
+        if earlier.summary.handover:
+            return True
+        if earlier.outcome is not InboundOutcome.HUMAN:
+            since = earlier.received_at[-1]
+            return any(since <= at <= turn.received_at[0] for at, _ in recording.colleagues)
+    return any(at <= turn.received_at[0] for at, _ in recording.colleagues)
 
 
 def answers(turns: Sequence[RecordedTurn]) -> dict[str, Answers]:
@@ -197,44 +277,35 @@ def _transcripts(turn: RecordedTurn) -> dict[tuple[str, int], str]:
     return found
 
 
-async def _as_it_was(conversation: Conversation, turn: RecordedTurn, happened: Happened) -> None:
-    """Let the history go on with what was really said, so that one difference does not become many."""
-    mine = [each.id for each in happened.turns]
-    if turn.said and mine:
-        table = tables.message
-        statement = update(table).where(table.c.turn.in_(mine), table.c.author == "agent").values(text=turn.said)
-        await conversation.agent.database.write(lambda connection: connection.execute(statement))
-
-
-def differences(turn: RecordedTurn, happened: Happened, changed: str | None) -> dict[str, tuple[str, str]]:
+def differences(turn: RecordedTurn, now: Sequence[RecordedTurn], changed: str | None) -> dict[str, tuple[str, str]]:
     """What is different now: by name, then and now.
 
     Args:
         turn: as it was.
-        happened: as it is.
+        now: what becomes of its messages now: one turn, or several.
         changed: what the model was asked otherwise than then.
     """
     found: dict[str, tuple[str, str]] = {}
-    now = [message.text for message in happened.messages if message.text and message.kind in ("text", "template")]
+    texts = [text for each in now for text in each.texts]
     if changed is not None:
         found["model"] = ("what was recorded", changed)
-    if changed is None and list(map(_steady, turn.texts)) != list(map(_steady, now)):
-        found["text"] = ("\n".join(turn.texts) or "no reply", "\n".join(now) or "no reply")
-    then_calls = [f"{name}({_arguments(arguments)}) → {status}" for name, arguments, status in turn.calls]
-    calls = [
-        f"{step.name}({_arguments(step.input.get('arguments', {}))}) → {step.output['status']}"
-        for step in happened.steps
-        if step.kind == "action" and step.output and step.output["status"] not in ("refused", "confirm")
-    ]
-    if then_calls != calls:
+    elif list(map(_steady, turn.texts)) != list(map(_steady, texts)):
+        found["text"] = ("\n".join(turn.texts) or "no reply", "\n".join(texts) or "no reply")
+    if (then_calls := _calls(turn)) != (calls := [call for each in now for call in _calls(each)]):
         found["calls"] = (", ".join(then_calls) or "none", ", ".join(calls) or "none")
-    if (before := _hits(turn.steps)) != (after := _hits(happened.steps)):
+    if (before := _hits(turn.steps)) != (after := [hit for each in now for hit in _hits(each.steps)]):
         found["passages"] = (_listed(before, after), _listed(after, before))
-    if turn.summary.handover != happened.handover:
-        found["handover"] = (turn.summary.handover or "none", happened.handover or "none")
-    if changed is None and abs(turn.summary.cost - happened.cost) > 0.000001:
-        found["cost"] = (f"${turn.summary.cost:.6f}", f"${happened.cost:.6f}")
+    handover = next((each.summary.handover for each in now if each.summary.handover), None)
+    if turn.summary.handover != handover:
+        found["handover"] = (turn.summary.handover or "none", handover or "none")
+    cost = sum(each.summary.cost for each in now)
+    if changed is None and abs(turn.summary.cost - cost) > 0.000001:
+        found["cost"] = (f"${turn.summary.cost:.6f}", f"${cost:.6f}")
     return found
+
+
+def _calls(turn: RecordedTurn) -> list[str]:
+    return [f"{name}({_arguments(arguments)}) → {status}" for name, arguments, status in turn.calls]
 
 
 def seconds_of(turn: RecordedTurn) -> float:
@@ -276,6 +347,7 @@ class RecordedModel:
         self._turn: RecordedTurn | None = None
         self._ledgered = Ledgered()
         self._calls = 0
+        self._names: list[str] = []
         self.changed: str | None = None
 
     def begin(self, turn: RecordedTurn) -> None:
@@ -288,6 +360,7 @@ class RecordedModel:
         if stage.config.model.offline:
             return stage.offline()
         real = [chat for chat in stage.models() if not chat.offline]
+        self._names = [chat.name for chat in real]
         return [replace(chat, model=_Replayed(recorded=self, inner=chat.model)) for chat in real]
 
     def answer(self, messages: Sequence[BaseMessage]) -> AIMessage | None:
@@ -296,10 +369,13 @@ class RecordedModel:
         Raises:
             NotRecorded: it is asked something else than then, and may not be asked.
         """
+        if any(message.text == SUMMARY_TASK for message in messages):
+            raise NotRecorded("no summary is written in a replay")
         self._calls += 1
         known = self._turn.models if self._turn is not None else []
         step = known[self._calls - 1] if self._calls <= len(known) else None
-        if step is not None and (different := _different(step, messages, first=self._calls == 1)) is None:
+        different = None if step is None else self._different(step, messages)
+        if step is not None and different is None:
             return cast("AIMessage", messages_from_dict([step.output])[0])
         what = "it is called more often" if step is None else different
         if self._live:
@@ -307,20 +383,33 @@ class RecordedModel:
         self.changed = self.changed or f"{what}; what it would say now, --live tells"
         raise NotRecorded(self.changed)
 
+    def _different(self, step: Step, messages: Sequence[BaseMessage]) -> str | None:
+        """What a call asks otherwise than the recorded one; of later calls of a turn only the last message is kept."""
+        if step.name not in self._names:
+            return f"another model is asked: {', '.join(self._names)} instead of {step.name}"
+        given = step.input if isinstance(step.input, Mapping) else {}
+        then = [_lasting(str(each.get("text", ""))) for each in given.get("messages", ())]
+        now = [_lasting(message.text) for message in messages if message.type != "system"]
+        if self._calls > 1:
+            return None if then[-1:] == now[-1:] else "the result that it reads is another"
+        system = next((message.text for message in messages if message.type == "system"), "")
+        if _lasting(str(given.get("system", ""))) != _lasting(system):
+            return "the instructions have changed"
+        if then[-1:] != now[-1:]:
+            return "what it reads beside the customer's words has changed"
+        return None if then == now else "what was said before is another"
 
-def _different(step: Step, messages: Sequence[BaseMessage], *, first: bool) -> str | None:
-    """What a call asks otherwise than the recorded one; of later calls of a turn only the last message is kept."""
-    given = step.input if isinstance(step.input, Mapping) else {}
-    then = [essence(str(each.get("text", ""))) for each in given.get("messages", ())]
-    now = [essence(message.text) for message in messages if message.type != "system"]
-    if not first:
-        return None if then[-1:] == now[-1:] else "the result that it reads is another"
-    system = next((message.text for message in messages if message.type == "system"), "")
-    if essence(str(given.get("system", ""))) != essence(system):
-        return "the instructions have changed"
-    if then[-1:] != now[-1:]:
-        return "what it reads beside the customer's words has changed"
-    return None if then == now else "what was said before is another"
+
+_PASSING = re.compile(
+    r"\nEarlier in this conversation, in short \([^\n]*\n<earlier>\n[^<]*\n</earlier>\n?"
+    r"| The customer's first name: [^\n]*?\.(?= Channel:|$)",
+    re.MULTILINE,
+)
+
+
+def _lasting(text: str) -> str:
+    """What a model is asked, without what the ledger keeps only as it is now: the summary, and the customer's name."""
+    return _PASSING.sub("", essence(text))
 
 
 class _Replayed(StagedChat):
@@ -337,14 +426,11 @@ def lines_of(compared: Compared) -> Iterator[str]:
     """A turn for people: what was written, and each difference as then and now."""
     words = " / ".join(message.text or f"[{message.kind}]" for message in compared.turn.messages)
     mark = "≠" if compared.differences else "="
-    yield f"{mark} {compared.turn.summary.id}  👤 {words}"
+    yield f"{mark} {compared.turn.summary.id}  👤 {words}  ({seconds_of(compared.turn):.2f} s then, {compared.seconds:.2f} s now)"
     for name, (then, now) in compared.differences.items():
         yield f"    {name}"
         yield from (f"      − {line}" for line in then.splitlines() or [""])
         yield from (f"      + {line}" for line in now.splitlines() or [""])
-    then_seconds = seconds_of(compared.turn)
-    if compared.differences:
-        yield f"    time  {then_seconds:.2f} s then, {compared.happened.seconds:.2f} s now"
 
 
 def as_json(compared: Compared) -> dict[str, Any]:
@@ -354,8 +440,8 @@ def as_json(compared: Compared) -> dict[str, Any]:
         "customer": [message.text for message in compared.turn.messages],
         "same": not compared.differences,
         "differences": {name: {"then": then, "now": now} for name, (then, now) in compared.differences.items()},
-        "seconds": {"then": seconds_of(compared.turn), "now": compared.happened.seconds},
-        "cost": {"then": compared.turn.summary.cost, "now": compared.happened.cost},
+        "seconds": {"then": seconds_of(compared.turn), "now": compared.seconds},
+        "cost": {"then": compared.turn.summary.cost, "now": compared.cost},
     }
 
 

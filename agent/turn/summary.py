@@ -31,7 +31,7 @@ LONGEST = 2000
 _LONGEST_LINE = 1000
 _AT_ONCE = 4
 
-_TASK = """\
+TASK = """\
 You keep the notes on one customer's conversation with a business, for the agent that answers them. You get the notes so far and \
 the messages that come next. Write the new notes, which take the place of the old ones: what the customer wanted, what was \
 agreed, done and promised, what is open, what matters about the customer. Keep order numbers, dates and amounts exactly as they \
@@ -113,7 +113,7 @@ class Summariser:
         from langchain_core.messages import HumanMessage, SystemMessage
 
         started_at = self._clock()
-        messages = [SystemMessage(_TASK), HumanMessage(_material(portion))]
+        messages = [SystemMessage(TASK), HumanMessage(_material(portion))]
         asked = await self._ask(models, portion, messages)
         if asked is None:
             await self._database.write(lambda connection: memory.give_up(connection, portion))

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from agent.assembly import open_agent
 from agent.cli.frame import run as balas
@@ -13,7 +14,10 @@ from agent.scenarios.replay import figures_of
 from agent.terminal import TerminalPlatform
 from messaging.types import Channel, Contact, ContactKey, InboundMessage
 from settings.clock import now
+from tests.acceptance.stub_model import Asked as Question
+from tests.scenarios.recorded import record
 from tests.scenarios.test_cassette import melati, serving, with_model
+from tests.scenarios.test_clock import WORKFLOWS
 
 PHONE, OTHER = "+6281311112222", "+6281333334444"
 QUESTIONS = (
@@ -124,3 +128,75 @@ def test_with_a_language_model_the_recorded_answers_count_until_it_is_asked_some
     code, out = replay(shop, capsys, PHONE)
     assert "the instructions have changed" in out
     assert "2 turns, 2 different" in out
+
+
+HELLO = "  - customer: jam berapa toko buka?\n"
+KINDS = {
+    "a burst": "  - customer: [halo, mau tanya, jam berapa toko buka?]\n  - customer: harga americano?\n",
+    "a yes before an effect": "  - customer: batalkan pesanan KS-10234\n  - customer: ya\n  - customer: terima kasih\n",
+    "a no before an effect": "  - customer: batalkan pesanan KS-10234\n  - customer: tidak jadi\n",
+    "a handover and its end": (
+        "  - customer: saya mau bicara dengan manusia\n  - customer: halo?\n  - colleague: saya bantu ya\n"
+        "  - customer: terima kasih\n  - wait: 3h\n" + HELLO
+    ),
+    "an assignment, which leaves no message": (
+        HELLO + "  - event: {assigned: budi@example.com}\n  - customer: harga americano?\n  - event: unassigned\n" + HELLO
+    ),
+    "a reminder": HELLO + "  - wait: 3h\n  - customer: harga americano?\n",
+    "payments that expire and are paid": (
+        "  - customer: bayar 50rb\n  - wait: 20m\n  - customer: bayar 50rb\n  - event: payment.paid\n  - customer: sudah masuk?\n"
+    ),
+    "voice notes": "  - customer: {voice: notes/harga.ogg, text: jam berapa toko buka?}\n  - customer: harga americano?\n",
+    "a picture": "  - customer: {image: notes/a.png, text: ini apa?}\n  - customer: {image: notes/a.png}\n",
+    "a place": "  - customer: {location: [-6.2, 106.8]}\n" + HELLO,
+    "an action": "  - customer: pesanan KS-10234 sudah sampai mana?\n  - customer: kalau pesanan KS-10234 kurirnya apa?\n",
+    "sends that fail": (
+        "  - platform: {fail: 429, retry_after: 2s}\n" + HELLO + "  - platform: {fail: lost}\n  - customer: harga americano?\n"
+        "  - platform: {fail: 400}\n  - customer: harga kopi susu senja?\n"
+    ),
+    "workflows": (
+        "  - event: contact.created\n" + HELLO + "  - event: {tag.added: asked}\n  - wait: 6h\n  - customer: harga americano?\n"
+        "  - event: conversation.opened\n  - wait: 3h\n" + HELLO
+    ),
+    "opting out": HELLO + "  - customer: STOP\n  - customer: harga americano?\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_conversation_of_any_kind_shows_no_difference_on_the_same_configuration(
+    shop: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    agent = shop / "agent.yaml"
+    agent.write_text(agent.read_text() + WORKFLOWS)
+    Image.new("RGB", (40, 40), "red").save(shop / "tests" / "notes" / "a.png")
+    answers = "{get_order: {return: {id: KS-10234, status: dikirim, courier: JNE}}, cancel_order: {return: {}}}"
+    record(shop, f"now: 2026-11-27T10:00:00\nactions: {answers}\nturns:\n{KINDS[name]}")
+    code, out = replay(shop, capsys, "--last", "5")
+    assert code == 0
+    assert out.splitlines()[-1].endswith("turns, no difference"), out
+
+
+def chatty(asked: Question) -> object:
+    if "Summarise" in asked.system or "summary" in asked.system.casefold():
+        return "Pelanggan bertanya tentang kopi."
+    return f"Baik Kak, soal {asked.question.splitlines()[-1][:40]} kami catat."
+
+
+def test_a_long_conversation_with_a_language_model_shows_no_difference_until_the_model_is_another(
+    shop: Path, capsys: pytest.CaptureFixture[str], clear_clients: Callable[[], None]
+) -> None:
+    agent = shop / "agent.yaml"
+    agent.write_text(agent.read_text().replace("conversation:\n", "conversation:\n  history: 6\n"))
+    turns = "".join(f"  - customer: cerita ke-{number} tentang kopi\n" for number in range(9))
+    with serving(chatty) as model:
+        with_model(shop, model.url)
+        record(shop, f"contact: {{first_name: Ratna}}\nnow: 2026-11-27T10:00:00\nturns:\n{turns}", live=True)
+        asked = len(model.asked)
+        assert asked > 9, "no summary was written"
+    clear_clients()
+    code, out = replay(shop, capsys, "--last", "1")
+    assert (code, out.splitlines()[-1]) == (0, "9 turns, no difference"), out
+    agent.write_text(agent.read_text().replace("name: stub", "name: stub-2"))
+    code, out = replay(shop, capsys, "--last", "1")
+    assert "another model is asked: stub-2 instead of stub" in out
+    assert out.splitlines()[-1] == "9 turns, 9 different"
