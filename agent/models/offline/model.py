@@ -329,7 +329,7 @@ def _of_sentence(segment: str, dialogue: Dialogue) -> tuple[list[Quote], list[st
     if len(several) < 2 or not found or (whole is not None and len(found) < 2):
         asks = whole is None and (_asks().search(segment.casefold()) is not None)
         return ([whole], []) if whole is not None else ([], [segment] if asks else [])
-    return found, [part for part, quote in zip(several, each, strict=True) if quote is None and lexicon.content(part)]
+    return found, [part for part, quote in zip(several, each, strict=True) if quote is None and not is_follow_up(part)]
 
 
 def _in_context(question: str, dialogue: Dialogue) -> Quote | None:

@@ -71,6 +71,14 @@ def _how() -> re.Pattern[str]:
     )
 
 
+@cache
+def _conditions() -> re.Pattern[str]:
+    """What asks for a price or a rule: `cancellation fee?` asks for no cancellation."""
+    return re.compile(
+        rf"\b(?:{'|'.join(data['conditions'] for data in sections('answers') if 'conditions' in data)})\b"
+    )
+
+
 def asks_how(text: str) -> bool:
     """Tell whether a text asks how something works, or whether it can be done."""
     return _how().search(fold(text)) is not None
@@ -159,7 +167,11 @@ def asked(segment: str, whole: str, cards: Sequence[Card]) -> Tool | None:
     named = names_value(card.tool, whole)
     if (
         not named
-        and (asks_how(segment) or (score < _SAME and _WHETHER.search(folded)))
+        and (
+            asks_how(segment)
+            or (score < _SAME and _WHETHER.search(folded))
+            or (card.verbs and _conditions().search(folded))
+        )
         and not _asked_so(segment, card.tool)
     ):
         return None  # a question about how it works, not a request to do it

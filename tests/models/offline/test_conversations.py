@@ -1,4 +1,4 @@
-"""First conversations with four shops on the offline model: what is right, what is politely unknown, and nothing invented.
+"""First conversations with six shops on the offline model: what is right, what is politely unknown, and nothing invented.
 
 The shops and what their customers say are in `conversations/`. A reply is
 
@@ -26,10 +26,10 @@ from language.detect import detect
 from language.intents import says_dont_know
 
 FOLDER = Path(__file__).with_name("conversations")
-SHOPS = ("laundry", "wisma", "salon", "bikes")
+SHOPS = ("laundry", "wisma", "salon", "bikes", "bengkel", "dental")
 LEAST = 300
 RIGHT_OR_UNKNOWN = 0.95
-RIGHT = 0.75
+RIGHT = 0.8
 ALIKE = 5
 """So many words in a row that also stand in a document: the reply quotes it."""
 

@@ -98,3 +98,11 @@ def test_another_question_instead_of_the_missing_value_is_answered() -> None:
 def test_a_call_that_was_made_is_not_made_again() -> None:
     done = result("cancel_order", {"order_id": "KS-10235"}, '{"status": "dibatalkan"}')
     assert called(ask("batalkan pesanan KS-10235", after=done)) == []
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["cancellation fee?", "biaya pembatalan?", "cancellation policy", "kebijakan pembatalan gimana", "denda batal?"],
+)
+def test_a_question_for_a_price_or_a_rule_is_no_request(question: str) -> None:
+    assert not {name for name, _ in called(ask(question))} & {"cancel_order", "cancel_follow_up"}
