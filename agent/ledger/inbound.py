@@ -372,7 +372,7 @@ def _sent(connection: Connection, event: MessageSent, now: datetime, rules: Rule
         contacts.resume(connection, key)
     line = history.Line("human", event.text or "[an attachment]", now, message_id=event.message_id)
     history.append(connection, key, [line])
-    data = {"text": event.text, "message_id": event.message_id, "author": "human", "by": who}
+    data = {"text": event.text, "message_id": event.message_id, "author": "human", "kind": "Text", "by": who}
     identity = f"message.sent/{key}/{event.message_id}"
     events.record(connection, "message.sent", key, identity=identity, data=data, now=now)
     return Accepted(contact=key)

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -32,6 +33,9 @@ SIGNATURES = (WOOCOMMERCE_SIGNATURE, STRIPE_SIGNATURE, RAZORPAY_SIGNATURE)
 """Headers of those who sign instead of bearing a token; the workflow's token is the secret."""
 
 _NUMBERS = ("x-wc-webhook-delivery-id", "x-razorpay-event-id")
+_MOST_VALUES = 1000
+"""Values that one JSONPath may find in a body."""
+
 _STRIPE_AGE = timedelta(minutes=5)
 
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}\.[^@\s]{1,63}")
@@ -184,19 +188,28 @@ def _mapped(paths: Mapping[str, str], data: Mapping[str, Any]) -> dict[str, Any]
     """The values that JSONPaths find: one as it is, several as a list, none left out."""
     import jsonpath
 
-    found = {name: jsonpath.findall(path, data) for name, path in paths.items()}
-    return {name: values[0] if len(values) == 1 else values for name, values in found.items() if values}
+    found: dict[str, Any] = {}
+    for name, path in paths.items():
+        try:
+            values = list(islice(jsonpath.finditer(path, data), _MOST_VALUES + 1))
+        except (jsonpath.JSONPathError, RecursionError) as error:
+            raise UnreadableHook(f"{path} cannot be followed in this body: {error}", name) from None
+        if len(values) > _MOST_VALUES:
+            raise UnreadableHook(f"{path} finds more than {_MOST_VALUES} values in this body", name)
+        if values:
+            found[name] = values[0].obj if len(values) == 1 else [each.obj for each in values]
+    return found
 
 
 def _address(flow: Workflow, data: Mapping[str, Any]) -> dict[str, str] | None:
     """By what the contact is known: `id`, `phone` and `email`, and facts for one who is new."""
+    given: dict[str, Any] = {}
     if flow.contact is not None:
         paths = {name: path for name in HookContact.model_fields if (path := getattr(flow.contact, name)) is not None}
         given = _mapped(paths, data)
-    else:
-        given = {name: data[name] for name in ("phone", "email", *_FACTS) if name in data}
-        if data.get("contact") is not None:
-            given["id"] = data["contact"]
+    if not {"id", "phone", "email"} & given.keys():  # not mapped, or not where the paths lead
+        plainly = {name: data[name] for name in ("phone", "email", *_FACTS) if name in data}
+        given = {**plainly, **({"id": data["contact"]} if data.get("contact") is not None else {}), **given}
     if isinstance(given.get("id"), dict):  # a whole contact stands there
         inner = given.pop("id")
         given = {**{name: inner[name] for name in ("id", "phone", "email", *_FACTS) if name in inner}, **given}

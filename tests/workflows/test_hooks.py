@@ -4,11 +4,12 @@ import base64
 import hashlib
 import hmac
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent.config.workflows import Workflow
@@ -93,3 +94,48 @@ def test_a_form_and_a_ping_are_known() -> None:
     assert read_hook(flow(), form, b"phone=081234567801&x=1&id=9").data["x"] == "1"
     assert is_woocommerce_ping({"x-wc-webhook-id": "12"}, b"webhook_id=12")
     assert not is_woocommerce_ping({}, b"webhook_id=12")
+
+
+def test_a_path_that_a_body_cannot_bear_is_refused_and_names_its_field() -> None:
+    mapped = flow(fields={"all": "$..*"})
+    with pytest.raises(UnreadableHook, match="more than 1000 values") as refused:
+        read_hook(mapped, {}, json.dumps({"items": list(range(5000))}).encode())
+    assert refused.value.field == "all"
+    nested: Any = {"x": 1}
+    for _ in range(60):
+        nested = {"a": nested}
+    assert read_hook(mapped, {}, json.dumps(nested).encode()).data["all"]
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@settings(deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(["contact", "phone", "email", "id", "event_id", "items", "billing"]), _JSON, max_size=5
+    )
+)
+@example({"phone": "\ud800", "id": ""})
+@example({"contact": {"phone": [1], "email": {}}})
+@example({"event_id": True, "id": 10**400})
+def test_whatever_a_system_posts_is_read_or_refused(body: dict[str, Any]) -> None:
+    mapped = flow(
+        contact={"phone": "$.billing[*].phone", "id": "$..id"}, fields={"n": "$.items[?@.price > 1].name", "x": "$..x"}
+    )
+    for each in (flow(), mapped):
+        with suppress(UnreadableHook):
+            read = read_hook(each, {}, json.dumps(body).encode())
+            assert read.identity
+            assert len(read.identity) <= 200
+            json.dumps(dict(read.data), allow_nan=False).encode()
+
+
+def test_what_is_not_where_the_paths_lead_is_read_plainly() -> None:
+    mapped = flow(contact={"phone": "$.billing.phone", "first_name": "$.name"})
+    hook = read_hook(mapped, {}, b'{"phone": "081234567801", "name": "Sari"}')
+    assert hook.address == {"phone": "+6281234567801", "first_name": "Sari"}
