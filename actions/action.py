@@ -44,6 +44,15 @@ class UpdateContact:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateContact:
+    """Somebody else whom the customer names becomes a contact of the platform, unless they are one: then nothing of theirs changes."""
+
+    by: Literal["phone", "email"]
+    address: str  # E.164, or an e-mail address
+    fields: Mapping[str, str | int | float | bool | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Remember:
     """What the customer told about themselves, by name (`address`), in their own words."""
 
@@ -121,6 +130,7 @@ class SendQuickReplies:
 Request: TypeAlias = (
     HandOver
     | UpdateContact
+    | CreateContact
     | Remember
     | ChangeTags
     | SetLifecycle

@@ -13,8 +13,14 @@ import structlog
 
 from actions.action import Action
 from actions.builtin.actions import Reworded, builtin_action
-from actions.builtin.contact_fields import InFormat, UpdateContactBuiltin
-from actions.builtin.settings import BuiltinSettings, FollowUpAction, SendQrisAction, UpdateContactAction
+from actions.builtin.contact_fields import CreateContactBuiltin, InFormat, UpdateContactBuiltin
+from actions.builtin.settings import (
+    BuiltinSettings,
+    CreateContactAction,
+    FollowUpAction,
+    SendQrisAction,
+    UpdateContactAction,
+)
 from actions.errors import McpUnreachable, MissingAction, NameTaken
 from actions.http.action import HttpAction
 from actions.lookups import LookUps, outputs_of
@@ -162,6 +168,8 @@ async def open_actions(
                     add(Reworded(provided.pop(entry.builtin), entry))
                 case UpdateContactAction():
                     add(UpdateContactBuiltin(entry, in_format, timezone))
+                case CreateContactAction():
+                    add(CreateContactBuiltin(entry, in_format, timezone))
                 case BuiltinSettings():
                     add(await asyncio.to_thread(builtin_action, entry, files=files))
         for action in provided.values():

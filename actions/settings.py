@@ -24,6 +24,7 @@ from actions.builtin.settings import (
     BuiltinSettings,
     CloseConversationAction,
     CommentAction,
+    CreateContactAction,
     FollowUpAction,
     HandOverAction,
     LifecycleAction,
@@ -164,6 +165,7 @@ ActionSettings: TypeAlias = Annotated[
     Annotated[DeclaredAction, Tag("(action)")]
     | Annotated[HandOverAction, Tag("(hand_over)")]
     | Annotated[UpdateContactAction, Tag("(update_contact)")]
+    | Annotated[CreateContactAction, Tag("(create_contact)")]
     | Annotated[RememberAction, Tag("(remember)")]
     | Annotated[TagsAction, Tag("(tags)")]
     | Annotated[LifecycleAction, Tag("(lifecycle)")]

@@ -184,7 +184,7 @@ def builtin_action(settings: BuiltinSettings, *, files: Path) -> BuiltinAction:
         files: the folder of agent.yaml, whose files `send_file` offers.
 
     Raises:
-        TypeError: the entry is `send_qris` or `follow_up`, which need the ledger, or `update_contact`, a class of its own.
+        TypeError: the entry is `send_qris` or `follow_up`, which need the ledger, or one of `actions.builtin.contact_fields`.
     """
     match settings:
         case HandOverAction():

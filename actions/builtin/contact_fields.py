@@ -1,14 +1,17 @@
-"""`update_contact`: what the customer told about themselves, into the fields of the platform's contact."""
+"""`update_contact` and `create_contact`: what customers tell about themselves, and of others, into the fields of platform contacts."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import tzinfo
+from functools import partial
 from typing import TypeAlias
 
-from actions.action import Context, Json, Outcome, UpdateContact
+from actions.action import Context, CreateContact, Json, Outcome, UpdateContact
 from actions.builtin.actions import BuiltinAction
-from actions.builtin.settings import UpdateContactAction
+from actions.builtin.settings import CreateContactAction, UpdateContactAction
 from actions.errors import FieldRefused, FieldUnknown
 from actions.redaction import secret_in
+from settings.phone import to_assigned_e164
 
 Scalar: TypeAlias = str | int | float | bool | None
 
@@ -29,20 +32,64 @@ class UpdateContactBuiltin(BuiltinAction):
         return outcome if outcome.status != "done" else None
 
     async def run(self, arguments: Mapping[str, Json], context: Context) -> Outcome:
-        outcome = self._outcome(arguments, context)
-        if outcome.status != "done" or self._in_format is None:
-            return outcome
+        return await _formatted(self._outcome(arguments, context), self._in_format)
+
+
+class CreateContactBuiltin(BuiltinAction):
+    """Writes down somebody else. Their number or e-mail, their name and every field must be the customer's own words."""
+
+    def __init__(self, settings: CreateContactAction, in_format: InFormat | None, timezone: tzinfo) -> None:
+        text = (
+            "Write down somebody else whom the customer names, by phone number or e-mail, so that colleagues can get in touch. "
+            "Nothing is sent to them. Not for the customer themselves."
+        )
+        work = partial(_create, country=settings.country)
+        super().__init__(settings, "create_contact", text, _schema_of_another(settings), work, True, timezone)
+        self._in_format = in_format
+
+    async def check(self, arguments: Mapping[str, Json], context: Context) -> Outcome | None:
+        outcome = await self.run(arguments, context)
+        return outcome if outcome.status != "done" else None
+
+    async def run(self, arguments: Mapping[str, Json], context: Context) -> Outcome:
+        return await _formatted(self._outcome(arguments, context), self._in_format)
+
+
+async def _formatted(outcome: Outcome, in_format: InFormat | None) -> Outcome:
+    """The outcome with the fields of its request in the platform's formats, or why they do not fit."""
+    if outcome.status != "done" or in_format is None:
+        return outcome
+    (request,) = outcome.requests
+    assert isinstance(request, UpdateContact | CreateContact)  # noqa: S101 - all that these two ask for
+    try:
+        fields = await in_format(request.fields)
+    except FieldRefused as error:
+        return Outcome(
+            "refused", f"Nothing was saved: {error}. Put it so yourself if it is clear, else ask the customer."
+        )
+    except FieldUnknown as error:
+        return Outcome("failed", f"Nothing was saved: {error}. A colleague has to put that right; do not try again.")
+    return replace(outcome, requests=(replace(request, fields=fields),))
+
+
+def _create(arguments: Mapping[str, Json], context: Context, *, country: str) -> Outcome:
+    phone, email = str(arguments.get("phone") or ""), str(arguments.get("email") or "")
+    if not phone and not email:
+        return Outcome("refused", "Nothing was saved: a phone number or an e-mail address is needed. Ask the customer.")
+    fields = {**_changes(arguments), "first_name": str(arguments["first_name"])}
+    if email:
+        fields["email"] = email
+    if phone:
         try:
-            fields = await self._in_format(_changes(arguments))
-        except FieldRefused as error:
-            return Outcome(
-                "refused", f"Nothing was saved: {error}. Put it so yourself if it is clear, else ask the customer."
-            )
-        except FieldUnknown as error:
-            return Outcome(
-                "failed", f"Nothing was saved: {error}. A colleague has to put that right; do not try again."
-            )
-        return Outcome("done", outcome.content, outcome.data, (UpdateContact(fields),))
+            phone = fields["phone"] = to_assigned_e164(phone, country)
+        except ValueError as error:
+            return Outcome("refused", f"Nothing was saved: {error}. Ask the customer.")
+    if (kind := next(filter(None, (secret_in(str(value)) for value in fields.values())), None)) is not None:
+        return Outcome("refused", f"Nothing was saved: {kind} is never kept. Do not repeat it to the customer.")
+    if context.contact.get("phone") == phone or (email and context.contact.get("email") == email):
+        return Outcome("refused", "Nothing was saved: that is the customer themselves, who is a contact already.")
+    request = CreateContact("phone" if phone else "email", phone or email, fields)
+    return Outcome("done", f"{fields['first_name']} will be saved as a contact.", {"saved": list(fields)}, (request,))
 
 
 def _save(arguments: Mapping[str, Json], _context: Context) -> Outcome:
@@ -54,7 +101,7 @@ def _save(arguments: Mapping[str, Json], _context: Context) -> Outcome:
 
 def _changes(arguments: Mapping[str, Json]) -> dict[str, Scalar]:
     """Fields and values; the schema admits only scalars."""
-    changes = arguments["changes"]
+    changes = arguments.get("changes")
     return {
         str(change["field"]): value
         for change in (changes if isinstance(changes, list) else [])
@@ -63,21 +110,35 @@ def _changes(arguments: Mapping[str, Json]) -> dict[str, Scalar]:
 
 
 def _schema(settings: UpdateContactAction) -> Mapping[str, object]:
+    return {"changes": _changes_schema(settings.fields)}
+
+
+def _schema_of_another(settings: CreateContactAction) -> Mapping[str, object]:
+    said = {"type": "string", "from": "conversation", "maxLength": 200}
+    schema: dict[str, object] = {
+        "first_name": {**said, "description": "what the person is called"},
+        "phone": {**said, "optional": True, "description": "the person's phone number, as the customer wrote it"},
+        "email": {**said, "optional": True, "description": "the person's e-mail address"},
+    }
+    if settings.fields:
+        schema["changes"] = {**_changes_schema(settings.fields), "optional": True}
+    return schema
+
+
+def _changes_schema(fields: Sequence[str]) -> Mapping[str, object]:
     return {
-        "changes": {
-            "type": "array",
-            "minItems": 1,
-            "maxItems": 20,
-            "from": "conversation",
-            "description": "the fields and their new values, as the customer said them",
-            "items": {
-                "type": "object",
-                "additionalProperties": False,
-                "required": ["field", "value"],
-                "properties": {
-                    "field": {"type": "string", "enum": list(settings.fields)},
-                    "value": {"type": ["string", "number", "boolean"], "maxLength": 500},
-                },
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 20,
+        "from": "conversation",
+        "description": "the fields and their new values, as the customer said them",
+        "items": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["field", "value"],
+            "properties": {
+                "field": {"type": "string", "enum": list(fields)},
+                "value": {"type": ["string", "number", "boolean"], "maxLength": 500},
             },
-        }
+        },
     }

@@ -58,6 +58,17 @@ class UpdateContactAction(BuiltinSettings):
     )
 
 
+class CreateContactAction(BuiltinSettings):
+    """Write down somebody else whom the customer names, as a contact of the platform."""
+
+    builtin: Literal["create_contact"] = Field(description="create_contact")
+    fields: list[Annotated[str, AfterValidator(_binds_nothing)]] = Field(
+        default_factory=list,
+        description="what may be written beside name, number and e-mail: last_name, custom fields by name",
+    )
+    country: str = Field("ID", pattern="^[A-Z]{2}$", description="of phone numbers that are written without one")
+
+
 class RememberAction(BuiltinSettings):
     """Remember what the customer tells about themselves."""
 
@@ -129,6 +140,7 @@ class SendQrisAction(BuiltinSettings):
 BUILTINS = (
     "hand_over",
     "update_contact",
+    "create_contact",
     "remember",
     "tags",
     "lifecycle",

@@ -8,7 +8,12 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
-from actions.builtin.settings import CloseConversationAction, LifecycleAction, UpdateContactAction
+from actions.builtin.settings import (
+    CloseConversationAction,
+    CreateContactAction,
+    LifecycleAction,
+    UpdateContactAction,
+)
 from actions.errors import FunctionError
 from actions.mcp.settings import McpAction
 from actions.parameters import CONTACT_FACTS, Source
@@ -38,8 +43,9 @@ def read_fields(config: AgentConfig) -> list[str]:
 
 
 def written_fields(config: AgentConfig) -> list[str]:
-    """Names that `update_contact` may set, beside the standard ones."""
-    fields = {name for action in config.actions if isinstance(action, UpdateContactAction) for name in action.fields}
+    """Names that `update_contact` and `create_contact` may set, beside the standard ones."""
+    writing = UpdateContactAction | CreateContactAction
+    fields = {name for action in config.actions if isinstance(action, writing) for name in action.fields}
     return sorted(fields - set(CONTACT_FACTS))
 
 
@@ -299,6 +305,8 @@ def _needs(config: AgentConfig) -> Iterator[_Need]:
     for number, action in enumerate(config.actions):
         if isinstance(action, LifecycleAction):
             yield _Need(("actions", number, "builtin"), "lifecycle stages", lambda can: can.lifecycle)
+        elif isinstance(action, CreateContactAction):
+            yield _Need(("actions", number, "builtin"), "way to create contacts", lambda can: bool(can.finds))
         elif isinstance(action, CloseConversationAction):
             yield _Need(("actions", number, "builtin"), "conversations to close", lambda can: can.conversations)
 

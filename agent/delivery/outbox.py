@@ -16,7 +16,7 @@ from typing import TypeVar, assert_never
 import structlog
 from sqlalchemy import Connection
 
-from actions.action import ChangeTags, CloseConversation, Comment, SetLifecycle, UpdateContact
+from actions.action import ChangeTags, CloseConversation, Comment, CreateContact, SetLifecycle, UpdateContact
 from agent import slots
 from agent.delivery import matching, retry, window
 from agent.faults import point
@@ -30,7 +30,18 @@ from agent.telemetry import spans
 from messaging.errors import Invalid, NotFound, PlatformError
 from messaging.formatting import on_one_line
 from messaging.platform import Capabilities, Platform
-from messaging.types import ContactKey, CustomPayload, Email, File, Outbound, QuickReplies, Template, Text
+from messaging.types import (
+    Address,
+    ContactKey,
+    CustomPayload,
+    Email,
+    FieldValue,
+    File,
+    Outbound,
+    QuickReplies,
+    Template,
+    Text,
+)
 from settings.backoff import Uniform
 
 log = structlog.get_logger()
@@ -329,6 +340,8 @@ class Outbox:
                 await platform.open_conversation(key)
             case UpdateContact(fields):
                 await platform.update_contact(key, fields)
+            case CreateContact(by, address, fields):
+                await _create(platform, Address(by, address), fields)
             case ChangeTags(add, remove):
                 if add:
                     await platform.add_tags(key, add)
@@ -343,6 +356,16 @@ class Outbox:
             case _:
                 assert_never(content)
         return None
+
+
+async def _create(platform: Platform, address: Address, fields: Mapping[str, FieldValue]) -> None:
+    """Create a contact; one who is there already stays as they are, whatever somebody else says of them."""
+    try:
+        known = await platform.find_contact(address)
+    except NotFound:
+        await platform.create_contact(address, {"first_name": address.value, **fields, address.by: address.value})
+        return
+    log.info("contact_known", contact=str(known.key))
 
 
 def _record_sent(connection: Connection, delivery: Delivery, message_id: str | None, now: datetime) -> None:
@@ -368,6 +391,8 @@ def lacks(content: Deliverable, can: Capabilities) -> str | None:
             standard = all(name in STANDARD for name in fields)
             fits = can.contact_fields == "custom" or (can.contact_fields == "standard" and standard)
             return None if fits else "such contact fields"
+        case CreateContact(by):
+            return None if by in can.finds else f"way to create a contact by {by}"
         case ChangeTags():
             return None if can.tags else "tags"
         case SetLifecycle():

@@ -10,7 +10,16 @@ from typing import Any, TypeAlias, get_args
 
 from pydantic import TypeAdapter
 
-from actions.action import ChangeTags, CloseConversation, Comment, Outcome, Request, SetLifecycle, UpdateContact
+from actions.action import (
+    ChangeTags,
+    CloseConversation,
+    Comment,
+    CreateContact,
+    Outcome,
+    Request,
+    SetLifecycle,
+    UpdateContact,
+)
 from messaging.types import (
     Contact,
     InboundMessage,
@@ -31,7 +40,7 @@ class OpenConversation:
 
 
 DeskTask: TypeAlias = (
-    Assign | OpenConversation | UpdateContact | ChangeTags | SetLifecycle | Comment | CloseConversation
+    Assign | OpenConversation | UpdateContact | CreateContact | ChangeTags | SetLifecycle | Comment | CloseConversation
 )
 """What is done on the platform beside sending messages."""
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, bindparam, exists, func, literal_column, select, update
 
-from actions.action import ChangeTags, Comment, SetLifecycle, UpdateContact
+from actions.action import ChangeTags, Comment, CreateContact, SetLifecycle, UpdateContact
 from agent.ledger import (
     confirmations,
     contacts,
@@ -269,7 +269,7 @@ class Result:
 Committed = Literal["done", "abandoned", "held"]
 _ENDED: dict[str, Committed] = {"done": "done", "failed": "done", "abandoned": "abandoned", "held": "held"}
 
-_STAYS = (Comment, ChangeTags, SetLifecycle, UpdateContact)
+_STAYS = (Comment, ChangeTags, SetLifecycle, UpdateContact, CreateContact)
 
 
 def commit(

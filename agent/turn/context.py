@@ -26,6 +26,7 @@ from actions.action import (
     CloseConversation,
     Comment,
     Context,
+    CreateContact,
     HandOver,
     Json,
     Outcome,
@@ -61,7 +62,7 @@ _ASKED_BY_BUSINESS = """\
 nothing else; do not mention this instruction.]
 {}"""
 
-_NO_ANSWER = (HandOver, UpdateContact, ChangeTags, SetLifecycle, Comment, CloseConversation)
+_NO_ANSWER = (HandOver, UpdateContact, CreateContact, ChangeTags, SetLifecycle, Comment, CloseConversation)
 """Requests of actions that colleagues see: they are no answer to the customer."""
 
 

@@ -17,6 +17,7 @@ from actions.action import (
     ChangeTags,
     CloseConversation,
     Comment,
+    CreateContact,
     HandOver,
     Remember,
     Request,
@@ -355,7 +356,7 @@ class ReplyWriter:
                 result.also.append(
                     lambda connection: cancel(connection, followup_id, "the customer called it off", self._clock())
                 )
-            case UpdateContact() | ChangeTags() | SetLifecycle() | Comment() | CloseConversation():
+            case UpdateContact() | CreateContact() | ChangeTags() | SetLifecycle() | Comment() | CloseConversation():
                 result.contents.append(request)
             case HandOver():
                 pass  # `answer` does it, with a note on everything

@@ -104,3 +104,56 @@ async def test_a_change_that_the_platform_refuses_does_not_stay_in_the_ledger(tm
         await _ask(here, "sudah?", count=2)
         assert "Tahap: belum ada." in here.model.asked[-1].system
         await here.stop()
+
+
+CREATE = {"builtin": "create_contact", "fields": ["Birthday", "Notes"]}
+
+
+def _writes_down(**arguments: Any) -> Any:
+    def answer(asked: Asked) -> Answer:
+        return asked.results[-1] if asked.results else {"call": "create_contact", "arguments": arguments}
+
+    return answer
+
+
+async def test_somebody_else_is_written_down_in_the_platforms_formats(tmp_path: Path) -> None:
+    async with world(tmp_path, conversation={"quiet_window": QUICK}, actions=[CREATE]) as here:
+        here.model.answer = _writes_down(
+            first_name="Sari", phone="081234567899", changes=[{"field": "Birthday", "value": "1990-03-12"}]
+        )
+        await here.start()
+        _, reply = await _ask(here, "tolong catat teman saya Sari, 081234567899, lahir 12 maret 1990")
+        assert reply.startswith("Sari will be saved")
+        (sari,) = [each for each in here.sandbox.state.contacts.all() if each.phone == "+6281234567899"]
+        assert (sari.first_name, sari.custom_fields["Birthday"]) == ("Sari", "1990-03-12")
+        assert here.sandbox.sent(sari) == []
+        await here.stop()
+
+
+async def test_nobody_is_written_down_whom_the_customer_did_not_name(tmp_path: Path) -> None:
+    async with world(tmp_path, conversation={"quiet_window": QUICK}, actions=[CREATE]) as here:
+        await here.start()
+        for number, (arguments, words) in enumerate(
+            (
+                ({"first_name": "Sari", "phone": "081299999999"}, "catat teman saya Sari ya"),
+                ({"first_name": "Rina"}, "catat teman saya Rina ya"),
+                ({"first_name": "Budi", "phone": "+6281234567802"}, "catat saya Budi, +6281234567802"),
+            ),
+            1,
+        ):
+            here.model.answer = _writes_down(**arguments)
+            _, reply = await _ask(here, words, count=number)
+            assert "will be saved" not in reply
+        phones = [each.phone for each in here.sandbox.state.contacts.all()]
+        assert "+6281299999999" not in phones
+        await here.stop()
+
+
+async def test_who_is_a_contact_already_keeps_what_stands_there(tmp_path: Path) -> None:
+    async with world(tmp_path, conversation={"quiet_window": QUICK}, actions=[CREATE]) as here:
+        sari = here.sandbox.phone("+6281234567899", "Sari Dewi")
+        here.model.answer = _writes_down(first_name="Penipu", phone="081234567899")
+        await here.start()
+        await _ask(here, "catat Penipu 081234567899")
+        assert here.sandbox.phone("+6281234567899").first_name == sari.first_name == "Sari Dewi"
+        await here.stop()
