@@ -1,15 +1,17 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
 from agent.broadcasts.audience import Book, from_filter, unseen
+from agent.broadcasts.plan import possible
 from agent.config.audience import AudienceFilter
 from messaging import open_platform
-from messaging.platform import Platform
+from messaging.platform import Capabilities, Platform
 from messaging.sandbox import RunningSandbox, SandboxOptions
 from messaging.settings import MessagingSettings
 from messaging.types import Channel, Contact, ContactKey
@@ -85,3 +87,29 @@ def test_a_person_is_found_by_either_spelling_and_stays_opted_out() -> None:
             found = book.find(phone)
             assert found is not None
             assert found.opted_out_at == NOW
+
+
+async def test_a_workflow_that_ran_to_its_end_makes_an_audience(platform: Platform) -> None:
+    through = frozenset({ContactKey("sandbox", "2")})
+    states = [unseen(await platform.contact(ContactKey("sandbox", each))) for each in "123"]
+    for of in ("platform", "ledger"):
+        book = Book(states, "sandbox", through)
+        assert await names(platform, book, workflow="welcome", of=of) == ["Budi"]
+        assert await names(platform, Book(states, "sandbox"), workflow=["welcome"], of=of) == []
+
+
+async def test_where_only_the_ledger_knows_tags_and_fields_they_hold_all_the_same(platform: Platform) -> None:
+    """A platform without a list of contacts is asked of the ledger: a condition that is passed over would write to everybody."""
+    sari = await platform.contact(ContactKey("sandbox", "1"))
+    budi = replace(await platform.contact(ContactKey("sandbox", "2")), custom_fields={"City": "Bandung"})
+    book = Book([unseen(sari), unseen(budi)], "sandbox")
+    unlisted = SimpleNamespace(capabilities=Capabilities(lists_contacts=False))
+
+    async def found(**conditions: Any) -> list[str | None]:
+        wanted = possible(AudienceFilter.model_validate(conditions), unlisted)  # type: ignore[arg-type]
+        audience = await from_filter(wanted, book, platform, NOW)
+        return [person.state.contact.first_name for person in audience.people]
+
+    assert await found(any_tag=["reseller"]) == ["Sari"]
+    assert await found(fields={"city": "bandung"}) == ["Budi"]
+    assert await found(fields={"city": "Medan"}) == []
