@@ -24,6 +24,7 @@ from agent.config import AgentConfig
 from agent.config.conversation import QuietWindow
 from agent.engine.embedded import EmbeddedEngine
 from agent.ledger import contacts, history, inbound, media, memory, overview, steps, turns
+from agent.ledger.database import Database
 from agent.ledger.history import Line
 from agent.ledger.media import Media
 from agent.ledger.steps import Step
@@ -163,6 +164,15 @@ class _Bench:
         self._sessions[new] = _Session(replace(contact, key=key), now)
         self._platform.greet(self._sessions[new].contact)
         return new, True
+
+    @property
+    def database(self) -> Database:
+        """Its ledger, which is thrown away."""
+        return self._agent.database
+
+    def key(self, session: str) -> ContactKey | None:
+        """The contact of a conversation; `None` where there is none of this name."""
+        return self._sessions[session].contact.key if session in self._sessions else None
 
     async def begin(self, session: str, language: str | None, lines: Sequence[Line], facts: Mapping[str, str]) -> None:
         """Give a new conversation what went before it."""

@@ -54,6 +54,7 @@ async def _replay(
 ) -> None:
     from agent.assembly import open_ledger
     from agent.scenarios import replay as replaying
+    from agent.scenarios.save import save as save_scenario
     from agent.scenarios.stage import open_stage
 
     async with open_ledger(config) as database:
@@ -73,7 +74,7 @@ async def _replay(
         raise InputError(f"{contact} has no turn that ended, so there is nothing to replay")
     async with open_stage(config, live=live) as stage:
         if save is not None:
-            await replaying.save(found[0], stage, save, agent_offline=config.model.offline)
+            await save_scenario(found[0], stage, save)
             print(f"{save} holds the conversation as a scenario; `balas test {save}` runs it")
             return
         results = []

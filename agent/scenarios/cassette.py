@@ -181,7 +181,12 @@ def _cassette(value: Any) -> Cassette:
 
 
 def write(path: Path, cassette: Cassette) -> None:
-    """Write the calls that were used; prompts and tools, which repeat, stand once."""
+    """Write the calls that were used."""
+    path.write_text(dumped(cassette), encoding="utf-8")
+
+
+def dumped(cassette: Cassette) -> str:
+    """The calls that were used, as YAML; prompts and tools, which repeat, stand once."""
     prompts: dict[str, Any] = {}
     tools: dict[str, Any] = {}
     calls = []
@@ -212,7 +217,7 @@ def write(path: Path, cassette: Cassette) -> None:
     yaml, out = YAML(), io.StringIO()
     yaml.width, yaml.allow_unicode = 4096, True
     yaml.dump(whole, out)
-    path.write_text(_HEAD + out.getvalue(), encoding="utf-8")
+    return _HEAD + out.getvalue()
 
 
 def _literal(text: str) -> str:

@@ -93,10 +93,8 @@ async def open_stage(config: AgentConfig, *, live: bool) -> AsyncIterator[Stage]
     from voice.settings import Endpoint
 
     async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="balas-test-", dir=_memory())))
-        tables = folder / "tables.db"
-        async with open_ledger(config, f"sqlite:///{tables}"):
-            pass  # its tables are made, and its log is written back when it is closed
+        tables = await _new_tables(config, stack)
+        folder = tables.parent
         kept = _kept_folder(config, stack) or folder
         chroma = config.knowledge.model_copy(update={"chroma": ChromaSettings(path=kept / "chroma")})
         local = config.model_copy(update={"knowledge": chroma, "workers": False})
@@ -127,6 +125,29 @@ async def open_stage(config: AgentConfig, *, live: bool) -> AsyncIterator[Stage]
         documents = tuple(sorted(document.id for document in await SqlKnowledgeStore(database).documents()))
         tools = ToolLists(scenarios_of(config.folder) / TOOLS, ask=live)
         yield Stage(local, knowledge, transcriber, folder, tables, redactor, tools, live, documents, notes)
+
+
+@asynccontextmanager
+async def stage_over(config: AgentConfig, knowledge: "Knowledge") -> AsyncIterator[Stage]:
+    """Make a stage over a knowledge base that is open already: for conversations beside a running agent, without the network.
+
+    Args:
+        config: agent.yaml.
+        knowledge: that of the running agent.
+    """
+    async with AsyncExitStack() as stack:
+        local = config.model_copy(update={"workers": False})
+        tables, redactor = await _new_tables(config, stack), Redactor(secret_values(config))
+        tools = ToolLists(scenarios_of(config.folder) / TOOLS, ask=False)
+        yield Stage(local, knowledge, None, tables.parent, tables, redactor, tools, live=False)
+
+
+async def _new_tables(config: AgentConfig, stack: AsyncExitStack) -> Path:
+    """An empty ledger in a folder that is thrown away, of which conversations take copies."""
+    tables = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="balas-test-", dir=_memory()))) / "tables.db"
+    async with open_ledger(config, f"sqlite:///{tables}"):
+        pass  # its tables are made, and its log is written back when it is closed
+    return tables
 
 
 def scenarios_of(folder: Path) -> Path:

@@ -21,6 +21,7 @@ from agent.web import (
     followups,
     knowledge,
     payments,
+    scenarios,
     stats,
     turns,
     workflows,
@@ -51,7 +52,7 @@ def create_api(state: State, version: str) -> Gate:
     )
     app.state = state
     for chapter in (
-        conversations, contacts, turns, agents, knowledge, actions, broadcasts, workflows, followups, payments, stats,
+        conversations, scenarios, contacts, turns, agents, knowledge, actions, broadcasts, workflows, followups, payments, stats,
     ):  # fmt: skip
         app.include_router(chapter.router)
 

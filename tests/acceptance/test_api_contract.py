@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,6 +16,7 @@ import pytest
 from tests.acceptance.test_api import PHONE, api
 from tests.acceptance.world import World
 from tests.actions.qris.codes import STATIC
+from tests.processes import ROOT
 
 ACTIONS = '''
 from pathlib import Path
@@ -373,3 +376,35 @@ async def test_every_wrong_way_in_is_answered_in_the_one_form(tmp_path: Path) ->
             assert whole["next"] is None
         await ask(client, "GET", "/stats", 401, headers={"Authorization": "Bearer wrong"})
         await ask(client, "POST", "/followups", 413, content=bytes(64 * 1024 * 1024 + 1))
+
+
+async def test_a_conversation_and_one_of_the_playground_are_saved_as_scenarios_that_run(tmp_path: Path) -> None:
+    async with shop(tmp_path) as (here, client):
+        budi = here.sandbox.phone(PHONE)
+        asked = here.sandbox.say(budi, f"jam buka toko? saya Budi, {PHONE}")
+        await here.texts(budi, after=asked)
+        async with asyncio.timeout(60):
+            while (await ask(client, "GET", f"/conversations/{PHONE}"))["summary"]["waiting"]:
+                await asyncio.sleep(0.2)
+        talked = await ask(client, "GET", f"/conversations/{PHONE}/scenario")
+        assert talked["file"] == "tests/conversation.yaml"
+        assert talked["cassette"] is None
+        assert PHONE not in talked["scenario"]
+        assert PHONE.removeprefix("+") not in talked["scenario"]
+        first = await ask(client, "POST", "/agent/test", json={"text": "jam buka toko?"})
+        await ask(client, "POST", "/agent/test", json={"text": "bayar 50rb", "session": first["session"]})
+        tried = await ask(client, "GET", f"/agent/test/{first['session']}/scenario")
+        for path in ("/conversations/+6281200000000/scenario", "/agent/test/nothing/scenario"):
+            assert (await ask(client, "GET", path, 404))["error"]["code"] == "not_found"
+    tests = tmp_path / "tests"
+    tests.mkdir()
+    (tests / "conversation.yaml").write_text(talked["scenario"])
+    (tests / "playground.yaml").write_text(tried["scenario"])
+    command = [sys.executable, "-m", "agent", "test", "-c", str(tmp_path / "agent.yaml"), "--json"]
+    ended = await asyncio.to_thread(subprocess.run, command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    results = json.loads(ended.stdout)["scenarios"]
+    assert [(each["name"], each["passed"]) for each in results] == [("conversation", True), ("playground", True)], (
+        results
+    )
+    turns = results[1]["runs"][0]["turns"]
+    assert [call["name"] for call in turns[1]["calls"]] == ["send_qris"]

@@ -10,7 +10,7 @@ from PIL import Image
 from agent.assembly import open_agent
 from agent.cli.frame import run as balas
 from agent.config import load
-from agent.scenarios.replay import figures_of
+from agent.scenarios.save import figures_of
 from agent.terminal import TerminalPlatform
 from messaging.types import Channel, Contact, ContactKey, InboundMessage
 from settings.clock import now

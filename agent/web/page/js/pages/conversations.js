@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "../../vendor/hooks.js";
 import { get, key, may, post } from "../api.js";
 import { ago, Badge, clock, Empty, Head, html, Loaded, nameOf, rupiah, Skeleton, Time, useEvents, useLoad, useWork, when, Words } from "../ui.js";
+import { saveScenario } from "../scenario.js";
 import { Steps } from "../steps.js";
 import { t } from "../i18n.js";
 
@@ -60,7 +61,7 @@ function One({ id }) {
   return html`
     <div class="bar-top"><a class="button quiet back" href="#/conversations">${t("Back")}</a><div class="grow"><h2>${nameOf(summary.contact)}</h2><p class="small soft">${[summary.contact.phone, summary.contact.email, mine].filter(Boolean).join(" · ")}</p></div>
       ${(summary.contact.tags || []).map((tag) => html`<${Badge} key=${tag}>${tag}</${Badge}>`)}${state(summary)}
-      ${may("operator") && (summary.paused ? html`<button class="primary" disabled=${busy} onClick=${() => act("resume", undefined, t("The agent answers again."))}>${t("Give back")}</button>` : html`<button disabled=${busy} onClick=${() => act("pause", { for: null }, t("You answer now; the agent is silent."))}>${t("Take over")}</button>`)}</div>
+      ${may("operator") && (summary.paused ? html`<button class="primary" disabled=${busy} onClick=${() => act("resume", undefined, t("The agent answers again."))}>${t("Give back")}</button>` : html`<button disabled=${busy} onClick=${() => act("pause", { for: null }, t("You answer now; the agent is silent."))}>${t("Take over")}</button>`)}<button onClick=${() => saveScenario(`/conversations/${encodeURIComponent(id)}/scenario`)}>${t("Save as scenario")}</button></div>
     ${loaded.error && html`<${Loaded} of=${loaded}>${() => null}</${Loaded}>`}
     ${summary.paused && html`<div class="notice" role="status"><div>${t("A person answers")}${summary.paused.by ? ` (${summary.paused.by})` : ""}${summary.paused.until ? `, ${t("until")} ${when(summary.paused.until)}` : `, ${t("until it is given back")}`}</div></div>`}
     <div class="thread" ref=${thread} tabIndex="0" aria-label=${t("Messages")} onScroll=${(event) => { const box = event.currentTarget; bottom.current = box.scrollHeight - box.scrollTop - box.clientHeight < 60; }}>

@@ -1,7 +1,8 @@
 // Playground: talk to the agent as a customer; each step as it happens; the conversation as a scenario.
 import { useEffect, useRef, useState } from "../../vendor/hooks.js";
 import { call, may } from "../api.js";
-import { Badge, dollars, download, Empty, Head, html, remedy, say, seconds, Words } from "../ui.js";
+import { saveScenario } from "../scenario.js";
+import { Badge, dollars, Empty, Head, html, remedy, seconds, Words } from "../ui.js";
 import { Steps } from "../steps.js";
 import { t } from "../i18n.js";
 
@@ -30,7 +31,7 @@ export function Playground() {
   };
   const restart = () => { setLines([]); setSession(null); box.current?.focus(); };
   const press = (event) => { if (event.key === "Enter" && !event.shiftKey && !event.isComposing) send(event); };
-  return html`<${Head} title=${t("Playground")}><button disabled=${!lines.some((line) => line.answer)} onClick=${() => { download("scenario.yaml", scenario(lines, contact)); say(t("Put the file into the folder tests beside agent.yaml; balas test runs it.")); }}>${t("Save as scenario")}</button><button onClick=${restart} disabled=${!lines.length || busy}>${t("Start again")}</button></${Head}>
+  return html`<${Head} title=${t("Playground")}><button disabled=${!lines.some((line) => line.answer)} onClick=${() => saveScenario(`/agent/test/${session}/scenario`)}>${t("Save as scenario")}</button><button onClick=${restart} disabled=${!lines.length || busy}>${t("Start again")}</button></${Head}>
   <section class="card flush">
     <div class="bar-top"><label class="grow" style=${{ maxWidth: "320px" }}><span class="small soft">${t("As this customer (optional)")}</span><input value=${contact} disabled=${session !== null} placeholder="+62812…" onInput=${(event) => setContact(event.target.value)} /></label>
       ${may("operator") && html`<label class="check"><input type="checkbox" checked=${live} onChange=${(event) => setLive(event.target.checked)} />${t("Run effects for real")}</label>`}<p class="small soft grow">${t("Nothing is sent to anybody.")}</p></div>
@@ -71,29 +72,4 @@ async function stream(body, onStep) {
       if (name === "done") return JSON.parse(data);
     }
   }
-}
-
-const quoted = (text) => JSON.stringify(String(text));
-export function scenario(lines, contact) {
-  const out = [`name: ${quoted(`Playground ${new Date().toISOString().slice(0, 16)}`)}`];
-  if (/^\+\d{6,}$/.test(contact.trim())) out.push(`contact: {phone: ${quoted(contact.trim())}}`);
-  const returns = {};
-  for (const line of lines) for (const each of line.answer?.actions || []) if (each.data != null && each.status === "done") (returns[each.name] ||= []).push(each);
-  if (Object.keys(returns).length) {
-    out.push("actions:");
-    for (const [name, calls] of Object.entries(returns)) { out.push(`  ${name}:`); for (const each of calls) out.push(`    - {when: ${JSON.stringify(each.arguments || {})}, outcome: {data: ${JSON.stringify(each.data)}}}`); }
-  }
-  out.push("turns:");
-  for (const line of lines.filter((each) => each.answer)) {
-    out.push(line.file ? `  - customer: {${line.voice ? "voice" : "image"}: ${quoted(line.file)}${line.said ? `, text: ${quoted(line.said)}` : ""}}` : `  - customer: ${quoted(line.said)}`, "    expect:");
-    const { answer } = line;
-    if (!answer.messages.length && !answer.attachments.length) out.push("      - silent: true");
-    else out.push(`      - replies: ${answer.messages.length + answer.attachments.length}`);
-    const bits = [...new Set(answer.reply.match(/(?:Rp ?)?\d[\d.,:]*\d|[A-Z]{2,}-\d+/g) || [])].slice(0, 4);
-    if (bits.length) out.push(`      - reply: {contains: [${bits.map(quoted).join(", ")}]}`);
-    for (const each of answer.actions.filter((call) => !["confirm", "refused"].includes(call.status))) out.push(`      - called: {${each.name}: ${JSON.stringify(each.arguments || {})}}`);
-    if (answer.passages.length) out.push(`      - passage: ${quoted(answer.passages[0].source)}`);
-    out.push(`      - handover: ${answer.handover ? "true" : "false"}`);
-  }
-  return `${out.join("\n")}\n`;
 }
