@@ -38,8 +38,8 @@ _DONE = (
     r"arrang|"
     r"confirm|(?:de)?activat|report|shipp|fil|modifi|edit|replac|exchang|extend|mov|upgrad|logg|record|initiat|complet|revers|void|"
     r"dispatch|"
-    r"switch|transferr|credit|secur|paus|resum|return|rebook|appli|deduct|waiv|receiv|unlock|block|unblock|renew|fix|resolv|unsubscrib|"
-    r"correct|reimburs|finali[sz]|amend)ed|sent|made|set up|put through|taken care of|withdrawn)"
+    r"transferr|credit|secur|paus|resum|return|rebook|appli|deduct|waiv|receiv|unlock|block|unblock|renew|fix|resolv|unsubscrib|"
+    r"correct|reimburs|finali[sz]|amend)ed|switched(?: on| off)?|turned (?:on|off)|sent|made|set up|put through|taken care of|withdrawn)"
 )
 _DONE_TO = rf"(?:{_DONE}|(?:clos|releas|terminat|approv|suspend|lock|lift|redeem|restor|enroll?|redirect)ed|taken (?:off|care of))"
 _BY_MYSELF = (
@@ -99,7 +99,8 @@ ABOUT_SHOP = rf"(?:(?:alamat|jadwal|data|semua|seluruh|tempat|the|our|this|all|n
 """How a sentence begins that tells of the business, and not of what is this customer's."""
 _YOURS = r"(?:kakak|kak|anda|kamu|puan|tuan|encik|cik|tersebut|tadi)"
 _TOLD_ANY = (
-    rf"(?:{_TOLD}|kira|duga|tahu|tau|ingat|rasa|punya|milik|maksud|bilang|kata|jawab|balas|bahas|singgung|terima|baca|kenal|uji|desain|"
+    rf"(?:{_TOLD}|hitung|jumlah|kira|duga|tahu|tau|ingat|rasa|punya|milik|maksud|bilang|kata|jawab|balas|bahas|singgung|terima|baca|"
+    rf"kenal|uji|desain|"
     r"layan|tunggu|kasih|beri(?! ?tahu)|janji|jual|buka|tutup(?= (?:jam|pukul|pada))|libur|pernah|bisa|dapat|mau|ada|siap\b|penuh|"
     r"habis|makan|"
     r"bantu\b|ketemu|kehabisan|termasuk|tersedia|terlalu|terbaik|terakhir|terbukti|terkenal|terletak|terdiri|terjual|tertera|"
@@ -149,16 +150,23 @@ ACT = (
     r"them\b|this|auto|\$)",
     rf"\bI(?:'ve| have){_ADVERBS}\s+(?P<v>(?P<verb>(?!{_TOLD_EN})(?:\w{{3,}}ed|reset)))\s+(?:your|(?:the|our) (?:courier|driver|order|"
     r"kitchen|warehouse|team|manager|technician|staff|item|discount|card|booking))\b",
-    r"\bI(?:'ve| have)?\s+(?P<v>(?P<verb>let)) (?:the|our) \w+(?: team)? know\b",
+    r"\b(?:I|we)(?:'ve| have)?\s+(?P<v>(?P<verb>let)) (?:the|our|dr|mr|ms) (?:\w+ ){1,2}know\b",
+    r"\b(?:I|we)(?:'ve| have)?\s+(?P<v>(?P<verb>asked|told|notified|informed|alerted)) (?:the|our|dr|mr|ms) \w+",
+    r"\bI(?:'ve| have)? (?P<v>(?P<verb>put|left|added|made)) (?:a|the) note (?:on|in|for)\b",
+    rf"\bI (?:got|had) (?:it|that|this|your \w+|the \w+) (?P<v>(?P<verb>{_DONE}))\b",
+    r"\bI (?P<v>(?P<verb>(?:turned|switched) (?:on|off))) ",
+    rf"\b{_I}\s+(?P<v>{MARK})\s+(?P<verb>minta)(?:kan)? (?:\w+ ){{1,2}}(?:untuk|me\w+)",
     rf"\b(?P<v>(?:udah|udh|wis|wes|sampun)\s+(?:tak|kula|kulo)[ -]?(?P<verb>{_ROOT}))\w*",
-    r"\b(?:I|we)(?:'ve| have)? (?P<v>(?P<verb>got|put|signed|pencill?ed|marked|slotted|added|squeezed)) you (?:down|in|up|for)\b",
+    r"(?<!shall )(?<!can )(?<!should )(?<!may )\b(?:I|we)(?:'ve| have)? (?P<v>(?P<verb>got|put|signed|pencill?ed|marked|slotted|added|"
+    r"squeezed)) you (?:down|in|up|for)\b",
     rf"\bI(?:'ve| have){_ADVERBS}\s+(?P<v>(?P<verb>(?!{_TOLD_EN}|miss|help|lov|assum|confus|keep)\w{{3,}}ed))"
     r"(?: (?:in|up|down|off|out|back))?\s+(?:you(?! (?:that|about|earlier|before))|your)\b",
     rf"^(?:got|had|have) (?:it|that|your \w+) (?P<v>(?P<verb>{_DONE}))\b",
     rf"\bI(?: have|'ve) (?:got|gotten|had)\s+(?:\w+\s+){{1,4}}(?P<v>(?P<verb>{_DONE}))\b",
 )
 REPORT = (
-    rf"\b(?:{_THINGS}|{IDS}|semua(?:nya)?|itu)\w*\b.{{0,50}}?\b(?P<v>{MARK})\s+{_FILL}(?:{_WE}\s+{_FILL}(?P<verb2>{_ROOT})|"
+    rf"(?:\b(?:{_THINGS}|{IDS}|semua(?:nya)?)|(?<![a-z] "
+    rf")itu)\w*\b.{{0,50}}?\b(?P<v>{MARK})\s+{_FILL}(?:{_WE}\s+{_FILL}(?P<verb2>{_ROOT})|"
     rf"(?P<verb>{_PASSIVE}))\b",
     rf"\b(?P<v>{MARK})\s+{_FILL}(?:{_WE}\s+{_FILL}(?P<verb2>{_ROOT})|(?P<verb>{_PASSIVE}))\b.{{0,20}}\b(?:{_THINGS}|{IDS})",
     r"^(?:(?:baik|oke?|okay|siap|sip|ya|iya|beres|done|alhamdulillah|nah|kak|kakak|status\w*|"
@@ -223,7 +231,8 @@ REPORT = (
     rf"(?P<s>\b(?:{_YOURS}|{IDS}|{_THINGS}\w*)\b)(?! (?:yang|yg)).{{0,40}}?\b(?P<v>{MARK})\s+{_FILL}"
     rf"(?P<verb>(?!{_TOLD_ANY})(?:di-?|ter|ke)\w{{3,}})\b",
     rf"\b(?:kami|kita)\s+{_FILL}(?P<v>{MARK})\s+(?P<verb>(?!menu\b)me\w{{4,}})\s+(?:\w+ ){{0,2}}?{_YOURS}\b",
-    rf"^\W{{0,5}}(?:\w[\w-]{{0,30}} ){{0,6}}?(?P<s>\w[\w-]{{0,30}})(?: (?:has|have)|'s|"
+    rf"^(?!.*\b(?:released|redesigned|renovated|launched|introduced|discontinued|improved|opened|sold)\b)\W{{0,5}}(?:\w[\w-]{{0,30}} "
+    rf"){{0,6}}?(?P<s>\w[\w-]{{0,30}})(?: (?:has|have)|'s|"
     rf"'ve)(?P<v>{_ADVERBS}\s+been{_ADVERBS}\s+(?P<verb>(?!{_SAID_EN})\w{{3,}}ed))\b",
     rf"\byour (?:[\w-]+ ){{1,3}}?(?:was|were)(?P<v>{_ADVERBS}\s+(?P<verb>(?!{_SAID_EN})\w{{3,}}ed))\b",
     rf"^(?:(?:ok(?:ay)?|done|great|sure)\W+)*(?:(?:your|the) )?(?P<verb>{_NOMINAL}|address|{_RECORDS}) (?P<v>confirmed|updated|"
@@ -234,13 +243,14 @@ REPORT = (
     r"\byour (?:[\w-]+ ){1,3}?has (?P<v>(?:now )?(?P<verb>started|begun|ended|stopped))\b",
     r"\b(?:your plan is|you're|you are) (?P<v>(?P<verb>now)) (?:on|off|pro|basic|gold|premium|free|\$)",
     r"^\W*(?P<v>(?P<verb>confirmed|berhasil))\W*$",
+    r"\b(?:is|are) (?P<v>(?P<verb>confirmed|booked|reserved|secured|held|set)) for you\b",
     r"\byour name is (?:now )?(?P<v>(?P<verb>on the))\b",
     r"\bnama (?:kakak|anda|kamu)\b.{0,10}(?P<v>(?P<verb>(?:sudah|telah|udah) (?:ada|masuk|tercantum) (?:di|ke)))\b",
     rf"\b(?:pinjaman|pengajuan|keluhan|kompensasi|saldo|dana|uang|tiket|pembatalan)\w*\b.{{0,30}}?\b(?P<v>{MARK}\s+(?P<verb>cair|"
     rf"naik|clear|beres|masuk|"
     r"on the way|jadi milik))\b",
     r"\b(?:kakak|anda|kamu)\s+(?:(?:sekarang|kini|sudah|telah) )+(?P<v>(?P<verb>resmi))(?=\W*$)",
-    r"^(?:you're|you are)(?: now| officially)? (?P<v>(?P<verb>all set))(?= for\b|\W*!)",
+    r"^(?:you're|you are)(?: now| officially)? (?P<v>(?P<verb>all set))(?= (?:for|on|with)\b|\W*!)",
     rf"\b(?:your|the|that) (?:[\w-]+ ){{0,3}}?(?:{_THINGS})\b(?: for [\w: ]{{1,20}})? (?:is|are) (?:now )?(?P<v>(?P<verb>all set|"
     rf"good to go|saved|locked in|"
     r"in the system))\b",
@@ -253,12 +263,14 @@ REPORT = (
     rf"\bconsider (?:it|that|your \w+) (?P<v>(?P<verb>done|{_DONE}))",
 )
 PAYMENT = (
-    rf"\b(?:pembayaran|transfer|transferan|uang|dana|bayaran|duit|saldo|pelunasan)\w*\b.{{0,40}}?\b(?P<v>{MARK})\s+{_FILL}(?:{_WE} |"
-    rf"{_I} )?(?:di|ter)?(?:terima|masuk|lunas|konfirmasi|verifikasi)\w*\b",
+    rf"\b(?:pembayaran|transfer|transferan|uang|dana|bayaran|duit|saldo|pelunasan|dp|tf|"
+    rf"deposit)\w*(?:-nya)?\b.{{0,40}}?\b(?P<v>{MARK})\s+{_FILL}(?:{_WE} |"
+    rf"{_I} )?(?:cek dan |di|ter)?(?:terima|masuk|lunas|konfirmasi|verifikasi|nyampe|sampai)\w*\b",
     rf"\b(?P<v>{MARK})\s+{_FILL}(?:{_WE} |{_I} )?(?:di)?(?:terima|masuk)\b.{{0,20}}\b(?:pembayaran|transfer|uang|bayaran|dana|duit)",
     rf"\b(?:{_WE}|{_I})\s+(?P<v>{MARK})\s+(?:menerima|terima|mendapat)\b.{{0,20}}\b(?:pembayaran|transfer|uang|bayaran|dana|duit)",
     rf"\b(?:pesanan|tagihan|invoice|order|invois)\w*\b.{{0,30}}?\b(?P<v>{MARK}) (?:lunas|dibayar|terbayar)\b",
     rf"^(?:\w+ )?(?P<v>{MARK}) (?:lunas|terbayar)\b",
+    r"^(?P<v>lunas)(?: ya\b| kak\b|\W*$)",
     r"\b(?P<v>pembayaran\w*(?: (?:kakak|anda|kamu|untuk pesanan \S+))? (?:berhasil|sukses|lunas|diterima|masuk)|"
     r"pembayaran berjaya)(?=\W*$| ya\b| kak\b)",
     r"\b(?:payment|transfer|money|funds|deposit)\b.{0,30}?\b(?P<v>(?:has been|have been|was|is(?= (?:confirmed|complete|now|already|"

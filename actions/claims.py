@@ -13,12 +13,13 @@ from typing import Literal
 
 from actions.action import Action, Json
 from actions.claim_words import ABOUT_SHOP, ACT, HANDOVER, IDS, MARK, MONEY, PAYMENT, REPORT
+from actions.dealings import given_number, promise, state
 from actions.deeds import deeds_of_action, deeds_of_verb
 from actions.reminders.wording import promise_of_many
 from actions.sentences import Clause, clauses, is_offered, is_open, plain
 from language.values import contains, squash
 
-Kind = Literal["declared", "act", "report", "payment", "handover", "recurring"]
+Kind = Literal["declared", "act", "report", "payment", "handover", "recurring", "state", "promise"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Claim:
     - `payment`: money is said to have arrived
     - `handover`: a colleague is said to be coming
     - `recurring`: reminders are promised that come again and again, which no built-in action can do
+    - `state`: it is told how something of the customer's stands, and nothing was looked up or done
+    - `promise`: the agent says that it is about to do something, and ends its turn without
     """
 
     text: str
@@ -135,10 +138,25 @@ class _Evidence:
         claimed, possible = deeds_of_verb(verb), deeds_of_action(action)
         return (not claimed or not possible or bool(claimed & possible)) and self._same_id(action, clause)
 
-    def _same_id(self, action: Action, clause: str) -> bool:
+    def holds(self, number: str) -> bool:
+        """Whether a number stands in a result."""
+        if not self.results:
+            return self.looked_up
+        return squash(number) in squash(" ".join(_texts(self.results)))
+
+    def shows(self, words: str, clause: str) -> bool:
+        """Whether something was looked up or done that can tell how things stand: with that id where the clause names one."""
+        if any(self.did(action, words, clause) for action in self.done):
+            return True
+        if not self.looked_up or not self._same_id(None, clause):
+            return False
+        return not deeds_of_verb(words) or _is_found(words.lower(), clause, self)
+
+    def _same_id(self, action: Action | None, clause: str) -> bool:
+        """Whether the ids of a clause are among those that an action returned, or any, where ids of their kind were returned."""
         named = [match[0] for match in _ID.finditer(clause)]
-        texts = " ".join(_texts(list(self.results.get(action.name, ()))))
-        known = [match[0] for match in _ID.finditer(texts)]
+        found = self.results.values() if action is None else [self.results.get(action.name, ())]
+        known = [match[0] for match in _ID.finditer(" ".join(_texts(list(found))))]
         return all(
             any(squash(one) == squash(other) for other in known)
             for one in named
@@ -158,8 +176,12 @@ def unproven(
         results: what they returned, by name: a status that was looked up may be told without an act.
     """
     evidence = _Evidence(list(actions), receipts, results)
-    claims = (_declared(clause, evidence) or _general(clause, evidence) for clause in clauses(plain(text)))
-    return [claim for claim in claims if claim is not None]
+    reply = plain(text)
+    found = (
+        _declared(clause, evidence) or _general(clause, evidence) or _of_dealings(clause, reply, evidence)
+        for clause in clauses(reply)
+    )
+    return [claim for claim in found if claim is not None]
 
 
 def says_handover(text: str) -> bool:
@@ -235,6 +257,19 @@ def _general(clause: Clause, evidence: _Evidence) -> Claim | None:
     return None
 
 
+def _of_dealings(clause: Clause, reply: str, evidence: _Evidence) -> Claim | None:
+    """What is told of the customer's dealings though nothing shows it, and what is promised and not done."""
+    if (told := state(clause)) is not None and not evidence.shows(told, clause.text):
+        return Claim(told, "state")
+    if (number := given_number(clause)) is not None and not evidence.holds(number):
+        return Claim(number, "state")
+    if (promised := promise(clause, reply)) is not None:
+        handed = any(action.builtin == "hand_over" for action in evidence.done)
+        if not handed and not any(evidence.did(action, promised, clause.text) for action in evidence.done):
+            return Claim(promised, "promise")
+    return None
+
+
 def _acts_outside(action: Action) -> bool:
     """Whether an action changes something in a system of the business, which may do what no built-in action can."""
     return action.builtin is None and not action.reads
@@ -251,6 +286,8 @@ def _proves(kind: Kind, match: re.Match[str], clause: str, evidence: _Evidence) 
         )
     groups = match.re.groupindex
     verb = next((match[name] for name in ("verb", "verb2") if name in groups and match[name]), match[0])
+    if turned := re.match(r" (?:on|off)\b", clause[match.end() :]):
+        verb += turned[0]
     if _VAGUE.search(verb) and (noun := _NOUN.search(clause)) is not None:
         verb = noun[0]  # "I've issued a refund" is about the refund
     if any(evidence.did(action, verb, clause) for action in evidence.done):

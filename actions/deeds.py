@@ -9,23 +9,33 @@ from typing import Literal
 
 from actions.action import Action
 
-Deed = Literal["cancel", "refund", "change", "create", "send"]
+Deed = Literal["cancel", "refund", "change", "create", "send", "block", "pause", "activate"]
 
-_CANCEL = r"batal|cancel|void|annul|hapus|delet|remov|unsubscri|berhenti|stop|nonaktif|deactiv"
+_CANCEL = r"batal|cancel|void|annul|hapus|delet|remov|unsubscri|henti|tamat|padam|stop|nonaktif|deactiv|terminat"
 _REFUND = r"refund|kembali|reimburs|retur|bayaran balik|pulang|revers|credit"
 _CHANGE = (
-    r"ubah|ganti|perba(?:ha)?rui|updat|upgrad|chang|edit|modif|resched|jadwal|tukar|kemas ?kini|pindah|switch|replac|exchang|extend|"
-    r"perpanjang|mov(?:e|ing)\b|mov(?:ed|e_)"
+    r"ubah|ganti|rebook|swap|perba(?:ha)?rui|updat|upgrad|chang|edit|modif|resched|jadwal|tukar|kemas ?kini|pindah|switch|replac|"
+    r"exchang|extend|"
+    r"perpanjang|mov(?:e|ing)\b|mov(?:ed|e_)|sesuaikan|adjust|koreksi|correct|benerin|betulkan|perbaiki|naikkan|naik taraf|turunkan|"
+    r"downgrad|geser|rubah"
+)
+_BLOCK = r"blokir|block|sekat|suspend|beku|freez|(?<!un)lock|(?<!buka )kunci|nonaktif|deactiv|matikan|disabl"
+_PAUSE = r"jeda|paus|tangguh|\bhold|suspend|beku|freez|henti|stop|nonaktif"
+_ACTIVATE = (
+    r"(?<!non)(?<!de)(?:aktifkan|aktifin|aktifasi|aktivasi|activat)|enabl|nyala|hidupkan|(?:turn|switch)\w* on\b|start|"
+    r"resum|lanjutkan"
 )
 _SEND = r"kirim|send|sent|ship|hantar|mail|dispatch|forward|terus"
 _CREATE = (
-    r"buat|bikin|creat|tambah|add|daftar|regist|submi|aju|lapor|report|simpan|sav(?:e|ing)|catat|tempah|new_|make|made|plac(?:e|ing)|"
+    r"buat|bikin|pasang|creat|tambah|add|daftar|regist|submi|aju|lapor|report|simpan|sav(?:e|ing)|catat|tempah|new_|make|made|"
+    r"plac(?:e|ing)|"
     r"insert|"
     r"post|book|reserv|input|rekod|record|log(?:ged)?\b|fil(?:e|ed)\b|issue|open|schedul|jadwal|initiat|set ?up|secure"
 )
 _NOUNS = r"\border|pesan|request|ticket|tiket|apply|applied|generat|terbit"
 _SETTLE = (
-    r"konfirmasi|confirm|approv|sah(?:kan)?\b|aktif|activ|verif|proses|process|arrang|complet|selesai|handl|sort|urus|atur|take|taken|fix|"
+    r"konfirmasi|confirm|approv|sah(?:kan)?\b|aktif|activ|verif|proses|process|arrang|complet|selesai|handl|sort|urus|atur|take|taken|"
+    r"fix|"
     r"eksekusi|jalan"
 )
 
@@ -37,6 +47,9 @@ _KINDS: tuple[tuple[Deed, re.Pattern[str]], ...] = tuple(
         ("change", _CHANGE),
         ("send", _SEND),
         ("create", _CREATE),
+        ("block", _BLOCK),
+        ("pause", _PAUSE),
+        ("activate", _ACTIVATE),
     )
 )
 _SETTLES = re.compile(_SETTLE, re.IGNORECASE)
@@ -62,7 +75,8 @@ def deeds_of_verb(verb: str) -> frozenset[Deed]:
     """Read which kinds of deed a verb of a reply names; empty when any action may have done it (`diproses`, `confirmed`)."""
     kinds = frozenset(kind for kind, words in _KINDS if words.search(verb))
     if kinds:
-        return kinds
+        # what was made, put in place of another or renewed is active, too
+        return kinds | {"create", "change"} if "activate" in kinds else kinds
     return frozenset() if _SETTLES.search(verb) or not _MAKES.search(verb) else frozenset(("create",))
 
 

@@ -41,6 +41,7 @@ def plain(text: str) -> str:
     text = re.sub(r" +", " ", text.translate(_LETTERS))
     text = re.sub(r"(?<=[\w,]) ?\n ?(?=[a-z])", " ", text)  # a line that goes on
     text = re.sub(r"\([^()\n]{1,60}\) ?", "", text)
+    text = re.sub(r"\b(drg?|bpk|jl|jln|no|mrs?|ms|st)\. ?(?=\w)", r"\1 ", text, flags=re.IGNORECASE)
     text = re.sub(r"(\bstatus\b[^:.\n]{0,40}?) ?[:=] ?", r"\1 adalah ", text, flags=re.IGNORECASE)
     # "Pesanan KS-1, atas nama Budi, sudah dibatalkan" is one clause.
     between = r"(?=(?:sudah|telah|udah|dah|berhasil|berjaya|has|have|is|was|were)\b)"
@@ -55,11 +56,16 @@ _AND = re.compile(
 )
 
 
+_SENTENCES = re.compile(r"(?:[^.!?\n]|(?<=\w)\.(?=\w))+[.!?\n]*")
+
+
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """A clause and what stands before it in its sentence, when that leaves it open ("If you wish, …" does not)."""
+    """A clause with what stands around it in its sentence."""
 
     text: str
+    before: str = ""
+    after: str = ""
 
     @property
     def asks(self) -> bool:
@@ -69,10 +75,14 @@ class Clause:
 
 def clauses(text: str) -> Iterator[Clause]:
     """Split a text, as `plain` makes it, into its clauses."""
-    for match in _CLAUSES.finditer(text):
-        for part in _AND.split(match[0]):
-            if part.strip():
-                yield Clause(part.strip())
+    for sentence in _SENTENCES.finditer(text):
+        at = 0
+        for match in _CLAUSES.finditer(sentence[0]):
+            for part in _AND.split(match[0]):
+                if part.strip():
+                    at = sentence[0].index(part, at)
+                    yield Clause(part.strip(), sentence[0][:at], sentence[0][at + len(part) :])
+                    at += len(part)
 
 
 def _words(text: str) -> re.Pattern[str]:
@@ -138,7 +148,8 @@ _THEY_SAID = re.compile(
 _TAKEN_BACK = re.compile(
     r"\b(?:tadi|sebelumnya|salah|keliru|earlier|mistaken\w*|wrong\w*|incorrect\w*)\b.{0,30}\b(?:bilang|katakan|mengatakan|sampaikan|"
     r"menyampaikan|tulis|menulis|said|told|wrote)\b"
-    r"|\b(?:saya|aku|kami|I|we)\s+(?:bilang|katakan|sampaikan|tulis|said|told you|wrote)\s+(?:tadi|sebelumnya|earlier|before)\b",
+    r"|\b(?:saya|aku|kami|I|we)\s+(?:bilang|katakan|sampaikan|tulis|said|told you|wrote)\s+(?:tadi|sebelumnya|earlier|before)\b"
+    r"|\b(?:according to|from what|menurut)\s+(?:what\s+)?(?:you|kakak|anda)\b",
     re.IGNORECASE,
 )
 _UNSURE = re.compile(

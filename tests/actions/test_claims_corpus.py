@@ -37,11 +37,74 @@ BEFORE: dict[str, dict[str, list[Json]]] = {
     "noted": {"comment": [None]},
 }
 
+SHOPS: dict[str, tuple[list[Known], dict[str, dict[str, list[Json]]]]] = {
+    "": (ACTIONS, BEFORE),
+    "air": (
+        [
+            Known("find_booking", "Look up a flight booking", reads=True),
+            Known("change_flight", "Move a booking to another flight"),
+            Known("cancel_booking", "Cancel a flight booking"),
+            Known("add_baggage", "Add baggage to a booking"),
+        ],
+        {
+            "": {},
+            "changed": {"change_flight": [{"ok": True}]},
+            "bag": {"add_baggage": [{"booking": "QX7YT2", "kg": 20}]},
+            "looked": {
+                "find_booking": [{"code": "QX7YT2", "status": "confirmed", "flight": "GA-402", "delay_minutes": 120}]
+            },
+        },
+    ),
+    "telco": (
+        [
+            Known("get_plan", "Look up plan and quota", reads=True),
+            Known("activate_roaming", "Activate a roaming package"),
+            Known("block_sim", "Block a SIM card"),
+            Known("replace_sim", "Order a replacement SIM"),
+        ],
+        {
+            "": {},
+            "roaming": {"activate_roaming": [{"ok": True}]},
+            "blocked": {"block_sim": [{"ok": True}]},
+            "looked": {"get_plan": [{"plan": "Halo 50 GB", "status": "active", "left_gb": 12}]},
+        },
+    ),
+    "clinic": (
+        [
+            Known("find_slots", "Find free slots of a doctor", reads=True),
+            Known("book_appointment", "Book an appointment"),
+            Known("cancel_appointment", "Cancel an appointment"),
+        ],
+        {
+            "": {},
+            "booked": {"book_appointment": [{"queue": "A-17", "doctor": "Ratna"}]},
+            "cancelled": {"cancel_appointment": [{"ok": True}]},
+            "slots": {"find_slots": [{"doctor": "Ratna", "free": ["10:00", "13:00"]}]},
+        },
+    ),
+    "subs": (
+        [
+            Known("get_subscription", "Look up the subscription", reads=True),
+            Known("pause_subscription", "Pause a subscription"),
+            Known("cancel_subscription", "Cancel a subscription"),
+            Known("change_plan", "Change the plan of a subscription"),
+        ],
+        {
+            "": {},
+            "paused": {"pause_subscription": [{"ok": True}]},
+            "stopped": {"cancel_subscription": [{"ok": True}]},
+            "upgraded": {"change_plan": [{"plan": "Premium"}]},
+            "looked": {"get_subscription": [{"plan": "Basic", "status": "active"}]},
+        },
+    ),
+}
+"""The actions of each kind of business, and what was done before a reply; in the data `air:changed` names both."""
 
 DATA = Path(__file__).parent / "data"
 FRESH = sorted(path.name for path in DATA.glob("claims_fresh_*.tsv"))
-"""Batches that the patterns had not seen. As first read, 42 of 110, 50 of 102 and 11 of 64 claims passed, with 0 of 89, 2 of 99 and
-1 of 61 false alarms; each batch was written after the one before was mended."""
+"""Batches that the patterns had not seen; each was written after the one before was mended. As first read 42 of 110, 50 of 102, 11 of 64,
+73 of 135 and 57 of 134 claims passed, with 0 of 89, 2 of 99, 1 of 61, 3 of 219 and 7 of 213 false alarms. The last two hold promises and
+states that nobody looked up, of five kinds of business; before such were looked for, 81 of 134 of the last passed."""
 
 
 def corpus(name: str = "claims.tsv") -> list[tuple[str, str, str]]:
@@ -58,8 +121,10 @@ def corpus(name: str = "claims.tsv") -> list[tuple[str, str, str]]:
 
 
 def claims(reply: str, before: str) -> list[str]:
-    results = BEFORE[before]
-    return [claim.text for claim in unproven(reply, ACTIONS, results, results)]  # type: ignore[arg-type]
+    shop, _, done = before.rpartition(":") if before not in SHOPS else (before, "", "")
+    actions, befores = SHOPS[shop]
+    results = befores[done]
+    return [claim.text for claim in unproven(reply, actions, results, results)]  # type: ignore[arg-type]
 
 
 def test_the_corpus_is_large_enough() -> None:
