@@ -263,7 +263,7 @@ REPORT = (
     rf"\bconsider (?:it|that|your \w+) (?P<v>(?P<verb>done|{_DONE}))",
 )
 PAYMENT = (
-    rf"\b(?:pembayaran|transfer|transferan|uang|dana|bayaran|duit|saldo|pelunasan|dp|tf|"
+    rf"(?<!bukti )\b(?:pembayaran|transfer|transferan|uang|dana|bayaran|duit|saldo|pelunasan|dp|tf|"
     rf"deposit)\w*(?:-nya)?\b.{{0,40}}?\b(?P<v>{MARK})\s+{_FILL}(?:{_WE} |"
     rf"{_I} )?(?:cek dan |di|ter)?(?:terima|masuk|lunas|konfirmasi|verifikasi|nyampe|sampai)\w*\b",
     rf"\b(?P<v>{MARK})\s+{_FILL}(?:{_WE} |{_I} )?(?:di)?(?:terima|masuk)\b.{{0,20}}\b(?:pembayaran|transfer|uang|bayaran|dana|duit)",

@@ -27,17 +27,17 @@ def _set(words: str) -> frozenset[str]:
 
 _DEALINGS: Final = _set(
     """
-    pesanan order orderan paket parcel kiriman pengiriman transaksi pembayaran transferan dana uang duit refund retur retor return
+    pesanan order orderan paket parcel pengiriman transaksi pembayaran transferan dana uang duit refund retur retor return
     langganan keanggotaan membership roaming sim esim simcard nomor kartu kuota pulsa saldo tagihan invoice invois denda kupon voucher
     tiket kursi bagasi penerbangan flight jadwal reservasi booking bookingan kamar meja bilik janji temu appointment antrean antrian
     pendaftaran hasil resep rujukan akun akaun komplain keluhan laporan klaim pengajuan pinjaman servis perbaikan cucian laundry
     teknisi kurir driver penjemputan perubahan pembatalan permintaan permohonan upgrade pelan temujanji tempahan bungkusan penghantaran
     bayaran dp bonus poin barang nombor bil talian catatan reschedule rawat pesawat registrasi check-in reminder obat resi aktivasi
-    penukaran pengembalian perpanjangan pemesanan pemasangan instalasi lamaran berkas polis
+    penukaran pengembalian perpanjangan pemesanan pemasangan instalasi lamaran polis
     package shipment delivery item replacement exchange payment money funds transfer deposit subscription plan trial renewal
     auto-renewal auto-renew line card account address name seat bag baggage luggage ticket reservation room table spot slot visit
     registration lesson result prescription bill fee charge fine points coupon discount balance top-up claim complaint pass
-    case request application loan repair technician courier pickup pick-up cancellation cancelation change passport document policy
+    case request application loan repair technician courier pickup pick-up cancellation cancelation change passport policy
     """
 )
 """What a business holds or does for one customer, in Indonesian, Malay and English."""

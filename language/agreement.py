@@ -106,6 +106,7 @@ class _Phrases:
     asks: re.Pattern[str]
     reasons: re.Pattern[str]
     aside: re.Pattern[str]
+    hedges: re.Pattern[str]
     resigned: re.Pattern[str]
     not_now: re.Pattern[str]
     delays: re.Pattern[str]

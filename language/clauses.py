@@ -34,6 +34,7 @@ _ANSWERS: Final = re.compile(r"\b(?:yes|ya|iya) ?(?:/|or|atau) ?(?:no|tidak|tak|
 _HOUR: Final = re.compile(r"(?:(?:jam|pukul|at) |\b(?=\d+[.:]\d\d\b))(\d{1,2})(?:[.:]\d\d)?(?: ?(am|pm)\b)?")
 _MONEY: Final = re.compile(r"(?:\brp|rm|[$€£]) ?\d")
 _DIGITS: Final = re.compile(r"\d+(?:[.,:]\d+)*")
+_ONE: Final = re.compile(r"(?<![\w.,:])1 [^\W\d]{3,}|\b(?<!this )(?<!that )(?<!the )(?<!yang )(?:satu|one|siji|hiji) (?!lagi|more|aja|saja)\w{3,}")
 _STATIVE: Final = re.compile(r"(?:ke|ter)\w{3,}")
 _CALLED_OFF: Final = "batalkan"
 
@@ -122,6 +123,7 @@ class Clause:
         takes_back: whether it begins like a retraction: "eh", "wait".
         comment: whether it begins like a remark of its own: "saya ...", "I ...", thanks.
         wishes: whether it wants or does something of its own.
+        selects: whether it picks one of several, or names a place or a way.
         negative: whether something is denied in it.
         states: whether it tells how things are ("udah gak dipakai", "kelamaan"), which is no wish.
         plans: whether it tells what the customer will do later: "nanti saya transfer".
@@ -138,6 +140,7 @@ class Clause:
     takes_back: bool = False
     comment: bool = False
     wishes: bool = False
+    selects: bool = False
     negative: bool = False
     states: bool = False
     plans: bool = False
@@ -261,6 +264,7 @@ def read_clause(text: str, question: Question) -> Clause:
                 or (set(content) - words.wants and not question.undoing and _wants(tokens))
                 or _selects(tokens, set(content), question)
             ),
+            selects=_selects(tokens, set(content), question),
             negative=bool(denied),
             states=_states(tokens, question, denied),
             keeps=bool(found & words.stay or (found & words.keep and not denied)),
@@ -432,6 +436,8 @@ def _new_values(text: str, question: Question) -> bool:
     """Whether a number stands in a clause that the question does not hold."""
     digits = set(_DIGITS.findall(text))
     found = {number for number in numbers(text) if number not in (0, 1)}
+    if _ONE.search(text) and question.numbers and not question.numbers & {0, 1}:
+        found.add(Decimal(1))
     found -= {number for number in found if 100 <= number < 1_000 and number * 1_000 in question.numbers}  # "iya 750"
     if _HOUR.search(text):
         found -= {hour - 12 for hour in question.hours}

@@ -27,10 +27,22 @@ from language.agreement import (
     vocabulary,
     word_forms,
 )
+from language.answers import likelihood
 from language.clauses import SENTENCE, Clause, Question, Reading, question_of, read_clause, tells
 from language.lexicon import STOPWORDS, content
 
 Answer = Literal["yes", "no"]
+
+_SURE: Final = 0.7
+"""How likely a yes must be where the rules leave it open because they do not know all the words."""
+
+_CERTAIN: Final = 0.95
+"""How likely where they read a wish beside it."""
+
+_DOUBTED: Final = 0.08
+"""How likely where they read a yes."""
+
+_NEVER: Final = 2.0
 
 _CLAUSE: Final = re.compile(r"(?<!\d)[,:/]|[,:/](?!\d)|[()]| [-–—]+ ")  # `1,8 juta` and `19.00` are one word each
 
@@ -47,36 +59,50 @@ def consent(text: str, asked: str = "") -> Reading | None:
         `yes` and `no` where the words leave no doubt; `open` where they may be a yes; None for a question, a condition, a new
         value and everything else.
     """
-    question = question_of(asked)
-    sentences = [list(_clauses(sentence, question)) for sentence in SENTENCE.findall(fold(text))]
+    question, own = question_of(asked), fold(text)
+    reading, bar = _by_rules(own, question)
+    if reading not in ("yes", "open"):
+        return reading
+    likely = likelihood(own, fold(asked), undoing=question.undoing)
+    return "yes" if likely >= bar else "open"
+
+
+def _by_rules(text: str, question: Question) -> tuple[Reading | None, float]:
+    """Read an answer by its words; beside the reading, how likely a yes must be to be taken for one where they leave it open."""
+    sentences = [list(_clauses(sentence, question)) for sentence in SENTENCE.findall(text)]
     clauses = [clause for sentence in sentences for clause in sentence]
     at = _deciding(sentences)
     if at is None:
-        return None
+        return None, _NEVER
     first, before, after = clauses[at], clauses[:at], clauses[at + 1 :]
     if first.verdict == "no":
         if first.question:
-            return None
-        return "open" if not question.undoing and any(c.verdict == "yes" and c.explicit for c in after) else "no"
+            return None, _NEVER
+        doubled = not question.undoing and any(c.verdict == "yes" and c.explicit for c in after)
+        return "open" if doubled else "no", _NEVER
     if (taken_back := _taken_back(after, question)) is not None:
-        return None if taken_back == "doubt" else taken_back
+        return None if taken_back == "doubt" else taken_back, _NEVER
     if any((clause.obstacle and not (clause.question or clause.plans)) or clause.takes_back for clause in clauses):
-        return None
+        return None, _NEVER
     if not first.explicit and any(clause.plans and clause.obstacle for clause in clauses):
-        return None  # "ya, nanti saya pesan"
+        return None, _NEVER  # "ya, nanti saya pesan"
     changing = clauses[: at + 1] if question.undoing else clauses
     if any(clause.change for clause in changing):
-        return None
+        return None, _NEVER
     if any(clause.question for clause in clauses):
         asked_later = not any(clause.question for clause in sentences[0])
-        return "open" if asked_later and sentences[0] and first in sentences[0] and first.explicit else None
-    if first.verdict == "open" or question.choice:
-        return "open"
-    if any(not clause.plain for clause in before):
-        return "open"
-    if any(_adds(clause, question) for clause in after):
-        return "open"
-    return "yes"
+        said_first = asked_later and sentences[0] and first in sentences[0] and first.explicit
+        return "open" if said_first else None, _NEVER
+    if question.choice:
+        return "open", _NEVER
+    if first.verdict == "open" or any(not clause.plain for clause in before) or any(_adds(one, question) for one in after):
+        vague = any(read(text) for read in (idioms().resigned.search, idioms().hedges.search, idioms().aside.match))
+        if vague or any(clause.selects for clause in clauses):
+            return "open", _NEVER
+        if (first.verdict == "open" and first.plain) or any(clause.wishes for clause in clauses):
+            return "open", _CERTAIN
+        return "open", _SURE
+    return ("open", _NEVER) if idioms().hedges.search(text) else ("yes", _DOUBTED)
 
 
 def _adds(clause: Clause, question: Question) -> bool:
