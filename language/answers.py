@@ -142,4 +142,4 @@ def learn(answers: Iterable[Answer], *, rounds: int = 40, rate: float = 0.5, shr
 if __name__ == "__main__":
     stored = [one for name in sorted(sys.argv[1:]) for one in examples(Path(name).read_text("utf-8").splitlines())]
     _FILE.write_bytes(learn(stored).tobytes())
-    print(f"{_FILE.name}: learnt from {len(stored)} answers")
+    sys.stdout.write(f"{_FILE.name}: learnt from {len(stored)} answers\n")

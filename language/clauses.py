@@ -34,7 +34,9 @@ _ANSWERS: Final = re.compile(r"\b(?:yes|ya|iya) ?(?:/|or|atau) ?(?:no|tidak|tak|
 _HOUR: Final = re.compile(r"(?:(?:jam|pukul|at) |\b(?=\d+[.:]\d\d\b))(\d{1,2})(?:[.:]\d\d)?(?: ?(am|pm)\b)?")
 _MONEY: Final = re.compile(r"(?:\brp|rm|[$€£]) ?\d")
 _DIGITS: Final = re.compile(r"\d+(?:[.,:]\d+)*")
-_ONE: Final = re.compile(r"(?<![\w.,:])1 [^\W\d]{3,}|\b(?<!this )(?<!that )(?<!the )(?<!yang )(?:satu|one|siji|hiji) (?!lagi|more|aja|saja)\w{3,}")
+_ONE: Final = re.compile(
+    r"(?<![\w.,:])1 [^\W\d]{3,}|\b(?<!this )(?<!that )(?<!the )(?<!yang )(?:satu|one|siji|hiji) (?!lagi|more|aja|saja)\w{3,}"
+)
 _STATIVE: Final = re.compile(r"(?:ke|ter)\w{3,}")
 _CALLED_OFF: Final = "batalkan"
 

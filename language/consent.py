@@ -7,7 +7,8 @@
 
 A text is read clause by clause. The first clause with a verdict decides, and what follows is a comment as long as it adds no
 condition, question, value or change. A reason ("karena ...", "since ...") says nothing about the verdict. A word of undoing never
-says yes to doing. The words are those of the section `[consent]` of the data files.
+says yes to doing. The words are those of the section `[consent]` of the data files. A yes also has to be likely among the answers
+that were learnt (`language.answers`), and what the rules leave open for words that they do not know is one when it is likely enough.
 """
 
 import re
@@ -33,10 +34,10 @@ from language.lexicon import STOPWORDS, content
 
 Answer = Literal["yes", "no"]
 
-_SURE: Final = 0.7
+_SURE: Final = 0.6
 """How likely a yes must be where the rules leave it open because they do not know all the words."""
 
-_CERTAIN: Final = 0.95
+_CERTAIN: Final = 0.8
 """How likely where they read a wish beside it."""
 
 _DOUBTED: Final = 0.08
@@ -95,8 +96,14 @@ def _by_rules(text: str, question: Question) -> tuple[Reading | None, float]:
         return "open" if said_first else None, _NEVER
     if question.choice:
         return "open", _NEVER
-    if first.verdict == "open" or any(not clause.plain for clause in before) or any(_adds(one, question) for one in after):
-        vague = any(read(text) for read in (idioms().resigned.search, idioms().hedges.search, idioms().aside.match))
+    if (
+        first.verdict == "open"
+        or any(not clause.plain for clause in before)
+        or any(_adds(one, question) for one in after)
+    ):
+        phrases, undecided = idioms(), vocabulary().undecided
+        vague = any(read(text) for read in (phrases.resigned.search, phrases.hedges.search, phrases.aside.match))
+        vague |= not undecided.isdisjoint(tokenized(text))
         if vague or any(clause.selects for clause in clauses):
             return "open", _NEVER
         if (first.verdict == "open" and first.plain) or any(clause.wishes for clause in clauses):
