@@ -395,6 +395,8 @@ def _verdict(
     if question.undoing and found & words.undecided and undo - words.undecided:
         return "no" if plain and not strong else None  # "batal hapus"
     if denied:
+        if question.undoing and leads and plain and tokens[0] not in words.no:
+            return "open"  # "iya gak jadi" to "Batalkan?"
         if plain or tokens[0] in words.no:
             return "no"
         return "open" if leads and question.undoing else None
