@@ -9,6 +9,7 @@ on their own. A text that does not decide keeps the language of the conversation
     sibling                     a language whose `shared` words are its own too
     shared, shared_weight       words that do not tell siblings apart
     particles                   words that only its own speakers use, however many borrowed words stand around them
+    asked_for                   words of a message that may ask for another language than it is written in
     courtesies                  patterns of what speakers of every language say: they change no language
 """
 
@@ -99,6 +100,41 @@ def detect(text: str, previous: str | None = None) -> str:
     if previous is not None and best - scores.get(previous, 0) < _needed(words, previous, scores):
         return previous
     return next(language for language in LANGUAGES if scores[language] == best)
+
+
+_CLEAR_FROM = 3.0
+_CLEAR_SHARE = 0.25
+_CLEAR_WORDS = 4
+
+
+def clearly_in(text: str) -> str | None:
+    """Tell which language a text is in beyond doubt, of siblings the default or the first; `None` when it may be another.
+
+    Args:
+        text: any text; one of a few words, of names or of two languages mixed decides nothing.
+    """
+    words = spelled(fold(text))
+    if len(words) < _CLEAR_WORDS:
+        return None
+    scores = _scores(words)
+    best = next(language for language in LANGUAGES if scores[language] == max(scores.values()))
+    others = max((score for language, score in scores.items() if not related(language, best)), default=0.0)
+    return best if scores[best] >= _CLEAR_FROM and others <= _CLEAR_SHARE * scores[best] else None
+
+
+def related(one: str, other: str) -> bool:
+    """Tell whether two languages are one or siblings, which chat messages do not tell apart."""
+    return _sibling(one) == _sibling(other)
+
+
+def names_a_language(text: str) -> bool:
+    """Tell whether a text speaks of languages, so that its writer may want to read another one: `please answer in English`."""
+    return not _language_words().isdisjoint(spelled(fold(text)))
+
+
+@cache
+def _language_words() -> frozenset[str]:
+    return frozenset(word for each in sections("detect") for word in each.get("asked_for", "").split())
 
 
 def _scores(words: Sequence[str]) -> Mapping[str, float]:

@@ -19,6 +19,7 @@ from agent.models import caching, pictures, tokens
 from agent.models.chat import ChatModel
 from agent.models.values import TurnValues, configured
 from agent.telemetry import spans
+from language.detect import NAMES, clearly_in, names_a_language, related
 from settings.backoff import Backoff
 from settings.clock import sleep
 from settings.text import cleaned
@@ -99,6 +100,8 @@ class _Attempt:
     repairs: int = 0
     shortenings: int = 0
     reasons: list[str] = field(default_factory=list)
+    foreign: "AIMessage | None" = None
+    """A good answer in a language that the customer does not write; the model is told so once."""
 
 
 class Models:
@@ -165,6 +168,8 @@ class Models:
             bound = (self._calling if names else self._closing)[position]
             attempt = _Attempt(list(messages), history, pictures or {})
             found = await self._ask_one(chat, bound, attempt, values, names, prefix, deadline, spent)
+            if attempt.foreign is not None and (found is None or not (found.text or found.tool_calls)):
+                found = attempt.foreign
             if found is not None and (found.text or found.tool_calls):
                 return _answer(chat, found, spent)
             silent = silent or ((chat, found) if found is not None else None)
@@ -185,6 +190,8 @@ class Models:
         spent: _Spent,
     ) -> "AIMessage | None":
         """Ask one model until its answer counts, it fails for good, or has been repaired in vain; an empty answer may come back."""
+        from langchain_core.messages import AIMessage, HumanMessage
+
         from agent.models.judge import Failed, Good, judge
 
         after_tool = attempt.messages[-1].type == "tool"
@@ -202,7 +209,12 @@ class Models:
                 case Good(message):
                     if message.additional_kwargs:
                         message.additional_kwargs[MADE_BY] = chat.name
-                    return message
+                    told = _told_of_language(message, values) if attempt.foreign is None else None
+                    if told is None or asyncio.get_running_loop().time() >= deadline:
+                        return message
+                    attempt.foreign = message
+                    attempt.messages += [AIMessage(message.text[:_WRITTEN]), HumanMessage(f"[system] {told}")]
+                    log.warning("model_answer_foreign", turn=prefix, model=chat.name)
                 case Failed(reason):
                     attempt.reasons.append(reason)
                     log.warning("model_failed", turn=prefix, model=chat.name, reason=reason)
@@ -337,6 +349,17 @@ def _nothing(answer: "AIMessage") -> "AIMessage":
     from langchain_core.messages import AIMessage
 
     return AIMessage("", response_metadata=answer.response_metadata, usage_metadata=answer.usage_metadata)
+
+
+def _told_of_language(message: "AIMessage", values: TurnValues | None) -> str | None:
+    """What a model hears whose answer is beyond doubt in another language than the customer's; None when it is not, or was wished for."""
+    if values is None or message.tool_calls or names_a_language(values.said or ""):
+        return None
+    written = clearly_in(message.text)
+    if written is None or related(written, values.language):
+        return None
+    meant = NAMES.get(values.language, values.language)
+    return f"Your answer was not sent: it is in {NAMES[written]}, but the customer reads {meant}. Write the same again in {meant}."
 
 
 def _repair(verdict: "Repairable") -> "list[BaseMessage]":

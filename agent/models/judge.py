@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from langchain_core.messages import AIMessage, ToolCall
 
 from agent.models.lenient import Unreadable
-from agent.models.textcalls import find_calls, read_arguments, resolve
+from agent.models.textcalls import find_calls, read_arguments, resolve, spoken, unwrapped
 
 RAW_CALLS = "raw_tool_calls"
 """Key in `AIMessage.additional_kwargs`: native calls as the server sent them, a list of `{id, name, arguments}`."""
@@ -102,7 +102,7 @@ def judge(message: AIMessage, tools: Collection[str], prefix: str) -> Verdict:
     if finish in _BLOCKED:
         return Failed(f"the answer was withheld ({finish})")
     refusal = message.additional_kwargs.get(REFUSAL) or _block_text(message, "refusal")
-    text = visible_text(_content(message))
+    text = unwrapped(visible_text(_content(message)))
     raw = _raw_calls(message)
     if refusal and not text and not raw:
         return Failed("the model refused to answer")
@@ -169,9 +169,13 @@ def _judge_calls(
     message: AIMessage, raw: Sequence[Mapping[str, Any]], tools: Collection[str], prefix: str, text: str
 ) -> Verdict:
     calls: list[ToolCall] = []
+    words: list[str] = []
     for position, call in enumerate(raw, 1):
         said = str(call.get("name") or "")
         name = resolve(said, tools)
+        if name is None and (answer := spoken(said, call.get("arguments"))) is not None:
+            words.append(answer)
+            continue
         if name is None:
             reason = f"there is no tool {said[:80]!r}" if said else "a tool call has no name"
             return Repairable(reason, _told(reason, tools), _written(raw))
@@ -181,10 +185,19 @@ def _judge_calls(
             reason = f"the arguments of {name} cannot be read: {error}"
             return Repairable(reason, _told(reason, tools), _written(raw))
         calls.append(ToolCall(name=name, args=arguments, id=call_id(prefix, position), type="tool_call"))
+    if words and not calls:
+        return _judge_words(message, "\n\n".join(dict.fromkeys([text, *words])).strip(), tools, prefix)
+    raw = [call for call in raw if resolve(str(call.get("name") or ""), tools) is not None]
     old = [str(call.get("id") or "") for call in raw]
     renamed = {id_: call["id"] for id_, call in zip(old, calls, strict=True) if id_ and old.count(id_) == 1}
     reading = find_calls(text, tools)
     return Good(_cleaned(message, "" if reading.malformed else reading.rest, calls, renamed))
+
+
+def _judge_words(message: AIMessage, text: str, tools: Collection[str], prefix: str) -> Verdict:
+    """Judge what a model said by calling a tool for it, as if it had just said it."""
+    metadata = {**message.response_metadata, "finish_reason": "stop", "stop_reason": "stop"}
+    return judge(AIMessage(text, response_metadata=metadata, usage_metadata=message.usage_metadata), tools, prefix)
 
 
 def _cleaned(message: AIMessage, text: str, calls: Sequence[ToolCall], renamed: Mapping[str, str | None]) -> AIMessage:

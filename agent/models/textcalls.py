@@ -3,7 +3,8 @@
 `find_calls` reads them by what they have in common rather than by model: an object with a name and arguments (bare, fenced, in
 `<tool_call>`, in a list), a tool's name in front of an object (`<function=x>{…}`, `[TOOL_CALLS]x{…}`, DeepSeek's, Kimi's and
 gpt-oss's tokens), a tool's name in front of XML parameters (Qwen3-Coder, GLM, Claude), and a call as in Python. What looks like a
-call and cannot be read is `malformed`: it is never shown, and never run.
+call and cannot be read is `malformed`: it is never shown, and never run. Small models also call tools that there are not to say
+something (`reply`, `send_message`): `spoken` finds those words.
 """
 
 import ast
@@ -46,7 +47,36 @@ _MARKERS = re.compile(
     r"""|\{\s*\\?["'](?:name|function|tool|action)\\?["']\s*:[^{}]*\\?["'](?:parameters|args|input|params)\\?["']\s*:""",
     re.IGNORECASE | re.MULTILINE,
 )
+_OBJECT = re.compile(
+    r"""(?<!`)\{\s{0,9}(?:\{\s{0,9})?\\?(["'])[\w .-]{1,60}\\?\1\s{0,9}:[^{}]{0,600}\}(?:\s{0,9}[}\]])*[ \t`.,;]{0,9}$""",
+    re.MULTILINE,
+)
+"""An object that ends its line; one that a sentence goes on after is an example."""
 _CODE = re.compile(r"^[ \t]*(?:\[|print\()?(?:[a-z]+\.)?[a-z]\w*_\w+\((?:\s*\w+\s*=|\s*\))", re.MULTILINE)
+
+
+_SPEAKING = frozenset(
+    "say says said reply replies respond responds response answer answers message messages hello hi greet greets greeting speak tell "
+    "talk chat write text output print balas jawab jawaban sapa sampaikan".split()
+)
+_SPEAKING_WITH = _SPEAKING | frozenset(
+    "send final to the a an with back user users customer customers client human contact assistant agent bot show display post "
+    "tool function fn action kirim pesan ke pelanggan whatsapp wa simple direct directly finish".split()
+)
+_SAID_KEYS = frozenset(
+    "text message messages content contents reply response answer body output msg value say greeting final_answer final_response "
+    "response_text reply_text message_text pesan teks isi jawaban balasan".split()
+)
+_ADDRESSED = frozenset(_SPEAKING_WITH | {"", "null", "none", "self", "me", "you", "kakak", "anda"})
+_AS_CODE = re.compile(
+    r"""\A(?:print\(\s*+)?(?:functions?\.|tools?\.)?(?P<name>\w{2,40})\(\s*+(?:(?P<key>\w{1,40})\s*+=\s*+)?"""
+    r"""(?P<quote>\"{3}|'{3}|["'])(?P<text>.+)(?P=quote)\s*+,?\s*+\){1,2};?\Z""",
+    re.DOTALL,
+)
+_FENCE = re.compile(r"\A\s*+```[\w-]*+\s*+|(?<!\s)\s*+```\s*+\Z")
+_IN_QUOTES = re.compile(r"""["“](?P<text>[^"“”{}]+)["”]""")
+_LABEL = re.compile(r"\A\s*+(?:\*\*)?assistant(?:\*\*)?\s?:(?:\*\*)?\s*+(?=\S)", re.IGNORECASE)
+_AS_TAG = re.compile(r"\A<(?P<name>\w{2,40})>(?P<text>.+)</(?P=name)>\Z", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +123,67 @@ def find_calls(text: str, names: Collection[str]) -> Reading:
         return Reading((), text.strip(), unknown or _malformed(text, names))
     rest = _without_wrapping("\0".join([*kept, text[at:].replace("\0", "")]), names)
     return Reading(tuple(calls), rest, _malformed(rest, names))
+
+
+def spoken(name: str, arguments: Any) -> str | None:
+    """Read what a call says to the customer, when its tool, which there is not, can only be meant for that: `reply`, `send_message`.
+
+    Args:
+        name: as the model wrote it.
+        arguments: as the model wrote them.
+
+    Returns:
+        The words; None when the call is none of saying something, or would say it to anyone but the customer.
+    """
+    parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", _SUFFIX.sub("", re.sub(rf"^(?:{_PREFIX})+", "", name.strip())))
+    said = {part.lower() for part in parts}
+    if not said & _SPEAKING or not said <= _SPEAKING_WITH:
+        return None
+    if isinstance(arguments, str) and not re.match(r"\s*[{\[]", arguments):
+        return arguments.strip() or None
+    try:
+        given = read_arguments(arguments)
+    except Unreadable:
+        return None
+    texts = {key: value for key, value in given.items() if isinstance(value, str) and value.strip()}
+    told = [key for key in texts if key.lower() in _SAID_KEYS]
+    if not told and len(texts) == 1 and len(next(iter(texts.values())).split()) > 1:
+        told = list(texts)
+    others = {re.sub(r"\W", "", str(value)).lower() for key, value in given.items() if key not in told}
+    return texts[told[0]].strip() if len(told) == 1 and others <= _ADDRESSED else None
+
+
+def unwrapped(text: str) -> str:
+    """Take off what makes of an answer a call of saying it: `say("Halo kak")`, `<reply>Halo kak</reply>`, `{"reply": "Halo kak"}`.
+
+    Args:
+        text: what the model wrote, without its reasoning.
+    """
+    bare = _FENCE.sub("", text).strip()
+    for pattern in (_AS_CODE, _AS_TAG):
+        if (match := pattern.match(bare)) is not None and match["text"].strip():
+            key = match.groupdict().get("key") or "text"
+            written = match["text"].replace("\\n", "\n").replace("\\" + (match.groupdict().get("quote") or '"'), '"')
+            return spoken(match["name"], {key: written}) or text
+    if (quoted := _IN_QUOTES.fullmatch(bare)) is not None:
+        return quoted["text"]
+    if not bare.startswith("{"):
+        return _LABEL.sub("", text)
+    try:
+        value = parse_all(bare)
+    except Unreadable:
+        return text
+    return (_words_in(value) if isinstance(value, dict) else None) or text
+
+
+def _words_in(value: Mapping[str, Any]) -> str | None:
+    """What an object says that is nothing but an answer: `{"role": "assistant", "content": …}`, `{"action": "reply", "text": …}`."""
+    name = next((key for key in (*_NAME_KEYS, "role", "type") if value.get(key) in ("reply", "assistant")), None)
+    name = name or next((key for key in _NAME_KEYS if isinstance(value.get(key), str)), None)
+    rest = {key: each for key, each in value.items() if key != name and key not in ("role", "type")}
+    if any(isinstance(each, (dict, list)) for each in rest.values()) or not _SAID_KEYS & {key.lower() for key in rest}:
+        return None
+    return spoken("reply" if name is None or value[name] == "assistant" else str(value[name]), rest)
 
 
 def resolve(name: str, names: Collection[str]) -> str | None:
@@ -245,6 +336,8 @@ def _shaped(value: Any, names: Collection[str]) -> Iterator[TextCall]:
         extra = value.keys() - {*_NAME_KEYS, *_ARGUMENT_KEYS, "id", "type", "call_id", "index"}
         if arguments is not None or not extra:
             yield TextCall(known, value[arguments] if arguments else {})
+    elif name is not None and arguments is not None and spoken(name, value[arguments]) is not None:
+        yield TextCall(name, value[arguments])
     elif name is not None and arguments in ("arguments", "parameters", "tool_input", "action_input"):
         raise _UnknownTool(f"there is no tool {name[:80]!r}")
     elif len(value) == 1 and (only := next(iter(value))) in names and isinstance(value[only], dict):
@@ -264,11 +357,13 @@ def _without_wrapping(rest: str, names: Collection[str]) -> str:
 def _malformed(text: str, names: Collection[str]) -> str | None:
     if _MARKERS.search(text):
         return "a tool call stands in the text and cannot be read"
-    bare = re.sub(r"\A\s*+```[\w-]*+\s*+|(?<!\s)\s*+```\s*+\Z", "", text).strip()
+    bare = _FENCE.sub("", text).strip()
     if bare.strip("`'\"*.:") in names and not bare.isalpha():
         return "the answer is the name of a tool"
     if re.match(r"\{\s*+(?:\{\s*+)?(?:\\?[\"']|\}|\Z)|\[\s*+[\[{]", bare) and (bare[-1] in "}]" or bare.count('"') > 1):
         return "the answer is data, not words for the customer"
+    if _OBJECT.search(text):
+        return "data stands in the text, which is not for the customer"
     words = "|".join(re.escape(name) for name in names)
     if _CODE.search(text) or (
         words and re.search(rf"(?<![\w.])(?:{_PREFIX})?(?:{words})\((?:\s*\w+\s*=|\s*[)\"'{{]|\s*\w*\s*\Z)", text)

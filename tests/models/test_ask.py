@@ -14,6 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from agent.config.model import ModelSettings
 from agent.models.ask import Answer, Models, NoAnswer
 from agent.models.chat import open_models
+from agent.models.values import TurnValues
 from settings.clock import now
 from tests.models.dialects.servers import Body, call, completion, serving
 from tests.models.dialects.test_dialects import TOOLS
@@ -247,3 +248,55 @@ def test_a_provider_whose_package_is_not_installed_is_named_with_it(provider: st
 def test_what_balas_sets_itself_is_no_option() -> None:
     with pytest.raises(ValueError, match="messages, stream is set by balas"):
         ModelSettings.model_validate({"options": {"stream": True, "messages": []}})
+
+
+def values(language: str, said: str) -> TurnValues:
+    return TurnValues(language=language, now=now(), said=said)
+
+
+ENGLISH = "Sure, we are open every day from eight to nine."
+INDONESIAN = "Kami buka setiap hari dari jam delapan sampai jam sembilan ya Kak."
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "wrong", "right", "name"),
+    [
+        ("id", "jam buka?", ENGLISH, INDONESIAN, "Indonesian"),
+        ("ms", "kedai buka pukul berapa?", ENGLISH, INDONESIAN, "Malay"),
+        ("en", "when do you open?", INDONESIAN, ENGLISH, "English"),
+    ],
+)
+async def test_an_answer_in_another_language_is_asked_for_again(
+    language: str, said: str, wrong: str, right: str, name: str
+) -> None:
+    async with serving(Script(completion({"content": wrong}), completion({"content": right}))) as (address, bodies):
+        answer = await ask(opened(base_url=address), values=values(language, said))
+    assert (answer.message.text, len(bodies)) == (right, 2)
+    assert name in bodies[1]["messages"][-1]["content"]
+
+
+@pytest.mark.parametrize("then", [ENGLISH, None, '{"order_id": "KS-1"}'], ids=["again", "nothing", "data"])
+async def test_a_model_that_knows_one_language_only_is_told_once_and_then_heard(then: str | None) -> None:
+    async with serving(Script(completion({"content": ENGLISH}), completion({"content": then}))) as (address, bodies):
+        answer = await ask(opened(base_url=address), values=values("id", "jam buka?"))
+    assert answer.message.text == ENGLISH
+    assert sum("Indonesian" in str(body["messages"][-1]["content"]) for body in bodies) == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "text"),
+    [
+        ("id", "tolong jawab pakai bahasa inggris ya", ENGLISH),
+        ("en", "please answer in Indonesian", INDONESIAN),
+        ("ms", "buka pukul berapa?", INDONESIAN),
+        ("id", "ada apa saja?", "Kopi Susu Senja, Cold Brew, Dripper V60."),
+        ("id", "status?", "Pesanan is on the way ya kak, please ditunggu."),
+        ("id", "hola", "¡Hola! ¿En qué puedo ayudarte hoy?"),
+    ],
+)
+async def test_an_answer_that_may_be_in_the_customers_language_is_sent_at_once(
+    language: str, said: str, text: str
+) -> None:
+    async with serving(Script(completion({"content": text}))) as (address, bodies):
+        answer = await ask(opened(base_url=address), values=values(language, said))
+    assert (answer.message.text, len(bodies)) == (text, 1)

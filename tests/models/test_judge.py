@@ -250,3 +250,107 @@ def test_a_good_text_holds_no_reasoning_and_no_raw_call(text: str, finish: str) 
     if isinstance(verdict, Good):
         assert "<tool_call>" not in verdict.message.text
         assert "</think>" not in verdict.message.text
+
+
+SPEAKING = [
+    "say",
+    "reply",
+    "respond",
+    "answer",
+    "hello",
+    "send_message",
+    "functions.reply",
+    "sendReply",
+    "final_answer",
+]
+
+
+@pytest.mark.parametrize("name", [*SPEAKING, "balas", "respond_to_user"])
+@pytest.mark.parametrize("key", ["text", "message", "content", "reply", "whatever"])
+def test_a_call_that_only_says_something_is_the_answer(name: str, key: str) -> None:
+    answer = "Halo Kak, kami buka jam 8."
+    arguments = json.dumps({key: answer})
+    assert said(judged("tool_calls", content=None, tool_calls=[native(arguments, name)])) == answer
+    assert said(judged(content=json.dumps({"name": name, "arguments": {key: answer}}))) == answer
+
+
+@given(
+    st.sampled_from(SPEAKING),
+    st.sampled_from(["text", "message", "answer"]),
+    st.text(alphabet="abc ABC.,?", min_size=3, max_size=60).map(str.strip).filter(str.strip),
+    st.sampled_from(
+        [
+            '{{"name": {name}, "arguments": {{{key}: {text}}}}}',
+            '{{{{"name": {name}, "arguments": {{{{{key}: {text}}}}}}}}}',
+            '```json\n{{"name": {name}, "arguments": {{{key}: {text}}}}}\n```',
+            '<tool_call>\n{{"name": {name}, "arguments": {{{key}: {text}}}}}\n</tool_call>',
+            '{{"action": {name}, {key}: {text}}}',
+            "{bare}({key}={text})",
+            "{bare}({text})",
+        ]
+    ),
+)
+def test_however_it_is_called_the_customer_reads_the_words_and_nothing_else(
+    name: str, key: str, text: str, form: str
+) -> None:
+    written = form.format(
+        name=json.dumps(name), bare=name, key=key if "=" in form else json.dumps(key), text=json.dumps(text)
+    )
+    verdict = judged(content=written)
+    assert isinstance(verdict, Repairable) or said(verdict) == text
+
+
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        ('{"reply": "Halo Kak"}', "Halo Kak"),
+        ('{"role": "assistant", "content": "Halo Kak"}', "Halo Kak"),
+        ('```json\n{"answer": "Buka jam 8."}\n```', "Buka jam 8."),
+        ("<reply>Buka jam 8.</reply>", "Buka jam 8."),
+        ('say("Halo\\nKak")', "Halo\nKak"),
+        ('"Halo Kak, ada yang bisa dibantu?"', "Halo Kak, ada yang bisa dibantu?"),
+        ("assistant: Halo Kak", "Halo Kak"),
+        ('Kopi "Senja" dan "Pandan"', 'Kopi "Senja" dan "Pandan"'),
+    ],
+)
+def test_what_is_wrapped_around_an_answer_is_taken_off(content: str, shown: str) -> None:
+    assert said(judged(content=content)) == shown
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("send_message", {"to": "driver", "message": "Jemput sekarang."}),
+        ("send_email", {"to": "a@b.example", "body": "Halo Kak."}),
+        ("reply", {"order_id": "KS-1"}),
+        ("hello", {}),
+        ("say_cancelled", {"text": "Halo Kak."}),
+    ],
+)
+def test_a_call_that_does_more_than_answer_is_told_to_the_model(name: str, arguments: dict[str, Any]) -> None:
+    verdict = judged("tool_calls", content=None, tool_calls=[native(json.dumps(arguments), name)])
+    assert isinstance(verdict, Repairable)
+
+
+def test_what_a_call_says_goes_through_the_same_judge() -> None:
+    thought = native(json.dumps({"text": "<think>hm</think>Buka jam 8."}), "say")
+    assert said(judged("tool_calls", content=None, tool_calls=[thought])) == "Buka jam 8."
+    raw = native(json.dumps({"text": '{"name": "get_order", "arguments": {"order_id": "KS'}), "say")
+    assert isinstance(judged("tool_calls", content=None, tool_calls=[raw]), Repairable)
+
+
+def test_words_beside_a_real_call_do_not_keep_it_from_being_made() -> None:
+    both = [native('{"text": "Sebentar"}', "say"), native('{"order_id": "KS-1"}')]
+    assert called(judged("tool_calls", content=None, tool_calls=both)) == [("get_order", {"order_id": "KS-1"})]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'Baik Kak\n{"order_id": "KS-1"}',
+        'Ini datanya: {"order_id": "KS-1"}',
+        '```json\n{"status": "dikirim"}\n```\nSilakan.',
+    ],
+)
+def test_raw_data_is_not_for_the_customer(content: str) -> None:
+    assert isinstance(judged(content=content), Repairable)
