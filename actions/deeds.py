@@ -90,6 +90,11 @@ def deeds_of_action(action: Action) -> frozenset[Deed]:
     return _kinds(action.name) or _kinds(action.description)
 
 
+def deeds_in_text(text: str) -> frozenset[Deed]:
+    """Read which kinds of deed any text names."""
+    return _kinds(text)
+
+
 def _kinds(text: str) -> frozenset[Deed]:
     kinds = frozenset(kind for kind, words in _KINDS if words.search(text))
     return kinds or (frozenset(("create",)) if _MAKES.search(text) else frozenset())

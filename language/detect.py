@@ -127,6 +127,17 @@ def related(one: str, other: str) -> bool:
     return _sibling(one) == _sibling(other)
 
 
+def is_known(text: str) -> bool:
+    """Tell whether a text may be read as one of our languages; a few letters that say nothing in any of them may be, too."""
+    words = spelled(fold(text))
+    if any(ord(letter) > _LATIN and letter.isalpha() for letter in text):
+        return False
+    return len(words) < _CLEAR_WORDS or any(_scores(words).values())
+
+
+_LATIN = 0x24F
+
+
 def names_a_language(text: str) -> bool:
     """Tell whether a text speaks of languages, so that its writer may want to read another one: `please answer in English`."""
     return not _language_words().isdisjoint(spelled(fold(text)))

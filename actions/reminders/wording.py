@@ -60,6 +60,23 @@ def promise_of_many(clause: str) -> str | None:
     return clause.strip() if promised else None
 
 
+_TIMELY = re.compile(
+    r"\b(?:nanti|ntar|sebentar|later|soon|sebelum\w*|before|setelah|sesudah|after|when|once|kalau|kalo|begitu|saat|hari|pekan|minggu|bulan|"
+    r"tahun|jam|menit|pagi|siang|sore|malam|subuh|day|week|month|year|hour|minute|morning|noon|afternoon|evening|night|tonight)\b",
+    re.IGNORECASE,
+)
+
+
+def names_a_time(text: str) -> bool:
+    """Tell whether a text says when: `besok jam 9`, `the day before`, `2 jam lagi`."""
+    return _TIMELY.search(text) is not None or without_times(text) != text
+
+
+def asks_to_be_reminded(text: str) -> bool:
+    """Tell whether a text speaks of reminding or of writing again: `ingetin dong`, `kabari saya lagi`, `remind me`."""
+    return _ASKING.search(text) is not None
+
+
 _SENTENCES = re.compile(r"(?<=[.!?])\s+|\n")
 _ASKING = re.compile(
     r"\b(?:(?:di)?ing[ae]t(?:kan|in|i)|ng?[ie]ng[ae]t(?:kan|in)|(?:di)?peringatkan|kabar(?:i|in|kan)|hubungi|remind|alert|notify|"

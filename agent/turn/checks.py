@@ -1,6 +1,7 @@
 """Checks of what the model answered, before anything is sent.
 
-- `with_receipts`: a reply must not claim what no action did in this conversation; it is repaired once, then a human takes over.
+- `with_receipts`: a reply must not claim what no action did in this conversation, nor tell what nobody looked up, nor promise what nothing
+  does; it is repaired once, then a human takes over.
 - `unanswered`: the question that the documents should have answered and did not, for `balas knowledge gaps`.
 - `without_outdated`: where only an outdated copy holds the answer, a human answers.
 """
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from actions.action import Action, HandOver
+from actions.action import Action, HandOver, Json
 from agent.turn.context import TurnContext, Unanswered
 from agent.turn.retrieval import LIKELY, Retrieved
 from language.intents import says_dont_know, wants_human
@@ -47,7 +48,7 @@ class Reply:
 async def with_receipts(
     turn: TurnContext, messages: "Sequence[BaseMessage]", text: str, *, loop: "Loop", actions: Mapping[str, Action]
 ) -> str:
-    """Repair a claim without a receipt once; if the model claims it again, a human takes over and nothing of it is sent.
+    """Repair a claim without a receipt, an untold state or an empty promise once; if it comes again, a human takes over.
 
     Args:
         turn: the turn; the receipts and results of its whole conversation are what bears a claim out.
@@ -69,7 +70,7 @@ async def with_receipts(
         return text
     log.warning("claim_without_receipt", turn=turn.id, claims=claims)
     reminder = (
-        f"[system] Your draft says {claims[0]!r}, but nothing in this conversation shows that this was done. It was not sent. "
+        f"[system] Your draft says {claims[0]!r}, but nothing in this conversation shows it or does it. It was not sent. "
         "Write the reply again without that claim: say only what the results show. Do not call an action because of this message."
     )
     if turn.values is not None:
@@ -85,9 +86,19 @@ async def with_receipts(
 
 def _unproven(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> list[str]:
     from actions.claims import unproven
+    from actions.statements import empty_promises, untold_states
 
     receipts = {*turn.receipts, *(name for name, outputs in turn.results.items() if outputs)}
-    return [claim.text for claim in unproven(text, actions.values(), receipts, turn.results)]
+    claims = [claim.text for claim in unproven(text, actions.values(), receipts, turn.results)]
+    business = [turn.instructions, turn.retrieved.passages, turn.instruction or ""]
+    told = [line.text for line in turn.history if line.author != "contact"]
+    remembered = [turn.memory.summary or "", *turn.memory.facts.values()]
+    before: list[Json] = [
+        call.arguments for calls in turn.called.values() for call in calls if call.output["status"] == "done"
+    ]
+    looked_up = {**turn.results, "": [*before, *map(dict, turn.asked_with)]} if turn.results else {}
+    claims += untold_states(text, looked_up, turn.said, [*business, *told, *remembered])
+    return claims if turn.handed_over else [*claims, *empty_promises(text, actions.values(), receipts, business)]
 
 
 def without_outdated(turn: TurnContext, text: str) -> str:

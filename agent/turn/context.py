@@ -154,6 +154,7 @@ class TurnContext:
         arrivals: tells of newer messages; `None` when they may not start this turn again.
         deadline: when the time of the turn is over, on the event loop's clock.
         retrieved: what the knowledge base says to the messages.
+        instructions: what the owner tells the agent to do.
         system: the system prompt.
         shown: how many messages of the prompt, after the system's, are history.
         left_out: how many lines of the history did not fit into the prompt.
@@ -162,6 +163,7 @@ class TurnContext:
         requests: what the actions asked the runtime to do at commit.
         effects: names of the actions with an effect that were begun.
         receipts: names of the actions that ended as `done`.
+        asked_with: the arguments with which they did: a result need not name again what was asked for.
         changes: what was done outside, in words.
         unknown: names of the actions whose outcome is unknown.
         answered: names of the actions whose outcome gives something to say.
@@ -189,6 +191,7 @@ class TurnContext:
     arrivals: Arrivals | None
     deadline: float = math.inf
     retrieved: Retrieved = field(default_factory=Retrieved)
+    instructions: str = ""
     system: str = ""
     shown: int = 0
     left_out: int = 0
@@ -197,6 +200,7 @@ class TurnContext:
     requests: list[Request] = field(default_factory=list)
     effects: list[str] = field(default_factory=list)
     receipts: list[str] = field(default_factory=list)
+    asked_with: list[Mapping[str, Json]] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     answered: list[str] = field(default_factory=list)

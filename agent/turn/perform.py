@@ -19,7 +19,7 @@ from agent.faults import point
 from agent.ledger.codec import pack_outcome, unpack_outcome
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.errors import LeaseLost, LedgerUnavailable
-from agent.turn import consent
+from agent.turn import consent, grounds
 from agent.turn.context import TurnContext
 from settings.text import cleaned
 
@@ -31,8 +31,8 @@ async def perform(
 ) -> Outcome:
     """Perform an action for a turn.
 
-    One that needs the customer's yes is turned into the question, unless they have said it. An effect that this turn has had is answered
-    with its receipt.
+    One that nobody asked for is refused. One that needs the customer's yes is turned into the question, unless they have said it. An
+    effect that this turn has had is answered with its receipt.
 
     Args:
         turn: keeps what the action returned.
@@ -46,13 +46,16 @@ async def perform(
         LeaseLost: another worker has taken the turn over.
     """
     if not action.effect and action.confirm is None:
-        outcome = await look_up(turn, action, arguments, key=key, clock=clock)
+        refusal = grounds.lacking(turn, action)
+        outcome = refusal or await look_up(turn, action, arguments, key=key, clock=clock)
         keep(turn, action, arguments, outcome, clock)
         return outcome
     effect = identity_of(action, arguments)
     if (before := turn.done.get(effect.key)) is not None:
         return replace(before, content=f"This was done before in this turn, once. {before.content}", requests=())
     asked_in = await consent.agreed_in(turn, action, effect, clock())
+    if asked_in is None and (refusal := grounds.lacking(turn, action)) is not None:
+        return refusal
     if action.confirm is not None and asked_in is None:
         if turn.asked is not None and turn.asked.digest == effect.digest and turn.asked.reading == "no":
             return Outcome("refused", "The customer said no. Nothing was done.")
@@ -180,6 +183,8 @@ def keep(
         name = action.name.replace("_", " ")
         turn.changes.append(f"{name} ({values})" if values else name)
     turn.take(action, outcome)
+    if outcome.status == "done":
+        turn.asked_with.append(arguments)
     if outcome.status == "confirm" and turn.question is None and asked_in is None:
         turn.question = _to_confirm(turn, action, arguments, outcome.content, clock)
 

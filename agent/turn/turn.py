@@ -350,6 +350,7 @@ class Turns:
         from langchain_core.messages import HumanMessage
 
         persona = self._settings.persona
+        turn.instructions = persona.instructions
         turn.system = system_prompt(persona, turn)
         turn.values = turn_values(persona, turn)
         done = await self._loop.confirm(turn)

@@ -47,6 +47,28 @@ async def test_a_claim_without_a_receipt_is_held_back_and_the_model_told_so(desk
     assert [values.rejected for values in desk.model.told if values is not None] == [False, True]
 
 
+@pytest.mark.parametrize(
+    "invented",
+    ["Pesanan KS-10234 sudah sampai di Kawasan Kopi Senja.", "Kami akan batalkan pesanan KS-10234 segera."],
+    ids=["a state", "a promise"],
+)
+async def test_what_a_weak_model_invents_is_not_sent(desk: Desk, invented: str) -> None:
+    desk.model.replies = [says(invented), says("Maaf Kak, saya belum tahu.")]
+    await desk.receive(message(1, "pesanan KS-10234 sudah sampai mana?"))
+    await desk.answer()
+    assert await desk.said() == ["Maaf Kak, saya belum tahu."]
+
+
+async def test_a_state_may_be_told_of_what_was_looked_up_by_its_id(desk: Desk) -> None:
+    desk.actions = [CountedAction("get_order", Outcome("done", "ok", {"status": "dikirim"}))]
+    told = "Pesanan KS-10234 sudah dikirim ya Kak."
+    desk.model.replies = [calls("get_order", order_id="KS-10234"), says(told), says(told)]
+    for number in (1, 2):
+        await desk.receive(message(number, "pesanan KS-10234 sudah sampai mana?"))
+        await desk.answer()
+    assert (await desk.said()) == [told, told]
+
+
 async def test_a_claim_that_is_repeated_is_not_sent_and_a_human_takes_over(desk: Desk) -> None:
     desk.model.replies = [says(CLAIM), says(CLAIM)]
     await desk.receive(message(1, "batalkan pesanan saya"))

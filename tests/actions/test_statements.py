@@ -1,0 +1,148 @@
+"""No state is told that nobody looked up, and nothing is promised that nothing does; what is known may be said."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actions.action import Json
+from actions.statements import empty_promises, untold_states
+from tests.actions.test_claims import Known
+from tests.actions.test_claims_corpus import ACTIONS
+
+FOUND: dict[str, list[Json]] = {"get_order": [{"id": "KS-10234", "status": "dikirim"}]}
+
+INVENTED = [
+    "Pesanan KS-10234 sudah sampai di Kawasan Kopi Senja.",
+    "Pesanan Anda sudah sampai.",
+    "Pesanan KS-10234 sedang dalam perjalanan ya Kak.",
+    "Pesanan Kakak masih diproses.",
+    "Paketnya sudah di jalan Kak, ditunggu ya.",
+    "Your order KS-10234 is on its way.",
+    "Order #W2378156 has been shipped and will arrive tomorrow.",
+    "Your booking RC7712 is confirmed and ready for pickup.",
+    "Status pesanan KS-10234: selesai.",
+    "Your package is currently delayed.",
+]
+
+
+@pytest.mark.parametrize("reply", INVENTED)
+def test_a_state_that_nobody_looked_up_is_found(reply: str) -> None:
+    assert untold_states(reply, {}, ["pesanan KS-10234 sudah sampai mana?", "where is order #W2378156"])
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Pesanan KS-10234 sudah dikirim.",
+        "Pesanan Kakak sedang dalam perjalanan.",
+        "Pesanannya sudah diserahkan ke kurir.",
+        "Your order is on its way.",
+    ],
+)
+def test_a_state_after_a_look_up_may_be_told(reply: str) -> None:
+    assert untold_states(reply, FOUND) == []
+
+
+def test_a_look_up_of_one_order_tells_nothing_of_another() -> None:
+    assert untold_states("Pesanan KS-99999 sudah dikirim.", FOUND)
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        ("Maaf Kak, pesanan KS-1000 sudah sampai tapi rusak ya.", "pesanan KS-1000 sudah sampai tapi rusak"),
+        ("Sorry that your order was delivered broken.", "my order was delivered but the cup is broken"),
+    ],
+)
+def test_what_the_customer_told_may_be_repeated(reply: str, said: str) -> None:
+    assert untold_states(reply, {}, [said]) == []
+    assert untold_states(reply, {}, ["halo"])
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Pesanan KS-10234 belum saya temukan.",
+        "Apakah pesanan Kakak sudah sampai?",
+        "Kalau pesanan Kakak sudah dikirim, tidak bisa dibatalkan.",
+        "Your order is shipped within a day of payment.",
+        "Pesanan dikirim dalam 1 sampai 2 hari.",
+        "You can have your order delivered or picked up.",
+        "Kopi kami sudah siap minum.",
+        "Boleh minta nomor pesanannya, nanti saya cek statusnya?",
+    ],
+)
+def test_what_is_no_state_of_the_customers_order_is_none(reply: str) -> None:
+    assert untold_states(reply, {}, ["pesanan saya mana?"]) == []
+
+
+def test_what_a_colleague_or_a_workflow_wrote_is_known() -> None:
+    reply = "Ya Kak, pesanan KS-10234 sudah dikirim."
+    assert untold_states(reply, {}, [], ["Pesanan KS-10234 sudah dikirim dengan JNE."]) == []
+    assert untold_states(reply, {}, [], ["Pesanan KS-20000 sudah dikirim dengan JNE."])
+
+
+PROMISES = [
+    "Kami akan batalkan pesanan KS-10234 segera.",
+    "I will cancel it right away.",
+    "Baik, saya akan membatalkan pesanan Anda.",
+    "Saya akan segera refund dananya.",
+    "Let me update your address right away.",
+    "Segera kami ubah alamatnya ya.",
+    "Kami akan segera membatalkannya.",
+    "I'll book the table for you.",
+]
+
+
+@pytest.mark.parametrize("reply", PROMISES)
+def test_a_promise_that_nothing_keeps_is_found(reply: str) -> None:
+    assert empty_promises(reply, ACTIONS, [])
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Saya akan batalkan pesanan KS-10234. Lanjut?",
+        "I will cancel order #W1 for you. Do you want to proceed (yes/no)?",
+        "Kirimkan nomor pesanannya, nanti saya batalkan.",
+        "Please share your order number and I will cancel it.",
+        "Once you confirm, I'll cancel it.",
+        "Setelah dikonfirmasi, kami akan segera refund dananya.",
+        "Saya akan bantu cek ya Kak.",
+        "Kami akan kirim kabar lagi besok.",
+        "I'll let the team know.",
+        "Kami buka jam 8.",
+    ],
+)
+def test_what_depends_on_the_customer_or_does_nothing_is_no_promise(reply: str) -> None:
+    assert empty_promises(reply, ACTIONS, []) == []
+
+
+def test_a_deed_that_was_done_may_be_announced_again() -> None:
+    assert empty_promises("I will cancel it right away.", ACTIONS, ["cancel_order"]) == []
+    assert empty_promises("I will cancel it right away.", ACTIONS, ["get_order", "change_address"])
+
+
+def test_a_deed_of_an_action_that_tells_no_kind_may_be_any() -> None:
+    assert empty_promises("I will cancel it right away.", [Known("x77", "Runs.")], ["x77"]) == []
+
+
+def test_what_the_business_says_of_itself_is_no_promise_of_the_moment() -> None:
+    policy = "Kami akan segera mengganti barang Kakak yang rusak."
+    assert empty_promises(policy, ACTIONS, [])
+    assert empty_promises(policy, ACTIONS, [], [f"# Retur\n{policy}"]) == []
+
+
+@given(
+    st.sampled_from(["KS-{}", "#W{}", "RC{}"]),
+    st.integers(1000, 99999),
+    st.sampled_from(
+        ["Pesanan {} sudah sampai.", "Order {} has been shipped.", "{} sedang dikirim ya Kak.", "{} is on its way."]
+    ),
+)
+def test_no_invented_id_gets_a_state(form: str, number: int, reply: str) -> None:
+    name = form.format(number)
+    told = reply.format(name)
+    assert untold_states(told, {})
+    assert untold_states(told, {"look": [{"id": name, "status": "sent"}]}) == []
+    assert untold_states(told, {"look": [{"id": f"{name}7", "status": "sent"}]})
