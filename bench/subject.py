@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx
 
 SECRET = "bench-secret"
-_QUESTIONS = (
+QUESTIONS = (
     "pesanan KS-{} sudah sampai mana?",
     "kak, boleh cek paket saya KS-{}",
     "kapan ya barang dengan nomor KS-{} tiba di Bandung?",
@@ -86,7 +86,7 @@ class Subject:
                     "timestamp": int(time.time() * 1000),
                     "message": {
                         "type": "text",
-                        "text": _QUESTIONS[self._number % len(_QUESTIONS)].format(10000 + self._number % 90000),
+                        "text": QUESTIONS[self._number % len(QUESTIONS)].format(10000 + self._number % 90000),
                     },
                 },
                 "channel": {"id": 1, "name": "WhatsApp", "source": "whatsapp_cloud"},

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, delete, func, select
+from sqlalchemy import Connection, Executable, Row, bindparam, delete, func, select
 
-from agent.ledger.database import at, change, insert_new, where
+from agent.ledger.database import at, change, insert_of, is_postgres, where
 from agent.ledger.tables import message as table
 from messaging.types import ContactKey
 
@@ -36,8 +37,8 @@ class Line:
         return self.text if self.said is None else self.said
 
 
-RECENTLY_SAID = 500
-"""Texts of a contact that every turn reads."""
+RECENTLY_SAID = 100
+"""Texts of a contact that every turn reads; older ones are read when an argument is not found in these."""
 
 ALL = 1_000_000_000
 
@@ -50,7 +51,8 @@ _RECENT = (
     .limit(at("limit"))
 )
 _OF_MESSAGE = select(*(table.c[field.name] for field in fields(Line))).where(_OF_CONTACT, where(table, "message_id"))
-_COUNT = select(func.count()).select_from(table).where(_OF_CONTACT)
+_NEWEST = select(*(table.c[field.name] for field in fields(Line)), table.c.position).where(_OF_CONTACT)
+_NEWEST = _NEWEST.order_by(table.c.n.desc()).limit(at("limit"))
 
 _SAID = (
     select(func.coalesce(table.c.said, table.c.text))
@@ -64,25 +66,29 @@ def _at(key: ContactKey) -> dict[str, str]:
     return {"at_platform": key.platform, "at_contact": key.id}
 
 
+@cache
+def _append(postgres: bool) -> Executable:
+    """Insert a line with the next position: counting the lines of a contact would take longer the more there are."""
+    before = table.alias()
+    last = select(before.c.position).where(before.c.platform == at("platform"), before.c.contact == at("contact"))
+    position = func.coalesce(last.order_by(before.c.n.desc()).limit(1).scalar_subquery(), 0) + 1
+    row: dict[str, Any] = {
+        name: bindparam(name) for name in ("platform", "contact", *(field.name for field in fields(Line)))
+    }
+    insert = insert_of(postgres)
+    return insert(table).values({**row, "position": position}).on_conflict_do_nothing().returning(table.c.n)
+
+
 def append(connection: Connection, key: ContactKey, lines: Sequence[Line]) -> None:
     """Add lines at the end. One whose platform message id is there already is not added again.
 
     That the contact sent stays in its place, with what is known of it now.
     """
+    statement = _append(is_postgres(connection))
     for line in lines:
-        added = insert_new(
-            connection,
-            table,
-            platform=key.platform,
-            contact=key.id,
-            author=line.author,
-            text=line.text,
-            attachments=list(line.attachments),
-            said=line.said,
-            at=line.at,
-            turn=line.turn,
-            message_id=line.message_id,
-        )
+        values = {field.name: getattr(line, field.name) for field in fields(Line)}
+        given = {**values, "attachments": list(line.attachments), "platform": key.platform, "contact": key.id}
+        added = connection.execute(statement, {**given, **_at(key)}).scalar()
         if added is None and line.author == "contact":
             rewrite(connection, key, line)
 
@@ -144,13 +150,12 @@ def window(connection: Connection, key: ContactKey, most: int) -> tuple[list[Lin
     Returns:
         The lines, oldest first, and how many there are before them.
     """
-    lines = recent(connection, key, most)
-    if len(lines) < most:
-        return lines, 0
-    beyond = connection.execute(_COUNT, _at(key)).scalar_one() - most
+    rows = connection.execute(_NEWEST, {**_at(key), "at_limit": most}).all()
+    if len(rows) < most:
+        return _in_order([_line(row) for row in reversed(rows)]), 0
     step = max(1, most // 2)
-    before = -(beyond // -step) * step
-    return lines[before - beyond :], before
+    before = -((rows[0].position - most) // -step) * step
+    return _in_order([_line(row) for row in reversed(rows) if row.position > before]), before
 
 
 def _in_order(lines: list[Line]) -> list[Line]:

@@ -19,8 +19,11 @@ from language.values import contains
 from messaging.types import ContactKey
 
 _LOAD = select(summary).where(where(summary, "platform", "contact"))
-_OPEN = (
-    select(func.count()).select_from(message).where(where(message, "platform", "contact"), message.c.n > at("after"))
+_OPEN = select(func.count()).select_from(
+    select(message.c.n)
+    .where(where(message, "platform", "contact"), message.c.n > at("after"))
+    .limit(at("most"))
+    .subquery()
 )
 _LINES = (
     select(message)
@@ -74,7 +77,7 @@ def due(connection: Connection, key: ContactKey, window: int) -> bool:
 
 def _due(connection: Connection, key: ContactKey, row: Row[Any] | None, window: int) -> bool:
     covered = max(row.upto, row.asked_upto) if row is not None else 0
-    count: int = connection.execute(_OPEN, {**_at(key), "at_after": covered}).scalar_one()
+    count: int = connection.execute(_OPEN, {**_at(key), "at_after": covered, "at_most": window + 1}).scalar_one()
     return count > window
 
 

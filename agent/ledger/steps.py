@@ -173,7 +173,7 @@ class PastCall:
     output: dict[str, Any]
 
 
-def calls(connection: Connection, key: ContactKey, limit: int = 300) -> list[PastCall]:
+def calls(connection: Connection, key: ContactKey, limit: int = 100) -> list[PastCall]:
     """List the newest finished actions of a contact, at most `limit` of as many turns, oldest first."""
     rows = connection.execute(_CALLS, {"at_platform": key.platform, "at_contact": key.id, "at_limit": limit}).all()
     return [

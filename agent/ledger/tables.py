@@ -201,6 +201,7 @@ message = Table(
     Column("at", Instant, nullable=False),
     Column("turn", String),
     Column("message_id", String),  # the platform's, for messages of contacts and human colleagues
+    Column("position", Integer, nullable=False, default=0),  # of the contact's messages, from 1; those removed count
     Index("ix_message_contact", "platform", "contact", "n"),
     UniqueConstraint("platform", "contact", "message_id"),
 )
@@ -246,6 +247,7 @@ outbound = Table(
     Index("ix_outbound_contact_state", "platform", "contact", "state"),
     Index("ix_outbound_state", "state"),
     Index("ix_outbound_turn", "turn"),
+    Index("ix_outbound_platform_message_id", "platform", "platform_message_id", "contact"),
 )
 _failed(outbound, outbound.c.created_at)
 

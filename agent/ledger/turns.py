@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, bindparam, exists, func, literal_column, select, update
+from sqlalchemy import Connection, bindparam, exists, func, literal_column, select, union_all, update
 
 from actions.action import ChangeTags, Comment, CreateContact, SetLifecycle, UpdateContact
 from agent.ledger import (
@@ -38,12 +38,12 @@ from messaging.types import ContactKey, InboundMessage
 LEASE = timedelta(seconds=30)
 """How long a turn stays its worker's without a renewal; another takes it over after that."""
 
-_LAST = (
-    select(table)
-    .where(where(table, "platform", "contact"))
-    .order_by((table.c.state == "running").desc(), table.c.started_at.desc())
-    .limit(1)
-)
+_OF_CONTACT = where(table, "platform", "contact")
+_EITHER = union_all(  # two rows at most, each by an index: a contact may have ten thousand turns
+    select(select(table).where(_OF_CONTACT, one_of(table.c.state, "running")).limit(1).subquery()),
+    select(select(table).where(_OF_CONTACT).order_by(table.c.started_at.desc()).limit(1).subquery()),
+).subquery()
+_LAST = select(_EITHER).order_by((_EITHER.c.state == "running").desc(), _EITHER.c.started_at.desc()).limit(1)
 _MINE = select(
     table.c.state,
     exists().where(

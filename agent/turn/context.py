@@ -381,7 +381,7 @@ def begin(
     known, earlier = read()
     results: dict[str, list[Json]] = {}
     called: dict[str, list[PastCall]] = {}
-    for call in steps.calls(connection, key):
+    for call in steps.calls(connection, key, max(lines, history.RECENTLY_SAID)):
         if call.output["status"] == "done":
             results.setdefault(call.name, []).append(call.output["data"])
         if call.turn != claim.turn:

@@ -274,6 +274,7 @@ def upgrade() -> None:
         sa.Column("at", agent.ledger.columns.Instant(), nullable=False),
         sa.Column("turn", sa.String(), nullable=True),
         sa.Column("message_id", sa.String(), nullable=True),
+        sa.Column("position", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("n", name=op.f("pk_message")),
         sa.UniqueConstraint("platform", "contact", "message_id", name=op.f("uq_message_platform_contact_message_id")),
     )
@@ -312,6 +313,9 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("state = 'failed'"),
             postgresql_where=sa.text("state = 'failed'"),
+        )
+        batch_op.create_index(
+            "ix_outbound_platform_message_id", ["platform", "platform_message_id", "contact"], unique=False
         )
         batch_op.create_index("ix_outbound_state", ["state"], unique=False)
         batch_op.create_index("ix_outbound_turn", ["turn"], unique=False)
@@ -671,6 +675,7 @@ def downgrade() -> None:
     with op.batch_alter_table("outbound", schema=None) as batch_op:
         batch_op.drop_index("ix_outbound_turn")
         batch_op.drop_index("ix_outbound_state")
+        batch_op.drop_index("ix_outbound_platform_message_id")
         batch_op.drop_index(
             "ix_outbound_failed", sqlite_where=sa.text("state = 'failed'"), postgresql_where=sa.text("state = 'failed'")
         )
