@@ -137,6 +137,7 @@ def admitted_contact(contact: Contact) -> Contact:
         assignee=_person(contact.assignee),
         tags=tuple(one_line(tag, _LONGEST_ID) for tag in contact.tags[:_MOST_FACTS]),
         custom_fields=_fields(contact.custom_fields),
+        stand_in=None if contact.stand_in is None else replace(contact.stand_in, id=_id(contact.stand_in.id)),
     )
 
 

@@ -44,7 +44,8 @@ class Capabilities:
         conversations: they are opened and closed.
         contact_fields: which facts of a contact can be written.
         profiles: `contact` tells more than webhooks do.
-        finds: how a contact can be found, or created, who never wrote.
+        finds: how a contact can be found, or created, who never wrote; where contacts are conversations, the key is a stand-in
+            (`messaging.types.stand_in`), and the first message to it begins the conversation.
         lists_contacts: `list_contacts` works.
         templates: messages that may be sent at any time.
         lists_templates: `templates` works.

@@ -138,8 +138,15 @@ def parse_events(body: bytes, platform: str, received_at: datetime) -> list[Even
 
 def _reaction(reaction: Mapping[str, Json], platform: str, received_at: datetime) -> Event | None:
     """A reaction of the customer, as far as it is one: Telegram tells of those only where `allowed_updates` asks for them."""
-    chat, to = text(mapping(reaction.get("chat")).get("id")), text(reaction.get("message_id"))
-    if chat is None or to is None or not mapping(reaction.get("user")):
+    where, who = mapping(reaction.get("chat")), mapping(reaction.get("user"))
+    chat, to = text(where.get("id")), text(reaction.get("message_id"))
+    if (
+        chat is None
+        or to is None
+        or not who
+        or who.get("is_bot") is True
+        or first(where, "type") not in (None, "private")
+    ):
         return None
     emoji = next((first(mapping(each), "emoji") for each in items(reaction.get("new_reaction"))), None)
     at = moment(reaction.get("date")) or received_at

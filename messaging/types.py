@@ -21,6 +21,24 @@ class ContactKey:
         return f"{self.platform}:{self.id}"
 
 
+_STAND_IN = "new-"
+
+
+def stand_in(platform: str, participant: str) -> ContactKey:
+    """Make the key of a person whom there is no conversation with yet, on a platform whose contacts are conversations.
+
+    Args:
+        platform: the name in the keys of its contacts.
+        participant: what the platform calls the person, e.g. `628123456789@s.whatsapp.net`.
+    """
+    return ContactKey(platform, f"{_STAND_IN}{participant}")
+
+
+def participant_of(key: ContactKey) -> str | None:
+    """Return what the platform calls the person behind the key that `stand_in` made; `None` for any other key."""
+    return key.id.removeprefix(_STAND_IN) if key.id.startswith(_STAND_IN) else None
+
+
 FieldValue: TypeAlias = str | int | float | bool | None
 
 
@@ -35,7 +53,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """What a platform knows of a customer. Absent facts are `None`; `custom_fields` is empty when not sent along."""
+    """What a platform knows of a customer. Absent facts are `None`; `custom_fields` is empty when not sent along.
+
+    `stand_in` is the key that the same person had while there was no conversation, on platforms whose contacts are these.
+    """
 
     key: ContactKey
     first_name: str | None = None
@@ -50,6 +71,7 @@ class Contact:
     tags: tuple[str, ...] = ()
     custom_fields: Mapping[str, FieldValue] = field(default_factory=dict)
     created_at: datetime | None = None
+    stand_in: ContactKey | None = None
 
 
 @dataclass(frozen=True, slots=True)

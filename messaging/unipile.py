@@ -20,6 +20,7 @@ from messaging.settings import MessagingSettings
 from messaging.signature import check_token, read_document
 from messaging.transport import Refusal
 from messaging.types import (
+    Address,
     Attachment,
     AttachmentKind,
     Channel,
@@ -29,6 +30,7 @@ from messaging.types import (
     DeliveryReport,
     DeliveryState,
     Event,
+    FieldValue,
     File,
     InboundMessage,
     MessageDeleted,
@@ -43,7 +45,9 @@ from messaging.types import (
     Reaction,
     ReceivedKind,
     Text,
+    participant_of,
     platform_file,
+    stand_in,
 )
 from messaging.values import Json, first, instant, integer, international, items, mapping, person_names, text
 from settings import Rate
@@ -160,7 +164,8 @@ def _identity(attendee: Mapping[str, Json]) -> str | None:
 def _contact(attendee: Mapping[str, Json], key: ContactKey) -> Contact:
     provider_id = first(attendee, "attendee_provider_id") or ""
     phone = international(provider_id.removesuffix(_WHATSAPP)) if provider_id.endswith(_WHATSAPP) else None
-    return Contact(key, *person_names(first(attendee, "attendee_name")), phone=phone)
+    before = stand_in(key.platform, provider_id) if provider_id else None
+    return Contact(key, *person_names(first(attendee, "attendee_name")), phone=phone, stand_in=before)
 
 
 def _source(account_type: str | None) -> str:
@@ -206,7 +211,7 @@ def read_listed(source: Mapping[str, Json]) -> PlatformMessage | None:
 class Unipile(ApiPlatform):
     """Unipile (API v1) as a `Platform`."""
 
-    capabilities = Capabilities(message_list=True, echoes=True, media="upload")
+    capabilities = Capabilities(finds=frozenset({"phone"}), message_list=True, echoes=True, media="upload")
 
     def __init__(
         self,
@@ -243,8 +248,14 @@ class Unipile(ApiPlatform):
     async def send(
         self, contact: ContactKey, message: Outbound, channel: str | None = None, *, key: str | None = None
     ) -> str | None:
-        path = f"/chats/{quote(contact.id, safe='')}/messages"
-        answer = await self._call("POST", path, files=await self._form(message))
+        form, attendee = await self._form(message), participant_of(contact)
+        if attendee is None:
+            answer = await self._call("POST", f"/chats/{quote(contact.id, safe='')}/messages", files=form)
+        else:  # begins the chat, or goes into the one that there is with this person
+            receiver = (("account_id", self._account), ("attendees_ids", attendee))
+            answer = await self._call(
+                "POST", "/chats", files=[*((name, (None, value.encode())) for name, value in receiver), *form]
+            )
         return first(answer, "message_id")
 
     async def _form(self, message: Outbound) -> list[tuple[str, tuple[str | None, bytes] | tuple[str, bytes, str]]]:
@@ -270,6 +281,16 @@ class Unipile(ApiPlatform):
         message_id, _, attachment_id = reference.partition("/")
         path = f"/messages/{message_id}/attachments/{attachment_id}"
         return await self._transport.download(path, key=self.name, most=most)
+
+    async def find_contact(self, address: Address) -> Contact:
+        """Any number can be written to over a WhatsApp account: whether it is on WhatsApp, only a send tells."""
+        number = international(address.value) if address.by == "phone" else None
+        if number is None:
+            self._lacks(f"way to find a contact by {address.by}")
+        return Contact(stand_in(self.name, f"{number.removeprefix('+')}{_WHATSAPP}"), phone=number)
+
+    async def create_contact(self, address: Address, fields: Mapping[str, FieldValue]) -> ContactKey:
+        return (await self.find_contact(address)).key
 
     async def messages(self, contact: ContactKey, since: datetime | None = None) -> Sequence[PlatformMessage]:
         path, query = f"/chats/{quote(contact.id, safe='')}/messages", {"limit": str(_PER_PAGE)}

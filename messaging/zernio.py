@@ -33,6 +33,7 @@ from messaging.signature import check, read_document
 from messaging.transport import Refusal, kind_of_status
 from messaging.types import (
     MEDIA_KINDS,
+    Address,
     Attachment,
     Channel,
     Contact,
@@ -42,6 +43,7 @@ from messaging.types import (
     DeliveryState,
     Email,
     Event,
+    FieldValue,
     File,
     InboundMessage,
     Location,
@@ -55,7 +57,9 @@ from messaging.types import (
     Reaction,
     Template,
     Text,
+    participant_of,
     platform_file,
+    stand_in,
 )
 from messaging.values import (
     Json,
@@ -184,7 +188,8 @@ class _Reader:
             shown or first(sender, "username") or first(self._conversation, "participantUsername")
         )
         phone = international(first(sender, "phoneNumber"))
-        return Contact(ContactKey(self._platform, conversation), first_name, last_name, phone)
+        before = None if phone is None else stand_in(self._platform, phone.removeprefix("+"))
+        return Contact(ContactKey(self._platform, conversation), first_name, last_name, phone, stand_in=before)
 
     def _identity(self) -> tuple[Contact, str]:
         conversation, message_id = self._conversation_id(), first(self._message, "id", "platformMessageId")
@@ -343,6 +348,30 @@ def send_body(message: Outbound, account: str, source: str | None = None) -> dic
     assert_never(message)
 
 
+def first_body(message: Outbound, account: str, participant: str) -> dict[str, Json]:
+    """Build the body that begins a conversation: with a template, which WhatsApp wants there, or with a text.
+
+    Args:
+        message: what is sent.
+        account: the account that sends.
+        participant: whom to, e.g. the digits of a number.
+
+    Raises:
+        Unsupported: a kind of message that begins no conversation.
+    """
+    body: dict[str, Json] = {"accountId": account, "participantId": participant}
+    match message:
+        case Text(words) if words.strip():
+            return {**body, "message": words}
+        case Template():
+            parameters: list[Json] = list(message.texts)
+            named: dict[str, Json] = {"templateName": message.name, "templateLanguage": message.language}
+            return {**body, **named, **({"templateParams": parameters} if parameters else {})}
+        case Text():
+            raise Invalid("the text of a message is empty")
+    raise Unsupported(f"a conversation of Zernio begins with a text or a template, not with {type(message).__name__}")
+
+
 def _choices(message: QuickReplies, source: str | None) -> dict[str, Json]:
     """Choices to tap: WhatsApp shows three as buttons and up to ten as a list, others up to thirteen; more become numbered lines."""
     if source == "whatsapp" and (spelt := interactive_of(message)) is not None and spelt["type"] == "list":
@@ -368,7 +397,13 @@ class Zernio(ApiPlatform):
     """Zernio as a `Platform`."""
 
     capabilities = Capabilities(
-        templates=True, idempotency_keys=True, echoes=True, quick_replies=True, media="link", message_ids="platform"
+        finds=frozenset({"phone"}),
+        templates=True,
+        idempotency_keys=True,
+        echoes=True,
+        quick_replies=True,
+        media="link",
+        message_ids="platform",
     )
 
     def __init__(
@@ -428,6 +463,8 @@ class Zernio(ApiPlatform):
                 raise Unsupported("a public comment is answered with text only")
             body: dict[str, Json] = {"accountId": self._account, "message": message.text, "commentId": unquote(comment)}
             path = f"/inbox/comments/{post}"
+        elif (participant := participant_of(contact)) is not None:
+            body, path = first_body(message, self._account, participant), "/inbox/conversations"
         else:
             body = send_body(message, self._account, self._source)
             path = f"/inbox/conversations/{quote(contact.id, safe='')}/messages"
@@ -443,8 +480,18 @@ class Zernio(ApiPlatform):
     async def fetch(self, reference: str, most: int) -> bytes:
         return await self._transport.download(reference, key=self.name, most=most)
 
+    async def find_contact(self, address: Address) -> Contact:
+        """Any number can be written to over a WhatsApp account: whether it is on WhatsApp, only a send tells."""
+        number = international(address.value) if address.by == "phone" else None
+        if number is None:
+            self._lacks(f"way to find a contact by {address.by}")
+        return Contact(stand_in(self.name, number.removeprefix("+")), phone=number)
+
+    async def create_contact(self, address: Address, fields: Mapping[str, FieldValue]) -> ContactKey:
+        return (await self.find_contact(address)).key
+
     async def contact(self, contact: ContactKey) -> Contact:
-        if contact.id.startswith(_COMMENT):
+        if contact.id.startswith(_COMMENT) or participant_of(contact) is not None:
             return Contact(contact)
         path = f"/inbox/conversations/{quote(contact.id, safe='')}"
         answer = await self._call("GET", path, params={"accountId": self._account})

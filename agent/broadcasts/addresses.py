@@ -43,9 +43,19 @@ async def reach(
         return replace(Contact(key), **fields), clock() + platform.settling
 
 
+def with_names(contact: Contact, row: Mapping[str, str]) -> Contact:
+    """Fill in of a contact who is new to us what the platform does not say and the file does: names and language."""
+    return replace(contact, **{name: value for name, value in _told(row).items() if getattr(contact, name) is None})
+
+
 def _fields(address: Address, row: Mapping[str, str]) -> dict[str, Any]:
     """The fields of a new contact. The platform wants a first name: without one, it gets the number or the address."""
-    fields = {name: row[name] for name in ("first_name", "last_name") if row.get(name)}
+    return {"first_name": address.value, **_told(row), address.by: address.value}
+
+
+def _told(row: Mapping[str, str]) -> dict[str, Any]:
+    """What a row says of the person."""
+    told = {name: row[name] for name in ("first_name", "last_name") if row.get(name)}
     if _LANGUAGE.fullmatch(row.get("language", "")):
-        fields["language"] = row["language"]
-    return {"first_name": address.value, **fields, address.by: address.value}
+        told["language"] = row["language"]
+    return told

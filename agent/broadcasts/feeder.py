@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from sqlalchemy import Connection
 
-from agent.broadcasts.addresses import reach
+from agent.broadcasts.addresses import reach, with_names
 from agent.broadcasts.compose import Occasion, compose
 from agent.broadcasts.settings import BroadcastSettings
 from agent.delivery.window import Skip
@@ -221,6 +221,8 @@ class Feeder:
     ) -> ContactKey | None:
         key, now = contact.key, self._clock()
         lock_contact(connection, key.platform, key.id)
+        if contacts.load(connection, key) is None:
+            contact = with_names(contact, recipient.row)
         contacts.remember(connection, contact)
         state = contacts.load(connection, key)
         assert state is not None  # noqa: S101 - it was written a line above

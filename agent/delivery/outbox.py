@@ -23,7 +23,7 @@ from agent.faults import point
 from agent.ledger import broadcasts, contacts, events, outbound
 from agent.ledger.codec import BROADCAST, Assign, Deliverable, OpenConversation, lane
 from agent.ledger.contacts import STANDARD
-from agent.ledger.database import Database, Work, lock_contact, write_with_retry
+from agent.ledger.database import Database, Work, write_with_retry
 from agent.ledger.errors import LedgerUnavailable
 from agent.ledger.outbound import Delivery
 from agent.telemetry import spans
@@ -41,6 +41,7 @@ from messaging.types import (
     QuickReplies,
     Template,
     Text,
+    participant_of,
 )
 from settings.backoff import Uniform
 
@@ -246,7 +247,8 @@ class Outbox:
         """Whether nothing but an echo or a status tells what became of a message."""
         can = self._capabilities(delivery)
         is_message = isinstance(delivery.content, Text | File | QuickReplies | Email | Template | CustomPayload)
-        return is_message and not can.message_list and not can.idempotency_keys
+        begins = participant_of(delivery.contact) is not None  # a conversation that is not there yet has no list
+        return is_message and (begins or (not can.message_list and not can.idempotency_keys))
 
     async def _unasked(self, delivery: Delivery, then: Work[T]) -> T:
         """Wait for the echo of a message once; then hold it, or send it again where the owner prefers that."""
@@ -285,14 +287,14 @@ class Outbox:
         next_attempt_at: datetime | None = None,
         may_have_been_sent: bool = False,
     ) -> T:
-        now, contact = self._clock(), delivery.contact
+        now = self._clock()
 
         def work(connection: Connection) -> T:
-            lock_contact(connection, contact.platform, contact.id)
-            if state == "sent" and delivery.lane == BROADCAST:
-                broadcasts.sent(connection, delivery.id, contact, message_id, now)
-            if state == "sent" and lane(delivery.content) == "message":
-                _record_sent(connection, delivery, message_id, now)
+            current = outbound.lock_receiver(connection, delivery)
+            if state == "sent" and current.lane == BROADCAST:
+                broadcasts.sent(connection, current.id, current.contact, message_id, now)
+            if state == "sent" and lane(current.content) == "message":
+                _record_sent(connection, current, message_id, now)
             outbound.mark(
                 connection,
                 delivery.id,

@@ -99,7 +99,7 @@ def lane(value: Deliverable) -> str:
 def pack_contact(contact: Contact) -> dict[str, Any]:
     """Pack what the platform told of a contact, without absent facts: a later event that omits one does not erase it."""
     record: dict[str, Any] = _adapter(Contact).dump_python(contact, mode="json")
-    del record["key"]
+    del record["key"], record["stand_in"]
     return {key: value for key, value in record.items() if value not in (None, [], {})}
 
 

@@ -31,7 +31,7 @@ from actions.action import ChangeTags, SetLifecycle, UpdateContact
 from agent.ledger import events
 from agent.ledger.codec import Deliverable, pack_contact, unpack_contact
 from agent.ledger.columns import EPOCH
-from agent.ledger.database import change, insert_row, take_time, where
+from agent.ledger.database import change, insert_row, lock_contact, take_time, where
 from agent.ledger.tables import InboundOutcome, inbound
 from agent.ledger.tables import contact as table
 from messaging.types import Channel, ChannelKind, Contact, ContactChanged, ContactKey, FieldValue
@@ -152,6 +152,23 @@ def _profile(profile: dict[str, Any]) -> dict[str, Any]:
 def _set(names: tuple[str, ...]) -> Executable:
     values: dict[str, Any] = {name: bindparam(name) for name in names}
     return update(table).where(where(table, "platform", "id")).values(values).returning(table.c.profile)
+
+
+def adopt(connection: Connection, contact: Contact) -> None:
+    """Give a contact all that is kept of its stand-in, where there is one and the contact is new: the conversation has begun."""
+    before, key = contact.stand_in, contact.key
+    if before is None or load(connection, before) is None:
+        return
+    lock_contact(connection, key.platform, key.id)
+    lock_contact(connection, before.platform, before.id)
+    if load(connection, key) is not None:
+        return
+    for each in table.metadata.sorted_tables:
+        if {"platform", "contact"} <= set(each.c.keys()):
+            theirs = update(each).where(each.c.platform == before.platform, each.c.contact == before.id)
+            connection.execute(theirs.values(contact=key.id))
+    row = update(table).where(table.c.platform == before.platform, table.c.id == before.id)
+    connection.execute(row.values(id=key.id))
 
 
 def apply_change(connection: Connection, event: ContactChanged) -> None:

@@ -111,6 +111,8 @@ def accept(connection: Connection, event: Event, now: datetime, rules: Rules) ->
     Returns:
         What became of it, with the contact's next wake time.
     """
+    if event.contact is not None:
+        contacts.adopt(connection, event.contact)
     if isinstance(event, InboundMessage):
         credible = event if now - event.sent_at <= _CREDIBLE else replace(event, sent_at=now)
         return _message(connection, credible, now, rules)

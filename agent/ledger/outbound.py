@@ -1,16 +1,16 @@
 """What is to be sent: rows that are written with the reply and end as sent, skipped or failed, whatever happens."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, update
 
 from agent.ledger.codec import BROADCAST, Deliverable, lane, pack, unpack
-from agent.ledger.database import Cursor, at, change, insert_new, older, one_of, where
+from agent.ledger.database import Cursor, at, change, insert_new, lock_contact, older, one_of, where
 from agent.ledger.tables import outbound as table
-from messaging.types import ContactKey, Text
+from messaging.types import ContactKey, Text, participant_of
 
 LONGEST_PAUSE = timedelta(seconds=10)
 """The longest delay between two parts of a reply, however long the text is."""
@@ -309,6 +309,18 @@ def contact_of(connection: Connection, platform: str, message_id: str) -> Contac
         found.where(table.c.platform == platform, table.c.platform_message_id == message_id).limit(2)
     ).all()
     return ContactKey(platform, rows[0].contact) if len(rows) == 1 else None
+
+
+def lock_receiver(connection: Connection, delivery: Delivery) -> Delivery:
+    """Take the lock of a delivery's receiver, which may have got another key since the delivery was loaded (`contacts.adopt`)."""
+    lock_contact(connection, delivery.contact.platform, delivery.contact.id)
+    if participant_of(delivery.contact) is None:
+        return delivery
+    current = connection.scalar(select(table.c.contact).where(table.c.id == delivery.id))
+    if current in (None, delivery.contact.id):
+        return delivery
+    lock_contact(connection, delivery.contact.platform, current)
+    return replace(delivery, contact=replace(delivery.contact, id=current))
 
 
 def of_turn(connection: Connection, turn: str) -> list[Delivery]:

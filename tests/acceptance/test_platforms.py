@@ -15,6 +15,7 @@ import pytest
 from actions.qris import parse
 from actions.qris.picture import read_image
 from messaging.signature import sign
+from tests.acceptance.campaign import Campaign
 from tests.acceptance.world import World, world
 from tests.actions.qris.codes import STATIC
 from tests.messaging import test_aisoule, test_telegram, test_unipile, test_whatsapp, test_zernio
@@ -352,6 +353,21 @@ async def test_a_voice_note_is_fetched_in_the_platforms_own_way_and_answered(nam
         assert "jam berapa toko buka" in answer.lower()
 
 
+async def test_an_album_and_a_sticker_on_telegram_get_one_answer(tmp_path: Path) -> None:
+    async with place(BY_NAME["telegram"], tmp_path) as here:
+        for number in (1, 2, 3):
+            photo = {"photo": [{"file_id": f"p{number}"}], "media_group_id": "g"} | (
+                {"caption": "yang ini ada?"} if number == 1 else {}
+            )
+            assert (await here.post(test_telegram.received(message_id=number, **photo))).status_code == 200
+        sticker = test_telegram.received(message_id=4, sticker={"file_id": "s", "emoji": "👍"})
+        assert (await here.post(sticker)).status_code == 200
+        await here.got(1)
+        await here.here.settled(3)
+        assert len(here.server.sent) == 1
+        assert "yang ini ada?" in here.texts[0]
+
+
 async def test_two_platforms_are_served_by_one_agent(tmp_path: Path) -> None:
     unipile, zernio = BY_NAME["unipile"], BY_NAME["zernio"]
     with ExitStack() as stack:
@@ -374,6 +390,31 @@ async def test_two_platforms_are_served_by_one_agent(tmp_path: Path) -> None:
             assert 'balas_platform{kind="zernio",platform="sales"} 1.0' in metrics
             assert 'balas_platform_outbound{platform="unipile",state="sent"} 1.0' in metrics
             assert any("sales (zernio)" in line for line in here.log)
+
+
+@pytest.mark.parametrize("name", ["unipile", "zernio"])
+async def test_a_broadcast_begins_the_conversation_and_the_answer_goes_on_with_it(name: str, tmp_path: Path) -> None:
+    async with place(BY_NAME[name], tmp_path) as here:
+        campaign, promo = Campaign(here.here), "Promo kopi hari ini!"
+        campaign.write(["+628123456789"], **({"template": None, "text": promo} if name == "unipile" else {}))
+        campaign.settings = {key: value for key, value in campaign.settings.items() if key != "channel" and value}
+        campaign.save()
+        here.server.platform = "whatsapp"  # type: ignore[attr-defined]
+        await campaign.send()
+        await here.got(1)
+        (first,) = here.server.sent
+        if name == "zernio":
+            assert (first["participantId"], first["templateName"]) == ("628123456789", "sapaan")
+            assert first["templateParams"] == ["Orang0"]
+        else:
+            assert (first["attendees_ids"], first["text"]) == ("628123456789@s.whatsapp.net", promo)
+            assert (await here.post(here.kit.own("m1", promo))).status_code == 200
+        await here.say("9", "berapa harganya?")
+        assert (await here.got(2))[-1].endswith("berapa harganya?")
+        shown = await here.here.command("ledger", "show", "+628123456789")
+        said = promo if name == "unipile" else "[sapaan] Orang0"
+        assert shown.index(said) < shown.index("berapa harganya?"), "one contact, one history"
+        assert "new-" not in shown
 
 
 async def test_two_accounts_of_one_platform_are_told_apart_by_name(tmp_path: Path) -> None:

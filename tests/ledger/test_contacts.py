@@ -1,17 +1,20 @@
 """What is known of a contact follows the platform, also where something is taken away, and our own changes at once."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection
 
 from actions.action import ChangeTags, SetLifecycle, UpdateContact
-from agent.ledger import contacts
+from agent.ledger import contacts, history, outbound
 from agent.ledger.codec import Deliverable
+from agent.ledger.contacts import ContactState
 from agent.ledger.database import Database
 from agent.ledger.inbound import accept
-from messaging.types import Contact, ContactChanged
-from tests.ledger.messages import BUDI, NOW, RULES, contact
+from agent.ledger.outbound import Delivery
+from messaging.types import Contact, ContactChanged, MessageSent, Text, stand_in
+from tests.ledger.messages import BUDI, NOW, RULES, contact, message
 
 KNOWN = contact(email="b@x.id", tags=("vip", "grosir"), lifecycle="Lead", custom_fields={"Birthday": "1990-03-12"})
 
@@ -81,3 +84,58 @@ async def test_the_whole_contact_takes_the_place_of_what_was_known(database: Dat
 
     found = await database.write(work)
     assert (found.tags, found.email, found.custom_fields) == (("vip",), None, {})
+
+
+STAND_IN = stand_in("aelyst", "6281234567802")
+ANSWERED = replace(contact(), stand_in=STAND_IN)
+
+
+def _begin(connection: Connection) -> None:
+    contacts.remember(connection, Contact(STAND_IN, phone="+6281234567802"), opted_out_at=NOW)
+    outbound.add(connection, STAND_IN, "t1", [Text("halo"), Text("masih ada?")], now=NOW)
+    history.append(connection, STAND_IN, [history.Line("agent", "halo", NOW, message_id="m0")])
+
+
+async def test_whoever_answers_keeps_what_was_known_before_the_conversation(database: Database) -> None:
+    def work(connection: Connection) -> None:
+        _begin(connection)
+        accept(connection, replace(message(1), contact=ANSWERED), NOW, RULES)
+
+    await database.write(work)
+    known = await database.read(_known_state)
+    assert (known.contact.first_name, known.opted_out_at) == ("Budi", NOW)
+    assert known.contact.stand_in is None, "it is no fact of the contact"
+    assert await database.read(lambda connection: contacts.load(connection, STAND_IN)) is None
+    assert len(await database.read(lambda connection: outbound.heads(connection, BUDI))) == 1
+    lines = await database.read(lambda connection: history.recent(connection, BUDI, 10))
+    assert [line.text for line in lines] == ["halo"]
+
+
+async def test_the_echo_of_the_first_message_is_no_human_even_before_its_answer_has_come(database: Database) -> None:
+    def work(connection: Connection) -> Delivery:
+        _begin(connection)
+        (first,) = outbound.heads(connection, STAND_IN)
+        outbound.mark_sending(connection, first.id, "me", NOW)
+        echo = MessageSent(ANSWERED, "m7", NOW, by_human=True, text="halo", source="echo")
+        accept(connection, echo, NOW, RULES)
+        return first
+
+    delivery = await database.write(work)
+    assert not (await database.read(_known_state)).paused(NOW)
+    current = await database.write(lambda connection: outbound.lock_receiver(connection, delivery))
+    assert current.contact == BUDI, "the answer is recorded where the conversation is now"
+
+
+async def test_two_who_are_both_known_stay_two(database: Database) -> None:
+    def work(connection: Connection) -> None:
+        accept(connection, message(1), NOW, RULES)
+        _begin(connection)
+        accept(connection, replace(message(2), contact=ANSWERED), NOW, RULES)
+
+    await database.write(work)
+    assert await database.read(lambda connection: contacts.load(connection, STAND_IN)) is not None
+    assert (await database.read(_known_state)).opted_out_at is None
+
+
+def _known_state(connection: Connection) -> ContactState:
+    return contacts.known(connection, BUDI)

@@ -167,6 +167,7 @@ class ZernioServer(Server):
     """Idempotency keys are honoured: the same key is carried out once, also where its first answer got lost."""
 
     base = "/api/v1"
+    platform = "instagram"
 
     def __init__(self) -> None:
         super().__init__()
@@ -204,13 +205,20 @@ class ZernioServer(Server):
                 return JSONResponse(
                     {"success": True, "data": {"messageId": message_id, "conversationId": conversation}}
                 )
+            case "POST", ["inbox", "conversations"]:
+                known = {"participantUsername", "message", "templateName", "templateLanguage", "templateParams"}
+                body = await json_body(request, required={"accountId", "participantId"}, optional=known)
+                if not body.get("message") and not body.get("templateName"):
+                    raise Refusal(400, {"error": "nothing to send", "type": "invalid_request_error"})
+                data = {"messageId": self.take({"to": "c1", **body}), "conversationId": "c1"}
+                return JSONResponse({"success": True, "data": data}, 201)
             case "POST", ["inbox", "comments", post]:
                 body = await json_body(request, required={"accountId", "message", "commentId"})
                 return JSONResponse({"success": True, "data": {"commentId": self.take({"post": post, **body})}})
             case "GET", ["inbox", "conversations"]:
                 if "accountId" not in request.query_params:
                     raise Refusal(400, {"error": "accountId"})
-                return JSONResponse({"conversations": [{"id": "c1", "platform": "instagram"}], "pagination": {}})
+                return JSONResponse({"conversations": [{"id": "c1", "platform": self.platform}], "pagination": {}})
             case "GET", ["whatsapp", "media", _]:
                 return Response(self.audio, media_type="audio/ogg")
         raise Refusal(404, {"error": "Not found", "type": "not_found"})
@@ -239,6 +247,13 @@ class UnipileServer(Server):
                 if not form.get("text") and "attachments" not in form:
                     raise Refusal(400, {"type": "errors/invalid_parameters", "title": "Empty message", "status": 400})
                 return JSONResponse({"object": "MessageSent", "message_id": self.take({"to": chat, **form})}, 201)
+            case "POST", ["chats"]:
+                known = {"account_id", "attendees_ids", "text", "attachments", "voice_message", "subject"}
+                form = await form_body(request, known=known)
+                if not form.get("account_id") or not form.get("attendees_ids"):
+                    raise Refusal(400, {"type": "errors/invalid_parameters", "title": "Missing", "status": 400})
+                answer = {"object": "ChatStarted", "chat_id": "ch1", "message_id": self.take({"to": "ch1", **form})}
+                return JSONResponse(answer, 201)
             case "GET", ["chats", _, "messages"]:
                 listed = [
                     {

@@ -41,7 +41,14 @@ def test_the_table_says_what_a_platform_can_do(name: str) -> None:
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line.startswith("|")]
     head = next(row for row in rows if row[0] == "can")
     told = {row[0]: row[head.index(f"`{name}`")] for row in rows if row[0] and len(row) == len(head)}
-    can = capabilities_of(MessagingSettings(platform=name, token=SecretStr("t")))
+    entry = MessagingSettings(platform=name, token=SecretStr("t"))
+    can = capabilities_of(entry)
+    assert (
+        told["templates listed, for `check --online` and broadcasts"].startswith(("yes", "`dialect: help`"))
+        == can.lists_templates
+    )
+    assert told["contact fields written"].startswith(("all", "name")) == (can.contact_fields != "none")
+    assert (told["written to who never wrote"] != "no") == bool(can.finds)
     assert (told["tags, notes for colleagues"] == "yes") == can.tags == can.comments
     assert (told["assignment, closing, lifecycle"] == "yes") == can.assignment == can.conversations == can.lifecycle
     assert told["contacts found by telephone number"].startswith("yes") == ("phone" in can.finds)

@@ -186,3 +186,16 @@ async def test_the_token_stands_in_no_error() -> None:
         with pytest.raises(Unauthorized) as unauthorized:
             await telegram.channels()
         assert "wrong-token" not in str(unauthorized.value)
+
+
+@pytest.mark.parametrize("kind", ["group", "supergroup", "channel"])
+@pytest.mark.parametrize("what", ["message", "edited_message", "message_reaction"])
+def test_nothing_of_a_group_is_a_customers(kind: str, what: str) -> None:
+    update = received(text="halo")
+    chat = {"id": -100, "type": kind}
+    if what == "message_reaction":
+        said = {"chat": chat, "message_id": 7, "user": {"id": 1}, "date": 1700000000, "new_reaction": [{"emoji": "👍"}]}
+    else:
+        said = update["message"] | {"chat": chat}
+    (event,) = offline("telegram").parse(body_of({"update_id": 1, what: said}))
+    assert isinstance(event, OtherEvent)

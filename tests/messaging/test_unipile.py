@@ -15,8 +15,10 @@ from messaging.errors import (
     SignatureError,
     Unauthorized,
     Unavailable,
+    Unsupported,
 )
 from messaging.types import (
+    Address,
     ChannelKind,
     ContactKey,
     File,
@@ -32,6 +34,7 @@ from messaging.types import (
     Template,
     Text,
     read_platform_file,
+    stand_in,
 )
 from tests.messaging.platforms import NOW, PICTURE, SECRET, body_of, client, offline
 from tests.messaging.servers import OGG, PNG, UnipileServer
@@ -191,3 +194,20 @@ async def test_errors_keep_their_title(status: int, error: type[Exception]) -> N
 async def test_the_account_is_asked_for_its_channel() -> None:
     async with client(UnipileServer, "unipile", account="acc_1") as (_, unipile):
         assert [channel.kind for channel in await unipile.channels()] == [ChannelKind.WHATSAPP_DEVICE]
+
+
+async def test_who_never_wrote_is_written_to_by_number_or_by_id() -> None:
+    async with client(UnipileServer, "unipile", account="acc_1") as (server, unipile):
+        found = await unipile.find_contact(Address("phone", "+62 812-3456-789"))
+        assert found.phone == "+628123456789"
+        assert await unipile.create_contact(Address("phone", "+628123456789"), {}) == found.key
+        assert await unipile.send(found.key, Text("halo")) == "m1"
+        await unipile.send(stand_in("unipile", "ACoAAA"), File("image", PICTURE))
+        first, second = server.sent
+        whatsapp = "628123456789@s.whatsapp.net"
+        assert first == {"to": "ch1", "account_id": "acc_1", "attendees_ids": whatsapp, "text": "halo"}
+        assert (second["attendees_ids"], second["attachments"][1]) == ("ACoAAA", PNG)
+        with pytest.raises(Unsupported):
+            await unipile.find_contact(Address("email", "a@example.com"))
+        (event,) = unipile.parse(body_of(received()))
+        assert event.contact.stand_in == found.key, "whoever answers is known by it"

@@ -18,6 +18,7 @@ from messaging.errors import (
 )
 from messaging.signature import sign
 from messaging.types import (
+    Address,
     ChannelKind,
     ContactKey,
     CustomPayload,
@@ -266,6 +267,26 @@ def test_what_has_no_words_is_named_by_its_metadata(metadata: dict[str, Any], wo
     event = parsed(received(text=None) | {"metadata": metadata})
     assert isinstance(event, InboundMessage)
     assert (event.text, event.kind) == (words, kind)
+
+
+async def test_who_never_wrote_is_written_to_by_number() -> None:
+    async with client(ZernioServer, "zernio", account="acc_9") as (server, zernio):
+        found = await zernio.find_contact(Address("phone", "+62 812-3456-789"))
+        assert found.phone == "+628123456789"
+        assert await zernio.create_contact(Address("phone", "+628123456789"), {}) == found.key
+        assert await zernio.send(found.key, Text("halo")) == "m1"
+        await zernio.send(found.key, Template("promo", "id", values=("Budi",)))
+        start = {"to": "c1", "accountId": "acc_9", "participantId": "628123456789"}
+        assert server.sent == [
+            start | {"message": "halo"},
+            start | {"templateName": "promo", "templateLanguage": "id", "templateParams": ["Budi"]},
+        ]
+        with pytest.raises(Unsupported):
+            await zernio.send(found.key, File("image", PICTURE))
+        with pytest.raises(Unsupported):
+            await zernio.find_contact(Address("email", "a@example.com"))
+        (event,) = zernio.parse(body_of(received()))
+        assert event.contact.stand_in == found.key, "whoever answers is known by it"
 
 
 async def test_a_lost_answer_is_repeated_with_the_same_key_and_sent_once() -> None:

@@ -15,6 +15,7 @@ from messaging.sandbox.faces.plain import (
     accept,
     attachment_of,
     by_id,
+    by_phone,
     cards_of,
     digits,
     form_of,
@@ -43,6 +44,7 @@ class UnipileFace(PlainFace):
             Route("/chats/{chat}/messages", _send, methods=["POST"]),
             Route("/chats/{chat}/messages", _list, methods=["GET"]),
             Route("/chats", _chats, methods=["GET"]),
+            Route("/chats", _start, methods=["POST"]),
             Route("/messages/{message}/attachments/{token}", _attachment, methods=["GET"]),
         ]
 
@@ -50,7 +52,7 @@ class UnipileFace(PlainFace):
         require(headers.get("x-api-key"), token)
 
     def is_send(self, method: str, path: str) -> bool:
-        return method == "POST" and path.endswith("/messages")
+        return method == "POST" and (path.endswith("/messages") or path == "/chats")
 
     def refusal(self, error: ApiError) -> Response:
         body = {"type": "errors/sandbox", "title": error.message, "status": error.status}
@@ -111,15 +113,28 @@ def _spelt(attachment: Mapping[str, object]) -> Json:
 
 async def _send(request: Request) -> JSONResponse:
     contact = by_id(request, request.path_params["chat"], "chat-")
+    message = _take(request, contact, await form_of(request))
+    return JSONResponse({"object": "MessageSent", "message_id": str(message.id)}, 201)
+
+
+async def _start(request: Request) -> JSONResponse:
+    """A chat with a person: the one that there is, or a new one."""
     form = await form_of(request)
+    if form.get("account_id") != ACCOUNT:
+        raise Invalid(f"account_id: the account of the sandbox is {ACCOUNT!r}")
+    contact = by_phone(request, str(form.get("attendees_ids")).partition("@")[0])
+    message = _take(request, contact, form)
+    answer = {"object": "ChatStarted", "chat_id": f"chat-{contact.id}", "message_id": str(message.id)}
+    return JSONResponse(answer, 201)
+
+
+def _take(request: Request, contact: Contact, form: Mapping[str, object]) -> Message:
     file = form.get("attachments") or form.get("voice_message")
     if file is not None:
-        message = accept(request, contact, uploaded(sandbox_of(request), file))
-    elif "text" in form:
-        message = accept(request, contact, text(form["text"]))
-    else:
-        raise Invalid("text, attachments or voice_message is needed")
-    return JSONResponse({"object": "MessageSent", "message_id": str(message.id)}, 201)
+        return accept(request, contact, uploaded(sandbox_of(request), file))
+    if "text" in form:
+        return accept(request, contact, text(form["text"]))
+    raise Invalid("text, attachments or voice_message is needed")
 
 
 async def _list(request: Request) -> JSONResponse:

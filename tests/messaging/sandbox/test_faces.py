@@ -18,10 +18,13 @@ from messaging.sandbox import RunningSandbox
 from messaging.sandbox.faces import FACES
 from messaging.settings import MessagingSettings
 from messaging.types import (
+    Address,
+    CustomPayload,
     DeliveryReport,
     File,
     InboundMessage,
     MessageSent,
+    OtherEvent,
     QuickReplies,
     Template,
     Text,
@@ -108,6 +111,49 @@ async def test_choices_and_pictures_arrive(name: str) -> None:
         assert picture.content["attachment"]["type"] == "image"  # type: ignore[index,call-overload]
         if here.platform.capabilities.templates:
             await here.platform.send(event.key, Template("sapaan", "id", values=("Budi",)))
+
+
+@pytest.mark.parametrize("name", ["unipile", "zernio"])
+async def test_a_conversation_is_begun_by_number(name: str) -> None:
+    async with stage(name) as here:
+        budi = here.sandbox.phone("+6281234567802")
+        found = await here.platform.find_contact(Address("phone", "+6281234567802"))
+        await here.platform.send(found.key, Text("halo"))
+        if here.platform.capabilities.templates:
+            await here.platform.send(found.key, Template("sapaan", "id", values=("Budi",)))
+        assert here.sandbox.sent(budi)[0].text == "halo"
+        here.sandbox.say(budi, "ya?")
+        answer = next(event for event in await here.events(2) if isinstance(event, InboundMessage))
+        assert answer.contact.stand_in == found.key
+
+
+async def test_a_comment_on_zernio_is_a_message_where_it_is_asked_for() -> None:
+    async with stage("zernio") as here:
+        budi = here.sandbox.phone("+6281234567802")
+        here.sandbox.state.receive(budi, {"type": "comment", "text": "harga?"})
+        assert [type(event) for event in await here.events(1)] == [OtherEvent]
+        asked = settings("zernio", here.sandbox).model_copy(update={"comments": True})
+        async with httpx.AsyncClient(trust_env=False) as http:
+            platform = open_platform(asked, http)
+            (event,) = platform.parse(here.receiver.taken[0][1])
+            assert isinstance(event, InboundMessage)
+            assert (event.kind, event.text) == ("comment", "harga?")
+            await platform.send(event.key, Text("25.000"))
+        assert here.sandbox.sent(budi)[-1].text == "25.000"
+
+
+@pytest.mark.parametrize("content", [{"type": "location", "latitude": -6.26, "longitude": 106.81}, {"type": "list"}])
+async def test_what_zernio_sends_beside_texts_is_shown(content: dict[str, Any]) -> None:
+    async with stage("zernio") as here:
+        budi = here.sandbox.phone("+6281234567802")
+        here.sandbox.say(budi, "halo")
+        (event,) = await here.events(1)
+        if content["type"] == "location":
+            await here.platform.send(event.key, CustomPayload({"location": content}))
+            assert here.sandbox.sent(budi)[-1].content["latitude"] == -6.26
+        else:
+            await here.platform.send(event.key, QuickReplies("Pilih", ("A", "B", "C", "D")))
+            assert here.sandbox.sent(budi)[-1].content["replies"] == ["A", "B", "C", "D"]
 
 
 @every_face
