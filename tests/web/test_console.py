@@ -14,8 +14,9 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
 from sqlalchemy import insert
 
-from agent.ledger import open_database
+from agent.ledger import contacts, open_database
 from agent.ledger.tables import contact, inbound, message
+from messaging.types import Contact, ContactKey
 from tests.acceptance.flow import rows
 from tests.acceptance.world import World, world
 from tests.actions.qris.codes import STATIC
@@ -206,6 +207,27 @@ async def test_a_workflow_is_run_watched_ended_and_tried_again(tmp_path: Path, b
             await page.get_by_role("button", name="Menu").click()
             await page.get_by_role("button", name="Indonesia").click()
             await expect(page.get_by_role("heading", name="Alur kerja")).to_be_visible()
+
+
+async def test_two_contacts_are_joined_and_parted_in_the_conversation(tmp_path: Path, browser: Browser) -> None:
+    async with agent(tmp_path) as here:
+        budi = here.sandbox.phone("+6281234567801")
+        here.sandbox.say(budi, "jam buka toko?")
+        await here.texts(budi)
+        database = open_database(f"sqlite:///{tmp_path}/.balas/balas.db", base=tmp_path)
+        other = Contact(ContactKey("telegram", "99"), first_name="Budi")
+        await database.write(lambda connection: contacts.remember(connection, other))
+        await database.aclose()
+        async with console(browser, here, width=360) as page:
+            page.on("dialog", lambda dialog: dialog.accept())
+            await _open(page, f"conversations/aelyst%3A{budi.id}")
+            await page.get_by_role("button", name="Same person elsewhere …").click()
+            await page.get_by_label("Who is the same person").fill("telegram:99")
+            await page.keyboard.press("Enter")
+            await expect(page.get_by_role("link", name="telegram:99")).to_be_visible()
+            assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+            await page.get_by_role("button", name="Part them").click()
+            await expect(page.get_by_role("link", name="telegram:99")).to_have_count(0)
 
 
 async def test_hostile_names_and_texts_stay_text(tmp_path: Path, browser: Browser) -> None:

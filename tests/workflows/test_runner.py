@@ -7,13 +7,18 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from agent.config.workflows import WebhookSettings
 from agent.ledger import contacts, workflows
 from agent.ledger.clock_repair import repair
 from agent.ledger.database import Database
+from agent.ledger.erasure import forget
 from agent.ledger.inbound import accept
 from agent.ledger.sqlite import SqliteDatabase
+from agent.ledger.tables import metadata, outbound
+from agent.workflows.hooks import accept as accept_hook
+from agent.workflows.hooks import read_hook
 from messaging.types import ContactChanged, ContactKey
 from tests.ledger.messages import BUDI, RULES, contact
 from tests.workflows.stage import Stage, flow
@@ -215,3 +220,41 @@ async def test_however_the_clock_jumps_each_step_is_taken_once(
     assert run.state == "done"
     steps = await sqlite.read(lambda c: workflows.steps(c, run.id))
     assert [(step.n, step.outcome) for step in steps] == [(0, "done"), (1, "done"), (2, "done")]
+
+
+async def test_a_template_goes_out_where_the_window_is_closed_and_the_text_where_it_is_open(database: Database) -> None:
+    template = {"name": "dikirim", "parameters": ["{event.number|itu}", "{contact.first_name}"]}
+    stage = Stage(
+        database, [flow(on="payment.paid", do=[{"send": {"text": "Pesanan {event.number}.", "template": template}}])]
+    )
+    await stage.knows()
+    await stage.happens("payment.paid", "e1", number="KS-1")
+    await stage.later(timedelta(minutes=1))
+    await stage.happens("payment.paid", "e2")
+    await stage.later(25 * HOUR)
+    payloads = await database.read(
+        lambda c: c.execute(select(outbound.c.payload).order_by(outbound.c.n)).scalars().all()
+    )
+    assert [payload["type"] for payload in payloads][:1] == ["Text"]
+    await stage.happens("payment.paid", "e3", number="KS-3")
+    await stage.works()
+    payloads = await database.read(
+        lambda c: c.execute(select(outbound.c.payload).order_by(outbound.c.n)).scalars().all()
+    )
+    assert "KS-3" in str(payloads[-1])
+    assert (payloads[-1]["type"], payloads[-1]["name"]) == ("Template", "dikirim")
+
+
+async def test_what_a_hook_said_of_somebody_new_is_forgotten_with_them(database: Database) -> None:
+    hook = flow(on="webhook", token="secret-of-this-hook", do=[{"wait": "1h"}])
+    stage = Stage(database, [hook])
+    read = read_hook(hook, {"x-event-id": "e"}, b'{"phone": "+6281234567802", "secret": "alamat rumah"}')
+    begun = await database.write(lambda c: accept_hook(c, hook, read, stage.now))
+    await stage.knows()  # the platform has found them
+    (run,) = await database.read(workflows.listed)
+    await database.write(lambda c: workflows.bind(c, run, BUDI, stage.now))
+    assert begun.new
+    erased = await database.write(lambda c: forget(c, BUDI, stage.now))
+    assert erased.rows["event"] == erased.rows["workflow_run"] == 1
+    left = await database.read(lambda c: [str(c.execute(select(table)).all()) for table in metadata.sorted_tables])
+    assert "alamat rumah" not in "".join(left)
