@@ -31,6 +31,9 @@ class Face(Protocol):
     def routes(self) -> list[BaseRoute]:
         """List the endpoints, relative to a prefix."""
 
+    def is_open(self, method: str, path: str) -> bool:
+        """Tell whether this request needs no credentials, e.g. a login."""
+
     def authorize(self, headers: Headers, token: str) -> None:
         """Check the credentials of a request.
 

@@ -23,7 +23,8 @@ class Gate:
         sending = self._face.is_send(method, path)
         faults = self._sandbox.faults
         try:
-            self._face.authorize(Headers(scope=scope), self._sandbox.options.token)
+            if not self._face.is_open(method, path):
+                self._face.authorize(Headers(scope=scope), self._sandbox.options.token)
             if self._sandbox.limiter is not None:
                 verdict = self._sandbox.limiter.ask(method, path)
                 if verdict.retry_after:

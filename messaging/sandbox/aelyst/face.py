@@ -60,6 +60,9 @@ class AelystFace:
             Route("/space/tag", space.Tags),
         ]
 
+    def is_open(self, method: str, path: str) -> bool:
+        return False
+
     def authorize(self, headers: Headers, token: str) -> None:
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token.encode()):

@@ -1,6 +1,7 @@
 """AIsoule in both dialects as far as messages and contacts go."""
 
 from collections.abc import Mapping
+from http.cookies import SimpleCookie
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -35,6 +36,8 @@ from messaging.sandbox.requests import sandbox_of
 from messaging.sandbox.workspace import Workspace
 from messaging.signature import sign
 
+_SESSION = "session"
+_PAGE = (("limit", 20), ("offset", 0))
 _KINDS = {"image": "image", "video": "video", "audio": "audio", "document": "file"}
 _SPELT = {"image": "image", "video": "video", "audio": "audio", "file": "document"}
 
@@ -51,12 +54,21 @@ class AisouleFace(PlainFace):
             Route("/contacts", _contacts, methods=["GET"]),
             Route("/contacts", _create, methods=["POST"]),
             Route("/contacts/{id}", _contact, methods=["GET"]),
+            Route("/contacts/{id}", _update, methods=["PUT"]),
+            Route("/contacts/{id}", _delete, methods=["DELETE"]),
+            Route("/auth/login", _log_in, methods=["POST"]),
+            Route("/campaigns", _campaigns, methods=["GET"]),
+            Route("/campaigns", _start_campaign, methods=["POST"]),
             Route("/accounts", _accounts, methods=["GET"]),
             Route("/templates", _templates, methods=["GET"]),
         ]
 
+    def is_open(self, method: str, path: str) -> bool:
+        return path == "/auth/login"
+
     def authorize(self, headers: Headers, token: str) -> None:
-        require(headers.get("x-api-key"), token)
+        session = SimpleCookie(headers.get("cookie", "")).get(_SESSION)
+        require(headers.get("x-api-key") if session is None else session.value, token)
 
     def is_send(self, method: str, path: str) -> bool:
         return method == "POST" and path.startswith("/messages")
@@ -98,7 +110,9 @@ class AisouleDocsFace(PlainFace):
         return [
             Route("/messages", _send_docs, methods=["POST"]),
             Route("/contacts", _contacts_docs, methods=["GET"]),
+            Route("/contacts", _create_docs, methods=["POST"]),
             Route("/status", _status, methods=["GET"]),
+            Route("/profile", _status, methods=["GET"]),
         ]
 
     def authorize(self, headers: Headers, token: str) -> None:
@@ -226,6 +240,36 @@ async def _contact(request: Request) -> JSONResponse:
     return _done(_spelt(by_id(request, request.path_params["id"])))
 
 
+async def _update(request: Request) -> JSONResponse:
+    body, contact = await json_of(request), by_id(request, request.path_params["id"])
+    first_name, _, last_name = str(body.get("name") or contact.name).partition(" ")
+    fields = ContactFields(first_name=first_name, last_name=last_name or None)
+    return _done(_spelt(sandbox_of(request).contacts.update(contact, fields)))
+
+
+async def _delete(request: Request) -> JSONResponse:
+    sandbox_of(request).delete_contact(by_id(request, request.path_params["id"]))
+    return _done(None)
+
+
+async def _log_in(request: Request) -> JSONResponse:
+    """Any e-mail address, and the token as password; the session's cookie holds it."""
+    body, token = await json_of(request), sandbox_of(request).options.token
+    require(str(body.get("password")), token)
+    response = _done({"user": {"email": str(body.get("email"))}})
+    response.set_cookie(_SESSION, token, httponly=True)
+    return response
+
+
+async def _campaigns(_: Request) -> JSONResponse:
+    """None are kept: what a campaign does is documented nowhere."""
+    return _done({"campaigns": []})
+
+
+async def _start_campaign(request: Request) -> JSONResponse:
+    return _done({"id": "campaign-1", **await json_of(request)})
+
+
 async def _accounts(request: Request) -> JSONResponse:
     return _done({"accounts": [{"id": ACCOUNT, "name": "Sandbox", "phone_number": "+6281100000000"}]})
 
@@ -241,19 +285,27 @@ async def _templates(request: Request) -> JSONResponse:
     )
 
 
+def _spelt_docs(contact: Contact) -> Json:
+    names: Json = {"first_name": contact.first_name, "last_name": contact.last_name}
+    return {"id": f"cnt_{contact.id}", "phone": digits(contact), "email": contact.email, **names}
+
+
 async def _contacts_docs(request: Request) -> JSONResponse:
-    listed = [
-        {
-            "id": f"cnt_{contact.id}",
-            "phone": digits(contact),
-            "first_name": contact.first_name,
-            "last_name": contact.last_name,
-        }
-        for contact in sandbox_of(request).contacts.all()
-    ]
-    return JSONResponse(
-        {"success": True, "contacts": listed, "pagination": {"total": len(listed), "limit": len(listed), "offset": 0}}
-    )
+    everyone, asked = sandbox_of(request).contacts.all(), request.query_params
+    limit, offset = (int(asked.get(name, "")) if asked.get(name, "").isdigit() else usual for name, usual in _PAGE)
+    limit = min(limit, 100)
+    listed = [_spelt_docs(contact) for contact in everyone[offset : offset + limit]]
+    pagination = {"total": len(everyone), "limit": limit, "offset": offset}
+    return JSONResponse({"success": True, "contacts": listed, "pagination": pagination})
+
+
+async def _create_docs(request: Request) -> JSONResponse:
+    body, book = await json_of(request), sandbox_of(request).contacts
+    identifier = f"phone:+{body.get('phone')}"
+    if book.look_up(identifier) is not None:
+        raise Conflict("Contact already exists")
+    fields = ContactFields(first_name=str(body.get("first_name") or "Pelanggan"))
+    return JSONResponse({"success": True, "contact": _spelt_docs(book.create(identifier, fields))})
 
 
 async def _status(_: Request) -> JSONResponse:

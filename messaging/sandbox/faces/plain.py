@@ -24,6 +24,9 @@ class PlainFace:
 
     tells_phone = True
 
+    def is_open(self, method: str, path: str) -> bool:
+        return False
+
     def is_queued(self, method: str, path: str) -> bool:
         return False
 

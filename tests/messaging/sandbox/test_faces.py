@@ -12,13 +12,15 @@ import pytest
 
 from agent.delivery.matching import is_ours
 from messaging import open_platform
-from messaging.errors import PlatformError, RateLimited, Unauthorized
+from messaging.errors import Conflict, NotFound, PlatformError, RateLimited, Unauthorized, Unsupported
 from messaging.platform import MediaFile, Platform
 from messaging.sandbox import RunningSandbox
 from messaging.sandbox.faces import FACES
 from messaging.settings import MessagingSettings
 from messaging.types import (
     Address,
+    ContactFilter,
+    ContactKey,
     CustomPayload,
     DeliveryReport,
     File,
@@ -111,6 +113,61 @@ async def test_choices_and_pictures_arrive(name: str) -> None:
         assert picture.content["attachment"]["type"] == "image"  # type: ignore[index,call-overload]
         if here.platform.capabilities.templates:
             await here.platform.send(event.key, Template("sapaan", "id", values=("Budi",)))
+
+
+async def test_aisoules_contacts_templates_campaigns_and_accounts_are_played() -> None:
+    async with stage("aisoule") as here:
+        aisoule: Any = here.platform
+        new = Address("phone", "+6281234567999")
+        with pytest.raises(NotFound):
+            await aisoule.find_contact(new)
+        key = await aisoule.create_contact(new, {"first_name": "Sari", "last_name": "Dewi"})
+        with pytest.raises(Conflict):
+            await aisoule.create_contact(new, {"first_name": "Sari"})
+        await aisoule.update_contact(key, {"first_name": "Sri", "last_name": "Dewi"})
+        found = await aisoule.find_contact(new)
+        assert (found.first_name, found.last_name) == ("Sri", "Dewi")
+        assert new.value in {contact.phone async for contact in aisoule.list_contacts(ContactFilter())}
+        identity = str(here.sandbox.phone(new.value).id)
+        assert (await aisoule.api.contact(identity))["phone_number"] == new.value
+        await aisoule.api.delete_contact(identity)
+        with pytest.raises(NotFound):
+            await aisoule.find_contact(new)
+        assert aisoule.capabilities.lists_templates
+        assert await aisoule.templates()
+        assert list(await aisoule.api.campaigns()) == []
+        assert (await aisoule.api.create_campaign({"name": "Lebaran"}))["name"] == "Lebaran"
+        assert [one["id"] for one in await aisoule.api.accounts()] == ["sandbox"]
+
+
+async def test_aisoules_docs_dialect_has_contacts_and_says_what_it_has_not() -> None:
+    async with stage("aisoule-docs") as here:
+        aisoule: Any = here.platform
+        key = await aisoule.create_contact(Address("phone", "+6281234567999"), {"first_name": "Sari"})
+        assert (await aisoule.contact(key)).first_name == "Sari"
+        assert len([one async for one in aisoule.list_contacts(ContactFilter())]) == len(
+            here.sandbox.state.contacts.all()
+        )
+        assert not aisoule.capabilities.lists_templates
+        for lacking in (aisoule.templates(), aisoule.api.campaigns(), aisoule.api.contact("cnt_1")):
+            with pytest.raises(Unsupported):
+                await lacking
+
+
+async def test_a_login_opens_a_session_in_the_place_of_a_key() -> None:
+    async with stage("aisoule") as here, httpx.AsyncClient(trust_env=False) as http:
+        budi = here.sandbox.phone("+6281234567802")
+        facts = settings("aisoule", here.sandbox).model_dump() | {"token": ""}
+        for password, works in ((here.sandbox.token, True), ("wrong", False)):
+            login = {"email": "melati@example.com", "password": password}
+            platform = open_platform(MessagingSettings.model_validate(facts | {"login": login}), http)
+            key = ContactKey("aisoule", "+6281234567802")
+            if works:
+                await platform.send(key, Text("halo"))
+            else:
+                with pytest.raises(Unauthorized):
+                    await platform.send(key, Text("halo lagi"))
+        assert [message.text for message in here.sandbox.sent(budi)] == ["halo"]
 
 
 @pytest.mark.parametrize("name", ["unipile", "zernio"])
