@@ -87,7 +87,7 @@ IDS = r"(?:#\s?[\w-]*\w|[A-Z]{1,6}-?\d[\w-]*|\d{4,})"
 _HELD = (
     r"(?:meja|kamar|kursi|tempat|slot|bilik|pesanan|order|booking|bookingan|reservasi|tempahan|langganan|jadwal|janji|paket|kartu|"
     r"pengaduan|refund|pembatalan|"
-    r"perubahan|alamat|data|akun|tiket|pendaftaran)"
+    r"perubahan|alamat|akun|tiket|pendaftaran)"
 )
 """What a business keeps for one customer."""
 _SHOP = (
@@ -244,13 +244,16 @@ REPORT = (
     r"\b(?:your plan is|you're|you are) (?P<v>(?P<verb>now)) (?:on|off|pro|basic|gold|premium|free|\$)",
     r"^\W*(?P<v>(?P<verb>confirmed|berhasil))\W*$",
     r"\b(?:is|are) (?P<v>(?P<verb>confirmed|booked|reserved|secured|held|set)) for you\b",
+    r"\b(?:you are|you're) (?:now |all )?(?P<v>(?P<verb>checked in|enrolled|waitlisted))\b",
+    rf"\b(?:dr|drg|dokter|tim|gudang|kurir|admin|manajer|teknisi)\w*(?: \w+){{0,2}} (?P<v>{MARK}) {_I} "
+    r"(?P<verb>kabari|hubungi|beri ?tahu|infokan|telepon)",
     r"\byour name is (?:now )?(?P<v>(?P<verb>on the))\b",
     r"\bnama (?:kakak|anda|kamu)\b.{0,10}(?P<v>(?P<verb>(?:sudah|telah|udah) (?:ada|masuk|tercantum) (?:di|ke)))\b",
     rf"\b(?:pinjaman|pengajuan|keluhan|kompensasi|saldo|dana|uang|tiket|pembatalan)\w*\b.{{0,30}}?\b(?P<v>{MARK}\s+(?P<verb>cair|"
     rf"naik|clear|beres|masuk|"
     r"on the way|jadi milik))\b",
     r"\b(?:kakak|anda|kamu)\s+(?:(?:sekarang|kini|sudah|telah) )+(?P<v>(?P<verb>resmi))(?=\W*$)",
-    r"^(?:you're|you are)(?: now| officially)? (?P<v>(?P<verb>all set))(?= (?:for|on|with)\b|\W*!)",
+    r"^(?:you're|you are)(?: now| officially)? (?P<v>(?P<verb>all set))(?= (?:for|on|with)\b|\W*[!:])",
     rf"\b(?:your|the|that) (?:[\w-]+ ){{0,3}}?(?:{_THINGS})\b(?: for [\w: ]{{1,20}})? (?:is|are) (?:now )?(?P<v>(?P<verb>all set|"
     rf"good to go|saved|locked in|"
     r"in the system))\b",
@@ -270,6 +273,7 @@ PAYMENT = (
     rf"\b(?:{_WE}|{_I})\s+(?P<v>{MARK})\s+(?:menerima|terima|mendapat)\b.{{0,20}}\b(?:pembayaran|transfer|uang|bayaran|dana|duit)",
     rf"\b(?:pesanan|tagihan|invoice|order|invois)\w*\b.{{0,30}}?\b(?P<v>{MARK}) (?:lunas|dibayar|terbayar)\b",
     rf"^(?:\w+ )?(?P<v>{MARK}) (?:lunas|terbayar)\b",
+    r"\b(?P<v>pembayaran\w* (?:valid|terverifikasi|aman))\b",
     r"^(?P<v>lunas)(?: ya\b| kak\b|\W*$)",
     r"\b(?P<v>pembayaran\w*(?: (?:kakak|anda|kamu|untuk pesanan \S+))? (?:berhasil|sukses|lunas|diterima|masuk)|"
     r"pembayaran berjaya)(?=\W*$| ya\b| kak\b)",

@@ -60,6 +60,9 @@ _VAGUE = re.compile(
     re.IGNORECASE,
 )
 _NOUN = re.compile(r"\b(?:refund|pengembalian|bayaran balik|cancellation|pembatalan|changes?|perubahan)", re.IGNORECASE)
+_MONEY_BACK = re.compile(
+    r"\b(?:money|funds|amount|uang|dana|duit)\w*\b.{0,20}\b(?:back|kembali|balik)\b", re.IGNORECASE
+)
 _PASSED_ON = re.compile(r"\b(?:teruskan|sampaikan|pass|forward|refer)|\b(?:will|akan|segera)\b", re.IGNORECASE)
 
 _MYSELF = re.compile(r"\b(?:saya|aku|gue|kami|kita|I|we|I've|we've|my|me)\b", re.IGNORECASE)
@@ -288,6 +291,8 @@ def _proves(kind: Kind, match: re.Match[str], clause: str, evidence: _Evidence) 
     verb = next((match[name] for name in ("verb", "verb2") if name in groups and match[name]), match[0])
     if turned := re.match(r" (?:on|off)\b", clause[match.end() :]):
         verb += turned[0]
+    if _VAGUE.search(verb) and _MONEY_BACK.search(clause):
+        verb = "refund"
     if _VAGUE.search(verb) and (noun := _NOUN.search(clause)) is not None:
         verb = noun[0]  # "I've issued a refund" is about the refund
     if any(evidence.did(action, verb, clause) for action in evidence.done):

@@ -52,7 +52,7 @@ _OPENERS: Final = _VOCATIVES | _set(
 _DONE: Final = _set(
     "sudah telah udah udh sdh uda dah tlh wis wes sampun barusan berhasil berjaya sukses kini sekarang resmi"
 )
-_ONGOING: Final = _set("sedang lagi lg masih tengah dalam otw")
+_ONGOING: Final = _set("sedang lagi lg masih tengah otw")
 _BE: Final = _set("is are was were has have got gets it's that's")
 _PASSED_OVER: Final = (
     _DONE
@@ -93,7 +93,8 @@ _ARRIVED: Final = _set(
     "masuk cair terbit nyampe sampai balik aktif nyala keluar terima diterima off jadi beres aman siap-diambil"
 )
 _UNDERWAY: Final = re.compile(
-    r"\b(?:(?:sudah|udah|dah|sedang|lagi|masih) (?:otw|di jalan|di kurir|dalam (?:perjalanan|pengiriman|penghantaran))|"
+    r"\bdalam (?:perjalanan|penghantaran)\b(?! (?:bisnis|dinas))|\b(?:(?:sudah|udah|dah|sedang|lagi|masih) (?:otw|di jalan|di kurir|"
+    r"(?:di)?dalam (?:perjalanan|pengiriman|penghantaran|proses|antrean))|"
     r"(?:is|are|'s) (?:now |already |currently )?(?:on (?:the|its|his|her|their) way|out for delivery|with the courier|in transit)|"
     r"^it (?:has |just |already )*(?:left|arrived|shipped|landed|cleared))\b",
     re.IGNORECASE,
@@ -104,10 +105,13 @@ _NUMBERED: Final = re.compile(
     rf"(?i: (?:kakak|ibu|bapak|anda|is|adalah)){{0,3}} (?P<id>{IDS})"
 )
 _YOURS: Final = re.compile(
-    r"\byour (?:[\w-]+ ){1,3}?(?P<v>(?:has|have) (?:now |just |already )*(?:been )?\w+(?:ed|en|gone|come|begun|left)|"
+    r"\byour (?!area|street|city|region|neighbou?rhood|country|privacy)(?:[\w-]+ ){1,3}?(?P<v>(?:has|have) (?:now |just |already "
+    r")*(?:been )?\w+(?:ed|en|gone|come|begun|left)|"
     r"(?:is|are) (?:now|back|being|already|currently|no longer)\b|no longer \w+|stands\b)|"
     r"\b(?P<v2>you have (?:\d[\d.,]*|no) [\w ]{1,20}\b(?:left|remaining))|"
-    r"\b(?:seat|room|table|spot|slot|bay) \w{1,4} (?P<v5>is yours)\b|\b(?P<v6>(?:is|are) now \w+ (?:on|in) (?:the|your) \w+)|"
+    r"\b(?:seat|room|table|spot|slot|bay) \w{1,4} (?P<v5>is yours)\b|\b(?P<v7>(?:is|are) back (?:in|on) your)\b|"
+    r"\b(?P<v8>you(?:'re| are) (?:\w+ )?\w+ (?:on|in) the (?:waiting list|waitlist|queue))|\b(?P<v6>(?:is|are) now \w+ (?:on|in) "
+    r"(?:the|your) \w+)|"
     r"^(?:the|our) (?:\w+ ){1,2}?(?P<v3>(?:has |have |just )*(?:approved|accepted|confirmed|rejected|declined|released|changed|moved|"
     r"signed off) "
     r"(?:on )?your)\b|"
@@ -123,6 +127,7 @@ _PUBLIC: Final = _set(
     "jaringannya "
     "gangguan gangguannya produk produknya filmnya lagunya layanan layanannya tempatnya"
 )
+_PARTICIPLE: Final = re.compile(r"\w+ed|sent|paid|kept|held|made|put|done")
 _ENDED: Final = _set("berhasil sukses set through process")
 _DECIDED: Final = _set("disetujui disahkan ditolak approved accepted rejected completed")
 _HAPPENS: Final = re.compile(
@@ -154,7 +159,7 @@ _TOLD: Final = re.compile(
 
 _DAY: Final = re.compile(
     r"\b(?:besok|esok|lusa|hari ini|hari (?:senin|selasa|rabu|kamis|jumat|sabtu|minggu|isnin|khamis|ahad)|(?:pagi|siang|sore|malam) ini|"
-    r"tanggal \d+|(?:jam|pukul) \d+|tomorrow|today|tonight|(?:mon|tues|wednes|thurs|fri|satur|sun)day|(?:at|by) \d+)\b",
+    r"tanggal \d+|(?:jam|pukul) \d+|tomorrow|today|tonight|(?:mon|tues|wednes|thurs|fri|satur|sun)day|(?:at|by|the) \d+\w*)\b",
     re.IGNORECASE,
 )
 _SOON: Final = re.compile(r"(?:besok|esok|lusa|(?:hari|pagi|siang|sore|malam) ini|tadi|tomorrow|today|tonight)\b")
@@ -193,7 +198,7 @@ def state(clause: Clause) -> str | None:
             if _OPEN_BEFORE.isdisjoint(word.lower() for word in before):
                 return " ".join(clause.text[start:].split()[:6])
     for end, by_id, owned in _subjects(written, words):
-        if _OPEN_BEFORE.isdisjoint(words[:end]) and (told := _predicate(words[end:], owned=owned)):
+        if _OPEN_BEFORE.isdisjoint(words[:end]) and (told := _predicate(words[end:], owned=owned, by_id=by_id)):
             return told
         if by_id and (unpaid := _UNPAID.search(clause.text)):
             return unpaid[0]
@@ -228,10 +233,10 @@ def _subjects(written: Sequence[str], words: Sequence[str]) -> Iterator[tuple[in
             yield at + 1, False, owned
 
 
-def _predicate(rest: Sequence[str], *, owned: bool) -> str:
+def _predicate(rest: Sequence[str], *, owned: bool, by_id: bool) -> str:
     """The words behind a subject that tell how it stands; of one that is not known to be the customer's only what is done once."""
     said = [word for word in rest if word not in _VOCATIVES | _OWNERS]
-    if owned and said and (said[0] in _BARE or _is_passive(said[0])):
+    if owned and said and (said[0] in _BARE or (_is_passive(said[0]) and (by_id or _DAY.search(" ".join(said))))):
         return said[0]
     if owned and said and _is_passive(said[-1]) and _OPEN_BEFORE.isdisjoint(said):
         return said[-1]
@@ -240,7 +245,7 @@ def _predicate(rest: Sequence[str], *, owned: bool) -> str:
     for at, word in enumerate(rest[:9]):
         if word in _OPEN_BEFORE:
             return ""
-        if owned and _HAPPENS.fullmatch(word):
+        if owned and _HAPPENS.fullmatch(word) and (not word.endswith("s") or by_id or _DAY.search(" ".join(rest))):
             return word
         if word not in _DONE | _ONGOING | _BE and word not in ("status", "statusnya"):
             continue
@@ -250,11 +255,10 @@ def _predicate(rest: Sequence[str], *, owned: bool) -> str:
         if after >= len(rest) or rest[after] in _GENERAL | _OPEN_BEFORE | _VOCATIVES:
             return ""
         then = rest[after]
-        if word in ("is", "are") and then.endswith("ed") and len(rest) > after + 4:
+        now = not {"now", "being", "just", "already"}.isdisjoint(rest)
+        if word in ("is", "are") and _PARTICIPLE.fullmatch(then) and not (now or by_id) and len(rest) > after + 1:
             return ""  # "your card is charged on the day you sign up"
-        once = (word in _DONE and then in _ARRIVED) or (
-            word in _BE and not {"now", "being", "just", "already"}.isdisjoint(rest)
-        )
+        once = (word in _DONE and then in _ARRIVED) or (word in _BE and now)
         once |= word in _ONGOING and _is_passive(then)
         once |= word in _DONE and bool(deeds_of_verb(then)) and not then.startswith("me")
         return " ".join(rest[at : after + 1]) if owned or once else ""
@@ -357,9 +361,10 @@ _ACT: Final = re.compile(
     re.IGNORECASE,
 )
 _NO_ACT: Final = re.compile(
-    r"(?:updat|edit)\w* you|\b(?:sorted|processed|ordered|started|stopped)$|booked you|^me\w*(?:kan|i)?$|^starting|^stop",
+    r"(?:updat|edit)\w* you|\b(?:sorted|processed|ordered|started|stopped)$|booked you|^starting|^stop",
     re.IGNORECASE,
 )
+_FORTHWITH: Final = re.compile(r"\b(?:akan|segera|langsung)\b", re.IGNORECASE)
 _ASKS_FIRST: Final = re.compile(
     r"\b(?:boleh (?:minta|tahu|tau|saya)|minta|sila|beri|siapa|berapa|kapan|bila-bila|what|which|who|mohon (?!tunggu|ditunggu|maaf|"
     r"bersabar|menunggu)|silakan|silahkan|tolong|kirim(?:kan)? \w+nya|"
@@ -394,7 +399,10 @@ def promise(clause: Clause, reply: str) -> str | None:
     for match in _PROMISE.finditer(clause.text):
         verb = next(filter(None, match.groups())).lower()
         before = {word.lower() for word in _WORD.findall(clause.text[: match.start()])}
-        if _acts(verb) and before.isdisjoint(_OPEN_BEFORE - _FUTURE | _DONE):
+        if verb.startswith("me") and not _FORTHWITH.search(match[0]):
+            continue  # "kami memproses pesanan setiap hari"
+        whose = clause.text[match.end() :].split()[:1]
+        if _acts(verb) and whose != ["our"] and before.isdisjoint(_OPEN_BEFORE - _FUTURE | _DONE):
             return match[0]
     return None
 

@@ -167,6 +167,8 @@ _TRAILING = re.compile(
     re.IGNORECASE,
 )
 
+_EACH_TIME = re.compile(r"\b(?:as soon as|once|whenever|setiap kali|begitu)\b", re.IGNORECASE)
+
 
 def is_open(clause: Clause, start: int, verb: int, end: int, *, marked: bool, own: bool, promise: bool) -> bool:
     """Tell whether a deed in a clause is not, may be, would be, or is asked about.
@@ -193,7 +195,7 @@ def is_open(clause: Clause, start: int, verb: int, end: int, *, marked: bool, ow
         return True
     if _THEY_SAID.search(before) or _TAKEN_BACK.search(text):
         return True
-    if not marked and _TRAILING.match(text[end:]):
+    if not marked and (_TRAILING.match(text[end:]) or _EACH_TIME.search(text[end:])):
         return True
     if clause.asks:
         rest = text[end:]
