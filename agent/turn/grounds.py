@@ -233,9 +233,14 @@ def _says_nothing(line: str) -> bool:
         return True
     words = vocabulary()
     empty = words.agreeing | words.no | words.neutral | words.addressed | _LABELS
-    return "?" not in rest and not hints(rest) and all(word in empty for word in content(rest))
+    written = [word for word in tokenized(fold(rest)) if word not in words.addressed | _LABELS]
+    if "?" in rest or hints(rest) or (len(written) > 1 and not _PLEADING.isdisjoint(written)):
+        return False
+    return all(word in empty for word in content(rest))
 
 
+_PLEADING: Final = frozenset("tolong tlg please pls minta mohon".split())
+"""With any other word: `tolong proses`."""
 _LABELS: Final = frozenset(
     "nomor no nomer number num id kode code order pesanan pesan booking invoice resi ref reference nya ini itu this that is my saya punya "
     "gambar foto image".split()
