@@ -35,7 +35,6 @@ from messaging.types import (
     ContactKey,
     CustomPayload,
     Email,
-    FieldValue,
     File,
     Outbound,
     QuickReplies,
@@ -260,6 +259,22 @@ class Outbox:
         log.error("delivery_held", delivery=delivery.id, contact=str(delivery.contact), reason=HELD)
         return await self._mark(delivery, "failed", then, reason=HELD, may_have_been_sent=True)
 
+    async def _create(self, platform: Platform, wanted: CreateContact) -> None:
+        """Create a contact, on this platform or the first that can; one who is there already stays as they are."""
+        able = (each for each in (platform, *self._platforms.values()) if wanted.by in each.capabilities.finds)
+        where = next(able, None)
+        if where is None:
+            raise Invalid(f"no platform of messaging can create a contact by {wanted.by}: {wanted.address}")
+        address = Address(wanted.by, wanted.address)
+        try:
+            known = await where.find_contact(address)
+        except NotFound:
+            await where.create_contact(
+                address, {"first_name": address.value, **wanted.fields, address.by: address.value}
+            )
+            return
+        log.info("contact_known", contact=str(known.key))
+
     def _platform(self, contact: ContactKey) -> Platform:
         platform = self._platforms.get(contact.platform)
         if platform is None:
@@ -342,8 +357,8 @@ class Outbox:
                 await platform.open_conversation(key)
             case UpdateContact(fields):
                 await platform.update_contact(key, fields)
-            case CreateContact(by, address, fields):
-                await _create(platform, Address(by, address), fields)
+            case CreateContact():
+                await self._create(platform, content)
             case ChangeTags(add, remove):
                 if add:
                     await platform.add_tags(key, add)
@@ -358,16 +373,6 @@ class Outbox:
             case _:
                 assert_never(content)
         return None
-
-
-async def _create(platform: Platform, address: Address, fields: Mapping[str, FieldValue]) -> None:
-    """Create a contact; one who is there already stays as they are, whatever somebody else says of them."""
-    try:
-        known = await platform.find_contact(address)
-    except NotFound:
-        await platform.create_contact(address, {"first_name": address.value, **fields, address.by: address.value})
-        return
-    log.info("contact_known", contact=str(known.key))
 
 
 def _record_sent(connection: Connection, delivery: Delivery, message_id: str | None, now: datetime) -> None:
@@ -393,8 +398,6 @@ def lacks(content: Deliverable, can: Capabilities) -> str | None:
             standard = all(name in STANDARD for name in fields)
             fits = can.contact_fields == "custom" or (can.contact_fields == "standard" and standard)
             return None if fits else "such contact fields"
-        case CreateContact(by):
-            return None if by in can.finds else f"way to create a contact by {by}"
         case ChangeTags():
             return None if can.tags else "tags"
         case SetLifecycle():

@@ -1,6 +1,6 @@
 """The outbox on a real ledger: order, retries, deliveries of unknown outcome, and a human who takes over in between."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from actions.action import ChangeTags, Comment, SetLifecycle, UpdateContact
+from actions.action import ChangeTags, Comment, CreateContact, SetLifecycle, UpdateContact
 from agent.delivery.outbox import ECHO_WAIT, Due, Outbox, Sending, Unsent
 from agent.ledger import contacts, history, human, inbound, outbound
 from agent.ledger.codec import Assign, Deliverable
@@ -16,7 +16,17 @@ from agent.ledger.database import Database
 from agent.terminal import TerminalPlatform
 from messaging.errors import Invalid, NotFound, OutcomeUnknown, PlatformError, RateLimited
 from messaging.platform import Capabilities
-from messaging.types import ContactKey, DeliveryReport, MessageSent, Outbound, PlatformMessage, Text
+from messaging.types import (
+    Address,
+    Contact,
+    ContactKey,
+    DeliveryReport,
+    FieldValue,
+    MessageSent,
+    Outbound,
+    PlatformMessage,
+    Text,
+)
 from tests.ledger.messages import BUDI, NOW, RULES, contact, message, sent
 
 SECOND = timedelta(seconds=1)
@@ -451,3 +461,43 @@ async def test_a_contact_of_a_platform_that_was_removed_is_a_dead_letter(desk: D
     row = await desk.row()
     assert row.state == "failed"
     assert "no platform named aelyst" in row.reason
+
+
+class Finding(RecordingPlatform):
+    """A platform that knows nobody, and creates contacts by phone."""
+
+    name = "finding"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.capabilities = replace(TerminalPlatform.capabilities, finds=frozenset({"phone"}))
+
+    async def find_contact(self, address: Address) -> Contact:
+        raise NotFound("nobody")
+
+    async def create_contact(self, address: Address, fields: Mapping[str, FieldValue]) -> ContactKey:
+        self._called("create_contact", (str(address), dict(fields)))
+        return ContactKey("finding", "1")
+
+
+async def test_somebody_else_is_written_down_where_a_platform_can_and_said_where_none_can(sqlite: Database) -> None:
+    """The customer writes on a platform that creates no contacts; another one of `messaging` does."""
+    own, other = RecordingPlatform(), Finding()
+    own.capabilities = replace(own.capabilities, finds=frozenset())
+    outbox = Outbox(sqlite, {"aelyst": own, "finding": other}, owner="me", clock=Clock())  # type: ignore[dict-item]
+    sari = CreateContact("phone", "+6281234567899", {"first_name": "Sari"})
+    mail = CreateContact("email", "sari@example.com", {"first_name": "Sari"})
+
+    def given(connection: Connection) -> None:
+        inbound.accept(connection, message(1), NOW, RULES)
+        outbound.add(connection, BUDI, "t", [sari, mail], now=NOW)
+
+    await sqlite.write(given)
+    for _ in range(2):
+        due = await sqlite.write(lambda connection: outbox.begin(connection, BUDI))
+        assert isinstance(due, Sending)
+        await outbox.deliver(due, lambda connection: None)
+    fields = {"first_name": "Sari", "phone": "+6281234567899"}
+    assert (own.calls, other.calls) == ([], [("create_contact", ("phone:+6281234567899", fields))])
+    (dead,) = await sqlite.read(outbound.dead)
+    assert "no platform of messaging can create a contact by email" in str(dead.reason)
