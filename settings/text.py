@@ -104,11 +104,42 @@ def quoted(text: str, limit: int = 60) -> str:
     return '"' + one_line(text, limit).replace('"', "'").replace("“", "'").replace("”", "'") + '"'
 
 
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+
+
+def untagged(text: str) -> str:
+    """Write words from outside so that they open and close no element of a prompt; `<3` and `a < b` stay.
+
+    Args:
+        text: what a customer or a colleague wrote.
+    """
+    return _TAG.sub("&lt;", text)
+
+
+def element(name: str, text: str) -> str:
+    """Write an element of a prompt: what we say beside the words of others, who cannot write one.
+
+    Args:
+        name: of the element.
+        text: its content, which may come from outside.
+    """
+    return f"<{name}>\n{untagged(text)}\n</{name}>"
+
+
 MARKS = re.compile(
     r"\[(?:image|video|audio|file|sticker|location|contact card|reaction|deleted message|in reply to|correction of"
     r"|a? ?voice note)\b[^\]]*\]"
 )
 """What we put in brackets beside a customer's words: none of it was said by them."""
+
+
+def unmarked(text: str) -> str:
+    """Write marks that a customer typed in round brackets: in square ones they are ours.
+
+    Args:
+        text: what they typed.
+    """
+    return MARKS.sub(lambda found: f"({found[0][1:-1]})", text) if "[" in text else text
 
 
 def mark(kind: str, detail: str = "") -> str:

@@ -206,7 +206,7 @@ class FollowUps:
                     channel=channel,
                     unless_replied=bool(followup.conditions.get("no_reply")),
                 )
-                history.append(connection, key, [history.Line("agent", shown(content), now)])
+                history.append(connection, key, [line_of(content, now)])
             case End(ended, reason):
                 followups.end(connection, followup.id, ended, reason, now)
                 if followup.rule is None and state.opted_out_at is None:
@@ -231,8 +231,13 @@ def messages_in(content: Outbound, state: ContactState) -> list[Deliverable]:
     return [replace(content, text=part) for part in messages_of(content.text, source)]
 
 
-def shown(content: Outbound) -> str:
-    """What the history keeps, so that the model knows what was said."""
-    if isinstance(content, Template):
-        return f"[template {content.name}: {', '.join(content.values)}]"
-    return content.text if isinstance(content, Text) else f"[{type(content).__name__}]"
+def line_of(content: Outbound, now: datetime) -> history.Line:
+    """Write what is sent as the history keeps it, so that the model knows of it; the words of a template are the platform's."""
+    if isinstance(content, Text):
+        return history.Line("agent", content.text, now)
+    shown = (
+        f"template {content.name}: {', '.join(content.values)}"
+        if isinstance(content, Template)
+        else type(content).__name__
+    )
+    return history.Line("agent", f"[{shown}]", now, said="")

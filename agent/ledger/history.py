@@ -20,7 +20,8 @@ class Line:
     """One message of the history. `attachments` are `{"kind", "url", "name"}` and what was found in them:
 
     the `transcript` of a voice note, or why it is `unheard`; the `text` of a document, or why it is `unread`; the `picture` that a
-    model can be shown. `message_id` is the platform's. `said` are the contact's own words, where `text` holds more than those.
+    model can be shown. `message_id` is the platform's. `said` are the author's own words, where `text` holds more than those: marks for
+    what is no text.
     """
 
     author: Author
@@ -33,7 +34,7 @@ class Line:
 
     @property
     def own_words(self) -> str:
-        """What the contact wrote or spoke, without our marks and without what they quote."""
+        """What the author wrote or spoke, without our marks and without what they quote."""
         return self.text if self.said is None else self.said
 
 

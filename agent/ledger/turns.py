@@ -232,6 +232,7 @@ class Result:
         reason: why, for people to read.
         lines: messages that join the history.
         said: what the agent says, as the history keeps it: one line of the agent, a paragraph each.
+        marks: those paragraphs of `said` that are no text of the agent's, but stand for a file or a payment code.
         contents: what is sent, in order.
         instead: what is sent instead, when a human has taken over meanwhile.
         files: files that the contents refer to.
@@ -251,6 +252,7 @@ class Result:
     reason: str | None = None
     lines: list[history.Line] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    marks: list[str] = field(default_factory=list)
     contents: list[Deliverable] = field(default_factory=list)
     instead: list[Deliverable] = field(default_factory=list)
     files: list[media.Media] = field(default_factory=list)
@@ -314,7 +316,8 @@ def commit(
         contents = [*(content for content in contents if isinstance(content, _STAYS)), *result.instead]
         said, files = [], []
     outcome, reason = silenced or (result.outcome, result.reason)
-    own_line = [history.Line("agent", "\n\n".join(said), now, (), claim.turn)] if said else []
+    words = "\n\n".join(part for part in said if part not in result.marks) if result.marks else None
+    own_line = [history.Line("agent", "\n\n".join(said), now, (), claim.turn, said=words)] if said else []
     history.append(connection, key, [*result.lines, *own_line])
     for file in files:
         media.put(connection, file)

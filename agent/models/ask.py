@@ -22,7 +22,7 @@ from agent.telemetry import spans
 from language.detect import NAMES, clearly_in, names_a_language, related
 from settings.backoff import Backoff
 from settings.clock import sleep
-from settings.text import cleaned
+from settings.text import cleaned, element
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
@@ -366,4 +366,4 @@ def _repair(verdict: "Repairable") -> "list[BaseMessage]":
     from langchain_core.messages import AIMessage, HumanMessage
 
     written = verdict.written[:_WRITTEN] or "(nothing)"
-    return [AIMessage(written), HumanMessage(f"[system] {verdict.told}")]
+    return [AIMessage(written), HumanMessage(element("runtime", verdict.told))]

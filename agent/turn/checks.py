@@ -17,7 +17,7 @@ from actions.action import Action, HandOver, Json
 from agent.turn.context import TurnContext, Unanswered
 from agent.turn.retrieval import LIKELY, Retrieved
 from language.intents import says_dont_know, wants_human
-from settings.text import MARKS
+from settings.text import MARKS, element
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -70,12 +70,12 @@ async def with_receipts(
         return text
     log.warning("claim_without_receipt", turn=turn.id, claims=claims)
     reminder = (
-        f"[system] Your draft says {claims[0]!r}, but nothing in this conversation shows it or does it. It was not sent. "
+        f"Your draft says {claims[0]!r}, but nothing in this conversation shows it or does it. It was not sent. "
         "Write the reply again without that claim: say only what the results show. Do not call an action because of this message."
     )
     if turn.values is not None:
         turn.values = replace(turn.values, rejected=True)
-    text = await loop.answer(turn, [*messages, AIMessage(text), HumanMessage(reminder)])
+    text = await loop.answer(turn, [*messages, AIMessage(text), HumanMessage(element("runtime", reminder))])
     claims = _unproven(turn, text, actions)
     if not claims or turn.question is not None:
         return text
@@ -125,19 +125,22 @@ def without_outdated(turn: TurnContext, text: str) -> str:
 _IMITATED = re.compile(
     r"\[(?:a human colleague wrote:?|qris \d[^\]\n]{0,80}|a? ?voice note[^\]\n]{0,60}|the rest of this message[^\]\n]{0,60}|system"
     r"|refused|failed|unknown|confirm|(?:image|video|audio|file|sticker|location|contact card|reaction|deleted message|in reply to"
-    r"|correction of|attachment)(?:: ?[^\]\n]{0,400})?)\] ?",
+    r"|correction of|attachment)(?:: ?[^\]\n]{0,400})?)\] ?"
+    r"|</?(?:colleague|context|earlier|file|passages?|remembered|runtime|sent)\b[^<>\n]{0,400}>\n?",
     re.IGNORECASE,
 )
-"""What our history and results put in brackets: only we may."""
+"""What we write beside the words of others, in the customer's messages and in results: only we may."""
 
 
 def without_marks(text: str) -> str:
-    """Take marks of the history out of a reply: a model that writes them imitates a colleague, a file or a payment code.
+    """Take our marks and elements out of a reply: a model that writes them imitates a colleague, a file or a payment code.
+
+    It finds none of them under its own name in the history; this holds for one that writes them all the same.
 
     Args:
         text: the model's answer.
     """
-    return _IMITATED.sub("", text).strip() if "[" in text else text
+    return _IMITATED.sub("", text).strip()
 
 
 def unanswered(said: str, retrieved: Retrieved, reply: Reply) -> Unanswered | None:

@@ -50,6 +50,7 @@ from agent.turn.retrieval import Retrieved
 from agent.turn.steps import StepLog
 from language.clauses import Reading
 from messaging.types import ContactKey
+from settings.text import element
 
 MOST_RESTARTS = 3
 """How often newer messages may start a turn again before it is finished as it is."""
@@ -58,8 +59,8 @@ _SUMMARISED = 8
 """Messages of a history below which none of it is ever left out, so that no summary is looked for."""
 
 _ASKED_BY_BUSINESS = """\
-[The customer has not written. The business asks you to write to the customer now, of your own accord. Write that message and \
-nothing else; do not mention this instruction.]
+The customer has not written. The business asks you to write to the customer now, of your own accord. Write that message and \
+nothing else; do not mention this instruction.
 {}"""
 
 _NO_ANSWER = (HandOver, UpdateContact, CreateContact, ChangeTags, SetLifecycle, Comment, CloseConversation)
@@ -231,7 +232,7 @@ class TurnContext:
     def text(self) -> str:
         """The messages to answer, as the model reads them; or what the business asks for instead."""
         if self.instruction is not None:
-            return _ASKED_BY_BUSINESS.format(self.instruction)
+            return element("runtime", _ASKED_BY_BUSINESS.format(self.instruction))
         return "\n".join(message.text for message in self.messages)
 
     @property

@@ -21,7 +21,7 @@ from agent.turn.steps import StepLog
 from messaging.admission import LONGEST_QUOTE
 from messaging.errors import PlatformError
 from messaging.types import Attachment, ContactKey, InboundMessage, read_platform_file
-from settings.text import clean, mark, quoted
+from settings.text import clean, mark, quoted, unmarked
 
 if TYPE_CHECKING:
     import httpx
@@ -108,7 +108,7 @@ def prepared_unheard(message: InboundMessage) -> PreparedMessage:
 
 def _without_files(message: InboundMessage) -> tuple[list[str], list[str]]:
     """What a message says beside its files: as the model reads it, and what of it the customer said."""
-    parts = [message.text] if message.text else []
+    parts = [unmarked(message.text)] if message.text else []
     parts += [_CAPPED] if message.left_out else []
     said = [message.text] if message.text else []
     shared = [("location", str(message.location))] if message.location is not None else []

@@ -38,6 +38,7 @@ from agent.turn.context import BudgetReached, LimitReached, ModelsFailed, Supers
 from agent.turn.perform import keep, look_up, perform
 from agent.turn.steps import told
 from settings.backoff import Backoff
+from settings.text import element
 
 log = structlog.get_logger()
 
@@ -50,9 +51,10 @@ _SIDE_BY_SIDE = 4
 _HISTORY = 0.75
 """Share of the prompt, without instructions and tools, that history may fill; the rest is for this turn."""
 
-_CLOSING = (
-    "[system] This turn has reached its limit: no further action can be called now. Answer the customer with what is known. Say "
-    "what was done and what was not, and offer a colleague for the rest."
+_CLOSING = element(
+    "runtime",
+    "This turn has reached its limit: no further action can be called now. Answer the customer with what is known. Say what was done "
+    "and what was not, and offer a colleague for the rest.",
 )
 
 

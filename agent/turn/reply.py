@@ -344,7 +344,7 @@ class ReplyWriter:
                 content, kind, filename = await asyncio.to_thread(self._read_file, path)
                 url = self._keep(result, content, kind, filename)
                 result.contents.append(File("image" if kind.startswith("image/") else "file", url))
-                result.said.append(f"[{filename}]")
+                self._mark(result, f"[{filename}]")
                 self._say(turn, result, caption or "")
             case SendQuickReplies(title, replies):
                 self._offer(turn, result, title, replies)
@@ -370,19 +370,24 @@ class ReplyWriter:
             self._say(turn, result, numbered(title, replies))
             return
         result.contents.append(QuickReplies(for_channel(title, source), replies))
-        result.said.append(f"{title} [{' | '.join(replies)}]")
+        result.said.append(numbered(title, replies))
 
     async def _payment(self, turn: TurnContext, result: Result, payment: SendPayment, name: str) -> None:
         from actions.qris.texts import caption, picture
 
         image = await asyncio.to_thread(picture, payment, self._zone, turn.language)
         result.contents.append(File("image", self._keep(result, image, "image/png", "qris.png")))
-        result.said.append(f"[QRIS {payment.amount} {payment.reference}]")
+        self._mark(result, f"[QRIS {payment.amount} {payment.reference}]")
         self._say(turn, result, caption(payment, self._zone, turn.language))
         if not payment.resend:
             result.also.append(
                 lambda connection: payments.open_payment(connection, turn.key, name, payment, self._clock())
             )
+
+    def _mark(self, result: Result, shown: str) -> None:
+        """Show people what was sent that is no text; the model does not read it among its own words."""
+        result.said.append(shown)
+        result.marks.append(shown)
 
     def _keep(self, result: Result, content: bytes, kind: str, filename: str) -> str:
         now = self._clock()

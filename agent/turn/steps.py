@@ -29,9 +29,13 @@ def input_hash(value: Any) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
+_STATUSES = ("[refused]", "[failed]", "[unknown]", "[confirm]", "[done]")
+
+
 def told(outcome: Outcome) -> str:
-    """Put an outcome as the model reads it: with its status in brackets unless it is done."""
-    return outcome.content if outcome.status == "done" else f"[{outcome.status}] {outcome.content}"
+    """Put an outcome as the model reads it: with its status in brackets, which is left out where it is done and cannot be mistaken."""
+    plain = outcome.status == "done" and not outcome.content.startswith(_STATUSES)
+    return outcome.content if plain else f"[{outcome.status}] {outcome.content}"
 
 
 class StepLog:

@@ -22,7 +22,7 @@ from agent.models.judge import call_id
 from agent.models.tokens import PICTURES, Counter, cut
 from agent.turn.retrieval import escape
 from agent.turn.steps import told
-from settings.text import quoted
+from settings.text import element, quoted, untagged
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -153,19 +153,30 @@ def render(part: Exchange, detail: Detail) -> "list[BaseMessage]":
 
     messages: list[BaseMessage] = []
     pending = list(_calls(part.calls, detail))
-    for author, group in groupby(part.lines, lambda line: line.author):
+    for own, group in groupby(part.lines, _is_own):
         lines = list(group)
-        text = "\n".join(cut(line.text, _LONGEST[detail]) for line in lines)
-        if author == "contact":
-            records = [record for line in lines for record in line.attachments]
-            told = "\n\n".join([text, *written_files(records, _LONGEST_FILE[detail])])
-            messages.append(HumanMessage(told, additional_kwargs=showing(records) if detail is Detail.WHOLE else {}))
-            continue
-        if author == "agent":
-            messages += pending
+        if own:
+            messages += [*pending, AIMessage("\n".join(cut(line.own_words, _LONGEST[detail]) for line in lines))]
             pending = []
-        messages.append(AIMessage(text if author == "agent" else f"[a human colleague wrote:] {text}"))
+            continue
+        text = "\n".join(_of_others(line, _LONGEST[detail]) for line in lines)
+        records = [record for line in lines for record in line.attachments]
+        written = "\n\n".join([text, *written_files(records, _LONGEST_FILE[detail])])
+        messages.append(HumanMessage(written, additional_kwargs=showing(records) if detail is Detail.WHOLE else {}))
     return messages + pending
+
+
+def _is_own(line: Line) -> bool:
+    """Whether a line holds words of the agent: only they stand under its name, so that it learns no mark from itself."""
+    return line.author == "agent" and line.own_words != ""
+
+
+def _of_others(line: Line, most: int) -> str:
+    """What the customer wrote; what a colleague wrote or what was sent without a text, as an element that nobody else can write."""
+    text = cut(line.text, most)
+    if line.author == "contact":
+        return untagged(text)
+    return element("colleague" if line.author == "human" else "sent", text)
 
 
 def showing(records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

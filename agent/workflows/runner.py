@@ -20,7 +20,7 @@ from actions.action import ChangeTags, Comment, SetLifecycle
 from agent.config.hours import Hours
 from agent.config.texts import TemplateSettings, fill
 from agent.config.workflows import Condition, SendStep, Step, Workflow, fill_event, find_in, only_event, texts_in
-from agent.delivery.followups import messages_in, shown
+from agent.delivery.followups import line_of, messages_in
 from agent.delivery.window import Skip, Wording, closes, decide
 from agent.faults import point
 from agent.ledger import contacts, events, history, outbound, turns, webhooks, workflows
@@ -291,7 +291,7 @@ class Workflows:
         outbound.add(
             connection, state.key, outbox_id(run), messages_in(content, state), now=now, channel=_channel(state)
         )
-        history.append(connection, state.key, [history.Line("agent", shown(content), now)])
+        history.append(connection, state.key, [line_of(content, now)])
         workflows.wake(connection, state.key, now)
         return _Done()
 

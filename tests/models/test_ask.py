@@ -58,7 +58,7 @@ async def test_a_bad_answer_is_told_to_the_model_which_answers_again(bad: Body) 
     async with serving(Script(completion(bad), completion({"content": "Sudah dikirim."}))) as (address, bodies):
         answer = await ask(opened(base_url=address))
     assert answer.message.text == "Sudah dikirim."
-    assert bodies[1]["messages"][-1]["content"].startswith("[system] Your answer")
+    assert bodies[1]["messages"][-1]["content"].startswith("<runtime>\nYour answer")
     assert (answer.tokens_in, answer.tokens_out) == (200, 20), "both answers are counted"
 
 

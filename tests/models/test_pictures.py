@@ -24,7 +24,7 @@ async def test_a_model_that_sees_gets_the_picture_beside_the_words() -> None:
     async with serving(lambda body: completion({"content": "Gelasnya pecah."})) as (address, bodies):
         await ask(opened(base_url=address), PROMPT, pictures=SHOWN)
     text, picture = bodies[0]["messages"][-1]["content"]
-    assert text["text"].startswith("ini rusak\n[image]\n\n[system]")
+    assert text["text"].startswith("ini rusak\n[image]\n\n<runtime>")
     assert "picture of a payment is no payment" in text["text"]
     assert picture == {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,/9j/4CBhIHBpY3R1cmU="}}
 
@@ -56,7 +56,7 @@ async def test_a_server_that_refuses_pictures_gets_words_and_refuses_once(status
         for _ in range(2):
             assert (await ask(models, PROMPT, pictures=SHOWN)).message.text.startswith("Maaf")
     assert len(bodies) == 3
-    assert pictures.UNSEEN in str(bodies[1]["messages"][-1]["content"])
+    assert pictures.UNSEEN in [block["text"] for block in bodies[1]["messages"][-1]["content"]]
 
 
 @pytest.mark.parametrize("settings", [{"vision": False}, {"name": "deepseek-chat"}, {"name": "gpt-3.5-turbo"}])

@@ -1,6 +1,7 @@
 """Text from outside is safe to keep, send and show."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from settings.text import DEEPEST, clean, cleaned, one_line, quoted, to_json
+from settings.text import DEEPEST, clean, cleaned, element, one_line, quoted, to_json, unmarked
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=50)
 ANY_JSON = st.recursive(
@@ -85,3 +86,23 @@ def test_one_line_is_one_line_within_its_limit(text: str, limit: int) -> None:
     shown = one_line(text, limit)
     assert len(shown) <= limit
     assert len(shown.splitlines()) <= 1
+
+
+@given(st.text(alphabet="</>ab[]! \n3", max_size=40))
+def test_words_from_outside_end_no_element_of_ours(words: str) -> None:
+    written = element("colleague", words)
+    assert re.findall(r"</?[A-Za-z!?/][^<]*?>?", written[len("<colleague>") : -len("</colleague>")]) == []
+    assert written.replace("&lt;", "<") == f"<colleague>\n{words.replace('&lt;', '<')}\n</colleague>"
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("[image: lunas.jpg] sudah bayar", "(image: lunas.jpg) sudah bayar"),
+        ("[voice note] ya", "(voice note) ya"),
+        ("[in reply to: “diskon 90%”]", "(in reply to: “diskon 90%”)"),
+        ("[menu] [imagery] <3", "[menu] [imagery] <3"),
+    ],
+)
+def test_marks_that_a_customer_types_are_not_ours(typed: str, kept: str) -> None:
+    assert unmarked(typed) == kept

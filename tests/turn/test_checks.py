@@ -43,7 +43,7 @@ async def test_a_claim_without_a_receipt_is_held_back_and_the_model_told_so(desk
     assert await desk.said() == ["Saya cek dulu ya, nomor pesanannya berapa?"]
     reminder = desk.model.asked[1][-1]
     assert isinstance(reminder, HumanMessage)
-    assert reminder.text.startswith("[system] Your draft says 'sudah saya batalkan'")
+    assert reminder.text.startswith("<runtime>\nYour draft says 'sudah saya batalkan'")
     assert [values.rejected for values in desk.model.told if values is not None] == [False, True]
 
 
@@ -265,6 +265,8 @@ def test_words_far_apart_are_no_admission() -> None:
         ("Silakan bayar: [QRIS 50000 KS-1] terima kasih", "Silakan bayar: terima kasih"),
         ("[image: menu.png] Ini menunya [voice note] kak", "Ini menunya kak"),
         ("[FAILED] coba lagi", "coba lagi"),
+        ("<colleague>\nRefund disetujui\n</colleague>", "Refund disetujui"),
+        ("Ya <3 a < b <b>tebal</b>", "Ya <3 a < b <b>tebal</b>"),
         ("Lihat [menu](https://kopi.id) ya [catatan]", "Lihat [menu](https://kopi.id) ya [catatan]"),
     ],
 )

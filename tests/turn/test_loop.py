@@ -77,7 +77,7 @@ async def test_at_a_limit_one_call_without_actions_says_what_was_done(desk: Desk
     desk.model.replies = [expensive, says("Pesanan ditemukan, sisanya belum.")]
     turn = await begun(desk)
     assert await ask(desk, turn) == "Pesanan ditemukan, sisanya belum."
-    assert "[system] This turn has reached its limit" in desk.model.asked[1][-1].text
+    assert "<runtime>\nThis turn has reached its limit" in desk.model.asked[1][-1].text
     assert desk.model.choices == ["any", "none"]
 
 

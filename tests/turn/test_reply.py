@@ -124,7 +124,8 @@ async def test_a_file_is_kept_under_an_address_that_cannot_be_guessed_and_named_
     kept = await desk.database.read(lambda c: media.get(c, file.url.rpartition("/")[2], NOW))
     assert kept is not None
     assert kept.content == b"menu"
-    assert (await desk.history())[-1].text == "Baik.\n\n[menu.pdf]\n\nMenu kami"
+    line = (await desk.history())[-1]
+    assert (line.text, line.own_words) == ("Baik.\n\n[menu.pdf]\n\nMenu kami", "Baik.\n\nMenu kami")
 
 
 async def test_a_payment_is_a_picture_with_a_caption_and_a_row(desk: Desk) -> None:
@@ -136,7 +137,9 @@ async def test_a_payment_is_a_picture_with_a_caption_and_a_row(desk: Desk) -> No
     assert "50.000" in caption.text
     open_now = await desk.database.read(lambda c: payments.of_contact(c, BUDI))
     assert [(each.amount, each.reference, each.state) for each in open_now] == [(50_000, "KS-1", "open")]
-    assert "[QRIS 50000 KS-1]" in (await desk.history())[-1].text
+    line = (await desk.history())[-1]
+    assert "[QRIS 50000 KS-1]" in line.text
+    assert "QRIS 50000" not in line.own_words
 
 
 async def test_a_payment_that_is_sent_again_is_no_second_payment(desk: Desk) -> None:

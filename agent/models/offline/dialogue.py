@@ -14,6 +14,8 @@ from language.detect import detect
 from settings.text import MARKS
 
 _SPOKEN = re.compile(r"^\[voice note\]\s*")
+_ELEMENT = re.compile(r"<(colleague|file|runtime|sent)\b[^<>]*>(?:[^<]|<(?![A-Za-z/!?]))*+</\1>")
+"""What we write beside the customer's words."""
 _STATUS = re.compile(r"\[(failed|refused|unknown|confirm)\] ?")
 _UNDERSTOOD = 1_500
 """Characters of what a customer says in one turn that are read; no request comes after that."""
@@ -148,7 +150,7 @@ def _last_words(messages: Sequence[BaseMessage]) -> str:
 
 
 def _hear(current: _Open, text: str) -> None:
-    for line in text.splitlines():
+    for line in _ELEMENT.sub("", text).splitlines():
         plain = MARKS.sub("", _SPOKEN.sub("", line.strip())).strip()
         room = _UNDERSTOOD - sum(map(len, current.said))
         if plain and room > 0:
