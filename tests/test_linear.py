@@ -24,10 +24,7 @@ from language.intents import says_dont_know, small_talk, wants_human
 from messaging.formatting import render
 from messaging.splitting import split
 from settings.text import clean, one_line
-from tests.patterns import SCANS, Use, attacks, growth, patterns
-
-WORST = 9.0
-"""Between linear (4) and quadratic (16)."""
+from tests.patterns import SCANS, WORST, Use, attacks, growth, patterns
 
 ZONE = ZoneInfo("Asia/Jakarta")
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)

@@ -312,10 +312,12 @@ def _offer(payment: SendPayment, context: Context) -> Outcome:
         "expires": payment.expires.isoformat() if payment.expires else None,
         "paid": False,
     }
+    fee = parse(payment.payload).fee
+    beside = f" The payer's app adds {fee}: do not say that there is none." if fee else ""
     return Outcome(
         "done",
         f"The QRIS code over {format_rupiah(payment.amount)} (reference {payment.reference}) is sent {again}as a picture with a "
-        "caption. It has not been paid yet: whether it is paid will be reported by itself, never by the customer.",
+        f"caption.{beside} It has not been paid yet: whether it is paid will be reported by itself, never by the customer.",
         data=data,
         requests=(payment,),
     )

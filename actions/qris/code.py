@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
+from typing import Literal
 
 from actions.qris import rules
 from actions.qris.errors import EditRefused, PayloadError
@@ -71,12 +72,24 @@ class Payload:
     @property
     def fee(self) -> str | None:
         """What the payer's app adds to the amount (EMVCo 4.7.6, objects 55 to 57), in words; `None` for nothing."""
+        match self.surcharge:
+            case None:
+                return None
+            case ("fixed", fixed):
+                return f"a fixed fee of {fixed or 'an unknown amount'} (object 56)"
+            case ("percent", percent):
+                return f"a fee of {percent or 'an unknown'} percent (object 57)"
+        return "a tip that the payer enters (object 55)"
+
+    @property
+    def surcharge(self) -> tuple[Literal["fixed", "percent", "tip"], str] | None:
+        """The same as a kind and its value as written: rupiah, or percent; empty where it is not said."""
         kind, fixed, percent = self.get("55"), self.get("56"), self.get("57")
         if kind == "02" or (kind is None and fixed):
-            return f"a fixed fee of {fixed or 'an unknown amount'} (object 56)"
+            return "fixed", fixed or ""
         if kind == "03" or (kind is None and percent):
-            return f"a fee of {percent or 'an unknown'} percent (object 57)"
-        return None if kind is None else "a tip that the payer enters (object 55)"
+            return "percent", percent or ""
+        return None if kind is None else ("tip", "")
 
     @property
     def is_dynamic(self) -> bool:

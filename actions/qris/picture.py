@@ -173,6 +173,7 @@ WIDTH = 1080
 _MARGIN = 72
 _FINE = 4
 _TOP = 372  # where the code begins, its own quiet zone included
+_EXTRA = 48  # the line that tells of a fee
 _FONT = Path(__file__).parent / "fonts" / "PlusJakartaSans.ttf"
 _GREY, _LINE = "#5b6472", "#e3e7ed"
 
@@ -198,6 +199,10 @@ _WORDS = {
         "expires": "Berlaku sampai",
         "check": "Pastikan nama ini muncul di aplikasi Anda",
         "scan": "Simpan gambar ini, lalu scan dari galeri",
+        "fixed": "aplikasi pembayar menambahkan biaya {value}",
+        "percent": "aplikasi pembayar menambahkan biaya {value}%",
+        "tip": "aplikasi pembayar menanyakan tip di atas nominal ini",
+        "unsaid": "yang tidak disebut",
     },
     "en": {
         "pay": "Pay",
@@ -205,6 +210,10 @@ _WORDS = {
         "expires": "Valid until",
         "check": "Make sure your app shows this name",
         "scan": "Save this picture, then scan it from your gallery",
+        "fixed": "the payer's app adds a fee of {value}",
+        "percent": "the payer's app adds a fee of {value}%",
+        "tip": "the payer's app asks for a tip on top",
+        "unsaid": "an unknown amount",
     },
 }
 _ZONES = {7: "WIB", 8: "WITA", 9: "WIT"}
@@ -223,6 +232,29 @@ def local_time(moment: datetime, language: Language = "id") -> str:
     return f"{moment.day} {_MONTHS[language][moment.month - 1]}, {moment:%H:%M} {name}"
 
 
+def surcharge(payload: str, language: Language) -> str | None:
+    """Say what the payer's app adds to the amount on the card; `None` for nothing.
+
+    Args:
+        payload: of the code.
+        language: to say it in.
+    """
+    found = parse(payload).surcharge
+    if found is None:
+        return None
+    kind, value = found
+    words = _WORDS[language]
+    if kind != "tip" and not value:
+        return words["fixed"].format(value=words["unsaid"])
+    return words[kind].format(value=_rupiah(value) if kind == "fixed" else value)
+
+
+def _rupiah(value: str) -> str:
+    """An amount as a code writes it (`2500`, `2500.00`) as people read it."""
+    whole, _, rest = value.partition(".")
+    return format_rupiah(int(whole)) if whole.isdecimal() and not rest.strip("0") else f"Rp{value}"
+
+
 def render(card: Card) -> bytes:
     """The card as a PNG (8-bit RGB, 1080 pixels wide), read back and compared before it is returned.
 
@@ -238,7 +270,9 @@ def _paint(card: Card) -> "Image.Image":
     words = _WORDS[card.language]
     own = parse(card.payload).merchant.name or ""  # what the payer's app shows, in letters that every app has
     code = draw(card.payload, 820)
-    below = _TOP + code.height
+    added = surcharge(card.payload, card.language)
+    top = _TOP if added is None else _TOP + _EXTRA
+    below = top + code.height
     image = Image.new("RGB", (WIDTH, below + 324), "#ffffff")
     brush = ImageDraw.Draw(image)
     left, right, middle = _MARGIN, WIDTH - _MARGIN, WIDTH // 2
@@ -253,7 +287,9 @@ def _paint(card: Card) -> "Image.Image":
     if card.reference:
         end = _write(image, (left, 346), f"{words['reference']}  ", _Type(30, 500, _GREY))
         _write(image, (end, 346), card.reference, _Type(30, 700))
-    image.paste(code, ((WIDTH - code.width) // 2, _TOP))
+    if added is not None:
+        _write(image, (left, 346 + _EXTRA), f"+ {added}", _Type(30, 700, "#c8102e"))
+    image.paste(code, ((WIDTH - code.width) // 2, top))
     brush.line((left, below + 12, right, below + 12), fill=_LINE, width=2)
     _write(image, (middle, below + 60), words["check"], _Type(28, 500, _GREY), "ms")
     _write(image, (middle, below + 122), card.merchant if drawable(card.merchant) else own, _Type(52, 800), "ms")

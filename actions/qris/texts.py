@@ -8,7 +8,7 @@ from datetime import tzinfo
 from actions.action import SendPayment
 from actions.qris.code import parse
 from actions.qris.money import format_rupiah
-from actions.qris.picture import Card, Language, local_time, render
+from actions.qris.picture import Card, Language, local_time, render, surcharge
 
 LONGEST = 1024
 """Characters of a WhatsApp caption."""
@@ -24,7 +24,8 @@ _TEXTS: dict[Language, dict[str, str]] = {
             "Cara bayar dari HP ini:\n1. Simpan gambar QRIS di atas.\n2. Buka aplikasi bank atau e-wallet, pilih QRIS.\n"
             "3. Ambil gambar dari galeri, lalu bayar."
         ),
-        "check": "Pastikan nama penerima sesuai. Tidak ada biaya tambahan.",
+        "check": "Pastikan nama penerima sesuai.",
+        "free": "Tidak ada biaya tambahan.",
     },
     "en": {
         "head": "Payment of {amount}",
@@ -36,7 +37,8 @@ _TEXTS: dict[Language, dict[str, str]] = {
             "How to pay on this phone:\n1. Save the QRIS picture above.\n2. Open your bank or e-wallet app and choose QRIS.\n"
             "3. Pick the picture from your gallery and pay."
         ),
-        "check": "Make sure the payee's name matches. There is no extra fee.",
+        "check": "Make sure the payee's name matches.",
+        "free": "There is no extra fee.",
     },
 }
 
@@ -58,7 +60,11 @@ def caption(payment: SendPayment, zone: tzinfo, language: str | None = "id") -> 
     if payment.expires is not None:
         time = local_time(payment.expires.astimezone(zone), language_of(language))
         lines.append(texts["expires"].format(time=time))
-    return "\n".join([*lines, "", texts["steps"], "", texts["check"]])[:LONGEST]
+    added = surcharge(payment.payload, language_of(language))
+    if added is not None:
+        lines.insert(1, f"({added})")
+    check = texts["check"] if added is not None else f"{texts['check']} {texts['free']}"
+    return "\n".join([*lines, "", texts["steps"], "", check])[:LONGEST]
 
 
 def picture(payment: SendPayment, zone: tzinfo, language: str | None = "id") -> bytes:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 from pathlib import Path
 
 import httpx
@@ -28,6 +29,13 @@ async def _chat(here: World, texts: list[str], after: int = 0) -> None:
         await here.texts(budi, count=n)
 
 
+def _different(count: int) -> list[str]:
+    """Questions that differ as those of people do: much the same again and again is answered ever more slowly."""
+    letters = random.Random(1)
+    words = ["".join(letters.choices("abdegiklmnoprstu", k=20)) for _ in range(count)]
+    return [f"pertanyaan nomor {n}? {word}" for n, word in enumerate(words, 1)]
+
+
 async def _summary(here: World) -> memory.Summary | None:
     database = SqliteDatabase(here.folder / ".balas" / "balas.db")
     try:
@@ -42,7 +50,7 @@ async def test_a_long_conversation_is_summarised_beside_it_and_seldom(tmp_path: 
         notes = "Pelanggan bertanya nomor 1 & KS-10345. <b>"
         here.model.answer = lambda asked: notes if _is_summary(asked) else f"Jawaban untuk: {asked.question}"
         await here.start()
-        await _chat(here, [f"pertanyaan nomor {n}?" for n in range(1, 31)])  # sixty messages
+        await _chat(here, _different(30))  # sixty messages
         for _ in range(100):
             found = await _summary(here)
             if found is not None and found.upto >= 40:
