@@ -34,7 +34,7 @@ class SourceSettings(Settings):
     path: str | None = Field(
         default=None,
         description="A file or a glob such as `docs/**/*.md`, relative to agent.yaml. "
-        "Markdown, text, CSV, XLSX, HTML, PDF and DOCX are read.",
+        "Markdown, text, CSV, JSON, XLSX, ODS, HTML, EPUB, PDF, DOCX, ODT and PPTX are read.",
     )
     url: str | None = Field(default=None, description="One page or file on the web.", pattern="^https?://")
     sitemap: str | None = Field(default=None, description="A sitemap.xml whose pages are read.", pattern="^https?://")

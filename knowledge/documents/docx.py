@@ -50,13 +50,15 @@ class _Reader:
         body = None if root is None else root.find(f"{W}body")
         if body is None:
             raise Unreadable("not a readable DOCX document: it has no body")
+        if next(body.iter(f"{W}commentReference"), None) is not None:
+            self._left_out.append("comments")
         self._margins()
         self._story(body)
         return Loaded(
             self._composer.text,
             self._composer.blocks,
             title=self._package.title(),
-            problem="; ".join(self._left_out) or None,
+            problem=f"left out: {'; '.join(dict.fromkeys(self._left_out))}" if self._left_out else None,
         )
 
     def _part(self, kind: str) -> str | None:

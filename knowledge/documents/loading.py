@@ -13,22 +13,31 @@ from knowledge.errors import Unreadable
 _LOADERS = {
     "csv": ("knowledge.documents.csvfile", "load"),
     "docx": ("knowledge.documents.docx", "load"),
+    "epub": ("knowledge.documents.epub", "load"),
     "html": ("knowledge.documents.html", "load"),
     "json": ("knowledge.documents.jsonfile", "load"),
     "markdown": ("knowledge.documents.text", "load_markdown"),
+    "ods": ("knowledge.documents.opendocument", "load_spreadsheet"),
+    "odt": ("knowledge.documents.opendocument", "load_text"),
     "pdf": ("knowledge.documents.pdf", "load"),
     "plain": ("knowledge.documents.text", "load_plain"),
+    "pptx": ("knowledge.documents.pptx", "load"),
     "xlsx": ("knowledge.documents.xlsx", "load"),
 }
 _SUFFIXES = {
     ".csv": "csv",
     ".docx": "docx",
+    ".epub": "epub",
     ".htm": "html",
     ".html": "html",
     ".json": "json",
+    ".jsonl": "json",
     ".markdown": "markdown",
     ".md": "markdown",
+    ".ods": "ods",
+    ".odt": "odt",
     ".pdf": "pdf",
+    ".pptx": "pptx",
     ".text": "plain",
     ".tsv": "csv",
     ".txt": "plain",
@@ -37,8 +46,12 @@ _SUFFIXES = {
     ".xlsx": "xlsx",
 }
 _TYPES = {
+    "application/epub+zip": "epub",
     "application/json": "json",
     "application/pdf": "pdf",
+    "application/vnd.oasis.opendocument.spreadsheet": "ods",
+    "application/vnd.oasis.opendocument.text": "odt",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
     "application/xhtml+xml": "html",
@@ -49,17 +62,17 @@ _TYPES = {
     "text/tab-separated-values": "csv",
 }
 _TEXTS = frozenset({"csv", "html", "json", "markdown", "plain"})  # their charset may stand in the content type
-_OLD = {".doc": "DOCX", ".xls": "XLSX", ".ppt": "PDF", ".pptx": "PDF", ".odt": "DOCX", ".ods": "XLSX", ".rtf": "DOCX"}
+_OLD = {".doc": "DOCX", ".xls": "XLSX", ".ppt": "PPTX", ".odp": "PPTX", ".rtf": "DOCX", ".eml": "PDF", ".msg": "PDF"}
 
 GROUP = "balas.loaders"
 """The entry-point group of further loaders; each is named by a suffix without the dot, and a function from bytes to `Loaded`."""
 
 _ADDED = {f".{entry.name.lower()}": entry for entry in entry_points(group=GROUP)}
 
-READABLE = (frozenset(_SUFFIXES) - {".json"}) | _ADDED.keys()
+READABLE = (frozenset(_SUFFIXES) - {".json", ".jsonl"}) | _ADDED.keys()
 """Suffixes of the files that a glob finds. JSON is seldom meant for customers: a feed is named by its path or address."""
 
-DOCUMENTS = READABLE | _OLD.keys() | {".epub", ".key", ".numbers", ".odp", ".pages", ".wps"}
+DOCUMENTS = READABLE | _OLD.keys() | {".key", ".numbers", ".pages", ".wps"}
 """Suffixes of files that may hold text for customers, readable or not."""
 
 

@@ -113,6 +113,6 @@ class Package:
 def _transitional(content: bytes) -> bytes:
     """Rename the namespaces of ISO 29500 Strict."""
     usual = b"http://schemas.openxmlformats.org/"
-    for name in (b"spreadsheetml", b"wordprocessingml"):
+    for name in (b"drawingml", b"presentationml", b"spreadsheetml", b"wordprocessingml"):
         content = content.replace(b"http://purl.oclc.org/ooxml/%s/main" % name, usual + name + b"/2006/main")
     return content.replace(b"http://purl.oclc.org/ooxml/officeDocument/", usual + b"officeDocument/2006/")

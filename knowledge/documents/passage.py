@@ -88,10 +88,12 @@ Kind = Literal["heading", "paragraph", "row", "entry"]
 
 _QUESTIONS = frozenset({"question", "questions", "pertanyaan", "tanya", "soalan", "q", "faq"})
 _ANSWERS = frozenset({"answer", "answers", "jawaban", "jawab", "jawapan", "a", "response", "balasan"})
-_ALIASES = frozenset({"alias", "aliases", "variants", "variasi", "phrasings", "pertanyaan lain", "sinonim"})
+_ALIASES = frozenset({"alias", "aliases", "phrasings", "pertanyaan lain", "sinonim"})
+_VARIANTS = frozenset({"variants", "variasi"})  # of a question; in a table of products they are colours and sizes
 _BETWEEN = re.compile(r"[|;\n]")
 _GENERIC = re.compile(
-    r"\W*(?:untitled|unnamed|tanpa judul|tidak berjudul|document|dokumen|word document|title|judul|none|null|home|beranda)[\W\d]*"
+    r"\W*(?:anonymous|unspecified)\W*"
+    r"|\W*(?:untitled|unnamed|tanpa judul|tidak berjudul|document|dokumen|word document|title|judul|none|null|home|beranda)[\W\d]*"
     r"|microsoft (?:word|excel|powerpoint)\b.*|untitled \w+[\W\d]*|(?:presentation|workbook|book|slide)\s*\d*",
     re.IGNORECASE,
 )
@@ -252,9 +254,10 @@ def entry(line: Line, start: int, end: int) -> Block:
     named = {name: cell.strip() for name, cell in zip(labels, line.cells, strict=False)}
     question = next((cell for name, cell in named.items() if name in _QUESTIONS and cell), None)
     answer = next((cell for name, cell in named.items() if name in _ANSWERS and cell), None)
-    others = next((cell for name, cell in named.items() if name in _ALIASES and cell), "")
+    others_named = _ALIASES | _VARIANTS if question and answer else _ALIASES
+    others = next((cell for name, cell in named.items() if name in others_named and cell), "")
     aliases = tuple(one.strip() for one in _BETWEEN.split(others) if one.strip())
-    hidden = _ALIASES | (_QUESTIONS | _ANSWERS if question and answer else frozenset())
+    hidden = others_named | (_QUESTIONS | _ANSWERS if question and answer else frozenset())
     kept = [at for at, _ in enumerate(line.cells) if at >= len(labels) or labels[at] not in hidden]
     names = [line.labels[at] if at < len(labels) else "" for at in kept]
     shown = labelled(names, [line.cells[at] for at in kept])

@@ -27,6 +27,7 @@ _END = re.compile(r"[.!?:。！？]$")
 _HYPHEN = re.compile(r"(?<=\w)[-\u00ad]\n(?=[a-z])")
 _DIGITS = re.compile(r"\d+")
 _BULLET = re.compile(r"^(?:[•◦▪■●○–—*-]|\(?[0-9a-zA-Z]{1,2}[.)])\s")
+_PAGE_NUMBER = re.compile(r"(?:page|halaman|hal\.?)?[\W#]*(?:(?:of|dari|/)[\W#]*)?")
 _MARGIN = 0.09  # of the height of a page, above and below, where running titles stand
 _SAME = 3.0  # points within which two edges are one
 
@@ -39,6 +40,7 @@ class _TextLine:
     text: str
     box: Box
     is_wide: bool = False  # holds gaps as between the columns of a table
+    parts: tuple["_TextLine", ...] = ()  # what stands between such gaps
 
 
 @dataclass(slots=True)
@@ -81,8 +83,9 @@ def load(data: bytes) -> Loaded:
         raise Unreadable("the PDF holds no text, only pictures of pages; run it through OCR first")
     composer = Composer()
     running = _running_titles(pages)
+    said: set[str] = set()
     for page in pages:
-        _compose(page, running, composer)
+        _compose(page, running, said, composer)
     problems = [f"pages without text (scanned?): {_listed(scanned)}"] if scanned else []
     if drawn := [number for number, page in enumerate(pages, start=1) if page.is_drawn]:
         problems.append(f"pages on which no tables were looked for, since they are full of drawings: {_listed(drawn)}")
@@ -130,6 +133,7 @@ def _lines(text: Any, page: Any) -> Iterator[_TextLine]:
     height = page.get_height()
     letters: list[str] = []
     boxes: list[Box] = []
+    places: list[int] = []  # of the letters that have a box
     pending = ""
     for at in range(text.count_chars() + 1):
         code = raw.FPDFText_GetUnicode(text, at) if at < text.count_chars() else 10
@@ -140,14 +144,16 @@ def _lines(text: Any, page: Any) -> Iterator[_TextLine]:
         if letter in ("\n", "-\n"):
             line = "".join(letters) + letter.rstrip("\n")
             if line.strip() and boxes:
-                yield _TextLine(line, _around(boxes), _has_gaps(line, boxes))
-            letters, boxes = [], []
+                parts = tuple(_parted(letters, places, boxes))
+                yield _TextLine(line, _around(boxes), len(parts) > 1, parts)
+            letters, boxes, places = [], [], []
             continue
         letters.append(letter)
         if not letter.isspace() and raw.FPDFText_GetCharBox(
             text, at, byref(left), byref(right), byref(bottom), byref(top)
         ):
             boxes.append((left.value, height - top.value, right.value, height - bottom.value))
+            places.append(len(letters) - 1)
 
 
 def _letter(code: int, pending: str) -> str:
@@ -161,10 +167,50 @@ def _around(boxes: Sequence[Box]) -> Box:
     return min(lefts), min(tops), max(rights), max(bottoms)
 
 
-def _has_gaps(line: str, boxes: Sequence[Box]) -> bool:
-    """Whether letters of a line stand apart by more than two of its heights, as the cells of a table without lines do."""
+def _parted(letters: Sequence[str], places: Sequence[int], boxes: Sequence[Box]) -> Iterator[_TextLine]:
+    """The parts of a line whose letters stand apart by more than two of its heights, as the cells of a table without lines do."""
     height = max(1.0, median(box[3] - box[1] for box in boxes))
-    return any(after[0] - before[2] > 2.5 * height for before, after in itertools.pairwise(boxes))
+    edges = [at for at in range(1, len(boxes)) if boxes[at][0] - boxes[at - 1][2] > 2.5 * height]
+    for first, last in itertools.pairwise([0, *edges, len(boxes)]):
+        end = places[last] if last < len(boxes) else len(letters)
+        text = "".join(letters[places[first] if first else 0 : end])
+        yield _TextLine(text.strip(), _around(boxes[first:last]))
+
+
+_LEAST_LINES = 3
+"""Lines of two columns of prose beside each other."""
+
+
+def _by_column(lines: Sequence[_TextLine]) -> Iterator[_TextLine]:
+    """Put columns of prose that were read across after each other; the rows of a table without lines stay as they are."""
+    at = 0
+    while at < len(lines):
+        end = at
+        while end < len(lines) and len(lines[end].parts) > 1 and _is_aligned(lines[end].parts, lines[at].parts):
+            end += 1
+        if end - at >= _LEAST_LINES and _is_prose(lines[at:end]):
+            for column in zip(*(line.parts for line in lines[at:end]), strict=True):
+                yield from column
+            at = end
+        else:
+            yield lines[at]
+            at += 1
+
+
+def _is_aligned(parts: Sequence[_TextLine], first: Sequence[_TextLine]) -> bool:
+    return len(parts) == len(first) and all(
+        abs(part.box[0] - other.box[0]) <= _SAME for part, other in zip(parts, first, strict=True)
+    )
+
+
+def _is_prose(lines: Sequence[_TextLine]) -> bool:
+    """Whether all columns hold running text: several words a line, and sentences that go on in the next."""
+    for column in zip(*(line.parts for line in lines), strict=True):
+        texts = [part.text for part in column]
+        going_on = sum(1 for one, after in itertools.pairwise(texts) if not _END.search(one) and after[:1].islower())
+        if median(len(text.split()) for text in texts) < 3 or going_on < 0.5 * (len(texts) - 1):
+            return False
+    return True
 
 
 def _is_within(inner: Box, outer: Box) -> bool:
@@ -273,7 +319,7 @@ def _place(edges: Sequence[float], place: float) -> int:
 
 
 def _running_titles(pages: Sequence[_Page]) -> set[str]:
-    """What stands in the margin of several pages, numbers aside: page numbers, running titles. The first one is kept as text."""
+    """What stands in the margin of several pages, numbers aside: page numbers, running titles."""
     if len(pages) < 2:
         return set()
     seen: Counter[str] = Counter()
@@ -286,17 +332,25 @@ def _is_marginal(line: _TextLine, page: _Page) -> bool:
     return line.box[3] < _MARGIN * page.height or line.box[1] > (1 - _MARGIN) * page.height
 
 
-def _compose(page: _Page, running: set[str], composer: Composer) -> None:
-    """Append a page: its lines in their order, each table before the first line that stands below it in its columns."""
-    lines = []
+def _compose(page: _Page, running: set[str], said: set[str], composer: Composer) -> None:
+    """Append a page: its lines in their order, each table before the first line that stands below it in its columns.
+
+    Args:
+        page: what was read of it.
+        running: what stands in the margins of several pages.
+        said: what of it is in the text already; it grows.
+        composer: takes the page.
+    """
+    lines: list[_TextLine] = []
     for line in page.lines:
         sort = _DIGITS.sub("#", line.text.strip())
-        if _is_marginal(line, page) and (
-            sort in running or re.fullmatch(r"(?:page|halaman|hal\.?)?[\W#]*", sort.lower())
-        ):
-            running.add(sort)
+        if _is_marginal(line, page) and (sort in running or sort in said or _PAGE_NUMBER.fullmatch(sort.lower())):
+            if sort not in said and not _PAGE_NUMBER.fullmatch(sort.lower()):
+                composer.paragraph(" ".join(line.text.split()))
+            said.add(sort)
             continue
         lines.append(line)
+    lines = list(_by_column(lines))
     places: dict[int, list[Grid]] = {}
     for box, rows in sorted(page.tables, key=lambda each: (each[0][1], each[0][0])):
         at = next((at for at, line in enumerate(lines) if line.box[1] >= box[1] and _overlaps(line.box, box)), None)

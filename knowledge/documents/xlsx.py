@@ -84,6 +84,8 @@ def _load(package: Package) -> Loaded:
             continue
         sheet = reader.read(part)
         left_out += _left_out(sheet, f"of the sheet {name}" if len(sheets) > 1 else "")
+        if any(one.kind in ("comments", "threadedComment") for one in package.relations(part).values()):
+            left_out.append(f"comments on cells {f'of the sheet {name}' if len(sheets) > 1 else ''}".strip())
         if len(sheets) > 1 and sheet.cells:
             composer.heading(2, name)
         for table in _tables(_grid(sheet)):

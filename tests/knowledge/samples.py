@@ -1,7 +1,8 @@
 """Small documents of every kind, made here so that each test shows what it reads."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from zipfile import ZipFile
 
 from docx import Document
 from openpyxl import Workbook
@@ -81,4 +82,13 @@ def locked(data: bytes) -> bytes:
     writer.encrypt("rahasia", algorithm="RC4-128")
     out = io.BytesIO()
     writer.write(out)
+    return out.getvalue()
+
+
+def package(parts: Mapping[str, str]) -> bytes:
+    """A ZIP file of XML parts."""
+    out = io.BytesIO()
+    with ZipFile(out, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
     return out.getvalue()

@@ -1,9 +1,13 @@
 """Every kind of file becomes text, headings, rows and entries; what cannot be read says why and what would help."""
 
+import io
 import random
 from datetime import date
 
 import pytest
+from openpyxl import Workbook
+from openpyxl.comments import Comment
+from pypdf import PdfReader, PdfWriter
 
 from knowledge.documents.loading import kind_of, load
 from knowledge.documents.passage import Passage
@@ -175,3 +179,69 @@ def test_a_damaged_file_is_unreadable_and_nothing_worse(name: str) -> None:
         except Unreadable:
             unreadable += 1
     assert unreadable > 10
+
+
+def test_a_running_title_of_a_pdf_is_kept_once_and_page_numbers_are_not() -> None:
+    pages = [
+        line("Hotline 021-777-8899", y=780)
+        + line(f"Isi halaman ke-{word} tentang poli.")
+        + line(f"Halaman {n} dari 3", y=20)
+        for n, word in enumerate(("satu", "dua", "tiga"), start=1)
+    ]
+    text = load("klinik.pdf", pdf(*pages)).text
+    assert text.count("021-777-8899") == 1
+    assert "dari 3" not in text
+    assert all(f"ke-{word}" in text for word in ("satu", "dua", "tiga"))
+
+
+LEFT = ("Penitipan kucing dihitung", "per malam, termasuk pakan", "kering dua kali sehari.")
+RIGHT = ("Grooming anjing mulai dari", "seratus ribu untuk ras kecil", "sampai tiga ratus ribu.")
+
+
+def test_columns_of_prose_are_read_one_after_the_other_and_rows_of_values_across() -> None:
+    page = b"".join(
+        line(left, 50, 700 - 14 * n) + line(right, 330, 700 - 14 * n)
+        for n, (left, right) in enumerate(zip(LEFT, RIGHT, strict=True))
+    )
+    found = load("petshop.pdf", pdf(page)).text
+    assert " ".join(LEFT) in " ".join(found.split())
+    assert " ".join(RIGHT) in " ".join(found.split())
+    rows = [
+        ("Kopi tubruk panas manis", "12.000"),
+        ("Teh tarik dingin sekali", "17.000"),
+        ("Wedang uwuh hangat", "14.000"),
+    ]
+    page = b"".join(
+        line(name, 50, 700 - 14 * n) + line(price, 330, 700 - 14 * n) for n, (name, price) in enumerate(rows)
+    )
+    found = load("warung.pdf", pdf(page)).text
+    assert all(any(name in each and price in each for each in found.split("\n")) for name, price in rows)
+
+
+@pytest.mark.parametrize("turned", [0, 90, 180, 270])
+def test_a_turned_page_of_a_pdf_is_read(turned: int) -> None:
+    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(pdf(line("DP minimal 25 persen", y=500)))))
+    writer.pages[0].rotate(turned)
+    out = io.BytesIO()
+    writer.write(out)
+    assert "DP minimal 25 persen" in load("sewa.pdf", out.getvalue()).text
+
+
+def test_comments_of_an_author_are_not_read_and_are_said() -> None:
+    book = Workbook()
+    book.active.append(["Produk", "Harga"])
+    book.active.append(["Teh", 5000])
+    book.active["B2"].comment = Comment("modal 1.000", "pemilik")
+    out = io.BytesIO()
+    book.save(out)
+    loaded = load("a.xlsx", out.getvalue())
+    assert "modal" not in loaded.text
+    assert "comments on cells" in (loaded.problem or "")
+
+
+def test_variants_are_a_column_of_products_and_further_phrasings_of_questions() -> None:
+    [product] = passages("a.csv", "Produk,Variasi,Harga\nKaos,merah|biru,50.000\n,,\n")
+    assert product.text == "Produk: Kaos\nVariasi: merah|biru\nHarga: 50.000"
+    [asked] = passages("b.csv", "pertanyaan,jawaban,variasi\nBuka?,Jam 8.,buka ga|jam brp\n,,\n")
+    assert asked.aliases == ("buka ga", "jam brp")
+    assert asked.text == "Buka?\nJam 8."
