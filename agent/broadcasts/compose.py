@@ -29,7 +29,7 @@ class Message:
 class Occasion:
     """What holds for all recipients of a broadcast. `template` are the parts of the platform's template, as it lists them.
 
-    `platform` is the name of the one that `channel` belongs to.
+    `platform` is the name of the one that `channel` belongs to; `finds` by what it finds contacts who never wrote.
     """
 
     settings: BroadcastSettings
@@ -37,6 +37,7 @@ class Occasion:
     template: Sequence[Mapping[str, Any]]
     default_language: str
     platform: str = ""
+    finds: frozenset[str] = frozenset({"phone", "email"})
 
     def on(self, platform: str) -> "Occasion":
         """The same for a contact of a platform: the channel that was chosen is one of `self.platform` only."""

@@ -71,6 +71,10 @@ def make_plan(audience: Audience, occasion: Occasion, known: frozenset[str], now
 def _add(plan: Plan, person: Person, occasion: Occasion, now: datetime) -> None:
     if not person.known:
         plan.strangers += 1
+        kind = person.addressed.address.partition(":")[0]
+        if kind in ("phone", "email") and kind not in occasion.finds:
+            plan.skips[f"they never wrote, and {occasion.platform} finds no contacts by {kind}"] += 1
+            return
     message = compose(occasion.on(person.state.key.platform), person.state, person.row, now)
     if isinstance(message, Skip):
         plan.skips[message.reason] += 1
@@ -184,7 +188,8 @@ async def prepare(
         raise InputError(
             f"{len(audience.people)} recipients are more than {MOST_RECIPIENTS}; split it into broadcasts with names of their own"
         )
-    occasion = Occasion(settings, channel, parts, config.default_language, platform.name)
+    finds = frozenset[str](platform.capabilities.finds)
+    occasion = Occasion(settings, channel, parts, config.default_language, platform.name, finds)
     plan = make_plan(audience, occasion, known, begins)
     broadcast = Broadcast(
         name=settings.name,

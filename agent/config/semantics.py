@@ -328,6 +328,13 @@ def _partly_impossible(config: AgentConfig, problems: _Problems) -> None:
         without = _without(config, need)
         if 0 < len(without) < len(config.platforms):
             problems.add(need.path, f"has no effect on {', '.join(without)}: no {need.what} there")
+    if not any(capabilities_of(entry).finds for entry in config.platforms):
+        for number, flow in enumerate(config.workflows):
+            if flow.audience is not None and flow.audience.csv is not None:
+                problems.add(
+                    ("workflows", number, "for"),
+                    "reaches only those of the file who have written: no configured platform finds contacts by number",
+                )
     templated: list[Path] = [
         ("followups", "rules", number, "template")
         for number, rule in enumerate(config.followups.rules)

@@ -93,6 +93,8 @@ def template_problem(template: TemplateSettings, listed: Sequence[ChannelTemplat
         return f"the platform has no template {template.name!r} in {template.language!r}{there}"
     if found.status is not None and found.status.lower() != "approved":
         return f"the template {template.name!r} is {found.status}, so it cannot be sent"
+    if not found.components:
+        return None  # a platform that lists names only
     try:
         fill(found, template.parameters)
     except Invalid as error:

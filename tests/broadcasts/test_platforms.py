@@ -21,6 +21,7 @@ from messaging import open_platform
 from messaging.sandbox import RunningSandbox, SandboxOptions
 from messaging.settings import MessagingSettings
 from messaging.types import Channel, Contact, ContactKey
+from tests.messaging.servers import TOKEN, TelegramServer, running
 
 NOW = datetime(2026, 11, 28, 9, tzinfo=UTC)
 
@@ -69,3 +70,20 @@ async def test_each_contact_gets_it_on_the_platform_where_they_are(tmp_path: Pat
         rows = await database.read(lambda c: c.execute(select(outbound.c.platform, outbound.c.contact)).all())
         assert sorted(map(tuple, rows)) == sorted([(here.platform, here.id), (there.platform, there.id)])
     await database.aclose()
+
+
+async def test_who_never_wrote_is_passed_over_where_nobody_is_found_by_number(tmp_path: Path) -> None:
+    database = SqliteDatabase(tmp_path / "balas.db")
+    migrate.upgrade(database.engine)
+    config = loads("name: Melati\ninstructions: Halo.", file=tmp_path / "agent.yaml", environment={})
+    (tmp_path / "orang.csv").write_text("phone,first_name\n+6281234567802,Budi\n")
+    settings = {"name": "promo", "between": "00:00-24:00", "text": "Promo!", "audience": {"csv": "orang.csv"}}
+    (tmp_path / "broadcast.yaml").write_text(json.dumps(settings))
+    with running(TelegramServer()) as server:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            entry = {"platform": "telegram", "base_url": server.url, "token": TOKEN, "webhook_secret": "y"}
+            telegram = open_platform(MessagingSettings.model_validate(entry), client)
+            file = load(tmp_path / "broadcast.yaml", environment={})
+            plan = (await prepare(file, config, database, telegram, NOW, [])).plan
+    assert plan.to_send == 0
+    assert dict(plan.skips) == {"they never wrote, and telegram finds no contacts by phone": 1}

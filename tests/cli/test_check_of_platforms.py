@@ -40,3 +40,24 @@ def test_several_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
         shown = capsys.readouterr().out
         assert "messaging unipile" in shown
         assert "messaging sales" in shown
+
+
+def test_a_workflow_for_numbers_is_told_where_no_platform_finds_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "orang.csv").write_text("phone\n+6281234567802\n")
+    flow = {"name": "pagi", "on": {"schedule": "0 9 * * *"}, "for": {"csv": "orang.csv"}, "do": [{"send": "Halo"}]}
+    for platform, told in (("telegram", True), ("unipile", False)):
+        facts = {
+            "platform": platform,
+            "token": "t",
+            "webhook_secret": "s",
+            "base_url": "https://x.example",
+            "account": "a",
+        }
+        with (tmp_path / "agent.yaml").open("w") as file:
+            YAML().dump(BASE | {"messaging": facts, "workflows": [flow]}, file)
+        assert run(["check"]) == 0
+        printed = capsys.readouterr()
+        assert ("no configured platform finds contacts by number" in printed.out + printed.err) == told

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from agent.config.texts import TemplateSettings
+from agent.delivery.window import template_problem
 from messaging.errors import (
     Conflict,
     Failed,
@@ -303,6 +305,9 @@ async def test_templates_campaigns_and_accounts_are_listed() -> None:
     async with client(AisouleServer, "aisoule") as (_, aisoule):
         (template,) = await aisoule.templates()
         assert (template.name, template.language, template.status) == ("promo", "id", "APPROVED")
+        for language, there in (("id", True), ("en", False)):  # what placeholders it has is not listed
+            declared = TemplateSettings(name="promo", language=language, parameters=("Budi",))
+            assert (template_problem(declared, [template]) is None) == there
         assert [one["name"] for one in await aisoule.api.campaigns()] == ["Lebaran"]
         assert (await aisoule.api.create_campaign({"name": "Natal"}))["id"] == "k2"
         (channel,) = await aisoule.channels()
