@@ -16,7 +16,7 @@ from agent.cli.frame import run
 from agent.web.listening import listening
 from examples.catalogue.feed import create_app as feed
 from examples.payment_links.providers import Providers, razorpay_webhook, stripe_webhook
-from examples.woocommerce.shop import ORDERS, webhook
+from examples.woocommerce.shop import ORDERS, PRODUCTS, webhook
 from examples.woocommerce.shop import create_app as shop
 from tests.acceptance.flow import until
 from tests.acceptance.world import World, world
@@ -35,14 +35,18 @@ def test_the_scenarios_of_the_example_come_out_as_expected(
 
 @asynccontextmanager
 async def at_work(folder: Path, example: str, app: ASGIApp, *names: str) -> AsyncIterator[World]:
-    """The example's agent, whose systems stand behind the variables `names`."""
+    """The example's agent, whose systems stand behind the variables `names`; commands of the agent find them there, too."""
     shutil.copytree(EXAMPLES / example, folder, dirs_exist_ok=True)
     settings: dict[str, Any] = YAML(typ="safe").load((EXAMPLES / example / "agent.yaml").read_text(encoding="utf-8"))
     kept = {key: settings[key] for key in settings if key not in ("messaging", "server", "model", "voice")}
     async with listening(app, "127.0.0.1", 0) as url, world(folder, model={"name": "offline"}, **kept) as here:
         path = "/products.json" if example == "catalogue" else ""
-        await here.start(environment=dict.fromkeys(names, f"{url}{path}"))
-        yield here
+        with pytest.MonkeyPatch.context() as variables:
+            for name in names:
+                variables.setenv(name, f"{url}{path}")
+            here.config["server"]["api_token"] = "token-of-the-shops-agent"
+            await here.start()
+            yield here
 
 
 async def hook(here: World, name: str, body: bytes, headers: Mapping[str, str], status: int = 200) -> Any:
@@ -72,6 +76,15 @@ async def test_a_woocommerce_customer_asks_for_an_order_and_is_told_of_its_chang
         await until(lambda: "Pesanan 7001 sekarang completed." in texts(here), here)
         await here.settled()
         assert texts(here).count("Pesanan 7001 sekarang completed.") == 1
+
+
+async def test_a_price_that_changes_in_the_shop_is_the_one_that_is_quoted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with at_work(tmp_path, "woocommerce", shop(), "WOO_URL") as here:
+        monkeypatch.setitem(PRODUCTS[1], "price", "97500")
+        await here.command("knowledge", "sync")
+        assert "97500" in await here.command("knowledge", "search", "harga Kopi Toraja", "--json")
 
 
 async def test_a_payment_page_is_made_after_a_yes_and_settled_by_its_signed_webhook_once(tmp_path: Path) -> None:
