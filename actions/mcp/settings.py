@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from actions.http.settings import FreeHeaderName, Url
 from actions.parameters import Source, Sources
@@ -67,6 +67,16 @@ class McpAction(Settings):
         1, ge=1, le=100, description="how many different calls of one tool that changes something a turn may make"
     )
     timeout: Duration = Field(timedelta(seconds=30), description="for starting, listing and each call")
+
+    @field_validator("confirm")
+    @classmethod
+    def _of_offered_tools(cls, confirm: dict[str, Confirm], info: ValidationInfo) -> dict[str, Confirm]:
+        offered = info.data.get("tools")
+        if offered is not None and (left_out := sorted(confirm.keys() - set(offered))):
+            raise ValueError(
+                f"asks before {' and '.join(left_out)}, which tools leaves out; name it in tools too, or take the question away"
+            )
+        return confirm
 
     @property
     def label(self) -> str:

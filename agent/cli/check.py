@@ -305,6 +305,10 @@ def check(
     _print(examination)
     if examination.config is None:
         raise typer.Exit(1)
+    if not online and any(
+        one.tools or one.bind or one.confirm for one in examination.config.actions if isinstance(one, McpAction)
+    ):
+        typer.echo("What an MCP server's tools, bind and confirm name is compared with its tools by --online")
     if online and not probe(examination.config, config):
         raise typer.Exit(3)
 

@@ -209,3 +209,27 @@ def test_online_tells_the_line_of_a_bind_that_no_tool_has(folder: Path, capfd: p
     error = capfd.readouterr().err
     assert f"agent.yaml:{line}:" in error
     assert "no tool of the MCP server" in error
+
+
+def test_a_question_before_a_tool_that_is_not_offered_is_an_error_at_its_line(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "agent.yaml").write_text(
+        MINIMAL + "actions:\n  - mcp: {command: [x]}\n    tools: [find]\n    confirm: {buy: 'Beli?'}\n"
+    )
+
+    assert run(["check"]) == 1
+
+    assert "asks before buy, which tools leaves out" in capsys.readouterr().err
+
+
+def test_what_a_plain_check_cannot_know_of_an_mcp_server_is_left_to_online(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "agent.yaml").write_text(
+        MINIMAL + "actions:\n  - mcp: {command: [x]}\n    bind: {phone: contact.phone}\n    confirm: {buy: 'Beli?'}\n"
+    )
+
+    assert run(["check"]) == 0
+
+    assert "compared with its tools by --online" in capsys.readouterr().out
