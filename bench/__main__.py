@@ -1,19 +1,21 @@
-"""`make bench`: run the benchmarks, or those named: `make bench ARGS="overhead retrieval"`."""
+"""`make bench`: run the benchmarks, or those named: `make bench ARGS="overhead retrieval"`, with options for them at the end."""
 
 import importlib
 import sys
 
-BENCHMARKS = ("overhead", "concurrency", "prompt", "retrieval", "knowledge", "voice", "lists")
+BENCHMARKS = ("overhead", "history", "concurrency", "prompt", "retrieval", "knowledge", "voice", "lists")
 
 
 def main() -> None:
-    names = sys.argv[1:] or list(BENCHMARKS)
+    words = sys.argv[1:]
+    end = next((place for place, word in enumerate(words) if word.startswith("-")), len(words))
+    names, options = words[:end] or list(BENCHMARKS), words[end:]
     for name in names:
         if name not in BENCHMARKS:
             sys.exit(f"there is no benchmark {name!r}; choose from {', '.join(BENCHMARKS)}")
     for name in names:
         print(f"\n== {name} ==", flush=True)
-        sys.argv = [name]
+        sys.argv = [name, *options]
         importlib.import_module(f"bench.{name}").main()
 
 

@@ -6,12 +6,17 @@ window is set to nothing, so that the times are the overhead. CPU is user and sy
 
 import argparse
 import asyncio
+import math
 import statistics
 import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
-from bench.subject import Subject, subject
+from bench.subject import Subject, installed, subject
 
 RATE = 10
+FLOOR = "agent"
+"""What all are compared with: a bare loop around langchain's `create_agent`."""
 
 
 async def paced(one: Subject, seconds: float) -> dict[str, float]:
@@ -30,7 +35,7 @@ async def paced(one: Subject, seconds: float) -> dict[str, float]:
         asked.setdefault(str(contact), []).append(time.time())
         accepted.append(await one.say(contact))
         await asyncio.sleep(max(0.0, begun + (number + 1) / RATE - time.perf_counter()))
-    await _arrived(one, count)
+    missing = await _arrived(one, count)
     used = one.cpu() - cpu
     times = []
     for contact, at in await one.sent():
@@ -40,32 +45,36 @@ async def paced(one: Subject, seconds: float) -> dict[str, float]:
         "p50 ms": statistics.median(times),
         "p99 ms": _percentile(times, 99),
         "accept p99 ms": _percentile([each * 1000 for each in accepted], 99),
+        "missing": float(missing),
     }
 
 
-async def by_turns(name: str, other: str, rounds: int = 8, seconds: float = 4) -> float:
-    """CPU a message of one as a multiple of the other's: both are up and get short stretches by turns.
+async def by_turns(names: Sequence[str], floor: str, rounds: int = 8, seconds: float = 4) -> dict[str, float]:
+    """CPU a message of each as a multiple of the floor's: all are up and get short stretches by turns.
 
-    A machine that others share runs a third faster or slower from one minute to the next.
+    A machine that others share runs a third faster or slower from one minute to the next. A stretch of which something is missing
+    counts for none.
     """
-    used = {name: 0.0, other: 0.0}
-    async with subject(name) as one, subject(other) as another:
+    used = dict.fromkeys((*names, floor), 0.0)
+    async with AsyncExitStack() as stack:
+        subjects = [await stack.enter_async_context(subject(name)) for name in used]
         for number in range(rounds + 1):
-            for each in (one, another):
-                figures = await _stretch(each, int(seconds * RATE))
-                used[each.name] += figures if number else 0.0  # the first stretch warms up
-    return used[name] / used[other]
+            figures = {each.name: await stretch(each, int(seconds * RATE)) for each in subjects}
+            whole = [figure for figure in figures.values() if figure is not None]
+            if number and len(whole) == len(figures):  # the first stretch warms up
+                for name in used:
+                    used[name] += figures[name] or 0.0
+    return {name: used[name] / used[floor] if used[floor] else math.nan for name in names}
 
 
-async def _stretch(one: Subject, count: int) -> float:
-    """CPU seconds of so many messages, ten a second."""
+async def stretch(one: Subject, count: int, contacts: int = 50) -> float | None:
+    """CPU seconds of so many messages, ten a second; `None` when not all arrived."""
     await one.reset()
     cpu, begun = one.cpu(), time.perf_counter()
     for number in range(count):
-        await one.say(number % 50)
+        await one.say(number % contacts)
         await asyncio.sleep(max(0.0, begun + (number + 1) / RATE - time.perf_counter()))
-    await _arrived(one, count)
-    return one.cpu() - cpu
+    return None if await _arrived(one, count) else one.cpu() - cpu
 
 
 async def rush(one: Subject, seconds: float = 10, rate: int = 100) -> dict[str, float]:
@@ -107,12 +116,20 @@ async def saturated(one: Subject, seconds: float, contacts: int = 200) -> dict[s
     }
 
 
-async def _arrived(one: Subject, count: int) -> None:
-    for _ in range(1200):
-        if len(await one.sent()) >= count:
-            return
+_PATIENCE = 60.0
+"""Seconds without any arrival after which what is missing counts as lost."""
+
+
+async def _arrived(one: Subject, count: int) -> int:
+    """Wait for so many messages; how many are missing when nothing has arrived for a minute."""
+    seen, since = 0, time.monotonic()
+    while (arrived := len(await one.sent())) < count and time.monotonic() - since < _PATIENCE:
+        if arrived > seen:
+            seen, since = arrived, time.monotonic()
         await asyncio.sleep(0.05)
-    raise TimeoutError(f"{one.name}: {len(await one.sent())} of {count} arrived")
+    if missing := max(0, count - arrived):
+        print(f"{one.name}: {missing} of {count} messages have not arrived", flush=True)
+    return missing
 
 
 def _percentile(values: list[float], percent: int) -> float:
@@ -134,16 +151,20 @@ async def measure(name: str, seconds: float) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("names", nargs="*", default=["raw", "agent", "balas"])
+    parser.add_argument("--rounds", type=int, default=8, help="stretches by turns; 0: absolute figures alone")
+    parser.add_argument("names", nargs="*", default=["raw", "agent", *installed(), "balas"])
     arguments = parser.parse_args()
-    table = {name: asyncio.run(measure(name, arguments.seconds)) for name in arguments.names}
-    rows = list(next(iter(table.values())))
+    others = [name for name in arguments.names if name != FLOOR]
+    ratios = asyncio.run(by_turns(others, FLOOR, arguments.rounds)) if arguments.rounds else {}
+    table = (
+        {name: asyncio.run(measure(name, arguments.seconds)) for name in arguments.names} if arguments.seconds else {}
+    )
+    for name in arguments.names:
+        table.setdefault(name, {})["x floor, by turns"] = 1.0 if name == FLOOR else ratios.get(name, math.nan)
+    rows = list(dict.fromkeys(row for figures in table.values() for row in figures))
     print(f"{'':24}" + "".join(f"{name:>12}" for name in table))
-    for row in rows:
-        print(f"{row:24}" + "".join(f"{figures[row]:12.1f}" for figures in table.values()))
-    if {"agent", "balas"} <= table.keys():
-        ratio = asyncio.run(by_turns("balas", "agent"))
-        print(f"balas needs {ratio:.2f} times the CPU of the create_agent floor, at {RATE} a second, by turns")
+    for row in sorted(rows, key=lambda row: row != "x floor, by turns"):
+        print(f"{row:24}" + "".join(f"{figures.get(row, math.nan):12.2f}" for figures in table.values()))
 
 
 if __name__ == "__main__":

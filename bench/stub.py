@@ -22,11 +22,13 @@ async def complete(request: Request) -> Response:
     body = await request.json()
     await asyncio.sleep(_settings["delay"])
     called = body["messages"][-1]["role"] == "tool"
-    message: dict[str, Any] = {"role": "assistant", "content": f"Pesanan: {body['messages'][-1]['content'][:80]}"}
+    order = _ORDER.findall(str(body["messages"]))[-1]
+    # no JSON: an answer that shows the customer data is sent back to the model, which is two more calls
+    message: dict[str, Any] = {"role": "assistant", "content": f"Pesanan {order} sedang dikirim."}
     if not called:
         function = {
             "name": "get_order",
-            "arguments": json.dumps({"order_id": _ORDER.findall(str(body["messages"]))[-1]}),
+            "arguments": json.dumps({"order_id": order}),
         }
         message = {
             "role": "assistant",

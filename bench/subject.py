@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import importlib.util
 import json
 import os
 import socket
@@ -51,6 +52,7 @@ class Subject:
     url: str
     stub: str
     pid: int
+    folder: Path
     client: httpx.AsyncClient
     _number: int = field(default_factory=lambda: int(time.time() * 1000))
 
@@ -135,9 +137,14 @@ def _children(pid: int) -> list[int]:
     return found
 
 
+def installed() -> list[str]:
+    """Other frameworks with a floor of their own that are installed here."""
+    return [name for name in ("agno",) if importlib.util.find_spec(name) is not None]
+
+
 @asynccontextmanager
 async def subject(name: str) -> AsyncIterator[Subject]:
-    """Start `balas`, or a floor (`raw`, `agent`), with a stub of its own."""
+    """Start `balas`, or a floor (`raw`, `agent`, `agno`), with a stub of its own."""
     stub_port, port = free_port(), free_port()
     stub = f"http://127.0.0.1:{stub_port}"
     with tempfile.TemporaryDirectory(prefix="balas-bench-") as folder:
@@ -153,7 +160,7 @@ async def subject(name: str) -> AsyncIterator[Subject]:
                 url = f"http://127.0.0.1:{port}"
                 await _ready(client, f"{url}/readyz", process)
                 await _ready(client, f"{stub}/sent", stub_process)
-                yield Subject(name, url, stub, process.pid, client)
+                yield Subject(name, url, stub, process.pid, Path(folder), client)
         finally:
             for each in (process, stub_process):
                 each.terminate()

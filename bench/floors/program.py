@@ -1,4 +1,4 @@
-"""`python -m bench.floors.program raw|agent PORT STUB_URL DATABASE`: the floor that balas is compared with."""
+"""`python -m bench.floors.program raw|agent|agno PORT STUB_URL DATABASE`: the floor that balas is compared with."""
 
 import asyncio
 import base64
@@ -60,6 +60,27 @@ def agent(client: httpx.AsyncClient, stub: str) -> Think:
     return think
 
 
+def agno(client: httpx.AsyncClient, stub: str) -> Think:
+    """The same with Agno, where it is installed."""
+    from agno.agent import Agent
+    from agno.models.openai.like import OpenAILike
+
+    async def get_order(order_id: str) -> str:
+        """Status of an order."""
+        return (await client.get(f"{stub}/orders/{order_id}")).text
+
+    model = OpenAILike(id="stub", base_url=f"{stub}/v1", api_key="x")
+    one = Agent(model=model, tools=[get_order], telemetry=False)
+
+    async def think(text: str) -> str:
+        return str((await one.arun(text)).content)
+
+    return think
+
+
+FLOORS = {"raw": raw, "agent": agent, "agno": agno}
+
+
 def create_app(think: Think, client: httpx.AsyncClient, stub: str, path: str) -> Starlette:
     database = sqlite3.connect(path, isolation_level=None)
     database.execute("PRAGMA journal_mode = WAL")
@@ -102,7 +123,7 @@ def create_app(think: Think, client: httpx.AsyncClient, stub: str, path: str) ->
 def main() -> None:
     kind, port, stub, path = sys.argv[1:]
     client = httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=1000))
-    think = raw(client, stub) if kind == "raw" else agent(client, stub)
+    think = FLOORS[kind](client, stub)
     uvicorn.run(
         create_app(think, client, stub, path),
         port=int(port),
