@@ -103,7 +103,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     """The first thing that is wrong, by the name of its parameter or key."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - the handler of this kind
     first = error.errors()[0]
-    where = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
+    where = [str(part) for part in first["loc"][1:]]  # the first says whether it is of the path, the query or the body
     if first["type"] == "json_invalid":
         return error_answer(400, "invalid", "the body is not JSON")
     kind = kind_of(request)

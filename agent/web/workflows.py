@@ -31,6 +31,7 @@ from agent.web.answers import (
     cursor,
     cursor_before,
     moment,
+    page,
     read_body,
     states_asked,
 )
@@ -60,7 +61,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Flows:
-    """All workflows of agent.yaml."""
+    """A page of the workflows of agent.yaml."""
 
     workflows: list[Listed]
     next: str | None
@@ -135,13 +136,14 @@ def _flow(agent: Agent, name: str) -> Workflow:
 
 
 @router.get("/workflows")
-async def list_workflows(request: Request) -> Flows:
+async def list_workflows(request: Request, limit: Limit = 100, before: Before = None) -> Flows:
     """Workflows and how often they ran."""
     agent = agent_of(request)
+    shown, following = page(agent.config.workflows, lambda each: each.name, limit, before)
 
     def look(connection: Connection) -> Flows:
         counts, times = workflows.counts(connection), workflows.scheduled(connection)
-        return Flows([_listed(flow, counts, times) for flow in agent.config.workflows], None)
+        return Flows([_listed(flow, counts, times) for flow in shown], following)
 
     return await agent.database.read(look)
 

@@ -62,21 +62,24 @@ function Login() {
 const Choices = () => html`<div class="row wrap"><button type="button" class="quiet" lang=${lang.value === "id" ? "en" : "id"} onClick=${() => chooseLang(lang.value === "id" ? "en" : "id")}>${lang.value === "id" ? "English" : "Indonesia"}</button><button type="button" class="quiet" onClick=${() => chooseTheme(theme.value === "dark" ? "light" : "dark")}>${theme.value === "dark" ? t("Light") : t("Dark")}</button></div>`;
 
 function Shell() {
-  const [at, set] = useState(route()), [open, setOpen] = useState(false), main = useRef(null), first = useRef(true);
+  const [at, set] = useState(route()), [open, setOpen] = useState(false), main = useRef(null), menu = useRef(null), first = useRef(true);
   useEffect(() => { const moved = () => { set(route()); setOpen(false); }; addEventListener("hashchange", moved); return () => removeEventListener("hashchange", moved); }, []);
   const [, label, Page] = PAGES.find(([name]) => name === at.name);
   useEffect(() => { document.title = `${t(label)} · ${who.value?.agent ?? "balas"}`; if (!first.current) main.current?.focus(); first.current = false; }, [at.name, lang.value]);
   useEffect(() => { // g, then a page's number: a way round by keyboard
     let waits = false;
     const press = (event) => {
-      if (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) || event.ctrlKey || event.metaKey || event.altKey) return;
+      const at = event.composedPath()[0]; // inside of the editor's shadow root, too
+      if (at.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName) || event.ctrlKey || event.metaKey || event.altKey) return;
       if (waits && /^[1-9]$/.test(event.key)) location.hash = `#/${PAGES[event.key - 1][0]}`;
       waits = event.key === "g";
     };
     addEventListener("keydown", press);
     return () => removeEventListener("keydown", press);
   }, []);
-  return html`<div class="shell"><aside class=${`side ${open ? "open" : ""}`}><div class="top row"><div class="brand"><img src="/console/icon.svg" alt="" /><span>${who.value.agent}</span></div><button class="menu" aria-expanded=${open} onClick=${() => setOpen(!open)}>${t("Menu")}</button></div>
+  const skip = (event) => { event.preventDefault(); main.current?.focus(); main.current?.scrollIntoView(); };
+  const escape = (event) => { if (open && event.key === "Escape") { setOpen(false); menu.current?.focus(); } };
+  return html`<div class="shell"><a class="skip" href=${`#/${at.name}`} onClick=${skip}>${t("Skip to the page")}</a><aside class=${`side ${open ? "open" : ""}`} onKeyDown=${escape}><div class="top row"><div class="brand"><img src="/console/icon.svg" alt="" /><span>${who.value.agent}</span></div><button ref=${menu} class="menu" aria-expanded=${open} onClick=${() => setOpen(!open)}>${t("Menu")}</button></div>
     <nav aria-label=${t("Pages")}><ul class="nav">${PAGES.map(([name, text, , icon], n) => html`<li key=${name}><a href=${`#/${name}`} aria-current=${name === at.name ? "page" : null} title=${`g ${n + 1}`}><svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true"><path d=${icon} /></svg>${t(text)}</a></li>`)}</ul></nav>
     <footer><span class="small soft">${who.value.name} · ${t(who.value.role)}</span><${Choices} /><button onClick=${logout}>${t("Log out")}</button></footer></aside>
     <main ref=${main} tabIndex="-1">${!online.value && html`<div class="notice warn" role="status" style=${{ marginBottom: "16px" }}><div>${t("The connection is lost. What you see may be old; this page tries again by itself.")}</div></div>`}<${Page} key=${at.name} id=${at.id} query=${at.query} /></main>

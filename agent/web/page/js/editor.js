@@ -11,6 +11,7 @@ const LOOK = EditorView.theme({
   "&": { height: "56vh", fontSize: "12px", color: "var(--text)", backgroundColor: "var(--card)" },
   "&.cm-focused": { outline: "2px solid var(--accent)", outlineOffset: "-2px" },
   ".cm-scroller": { fontFamily: 'ui-monospace, "SF Mono", Menlo, Consolas, monospace', lineHeight: "20px" },
+  ".cm-scroller:focus-visible": { outline: "2px solid var(--accent)", outlineOffset: "-2px" },
   ".cm-content": { caretColor: "var(--text)" },
   ".cm-cursor": { borderLeftColor: "var(--text)" },
   ".cm-gutters": { backgroundColor: "var(--sunk)", color: "var(--soft)", border: "0" },

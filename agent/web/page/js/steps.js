@@ -17,7 +17,7 @@ function Step({ step }) {
   return html`<details>
     <summary><b>${t(KINDS[step.kind] || step.kind)}</b>${!["retrieval", "memory"].includes(step.kind) && html`<span class="mono">${step.name}</span>`}
       ${status && html`<${Badge} kind=${STATUS[status]}>${status === "dry" ? t("dry: not run") : status}</${Badge}>`}
-      ${step.kind === "retrieval" && html`<${Badge}>${(output.hits || []).length} ${t("passages")}</${Badge}>`}
+      ${step.kind === "retrieval" && html`<${Badge}>${(output.hits || []).length} ${(output.hits || []).length === 1 ? t("passage") : t("passages")}</${Badge}>`}
       <span class="end soft small num">${step.tokens ? `${step.tokens} ${t("tokens")} · ` : ""}${step.cost ? `${dollars(step.cost)} · ` : ""}${ms == null ? t("not finished") : `${Math.round(ms)} ms`}</span></summary>
     <div class="inside">${inside(step, output)}</div></details>`;
 }

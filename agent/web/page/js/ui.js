@@ -54,10 +54,14 @@ export function useEvents(names, handler, deps = []) {
 export function useWork() {
   const [busy, set] = useState(false);
   const run = async (work, done) => {
+    const held = document.activeElement; // a button that is switched off for the time loses the focus
     set(true);
     try { const value = await work(); if (done) say(done); return value; }
     catch (error) { say(remedy(error), "bad"); return undefined; }
-    finally { set(false); }
+    finally {
+      set(false);
+      requestAnimationFrame(() => { if (document.activeElement === document.body && held?.isConnected) held.focus(); });
+    }
   };
   return [busy, run];
 }

@@ -35,10 +35,10 @@ function Editor({ data, editor }) {
   const swap = async (save) => {
     const old = base.current, answer = await put(text, save ? "?save=true" : "");
     if (!answer) return;
-    setBefore(old); base.current = answer.yaml; editor.replace(view.current, answer.yaml);
+    setBefore((first) => ({ yaml: old, saved: save || Boolean(first?.saved) })); base.current = answer.yaml; editor.replace(view.current, answer.yaml);
     say(save ? t("In place and saved; no message was lost.") : t("In place until the next restart; no message was lost."));
   };
-  const back = async () => { const answer = await put(before, ""); if (answer) { base.current = answer.yaml; editor.replace(view.current, answer.yaml); setBefore(null); say(t("The earlier configuration is back.")); } };
+  const back = async () => { const answer = await put(before.yaml, before.saved ? "?save=true" : ""); if (answer) { base.current = answer.yaml; editor.replace(view.current, answer.yaml); setBefore(null); say(t("The earlier configuration is back.")); } };
   return html`<${Head} title=${t("Configuration")}>${before !== null && html`<button disabled=${busy} onClick=${back}>${t("Roll back")}</button>`}${admin && html`<button disabled=${busy || !changed} onClick=${() => swap(false)}>${t("Put in place")}</button><button class="primary" disabled=${busy || !changed} onClick=${() => swap(true)}>${busy ? t("Working…") : t("Put in place and save")}</button>`}</${Head}>
   <div class="stack">
     <p class="soft small">${data.file} · ${t("Secrets are masked; a mask that stays means the secret in place.")} ${!admin && t("Only an admin can change it.")}</p>

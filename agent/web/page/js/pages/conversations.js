@@ -54,7 +54,7 @@ function One({ id }) {
   if (!data) return loaded.error ? html`<div style=${{ padding: "16px" }}><${Loaded} of=${loaded} /></div>` : html`<div style=${{ padding: "16px" }}><${Skeleton} /></div>`;
   const { summary } = data, next = older.next === undefined ? data.next : older.next;
   const earlier = () => run(async () => { bottom.current = false; const page = await get(`/conversations/${id}?limit=100&before=${next}`); setOlder({ rows: [...page.messages, ...older.rows], next: page.next }); });
-  const act = (path, body, done) => run(async () => { await post(`/conversations/${id}/${path}`, body); await loaded.reload(); }, done);
+  const act = (path, body, done) => run(async () => { await post(`/conversations/${id}/${path}`, body); await loaded.reload(); return true; }, done);
   const turns = Object.fromEntries(data.turns.map((turn) => [turn.id, turn]));
   const lines = [...older.rows, ...data.messages], shown = new Set(lines.filter((line) => line.author === "agent").map((line) => line.turn));
   const silent = data.turns.filter((turn) => turn.state !== "done" && !shown.has(turn.id));
@@ -128,7 +128,7 @@ function Composer({ act, busy, paused }) {
     const sent = text;
     set("");
     const done = await act(kind, { text: sent }, kind === "reply" ? null : t("The note is left for your colleagues."));
-    if (done === undefined) set((now) => now);
+    if (!done) set((now) => now || sent); // it was refused: the words stay
   };
   const press = (event) => { if (event.key === "Enter" && !event.shiftKey && !event.isComposing) send(event); };
   return html`<form class="composer" onSubmit=${send}><label class="sr" for="words">${kind === "reply" ? t("Reply to the customer") : t("Note for colleagues")}</label>

@@ -1,0 +1,75 @@
+"""Results of tools are of a size that a model can read, and say where something was cut."""
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from mcp.shared.memory import create_connected_server_and_client_session
+from mcp.types import TextContent
+from sqlalchemy import insert
+
+from agent.app import Agent
+from agent.ledger import tables
+from agent.web.auth import Token
+from agent.web.mcp import LARGEST, Tools
+from agent.web.server import create_app
+from tests.web.test_contract import ONE, agent
+
+__all__ = ["agent"]
+
+
+async def _call(agent: Agent, tool: str, **arguments: Any) -> tuple[bool, str, Any]:
+    tools = Tools(create_app(agent).state.api, "Melati", Token("Rina", "operator"))
+    async with create_connected_server_and_client_session(tools.server) as session:
+        result = await session.call_tool(tool, arguments)
+    (content,) = result.content
+    assert isinstance(content, TextContent)
+    assert json.loads(content.text) == result.structuredContent
+    assert len(content.text) <= LARGEST
+    return result.isError, content.text, result.structuredContent
+
+
+async def _say(agent: Agent, texts: Sequence[str]) -> None:
+    now = agent.clock()
+    lines = [
+        {
+            "platform": "aelyst",
+            "contact": ONE,
+            "author": "contact",
+            "text": text,
+            "attachments": [],
+            "at": now + timedelta(seconds=n),
+        }
+        for n, text in enumerate(texts)
+    ]
+    await agent.database.write(lambda connection: connection.execute(insert(tables.message), lines))
+
+
+async def test_long_messages_are_cut_and_say_how_long_they_are(agent: Agent) -> None:
+    await _say(agent, [f"{n} " + "panjang " * 2000 for n in range(50)])
+    failed, _, found = await _call(agent, "read_conversation", contact=ONE, limit=50)
+    assert not failed
+    assert len(found["messages"]) == 50
+    assert all("characters)" in each["text"] for each in found["messages"])
+    failed, _, found = await _call(agent, "read_conversation", contact=ONE, limit=1)
+    assert found["messages"][0]["text"].endswith("panjang ")
+
+
+async def test_too_many_messages_are_refused_with_what_to_ask_for(agent: Agent) -> None:
+    await _say(agent, [f"pesan {n}" for n in range(900)])
+    failed, text, found = await _call(agent, "read_conversation", contact=ONE, limit=1000)
+    assert failed
+    assert found["error"]["code"] == "too_large"
+    assert "limit" in text
+    failed, _, found = await _call(agent, "read_conversation", contact=ONE, limit=50)
+    assert not failed
+    assert len(found["messages"]) == 50
+
+
+@pytest.mark.parametrize("text", ["jam buka?", "x" * 9000])
+async def test_a_trial_is_told_whole_or_cut_but_never_refused(agent: Agent, text: str) -> None:
+    failed, _, found = await _call(agent, "test_agent", text=text)
+    assert not failed
+    assert found["reply"]
