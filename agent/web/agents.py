@@ -6,7 +6,7 @@ import binascii
 import json
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -188,13 +188,17 @@ class ProblemAt:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """agent.yaml as it was read, and what it means. Secrets are masked. `warnings` are doubtful things."""
+    """agent.yaml as it was read, and what it means. Secrets are masked. `warnings` are doubtful things.
+
+    `note` says who still goes by the configuration before: the workers, until they are restarted.
+    """
 
     file: str
     yaml: str
     config: dict[str, Any]
     warnings: list[ProblemAt]
     saved: bool = False
+    note: str | None = None
 
 
 @router.post(
@@ -365,6 +369,8 @@ _KINDS = frozenset(
 )  # fmt: skip
 """Content types of a new agent.yaml; curl sends a file as a form unless told otherwise."""
 
+_WORKERS = "the workers go by the configuration before until they are restarted: each reads agent.yaml when it starts"
+
 _YAML = {"schema": {"type": "string", "description": "The text of agent.yaml."}}
 _JSON = {"schema": {"type": "object", "required": ["yaml"], "properties": {"yaml": {"type": "string"}}}}
 
@@ -411,7 +417,7 @@ async def replace_config(
                 await swap.save(config)
             except OSError as error:
                 raise Conflict(f"it is in place, but {config.file} cannot be written: {error.strerror}") from None
-    return _config(agent, saved=save)
+    return replace(_config(agent, saved=save), note=_WORKERS if agent.config.workers else None)
 
 
 def _text(body: bytes, kind: str) -> str:

@@ -15,7 +15,8 @@ __all__ = ["browser"]
 STOP = """() => {
   let at = document.activeElement;
   while (at.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
-  const box = at.getBoundingClientRect(), shown = (at.closest('.cm-content') && at.closest('.cm-editor')) || at.closest('label.button') || at;
+  const box = at.getBoundingClientRect(), editor = at.closest('.cm-content') && at.closest('.cm-editor');
+  const shown = editor || at.closest('label.button') || at;
   const style = getComputedStyle(shown), where = document.activeElement;
   window.stops ||= [];
   const last = window.stops.at(-1), after = !last || last === where || Boolean(last.compareDocumentPosition(where) & 4);

@@ -78,6 +78,7 @@ const ID = {
   "Hide": "Sembunyikan",
   "if": "jika",
   "image": "gambar",
+  "In place here. The workers go by the earlier one until they are restarted.": "Berlaku di sini. Para worker memakai yang lama sampai dijalankan ulang.",
   "In place and saved; no message was lost.": "Diterapkan dan disimpan; tidak ada pesan yang hilang.",
   "In place until the next restart; no message was lost.": "Diterapkan sampai dimulai ulang; tidak ada pesan yang hilang.",
   "It has begun.": "Sudah dimulai.",

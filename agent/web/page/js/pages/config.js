@@ -36,6 +36,7 @@ function Editor({ data, editor }) {
     const old = base.current, answer = await put(text, save ? "?save=true" : "");
     if (!answer) return;
     setBefore((first) => ({ yaml: old, saved: save || Boolean(first?.saved) })); base.current = answer.yaml; editor.replace(view.current, answer.yaml);
+    if (answer.note) { say(t("In place here. The workers go by the earlier one until they are restarted."), "warn"); return; }
     say(save ? t("In place and saved; no message was lost.") : t("In place until the next restart; no message was lost."));
   };
   const back = async () => { const answer = await put(before.yaml, before.saved ? "?save=true" : ""); if (answer) { base.current = answer.yaml; editor.replace(view.current, answer.yaml); setBefore(null); say(t("The earlier configuration is back.")); } };
