@@ -42,7 +42,7 @@ _ROWS: dict[str, tuple[str, str]] = {  # table: how many, the columns with their
     "message": (
         "messages",
         "platform 'aelyst', contact 'c'||(i%:people), author CASE WHEN i/:people%2=0 THEN 'contact' ELSE 'agent' END, "
-        "text 'pesan '||i, attachments {'[]'}, at :begun+i/7*:every, turn 't'||(i/:people/2*:people+i%:people)",
+        "text 'pesan '||i, position i/:people+1, attachments {'[]'}, at :begun+i/7*:every, turn 't'||(i/:people/2*:people+i%:people)",
     ),
     "inbound": (
         "turns",
