@@ -16,22 +16,28 @@ T = TypeVar("T")
 DEEPEST = 64
 """Levels of a structure that are kept; what is deeper is replaced by `None`."""
 
-_UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\U000e0000-\U000e01ef]")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _BREAK = re.compile("[\x0b\x0c\x85]")
+_FLAG = "\U0001f3f4[\U000e0030-\U000e007a]{1,6}\U000e007f"  # England, Scotland, Wales
+_SMUGGLED = re.compile(f"({_FLAG}|[\U000e0100-\U000e01ef])|[\u202a-\u202e\U000e0000-\U000e00ff]")
+_SELECTORS = re.compile("([\U000e0100-\U000e01ef])[\U000e0100-\U000e01ef]+")
+"""What a model reads and a person does not see, or not in this order: tag characters, runs of selectors, overrides of direction."""
 _ESCAPED = re.compile(r"\\u(?:00[01789]|[dD])|NaN|Infinity")
-_INVISIBLE = re.compile("[\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_INVISIBLE = re.compile("[\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\u3164\ufeff\uffa0]")
 
 
 def clean(text: str) -> str:
     """Replace halves of surrogate pairs by U+FFFD, and drop control characters other than tab and line breaks.
 
-    Two halves that belong together become their character; vertical tab, form feed and NEL become a line break.
+    Two halves that belong together become their character; vertical tab, form feed and NEL become a line break. Characters that hide
+    words from a reader (tag characters outside flags, overrides of direction) are dropped.
     """
     if _UNSAFE.search(text) is None:
         return text
     joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return _CONTROL.sub("", _BREAK.sub("\n", joined))
+    shown = _SELECTORS.sub(r"\1", _SMUGGLED.sub(r"\1", joined))
+    return _CONTROL.sub("", _BREAK.sub("\n", shown))
 
 
 def cleaned(value: T) -> T:

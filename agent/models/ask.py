@@ -213,7 +213,7 @@ class Models:
                     if told is None or asyncio.get_running_loop().time() >= deadline:
                         return message
                     attempt.foreign = message
-                    attempt.messages += [AIMessage(message.text[:_WRITTEN]), HumanMessage(f"[system] {told}")]
+                    attempt.messages += [AIMessage(message.text[:_WRITTEN]), HumanMessage(element("runtime", told))]
                     log.warning("model_answer_foreign", turn=prefix, model=chat.name)
                 case Failed(reason):
                     attempt.reasons.append(reason)

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 from agent.app import Agent
 from agent.errors import OutsideError
 from agent.ledger import media
+from agent.web.protocol import BoundedProtocol
 
 _KEEP_ALIVE = 75
 """Seconds; longer than a proxy keeps an idle connection (60 as a rule), so that none is closed under a request on its way."""
@@ -78,6 +79,7 @@ async def serving(app: ASGIApp, listener: Listener) -> AsyncIterator[None]:
         access_log=False,
         timeout_graceful_shutdown=5,
         timeout_keep_alive=_KEEP_ALIVE,
+        http=BoundedProtocol,
         lifespan="off",
         ws="none",
     )

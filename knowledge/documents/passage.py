@@ -100,7 +100,7 @@ _GENERIC = re.compile(
 _FILE_NAME = re.compile(
     r"\.(?:docx?|xlsx?|pptx?|pdf|html?|indd|rtf|od[tsp]|txt|md|cdr|ai|psd|tex|dvi|pages|key)$", re.IGNORECASE
 )
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff\u202a-\u202e\U000e0000-\U000e007f]")
 
 
 def _stored(text: str | None) -> str | None:
@@ -151,7 +151,7 @@ class Loaded:
         return PurePosixPath(id_).stem.replace("-", " ").replace("_", " ").strip() or None
 
     def storable(self) -> "Loaded":
-        """Replace characters that databases refuse: NUL and lone surrogates, which some PDF files hold."""
+        """Replace what databases refuse (NUL, lone surrogates) and what hides words from readers (tag characters, overrides)."""
         strings = [self.text, self.title or ""]
         strings += [part or "" for block in self.blocks for part in (block.shown, block.question, *block.path)]
         if not any(map(_UNSTORABLE.search, strings)):
