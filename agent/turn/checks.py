@@ -17,6 +17,7 @@ from actions.action import Action, HandOver, Json
 from agent.turn.context import TurnContext, Unanswered
 from agent.turn.retrieval import LIKELY, Retrieved
 from language.intents import says_dont_know, wants_human
+from language.values import contains
 from settings.text import MARKS, element
 
 if TYPE_CHECKING:
@@ -89,10 +90,16 @@ def _unproven(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> li
     from actions.statements import empty_promises, untold_states
 
     receipts = {*turn.receipts, *(name for name, outputs in turn.results.items() if outputs)}
-    claims = [claim.text for claim in unproven(text, actions.values(), receipts, turn.results)]
     business = [turn.instructions, turn.retrieved.passages, turn.instruction or ""]
     told = [line.text for line in turn.history if line.author != "contact"]
     remembered = [turn.memory.summary or "", *turn.memory.facts.values()]
+    heard = [*business, *told, *remembered, *turn.said]
+    claims = [
+        claim.text
+        for claim in unproven(text, actions.values(), receipts, turn.results)
+        if claim.kind not in ("state", "promise")
+        or not (turn.instruction or any(contains(each, claim.text) for each in heard))
+    ]
     before: list[Json] = [
         call.arguments for calls in turn.called.values() for call in calls if call.output["status"] == "done"
     ]

@@ -272,3 +272,24 @@ def test_words_far_apart_are_no_admission() -> None:
 )
 def test_marks_that_only_the_history_may_hold_do_not_go_out(text: str, sent: str) -> None:
     assert checks.without_marks(text) == sent
+
+
+@pytest.mark.parametrize(
+    ("said", "sent"),
+    [
+        (
+            "roaming saya sudah nyala, tapi internetnya lambat",
+            "Baik, roaming Kakak sudah nyala. Coba nyalakan ulang HP-nya.",
+        ),
+        ("roaming saya gimana?", "Maaf Kak, saya belum tahu."),
+    ],
+    ids=["the customer told it", "nobody told it"],
+)
+async def test_a_state_may_be_told_again_by_whom_it_was_told(desk: Desk, said: str, sent: str) -> None:
+    desk.model.replies = [
+        says("Baik, roaming Kakak sudah nyala. Coba nyalakan ulang HP-nya."),
+        says("Maaf Kak, saya belum tahu."),
+    ]
+    await desk.receive(message(1, said))
+    await desk.answer()
+    assert await desk.said() == [sent]
