@@ -135,8 +135,10 @@ class Feed:
                 look = partial(_look, marks=marks, now=self._agent.clock())
                 told = [*await self._agent.database.read(look), *self._sync(marks)]
             except LedgerUnavailable as error:
-                log.warning("events_postponed", reason=str(error))
-                told = []
+                log.warning("events_ended", reason=str(error))
+                marks, told = None, []
+                for queue in self._readers:  # what happens meanwhile is not told: they connect again and read afresh
+                    _end(queue)
             for name, data in told:
                 self._tell(f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False, default=_plain)}\n\n")
             await asyncio.sleep(POLL)
