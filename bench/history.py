@@ -7,7 +7,8 @@ from bench.filling import fill
 from bench.overhead import stretch
 from bench.subject import Subject, subject
 
-_CONTACTS = 10
+_CONTACTS = 50
+"""One who writes every second is taken for a machine."""
 _SHORT = 120
 """Messages of each contact that both have: every turn reads so many of the past."""
 
@@ -25,7 +26,7 @@ async def measure(messages: int, contacts: int, rounds: int) -> None:
         size = sum(file.stat().st_size for file in old.folder.rglob("*.db*")) / 1e6
         used = {"young": 0.0, "old": 0.0}
         for number in range(rounds + 1):
-            figures = {name: await stretch(each, 40, _CONTACTS) for name, each in (("young", young), ("old", old))}
+            figures = {name: await stretch(each, 40) for name, each in (("young", young), ("old", old))}
             if number and None not in figures.values():
                 for name, figure in figures.items():
                     used[name] += figure or 0.0
