@@ -3,9 +3,8 @@
 Provenance tells where the values of a call come from; this tells where the wish comes from. A weak model calls `cancel_order` because
 an order number was named, and `follow_up` because it was greeted. The rule refuses only where nothing speaks for the deed:
 
-- A message that says nothing by itself (a greeting, thanks, a yes, an id) calls for a deed only where what was said before it does:
-  the agent's last message, or the customer's own words, must name the deed.
-- Undoing (cancelling, refunding) needs words of undoing, of refusing, of wishing or of complaint, not just any.
+- A message that says nothing by itself (a greeting, thanks, a yes, an id) calls for a deed only where what was said before it does.
+- Undoing (cancelling, refunding) needs more than a question or a complaint of waiting.
 - A reminder needs a time or the wish to be reminded, a payment code talk of paying, closing an end of the talk.
 - What agent.yaml tells the agent to do with a built-in action by itself, it may do without being asked.
 """
@@ -147,9 +146,10 @@ def _has_ground(turn: TurnContext, action: Action, said: _Said) -> bool:
         case builtin if builtin in _NOTES or builtin == "send_file":
             told_to = _names(action, said.instructions) or _lists_a_choice(action, said.instructions)
             return told_to or any(not _says_nothing(line) for line in said.own) or _named(action, said)
-    if not said.bare and not (_UNDOING & deeds_of_action(action)):
-        return True
-    return _named(action, said) or any(map(_may_undo, said.own))
+    if _UNDOING & deeds_of_action(action):
+        return _named(action, said) or any(map(_may_undo, said.own))
+    told = any(not _says_nothing(line) for line in said.own)
+    return not said.bare or told or _named(action, said) or all(map(_is_choice, said.new))
 
 
 def _of_reminder(said: _Said) -> bool:
@@ -211,14 +211,27 @@ def _choices(schema: object) -> Sequence[str]:
 
 
 def _may_undo(text: str) -> bool:
-    """Whether a text may ask to undo something: words of undoing, refusing, wishing or complaint, or a language that we do not read."""
+    """Whether a text may ask to undo something: anything but a question or a complaint of waiting, which only want to be told."""
     words = vocabulary()
-    wishes = (words.no - words.stay - _NOT_YET) | words.wants
     written = [word for word in tokenized(fold(_without_numbers(without_opener(text)))) if word not in words.addressed]
-    wished = len(written) > 1 and not wishes.isdisjoint(written)
-    return wished or any(map(undoes, written)) or mood(text) is not None or not is_known(text)
+    refuses = len(written) > 1 and not ((words.no - words.stay - _NOT_YET) | words.wants).isdisjoint(written)
+    if refuses or any(map(undoes, written)) or _TAKING_BACK.search(text) or not is_known(text):
+        return True
+    return mood(text) is not None or not (_says_nothing(text) or _ONLY_ASKS.search(text))
 
 
+def _is_choice(line: str) -> bool:
+    """Whether a line is a short number, which answers a question of the agent."""
+    return line.strip(" .!").isdigit() and len(line.strip(" .!")) < _SHORTEST_ID
+
+
+_SHORTEST_ID: Final = 3
+_TAKING_BACK: Final = _any_of(r"balik kembali retur return exchange tukar lepas refund batal cancel stop")
+_ONLY_ASKS: Final = re.compile(
+    r"\?|\b(?:mana|kapan|apa|apakah|gimana|bagaimana|gmn|berapa|brp|siapa|status\w*|cek|lacak|lihat|liat|info\w*|where|when|what|how|which|who|"
+    r"track|check|see|show|belum|blm|kok|yet|waiting|nunggu|menunggu|tunggu)\b",
+    re.IGNORECASE,
+)
 _NOT_YET: Final = frozenset("belum blm belom not yet".split())
 
 

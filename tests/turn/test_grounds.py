@@ -215,6 +215,147 @@ def test_a_builtin_action_that_nothing_asks_for_has_none(said: str, name: str) -
     assert not Talk(said).asks_for(builtin(name))
 
 
+def made(name: str, confirm: str | None = None, description: str = "Does something.") -> CountedAction:
+    return CountedAction(name, effect=True, confirm=confirm, description=description)
+
+
+@pytest.mark.parametrize(
+    ("new", "before", "action"),
+    [
+        (
+            "My name is Mei Davis, zip 80217. I have received the water bottle and the lamp and I'd like to return both",
+            [],
+            made("return_delivered_order_items"),
+        ),
+        (
+            "Yes, that is correct",
+            [
+                ("c", "I want to return the water bottle"),
+                ("a", "Order #W2890441: return the water bottle to your gift card? (yes/no)"),
+            ],
+            made("return_delivered_order_items"),
+        ),
+        (
+            "gift_card_6276644",
+            [("c", "lamp doesn't fit my desk"), ("a", "How would you like the refund?")],
+            made("return_delivered_order_items"),
+        ),
+        (
+            "The blue one, size M",
+            [("c", "shirt is too small"), ("a", "Which would you like instead?")],
+            made("exchange_delivered_order_items"),
+        ),
+        (
+            "Omar, 445 Pine Lane, 80217",
+            [("c", "I moved recently and my order would go to the old place"), ("a", "What is the new address?")],
+            made("modify_pending_order_address"),
+        ),
+        (
+            "No longer needed",
+            [("c", "Order #W4284542 please"), ("a", "What is the reason?")],
+            made("cancel_pending_order", description="Cancel a pending order"),
+        ),
+        (
+            "ordered by mistake",
+            [("c", "I placed two orders today"), ("a", "What can I do?")],
+            made("cancel_pending_order"),
+        ),
+        (
+            "Please proceed",
+            [("c", "I'd like to fly SFO to JFK on May 20"), ("a", "Flight HAT023, $152. Shall I book it?")],
+            made("book_reservation"),
+        ),
+        (
+            "yes",
+            [
+                ("c", "I need to change my flight to the 21st"),
+                ("a", "New flight HAT100 on May 21, fare difference $40 to card 1234. Confirm?"),
+            ],
+            made("update_reservation_flights"),
+        ),
+        (
+            "3 bags",
+            [("c", "I want to add baggage to my reservation EHGLP3"), ("a", "How many?")],
+            made("update_reservation_baggages"),
+        ),
+        ("My mother died and I can't travel any more", [], made("cancel_reservation")),
+        ("the airline cancelled the flight, I want compensation", [], made("send_certificate")),
+        ("I don't think I will be making this trip", [], made("cancel_reservation")),
+        (
+            "Yes please, credit card ending 7334",
+            [("c", "get me out of this booking"), ("a", "To refund I need the method. Which card?")],
+            made("cancel_reservation"),
+        ),
+        ("turn on roaming", [], made("enable_roaming")),
+        ("2 GB", [("c", "my data is used up"), ("a", "How many GB shall I add?")], made("refuel_data")),
+        ("resume it", [("c", "my line is suspended"), ("a", "Line L1002 was suspended. Resume?")], made("resume_line")),
+        (
+            "Yes, pay the bill",
+            [("c", "why is my line off"), ("a", "You have an overdue bill B1. Shall I send a payment request?")],
+            made("send_payment_request"),
+        ),
+        (
+            "can't make it tomorrow",
+            [("a", "Reminder: dentist tomorrow at 9")],
+            made("cancel_appointment", "Cancel the appointment of {when}?"),
+        ),
+        ("gak bisa dateng besok kak", [], made("cancel_appointment", "Batalkan janji {when}?")),
+        ("ada acara mendadak, boleh diundur lusa?", [], made("reschedule_appointment", "Pindah ke {when}?")),
+        ("salah pesan kak, harusnya yang L", [], made("cancel_order", "Batalkan {order_id}?")),
+        ("uang saya balikin aja", [], made("refund_order", "Refund {order_id}?")),
+        ("yaudah batalin", [], made("cancel_order")),
+        (
+            "iya itu aja",
+            [("c", "2 kopi susu 1 roti"), ("a", "Total Rp70.000. Ada tambahan?")],
+            made("create_order", "Pesan {items}?"),
+        ),
+        (
+            "Budi, 0812345, besok jam 7 malam, 4 orang",
+            [("c", "halo"), ("a", "Mau reservasi? Nama, nomor, jam, jumlah orang?")],
+            made("book_table"),
+        ),
+        ("KS-1", [("c", "ga jadi deh pesanan yang tadi"), ("a", "Nomor pesanannya?")], made("cancel_order")),
+        (
+            "#W123",
+            [("c", "hi"), ("a", "How can I help?"), ("c", "cancel an order please"), ("a", "Which?")],
+            made("cancel_order"),
+        ),
+        ("Budi", [("c", "daftarin saya member dong"), ("a", "Atas nama siapa?")], made("register_member")),
+        ("budi@example.com", [("c", "subscribe me to the newsletter"), ("a", "Your e-mail?")], made("subscribe")),
+        ("08123456789", [("c", "minta ditelpon balik"), ("a", "Nomornya?")], made("request_callback")),
+        (
+            "ok",
+            [("c", "2 malam dari 3 desember"), ("a", "Kamar deluxe Rp900.000, saya pesankan ya?")],
+            made("book_room"),
+        ),
+        ("👍", [("c", "ganti alamat jl mawar 1"), ("a", "Ganti alamat ke Jl Mawar 1?")], made("change_address")),
+        ("yang kedua", [("c", "mau servis AC"), ("a", "Pilih jadwal: 1) Senin 2) Selasa")], made("book_service")),
+        ("senin jam 10", [("c", "mau servis AC"), ("a", "Kapan?")], made("book_service")),
+        ("5", [("c", "tambah tamu"), ("a", "Jadi berapa orang?")], made("update_guests")),
+        ("bintang 5, mantap", [("a", "Bagaimana pengalamannya? Beri nilai 1 sampai 5.")], made("submit_rating")),
+        ("4", [("a", "Beri nilai 1 sampai 5 untuk layanan kami ya.")], made("submit_rating")),
+        (
+            "ya",
+            [("c", "pengen stop langganan"), ("a", "Langganan dihentikan per 1 Des?")],
+            made("stop_subscription", "Hentikan langganan?"),
+        ),
+        ("lepas aja kak bookingannya", [], made("release_booking", "Lepas booking {id}?")),
+        ("balikin barangnya gimana?", [], made("create_return", "Buat retur {id}?")),
+        ("I got the wrong size", [], made("create_return", "Create a return for {id}?")),
+        ("wrong item, order #W77", [], made("return_items")),
+        ("it arrived damaged", [], made("request_refund", "Refund {id}?")),
+        ("barang cacat nih", [], made("request_refund", "Refund {id}?")),
+        ("kopinya tumpah", [], made("request_refund", "Refund {id}?")),
+        ("KS-1 rusak", [], made("request_refund", "Refund {id}?")),
+        ("Same as before please", [("c", "latte oat"), ("a", "Baik")], made("create_order")),
+    ],
+)
+def test_a_call_of_a_plain_conversation_has_its_ground(
+    new: str, before: list[tuple[str, str]], action: CountedAction
+) -> None:
+    assert Talk(new, before).asks_for(action)
+
+
 def test_what_was_looked_up_in_the_turn_may_be_beyond_the_agent() -> None:
     assert Talk("KS-99999", answered=["get_order"]).asks_for(builtin("hand_over"))
 
