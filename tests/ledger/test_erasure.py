@@ -29,7 +29,7 @@ from agent.ledger.inbound import accept
 from agent.ledger.media import Media
 from agent.ledger.postgres import PostgresDatabase
 from agent.ledger.sqlite import SqliteDatabase
-from agent.ledger.tables import InboundOutcome, gap, metadata, payment, recipient
+from agent.ledger.tables import InboundOutcome, gap, metadata, payment, person_link, recipient
 from agent.ledger.turns import Result
 from knowledge.gaps import without_private
 from messaging.types import (
@@ -96,6 +96,8 @@ def _everything(connection: Connection, key: ContactKey = BUDI, first: int = 1) 
     workflows.begin_step(connection, run, "note", NOW)
     done = audit.Entry(NOW, "Rina", "operator", "POST", "/conversations/{contact}/reply", 200, None, key)
     audit.record(connection, done)
+    other = {"other_platform": "telegram", "other_contact": "99", "carried": {}, "by": "Rina", "at": NOW}
+    connection.execute(person_link.insert().values(id=f"link{first}", platform=key.platform, contact=key.id, **other))
     question = without_private(f"saya di {SECRET}")
     asked = {"question": question, "confidence": 0.1, "times": 1, "first_at": NOW, "last_at": NOW, "state": "open"}
     connection.execute(gap.insert().values(**asked))
