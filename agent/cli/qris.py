@@ -345,19 +345,21 @@ def _row(payment: Any) -> dict[str, Any]:
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:
-    """Spreadsheets run a cell that begins like a formula; such text gets a quote before it."""
+    """Spreadsheets run a cell that begins like a formula; such text gets a quote before it. A bare CR would begin another row."""
     names = list(_row_names())
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, names, lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow(
-            {
-                name: f"'{value}" if str(value).startswith(("=", "+", "-", "@", "\t", "\r")) else value
-                for name, value in row.items()
-            }
-        )
+        writer.writerow({name: _inert(value) for name, value in row.items()})
     return buffer.getvalue()
+
+
+def _inert(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    quote = "'" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else ""
+    return quote + value.replace("\r", " ")
 
 
 def _row_names() -> tuple[str, ...]:

@@ -45,8 +45,8 @@ def _load(package: Package) -> Loaded:
     }
     composer = Composer()
     unread: list[str] = []
-    for reference in book.iterfind("{*}spine/{*}itemref"):
-        place = chapters.get(reference.get("idref"))
+    for name in dict.fromkeys(each.get("idref") for each in book.iterfind("{*}spine/{*}itemref")):
+        place = chapters.get(name)
         file = (
             None
             if place is None

@@ -502,15 +502,13 @@ def labelled(labels: Sequence[str], cells: Sequence[str]) -> str:
 
     A merged cell's value is written once, for all labels that it stands under, only where these say no more than each other.
     """
-    lines = []
+    lines: dict[str, None] = {}
     for at, cell in enumerate(cells):
         value = cell.strip()
         if not value:
             continue
         name = labels[at].strip().rstrip(":") if at < len(labels) else ""
-        line = f"{name}: {value}" if name else value
-        if line not in lines:
-            lines.append(line)
+        lines[f"{name}: {value}" if name else value] = None
     return "\n".join(lines)
 
 

@@ -145,3 +145,14 @@ def test_codes_of_other_countries_are_shown(capsys):
     code, out, _ = balas("show", next(v["payload"] for v in VECTORS if v["n"] == 42), capsys=capsys)
     assert (code, "PROMPTPAY" in out, "4.22" in out) == (0, True, True)
     assert parse(STATIC).scheme == "qris"
+
+
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_of_an_export_is_run_as_a_formula(begin):
+    from agent.cli import qris
+
+    written = qris._csv([dict.fromkeys(qris._row_names(), f"{begin}cmd|' /C calc'!A0")])
+    assert "\r" not in written
+    [row] = csv.DictReader(io.StringIO(written, newline=""))
+    shown = begin.replace("\r", " ")
+    assert all(cell.startswith(f"'{shown}cmd") for cell in row.values())

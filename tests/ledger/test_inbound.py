@@ -3,6 +3,8 @@ import itertools
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from agent.ledger import contacts, history, inbound
 from agent.ledger.database import Database
 from messaging.types import AssigneeChanged, ContactKey, ConversationClosed, Event, PastMessage, Person
@@ -128,3 +130,12 @@ async def test_a_message_that_comes_late_counts_from_when_it_was_written(databas
     await database.write(lambda c: inbound.accept(c, replace(message(2), sent_at=NOW + timedelta(days=1)), NOW, RULES))
     await database.write(lambda c: inbound.accept(c, replace(late, message_id="m3"), NOW, RULES))
     assert (await database.read(lambda c: contacts.known(c, BUDI))).last_inbound_at == NOW
+
+
+@pytest.mark.parametrize(("age", "opens"), [(timedelta(days=30), False), (timedelta(days=30, seconds=1), True)])
+async def test_up_to_thirty_days_a_message_counts_from_when_it_was_written(
+    database: Database, age: timedelta, opens: bool
+) -> None:
+    await _accept(database, replace(message(1), sent_at=NOW - age))
+    state = await database.read(lambda connection: contacts.known(connection, BUDI))
+    assert state.last_inbound_at == (NOW if opens else NOW - age)
