@@ -299,7 +299,8 @@ class _Sentences:
         context = error.get("ctx") or {}
         if each.type.startswith("union_tag") and (*path, name := _discriminator(context)) in self._document.marks:
             return self._document.mark((*path, name)), f"{dotted((*path, name))}: {self._wrong(each)}"
-        return self._document.mark(path), f"{dotted(path)}: {self._wrong(each)}"
+        where = f"{dotted(path)}: " if path else ""
+        return self._document.mark(path), f"{where}{self._wrong(each)}"
 
     def _wrong_key(self, each: _Found) -> str:
         if is_worded(each.error):

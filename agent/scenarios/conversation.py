@@ -464,9 +464,10 @@ async def open_conversation(
         contact: takes the place of `facts`, of which only the channel counts then.
     """
     config, timeline, ledgered = stage.config, Timeline(begins.astimezone(UTC)), Ledgered()
-    settings = next(
-        (entry for entry in config.platforms if facts.platform in (None, entry.effective_name)), config.platforms[0]
-    )
+    names = [entry.effective_name for entry in config.platforms]
+    if facts.platform not in (None, *names):
+        raise InputError(f"contact.platform: there is no {facts.platform} in messaging; there are {', '.join(names)}")
+    settings = config.platforms[0 if facts.platform is None else names.index(facts.platform)]
     channel = Channel("channel-1", facts.channel)
     platform = ScenarioPlatform(settings.effective_name, capabilities_of(settings), channel, timeline)
     allowed = stage.live or answers == "live" or (not isinstance(answers, str) and "live" in answers.values())

@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 def _as_list(value: object) -> object:
     """One entry may be written without a list around it."""
-    return [value] if isinstance(value, Mapping | str) else value
+    return [value] if isinstance(value, Mapping | str | int | float) else value
 
 
 def _not_empty(value: tuple[T, ...]) -> tuple[T, ...]:
@@ -345,6 +345,12 @@ def _something(model: Settings, remedy: str) -> None:
         raise ValueError(f"nothing is expected here, so it could never fail; write {remedy}")
 
 
+def _not_left_open(model: "Turn | ScenarioSettings") -> None:
+    """Refuse `expect:` with nothing behind it."""
+    if model.expect is None and "expect" in model.model_fields_set:
+        raise ValueError("`expect` is empty, so it could never fail; write an expectation, or remove the key")
+
+
 def _expects(value: tuple[Expectation, ...]) -> tuple[Expectation, ...]:
     if not value:
         raise ValueError("nothing is expected here, so it could never fail; write an expectation, or remove the key")
@@ -403,6 +409,7 @@ class Turn(Settings):
             raise ValueError(f"a turn is one of {', '.join(_TURNS)}{found}")
         if self.wait is not None and not timedelta() < self.wait <= timedelta(days=366):
             raise ValueError("`wait` is longer than 0s and at most 366d")
+        _not_left_open(self)
         if (self.platform or self.receivers) is not None and self.expect is not None:
             raise ValueError("a fault strikes at the next turn; expect what comes of it there")
         return self
@@ -455,7 +462,12 @@ class ScenarioSettings(Settings):
 
     @model_validator(mode="after")
     def _has_a_conversation(self) -> "ScenarioSettings":
-        if (self.turns is None) == (self.simulate is None):
+        _not_left_open(self)
+        if self.turns is not None and self.simulate is not None:
+            raise ValueError(
+                "`turns:` and `simulate:` are mutually exclusive: the customer is written, or played by the model"
+            )
+        if self.turns is None and self.simulate is None:
             raise ValueError("a scenario needs `turns:`, or `simulate:` instead")
         if self.simulate is not None and self.expect is None:
             raise ValueError("a simulated conversation needs `expect:` beside `simulate:`, else it could never fail")

@@ -281,3 +281,25 @@ def test_a_hundred_scenarios_take_less_than_a_minute(
     code, out = run(shop, capsys)
     assert code == 0, out
     assert time.monotonic() - began < 60
+
+
+def test_a_platform_that_agent_yaml_does_not_name_is_an_error(
+    shop: Path, scenario: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scenario("contact: {platform: nix}\n" + QUESTION.replace("EXPECT", "replies: 1"))
+    code, out = run(shop, capsys)
+    assert code == 1
+    assert "contact.platform: there is no nix in messaging; there are" in out
+
+
+def test_results_are_told_in_the_order_of_the_files(
+    shop: Path, scenario: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    turn = "  - customer: jam berapa toko buka?\n"
+    for number, turns in enumerate((12, 1, 6, 1, 3, 1)):
+        scenario("turns:\n" + turn * turns, f"s{number}")
+    scenario("turns: 3\n", "s9")
+    code, out = run(shop, capsys, "-n", "7")
+    assert code == 1
+    told = [line.split()[2] for line in out.splitlines() if line[:1] in "✓✗"]
+    assert told == ["s0", "s1", "s2", "s3", "s4", "s5", "s9"]
