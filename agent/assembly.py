@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from agent.ledger.followups import Plan
     from agent.models.chat import ChatModel
     from agent.slots import Slots
+    from agent.turn.files import Reads
     from knowledge import Knowledge
     from messaging.platform import MediaReader, Platform
     from messaging.types import Channel, ContactKey, PlatformMessage
@@ -126,12 +127,14 @@ class Instead:
         client: makes the requests of payment gateways.
         models: are asked instead of those of agent.yaml; `None`: those.
         transcriber: hears voice notes.
+        reading: reads files, given the agent's own reader.
         listing: lists the tools of MCP servers; one that cannot be listed is an error.
     """
 
     client: "httpx.AsyncClient"
     models: "Sequence[ChatModel] | None"
     transcriber: "Transcriber"
+    reading: "Callable[[Reads], Reads]"
     listing: "Listing"
 
 
@@ -299,7 +302,7 @@ async def assemble(
             FetchLimits(config.voice.largest),
             from_platform=from_platform,
             clock=clock,
-            files=files,
+            files=files if instead is None else instead.reading(files),
         ),
         writer=writer,
         owner=ground.owner,

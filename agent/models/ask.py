@@ -63,6 +63,10 @@ class Answer:
         return self.tokens_in + self.tokens_out
 
 
+REPAIR = "<runtime>"
+"""Begins what a model is told of an answer of its own that does not count."""
+
+
 @dataclass(slots=True)
 class _Spent:
     tokens_in: int = 0

@@ -30,11 +30,12 @@ from agent.ledger.steps import Step
 from agent.scenarios.agenda import Agenda
 from agent.scenarios.events import PlatformEvent, changed, shown, told
 from agent.scenarios.format import Answers, ContactFacts, PlatformFault, Said
-from agent.scenarios.outside import Call, Ears, Files, Ledgered, Posted, Stubbed, gateway_transport
+from agent.scenarios.outside import Call, Ears, Eyes, Files, Ledgered, Posted, Stubbed, gateway_transport
 from agent.scenarios.platform import ScenarioPlatform, Sent, Timeline
 from agent.scenarios.stage import Stage
 from agent.slots import LOCAL, Slots
 from agent.terminal import as_text
+from agent.turn.files import Content
 from agent.workflows import hooks
 from messaging.errors import PlatformError
 from messaging.registry import capabilities_of
@@ -149,6 +150,7 @@ class Conversation:
         timeline: Timeline,
         files: Files,
         ears: Ears,
+        eyes: Eyes,
         ledgered: Ledgered,
         models: "Sequence[ChatModel]",
     ) -> None:
@@ -160,6 +162,7 @@ class Conversation:
         self._contact = contact
         self._files = files
         self._ears = ears
+        self._eyes = eyes
         self._messages = 0
         self._seen = _Seen()
         self._agenda = Agenda(agent, timeline)
@@ -314,6 +317,7 @@ class Conversation:
         messages: Sequence[InboundMessage],
         times: Sequence[datetime],
         transcripts: Mapping[tuple[str, int], str],
+        files: Mapping[str, Content],
     ) -> Happened:
         """Let the customer write once more what was recorded.
 
@@ -321,7 +325,9 @@ class Conversation:
             messages: in order.
             times: when they came.
             transcripts: what was heard in voice notes, by message id and position.
+            files: what was found in files, by their address.
         """
+        self._eyes.learn(files)
         events, last = [], self.timeline()
         for message, at in zip(messages, times, strict=True):
             last = max(last, at.astimezone(UTC))
@@ -478,7 +484,7 @@ async def open_conversation(
         guarded = await stack.enter_async_context(httpx.AsyncClient(transport=files))
         gateway = httpx.AsyncHTTPTransport() if answers == "live" else gateway_transport(config, Files())
         client = await stack.enter_async_context(httpx.AsyncClient(transport=gateway))
-        ears = Ears(stage.transcriber, config.default_language)
+        ears, eyes = Ears(stage.transcriber, config.default_language), Eyes()
         resources = AsyncExitStack()
         stack.push_async_callback(resources.aclose)
         answering = models(ledgered)
@@ -497,7 +503,7 @@ async def open_conversation(
             base_url=config.server.url.rstrip("/"),
             platform=platform,
             limited=lambda actions: Stubbed(actions, answers, ledgered, stage.redactor),
-            instead=Instead(client, answering, ears, stage.tools),
+            instead=Instead(client, answering, ears, eyes.over, stage.tools),
         )
         if contact is not None:
             contact = replace(contact, key=ContactKey(platform.name, contact.key.id))
@@ -513,7 +519,7 @@ async def open_conversation(
             tags=facts.tags,
             custom_fields=dict(facts.custom_fields),
         )
-        yield Conversation(agent, platform, contact, timeline, files, ears, ledgered, answering)
+        yield Conversation(agent, platform, contact, timeline, files, ears, eyes, ledgered, answering)
 
 
 def _words_of(sent: Sent) -> str:

@@ -16,7 +16,9 @@ from actions.http.response import shown
 from actions.redaction import Redactor
 from agent.config import AgentConfig
 from agent.scenarios.format import Answer, Answers, PlatformFault
+from agent.turn.files import Content, Reads
 from agent.workflows.sender import EVENT_ID
+from messaging.types import Attachment
 from voice import Stats, Transcriber, Transcript, Unavailable
 
 FILES = "https://files.invalid/"
@@ -324,6 +326,30 @@ def fits(wanted: Any, found: Any) -> bool:
     if isinstance(wanted, bool) or isinstance(found, bool) or wanted is None or found is None:
         return wanted is found or wanted == found
     return bool(wanted == found) or str(wanted) == str(found)
+
+
+class Eyes:
+    """Reads files: those of which it is known what they hold, and others with the agent's own reader."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Content] = {}
+        self._reader: Reads | None = None
+
+    def over(self, reader: Reads) -> Reads:
+        """Read what is not known with another reader."""
+        self._reader = reader
+        return self
+
+    def learn(self, known: Mapping[str, Content]) -> None:
+        """Say what files hold, by their address."""
+        self._known.update(known)
+
+    async def read(self, attachment: Attachment) -> Content:
+        """What a file holds."""
+        known = self._known.get(attachment.url)
+        if known is not None or self._reader is None:
+            return known or Content(unread="not_fetched")
+        return await self._reader.read(attachment)
 
 
 class Ears:

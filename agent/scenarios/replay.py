@@ -21,12 +21,15 @@ from agent.ledger.history import Line
 from agent.ledger.overview import TurnSummary
 from agent.ledger.steps import Step
 from agent.ledger.tables import InboundOutcome
+from agent.models.ask import REPAIR
 from agent.models.chat import ChatModel
+from agent.models.pictures import SEEN, UNSEEN
 from agent.scenarios.cassette import NotRecorded, StagedChat, essence
 from agent.scenarios.conversation import Conversation, open_conversation
 from agent.scenarios.format import Answer, Answers, ContactFacts, GivenOutcome
 from agent.scenarios.outside import Ledgered
 from agent.scenarios.stage import Stage
+from agent.turn.files import Content
 from agent.turn.retrieval import read as read_passages
 from agent.turn.summary import TASK as SUMMARY_TASK
 from messaging.types import ContactKey, InboundMessage, QuickReplies, Template, Text
@@ -181,13 +184,31 @@ async def replay(recording: Recording, stage: Stage, *, live: bool) -> list[Comp
             await conversation.until(turn.received_at[0])
             await conversation.agent.database.write(partial(_as_it_was, conversation.key, recording, turn, known))
             model.begin(turn)
-            happened = await conversation.repeat(turn.messages, turn.received_at, transcripts(turn))
+            happened = await conversation.repeat(turn.messages, turn.received_at, transcripts(turn), files_of(turn))
             now = await conversation.agent.database.read(partial(_now, conversation.key, turn))
             if now:
                 known[turn.summary.id] = now[-1].summary.id
             cost = sum(each.summary.cost for each in now)
-            compared.append(Compared(turn, cost, happened.seconds, differences(turn, now, model.changed)))
+            compared.append(
+                Compared(
+                    turn, cost, happened.seconds, differences(turn, now, model.changed, counted=not model.repaired)
+                )
+            )
         return compared
+
+
+def files_of(turn: RecordedTurn) -> dict[str, Content]:
+    """What was found in the files of a turn's messages, by their address."""
+    found = {}
+    for step in turn.steps:
+        if step.kind == "file" and isinstance(step.output, Mapping) and isinstance(step.input, Mapping):
+            read, url = step.output, str(step.input.get("url"))
+            picture = _NO_PICTURE if "picture" in read else None
+            found[url] = Content(read.get("text"), picture, None if picture else read.get("unread"))
+    return found
+
+
+_NO_PICTURE = b"a picture that was seen then"
 
 
 def _entry(recording: Recording, stage: Stage) -> str | None:
@@ -271,13 +292,16 @@ def transcripts(turn: RecordedTurn) -> dict[tuple[str, int], str]:
     return found
 
 
-def differences(turn: RecordedTurn, now: Sequence[RecordedTurn], changed: str | None) -> dict[str, tuple[str, str]]:
+def differences(
+    turn: RecordedTurn, now: Sequence[RecordedTurn], changed: str | None, *, counted: bool = True
+) -> dict[str, tuple[str, str]]:
     """What is different now: by name, then and now.
 
     Args:
         turn: as it was.
         now: what becomes of its messages now: one turn, or several.
         changed: what the model was asked otherwise than then.
+        counted: whether the cost can be compared: of an answer that was asked for again, only the last one is recorded.
     """
     found: dict[str, tuple[str, str]] = {}
     texts = [text for each in now for text in each.texts]
@@ -290,10 +314,10 @@ def differences(turn: RecordedTurn, now: Sequence[RecordedTurn], changed: str | 
     if (before := _hits(turn.steps)) != (after := [hit for each in now for hit in _hits(each.steps)]):
         found["passages"] = (_listed(before, after), _listed(after, before))
     handover = next((each.summary.handover for each in now if each.summary.handover), None)
-    if turn.summary.handover != handover:
+    if changed is None and turn.summary.handover != handover:
         found["handover"] = (turn.summary.handover or "none", handover or "none")
     cost = sum(each.summary.cost for each in now)
-    if changed is None and abs(turn.summary.cost - cost) > 0.000001:
+    if changed is None and counted and abs(turn.summary.cost - cost) > 0.000001:
         found["cost"] = (f"${turn.summary.cost:.6f}", f"${cost:.6f}")
     return found
 
@@ -343,10 +367,11 @@ class RecordedModel:
         self._calls = 0
         self._names: list[str] = []
         self.changed: str | None = None
+        self.repaired = False  # an answer was asked for again, as it was then, with the same in the end
 
     def begin(self, turn: RecordedTurn) -> None:
         """Go on to a turn."""
-        self._turn, self._calls, self.changed = turn, 0, None
+        self._turn, self._calls, self.changed, self.repaired = turn, 0, None, False
 
     def models(self, stage: Stage, ledgered: Ledgered) -> Sequence[ChatModel]:
         """The models of agent.yaml behind what is recorded; the offline one computes anew."""
@@ -365,10 +390,13 @@ class RecordedModel:
         """
         if any(message.text == SUMMARY_TASK for message in messages):
             raise NotRecorded("no summary is written in a replay")
-        self._calls += 1
         known = self._turn.models if self._turn is not None else []
+        following = known[self._calls] if self._calls < len(known) else None
+        again = self._calls > 0 and _is_repair(messages[-1]) and _last_of(following) != _lasting(messages[-1].text)
+        self._calls += not again
+        self.repaired |= again
         step = known[self._calls - 1] if self._calls <= len(known) else None
-        different = None if step is None else self._different(step, messages)
+        different = None if step is None or again else self._different(step, messages)
         if step is not None and different is None:
             return cast("AIMessage", messages_from_dict([step.output])[0])
         what = "it is called more often" if step is None else different
@@ -396,14 +424,27 @@ class RecordedModel:
 
 _PASSING = re.compile(
     r"\nEarlier in this conversation, in short \([^\n]*\n<earlier>\n[^<]*\n</earlier>\n?"
-    r"| The customer's first name: [^\n]*?\.(?= Channel:|$)",
+    r"| The customer's first name: [^\n]*?\.(?= |$)"
+    r"| The conversation before [^\n]* was closed\. What the customer writes since is a new one: [^\n]*? unless they ask for it\.",
     re.MULTILINE,
 )
 
 
 def _lasting(text: str) -> str:
-    """What a model is asked, without what the ledger keeps only as it is now: the summary, and the customer's name."""
+    """What a model is asked, without what the ledger keeps only as it is now: the summary, the name, when it was closed last."""
+    for told in (SEEN, UNSEEN):  # stands in the request, and not in what is kept of it
+        text = text.removesuffix(f"\n\n{told}")
     return _PASSING.sub("", essence(text))
+
+
+def _is_repair(message: BaseMessage) -> bool:
+    return message.type == "human" and message.text.startswith(REPAIR)
+
+
+def _last_of(step: Step | None) -> str | None:
+    """The last message of a recorded call."""
+    given = step.input if step is not None and isinstance(step.input, Mapping) else {}
+    return next((_lasting(str(each.get("text", ""))) for each in reversed(given.get("messages", ()))), None)
 
 
 class _Replayed(StagedChat):

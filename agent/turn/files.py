@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 if TYPE_CHECKING:
     import httpx
@@ -59,6 +59,13 @@ class Content:
     picture: bytes | None = None
     unread: Reason | None = None
     detail: str = ""
+
+
+class Reads(Protocol):
+    """Finds out what files hold."""
+
+    async def read(self, attachment: "Attachment") -> Content:
+        """What a file holds."""
 
 
 class _NoPicture(Exception):

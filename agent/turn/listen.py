@@ -26,7 +26,7 @@ from settings.text import clean, mark, quoted, unmarked
 if TYPE_CHECKING:
     import httpx
 
-    from agent.turn.files import FileReader
+    from agent.turn.files import Reads
     from voice import FetchLimits, Transcriber
 
 log = structlog.get_logger()
@@ -137,7 +137,7 @@ class Listener:
         *,
         from_platform: Callable[[str, int], Awaitable[bytes]],
         clock: Callable[[], datetime],
-        files: "FileReader | None" = None,
+        files: "Reads | None" = None,
     ) -> None:
         """Listen with a transcriber.
 

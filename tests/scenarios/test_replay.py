@@ -200,3 +200,57 @@ def test_a_long_conversation_with_a_language_model_shows_no_difference_until_the
     code, out = replay(shop, capsys, "--last", "1")
     assert "another model is asked: stub-2 instead of stub" in out
     assert out.splitlines()[-1] == "9 turns, 9 different"
+
+
+def knowing(asked: Question) -> object:
+    """A model that calls what it is asked for, and repeats what was answered."""
+    last = (asked.question.splitlines() or [""])[-1]
+    if asked.results:
+        return f"Hasilnya: {asked.results[-1][:80]}"
+    calls = {
+        "bayar": ("send_qris", {"amount": 50000}),
+        "batalkan": ("cancel_order", {"order_id": "KS-10234"}),
+        "manusia": ("hand_over", {"reason": "diminta"}),
+        "KS-10234": ("get_order", {"order_id": "KS-10234"}),
+    }
+    for word, (name, arguments) in calls.items():
+        if word in last:
+            return {"call": name, "arguments": arguments}
+    return f"Jawaban untuk {last[:30]}"
+
+
+TALK = (
+    "  - customer: [halo, mau tanya]\n"
+    "  - customer: pesanan KS-10234 sudah sampai mana?\n"
+    "  - customer: batalkan pesanan KS-10234\n  - customer: ya\n"
+    "  - customer: bayar 50rb\n  - wait: 20m\n  - customer: bayar 50rb\n  - event: payment.paid\n"
+    "  - customer: {voice: notes/harga.ogg, text: jam berapa toko buka?}\n"
+    "  - customer: {image: notes/a.png, text: ini apa?}\n  - customer: {file: notes/a.txt}\n"
+    "  - event: {contact.updated: {first_name: Rina}}\n  - customer: halo lagi\n  - wait: 3h\n"
+    "  - event: conversation.closed\n  - wait: 1h\n  - customer: halo\n"
+    "  - customer: saya mau bicara dengan manusia\n  - customer: halo?\n  - colleague: saya bantu ya\n  - wait: 3h\n"
+    "  - customer: terima kasih\n"
+)
+
+
+@pytest.mark.parametrize("place", ["channel: whatsapp", "platform: tele, channel: telegram"])
+def test_a_conversation_of_many_kinds_with_a_language_model_shows_no_difference(
+    shop: Path, capsys: pytest.CaptureFixture[str], clear_clients: Callable[[], None], place: str
+) -> None:
+    Image.new("RGB", (40, 40), "red").save(shop / "tests" / "notes" / "a.png")
+    (shop / "tests" / "notes" / "a.txt").write_text("Kopi susu tiga gelas.")
+    two = (
+        "messaging:\n  - {platform: aelyst, webhook_secret: none, name: utama}\n"
+        "  - {platform: telegram, token: '1:abc', webhook_secret: rahasia-panjang-sekali, name: tele}"
+    )
+    answers = (
+        "{get_order: {return: {id: KS-10234, status: dikirim, courier: JNE}}, cancel_order: {return: {status: batal}}}"
+    )
+    with serving(knowing) as model:
+        with_model(shop, model.url, **{"messaging: {platform: aelyst, webhook_secret: none}": two})
+        head = f"contact: {{first_name: Sari, {place}}}\nnow: 2026-11-27T10:00:00\nactions: {answers}\n"
+        record(shop, f"{head}turns:\n{TALK}", live=True)
+    clear_clients()
+    code, out = replay(shop, capsys, "--last", "1")
+    assert code == 0
+    assert out.splitlines()[-1].endswith("turns, no difference"), out
