@@ -81,14 +81,14 @@ def ended(here: World, count: int = 1) -> list[tuple[str, str, str | None]]:
 
 async def call(here: World, workflow: str, body: dict[str, Any], **headers: str) -> httpx.Response:
     """Call the hook of a workflow."""
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         return await client.post(
             f"{here.url}/api/v1/hooks/{workflow}", json=body, headers={"Authorization": f"Bearer {TOKEN}", **headers}
         )
 
 
 async def api(here: World, method: str, path: str, **more: Any) -> httpx.Response:
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         headers = {"Authorization": f"Bearer {API}"}
         return await client.request(method, f"{here.url}/api/v1{path}", headers=headers, **more)
 
