@@ -23,7 +23,7 @@ PHONE = "+6281234567811"
 
 def _asks_for_the_order(asked: Asked) -> Answer:
     if asked.results:
-        return f"Statusnya: {asked.results[-1][:60]}"
+        return "Pesanan KS-10234 sudah dikirim."
     return {"call": "get_order", "arguments": {"order_id": "KS-10234"}}
 
 
