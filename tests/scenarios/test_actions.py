@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import socket
 import sys
 import threading
@@ -28,7 +29,10 @@ def asks(name: str, **arguments: object) -> Callable[[Question], object]:
 
     def answer(asked: Question) -> object:
         if asked.results:
-            return f"Stok kopi tinggal segini ya Kak: {asked.results[-1]}"
+            left = next(
+                iter(re.findall(r"\d+", asked.results[-1])), "entah berapa"
+            )  # JSON in a text may be read as a call
+            return f"Stok kopi tinggal {left} ya Kak."
         return {"call": name, "arguments": arguments}
 
     return answer
