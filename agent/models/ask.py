@@ -213,6 +213,8 @@ class Models:
                 case Good(message):
                     if message.additional_kwargs:
                         message.additional_kwargs[MADE_BY] = chat.name
+                    if attempt.foreign is not None and message.tool_calls:
+                        return attempt.foreign  # it was to write the same again: calls would go round in circles
                     told = _told_of_language(message, values) if attempt.foreign is None else None
                     if told is None or asyncio.get_running_loop().time() >= deadline:
                         return message
