@@ -49,7 +49,8 @@ class Asked:
         texts = (
             re.sub(r"<context>.*?</context>\s*", "", str(each["content"]), flags=re.S) for each in self.messages[1:]
         )
-        return [part for text in texts for part in text.split("\n") if part]
+        parts = (part for text in texts for part in text.split("\n"))
+        return [part for part in parts if part and not re.fullmatch(r"</?(?:colleague|sent)>", part)]
 
     @property
     def _latest(self) -> str:
