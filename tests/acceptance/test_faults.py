@@ -108,7 +108,7 @@ async def test_a_change_of_mind_while_the_model_thinks_comes_before_any_effect(t
     def answer(asked: Asked) -> Answer:
         if "jangan" not in asked.question and not asked.results:
             return {"call": "cancel_order", "arguments": {"order_id": "KS-10234"}}
-        return f"[{asked.question}] {' '.join(asked.results)}"
+        return f"[{asked.question}] {_cancelled(asked)}"
 
     async with shop() as store, world(tmp_path, actions=store.actions(), network=LOOPBACK) as here:
         here.model.answer = answer
@@ -125,11 +125,15 @@ async def test_a_change_of_mind_while_the_model_thinks_comes_before_any_effect(t
         assert store.cancelled == {}
 
 
+def _cancelled(asked: Asked) -> str:
+    return "Pesanan KS-10234 sudah dibatalkan." if "dibatalkan" in " ".join(asked.results) else "Baik."
+
+
 async def test_what_lands_after_an_effect_is_answered_by_the_next_turn(tmp_path: Path) -> None:
     def answer(asked: Asked) -> Answer:
         if "KS-10234" in asked.question and not asked.results:
             return {"call": "cancel_order", "arguments": {"order_id": "KS-10234"}}
-        return f"[{asked.question}] {' '.join(asked.results)}"
+        return f"[{asked.question}] {_cancelled(asked)}"
 
     async with shop() as store, world(tmp_path, actions=store.actions(), network=LOOPBACK) as here:
         store.delay = 1.0
@@ -150,7 +154,7 @@ async def test_an_effect_that_needs_a_yes_waits_for_it_even_over_a_restart(tmp_p
     def answer(asked: Asked) -> Answer:
         if not asked.results and "KS-10234" in asked.question:
             return {"call": "cancel_order", "arguments": {"order_id": "KS-10234"}}
-        return f"Hasil: {' '.join(asked.results)}"
+        return _cancelled(asked)
 
     actions_with_question = {"confirm": "Batalkan pesanan {order_id}?"}
     async with (

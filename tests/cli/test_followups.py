@@ -45,7 +45,7 @@ async def test_what_waits_is_listed_in_the_business_time_and_what_ended_with_its
     assert capsys.readouterr().out == "f1  aelyst:7  2030-11-21 09:00:00  reminder  Ambil kopi\n"
     assert await _run("list", "--all") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1] == "f2  aelyst:7  2030-11-21 09:00:00  lanjut skipped: a human answers (Rina)  Jadi?"
+    assert lines[0] == "f2  aelyst:7  2030-11-21 09:00:00  lanjut skipped: a human answers (Rina)  Jadi?"
 
 
 async def test_one_is_called_off_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
