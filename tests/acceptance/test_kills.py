@@ -28,7 +28,7 @@ ONCE = ["effect-started", "effect-done", "action-recorded"]
 def cancel_then_report(asked: Asked) -> Answer:
     if not asked.results:
         return {"call": "cancel_order", "arguments": {"order_id": "KS-10234"}}
-    return f"Hasilnya: {asked.results[-1]}"
+    return "Pesanan sudah dibatalkan." if "dibatalkan" in asked.results[-1] else asked.results[-1]
 
 
 async def _killed_at(here: World, point: str, text: str) -> list[str]:

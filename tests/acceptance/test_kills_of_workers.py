@@ -125,7 +125,7 @@ async def _cancelled_by_doomed(here: World, points: list[str]) -> dict[str, str]
     def cancel_then_report(asked: Asked) -> Answer:
         if not asked.results:
             return {"call": "cancel_order", "arguments": {"order_id": asked.question.split()[-1]}}
-        return f"Hasilnya: {asked.results[-1]}"
+        return "Pesanan sudah dibatalkan." if "dibatalkan" in asked.results[-1] else asked.results[-1]
 
     here.model.answer = cancel_then_report
     here.write()
