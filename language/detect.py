@@ -127,6 +127,12 @@ def related(one: str, other: str) -> bool:
     return _sibling(one) == _sibling(other)
 
 
+def hints_at(text: str, language: str) -> bool:
+    """Tell whether any word of a text is of a language or its siblings; a name, a number and an "ok" are of none."""
+    scores = _scores(spelled(_courtesies().sub(" ", fold(text))))
+    return any(score for other, score in scores.items() if related(other, language))
+
+
 def is_known(text: str) -> bool:
     """Tell whether a text may be read as one of our languages; a few letters that say nothing in any of them may be, too."""
     words = spelled(fold(text))

@@ -19,7 +19,7 @@ from agent.models import caching, pictures, tokens
 from agent.models.chat import ChatModel
 from agent.models.values import TurnValues, configured
 from agent.telemetry import spans
-from language.detect import NAMES, clearly_in, names_a_language, related
+from language.detect import NAMES, clearly_in, hints_at, names_a_language, related
 from settings.backoff import Backoff
 from settings.clock import sleep
 from settings.text import cleaned, element
@@ -215,7 +215,7 @@ class Models:
                         message.additional_kwargs[MADE_BY] = chat.name
                     if attempt.foreign is not None and message.tool_calls:
                         return attempt.foreign  # it was to write the same again: calls would go round in circles
-                    told = _told_of_language(message, values) if attempt.foreign is None else None
+                    told = _told_of_language(message, values, attempt.messages) if attempt.foreign is None else None
                     if told is None or asyncio.get_running_loop().time() >= deadline:
                         return message
                     attempt.foreign = message
@@ -357,12 +357,18 @@ def _nothing(answer: "AIMessage") -> "AIMessage":
     return AIMessage("", response_metadata=answer.response_metadata, usage_metadata=answer.usage_metadata)
 
 
-def _told_of_language(message: "AIMessage", values: TurnValues | None) -> str | None:
-    """What a model hears whose answer is beyond doubt in another language than the customer's; None when it is not, or was wished for."""
+def _told_of_language(message: "AIMessage", values: TurnValues | None, asked: "Sequence[BaseMessage]") -> str | None:
+    """What a model hears whose answer is beyond doubt in another language than the customer's.
+
+    None when it is not, when another was wished for, and when nothing that the customer has written tells their language.
+    """
     if values is None or message.tool_calls or names_a_language(values.said or ""):
         return None
     written = clearly_in(message.text)
     if written is None or related(written, values.language):
+        return None
+    own = [values.said or "", *(each.text for each in asked if each.type == "human" and "<context>" not in each.text)]
+    if not any(hints_at(text, values.language) for text in own):
         return None
     meant = NAMES.get(values.language, values.language)
     return f"Your answer was not sent: it is in {NAMES[written]}, but the customer reads {meant}. Write the same again in {meant}."

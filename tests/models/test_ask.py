@@ -291,12 +291,27 @@ async def test_a_model_that_knows_one_language_only_is_told_once_and_then_heard(
         ("ms", "buka pukul berapa?", INDONESIAN),
         ("id", "ada apa saja?", "Kopi Susu Senja, Cold Brew, Dripper V60."),
         ("id", "status?", "Pesanan is on the way ya kak, please ditunggu."),
+        ("id", "Mei Davis, zip 82859", "Thank you! How can I assist you today?"),
+        ("id", "KS-10234", "Thank you! How can I assist you today?"),
         ("id", "hola", "¡Hola! ¿En qué puedo ayudarte hoy?"),
     ],
 )
 async def test_an_answer_that_may_be_in_the_customers_language_is_sent_at_once(
     language: str, said: str, text: str
 ) -> None:
+    asked: list[BaseMessage] = [QUESTION[0], HumanMessage(f"<context>\nNow.\n</context>\n\n{said}")]
     async with serving(Script(completion({"content": text}))) as (address, bodies):
-        answer = await ask(opened(base_url=address), values=values(language, said))
+        answer = await ask(opened(base_url=address), asked, values=values(language, said))
     assert (answer.message.text, len(bodies)) == (text, 1)
+
+
+async def test_a_number_in_an_indonesian_conversation_is_answered_in_indonesian() -> None:
+    asked: list[BaseMessage] = [
+        QUESTION[0],
+        HumanMessage("pesanan saya sudah sampai mana ya?"),
+        AIMessage("Nomornya?"),
+        HumanMessage("<context>\nNow.\n</context>\n\nKS-10234"),
+    ]
+    async with serving(Script(completion({"content": ENGLISH}), completion({"content": INDONESIAN}))) as (address, _):
+        answer = await ask(opened(base_url=address), asked, values=values("id", "KS-10234"))
+    assert answer.message.text == INDONESIAN
