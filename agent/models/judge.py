@@ -58,6 +58,20 @@ _TOKENS = re.compile(
     r"|<(?:start|end)_of_turn>",
     re.IGNORECASE,
 )
+_PERSON = r"(?:the|this|our) (?:customer|user)|(?:si )?pelanggan(?: (?:ini|tersebut|yang (?:anda|kamu|kita) hubungi))?"
+_THINKS = re.compile(
+    r"\A\W{0,5}(?:(?:ok(?:ay)?|alright|hmm|so|well|baik|oke)\W{1,3})?(?:let'?s think|let me think|(?:we|I) (?:need|have|should) "
+    r"to (?:respond|answer|reply|find|figure|analy[sz]e|determine)|mari kita (?:pikirkan|analisis)|"
+    r"(?:langkah pertama|pertama),? (?:kita|saya) perlu)\b"
+    rf"|(?:\A|[.!?:\n] ?(?:\d\. ?)?)\W{{0,3}}(?:okay,? |so |alright,? |hmm,? ){{0,2}}"
+    rf"(?:{_PERSON}) (?:just )?(?:asked|"
+    r"asks|is asking|wants to|said|says|provided|wrote|has asked|seems to|did not|didn't|bertanya|"
+    r"menanyakan|mengatakan|menulis|meminta|menyebutkan|tampaknya|sepertinya)\b"
+    r"|\b(?:diminta|ditanyakan|dikatakan|ditulis) (?:oleh )?(?:si )?pelanggan\b|\b(?:respond|reply|answer) to the (?:customer|user)\b"
+    r"|\bpelanggan yang (?:anda|kamu|kita) hubungi\b",
+    re.IGNORECASE,
+)
+"""Reasoning in plain words: whoever reads it is the customer, and no reply speaks about them as of another."""
 _NOTHING = re.compile(
     r"""[\s"'`*_#.,:;{}\[\]()|-]*+(?:null|none|undefined|n/a)?[\s"'`*_#.,:;{}\[\]()|-]*+""", re.IGNORECASE
 )
@@ -128,6 +142,12 @@ def judge(message: AIMessage, tools: Collection[str], prefix: str) -> Verdict:
         )
     if _NOTHING.fullmatch(text):
         return Repairable("the answer is empty", "Your answer was empty. Write the reply to the customer.", silent=True)
+    if _THINKS.search(text):
+        return Repairable(
+            "the answer is about the customer, not to them",
+            "Your answer was not sent: it thinks aloud about the customer. Write only the reply itself, addressed to the customer.",
+            text,
+        )
     return Good(_cleaned(message, text, [], {}))
 
 

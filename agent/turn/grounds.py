@@ -167,9 +167,7 @@ def _of_closing(said: _Said) -> bool:
         return True
     if any("?" in line for line in said.new) or said.greets:
         return False
-    return (
-        not said.bare or bool(_ENDING.search(said.instructions)) or yes_or_no("\n".join(said.new), said.asked) == "no"
-    )
+    return bool(_ENDING.search(said.instructions)) or yes_or_no("\n".join(said.new), said.asked) == "no"
 
 
 def _named(action: Action, said: _Said) -> bool:

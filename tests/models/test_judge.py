@@ -354,3 +354,38 @@ def test_words_beside_a_real_call_do_not_keep_it_from_being_made() -> None:
 )
 def test_raw_data_is_not_for_the_customer(content: str) -> None:
     assert isinstance(judged(content=content), Repairable)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Let\'s think about this step-by-step:\n\n1. The customer asked for "cold brew".\n2. We need to find it in the menu.',
+        "Okay, so the user wants to cancel order KS-10235. I should call cancel_order.",
+        "The customer is asking about opening hours, which are 8 to 9.",
+        "We need to respond to the customer that it is sold out.",
+        "Maaf, saya tidak bisa mengidentifikasi apa yang diminta pelanggan.",
+        "Pelanggan bertanya tentang jam buka.",
+        "Saya tidak dapat menjawab karena pelanggan yang Anda hubungi memilih bahasa Indonesia.",
+        "Mari kita pikirkan: pelanggan ini ingin membatalkan.",
+    ],
+)
+def test_thinking_aloud_about_the_customer_is_never_shown(text: str) -> None:
+    assert isinstance(judged(content=text), Repairable)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Pelanggan yang ingin refund bisa mengisi formulir di website.",
+        "Semua pelanggan baru dapat diskon 10%.",
+        "Customers who want a refund can write to us.",
+        "Our customer service is open until 9 pm.",
+        "Let me check that for you!",
+        "Baik, pertama silakan buka aplikasinya ya Kak.",
+        "We need your order number to find it.",
+        "If the user wants to reset a password, open Settings.",
+        "I think the Gayo beans are what you want.",
+    ],
+)
+def test_what_speaks_of_customers_in_general_is_a_reply(text: str) -> None:
+    assert said(judged(content=text)) == text

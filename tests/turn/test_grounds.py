@@ -203,6 +203,8 @@ def test_a_builtin_action_that_was_asked_for_has_its_ground(said: str, name: str
     [
         ("jam buka hari minggu?", "close_conversation"),
         ("KS-99999", "close_conversation"),
+        ("asdf qwer zxcv", "close_conversation"),
+        ("oke saya datang besok", "close_conversation"),
         ("KS-99999", "hand_over"),
         ("ada kopi apa aja?", "send_qris"),
         ("KS-10234", "send_qris"),
