@@ -104,12 +104,19 @@ def _by_rules(text: str, question: Question) -> tuple[Reading | None, float]:
         phrases, undecided = idioms(), vocabulary().undecided
         vague = any(read(text) for read in (phrases.resigned.search, phrases.hedges.search, phrases.aside.match))
         vague |= not undecided.isdisjoint(tokenized(text))
+        vague |= question.undoing and _does_something(text, question)
         if vague or any(clause.selects for clause in clauses):
             return "open", _NEVER
         if (first.verdict == "open" and first.plain) or any(clause.wishes for clause in clauses):
             return "open", _CERTAIN
         return "open", _SURE
     return ("open", _NEVER) if idioms().hedges.search(text) else ("yes", _DOUBTED)
+
+
+def _does_something(text: str, question: Question) -> bool:
+    """Whether an answer names another deed than the undoing that was asked about: `yes please, kirim aja`."""
+    words = [spelled(shortened(word)) for word in WORD.findall(text)]
+    return any(kinds_of(word) - question.kinds and not undoes(word) for word in words)
 
 
 def _adds(clause: Clause, question: Question) -> bool:

@@ -365,7 +365,7 @@ async def test_an_album_and_a_sticker_on_telegram_get_one_answer(tmp_path: Path)
         await here.got(1)
         await here.here.settled(3)
         assert len(here.server.sent) == 1
-        assert "yang ini ada?" in here.texts[0]
+        assert "yang ini ada?" in here.here.model.asked[0].question
 
 
 async def test_two_platforms_are_served_by_one_agent(tmp_path: Path) -> None:

@@ -42,6 +42,9 @@ class Pigeon:
     def is_send(self, method: str, path: str) -> bool:
         return path == "/send"
 
+    def is_open(self, method: str, path: str) -> bool:
+        return False
+
     def is_queued(self, method: str, path: str) -> bool:
         return False
 
