@@ -232,8 +232,9 @@ def test_every_key_that_a_page_names_is_one_of_agent_yaml(page: Path) -> None:
 
 SUFFIXES = {"py", "md", "yaml", "toml", "run", "lock", "db", "sqlite"}
 NO_KEYS = frozenset(
-    "conversation.opened conversation.closed conversation.started knowledge.synced knowledge.index_damaged messaging.conformance messaging.signature "
-    "messaging.types messaging.system messaging.message.id model.output workflow.done workflow.failed workflows.run".split()
+    "conversation.opened conversation.closed conversation.started knowledge.synced knowledge.index_damaged "
+    "messaging.conformance messaging.signature messaging.types messaging.system messaging.message.id model.output "
+    "workflow.done workflow.failed workflows.run".split()
 )
 """Modules, events and the like that look like keys."""
 
