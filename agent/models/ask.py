@@ -209,7 +209,7 @@ class Models:
             spent.add(chat, self._size(chat, attempt), answer)
             if chat.offline and not answer.tool_calls:
                 return answer  # a program quotes documents as they are, whatever they look like
-            match judge(answer, names, prefix):
+            match judge(answer, names, prefix, to_customer=values is not None):
                 case Good(message):
                     if message.additional_kwargs:
                         message.additional_kwargs[MADE_BY] = chat.name

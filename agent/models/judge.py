@@ -104,13 +104,14 @@ class Failed:
 Verdict: TypeAlias = Good | Repairable | Failed
 
 
-def judge(message: AIMessage, tools: Collection[str], prefix: str) -> Verdict:
+def judge(message: AIMessage, tools: Collection[str], prefix: str, *, to_customer: bool = True) -> Verdict:
     """Judge an answer.
 
     Args:
         message: as the model's client made it.
         tools: names of the tools that the model was given.
         prefix: says which answer this is (the turn and the number of its model call), for the ids of its calls.
+        to_customer: whether it is what the customer reads; a summary speaks about them.
     """
     finish = _finish_reason(message)
     if finish in _BLOCKED:
@@ -142,7 +143,7 @@ def judge(message: AIMessage, tools: Collection[str], prefix: str) -> Verdict:
         )
     if _NOTHING.fullmatch(text):
         return Repairable("the answer is empty", "Your answer was empty. Write the reply to the customer.", silent=True)
-    if _THINKS.search(text):
+    if to_customer and _THINKS.search(text):
         return Repairable(
             "the answer is about the customer, not to them",
             "Your answer was not sent: it thinks aloud about the customer. Write only the reply itself, addressed to the customer.",

@@ -389,3 +389,9 @@ def test_thinking_aloud_about_the_customer_is_never_shown(text: str) -> None:
 )
 def test_what_speaks_of_customers_in_general_is_a_reply(text: str) -> None:
     assert said(judged(content=text)) == text
+
+
+def test_a_summary_may_speak_about_the_customer() -> None:
+    message = AIMessage("Pelanggan bertanya jam buka. The customer asked for KS-10234.")
+    assert isinstance(judge(message, [], "t/1"), Repairable)
+    assert isinstance(judge(message, [], "summary/1", to_customer=False), Good)
