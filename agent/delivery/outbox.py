@@ -48,11 +48,6 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 
-IN_FLIGHT = timedelta(seconds=2)
-"""How long a request of a process that died may still be on its way, or wait with the platform, before it is asked once more."""
-
-INTERRUPTED = "the process that sent it died; the platform does not have it yet"
-
 ECHO_WAIT = timedelta(seconds=20)
 """How long the echo or status of a message whose fate is unknown is waited for, where the platform cannot be asked."""
 
@@ -236,9 +231,6 @@ class Outbox:
                 return await self._failed(delivery, error, then)
             if found is not None:
                 return await self._found(delivery, found, then)
-            if delivery.state == "sending":  # its process died: the request may still be on its way
-                until = self._clock() + IN_FLIGHT
-                return await self._mark(delivery, "uncertain", then, reason=INTERRUPTED, next_attempt_at=until)
         return await self._mark(delivery, "pending", then)
 
     async def _found(self, delivery: Delivery, message_id: str, then: Work[T]) -> T:
