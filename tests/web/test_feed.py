@@ -40,14 +40,11 @@ async def _told(reader: AsyncIterator[str], name: str) -> dict[str, Any]:
 
 async def _begun(agent: Agent, reader: AsyncIterator[str]) -> None:
     """Wait until the feed has looked: a first change is told."""
-    while True:
+    waiting = asyncio.ensure_future(anext(reader))  # a reader that is cancelled has ended
+    while not waiting.done():
         await _write(agent, update(tables.contact).where(tables.contact.c.id == "c1").values(paused_at=agent.clock()))
-        try:
-            async with asyncio.timeout(1):
-                await anext(reader)
-            return
-        except TimeoutError:
-            continue
+        await asyncio.wait({waiting}, timeout=1)
+    await waiting
 
 
 def _line(agent: Agent, number: int) -> Any:
