@@ -56,6 +56,17 @@ def words(name: str, key: str) -> frozenset[str]:
     return frozenset(word for each in sections(name) for word in each.get(key, "").split())
 
 
+def pattern(name: str, key: str) -> str:
+    """Join the patterns of every language into one, to be put into brackets by who uses it.
+
+    Args:
+        name: of the section.
+        key: whose value is a pattern, or a list of patterns.
+    """
+    found = [each[key] for each in sections(name) if each.get(key)]
+    return "|".join(one for each in found for one in ([each] if isinstance(each, str) else each))
+
+
 @cache
 def _file(language: str) -> Mapping[str, Any]:
     if language not in languages():

@@ -27,7 +27,6 @@ from settings.text import cleaned, element
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
 
-    from agent.models.judge import Repairable
 
 log = structlog.get_logger()
 
@@ -194,8 +193,6 @@ class Models:
         spent: _Spent,
     ) -> "AIMessage | None":
         """Ask one model until its answer counts, it fails for good, or has been repaired in vain; an empty answer may come back."""
-        from langchain_core.messages import AIMessage, HumanMessage
-
         from agent.models.judge import Failed, Good, judge
 
         after_tool = attempt.messages[-1].type == "tool"
@@ -219,7 +216,7 @@ class Models:
                     if told is None or asyncio.get_running_loop().time() >= deadline:
                         return message
                     attempt.foreign = message
-                    attempt.messages += [AIMessage(message.text[:_WRITTEN]), HumanMessage(element("runtime", told))]
+                    attempt.messages += _repair(told, message.text)
                     log.warning("model_answer_foreign", turn=prefix, model=chat.name)
                 case Failed(reason):
                     attempt.reasons.append(reason)
@@ -238,7 +235,7 @@ class Models:
                     out_of_time = asyncio.get_running_loop().time() >= deadline
                     if attempt.repairs > REPAIRS or out_of_time:
                         return _nothing(answer) if verdict.silent and after_tool else None
-                    attempt.messages += _repair(verdict)
+                    attempt.messages += _repair(verdict.told, verdict.written)
 
     def _size(self, chat: ChatModel, attempt: _Attempt) -> int:
         return tokens.of_messages(attempt.messages, chat.count) + tokens.of_tools(self._tools, chat.count)
@@ -374,8 +371,8 @@ def _told_of_language(message: "AIMessage", values: TurnValues | None, asked: "S
     return f"Your answer was not sent: it is in {NAMES[written]}, but the customer reads {meant}. Write the same again in {meant}."
 
 
-def _repair(verdict: "Repairable") -> "list[BaseMessage]":
+def _repair(told: str, written: str) -> "list[BaseMessage]":
+    """What a model gets back of an answer that was not sent, and what it is told of it."""
     from langchain_core.messages import AIMessage, HumanMessage
 
-    written = verdict.written[:_WRITTEN] or "(nothing)"
-    return [AIMessage(written), HumanMessage(element("runtime", verdict.told))]
+    return [AIMessage(written[:_WRITTEN] or "(nothing)"), HumanMessage(element("runtime", told))]

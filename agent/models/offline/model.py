@@ -35,7 +35,7 @@ from language.calendar import from_english
 from language.consent import yes_or_no
 from language.detect import detect
 from language.intents import Mood, SmallTalk, mood, questions_in, small_talk, without_opener
-from language.tables import sections
+from language.tables import pattern
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -69,7 +69,7 @@ _RUPIAH = re.compile(
 @cache
 def _asks() -> re.Pattern[str]:
     """What asks rather than tells."""
-    return re.compile(rf"\?|\b(?:{'|'.join(data['asks'] for data in sections('answers') if 'asks' in data)})\b")
+    return re.compile(rf"\?|\b(?:{pattern('answers', 'asks')})\b")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from language import lexicon
 from language.calendar import days_between
 from language.detect import detect
 from language.stems import stems
-from language.tables import sections, words
+from language.tables import pattern, words
 from language.tokens import fold
 
 _RELEVANT = 0.6
@@ -175,8 +175,7 @@ def _worded(unit: Unit, asked: Mapping[str, float], passages: Sequence[Passage])
 
 @cache
 def _follow_up() -> re.Pattern[str]:
-    patterns = [pattern for data in sections("answers") for pattern in data.get("follow_up", ())]
-    return re.compile(rf"(?<!\W)\W*(?:(?:oh|iya|ya|eh|oke|ok|so|nah|lah) )*(?:{'|'.join(patterns)})")
+    return re.compile(rf"(?<!\W)\W*(?:(?:oh|iya|ya|eh|oke|ok|so|nah|lah) )*(?:{pattern('answers', 'follow_up')})")
 
 
 def _follows(question: str) -> bool:
@@ -230,7 +229,7 @@ def _same_table(one: _Rated, other: _Rated) -> bool:
 
 @cache
 def _listing() -> re.Pattern[str]:
-    return re.compile("|".join(data["lists"] for data in sections("answers") if "lists" in data))
+    return re.compile(pattern("answers", "lists"))
 
 
 def _lists(question: str) -> bool:
@@ -240,7 +239,7 @@ def _lists(question: str) -> bool:
 
 @cache
 def _counting() -> re.Pattern[str]:
-    return re.compile(rf"\b(?:{'|'.join(data['counts'] for data in sections('answers') if 'counts' in data)})\b")
+    return re.compile(rf"\b(?:{pattern('answers', 'counts')})\b")
 
 
 def _counts(question: str) -> bool:

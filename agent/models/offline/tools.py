@@ -17,7 +17,7 @@ from agent.models.offline.sayings import in_every_language, say
 from language import lexicon
 from language.consent import yes_or_no
 from language.intents import mood, small_talk, wants_human, without_opener
-from language.tables import sections, words
+from language.tables import pattern, words
 from language.tokens import fold
 from language.values import pieces
 
@@ -66,17 +66,13 @@ class Card:
 @cache
 def _how() -> re.Pattern[str]:
     """What asks how something works, or whether it can be done: no request to do it."""
-    return re.compile(
-        rf"\b(?:{'|'.join(pattern for data in sections('answers') for pattern in data.get('how', ()))})\b"
-    )
+    return re.compile(rf"\b(?:{pattern('answers', 'how')})\b")
 
 
 @cache
 def _conditions() -> re.Pattern[str]:
     """What asks for a price or a rule: `cancellation fee?` asks for no cancellation."""
-    return re.compile(
-        rf"\b(?:{'|'.join(data['conditions'] for data in sections('answers') if 'conditions' in data)})\b"
-    )
+    return re.compile(rf"\b(?:{pattern('answers', 'conditions')})\b")
 
 
 def asks_how(text: str) -> bool:
