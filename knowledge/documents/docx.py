@@ -4,9 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-from lxml import etree
-
-from knowledge.documents.ooxml import Package
+from knowledge.documents.ooxml import Package, opened
 from knowledge.documents.passage import Composer, Loaded
 from knowledge.documents.tables import Cell, Grid, grid, inline
 from knowledge.errors import Unreadable
@@ -26,11 +24,8 @@ def load(data: bytes) -> Loaded:
     Raises:
         Unreadable: it is not a DOCX file, or is protected by a password.
     """
-    package = Package(data, "DOCX")
-    try:
+    with opened(data, "DOCX", "document") as package:
         return _Reader(package).load()
-    except (etree.XMLSyntaxError, KeyError, ValueError) as error:
-        raise Unreadable(f"not a readable DOCX document: {error}") from error
 
 
 class _Reader:

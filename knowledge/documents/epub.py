@@ -3,10 +3,8 @@
 import posixpath
 from urllib.parse import unquote
 
-from lxml import etree
-
 from knowledge.documents import html
-from knowledge.documents.ooxml import Package
+from knowledge.documents.ooxml import Package, opened
 from knowledge.documents.passage import Composer, Loaded, meaningful
 from knowledge.errors import Unreadable
 
@@ -21,11 +19,8 @@ def load(data: bytes) -> Loaded:
     Raises:
         Unreadable: it is damaged or protected, or none of its chapters holds text.
     """
-    package = Package(data, "EPUB")
-    try:
+    with opened(data, "EPUB", "file") as package:
         return _load(package)
-    except etree.XMLSyntaxError as error:
-        raise Unreadable(f"not a readable EPUB file: {error}") from error
 
 
 def _load(package: Package) -> Loaded:

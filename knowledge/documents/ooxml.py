@@ -3,6 +3,7 @@
 import io
 import posixpath
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
 from zipfile import BadZipFile, ZipFile
@@ -108,6 +109,25 @@ class Package:
                 element.clear()
                 while element.getprevious() is not None:
                     del element.getparent()[0]
+
+
+@contextmanager
+def opened(data: bytes, suffix: str, kind: str) -> Iterator[Package]:
+    """Open a package to read it whole.
+
+    Args:
+        data: the file.
+        suffix: what the kind of file is called in messages, e.g. `DOCX`.
+        kind: what it is, e.g. `document`.
+
+    Raises:
+        Unreadable: as for `Package`, and where a part of it is damaged.
+    """
+    package = Package(data, suffix)
+    try:
+        yield package
+    except (etree.XMLSyntaxError, KeyError, ValueError) as error:
+        raise Unreadable(f"not a readable {suffix} {kind}: {error}") from error
 
 
 def _transitional(content: bytes) -> bytes:

@@ -7,9 +7,7 @@ comments and deleted text are left out, and what of it there is, is said.
 from collections.abc import Iterator
 from typing import Any
 
-from lxml import etree
-
-from knowledge.documents.ooxml import Package
+from knowledge.documents.ooxml import opened
 from knowledge.documents.passage import Composer, Loaded, meaningful
 from knowledge.documents.tables import MAX_CELLS, Cell, Grid, grid, inline
 from knowledge.errors import Unreadable
@@ -52,8 +50,7 @@ def load_spreadsheet(data: bytes) -> Loaded:
 
 
 def _load(data: bytes, suffix: str, kind: str) -> Loaded:
-    package = Package(data, suffix)
-    try:
+    with opened(data, suffix, "file") as package:
         manifest = package.xml("META-INF/manifest.xml")
         if manifest is not None and next(manifest.iter("{*}encryption-data"), None) is not None:
             raise Unreadable(f"the file is protected by a password; save it as {suffix} without one")
@@ -68,8 +65,6 @@ def _load(data: bytes, suffix: str, kind: str) -> Loaded:
         else:
             reader.sheets(body)
         meta = package.xml("meta.xml")
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise Unreadable(f"not a readable {suffix} file: {error}") from error
     left_out = dict.fromkeys(reader.left_out)
     return Loaded(
         reader.composer.text,

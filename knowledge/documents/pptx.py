@@ -6,9 +6,7 @@ Hidden slides, speaker notes, charts and diagrams are left out, and what of it t
 from collections.abc import Iterator
 from typing import Any
 
-from lxml import etree
-
-from knowledge.documents.ooxml import Package, R
+from knowledge.documents.ooxml import Package, R, opened
 from knowledge.documents.passage import Composer, Loaded
 from knowledge.documents.tables import Cell, Grid, grid
 from knowledge.errors import Unreadable
@@ -26,11 +24,8 @@ def load(data: bytes) -> Loaded:
     Raises:
         Unreadable: it is damaged or protected by a password.
     """
-    package = Package(data, "PPTX")
-    try:
+    with opened(data, "PPTX", "presentation") as package:
         return _load(package)
-    except (etree.XMLSyntaxError, KeyError, ValueError) as error:
-        raise Unreadable(f"not a readable PPTX presentation: {error}") from error
 
 
 def _load(package: Package) -> Loaded:

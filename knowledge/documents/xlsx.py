@@ -9,10 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from lxml import etree
-
 from knowledge.documents.numberformat import BUILT_IN, shown, text_shown
-from knowledge.documents.ooxml import Package, R
+from knowledge.documents.ooxml import Package, R, opened
 from knowledge.documents.passage import Composer, Loaded
 from knowledge.documents.tables import MAX_CELLS, Cell, Grid, grid, read_table
 from knowledge.errors import Unreadable
@@ -51,11 +49,8 @@ def load(data: bytes) -> Loaded:
     Raises:
         Unreadable: the workbook is damaged or protected, holds too many cells, or no cell that is shown.
     """
-    package = Package(data, "XLSX")
-    try:
+    with opened(data, "XLSX", "workbook") as package:
         return _load(package)
-    except (etree.XMLSyntaxError, KeyError, ValueError) as error:
-        raise Unreadable(f"not a readable XLSX workbook: {error}") from error
 
 
 def _load(package: Package) -> Loaded:
