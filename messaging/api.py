@@ -51,6 +51,7 @@ class ApiPlatform(BasicPlatform):
             headers={"Accept": "application/json", **self.credentials(settings)},
             reading=self.read_refusal,
         )
+        self.configure(settings)
 
     @classmethod
     def from_settings(
@@ -62,6 +63,13 @@ class ApiPlatform(BasicPlatform):
     ) -> Self:
         """Make the client that agent.yaml describes; arguments as for `open_platform`."""
         return cls(settings, http, clock, media)
+
+    def configure(self, settings: MessagingSettings) -> None:
+        """Take over what this platform alone needs of its settings; called once, when the transport is there.
+
+        Raises:
+            ValueError: a key is missing; the message names it.
+        """
 
     @classmethod
     def rates_for(cls, settings: MessagingSettings) -> Sequence[Rate]:

@@ -4,16 +4,14 @@ A contact is a private chat with the bot; groups and channels are not answered. 
 address appears in errors.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import assert_never
 from urllib.parse import quote
 
-import httpx
-
 from messaging.api import ApiPlatform, token_of
 from messaging.errors import Invalid, OutcomeUnknown, PayloadError, Unsupported
-from messaging.platform import Capabilities, MediaReader
+from messaging.platform import Capabilities
 from messaging.settings import MessagingSettings
 from messaging.signature import check_token, read_document
 from messaging.transport import Refusal
@@ -188,14 +186,7 @@ class Telegram(ApiPlatform):
 
     capabilities = Capabilities(quick_replies=True, media="upload")
 
-    def __init__(
-        self,
-        settings: MessagingSettings,
-        http: httpx.AsyncClient,
-        clock: Callable[[], datetime],
-        media: MediaReader | None = None,
-    ) -> None:
-        super().__init__(settings, http, clock, media)
+    def configure(self, settings: MessagingSettings) -> None:
         self._token = quote(token_of(settings), safe=":")
 
     @classmethod

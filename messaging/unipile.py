@@ -5,17 +5,15 @@ the API. Own messages arrive as `message_received` like those of customers: ours
 a colleague's. What is older than `stale_after` when it arrives (after a reconnect) joins the history.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
-import httpx
-
 from messaging.api import ApiPlatform, token_of
 from messaging.errors import Invalid, OutcomeUnknown, PayloadError, Unsupported
 from messaging.formatting import numbered
-from messaging.platform import Capabilities, MediaReader
+from messaging.platform import Capabilities
 from messaging.settings import MessagingSettings
 from messaging.signature import check_token, read_document
 from messaging.transport import Refusal
@@ -213,14 +211,7 @@ class Unipile(ApiPlatform):
 
     capabilities = Capabilities(finds=frozenset({"phone"}), message_list=True, echoes=True, media="upload")
 
-    def __init__(
-        self,
-        settings: MessagingSettings,
-        http: httpx.AsyncClient,
-        clock: Callable[[], datetime],
-        media: MediaReader | None = None,
-    ) -> None:
-        super().__init__(settings, http, clock, media)
+    def configure(self, settings: MessagingSettings) -> None:
         self._account = settings.required_account
         self._stale_after = settings.stale_after
 

@@ -5,13 +5,11 @@ and no key: of a send whose fate is unknown, the status webhook tells.
 """
 
 import hmac
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 from urllib.parse import quote
-
-import httpx
 
 from messaging.api import ApiPlatform
 from messaging.errors import (
@@ -27,7 +25,7 @@ from messaging.errors import (
     Unsupported,
 )
 from messaging.formatting import numbered
-from messaging.platform import Capabilities, MediaReader
+from messaging.platform import Capabilities
 from messaging.settings import MessagingSettings
 from messaging.signature import check, read_document
 from messaging.transport import Refusal
@@ -339,14 +337,7 @@ class WhatsApp(ApiPlatform):
         message_ids="platform",
     )
 
-    def __init__(
-        self,
-        settings: MessagingSettings,
-        http: httpx.AsyncClient,
-        clock: Callable[[], datetime],
-        media: MediaReader | None = None,
-    ) -> None:
-        super().__init__(settings, http, clock, media)
+    def configure(self, settings: MessagingSettings) -> None:
         self._account = settings.required_account
         self._business_account = settings.business_account
         self._verify_token = settings.verify_token.get_secret_value() if settings.verify_token else None

@@ -5,12 +5,10 @@ Public comments are answered only with `comments: true`; such a contact is `comm
 """
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import assert_never
 from urllib.parse import quote, unquote, urlsplit
-
-import httpx
 
 from messaging.api import ApiPlatform
 from messaging.errors import (
@@ -27,7 +25,7 @@ from messaging.errors import (
     Unsupported,
 )
 from messaging.formatting import numbered
-from messaging.platform import Capabilities, MediaReader
+from messaging.platform import Capabilities
 from messaging.settings import MessagingSettings
 from messaging.signature import check, read_document
 from messaging.transport import Refusal, kind_of_status
@@ -406,14 +404,7 @@ class Zernio(ApiPlatform):
         message_ids="platform",
     )
 
-    def __init__(
-        self,
-        settings: MessagingSettings,
-        http: httpx.AsyncClient,
-        clock: Callable[[], datetime],
-        media: MediaReader | None = None,
-    ) -> None:
-        super().__init__(settings, http, clock, media)
+    def configure(self, settings: MessagingSettings) -> None:
         self._account = settings.required_account
         self._comments = settings.comments
         self._source: str | None = None

@@ -4,18 +4,16 @@ A contact is a telephone number (E.164). There is no list of messages and no key
 `message.sent`, `delivered` and `read` tell. Which field holds a voice note is documented nowhere: see `read_media`.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal
-
-import httpx
 
 from messaging.aisoule.client import Access, AisouleApi, Dialect, read_refusal, send_body
 from messaging.aisoule.events import parse_events
 from messaging.api import ApiPlatform, token_of
 from messaging.errors import NotFound, OutcomeUnknown
-from messaging.platform import Capabilities, MediaReader
+from messaging.platform import Capabilities
 from messaging.settings import MessagingSettings
 from messaging.signature import check
 from messaging.transport import Refusal
@@ -66,14 +64,7 @@ class Aisoule(ApiPlatform):
         message_ids="platform",
     )
 
-    def __init__(
-        self,
-        settings: MessagingSettings,
-        http: httpx.AsyncClient,
-        clock: Callable[[], datetime],
-        media: MediaReader | None = None,
-    ) -> None:
-        super().__init__(settings, http, clock, media)
+    def configure(self, settings: MessagingSettings) -> None:
         self._dialect: Dialect = settings.dialect
         self._account = (settings.account or "").strip() or None
         self._ids: dict[str, str] = {}
