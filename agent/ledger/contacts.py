@@ -164,9 +164,10 @@ def adopt(connection: Connection, contact: Contact) -> None:
     if load(connection, key) is not None:
         return
     for each in table.metadata.sorted_tables:
-        if {"platform", "contact"} <= set(each.c.keys()):
-            theirs = update(each).where(each.c.platform == before.platform, each.c.contact == before.id)
-            connection.execute(theirs.values(contact=key.id))
+        for platform, name in (("platform", "contact"), ("other_platform", "other_contact")):
+            if {platform, name} <= set(each.c.keys()):
+                theirs = update(each).where(each.c[platform] == before.platform, each.c[name] == before.id)
+                connection.execute(theirs.values({name: key.id}))
     row = update(table).where(table.c.platform == before.platform, table.c.id == before.id)
     connection.execute(row.values(id=key.id))
 

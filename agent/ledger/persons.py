@@ -62,7 +62,7 @@ def merge(connection: Connection, first: ContactKey, second: ContactKey, by: str
         return None
     identity = secrets.token_hex(6)
     states = [contacts.known(connection, key) for key in (first, second)]
-    carried: dict[str, Any] = {}
+    carried: list[dict[str, Any]] = []
     known = [{each.key: each for each in memory.of_contact(connection, state.key)} for state in states]
     recent = [history.recent(connection, state.key, _LINES) for state in states]
     for mine, theirs, facts, others, lines in (
@@ -75,7 +75,7 @@ def merge(connection: Connection, first: ContactKey, second: ContactKey, by: str
         if told is not None:
             line = history.Line("human", told, now, turn=_origin(identity))
             history.append(connection, mine.key, [line])
-        carried[str(mine.key)] = {"tags": _tag(connection, mine, theirs, identity, now)}
+        carried.append({"tags": _tag(connection, mine, theirs, identity, now)})
     link = Link(identity, first, second, by, now, sorted(_differing(known[0], known[1])))
     row = {"id": identity, "platform": first.platform, "contact": first.id, "at": now, "by": by, "carried": carried}
     insert_row(connection, person_link, row | {"other_platform": second.platform, "other_contact": second.id})
@@ -99,8 +99,8 @@ def split(connection: Connection, key: ContactKey, now: datetime) -> list[Link]:
         origin = _origin(link.id)
         connection.execute(delete(message).where(message.c.turn == origin))
         connection.execute(delete(fact).where(fact.c.turn == origin))
-        for one in (link.first, link.second):
-            state, tags = contacts.load(connection, one), tuple(carried.get(str(one), {}).get("tags", ()))
+        for one, got in zip((link.first, link.second), carried, strict=True):
+            state, tags = contacts.load(connection, one), tuple(got["tags"])
             if state is not None and tags:
                 _change_tags(connection, state, ChangeTags((), tags), f"split/{link.id}", now)
         connection.execute(delete(person_link).where(person_link.c.id == link.id))

@@ -325,7 +325,9 @@ person_link = Table(
     Column("contact", String, nullable=False),
     Column("other_platform", String, nullable=False),
     Column("other_contact", String, nullable=False),
-    Column("carried", JSON, nullable=False),  # what each got of the other, to be taken back
+    Column(
+        "carried", JSON, nullable=False
+    ),  # what the first got of the other, and the other of the first, to be taken back
     Column("by", FreeLine, nullable=False),  # who said that they are one person
     Column("at", Instant, nullable=False),
     Index("ix_person_link_contact", "platform", "contact"),

@@ -96,8 +96,9 @@ def _everything(connection: Connection, key: ContactKey = BUDI, first: int = 1) 
     workflows.begin_step(connection, run, "note", NOW)
     done = audit.Entry(NOW, "Rina", "operator", "POST", "/conversations/{contact}/reply", 200, None, key)
     audit.record(connection, done)
-    other = {"other_platform": "telegram", "other_contact": "99", "carried": {}, "by": "Rina", "at": NOW}
-    connection.execute(person_link.insert().values(id=f"link{first}", platform=key.platform, contact=key.id, **other))
+    other = {"other_platform": "telegram", "other_contact": "99", "carried": [{"tags": []}] * 2}
+    link = {"id": f"link{first}", "platform": key.platform, "contact": key.id, "by": "Rina", "at": NOW}
+    connection.execute(person_link.insert().values(**link, **other))
     question = without_private(f"saya di {SECRET}")
     asked = {"question": question, "confidence": 0.1, "times": 1, "first_at": NOW, "last_at": NOW, "state": "open"}
     connection.execute(gap.insert().values(**asked))

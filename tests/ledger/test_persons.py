@@ -1,5 +1,6 @@
 """Two contacts that a human says are one person: what is carried, what is not, and what is taken back."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -9,7 +10,7 @@ from agent.ledger.database import Database
 from agent.ledger.inbound import accept
 from agent.ledger.tables import InboundOutcome, fact, message, person_link
 from agent.ledger.turns import Claim, Result
-from messaging.types import Contact, ContactKey
+from messaging.types import Contact, ContactKey, stand_in
 from tests.ledger.messages import BUDI, NOW, RULES, contact
 from tests.ledger.messages import message as wrote
 
@@ -104,3 +105,19 @@ async def test_forgetting_one_takes_back_what_the_other_got_of_them(database: Da
     texts = await database.read(lambda c: c.execute(select(message.c.text)).scalars().all())
     assert not any("KS-10234" in text for text in texts)
     assert "12 Maret" not in await database.read(lambda c: c.execute(select(fact.c.value)).scalars().all())
+
+
+async def test_a_link_follows_whoever_was_written_to_first_and_answers(database: Database) -> None:
+    before = stand_in("aelyst", "6281234567802")
+
+    def begin(connection):  # type: ignore[no-untyped-def]
+        contacts.remember(connection, Contact(before, first_name="Budi", tags=("baru",)))
+        contacts.remember(connection, Contact(TELE, first_name="Budi S", tags=("grosir",)))
+        persons.merge(connection, TELE, before, "Rina", NOW)
+        accept(connection, replace(wrote(1), contact=replace(contact(), stand_in=before)), NOW, RULES)
+
+    await database.write(begin)
+    assert await database.read(lambda c: persons.same_person(c, TELE)) == [BUDI]
+    assert len(await database.write(lambda c: persons.split(c, BUDI, NOW))) == 1
+    one, other = await database.read(lambda c: (contacts.known(c, BUDI), contacts.known(c, TELE)))
+    assert (set(one.contact.tags), set(other.contact.tags)) == ({"baru"}, {"grosir"})
