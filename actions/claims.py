@@ -17,6 +17,7 @@ from actions.dealings import given_number, promise, state
 from actions.deeds import deeds_of_action, deeds_of_verb
 from actions.reminders.wording import promise_of_many
 from actions.sentences import Clause, clauses, is_offered, is_open, plain
+from actions.template import texts_in
 from language.values import contains, squash
 
 Kind = Literal["declared", "act", "report", "payment", "handover", "recurring", "state", "promise"]
@@ -145,7 +146,7 @@ class _Evidence:
         """Whether a number stands in a result."""
         if not self.results:
             return self.looked_up
-        return squash(number) in squash(" ".join(_texts(self.results)))
+        return squash(number) in squash(" ".join(texts_in(self.results)))
 
     def shows(self, words: str, clause: str) -> bool:
         """Whether something was looked up or done that can tell how things stand: with that id where the clause names one."""
@@ -159,7 +160,7 @@ class _Evidence:
         """Whether the ids of a clause are among those that an action returned, or any, where ids of their kind were returned."""
         named = [match[0] for match in _ID.finditer(clause)]
         found = self.results.values() if action is None else [self.results.get(action.name, ())]
-        known = [match[0] for match in _ID.finditer(" ".join(_texts(list(found))))]
+        known = [match[0] for match in _ID.finditer(" ".join(texts_in(list(found))))]
         return all(
             any(squash(one) == squash(other) for other in known)
             for one in named
@@ -320,7 +321,7 @@ def _is_found(verb: str, clause: str, evidence: _Evidence) -> bool:
     deeds = deeds_of_verb(verb)
     if "change" in deeds:
         became = _CHANGED_TO.search(clause)
-        told = became is not None and contains(" ".join(_texts(evidence.results)), became[1])
+        told = became is not None and contains(" ".join(texts_in(evidence.results)), became[1])
         return told or _names(states, ("ubah", "chang", "updat", "edit", "modif"))
     if "create" in deeds:
         return any(_RECORD_KEY.search(key) for record in _records(evidence.results) for key in record)
@@ -337,18 +338,7 @@ def _letters(identifier: str) -> str:
 
 def _states(value: object) -> Iterator[str]:
     """The texts of a result that say what is, in lower case; those that say what is not (yet) are left out."""
-    return (text.lower() for text in _texts(value) if not _NOT_YET.search(text))
-
-
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, Sequence):
-        for item in value:
-            yield from _texts(item)
+    return (text.lower() for text in texts_in(value) if not _NOT_YET.search(text))
 
 
 def _records(value: object) -> Iterator[Mapping[str, Json]]:

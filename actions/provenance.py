@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from actions.action import Context, Json
 from actions.parameters import Parameter, Schema, Source
+from actions.template import texts_in
 from language.dates import days_in, moments_in, time_named, without_times
 from language.numbers import numbers
 from language.regions import is_code, names_region
@@ -156,6 +157,9 @@ def _supports(
 
 
 _MOST_PARTS = 3
+_LONGEST_DATED = 200
+"""Letters of a text that may be a date."""
+
 _MOST_DATES = 200
 """How many dated texts of results are read as dates: each takes a tenth of a millisecond."""
 _DATED = re.compile(
@@ -198,7 +202,7 @@ def _is_counted(leaf: str, context: Context, timezone: tzinfo) -> bool:
     offsets = {offset for text in own_words(context) for offset in _offsets(text)}
     if not offsets:
         return False
-    found_texts = (text for text in _texts(list(context.results.values())) if _DATED.search(text))
+    found_texts = (text for text in texts_in(context.results) if len(text) <= _LONGEST_DATED and _DATED.search(text))
     texts = [*own_words(context), *islice(found_texts, _MOST_DATES)]
     known = {day for text in texts for day in _days(text, context.now, timezone)}
     return any(day - base in offsets or base - day in offsets for day in days for base in known)
@@ -434,15 +438,3 @@ def _same_day(leaf: str, result: str) -> bool:
     then = datetime(2000, 1, 1, tzinfo=UTC)
     mine = {day for day in _days(leaf, then, UTC) if str(day.year) in result}
     return bool(mine & _days(result, then, UTC)) if mine else False
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        if len(value) <= 200:
-            yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, Sequence):
-        for item in value:
-            yield from _texts(item)

@@ -43,7 +43,7 @@ from actions.mcp.settings import McpAction
 from actions.parameters import Parameters, Pattern, model_schema
 from actions.python.settings import PythonAction
 from actions.scope import ActionScope, ListScope, fact_key, suggest, within_action, within_list
-from actions.template import placeholders, texts
+from actions.template import placeholders, texts_in
 from actions.wording import ActionName, Confirm, to_confirm
 from settings import Settings
 
@@ -134,7 +134,7 @@ class DeclaredAction(Settings):
 def _used(request: Any) -> frozenset[str]:
     """The parameters that a request names anywhere; braces that are wrong are reported where they stand."""
     found: set[str] = set()
-    for text in texts(request):
+    for text in texts_in(request):
         try:
             found.update(placeholders(text))
         except ValueError:
@@ -190,11 +190,11 @@ def _written_sources(entry: Mapping[str, Any]) -> Iterator[str]:
     """Every source that an entry names, under whatever key its kind of action has them: `parameters` or `bind`."""
     bind, parameters = entry.get("bind"), entry.get("parameters")
     if isinstance(bind, Mapping):
-        yield from texts(list(bind.values()))
+        yield from texts_in(list(bind.values()))
     if isinstance(parameters, Mapping):
         for parameter in parameters.values():
             if isinstance(parameter, Mapping):
-                yield from texts(parameter.get("from"))
+                yield from texts_in(parameter.get("from"))
 
 
 def _know_the_list(value: Any, handler: Any) -> Any:

@@ -1,7 +1,7 @@
 """Texts with `{parameters}` in them, as agent.yaml writes them. `{{` and `}}` are literal braces."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from actions.action import Action, Context, Json
 
@@ -35,16 +35,16 @@ def fill(text: str, render: Callable[[str], str]) -> str:
     return _BRACES.sub(lambda match: match[0][0] if match[1] is None else render(match[1]), text)
 
 
-def texts(value: object) -> Iterator[str]:
-    """Every text in a structure of mappings and lists; keys are no templates."""
+def texts_in(value: object) -> Iterator[str]:
+    """Every text in a structure of mappings and sequences, in order, without the keys."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, dict):
+    elif isinstance(value, Mapping):
         for item in value.values():
-            yield from texts(item)
-    elif isinstance(value, list | tuple):
+            yield from texts_in(item)
+    elif isinstance(value, Sequence):
         for item in value:
-            yield from texts(item)
+            yield from texts_in(item)
 
 
 def plain(value: Json) -> str:

@@ -19,7 +19,7 @@ from pydantic import (
 
 from actions.guard.addresses import check_host
 from actions.scope import action_scope, check_template
-from actions.template import placeholders, texts
+from actions.template import placeholders, texts_in
 from settings import Duration, Settings
 
 Method = Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
@@ -33,7 +33,7 @@ _RESERVED = frozenset(
 
 
 def _check_templates(value: Any) -> Any:
-    for text in texts(value):
+    for text in texts_in(value):
         check_template(text)
     return value
 

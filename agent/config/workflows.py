@@ -1,12 +1,13 @@
 """Workflows: what happens by itself when something has happened, and the events that are told to other systems."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, SecretStr, field_validator, model_validator
 
+from actions.template import texts_in
 from agent.config.audience import AudienceSettings
 from agent.config.texts import Text, check_facts
 from messaging.types import MessageTag
@@ -94,18 +95,6 @@ def _checked_values(value: JsonValue) -> JsonValue:
     for text in texts_in(value):
         check_places(text)
     return value
-
-
-def texts_in(value: Any) -> Iterator[str]:
-    """All texts inside a JSON value."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from texts_in(each)
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from texts_in(each)
 
 
 def next_time(cron: str, after: Any) -> Any:

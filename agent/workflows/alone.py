@@ -13,7 +13,8 @@ import structlog
 from sqlalchemy import Connection
 
 from actions.action import Action, Context, Outcome
-from agent.config.workflows import Step, Workflow, texts_in
+from actions.template import texts_in
+from agent.config.workflows import Step, Workflow
 from agent.faults import point
 from agent.ledger import events, workflows
 from agent.ledger.database import Database, write_with_retry

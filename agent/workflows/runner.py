@@ -17,9 +17,10 @@ import structlog
 from sqlalchemy import Connection
 
 from actions.action import ChangeTags, Comment, SetLifecycle
+from actions.template import texts_in
 from agent.config.hours import Hours
 from agent.config.texts import TemplateSettings, fill
-from agent.config.workflows import Condition, SendStep, Step, Workflow, fill_event, find_in, only_event, texts_in
+from agent.config.workflows import Condition, SendStep, Step, Workflow, fill_event, find_in, only_event
 from agent.delivery.followups import line_of, messages_in
 from agent.delivery.window import Skip, Wording, closes, decide
 from agent.faults import point
