@@ -12,18 +12,17 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import structlog
 
 from agent.config import AgentConfig
 from agent.config.environment import secret_values
 from agent.config.summary import with_embeddings
-from agent.errors import InputError
 from agent.ledger import open_database
 from agent.ledger.database import Database
+from agent.platforms import media_reader, only_channel, open_platforms, platform_file, platform_message
 from settings.clock import Clock, now
 
 if TYPE_CHECKING:
@@ -43,8 +42,7 @@ if TYPE_CHECKING:
     from agent.slots import Slots
     from agent.turn.files import Reads
     from knowledge import Knowledge
-    from messaging.platform import MediaReader, Platform
-    from messaging.types import Channel, ContactKey, PlatformMessage
+    from messaging.platform import Platform
     from voice import Transcriber
 
 log = structlog.get_logger()
@@ -214,7 +212,7 @@ async def assemble(
 
     # the wings
     if platform is None:
-        media = _media_reader(database, guarded, f"{base_url}/media/", clock)
+        media = media_reader(database, guarded, f"{base_url}/media/", clock)
         platforms = open_platforms(config, client, clock, media)
         for each in platforms.values():
             resources.push_async_callback(each.aclose)
@@ -272,7 +270,7 @@ async def assemble(
         clock=clock,
         speaker=open_speaker(config.voice, client),
     )
-    from_platform = partial(_platform_file, platforms)
+    from_platform = partial(platform_file, platforms)
     files = FileReader(
         guarded,
         FetchLimits(),
@@ -295,7 +293,7 @@ async def assemble(
         loop=loop,
         actions=actions,
         knowledge=knowledge,
-        files=PendingFiles(partial(_platform_message, platforms), clock=clock),
+        files=PendingFiles(partial(platform_message, platforms), clock=clock),
         listener=Listener(
             transcriber,
             guarded,
@@ -332,7 +330,7 @@ async def assemble(
         config.default_language,
     )
     workflows = Workflows(
-        database, rules, current=profiles.current, channel_of=partial(_only_channel, platforms, {}), clock=clock
+        database, rules, current=profiles.current, channel_of=partial(only_channel, platforms, {}), clock=clock
     )
 
     # who works, and when
@@ -394,94 +392,6 @@ async def _open_engine(config: AgentConfig, storage: str | None, clock: Clock) -
         yield engine
     finally:
         await engine.aclose()
-
-
-def open_platforms(
-    config: AgentConfig, client: "httpx.AsyncClient", clock: Clock, media: "MediaReader | None" = None
-) -> "dict[str, Platform]":
-    """The clients of all platforms, by name.
-
-    Raises:
-        InputError: an entry lacks what its platform needs.
-    """
-    from messaging import open_platform
-
-    platforms = {}
-    for entry in config.platforms:
-        try:
-            platforms[entry.effective_name] = open_platform(entry, client, clock, media)
-        except ValueError as error:
-            raise InputError(f"messaging: {error}") from error
-    return platforms
-
-
-_LARGEST_FILE = 100_000_000
-"""Bytes of a file to send; no platform takes more."""
-
-
-def _media_reader(database: Database, guarded: "httpx.AsyncClient", ours: str, clock: Clock) -> "MediaReader":
-    """Reads what is uploaded to a platform: our own files from the ledger, those of others over the guarded client."""
-    import httpx
-
-    from agent.ledger import media
-    from messaging.errors import Invalid, NotSent
-    from messaging.platform import MediaFile
-
-    async def read(url: str) -> MediaFile:
-        if url.startswith(ours):
-            found = await database.read(lambda connection: media.get(connection, url.removeprefix(ours), clock()))
-            if found is None:
-                raise Invalid("the file to send is not there any more")
-            return MediaFile(found.content, found.type, found.name or "file")
-        try:
-            limits = {"guard": {"max_bytes": _LARGEST_FILE, "seconds": 60}}
-            answer = await guarded.get(url, extensions=limits)
-        except httpx.HTTPError as error:
-            raise NotSent(f"the file to send cannot be fetched: {error or type(error).__name__}") from error
-        if answer.status_code != 200:
-            raise Invalid(f"the file to send cannot be fetched: HTTP {answer.status_code}")
-        kind = answer.headers.get("content-type", "application/octet-stream").partition(";")[0]
-        return MediaFile(answer.content, kind, PurePosixPath(urlsplit(url).path).name or "file")
-
-    return read
-
-
-async def _only_channel(
-    platforms: "Mapping[str, Platform]", known: "dict[str, Channel | None]", name: str
-) -> "Channel | None":
-    """The channel of a platform that has only one; `None` while that is not known."""
-    from messaging.errors import PlatformError
-
-    if name not in known:
-        try:
-            channels = await platforms[name].channels() if name in platforms else []
-        except PlatformError as error:
-            log.warning("channels_not_read", platform=name, reason=str(error))
-            return None
-        known[name] = channels[0] if len(channels) == 1 else None
-    return known[name]
-
-
-async def _platform_file(platforms: "Mapping[str, Platform]", url: str, most: int) -> bytes:
-    """A file that came with a message and has no address of its own. Raises `PlatformError`."""
-    from messaging.errors import NotFound
-    from messaging.types import read_platform_file
-
-    name, reference = read_platform_file(url) or ("", "")
-    if name not in platforms:
-        raise NotFound(f"no platform named {name!r} is configured")
-    return await platforms[name].fetch(reference, most)
-
-
-async def _platform_message(
-    platforms: "Mapping[str, Platform]", contact: "ContactKey", message_id: str
-) -> "PlatformMessage":
-    """A message as its platform has it now. Raises `PlatformError`."""
-    from messaging.errors import NotFound
-
-    if contact.platform not in platforms:
-        raise NotFound(f"no platform named {contact.platform!r} is configured")
-    return await platforms[contact.platform].message(contact, message_id)
 
 
 def _plan(rule: "FollowUpRule") -> "Plan":
