@@ -4,12 +4,10 @@ A call is found by its content: the system prompt, the tools, what was said befo
 of the prompt is noticed, and said with what has changed, and `--record` asks only for what is not there.
 """
 
-import difflib
 import hashlib
 import io
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -31,11 +29,10 @@ from agent.models.chat import ChatModel
 from agent.models.judge import RAW_CALLS
 from agent.scenarios.anonymise import Anonymiser
 from agent.scenarios.outside import Ledgered
+from agent.scenarios.told import DATE, Pair, lines_changed, read_tools, tools_changed
 
 FORMAT = 1
 _HEAD = "# What the model said, recorded by `balas test --record`; renewed where what it is asked has changed.\n"
-_DATE = re.compile(r' date="\d{4}-\d\d-\d\d"')
-_REFERENCE = re.compile(r"\bQR-[A-Z0-9]{8}\b")
 _SHOWN_LINES = 12
 """Lines of a difference between prompts that are shown."""
 
@@ -108,22 +105,19 @@ class Cassette:
         )[1].asked
         parts = []
         if near.system != asked.system:
-            parts.append("the instructions differ:\n" + _difference(near.system, asked.system))
+            parts.append("the instructions differ:\n" + _marked(lines_changed(near.system, asked.system)))
         if near.tools != asked.tools:
             names = sorted(
                 name for name in {*near.tools, *asked.tools} if near.tools.get(name) != asked.tools.get(name)
             )
-            parts.append(f"the description of {', '.join(names)} differs")
+            parts.append(
+                f"what is told of {', '.join(names)} differs:\n" + _difference_of_tools(near.tools, asked.tools)
+            )
         if near.now != asked.now:
-            parts.append("what is asked differs:\n" + _difference(near.now, asked.now))
+            parts.append("what is asked differs:\n" + _marked(lines_changed(near.now, asked.now)))
         if near.before != asked.before:
             parts.append("what was said before differs")
         return "; ".join(parts) or "it was asked more often than recorded"
-
-
-def essence(text: str) -> str:
-    """A text without what differs from run to run: references of payments, dates of documents."""
-    return _REFERENCE.sub("…", _DATE.sub("", text)).strip()
 
 
 def digest(*texts: str) -> str:
@@ -131,14 +125,17 @@ def digest(*texts: str) -> str:
     return hashlib.blake2b("\x00".join(texts).encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
 
 
-def _difference(old: str, new: str) -> str:
-    lines = [
-        line
-        for line in difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=0)
-        if not line.startswith(("---", "+++", "@@"))
-    ]
+def _difference_of_tools(old: Mapping[str, str], new: Mapping[str, str]) -> str:
+    try:
+        return _marked(tools_changed(read_tools(old), read_tools(new)))
+    except (ValueError, KeyError, TypeError, AttributeError):  # of a cassette that was edited by hand
+        return _marked(lines_changed("\n".join(old.values()), "\n".join(new.values())))
+
+
+def _marked(pairs: Iterable[Pair]) -> str:
+    lines = [f"{mark}{line}" for pair in pairs for mark, line in zip("-+", pair, strict=True) if line is not None]
     shown = lines[:_SHOWN_LINES] + ([f"… {len(lines) - _SHOWN_LINES} more"] if len(lines) > _SHOWN_LINES else [])
-    return "\n".join(f"    {line[:200]}" for line in shown)
+    return "\n".join(f"    {line}" for line in shown)
 
 
 # The file
@@ -303,7 +300,7 @@ class Tape:
     def _plain(self, text: str) -> str:
         for value, name in {**self.ledgered.volatile, **self._turns}.items():
             text = text.replace(value, f"<{name}>")
-        return self.anonymiser.text(_DATE.sub("", text))
+        return self.anonymiser.text(DATE.sub("", text))
 
     def play(self, asked: Asked) -> AIMessage | None:
         """The recorded answer; `None` where the model is to be asked."""

@@ -24,12 +24,14 @@ from agent.ledger.tables import InboundOutcome
 from agent.models.ask import REPAIR
 from agent.models.chat import ChatModel
 from agent.models.pictures import SEEN, UNSEEN
-from agent.scenarios.cassette import NotRecorded, StagedChat, essence
+from agent.scenarios.cassette import NotRecorded, StagedChat
 from agent.scenarios.conversation import Conversation, open_conversation
 from agent.scenarios.format import Answer, Answers, ContactFacts, GivenOutcome
 from agent.scenarios.outside import Ledgered
 from agent.scenarios.stage import Stage
+from agent.scenarios.told import Pair, Tools, essence, kept_tools, lines_changed, tools_changed
 from agent.turn.files import Content
+from agent.turn.loop import parts_of, tool_of
 from agent.turn.retrieval import read as read_passages
 from agent.turn.summary import TASK as SUMMARY_TASK
 from messaging.types import ContactKey, InboundMessage, QuickReplies, Template, Text
@@ -82,7 +84,8 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A turn then and now. `differences` are named text, calls, passages, handover, cost or model; none: it would go the same way.
+    """A turn then and now. `differences` are named instructions, tools, model, text, calls, passages, handover or cost; none: it would
+    go the same way.
 
     `cost` is what it costs now in US dollars, `seconds` how long it took.
     """
@@ -174,6 +177,9 @@ async def replay(recording: Recording, stage: Stage, *, live: bool) -> list[Comp
         models=lambda ledgered: model.models(stage, ledgered),
         contact=recording.contact.contact,
     ) as conversation:
+        model.tools = {
+            name: parts_of(tool_of(action)["function"]) for name, action in conversation.agent.actions.items()
+        }
         compared: list[Compared] = []
         others, known = _others(recording), dict[str, str]()
         for turn in recording.turns:
@@ -189,11 +195,8 @@ async def replay(recording: Recording, stage: Stage, *, live: bool) -> list[Comp
             if now:
                 known[turn.summary.id] = now[-1].summary.id
             cost = sum(each.summary.cost for each in now)
-            compared.append(
-                Compared(
-                    turn, cost, happened.seconds, differences(turn, now, model.changed, counted=not model.repaired)
-                )
-            )
+            found = model.told_otherwise(now) | differences(turn, now, model.changed, counted=not model.repaired)
+            compared.append(Compared(turn, cost, happened.seconds, found))
         return compared
 
 
@@ -366,12 +369,34 @@ class RecordedModel:
         self._ledgered = Ledgered()
         self._calls = 0
         self._names: list[str] = []
+        self._system: str | None = None  # of the first call of the turn
+        self.tools: Tools = {}
         self.changed: str | None = None
         self.repaired = False  # an answer was asked for again, as it was then, with the same in the end
 
     def begin(self, turn: RecordedTurn) -> None:
         """Go on to a turn."""
-        self._turn, self._calls, self.changed, self.repaired = turn, 0, None, False
+        self._turn, self._calls, self._system, self.changed, self.repaired = turn, 0, None, None, False
+
+    def told_otherwise(self, now: Sequence[RecordedTurn]) -> dict[str, tuple[str, str]]:
+        """What the model is told of its instructions and tools otherwise than in the recorded turn: by name, then and now.
+
+        Args:
+            now: what has become of the turn's messages: a model that is no recorded one was asked in it.
+        """
+        then = self._turn.models[:1] if self._turn is not None else ()
+        asked = [step.input["system"] for each in now for step in each.models[:1]]
+        system = self._system if self._system is not None else next(iter(asked), None)
+        if not then or system is None:
+            return {}
+        pairs = {
+            "instructions": lines_changed(_lasting(then[0].input["system"]), _lasting(system)),
+            "tools": self._tools_changed(then[0]),
+        }
+        return {name: _as_texts(each) for name, found in pairs.items() if (each := list(found))}
+
+    def _tools_changed(self, step: Step) -> Iterator[Pair]:
+        return tools_changed(kept_tools(step.input["tools"], self.tools), self.tools)
 
     def models(self, stage: Stage, ledgered: Ledgered) -> Sequence[ChatModel]:
         """The models of agent.yaml behind what is recorded; the offline one computes anew."""
@@ -392,6 +417,8 @@ class RecordedModel:
             raise NotRecorded("no summary is written in a replay")
         known = self._turn.models if self._turn is not None else []
         following = known[self._calls] if self._calls < len(known) else None
+        if self._system is None:
+            self._system = next((message.text for message in messages if message.type == "system"), "")
         again = self._calls > 0 and _is_repair(messages[-1]) and _last_of(following) != _lasting(messages[-1].text)
         self._calls += not again
         self.repaired |= again
@@ -414,12 +441,18 @@ class RecordedModel:
         now = [_lasting(message.text) for message in messages if message.type != "system"]
         if self._calls > 1:
             return None if then[-1:] == now[-1:] else "the result that it reads is another"
-        system = next((message.text for message in messages if message.type == "system"), "")
-        if _lasting(str(given.get("system", ""))) != _lasting(system):
+        if _lasting(str(given.get("system", ""))) != _lasting(self._system or ""):
             return "the instructions have changed"
+        if any(self._tools_changed(step)):
+            return "what it is told of its tools has changed"
         if then[-1:] != now[-1:]:
             return "what it reads beside the customer's words has changed"
         return None if then == now else "what was said before is another"
+
+
+def _as_texts(pairs: Sequence[Pair]) -> tuple[str, str]:
+    then, now = ("\n".join(line for line in side if line is not None) for side in zip(*pairs, strict=True))
+    return then, now
 
 
 _PASSING = re.compile(

@@ -36,7 +36,7 @@ from agent.models.values import ASKED_FIRST, describe
 from agent.turn import consent
 from agent.turn.context import BudgetReached, LimitReached, ModelsFailed, Superseded, TurnContext
 from agent.turn.perform import keep, look_up, perform
-from agent.turn.steps import told
+from agent.turn.steps import input_hash, told
 from settings.backoff import Backoff
 from settings.text import element
 
@@ -92,7 +92,7 @@ class _Call:
 
     @property
     def same(self) -> str:
-        return f"{self.name} {json.dumps(self.arguments, sort_keys=True, default=str)}"
+        return f"{self.name} {_json(self.arguments)}"
 
 
 class Loop:
@@ -118,6 +118,7 @@ class Loop:
         self.count = tokens.counter(models[0].name)
         self._actions = actions
         self._names: list[str] = []
+        self._told: dict[str, dict[str, str]] = {}
         self._described = 0  # tokens of the tools
         self._limits = limits
         self._clock = clock
@@ -126,7 +127,11 @@ class Loop:
     def _bound(self) -> Models:
         """Bind the models to the actions."""
         self._names = sorted(self._actions)
-        tools = [_tool(action) for action in self._actions.values()]
+        tools = [tool_of(action) for action in self._actions.values()]
+        self._told = {
+            name: {part: fingerprint(text) for part, text in parts_of(tool["function"]).items()}
+            for name, tool in zip(self._actions, tools, strict=True)
+        }
         self._described = tokens.of_tools(tools, self.count)
         return Models(self._chats, tools, retries=self._limits.retries, clock=self._clock)
 
@@ -262,7 +267,7 @@ class Loop:
             tokens.of_messages(asked, _bytes) + self._described > self._limits.prompt
         ):  # no text has more tokens than bytes
             asked = tokens.shorten(asked, turn.shown, self._limits.prompt - self._described, self.count)
-        key, given = f"model/{turn.model_calls}", _fingerprint(asked, tools)
+        key, given = f"model/{turn.model_calls}", self._fingerprint(asked, tools)
         if (step := turn.steps.finished(key, given)) is not None:
             recorded = cast("AIMessage", messages_from_dict([step.output])[0])
             self._account(turn, asked, recorded)
@@ -301,6 +306,12 @@ class Loop:
         if watched is not None and watched.noticed:
             raise Superseded(_NEWER)
         return message
+
+    def _fingerprint(self, asked: Sequence[BaseMessage], tools: Sequence[str]) -> dict[str, Any]:
+        """What a model call depends on, without what differs from run to run (message ids); of the tools a fingerprint of each part."""
+        system, *messages = asked
+        described = {name: self._told[name] for name in tools}
+        return {"system": system.text, "tools": described, "messages": [_essence(message) for message in messages]}
 
     def _account(self, turn: TurnContext, asked: Sequence[BaseMessage], message: AIMessage) -> None:
         """Count the new work of a call. What an earlier call of the turn has read is not new, even where a server does not say so."""
@@ -392,7 +403,7 @@ class Loop:
         return Outcome("refused", f"Not called: limits.actions allows {self._limits.actions} calls in a turn.")
 
 
-def _tool(action: Action) -> dict[str, Any]:
+def tool_of(action: Action) -> dict[str, Any]:
     """An action as the OpenAI API describes a tool; langchain translates it for other providers."""
     description = action.description if action.confirm is None else action.description + ASKED_FIRST
     function = {
@@ -401,6 +412,25 @@ def _tool(action: Action) -> dict[str, Any]:
         "parameters": dict(action.parameters),
     }
     return {"type": "function", "function": function}
+
+
+def parts_of(function: Mapping[str, Any]) -> dict[str, str]:
+    """What a model is told of a function, by part: its description, each of its parameters, and the rest of their schema."""
+    schema = dict(function["parameters"])
+    required = schema.pop("required", ())
+    parameters = schema.pop("properties", {})
+    parts = {f"parameter {name}": [value] + ["required"] * (name in required) for name, value in parameters.items()}
+    texts = {part: _json(value) for part, value in {**parts, "parameters": schema}.items()}
+    return {"description": function["description"], **texts}
+
+
+def fingerprint(text: str) -> str:
+    """What is kept of a part: a recording tells which of them have changed since."""
+    return input_hash(text)[:8]
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
 
 
 def used(message: AIMessage) -> tuple[int, int, int]:
@@ -418,12 +448,6 @@ def _bytes(text: str) -> int:
 
 def _again(before: Outcome) -> Outcome:
     return replace(before, content=f"This was called with the same arguments before. {before.content}", requests=())
-
-
-def _fingerprint(asked: Sequence[BaseMessage], tools: Sequence[str]) -> dict[str, Any]:
-    """What a model call depends on, without what differs from run to run (message ids)."""
-    system, *messages = asked
-    return {"system": system.text, "tools": list(tools), "messages": [_essence(message) for message in messages]}
 
 
 def _essence(message: BaseMessage) -> dict[str, Any]:

@@ -53,15 +53,20 @@ MENU = "produk,ukuran,harga\nKopi Susu Senja,350 ml,25000\nAmericano,250 ml,2200
 HOURS = "# Jam buka\n\n## Jam berapa toko buka?\n\nToko buka setiap hari jam 07.00 sampai 21.00.\n"
 
 
+def make_shop(folder: Path) -> Path:
+    """The shop in a folder."""
+    (folder / "agent.yaml").write_text(AGENT.replace("PAYLOAD", _PAYLOAD))
+    (folder / "menu.csv").write_text(MENU)
+    (folder / "jam.md").write_text(HOURS)
+    (folder / "tests" / "notes").mkdir(parents=True)
+    (folder / "tests" / "notes" / "harga.ogg").write_bytes(b"OggS not really")
+    return folder
+
+
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     """The shop's folder."""
-    (tmp_path / "agent.yaml").write_text(AGENT.replace("PAYLOAD", _PAYLOAD))
-    (tmp_path / "menu.csv").write_text(MENU)
-    (tmp_path / "jam.md").write_text(HOURS)
-    (tmp_path / "tests" / "notes").mkdir(parents=True)
-    (tmp_path / "tests" / "notes" / "harga.ogg").write_bytes(b"OggS not really")
-    return tmp_path
+    return make_shop(tmp_path)
 
 
 @pytest.fixture

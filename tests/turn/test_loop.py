@@ -16,7 +16,7 @@ from agent.ledger.confirmations import Confirmation
 from agent.ledger.turns import LEASE
 from agent.models.judge import call_id
 from agent.turn.context import LimitReached, ModelsFailed, Superseded, TurnContext
-from agent.turn.loop import _tool
+from agent.turn.loop import tool_of
 from agent.turn.perform import perform
 from agent.turn.steps import told
 from tests.ledger.messages import message
@@ -333,7 +333,7 @@ async def test_calls_get_ids_and_keys_of_their_own_whatever_the_server_calls_the
 
 async def test_that_the_customer_is_asked_first_stands_in_the_description_of_the_action(desk: Desk) -> None:
     desk.actions = [CountedAction("get_order"), CountedAction("refund", effect=True, confirm="Refund {order_id}?")]
-    described = [_tool(action)["function"]["description"] for action in desk.actions]
+    described = [tool_of(action)["function"]["description"] for action in desk.actions]
     assert described == [
         "Does something.",
         "Does something. The customer is asked for a yes before it is done: call it without asking yourself.",
