@@ -17,6 +17,7 @@ import structlog
 from agent import slots
 from agent.models import caching, pictures, tokens
 from agent.models.chat import ChatModel
+from agent.models.dialects import in_turns
 from agent.models.values import TurnValues, configured
 from agent.telemetry import spans
 from language.detect import NAMES, clearly_in, hints_at, names_a_language, related
@@ -248,7 +249,8 @@ class Models:
             fitted = tokens.shorten(fitted, attempt.history, room, chat.count)
         kept = len(attempt.messages) - 1 - attempt.history
         shown = [pictures.shown(_restored(chat, each), attempt.pictures, sees=chat.dialect.images) for each in fitted]
-        return caching.with_breakpoints(shown, len(shown) - kept) if chat.explicit_cache else shown
+        marked = caching.with_breakpoints(shown, len(shown) - kept) if chat.explicit_cache else shown
+        return marked if chat.offline or chat.compatible else in_turns(marked)
 
     async def _again(self, chat: ChatModel, attempt: _Attempt, error: Exception, deadline: float, prefix: str) -> bool:
         """Whether the call may be repeated, after the wait that the error asks for."""
@@ -335,7 +337,7 @@ def _restored(chat: ChatModel, message: "BaseMessage") -> "BaseMessage":
         return message
     if kept[MADE_BY] != chat.name:
         return message.model_copy(update={"additional_kwargs": {}})
-    if BLOCKS in kept and not hasattr(chat.model, "dialect"):
+    if BLOCKS in kept and not chat.compatible:
         return message.model_copy(update={"content": kept[BLOCKS]})
     return message
 

@@ -33,6 +33,8 @@ _PROVIDERS = {
     "ibm": "ibm.watsonx.ai",
 }
 """langchain's names of providers that OpenTelemetry knows under another."""
+_HEADERS = {"google_genai": "additional_headers", "google_vertexai": "additional_headers"}
+"""What a provider's package calls the headers of all requests, where it is not `default_headers`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,11 @@ class ChatModel:
     def offline(self) -> bool:
         """Whether it is a program that answers without a language model."""
         return self.name == OFFLINE
+
+    @property
+    def compatible(self) -> bool:
+        """Whether it is asked by OpenAI's API, in its server's dialect."""
+        return hasattr(self.model, "dialect")
 
     def cost(self, tokens_in: int, tokens_out: int, cached: int = 0, written: int = 0) -> float:
         """Price a call in US dollars.
@@ -198,7 +205,7 @@ def _provided(
 
     wanted = {name: value for name, value in given.items() if value not in (None, "")} | {"max_retries": 0}
     if headers:
-        wanted["default_headers"] = headers
+        wanted[_HEADERS.get(provider, "default_headers")] = headers
     try:
         model: BaseChatModel = init_chat_model(named.name, model_provider=provider, **(wanted | dict(named.options)))
     except (ImportError, ValueError) as error:

@@ -10,10 +10,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agent.models.caching import FIELD, without_breakpoints
 from agent.models.pictures import has_pictures, without_pictures
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
 
 Body: TypeAlias = dict[str, Any]
 
@@ -65,6 +69,9 @@ _REASONING_WANTED = re.compile(
 _SIGNATURE_WANTED = re.compile(r"missing a?\s*[`']?thought_signature", re.IGNORECASE)
 _NO_SIGNATURE = "skip_thought_signature_validator"
 """What Google takes for a call that no Gemini made: https://ai.google.dev/gemini-api/docs/thought-signatures"""
+
+_BEGINNING = "(The conversation begins.)"
+"""Said by the user's side where the business wrote first."""
 
 
 @dataclass(slots=True)
@@ -217,6 +224,18 @@ def window_of(error: object, asked: int) -> int | None:
     return max(asked * 2 // 3, 1)
 
 
+def wait_of(error: object) -> timedelta | None:
+    """Read from an error's body how long Google's servers ask to wait: `"retryDelay": "17s"` in a `RetryInfo`."""
+    match error:
+        case {"retryDelay": str(delay)} if match := re.fullmatch(r"(\d{1,6}(?:\.\d{1,9})?)s", delay):
+            return timedelta(seconds=float(match[1]))
+        case Mapping():
+            return next((wait for each in error.values() if (wait := wait_of(each)) is not None), None)
+        case list():
+            return next((wait for each in error if (wait := wait_of(each)) is not None), None)
+    return None
+
+
 def error_text(error: object) -> str:
     """The words of an error's body: messages, codes and sizes, but nothing that it repeats of the request."""
     match error:
@@ -307,13 +326,33 @@ def _without_system(messages: Sequence[Body]) -> list[Body]:
     ]
 
 
+def in_turns(messages: "Sequence[BaseMessage]") -> "list[BaseMessage]":
+    """Order messages as providers with an API of their own want them: the customer begins, and neighbours of one side are one message.
+
+    Gemini takes a call after a message of the user or a result only; Anthropic's API wants the user to begin.
+    """
+    from langchain_core.messages import AIMessage, HumanMessage
+
+    placed: list[BaseMessage] = []
+    for message in messages:
+        last = placed[-1] if placed else None
+        if message.type == "ai" and (last is None or last.type == "system"):
+            placed.append(HumanMessage(_BEGINNING))
+        neighbours = last is not None and last.type == message.type and message.type in ("human", "ai")
+        if last is not None and neighbours and not (isinstance(last, AIMessage) and last.tool_calls):
+            placed[-1] = message.model_copy(update={"content": _joined(last.content, message.content)})
+        else:
+            placed.append(message)
+    return placed
+
+
 def _alternating(messages: Sequence[Body]) -> list[Body]:
     """Begin with the user's side; an assistant's answer stands between tool results and the next message of the user."""
     placed: list[Body] = []
     for message in messages:
         last = next((each["role"] for each in reversed(placed)), "system")
         if last == "system" and message["role"] == "assistant":
-            placed.append({"role": "user", "content": "(The conversation begins.)"})
+            placed.append({"role": "user", "content": _BEGINNING})
         if last == "tool" and message["role"] == "user":
             placed.append({"role": "assistant", "content": "OK."})
         placed.append(message)

@@ -27,9 +27,15 @@ BLOCKS = "content_blocks"
 
 _CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"})
 _BLOCKED = frozenset(
-    "content_filter content_filtered safety refusal recitation blocklist prohibited_content spii image_safety sensitive".split()
+    "content_filter content_filtered safety refusal recitation blocklist prohibited_content spii image_safety sensitive language".split()
 )
-_BROKEN = frozenset("error malformed_function_call unexpected_tool_call malformed_response abort other".split())
+_BROKEN = frozenset(
+    "error malformed_function_call unexpected_tool_call too_many_tool_calls missing_thought_signature malformed_response abort "
+    "other".split()
+)
+
+_PLAIN = frozenset({"type", "text", "index", "annotations"})
+"""Keys of a block that is nothing but its text; Gemini also signs texts."""
 
 _TAGS = (
     r"(?:[\w-]+:)?(?:think|thinking|thought|thoughts|reasoning|reflection|analysis|scratchpad|antthinking|monologue)"
@@ -116,6 +122,8 @@ def judge(message: AIMessage, tools: Collection[str], prefix: str, *, to_custome
     finish = _finish_reason(message)
     if finish in _BLOCKED:
         return Failed(f"the answer was withheld ({finish})")
+    if (feedback := message.response_metadata.get("prompt_feedback")) and feedback.get("block_reason"):
+        return Failed("the question was withheld")  # Gemini
     refusal = message.additional_kwargs.get(REFUSAL) or _block_text(message, "refusal")
     text = unwrapped(visible_text(_content(message)))
     raw = _raw_calls(message)
@@ -226,7 +234,8 @@ def _cleaned(message: AIMessage, text: str, calls: Sequence[ToolCall], renamed: 
         key: value for key, value in message.additional_kwargs.items() if key not in (RAW_CALLS, REFUSAL, "tool_calls")
     }
     if isinstance(message.content, list) and any(
-        not isinstance(block, str) and block.get("type") != "text" for block in message.content
+        not isinstance(block, str) and (block.get("type") != "text" or block.keys() - _PLAIN)
+        for block in message.content
     ):
         kept[BLOCKS] = message.content
     return AIMessage(

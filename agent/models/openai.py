@@ -1,7 +1,7 @@
 """OpenAI-compatible chat models: the client, and what its exceptions mean (retry, or try another model)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from pydantic import PrivateAttr
 
 from agent import slots
 from agent.models.caching import kept_breakpoints
-from agent.models.dialects import Dialect, error_text, window_of
+from agent.models.dialects import Dialect, error_text, wait_of, window_of
 from agent.models.judge import RAW_CALLS, REFUSAL
 from settings.backoff import requested_wait
 
@@ -77,25 +77,45 @@ def classify(error: Exception, now: datetime) -> Failure:
         return Failure(
             f"the model's server answered with an error: {error}", error.status is None or _passing(error.status)
         )
-    status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
-    if isinstance(status, int):
-        code = getattr(error, "code", None)
-        headers = getattr(getattr(error, "response", None), "headers", None)
-        wait = requested_wait(headers, now) if headers is not None else None
-        said = " ".join(error_text(getattr(error, "body", None)).split())[:200] if status < 500 else ""
+    for cause in _causes(error):
+        if (status := _status(cause)) is None:
+            continue
+        body = getattr(cause, "body", None) or getattr(cause, "details", None)
+        headers = getattr(getattr(cause, "response", None), "headers", None)
+        wait = (requested_wait(headers, now) if headers is not None else None) or wait_of(body)
+        said = " ".join(error_text(body).split())[:200] if status < 500 else ""
         reason = f"the model's server answered {status}" + (f": {said}" if said and status != 429 else "")
-        return Failure(reason, _passing(status) and code != "insufficient_quota", wait)
+        return Failure(reason, _passing(status) and getattr(cause, "code", None) != "insufficient_quota", wait)
     return Failure(f"{type(error).__name__}: {error}"[:300], retryable=False)
+
+
+def _status(error: BaseException) -> int | None:
+    """HTTP status that an exception of a client names; Google's calls it `code`."""
+    for status in (
+        getattr(error, "status_code", None),
+        getattr(getattr(error, "response", None), "status_code", None),
+        getattr(error, "code", None),
+    ):
+        if isinstance(status, int):
+            return status
+    return None
+
+
+def _causes(error: BaseException) -> Sequence[BaseException]:
+    """An exception and what it was raised from: langchain's packages wrap those of the provider's client."""
+    causes = [error]
+    while (cause := causes[-1].__cause__) is not None and len(causes) < 8:
+        causes.append(cause)
+    return causes
 
 
 def _broken(error: BaseException) -> bool:
     """Whether a connection ended, which the client's aiohttp transport reports as a timeout, too."""
     import aiohttp
 
-    causes = [error]
-    while (cause := causes[-1].__cause__) is not None and len(causes) < 8:
-        causes.append(cause)
-    return any(isinstance(cause, aiohttp.ClientError) and not isinstance(cause, TimeoutError) for cause in causes)
+    return any(
+        isinstance(cause, aiohttp.ClientError) and not isinstance(cause, TimeoutError) for cause in _causes(error)
+    )
 
 
 def _passing(status: int) -> bool:

@@ -234,6 +234,31 @@ def test_thinking_blocks_are_kept_for_their_provider_and_not_shown() -> None:
     assert verdict.message.additional_kwargs["signatures"] == {own: "sig"}
 
 
+def test_a_text_that_its_provider_signed_is_kept_as_it_was() -> None:
+    signed: list[str | dict[str, Any]] = [{"type": "text", "text": "Saya cek.", "extras": {"signature": "c2ln"}}]
+    verdict = judge(AIMessage(signed), TOOLS, "turn/1")
+    assert isinstance(verdict, Good)
+    assert (verdict.message.content, verdict.message.additional_kwargs[BLOCKS]) == ("Saya cek.", signed)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"prompt_feedback": {"block_reason": "PROHIBITED_CONTENT", "safety_ratings": None}},
+        {"finish_reason": "SAFETY"},
+        {"finish_reason": "LANGUAGE"},
+    ],
+)
+def test_what_a_provider_withholds_is_for_the_next_model(metadata: dict[str, Any]) -> None:
+    assert isinstance(judge(AIMessage("", response_metadata=metadata), TOOLS, "turn/1"), Failed)
+
+
+@pytest.mark.parametrize("finish", ["MALFORMED_FUNCTION_CALL", "TOO_MANY_TOOL_CALLS", "MISSING_THOUGHT_SIGNATURE"])
+def test_words_before_a_call_that_the_provider_could_not_read_are_no_answer(finish: str) -> None:
+    answer = AIMessage("Saya cek dulu.", response_metadata={"finish_reason": finish})
+    assert isinstance(judge(answer, TOOLS, "turn/1"), Repairable)
+
+
 def test_the_old_field_for_a_single_call_is_read() -> None:
     assert called(judged(content=None, function_call={"name": "get_order", "arguments": "{}"})) == [("get_order", {})]
 

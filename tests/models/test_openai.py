@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import openai
@@ -122,6 +123,32 @@ async def test_200_with_something_else_than_an_answer_is_a_failure(answer: Respo
         with pytest.raises(ServerFault) as raised:
             await _chat(CompatibleChat, address).ainvoke(CONVERSATION)
     assert classify(raised.value, now()).retryable is retryable
+
+
+class _ApiError(Exception):
+    """Like Google's client: the status is `code`, the body `details`."""
+
+    def __init__(self, code: int, details: object) -> None:
+        super().__init__(f"{code} {details}")
+        self.code, self.details = code, details
+
+
+@pytest.mark.parametrize(
+    ("status", "retryable", "retry_after"),
+    [(503, True, None), (429, True, timedelta(seconds=17.5)), (403, False, None)],
+)
+def test_an_error_that_a_package_wraps_is_read_like_any_other(
+    status: int, retryable: bool, retry_after: timedelta | None
+) -> None:
+    delay = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "17.5s"}
+    body = {
+        "error": {"code": status, "message": "Quota.", "details": [{"reason": "x"}, *([delay] if retry_after else [])]}
+    }
+    wrapped = RuntimeError("Error calling model")
+    wrapped.__cause__ = _ApiError(status, body)
+    failure = classify(wrapped, now())
+    assert (failure.retryable, failure.retry_after) == (retryable, retry_after)
+    assert str(status) in failure.reason
 
 
 async def test_the_clients_typed_layer_is_not_walked(monkeypatch: pytest.MonkeyPatch) -> None:

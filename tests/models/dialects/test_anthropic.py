@@ -190,7 +190,7 @@ async def test_a_bad_answer_is_told_to_the_model_which_answers_again(bad: tuple[
     async with serving(bad, message(REPLY)) as (url, asked):
         answer = await ask(opened(url), HISTORY)
     assert answer.message.text == REPLY["text"]
-    assert "[system] Your answer" in str(asked[1]["messages"][-1])
+    assert "Your answer" in str(asked[1]["messages"][-1])
 
 
 async def test_a_call_that_only_speaks_is_the_answer() -> None:
@@ -202,7 +202,9 @@ async def test_a_call_that_only_speaks_is_the_answer() -> None:
 
 async def test_two_turns_of_history_with_calls_are_accepted() -> None:
     earlier: list[BaseMessage] = [
-        *HISTORY,
+        HISTORY[0],
+        AIMessage("Ada promo hari ini!"),
+        *HISTORY[1:],
         AIMessage("", tool_calls=[{"name": "get_order", "args": {"order_id": "KS-1"}, "id": "a1b2c3d4e"}]),
         ToolMessage("dikirim", tool_call_id="a1b2c3d4e", name="get_order"),
         AIMessage("Sudah dikirim."),

@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from agent.config.model import ModelSettings
 from agent.models.ask import Answer, Models
 from agent.models.chat import open_models
-from agent.models.dialects import Dialect, window_of
+from agent.models.dialects import Dialect, in_turns, window_of
 from settings.clock import now
 from tests.models.dialects import servers
 from tests.models.dialects.servers import REPLY, Body, OpenRouter, Server, completion, refused, serving
@@ -177,6 +177,30 @@ def test_any_other_refusal_teaches_nothing(answer: Any) -> None:
     dialect = Dialect()
     assert dialect.learn(400, answer, {"model": "m", "messages": [], "temperature": 0.2, "tools": []}) is None
     assert dialect == Dialect()
+
+
+def test_a_conversation_is_put_in_turns_and_nothing_of_it_is_lost() -> None:
+    call = {"name": "get_order", "args": {}, "id": "a", "type": "tool_call"}
+    signed = [{"type": "text", "text": "Saya cek."}]
+    given = [
+        SystemMessage("You are Melati."),
+        AIMessage("Ada promo!"),
+        HumanMessage("halo"),
+        HumanMessage([{"type": "text", "text": "mau tanya"}]),
+        AIMessage("Sebentar."),
+        AIMessage(signed, tool_calls=[call], additional_kwargs={"signatures": {"a": "s"}}),
+        ToolMessage("1", tool_call_id="a"),
+        AIMessage("", tool_calls=[call]),
+        ToolMessage("2", tool_call_id="a"),
+        HumanMessage("jadi?"),
+    ]
+    placed = in_turns(given)
+    assert [each.type for each in placed] == ["system", "human", "ai", "human", "ai", "tool", "ai", "tool", "human"]
+    assert placed[3].content == [{"type": "text", "text": "halo"}, {"type": "text", "text": "mau tanya"}]
+    called = placed[4]
+    assert isinstance(called, AIMessage)
+    assert (called.tool_calls, called.additional_kwargs) == ([call], {"signatures": {"a": "s"}})
+    assert called.content == [{"type": "text", "text": "Sebentar."}, *signed]
 
 
 @pytest.mark.parametrize(
