@@ -47,6 +47,8 @@ class _Reader:
             raise Unreadable("not a readable DOCX document: it has no body")
         if next(body.iter(f"{W}commentReference"), None) is not None:
             self._left_out.append("comments")
+        if any(_is_on(run.find(f"{W}rPr/{W}vanish")) and run.find(f"{W}t") is not None for run in body.iter(f"{W}r")):
+            self._left_out.append("hidden text")
         self._margins()
         self._story(body)
         return Loaded(

@@ -12,10 +12,10 @@ from typing import Any
 
 from lxml import etree, html
 
-from knowledge.documents.passage import Composer, Loaded, meaningful
+from knowledge.documents.jsonfile import flattened
+from knowledge.documents.passage import Composer, Loaded, meaningful, with_entries
 from knowledge.documents.splitter import FULL, count_words
 from knowledge.documents.tables import Cell, Grid, Slot, grid, inline
-from knowledge.documents.text import with_entries
 from knowledge.errors import Unreadable
 from language.encoding import decode
 
@@ -26,6 +26,7 @@ _NO_TEXT = frozenset(
 )
 _MENUS = frozenset("nav dialog".split())
 _MENU_ROLES = frozenset("navigation search dialog alertdialog menu menubar tablist".split())
+_PANEL = re.compile(r"accordion|collaps|panel|tab|faq|answer|toggle|content|slide|carousel|step", re.IGNORECASE)
 _CONSENT = re.compile(r"cookie|consent|gdpr|skip-?link|skip-?to|screen-reader", re.IGNORECASE)
 _MENU_NAMES = re.compile(r"nav|menu|crumb|sidebar|share|social|pagination|related|tags?\b|widget", re.IGNORECASE)
 _COPYRIGHT = re.compile(r"©|\(c\)|copyright|hak cipta|all rights|hak terpelihara|powered by", re.IGNORECASE)
@@ -36,7 +37,13 @@ _BLOCKS = frozenset(
 )
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _DEEPEST = 8  # tables in tables
-_MAX_QUESTIONS = 2_000  # of structured data
+_MAX_STRUCTURED = 20_000  # objects of structured data
+_THING = re.compile(
+    r"Product|Offer|Business|Store|Shop|Restaurant|Hotel|Clinic|Salon|Organization|Service$|MenuItem$|Event$"
+)
+_SCHEMA = re.compile(r"https?://schema\.org/(?=\w+$)")
+_LONGEST_FIELD = 300  # characters; a longer one is a text that the page shows
+
 _SPAN = 1_000  # HTML, 4.9.11: a cell spans at most so many columns
 
 
@@ -53,14 +60,16 @@ def load(data: bytes, content_type: str | None = None) -> Loaded:
         if "unknown error" in str(error):  # how libxml2 reports that it got no memory
             raise MemoryError from error
         raise Unreadable(f"the page holds no text: {error}") from error
-    reader = _Reader()
+    reader = _Reader(tree)
     title, language, links = _facts(tree)
     reader.read(tree)
     composer = reader.composer
     visible = " ".join(composer.text.split())
-    hidden = [(question, answer) for question, answer in _questions(tree) if answer[:80] not in visible]
-    if hidden or reader.footers:
-        composer = reader.with_first(reader.footers, hidden)
+    structured = list(_structured(tree))
+    hidden = [(question, answer) for question, answer in _questions(structured) if answer[:80] not in visible]
+    described = [fields for fields in _described(structured) if any(value not in visible for _, value in fields)]
+    if hidden or described or reader.footers:
+        composer = reader.with_first(reader.footers, hidden, described)
     if not composer.blocks:
         raise Unreadable("the page holds no text of its own (is it built by scripts in the browser?)")
     return Loaded(
@@ -69,7 +78,7 @@ def load(data: bytes, content_type: str | None = None) -> Loaded:
         title=meaningful(title) or reader.first_heading,
         language=language,
         links=links,
-        problem="left out: hidden rows or cells of a table" if reader.hides else None,
+        problem=f"left out: {'; '.join(reader.left_out)}" if reader.left_out else None,
     )
 
 
@@ -84,10 +93,11 @@ def _facts(tree: Any) -> tuple[str | None, str | None, tuple[str, ...]]:
 class _Reader:
     """Reads one page into a `Composer`, block by block. Text between blocks is gathered until the next one."""
 
-    def __init__(self) -> None:
+    def __init__(self, tree: Any) -> None:
         self.composer = Composer()
         self.footers: list[str] = []
-        self.hides = False
+        self.left_out: dict[str, None] = {}
+        self._opened = _opened(tree)
         self.first_heading: str | None = None
         self._gathered: list[str] = []
         self._level = 0  # of the last heading
@@ -113,13 +123,17 @@ class _Reader:
         for footer in body.iter("footer"):
             self._footer(footer)
 
-    def with_first(self, paragraphs: list[str], answers: list[tuple[str, str]]) -> Composer:
+    def with_first(
+        self, paragraphs: list[str], answers: list[tuple[str, str]], described: list[list[tuple[str, str]]]
+    ) -> Composer:
         """What was read, after what stands under no heading of the page."""
         composer = Composer()
         for paragraph in paragraphs:
             composer.paragraph(paragraph)
         for question, answer in answers:
             composer.answer(question, answer)
+        for fields in described:
+            composer.paragraph("\n".join(f"{name}: {value}" for name, value in fields))
         for block in self.composer.blocks:
             composer.copy(block, self.composer.text[block.start : block.end])
         return composer
@@ -167,7 +181,11 @@ class _Reader:
         self._gathered.append(element.text or "")
         for child in element:
             if isinstance(child.tag, str) and not _is_left_out(child):
-                self._child(child, prefix)
+                if _is_hidden(child) and not self._can_open(child):
+                    if _plain(child):
+                        self.left_out["hidden parts of the page"] = None
+                else:
+                    self._child(child, prefix)
             self._gathered.append(child.tail or "")
 
     def _child(self, child: Any, prefix: str) -> None:
@@ -183,6 +201,13 @@ class _Reader:
             self._block(child)
         else:
             self._children(child)
+
+    def _can_open(self, element: Any) -> bool:
+        """Whether a reader of the page opens what is hidden now: the panel of a tab or of an accordion."""
+        named = f"{element.get('class') or ''} {element.get('id') or ''} {element.get('role') or ''}"
+        before = element.getprevious()
+        asked = before is not None and before.tag in ("button", "dt", "summary", *_HEADINGS)
+        return asked or element.get("id") in self._opened or bool(_PANEL.search(named))
 
     def _details(self, details: Any) -> None:
         """An accordion: its summary asks, what it opens answers. One that holds headings or a long text is a chapter."""
@@ -237,7 +262,7 @@ class _Reader:
         rows: list[list[Cell | None]] = []
         for row in _own(table, "tr"):
             if _is_hidden(row):
-                self.hides = True
+                self.left_out["hidden rows or cells of a table"] = None
                 continue
             is_head = row.getparent().tag == "thead"
             cells: list[Cell | None] = []
@@ -245,7 +270,7 @@ class _Reader:
                 if cell.tag not in ("td", "th"):
                     continue
                 if _is_hidden(cell):
-                    self.hides = True
+                    self.left_out["hidden rows or cells of a table"] = None
                     continue
                 text = " ".join(self._cell(cell, depth).split()).strip("; ")
                 strong = is_head or cell.tag == "th" or _is_bold(cell)
@@ -373,8 +398,18 @@ def _span(cell: Any, name: str, largest: int) -> int:
     return max(1, min(number, largest))
 
 
-def _questions(tree: Any) -> Iterator[tuple[str, str]]:
-    """Yield the questions and answers of the FAQ in a page's structured data (schema.org/FAQPage)."""
+def _opened(tree: Any) -> frozenset[str]:
+    """The ids of what links and buttons of a page open."""
+    targets = (
+        element.get(name)
+        for element in tree.iter("a", "button", "div", "h2", "h3", "h4", "label", "li", "span")
+        for name in ("aria-controls", "data-target", "data-bs-target", "href", "for")
+    )
+    return frozenset(target.removeprefix("#") for target in targets if target)
+
+
+def _structured(tree: Any) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a page's structured data (JSON-LD), outer ones first."""
     count = 0
     for script in tree.iter("script"):
         if "ld+json" not in (script.get("type") or ""):
@@ -383,27 +418,51 @@ def _questions(tree: Any) -> Iterator[tuple[str, str]]:
             pending = [json.loads(script.text or "")]
         except (ValueError, RecursionError):
             continue
-        while pending and count < _MAX_QUESTIONS:
+        while pending and count < _MAX_STRUCTURED:
             value = pending.pop()
             if isinstance(value, list):
                 pending += reversed(value)
             elif isinstance(value, dict):
-                answer = value.get("acceptedAnswer") or value.get("suggestedAnswer")
-                answers = [
-                    one.get("text")
-                    for one in (answer if isinstance(answer, list) else [answer])
-                    if isinstance(one, dict)
-                ]
-                question = value.get("name") or value.get("text")
-                if (
-                    value.get("@type") == "Question"
-                    and isinstance(question, str)
-                    and isinstance(first := next(iter(answers), None), str)
-                ):
-                    count += 1
-                    yield _bare(question), _bare(first)
-                else:
-                    pending += [one for one in value.values() if isinstance(one, dict | list)]
+                count += 1
+                yield value
+                pending += [one for one in value.values() if isinstance(one, dict | list)]
+
+
+def _questions(structured: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield the questions and answers of a FAQ (schema.org/FAQPage)."""
+    for value in structured:
+        answer = value.get("acceptedAnswer") or value.get("suggestedAnswer")
+        answers = [
+            one.get("text") for one in (answer if isinstance(answer, list) else [answer]) if isinstance(one, dict)
+        ]
+        question = value.get("name") or value.get("text")
+        if (
+            value.get("@type") == "Question"
+            and isinstance(question, str)
+            and isinstance(first := next(iter(answers), None), str)
+        ):
+            yield _bare(question), _bare(first)
+
+
+def _described(structured: list[dict[str, Any]]) -> Iterator[list[tuple[str, str]]]:
+    """Yield the fields of products, offers and businesses that hold a figure, without addresses of pages and pictures."""
+    said: set[str] = set()
+    for value in structured:
+        kinds = value.get("@type")
+        if not _THING.search(" ".join(str(kind) for kind in (kinds if isinstance(kinds, list) else [kinds]))):
+            continue
+        try:
+            found = [(name, _SCHEMA.sub("", _bare(text))) for name, text in flattened(value, "", 0)]
+        except Unreadable:  # more levels than are read
+            continue
+        fields = [
+            (name, text)
+            for name, text in found
+            if "@" not in name and "://" not in text and len(text) <= _LONGEST_FIELD
+        ]
+        if any(_FACT.search(text) and text not in said for _, text in fields):  # not what stands in an outer one
+            yield fields
+        said.update(text for _, text in fields)
 
 
 def _bare(markup: str) -> str:

@@ -68,7 +68,7 @@ def _entries(value: Any, path: tuple[str, ...], depth: int) -> Iterator[tuple[tu
         for each in value:
             if isinstance(each, list):
                 yield from _entries(each, path, depth + 1)
-            elif isinstance(each, dict) and (fields := list(_fields(each, "", depth + 1))):
+            elif isinstance(each, dict) and (fields := list(flattened(each, "", depth + 1))):
                 yield path, fields
         return
     if not isinstance(value, dict):
@@ -77,7 +77,7 @@ def _entries(value: Any, path: tuple[str, ...], depth: int) -> Iterator[tuple[tu
         return
     inner = {name: each for name, each in value.items() if _is_list(each) or _holds_list(each, depth + 1)}
     own = {name: each for name, each in value.items() if name not in inner}
-    if fields := list(_fields(own, "", depth + 1)):
+    if fields := list(flattened(own, "", depth + 1)):
         yield path, fields
     for name, each in inner.items():
         yield from _entries(each, (*path, " ".join(name.split())), depth + 1)
@@ -94,13 +94,13 @@ def _holds_list(value: Any, depth: int) -> bool:
     return any(_is_list(each) or _holds_list(each, depth + 1) for each in value.values())
 
 
-def _fields(value: dict[str, Any], before: str, depth: int) -> Iterator[tuple[str, str]]:
+def flattened(value: dict[str, Any], before: str, depth: int) -> Iterator[tuple[str, str]]:
     """Yield the fields of an object by name; those of an object in it behind its name, a list in it in one line."""
     _check(depth)
     for name, each in value.items():
         label = f"{before} {' '.join(name.split())}".strip()
         if isinstance(each, dict):
-            yield from _fields(each, label, depth + 1)
+            yield from flattened(each, label, depth + 1)
         elif isinstance(each, list):
             between = "; " if _is_list(each) else ", "
             if shown := between.join(filter(None, (_inline(one, depth + 1) for one in each))):
@@ -112,7 +112,7 @@ def _fields(value: dict[str, Any], before: str, depth: int) -> Iterator[tuple[st
 def _inline(value: Any, depth: int) -> str:
     _check(depth)
     if isinstance(value, dict):
-        return ", ".join(f"{name}: {shown}" for name, shown in _fields(value, "", depth + 1))
+        return ", ".join(f"{name}: {shown}" for name, shown in flattened(value, "", depth + 1))
     if isinstance(value, list):
         return ", ".join(filter(None, (_inline(each, depth + 1) for each in value)))
     return _shown(value)

@@ -1,7 +1,7 @@
 """What loaders produce (`Loaded`, `Block`) and what the store keeps (`Document`, `Passage`, `SourceState`)."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from hashlib import blake2b
@@ -100,6 +100,8 @@ _GENERIC = re.compile(
 _FILE_NAME = re.compile(
     r"\.(?:docx?|xlsx?|pptx?|pdf|html?|indd|rtf|od[tsp]|txt|md|cdr|ai|psd|tex|dvi|pages|key)$", re.IGNORECASE
 )
+_QUESTION = re.compile(r"^\W{0,4}(?:Q|T|P|Tanya|Pertanyaan|Soalan|Question)\s*[:.]\W{0,3}(?=\S)", re.IGNORECASE)
+_ANSWER = re.compile(r"^\W{0,4}(?:A|J|Jawab|Jawaban|Jawapan|Answer)\s*[:.]\W{0,3}(?=\S)", re.IGNORECASE)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff\u202a-\u202e\U000e0000-\U000e007f]")
 
 
@@ -273,3 +275,47 @@ def meaningful(title: str | None) -> str | None:
     if not plain or _GENERIC.fullmatch(plain) or _FILE_NAME.search(plain):
         return None
     return plain
+
+
+def with_entries(blocks: Sequence[Block], text: str) -> list[Block]:
+    """Make entries of paragraphs that are written as question and answer (`Tanya: …`, `Jawab: …`)."""
+    return list(_entries(blocks, text))
+
+
+def _entries(blocks: Sequence[Block], text: str) -> Iterator[Block]:
+    at = 0
+    while at < len(blocks):
+        block = blocks[at]
+        piece = text[block.start : block.end]
+        asked = _QUESTION.match(piece) if block.kind == "paragraph" else None
+        if not asked:
+            yield block
+            at += 1
+            continue
+        within = next(
+            (k for k in range(block.start, block.end) if text[k - 1] == "\n" and _ANSWER.match(text[k : block.end])),
+            None,
+        )
+        last = at
+        if within is None:
+            following = blocks[at + 1] if at + 1 < len(blocks) else None
+            if (
+                not following
+                or following.kind != "paragraph"
+                or not _ANSWER.match(text[following.start : following.end])
+            ):
+                yield block
+                at += 1
+                continue
+            within, last = following.start, at + 1
+        while last + 1 < len(blocks) and _belongs(blocks[last + 1], text):
+            last += 1
+        answered = _ANSWER.match(text[within : blocks[last].end])
+        question = text[block.start + asked.end() : within].strip().strip("*_ ")
+        answer = text[within + (answered.end() if answered else 0) : blocks[last].end].strip()
+        yield Block("entry", block.start, blocks[last].end, question=question, answer=answer)
+        at = last + 1
+
+
+def _belongs(block: Block, text: str) -> bool:
+    return block.kind in ("paragraph", "row") and not _QUESTION.match(text[block.start : block.end])

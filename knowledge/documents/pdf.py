@@ -15,7 +15,7 @@ from statistics import median
 from typing import Any, TypeAlias
 
 from knowledge.documents.passage import Composer, Loaded, meaningful
-from knowledge.documents.tables import Cell, Grid, grid
+from knowledge.documents.tables import Cell, Grid, classify, grid
 from knowledge.errors import Unreadable
 
 MAX_PAGES = 2_000
@@ -213,6 +213,120 @@ def _is_prose(lines: Sequence[_TextLine]) -> bool:
     return True
 
 
+def _across(lines: Sequence[_TextLine]) -> list[_TextLine]:
+    """Put the cells of a row beside each other that were not written as one line.
+
+    A table may be written column by column, or a cell of several lines before the next cell: the text goes up the page again, to values
+    that stand at the height of lines before, or to a column that is mostly values.
+    """
+    out: list[_TextLine] = []
+    begin = 0
+    for block in _downwards(lines):
+        places = [_beside(line, out, begin) for line in block]
+        values = [classify(line.text) not in ("text", "") for line in block]
+        is_column = len(block) >= _LEAST_LINES and None not in places and sum(values) > 0.5 * len(block)
+        joined = 0
+        for at, line, is_value in zip(places, block, values, strict=True):
+            if at is None or not (is_column or is_value):
+                break
+            row = (*(out[at].parts or (out[at],)), *(line.parts or (line,)))
+            out[at] = _TextLine(" ".join(part.text for part in row), _around([part.box for part in row]), True, row)
+            joined += 1
+        if joined < len(block):
+            begin = len(out)
+            out += block[joined:]
+    return out
+
+
+def _downwards(lines: Sequence[_TextLine]) -> Iterator[list[_TextLine]]:
+    """Split lines where the text goes up the page again."""
+    block: list[_TextLine] = []
+    for line in lines:
+        if block and line.box[1] < block[-1].box[1] - _SAME:
+            yield block
+            block = []
+        block.append(line)
+    if block:
+        yield block
+
+
+def _beside(line: _TextLine, others: Sequence[_TextLine], begin: int) -> int | None:
+    """Where a line to the left at the same height stands among others."""
+    middle, half = (line.box[1] + line.box[3]) / 2, (line.box[3] - line.box[1]) / 2
+    for at in range(begin, len(others)):
+        box = others[at].box
+        if abs((box[1] + box[3]) / 2 - middle) < half and box[2] < line.box[0]:
+            return at
+    return None
+
+
+def _unruled(lines: Sequence[_TextLine]) -> tuple[list[_TextLine], list[tuple[Box, Grid]]]:
+    """Find the tables without lines: rows of parts that stand in the same columns, some of them values.
+
+    Returns:
+        The lines that belong to none, and the tables with their boxes.
+    """
+    rest: list[_TextLine] = []
+    tables: list[tuple[Box, Grid]] = []
+    at = 0
+    while at < len(lines):
+        end = last = at
+        while end < len(lines) and (len(lines[end].parts) > 1 or (end > at and end - last < 2)):
+            last = end if len(lines[end].parts) > 1 else last
+            end += 1
+        run = lines[at : last + 1]
+        rows = _in_columns(run) if len(run) >= _LEAST_LINES else None
+        if rows is None:
+            rest.append(lines[at])
+            at += 1
+        else:
+            tables.append((_around([line.box for line in run]), rows))
+            at = last + 1
+    return rest, tables
+
+
+def _in_columns(run: Sequence[_TextLine]) -> Grid | None:
+    """The grid of lines whose parts stand in columns; `None` where they do not, or where no column holds values."""
+    most = max(len(line.parts) for line in run)
+    full = [line for line in run if len(line.parts) == most]
+    several = [line for line in run if len(line.parts) > 1]
+    if len(full) < _LEAST_LINES or len(full) < 0.5 * len(several):
+        return None
+    columns = [
+        (min(part.box[0] for part in parts), max(part.box[2] for part in parts))
+        for parts in zip(*(line.parts for line in full), strict=True)
+    ]
+    if any(one[1] > other[0] for one, other in itertools.pairwise(columns)):
+        return None
+    if not any(
+        sum(1 for part in parts if classify(part.text) != "text") > 0.5 * len(full)
+        for parts in zip(*(line.parts for line in full), strict=True)
+    ):
+        return None
+    pairs = ((line, after) for line, after in itertools.pairwise(run) if len(line.parts) > 1 < len(after.parts))
+    step = min((after.box[1] - line.box[1] for line, after in pairs), default=0.0)
+    rows: list[dict[int, Cell]] = []
+    for line, before in zip(run, [None, *run], strict=False):
+        cells: dict[int, Cell] = {}
+        for part in line.parts or (line,):
+            reached = [at for at, column in enumerate(columns) if part.box[0] < column[1] and column[0] < part.box[2]]
+            first = reached[0] if reached else min(range(most), key=lambda at: _distance(part.box, columns[at]))
+            if any(first < at + cell.columns for at, cell in cells.items()):
+                return None
+            cells[first] = Cell(part.text, max(1, len(reached)))
+        is_rest = before is not None and len(cells) < most and line.box[1] - before.box[1] < 0.75 * step
+        if is_rest and rows and all(rows[-1].get(at, Cell("")).columns == cell.columns for at, cell in cells.items()):
+            for at, cell in cells.items():
+                rows[-1][at] = Cell(f"{rows[-1][at].text} {cell.text}" if at in rows[-1] else cell.text, cell.columns)
+        else:
+            rows.append(cells)
+    return grid(_filled(rows, most))
+
+
+def _distance(box: Box, column: tuple[float, float]) -> float:
+    return max(box[0] - column[1], column[0] - box[2])
+
+
 def _is_within(inner: Box, outer: Box) -> bool:
     across, down = (inner[0] + inner[2]) / 2, (inner[1] + inner[3]) / 2
     return outer[0] - 1 <= across <= outer[2] + 1 and outer[1] - 1 <= down <= outer[3] + 1
@@ -266,14 +380,12 @@ def _grid(table: Any, page: Any) -> Grid:
             if box[0] <= middle[0] < box[2] and box[1] <= middle[1] < box[3]:
                 letters.setdefault(at, []).append(char)
                 break
-    from pdfplumber.utils.text import extract_text
-
     rows: list[dict[int, Cell]] = [{} for _ in range(len(down) - 1)]
     for at, box in enumerate(boxes):
         left, right = _place(across, box[0]), _place(across, box[2])
         top, bottom = _place(down, box[1]), _place(down, box[3])
         chars = letters.get(at, [])
-        text = " ".join((extract_text(chars) or "").split()) if chars else ""
+        text = _cell_text(chars)
         visible = [char for char in chars if char["text"].strip()]
         strong = bool(visible) and all(
             "bold" in char["fontname"].lower() or "black" in char["fontname"].lower() for char in visible
@@ -281,6 +393,28 @@ def _grid(table: Any, page: Any) -> Grid:
         if right > left and bottom > top:
             rows[top][left] = Cell(text, right - left, bottom - top, strong)
     return _kept(grid(_filled(rows, len(across) - 1)))
+
+
+def _cell_text(chars: Sequence[Any]) -> str:
+    """The text of a cell; what stands upright in it is read along its own direction."""
+    from pdfplumber.utils.text import extract_text
+
+    if not chars or any(char["upright"] for char in chars):
+        return " ".join((extract_text(list(chars)) or "").split()) if chars else ""
+    rises = chars[0]["matrix"][1] > 0
+    lines: dict[int, list[Any]] = {}
+    for char in sorted(chars, key=lambda char: char["x0"] if rises else -char["x0"]):
+        place = next((at for at in lines if abs(at - char["x0"]) < char["width"] / 2), round(char["x0"]))
+        lines.setdefault(place, []).append(char)
+    words: list[str] = []
+    for line in lines.values():
+        line.sort(key=lambda char: -char["bottom"] if rises else char["top"])
+        words.append(line[0]["text"])
+        for before, char in itertools.pairwise(line):
+            gap = before["top"] - char["bottom"] if rises else char["top"] - before["bottom"]
+            words.append((" " if gap > 0.15 * char["size"] else "") + char["text"])
+        words.append(" ")
+    return " ".join("".join(words).split())
 
 
 def _filled(rows: Sequence[dict[int, Cell]], width: int) -> list[list[Cell | None]]:
@@ -350,9 +484,9 @@ def _compose(page: _Page, running: set[str], said: set[str], composer: Composer)
             said.add(sort)
             continue
         lines.append(line)
-    lines = list(_by_column(lines))
+    lines, unruled = _unruled(list(_by_column(_across(lines))))
     places: dict[int, list[Grid]] = {}
-    for box, rows in sorted(page.tables, key=lambda each: (each[0][1], each[0][0])):
+    for box, rows in sorted([*page.tables, *unruled], key=lambda each: (each[0][1], each[0][0])):
         at = next((at for at, line in enumerate(lines) if line.box[1] >= box[1] and _overlaps(line.box, box)), None)
         if at is None:
             above = [at for at, line in enumerate(lines) if line.box[3] <= box[1] + _SAME]

@@ -6,6 +6,7 @@
 A label that cannot be told is left out: a value without a label can be asked about, a value under another's label is wrong.
 """
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -192,6 +193,8 @@ def read_table(rows: Grid, before: Table | None = None) -> Table:
         if short and number == 0:
             title = path = short
         elif short:
+            if height and any(line.path == title and not line.is_note for line in lines):
+                title = title[:-1]  # the last line over the first part named that part, as this one names its own
             path = (*title, *(name for name in short if name not in title))
         elif height and number and any(not line.is_note for line in lines):
             path = title = ()
@@ -204,7 +207,7 @@ def read_table(rows: Grid, before: Table | None = None) -> Table:
             if _is_lone(rows[row]) and _is_note(row, body, rows):
                 lines.append(Line(row, (_lone_text(rows[row]),), path=path, is_note=True))
                 continue
-            lines.append(Line(row, cells, labels, path))
+            lines += [Line(row, own, under, path) for own, under in _beside(cells, labels)]
     return Table(tuple(lines), labels, width, path)
 
 
@@ -285,6 +288,16 @@ def _is_note(row: int, body: Sequence[int], rows: Grid) -> bool:
         return True
     is_last = all(_is_lone(rows[other]) for other in body[body.index(row) :]) if row != body[0] else len(body) == 1
     return is_last and (text.startswith(("*", "†", "#")) or len(text) > LONGEST_LABEL or bool(_SENTENCE.search(text)))
+
+
+def _beside(cells: tuple[str, ...], labels: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Part a row in which the labels come again (`Menu Harga Menu Harga`): it holds several rows beside each other."""
+    for size in range(2, len(labels) // 2 + 1):
+        if len(labels) % size == 0 and all(labels[:size]) and labels == labels[:size] * (len(labels) // size):
+            parts = [cells[at : at + size] for at in range(0, len(cells), size)]
+            yield from ((part, labels[:size]) for part in parts if any(part))
+            return
+    yield cells, labels
 
 
 def _repeats(cells: Sequence[str], labels: Sequence[str]) -> bool:
@@ -374,7 +387,7 @@ def _verdict(heads: Grid, under: Grid, continues: bool) -> Verdict:
         return "row"
     if words >= 0.5 * len(filled) and (unlike or len(set(filled)) == len(filled)) and not _is_form(heads, under):
         return "header"
-    if continues:
+    if continues and not (unlike >= 2 and len(set(filled)) == len(filled) == usual):
         return "unsure" if unlike else "row"
     if unlike:
         return "row" if _is_form(heads, under) else "header"
@@ -387,27 +400,54 @@ def _deepest(heads: Grid, column: int) -> str:
 
 def _contrast(heads: Sequence[str], under: Grid) -> tuple[int, int]:
     """Count the columns whose first cell is unlike the cells below in kind, and those where it is one of them."""
+    columns = [[row[column].text.strip() for row in under] for column in range(len(heads))]
     kinds = [classify(head) for head in heads]
-    measured = len({head for head, kind in zip(heads, kinds, strict=True) if kind in _MEASURED}) >= 2
+    measured = len({head for head in heads if _is_measured(head)}) >= 2
     states = len({head.lower() for head, kind in zip(heads, kinds, strict=True) if kind == "status"}) >= 2
+    named = any(_is_named(head, below) for head, below in zip(heads, columns, strict=True))
+    counted = _counted(heads, kinds, under)
     unlike = like = 0
-    for column, (head, kind) in enumerate(zip(heads, kinds, strict=True)):
-        below = [row[column].text.strip() for row in under]
+    for column, (head, kind, below) in enumerate(zip(heads, kinds, columns, strict=True)):
         usual = _usual(below)
-        if not kind:
+        if not kind or column in counted:
             continue
         if kind in _WORDS:
             unlike += usual in _VALUES or (kind != "text" and usual == "text")
             like += kind == usual != "text" or (kind == "text" and head in below)
-        elif kind == "status":
-            is_name = states and usual in _VALUES
+        elif kind == "status" and not (measured and _is_measured(head)):
+            is_name = (states or named) and usual in _VALUES
             unlike += is_name
             like += not is_name
         else:
-            is_name = measured and kind in _MEASURED and usual not in (kind, None) and head not in below
+            is_name = measured and _is_measured(head) and usual not in (kind, None) and head not in below
             unlike += is_name and usual in _VALUES
             like += not is_name
     return unlike, like
+
+
+def _is_measured(head: str) -> bool:
+    """Whether a cell may be a label that is a measure: `24 jam` over prices, besides being how long a shop is open."""
+    plain = " ".join(head.split()).lower()
+    return any(kind in _MEASURED and shape.fullmatch(plain) for kind, shape in _SHAPES)
+
+
+def _counted(heads: Sequence[str], kinds: Sequence[Class], under: Grid) -> frozenset[int]:
+    """The columns that are named by growing whole numbers, as sizes of shoes are (`36 37 38`), beside one named by a word."""
+    columns = [at for at, head in enumerate(heads) if head.isdecimal() and len(head) <= 4]
+    if (
+        len(columns) < 3
+        or not _grows([heads[at] for at in columns])
+        or any(kind == "number" for at, kind in enumerate(kinds) if at not in columns)
+    ):
+        return frozenset()
+    named = any(_is_named(head, [row[at].text for row in under]) for at, head in enumerate(heads) if at not in columns)
+    grow_too = sum(1 for row in under if _grows([row[at].text.strip() for at in columns]))
+    return frozenset(columns) if named and grow_too < 0.5 * len(under) else frozenset()
+
+
+def _grows(texts: Sequence[str]) -> bool:
+    numbers = [int(text) for text in texts if text.isdecimal()]
+    return len(numbers) == len(texts) and all(one < other for one, other in itertools.pairwise(numbers))
 
 
 def _usual(texts: Sequence[str]) -> Class | None:
@@ -433,9 +473,11 @@ def _sentence_like(text: str) -> bool:
 
 def _is_form(heads: Grid, under: Grid) -> bool:
     """Whether two columns are names and their values (`Alamat | Jl. Melati 5`), so that the first row is one of them."""
-    rows = [*heads, *under]
-    if len(rows[0]) != 2 or len(heads) > 1:
+    every = [*heads, *under]
+    columns = [column for column in range(len(every[0])) if any(row[column].text.strip() for row in every)]
+    if len(columns) != 2 or len(heads) > 1:
         return False
+    rows = [[row[column] for column in columns] for row in every]
     names = [row[0].text.strip() for row in rows if row[0].text.strip()]
     if sum(1 for name in names if name.endswith(":")) >= 0.6 * len(names):
         return True
@@ -500,9 +542,13 @@ def classify(text: str) -> Class:
 def labelled(labels: Sequence[str], cells: Sequence[str]) -> str:
     """Format a row as `column: value` lines, without empty cells.
 
-    A merged cell's value is written once, for all labels that it stands under, only where these say no more than each other.
+    A merged cell's value is written once, for all labels that it stands under, only where these say no more than each other. Of two cells
+    without labels the first names the second.
     """
     lines: dict[str, None] = {}
+    filled = list(dict.fromkeys(cell.strip() for cell in cells if cell.strip()))
+    if not any(labels) and len(filled) == 2 and classify(filled[0]) == "text":
+        return f"{filled[0].rstrip(':')}: {filled[1]}"
     for at, cell in enumerate(cells):
         value = cell.strip()
         if not value:

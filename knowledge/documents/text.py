@@ -3,10 +3,11 @@
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from knowledge.documents.passage import Block, Loaded
+from knowledge.documents.passage import Block, Loaded, with_entries
 from knowledge.documents.tables import labelled
 from knowledge.errors import Unreadable
 from language.encoding import decode
@@ -20,8 +21,6 @@ _BREAK = re.compile(r"</?(?:br|p|li|div)\b", re.IGNORECASE)
 _LONGEST_FRONT = 20_000  # characters
 _EMPTY_LINES = re.compile(r"\n[ \t\r]*\n\s*")
 _LEAVES = frozenset({"paragraph_open", "fence", "code_block", "html_block"})
-_QUESTION = re.compile(r"^\W{0,4}(?:Q|T|P|Tanya|Pertanyaan|Soalan|Question)\s*[:.]\W{0,3}(?=\S)", re.IGNORECASE)
-_ANSWER = re.compile(r"^\W{0,4}(?:A|J|Jawab|Jawaban|Jawapan|Answer)\s*[:.]\W{0,3}(?=\S)", re.IGNORECASE)
 
 
 def load_plain(data: bytes, content_type: str | None = None) -> Loaded:
@@ -152,9 +151,24 @@ def _blocks(text: str, body_at: int) -> Iterator[Block]:
             at = close
         elif token.type in _LEAVES and token.map:
             start, end = span(token)
-            if start < end and not _is_comment(text[start:end]):
+            if token.type == "html_block" and "<table" in text[start:end].lower():
+                yield from _written_in_html(text[start:end], start, end)
+            elif start < end and not _is_comment(text[start:end]):
                 yield Block("paragraph", start, end)
         at += 1
+
+
+def _written_in_html(markup: str, start: int, end: int) -> Iterator[Block]:
+    """The blocks of a table that Markdown holds as HTML, all of the same span; as it is written if it holds no text."""
+    from knowledge.documents import html
+
+    try:
+        read = html.load(markup.encode())
+    except Unreadable:
+        yield Block("paragraph", start, end)
+        return
+    for block in read.blocks:
+        yield replace(block, start=start, end=end, shown=block.shown or read.text[block.start : block.end])
 
 
 def _is_comment(piece: str) -> bool:
@@ -193,47 +207,3 @@ def _line_starts(text: str) -> list[int]:
     while (found := text.find("\n", starts[-1])) >= 0:
         starts.append(found + 1)
     return [*starts, len(text)]
-
-
-def with_entries(blocks: Sequence[Block], text: str) -> list[Block]:
-    """Make entries of paragraphs that are written as question and answer (`Tanya: …`, `Jawab: …`)."""
-    return list(_entries(blocks, text))
-
-
-def _entries(blocks: Sequence[Block], text: str) -> Iterator[Block]:
-    at = 0
-    while at < len(blocks):
-        block = blocks[at]
-        piece = text[block.start : block.end]
-        asked = _QUESTION.match(piece) if block.kind == "paragraph" else None
-        if not asked:
-            yield block
-            at += 1
-            continue
-        within = next(
-            (k for k in range(block.start, block.end) if text[k - 1] == "\n" and _ANSWER.match(text[k : block.end])),
-            None,
-        )
-        last = at
-        if within is None:
-            following = blocks[at + 1] if at + 1 < len(blocks) else None
-            if (
-                not following
-                or following.kind != "paragraph"
-                or not _ANSWER.match(text[following.start : following.end])
-            ):
-                yield block
-                at += 1
-                continue
-            within, last = following.start, at + 1
-        while last + 1 < len(blocks) and _belongs(blocks[last + 1], text):
-            last += 1
-        answered = _ANSWER.match(text[within : blocks[last].end])
-        question = text[block.start + asked.end() : within].strip().strip("*_ ")
-        answer = text[within + (answered.end() if answered else 0) : blocks[last].end].strip()
-        yield Block("entry", block.start, blocks[last].end, question=question, answer=answer)
-        at = last + 1
-
-
-def _belongs(block: Block, text: str) -> bool:
-    return block.kind in ("paragraph", "row") and not _QUESTION.match(text[block.start : block.end])

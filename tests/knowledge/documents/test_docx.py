@@ -100,3 +100,14 @@ def test_a_heading_is_known_by_the_style_it_is_based_on() -> None:
     made.save(out)
     [passage] = split("a.docx", load(out.getvalue()))
     assert (passage.path, passage.text) == (("Pengiriman",), "Tiap hari.")
+
+
+def test_hidden_text_is_left_out_and_said() -> None:
+    made = Document()
+    made.add_paragraph("Harga Rp9.000")
+    made.add_paragraph().add_run("Modal Rp5.000").font.hidden = True
+    out = io.BytesIO()
+    made.save(out)
+    loaded = load(out.getvalue())
+    assert loaded.text.strip() == "Harga Rp9.000"
+    assert loaded.problem == "left out: hidden text"

@@ -80,6 +80,39 @@ def test_hidden_rows_and_taken_back_prices_are_not_quoted() -> None:
     assert loaded.problem == "left out: hidden rows or cells of a table"
 
 
+@pytest.mark.parametrize("how", ["hidden", 'style="display: none"', "style='visibility:hidden'"])
+def test_what_a_page_hides_is_left_out_and_said(how: str) -> None:
+    loaded = load(f"<h1>Toko</h1><p>Harga Rp50.000</p><div {how}><p>Modal Rp9.000</p></div>".encode())
+    assert "9.000" not in loaded.text
+    assert loaded.problem == "left out: hidden parts of the page"
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<button aria-controls=a1>Ongkir</button><p><div id=a1 hidden>Rp9.000</div>",
+        '<a href="#a1">Ongkir</a><p><div id=a1 style="display:none">Rp9.000</div>',
+        '<div class="accordion-body" style="display:none">Rp9.000</div>',
+        "<div role=tabpanel hidden>Rp9.000</div>",
+        "<h3>Ongkir</h3><div hidden>Rp9.000</div>",
+    ],
+)
+def test_what_a_reader_of_the_page_can_open_is_read(markup: str) -> None:
+    loaded = load(f"<h1>Toko</h1>{markup}".encode())
+    assert "Rp9.000" in loaded.text
+    assert loaded.problem is None
+
+
+def test_facts_of_the_structured_data_that_the_page_does_not_show_are_read_once() -> None:
+    offer = {"@type": "Offer", "price": "749000", "priceCurrency": "IDR", "availability": "https://schema.org/InStock"}
+    product = {"@type": "Product", "name": "Blender", "image": "https://a.example/b.jpg", "offers": offer}
+    shown = {"@type": "Product", "name": "Panci", "offers": {"@type": "Offer", "price": "50000"}}
+    head = "".join(f'<script type="application/ld+json">{json.dumps(one)}</script>' for one in (product, shown))
+    first, *others = passages("<h1>Dapur</h1><p>Panci 50000</p>", head)
+    assert first.text == "name: Blender\noffers price: 749000\noffers priceCurrency: IDR\noffers availability: InStock"
+    assert [one.text for one in others] == ["Panci 50000"]
+
+
 @pytest.mark.parametrize("tag", ["header", "footer", "aside", "div"])
 def test_a_page_that_is_nothing_but_its_frame_is_read(tag: str) -> None:
     found = passages(f"<{tag}><h1>Tutup</h1><p>Kami tutup sampai 5 Januari.</p></{tag}>")

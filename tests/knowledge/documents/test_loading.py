@@ -59,6 +59,14 @@ def test_a_markdown_table_row_can_be_read_alone() -> None:
     assert passage.text == "kota: Bandung; harga: 15.000\nkota: Medan; harga: 30.000"
 
 
+def test_a_table_of_html_in_markdown_is_a_table() -> None:
+    markup = "<table><tr><th>Hari</th><th>Buka</th></tr><tr><td>Senin</td><td>08.00</td></tr></table>"
+    text = f"## Jam\n\n{markup}\n\nSelesai.\n"
+    [passage] = passages("a.md", text)
+    assert passage.text == "Hari: Senin; Buka: 08.00\nSelesai."
+    assert text[passage.start : passage.end] == f"{markup}\n\nSelesai."
+
+
 def test_every_csv_row_is_a_passage_that_names_its_columns() -> None:
     text = 'produk;harga;alias\r\n"Kopi ""susu""\nsenja";25000;kosu|es kopi\r\n\r\nTeh;18000;\r\n'
     first, second = passages("menu.csv", text)

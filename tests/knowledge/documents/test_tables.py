@@ -204,7 +204,64 @@ def test_sections_stand_above_their_rows_and_no_others() -> None:
     ],
 )
 def test_a_table_without_a_header_has_no_labels(rows: list[list[str]]) -> None:
-    assert rows_of(*rows) == ["; ".join(row) for row in rows]
+    lines = read_table(plain(rows)).lines
+    assert [list(line.cells) for line in lines] == rows
+    assert not any(line.labels for line in lines)
+
+
+def test_of_two_cells_without_labels_the_first_names_the_second() -> None:
+    assert rows_of(["Alamat", "Jl. Melati 5"], ["Telepon:", "0812345678"], ["Jam buka", "08.00-17.00"]) == [
+        "Alamat: Jl. Melati 5",
+        "Telepon: 0812345678",
+        "Jam buka: 08.00-17.00",
+    ]
+
+
+def test_a_form_over_a_table_is_a_form() -> None:
+    rows = [
+        ["Nama Toko", "Berkah", "", ""],
+        ["WhatsApp", "0812-9988", "", ""],
+        ["Email", "cs@berkah.example", "", ""],
+        [""] * 4,
+    ]
+    rows += [
+        ["Cabang", "Alamat", "Buka", "Tutup"],
+        ["Depok", "Jl. Margonda 12", "09.00", "21.00"],
+        ["Bogor", "Jl. Raya 8", "10.00", "22.00"],
+    ]
+    assert rows_of(*rows) == [
+        "Nama Toko: Berkah",
+        "WhatsApp: 0812-9988",
+        "Email: cs@berkah.example",
+        "Cabang: Depok; Alamat: Jl. Margonda 12; Buka: 09.00; Tutup: 21.00",
+        "Cabang: Bogor; Alamat: Jl. Raya 8; Buka: 10.00; Tutup: 22.00",
+    ]
+
+
+def test_a_section_with_a_header_of_its_own_has_its_own_labels_and_title() -> None:
+    rows = [
+        ["KILOAN", "", ""],
+        ["Layanan", "Harga/kg", "Selesai"],
+        ["Cuci", "6000", "2 hari"],
+        ["Setrika", "5000", "1 hari"],
+        [""] * 3,
+    ]
+    rows += [["SATUAN", "", ""], ["Barang", "Cuci", "Dry Clean"], ["Jas", "25000", "45000"], ["Gaun", "30000", "60000"]]
+    lines = read_table(plain(rows)).lines
+    assert [(line.path, labelled(line.labels, line.cells).replace("\n", "; ")) for line in lines][2:] == [
+        (("SATUAN",), "Barang: Jas; Cuci: 25000; Dry Clean: 45000"),
+        (("SATUAN",), "Barang: Gaun; Cuci: 30000; Dry Clean: 60000"),
+    ]
+
+
+def test_labels_that_come_again_begin_another_row() -> None:
+    assert rows_of(
+        ["Menu", "Harga", "Menu", "Harga"], ["Soto", "15000", "Es Teh", "4000"], ["Rawon", "22000", "", ""]
+    ) == [
+        "Menu: Soto; Harga: 15000",
+        "Menu: Es Teh; Harga: 4000",
+        "Menu: Rawon; Harga: 22000",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -212,6 +269,9 @@ def test_a_table_without_a_header_has_no_labels(rows: list[list[str]]) -> None:
     [
         (["Kota", "2024", "2025"], ["Bandung", "15000", "16000"]),
         (["Paket", "2 jam", "4 jam"], ["A", "50000", "90000"]),
+        (["Mobil", "12 Jam", "24 Jam", "DP"], ["Avanza", "250000", "350000", "30%"]),
+        (["Model", "Harga", "36", "37", "38"], ["Runner", "450000", "3", "0", "5"]),
+        (["Kota", "REG", "YES"], ["Solo", "15.000", "26.000"]),
         (["Hari", "Buka", "Tutup"], ["Senin", "08.00", "17.00"]),
         (["Menu", "Senin", "Selasa"], ["Pagi", "Soto", "Rawon"]),
         (["Kota", "Kurir"], ["Bandung", "JNE"]),

@@ -1,0 +1,101 @@
+"""Tables of a PDF are read by where their cells stand, with lines around them or without."""
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from knowledge.documents.pdf import load
+from knowledge.documents.splitter import split
+from tests.knowledge.samples import line, pdf
+
+PRICES = [["Menu", "Panas", "Dingin"], ["Kopi susu", "18.000", "20.000"], ["Teh tarik", "15.000", "17.000"]]
+
+
+def drawn(rows: list[list[str]], columns: list[int], by_column: bool) -> bytes:
+    """The cells of a table without lines, written row by row or column by column."""
+    places = [(r, c) for r, row in enumerate(rows) for c, text in enumerate(row) if text]
+    if by_column:
+        places.sort(key=lambda place: (place[1], place[0]))
+    return b"".join(line(rows[r][c], columns[c], 700 - 18 * r) for r, c in places)
+
+
+def texts(*pages: bytes) -> list[str]:
+    return [text for one in split("a.pdf", load(pdf(*pages))) for text in one.text.split("\n")]
+
+
+@pytest.mark.parametrize("by_column", [False, True])
+def test_a_table_without_lines_has_labels(by_column: bool) -> None:
+    head = line("Harga berlaku sampai 31 Desember", y=760)
+    assert texts(head + drawn(PRICES, [50, 250, 400], by_column)) == [
+        "Harga berlaku sampai 31 Desember",
+        "Menu: Kopi susu; Panas: 18.000; Dingin: 20.000",
+        "Menu: Teh tarik; Panas: 15.000; Dingin: 17.000",
+    ]
+
+
+def test_a_cell_that_goes_on_in_the_next_line_stays_one_cell() -> None:
+    written = [
+        ("Paket", 50, 700),
+        ("Harga", 300, 700),
+        ("Hemat untuk", 50, 670),
+        ("dua orang", 50, 658),
+        ("50.000", 300, 670),
+    ]
+    written += [
+        ("Keluarga", 50, 640),
+        ("besar", 50, 628),
+        ("90.000", 300, 640),
+        ("Sendiri", 50, 610),
+        ("30.000", 300, 610),
+    ]
+    assert texts(b"".join(line(*each) for each in written)) == [
+        "Paket: Hemat untuk dua orang; Harga: 50.000",
+        "Paket: Keluarga besar; Harga: 90.000",
+        "Paket: Sendiri; Harga: 30.000",
+    ]
+
+
+def test_lists_beside_each_other_are_no_table() -> None:
+    rows = [["Kopi", "Roti"], ["Teh", "Donat"], ["Susu", "Kue"]]
+    assert not any(":" in text for text in texts(drawn(rows, [50, 300], False)))
+
+
+def test_a_turned_head_is_read_along_its_own_direction() -> None:
+    heads = b"".join(
+        b"BT /F1 9 Tf 0 1 -1 0 %d 610 Tm (%s) Tj ET\n" % (x, name)
+        for x, name in ((270, b"Kilat"), (420, b"Kargo murah"))
+    )
+    ruled = b"".join(b"50 %d m 500 %d l S\n" % (y, y) for y in (680, 600, 580, 560))
+    ruled += b"".join(b"%d 560 m %d 680 l S\n" % (x, x) for x in (50, 200, 350, 500))
+    cells = line("Kota", 55, 610) + b"".join(
+        line(text, x, y)
+        for y, row in ((586, ("Bali", "40.000", "8.000")), (566, ("Solo", "20.000", "5.000")))
+        for x, text in zip((55, 205, 355), row, strict=True)
+    )
+    assert texts(ruled + heads + cells) == [
+        "Kota: Bali; Kilat: 40.000; Kargo murah: 8.000",
+        "Kota: Solo; Kilat: 20.000; Kargo murah: 5.000",
+    ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(2, 4),
+    st.lists(st.lists(st.booleans(), min_size=4, max_size=4), min_size=3, max_size=7),
+    st.lists(st.integers(0, 40), min_size=4, max_size=4),
+    st.booleans(),
+)
+@example(3, [[True, True, False, True], [True, True, True, True], [True, False, True, True]], [0, 30, 0, 0], True)
+@example(3, [[False, False, True], [False, True, True], [False, True, True]], [0, 0, 0, 0], False)
+def test_no_value_stands_under_the_label_of_another_column(
+    width: int, filled: list[list[bool]], shifts: list[int], by_column: bool
+) -> None:
+    rows = [["Barang", "Eceran", "Grosir", "Agen"][:width]]
+    for r, cells in enumerate(filled):
+        rows.append([f"Jenis {'ABCDEFG'[r]}", *(f"{r + 1}{c}.500" if cells[c] else "" for c in range(1, width))])
+    columns = [50 + 140 * c + (shifts[c] if c else 0) for c in range(width)]
+    for text in texts(drawn(rows, columns, by_column)):
+        for part in text.split("; "):
+            label, found, value = part.partition(": ")
+            if found and value.endswith(".500"):
+                assert label == rows[0][int(value[1])] or label.startswith("Jenis")
