@@ -255,13 +255,7 @@ class Conversation:
         """Let another system call the hook of a workflow."""
 
         async def work() -> None:
-            flow = next((flow for flow in self.agent.config.workflows if flow.name == name), None)
-            if flow is None or flow.on.event != "webhook":
-                hooked = [flow.name for flow in self.agent.config.workflows if flow.on.event == "webhook"]
-                self.ledgered.problems.append(
-                    f"no workflow {name} with a hook; there are {', '.join(hooked) or 'none'}"
-                )
-                return
+            flow = next(flow for flow in self.agent.config.workflows if flow.name == name)
             try:
                 read = hooks.read_hook(flow, {}, json.dumps(body).encode())
             except hooks.UnreadableHook as error:
@@ -471,8 +465,6 @@ async def open_conversation(
     """
     config, timeline, ledgered = stage.config, Timeline(begins.astimezone(UTC)), Ledgered()
     names = [entry.effective_name for entry in config.platforms]
-    if facts.platform not in (None, *names):
-        raise InputError(f"contact.platform: there is no {facts.platform} in messaging; there are {', '.join(names)}")
     settings = config.platforms[0 if facts.platform is None else names.index(facts.platform)]
     channel = Channel("channel-1", facts.channel)
     platform = ScenarioPlatform(settings.effective_name, capabilities_of(settings), channel, timeline)
@@ -571,8 +563,3 @@ def amount_in(payload: str) -> int | None:
     except PayloadError:
         return None
     return None if amount is None else int(amount)
-
-
-def with_problem(happened: Happened, problem: str) -> Happened:
-    """The same, with one more thing that is wrong with the scenario."""
-    return replace(happened, problems=(*happened.problems, problem))

@@ -115,13 +115,13 @@ def _not_called(expected: str | Sequence[str] | Mapping[str, Any], happened: Hap
 
 def _passage(expected: str | Sequence[str], happened: Happened) -> Iterator[Difference]:
     for name in words(expected):
-        if not any(_is_source(name, source) for source in happened.passages):
+        if not any(is_source(name, source) for source in happened.passages):
             yield Difference("passage", f"a passage of {name}", ", ".join(happened.passages) or "no passage")
 
 
 def _not_passage(expected: str | Sequence[str], happened: Happened) -> Iterator[Difference]:
     for name in words(expected):
-        if found := [source for source in happened.passages if _is_source(name, source)]:
+        if found := [source for source in happened.passages if is_source(name, source)]:
             yield Difference("not_passage", f"no passage of {name}", ", ".join(found))
 
 
@@ -261,7 +261,7 @@ def _calls(value: str | Sequence[str] | Mapping[str, Any]) -> dict[str, Mapping[
     return {name: {} for name in words(value)}
 
 
-def _is_source(name: str, source: str) -> bool:
+def is_source(name: str, source: str) -> bool:
     """Whether a document is the one that is meant: by its whole path or address, or by its end."""
     return source == name or source.endswith(f"/{name.lstrip('/')}")
 

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import regex
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
 
-from agent.config.document import ConfigError, ConfigErrors, Document, Problem, read
+from agent.config.document import ConfigErrors, Document, Problem, read
 from agent.config.document import Path as Place
 from agent.config.environment import environment_of
 from agent.config.load import listed, validate
@@ -57,6 +57,12 @@ def _e164(text: str) -> str:
         return to_e164(text, "ID")
     except InvalidPhone as error:
         raise ValueError(f"{error}; write it with its country, e.g. {CUSTOMER}") from error
+
+
+def _near(moment: datetime) -> datetime:
+    if not 1990 <= moment.year <= 2100:
+        raise ValueError(f"{moment.isoformat()} is no time of a conversation; write one from 1990 to 2100")
+    return moment
 
 
 def _compilable(pattern: str) -> str:
@@ -433,7 +439,7 @@ class ScenarioSettings(Settings):
 
     name: NonEmpty | None = Field(default=None, description="What it is called; null: the file's name.")
     contact: ContactFacts = Field(default_factory=ContactFacts, description="Who writes.")
-    now: datetime | None = Field(
+    now: Annotated[datetime, AfterValidator(_near)] | None = Field(
         default=None,
         description="When it begins, in the business's time zone unless it names another; null: now.",
         examples=["2026-11-30T10:00:00+07:00"],
@@ -494,7 +500,15 @@ class Scenario:
 
     def line(self, place: Place) -> int:
         """The line of the file that people look at for a place."""
-        return self.document.key(place).line
+        return self.document.key(self.written(place)).line
+
+    def written(self, place: Place) -> Place:
+        """A place as the file has it, where one entry may stand without a list around it."""
+        found: Place = ()
+        for part in place:
+            if isinstance(part, str) or (*found, part) in self.document.marks:
+                found = (*found, part)
+        return found
 
     def resolve(self, file: str) -> Path:
         """A path that the scenario names."""
@@ -541,11 +555,6 @@ def _missing_files(settings: ScenarioSettings, document: Document, folder: Path)
         if turn.broadcast is not None and not (folder / Path(turn.broadcast).expanduser()).is_file():
             place = ("turns", number, "broadcast")
             yield Problem(document.key(place), f"turns[{number}].broadcast: {turn.broadcast} is not there")
-
-
-def problem(scenario: Scenario, place: Place, message: str) -> ConfigError:
-    """What is wrong in a scenario, at its place."""
-    return listed([Problem(scenario.document.key(place), message)], scenario.path)[0]
 
 
 def words(value: str | Sequence[str] | None) -> tuple[str, ...]:

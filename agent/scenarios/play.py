@@ -1,20 +1,22 @@
 """Playing a scenario: its turns one after the other against a conversation, and what differs from what it expects."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actions.errors import ActionsError
+from agent.config.document import ConfigErrors
 from agent.config.document import Path as Place
 from agent.errors import InputError
 from agent.models.ask import NoAnswer
 from agent.scenarios.actors import Verdict, judge, next_message
+from agent.scenarios.check import refuse, unknown_actions, unknown_names
 from agent.scenarios.conversation import Conversation, Happened, open_conversation
 from agent.scenarios.expectations import Difference, differences, joined
-from agent.scenarios.format import Expectation, Said, Scenario, Simulation, Turn, begins, words
+from agent.scenarios.format import Expectation, Said, Scenario, Simulation, Turn, begins
 from agent.scenarios.outside import Ledgered
 from agent.scenarios.stage import Stage
 from settings.clock import now
@@ -92,8 +94,12 @@ async def play(
         models: who answers, given what the conversation notes.
         start: when it begins, where the scenario leaves that open.
         patience: seconds of real time that it may take.
+
+    Raises:
+        ConfigErrors: it names what the agent does not have.
     """
     record = _Record()
+    refuse(scenario, unknown_names(scenario, stage.config, stage.documents))
     at = begins(scenario.settings, stage.config.zone) or start or now()
     try:
         async with (
@@ -110,6 +116,8 @@ async def play(
     except TimeoutError:
         error = f"it took longer than {patience:g} s and was stopped"
         return Played(record.happened, record.failed, record.verdicts, error)
+    except ConfigErrors:
+        raise
     except (ActionsError, InputError, NoAnswer) as problem:
         missing = record.ledgered.problems if record.ledgered is not None else []
         return Played(record.happened, record.failed, record.verdicts, "; ".join(missing) or str(problem))
@@ -119,7 +127,7 @@ async def play(
 
 async def _turns(scenario: Scenario, conversation: Conversation, record: _Record) -> None:
     record.ledgered = conversation.ledgered
-    record.failed += _unknown_actions(scenario, conversation.ledgered.offered)
+    refuse(scenario, unknown_actions(scenario, conversation.agent.config, conversation.agent.actions))
     for number, turn in enumerate(scenario.settings.turns or ()):
         record.happened.append(await perform(conversation, turn, scenario))
         await _hold(scenario, conversation, ("turns", number), turn.expect or (), record.happened[-1], record)
@@ -127,26 +135,6 @@ async def _turns(scenario: Scenario, conversation: Conversation, record: _Record
         await _simulated(simulation, conversation, record)
     whole = joined(record.happened)
     await _hold(scenario, conversation, (), scenario.settings.expect or (), whole, record)
-
-
-def _unknown_actions(scenario: Scenario, offered: Sequence[str]) -> Iterator[Failed]:
-    """Names of actions that the agent does not have: what is expected of them could never fail, or never hold."""
-    settings = scenario.settings
-    named: list[tuple[Place, str]] = (
-        [] if settings.actions == "live" else [(("actions", each), each) for each in settings.actions]
-    )
-    held: list[tuple[Place, Sequence[Expectation]]] = [((), settings.expect or ())]
-    held += [(("turns", number), turn.expect or ()) for number, turn in enumerate(settings.turns or ())]
-    for place, expected in held:
-        for number, expectation in enumerate(expected):
-            for key in ("called", "not_called"):
-                value = getattr(expectation, key)
-                names = tuple(value) if isinstance(value, Mapping) else words(value)
-                named += [((*place, "expect", number, key), name) for name in names]
-    for place, name in named:
-        if name not in offered:
-            found = f"there is no action {name}; there are {', '.join(offered) or 'none'}"
-            yield Failed(place, scenario.line(place), Difference(str(place[-1]), "an action of agent.yaml", found))
 
 
 async def _simulated(simulation: Simulation, conversation: Conversation, record: _Record) -> None:

@@ -218,6 +218,8 @@ async def _run(scenario: Scenario, stage: Stage, options: Options) -> Result:
         models = partial(cast.models, stage, number)
         try:
             runs.append(await play(scenario, stage, models, start=cast.start, patience=options.patience))
+        except ConfigErrors as error:
+            return Result(scenario.path, scenario.name, scenario, error.errors)
         except Exception as error:  # noqa: BLE001 - a scenario that cannot be played must not hide what the others found
             runs.append(Played((), (), error=f"{type(error).__name__}: {error}"))
     notes = cast.keep(whole=all(run.error is None for run in runs))

@@ -119,19 +119,6 @@ def test_an_action_that_waits_for_a_yes_is_not_called_and_then_is(
 
 
 @pytest.mark.parametrize(
-    "expected", ["not_called: cancel_ordr", "called: {cancel_ordr: {}}", "not_called: [cancel_ordr]"]
-)
-def test_an_action_that_the_agent_does_not_have_is_no_expectation(
-    shop: Path, scenario: Write, capsys: pytest.CaptureFixture[str], expected: str
-) -> None:
-    path = scenario(QUESTION.replace("EXPECT", expected))
-    code, out = run(shop, capsys)
-    assert code == 1
-    assert f"{path}:3: turn 1" in out
-    assert "there is no action cancel_ordr; there are get_order" in out
-
-
-@pytest.mark.parametrize(
     ("fault", "replies"),
     [
         ("429, retry_after: 1s", 1),
@@ -281,15 +268,6 @@ def test_a_hundred_scenarios_take_less_than_a_minute(
     code, out = run(shop, capsys)
     assert code == 0, out
     assert time.monotonic() - began < 60
-
-
-def test_a_platform_that_agent_yaml_does_not_name_is_an_error(
-    shop: Path, scenario: Write, capsys: pytest.CaptureFixture[str]
-) -> None:
-    scenario("contact: {platform: nix}\n" + QUESTION.replace("EXPECT", "replies: 1"))
-    code, out = run(shop, capsys)
-    assert code == 1
-    assert "contact.platform: there is no nix in messaging; there are" in out
 
 
 def test_results_are_told_in_the_order_of_the_files(
