@@ -24,6 +24,7 @@ from messaging.types import (
     MessageDeleted,
     MessageEdited,
     MessageSent,
+    NoteLeft,
     PastMessage,
     Person,
     Quote,
@@ -111,6 +112,8 @@ def admitted(event: E, now: datetime) -> E:
                 sender=_person(clean.sender),
                 channel=_channel(clean.channel),
             )
+        case NoteLeft():
+            return replace(clean, text=_capped(clean.text)[0])
         case ConversationClosed():
             return replace(clean, closed_by=_person(clean.closed_by), summary=_capped(clean.summary)[0])
     return clean

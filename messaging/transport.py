@@ -4,8 +4,9 @@ What is the same everywhere is here, once: limits, time-outs, what a status mean
 """
 
 import asyncio
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,6 +30,9 @@ from messaging.errors import (
 from messaging.limiter import Limiter, Quota, Turn, read_quota
 from messaging.values import Json, mapping, parse_json
 from settings.text import clean
+
+before_request: ContextVar[Callable[[], Awaitable[None]] | None] = ContextVar("before_request", default=None)
+"""Awaited when the limiters let a request pass, before it leaves; what it raises stops the request."""
 
 LONGEST_MESSAGE = 300
 """Characters of a platform's explanation that are kept."""
@@ -173,6 +177,8 @@ class Transport:
         call = call or f"{method} {path}"
         async with AsyncExitStack() as stack:
             turns = [await stack.enter_async_context(limiter.turn(key)) for limiter in self._limiters]
+            if (leaving := before_request.get()) is not None:
+                await leaving()
             try:
                 async with asyncio.timeout(self._seconds):
                     response = await self._http.request(

@@ -401,8 +401,16 @@ class ContactChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteLeft:
+    """A note for colleagues was left, by whomever; the echo of our own, too."""
+
+    contact: Contact
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class OtherEvent:
-    """Anything that needs no answer: comments, ended calls, event types that are new to us."""
+    """Anything that needs no answer: ended calls, event types that are new to us."""
 
     name: str
     contact: Contact | None = None
@@ -420,6 +428,7 @@ Event: TypeAlias = (
     | ConversationOpened
     | ConversationClosed
     | ContactChanged
+    | NoteLeft
     | OtherEvent
 )
 

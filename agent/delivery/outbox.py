@@ -1,14 +1,16 @@
 """The outbox: deliver what was committed, in order for each contact.
 
-A delivery is marked as being sent and committed before the request leaves. What may have gone out without our knowing (a
-time-out, a process that died) is looked up in the platform's list before it is sent again; where there is no list, it is sent
-again with the same idempotency key; where there is none either, its own echo or status may tell, and otherwise it is held.
+A delivery is marked as being sent, with the time, and committed before the request leaves. What may have gone out without our
+knowing (a time-out, a process that died) is looked up in the platform's list before it is sent again, and what is not listed
+counts as not sent only `SETTLE` after the attempt; where there is no list, it is sent again with the same idempotency key;
+where there is none either, its own echo or status may tell, and otherwise it is held.
 `begin` chooses the next delivery in a transaction, `deliver` makes the request and records how it ended.
 """
 
 import random
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar, assert_never
@@ -30,6 +32,7 @@ from agent.telemetry import spans
 from messaging.errors import Invalid, NotFound, PlatformError
 from messaging.formatting import on_one_line
 from messaging.platform import Capabilities, Platform
+from messaging.transport import before_request
 from messaging.types import (
     Address,
     ContactKey,
@@ -48,13 +51,24 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 
+SETTLE = timedelta(seconds=10)
+"""How long after an attempt its message may still be missing in the platform's list: on the way, or not processed yet."""
+
+_LOOK_AGAIN = timedelta(seconds=2)
+
+UNSETTLED = "may have been sent: the platform does not list it yet"
+
 ECHO_WAIT = timedelta(seconds=20)
 """How long the echo or status of a message whose fate is unknown is waited for, where the platform cannot be asked."""
 
 HELD = "may have been sent: no answer came, and this platform cannot be asked"
 
 _STALE_MARK = 2.0
-"""Seconds after which a process that was stopped (SIGSTOP) must treat its own mark as stale."""
+"""Seconds after which the time of an attempt is written again: it waited for its rate limit, or its process was stopped."""
+
+
+class _Overtaken(Exception):
+    """While an attempt waited, its delivery was taken by another process, or must not go out any more; nothing was requested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +140,21 @@ class Outbox:
                 continue
             if delivery.state != "pending":
                 return Uncertain(delivery)
-            state = contacts.load(connection, contact)
-            obstacle = window.obstacle(delivery, state, now) if state is not None else None
-            if obstacle is not None:
-                outbound.mark(connection, delivery.id, obstacle.state, now=now, reason=obstacle.reason)
-                return Unsent(delivery, obstacle.reason)
+            if (reason := self._withheld(connection, delivery, now)) is not None:
+                return Unsent(delivery, reason)
             if outbound.mark_sending(connection, delivery.id, self._owner, now):
                 return Sending(delivery, time.monotonic())
         return min((delivery.next_attempt_at for delivery in heads), default=None)
+
+    @staticmethod
+    def _withheld(connection: Connection, delivery: Delivery, now: datetime) -> str | None:
+        """End a delivery that must not go out any more, and say why."""
+        state = contacts.load(connection, delivery.contact)
+        obstacle = window.obstacle(delivery, state, now) if state is not None else None
+        if obstacle is None:
+            return None
+        outbound.mark(connection, delivery.id, obstacle.state, now=now, reason=obstacle.reason)
+        return obstacle.reason
 
     async def deliver(self, due: Due, then: Work[T]) -> T:
         """Send a delivery, or find out whether it was sent, and record it.
@@ -155,14 +176,14 @@ class Outbox:
         if isinstance(due, Unsent):
             log.info("delivery_not_sent", delivery=delivery.id, contact=str(delivery.contact), reason=due.reason)
             return await self._database.write(then)
-        if time.monotonic() - due.since > _STALE_MARK:
-            reason = "the process was stopped just before sending"
-            return await self._mark(delivery, "uncertain", then, reason=reason)
         point("before-send")
         started = time.perf_counter()
         try:
-            async with slots.released():
+            async with slots.released(), self._kept_fresh(due):
                 message_id = await self._measured(delivery)
+        except _Overtaken as error:
+            log.info("delivery_not_sent", delivery=delivery.id, contact=str(delivery.contact), reason=str(error))
+            return await self._database.write(then)
         except PlatformError as error:
             return await self._failed(delivery, error, then)
         except LedgerUnavailable:
@@ -181,6 +202,35 @@ class Outbox:
             ms=round((time.perf_counter() - started) * 1000, 1),
         )
         return task
+
+    @asynccontextmanager
+    async def _kept_fresh(self, due: Sending) -> AsyncIterator[None]:
+        """Keep the time of an attempt true, which may wait long for its rate limit: a later look-up counts from it.
+
+        Raises:
+            _Overtaken: the delivery was taken by another process, or must not go out any more.
+        """
+        delivery, stamped = due.delivery, due.since
+
+        def stamp(connection: Connection) -> str | None:
+            now = self._clock()
+            if not outbound.keep_sending(connection, delivery.id, self._owner, now):
+                return "another process has taken it"
+            return self._withheld(connection, delivery, now)
+
+        async def leaving() -> None:
+            nonlocal stamped
+            while time.monotonic() - stamped > _STALE_MARK:
+                stamped = time.monotonic()
+                if (reason := await self._database.write(stamp)) is not None:
+                    raise _Overtaken(reason)
+
+        await leaving()
+        token = before_request.set(leaving)
+        try:
+            yield
+        finally:
+            before_request.reset(token)
 
     async def _failed(self, delivery: Delivery, error: PlatformError, then: Work[T]) -> T:
         now = self._clock()
@@ -216,6 +266,11 @@ class Outbox:
     async def _look_up(self, delivery: Delivery, then: Work[T]) -> T:
         """Find out about a message that may have gone out; when it has not, or it does no harm, it is pending again."""
         content = delivery.content
+        if isinstance(content, Comment) and self._capabilities(delivery).comments:  # no platform lists notes
+            if (reported := delivery.platform_message_id) is not None:
+                return await self._found(delivery, reported, then)
+            if delivery.contact.platform not in self._repeat:
+                return await self._hold(delivery, then)
         if isinstance(content, Text | File | QuickReplies | Email | Template | CustomPayload):
             if (reported := delivery.platform_message_id) is not None:  # its echo or status has come
                 return await self._found(delivery, reported, then)
@@ -225,13 +280,22 @@ class Outbox:
                 return await self._mark(delivery, "pending", then)
             try:
                 found = await self._find(delivery, content)
-            except NotFound:
-                found = None  # this platform keeps no list: sending again is better than silence
+            except NotFound:  # this platform keeps no list: sending again is better than silence
+                return await self._mark(delivery, "pending", then)
             except PlatformError as error:
                 return await self._failed(delivery, error, then)
             if found is not None:
                 return await self._found(delivery, found, then)
+            if (again := self._not_yet(delivery)) is not None:
+                return await self._mark(delivery, "uncertain", then, reason=UNSETTLED, next_attempt_at=again)
         return await self._mark(delivery, "pending", then)
+
+    def _not_yet(self, delivery: Delivery) -> datetime | None:
+        """When to look again for a message that is not listed; `None`: it is certain that it was not sent."""
+        now, attempted = self._clock(), delivery.attempted_at
+        if attempted is None or abs(now - attempted) >= SETTLE:  # far ahead, where the clock was set back
+            return None
+        return min(now + _LOOK_AGAIN, attempted + SETTLE)
 
     async def _found(self, delivery: Delivery, message_id: str, then: Work[T]) -> T:
         task = await self._mark(delivery, "sent", then, message_id=message_id)
@@ -256,6 +320,10 @@ class Outbox:
         if delivery.state == "sending":
             until = self._clock() + ECHO_WAIT
             return await self._mark(delivery, "uncertain", then, reason=HELD, next_attempt_at=until)
+        return await self._hold(delivery, then)
+
+    async def _hold(self, delivery: Delivery, then: Work[T]) -> T:
+        """Make a dead letter of it, which its echo or status may still settle."""
         log.error("delivery_held", delivery=delivery.id, contact=str(delivery.contact), reason=HELD)
         return await self._mark(delivery, "failed", then, reason=HELD, may_have_been_sent=True)
 

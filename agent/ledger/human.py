@@ -10,13 +10,16 @@ from sqlalchemy import Connection, bindparam, select, update
 from agent.ledger import confirmations, contacts, history, outbound
 from agent.ledger.database import at, where
 from agent.ledger.tables import InboundOutcome, inbound, message
-from messaging.types import ContactKey
+from messaging.types import ContactKey, Person
 
 STILL_EXPECTED = timedelta(hours=1)
 """The age up to which such a message is still answered; an older one stays in the history only."""
 
 GRACE = timedelta(seconds=5)
 """How long the agent waits first: a platform may report a colleague's last message, or the closing, after the giving back."""
+
+_REPORTED = timedelta(minutes=10)
+"""How long after an assignment of our own the platform may report it."""
 
 _LAST_WORD = (
     select(message.c.at)
@@ -78,17 +81,26 @@ def begin(connection: Connection, key: ContactKey, now: datetime, until: datetim
     state = contacts.load(connection, key)
     since = state.paused_at if state is not None and state.paused(now) else None
     contacts.pause(connection, key, since or now, until, by)
-    history.remove_unsent(connection, key, outbound.withdraw(connection, key, f"a human took over ({by})"))
+    _silence(connection, key, by)
+
+
+def _silence(connection: Connection, key: ContactKey, by: str, behind: int = 0) -> None:
+    unsent = outbound.withdraw(connection, key, f"a human took over ({by})", behind)
+    history.remove_unsent(connection, key, unsent)
     confirmations.settle(connection, key)
 
 
-def assign(connection: Connection, key: ContactKey, now: datetime, until: datetime | None, to: str) -> None:
-    """Assign the conversation to a colleague. Where the agent handed it over itself, its last message still goes out."""
-    state = contacts.load(connection, key)
+def assign(connection: Connection, key: ContactKey, now: datetime, until: datetime | None, to: Person) -> None:
+    """Assign the conversation to a colleague. Where the agent or a workflow did it, what was to be sent before still goes out."""
+    state, by = contacts.load(connection, key), f"assigned to {to.name or to.id}"
     if state is not None and state.paused(now):
-        contacts.pause(connection, key, state.paused_at or now, until, f"assigned to {to}")
+        contacts.pause(connection, key, state.paused_at or now, until, by)
+    elif (own := outbound.own_assignment(connection, key, to, now - _REPORTED)) is not None:
+        place, since = own
+        contacts.pause(connection, key, since, until, by)
+        _silence(connection, key, by, place)
     else:
-        begin(connection, key, now, until, f"assigned to {to}")
+        begin(connection, key, now, until, by)
 
 
 def close(connection: Connection, key: ContactKey, now: datetime) -> None:

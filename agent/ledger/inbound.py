@@ -28,6 +28,7 @@ from messaging.types import (
     MessageDeleted,
     MessageEdited,
     MessageSent,
+    NoteLeft,
     PastMessage,
     Quote,
     Reaction,
@@ -138,6 +139,8 @@ def accept(connection: Connection, event: Event, now: datetime, rules: Rules) ->
         return Accepted()
     key = event.contact.key
     lock_contact(connection, key.platform, key.id)
+    if isinstance(event, NoteLeft):
+        outbound.report_noted(connection, key, event.text, now)
     before = contacts.before_change(connection, key) if isinstance(event, ContactChanged) else None
     contacts.remember(connection, event.contact)
     if isinstance(event, ContactChanged):
@@ -198,7 +201,7 @@ def _assigned(connection: Connection, event: AssigneeChanged, now: datetime, rul
         if "unassigned" in rules.resume_on:
             return Accepted(contact=key, wake_at=human.give_back(connection, key, now))
     elif rules.assigned == "silent":
-        human.assign(connection, key, now, _until(now, rules), assignee.name or assignee.id)
+        human.assign(connection, key, now, _until(now, rules), assignee)
     return Accepted(contact=key)
 
 
@@ -267,7 +270,7 @@ def _assigned_without_event(connection: Connection, event: InboundMessage, now: 
     known = contacts.load(connection, event.key)
     if known is None or known.contact.assignee is None or known.contact.assignee.id != assignee.id:
         contacts.remember(connection, event.contact)
-        human.assign(connection, event.key, now, _until(now, rules), assignee.name or assignee.id)
+        human.assign(connection, event.key, now, _until(now, rules), assignee)
 
 
 def _text_of(connection: Connection, key: ContactKey, message_id: str) -> str | None:

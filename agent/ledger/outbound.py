@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, upda
 from agent.ledger.codec import BROADCAST, Deliverable, lane, pack, unpack
 from agent.ledger.database import Cursor, at, change, insert_new, lock_contact, older, one_of, where
 from agent.ledger.tables import outbound as table
-from messaging.types import ContactKey, Text, participant_of
+from messaging.types import ContactKey, Person, Text, participant_of
 
 LONGEST_PAUSE = timedelta(seconds=10)
 """The longest delay between two parts of a reply, however long the text is."""
@@ -44,12 +44,22 @@ _WITHDRAW = (
         table.c.lane == "message",
         table.c.turn.is_not(None),
         table.c.state == "pending",
+        table.c.n > at("behind"),
     )
     .values(state="skipped", reason=bindparam("reason"))
     .returning(table.c.turn)
 )
 _BEGUN = select(table.c.turn).where(
     where(table, "platform", "contact"), table.c.lane == "message", table.c.state.in_(("sending", "uncertain", "sent"))
+)
+_ASSIGNED = (
+    select(table)
+    .where(
+        where(table, "platform", "contact"),
+        table.c.lane == "desk",
+        or_(table.c.state.in_(("sending", "uncertain")), and_(table.c.state == "sent", table.c.sent_at > at("since"))),
+    )
+    .order_by(table.c.n.desc())
 )
 _NEWEST = (
     select(table.c.n, table.c.turn, table.c.state, table.c.attempted_at, table.c.sent_at)
@@ -64,6 +74,16 @@ _UNSETTLED = (
     .where(
         where(table, "platform", "contact"),
         table.c.lane.in_(("message", BROADCAST)),
+        table.c.platform_message_id.is_(None),
+        or_(table.c.state.in_(("sending", "uncertain")), table.c.may_have_been_sent),
+    )
+    .order_by(table.c.n)
+)
+_UNSETTLED_NOTES = (
+    select(table)
+    .where(
+        where(table, "platform", "contact"),
+        table.c.lane == "desk",
         table.c.platform_message_id.is_(None),
         or_(table.c.state.in_(("sending", "uncertain")), table.c.may_have_been_sent),
     )
@@ -98,6 +118,7 @@ class Delivery:
     next_attempt_at: datetime
     owner: str | None
     created_at: datetime
+    attempted_at: datetime | None
     platform_message_id: str | None
     turn: str | None
     unless_replied: bool = False
@@ -116,6 +137,7 @@ def _delivery(row: Row[Any]) -> Delivery:
         next_attempt_at=row.next_attempt_at,
         owner=row.owner,
         created_at=row.created_at,
+        attempted_at=row.attempted_at,
         platform_message_id=row.platform_message_id,
         turn=row.turn,
         unless_replied=row.unless_replied,
@@ -184,6 +206,12 @@ def mark_sending(connection: Connection, delivery_id: str, owner: str, now: date
     return connection.execute(_SENDING, {"at_id": delivery_id, "owner": owner, "now": now}).rowcount == 1
 
 
+def keep_sending(connection: Connection, delivery_id: str, owner: str, now: datetime) -> bool:
+    """Record that the request of a delivery leaves only now; False when another worker has taken it meanwhile."""
+    mine = {"id": delivery_id, "state": "sending", "owner": owner}
+    return change(connection, table, mine, {"attempted_at": now}) == 1
+
+
 def gone_out(connection: Connection, key: ContactKey, turn: str, by: datetime) -> datetime | None:
     """Tell when the messages of a turn went out, if they were the newest that a contact had at a time.
 
@@ -232,14 +260,38 @@ def mark(
     change(connection, table, {"id": delivery_id}, values)
 
 
-def withdraw(connection: Connection, key: ContactKey, reason: str) -> list[str]:
-    """Skip all unsent messages of turns to a contact.
+def own_assignment(connection: Connection, key: ContactKey, to: Person, since: datetime) -> tuple[int, datetime] | None:
+    """Tell whether an assignment that the platform reports is one of ours.
+
+    Args:
+        connection: a transaction.
+        key: the contact.
+        to: the colleague.
+        since: how long ago ours may have been made.
+
+    Returns:
+        Its place in the outbox, and when it was queued, or the first message before it that is still to be sent. None where
+        it is not ours.
+    """
+    place = {"at_platform": key.platform, "at_contact": key.id}
+    for row in connection.execute(_ASSIGNED, {**place, "at_since": since}).all():
+        if row.payload["type"] == "Assign" and str(row.payload["to"]).casefold() in {
+            to.id,
+            (to.email or to.id).casefold(),
+        }:
+            queued = [row.created_at, *(head.created_at for head in heads(connection, key) if head.lane == "message")]
+            return row.n, min(queued)
+    return None
+
+
+def withdraw(connection: Connection, key: ContactKey, reason: str, behind: int = 0) -> list[str]:
+    """Skip all unsent messages of turns to a contact, or those behind a place in the outbox.
 
     Returns:
         The turns of which nothing at all has gone out.
     """
     place = {"at_platform": key.platform, "at_contact": key.id}
-    turns = {row.turn for row in connection.execute(_WITHDRAW, {**place, "reason": reason})}
+    turns = {row.turn for row in connection.execute(_WITHDRAW, {**place, "reason": reason, "at_behind": behind})}
     begun = {row.turn for row in connection.execute(_BEGUN, place)} if turns else set()
     return sorted(turns - begun)
 
@@ -278,14 +330,26 @@ def report_sent(
     for row in connection.execute(_UNSETTLED, place).all():
         if text is not None and row.payload.get("text") != text:
             continue
-        values: dict[str, Any] = {"platform_message_id": message_id}
-        if row.may_have_been_sent:
-            values |= {"state": "sent", "sent_at": now, "reason": None, "may_have_been_sent": False}
-        elif row.state == "uncertain":
-            values |= {"next_attempt_at": now}
-        change(connection, table, {"id": row.id}, values)
-        return now if row.state == "uncertain" else None
+        return _settle(connection, row, message_id, now)
     return None
+
+
+def report_noted(connection: Connection, key: ContactKey, text: str | None, now: datetime) -> None:
+    """Settle the note for colleagues whose fate is unknown and that says this: the platform reports that it stands there."""
+    for row in connection.execute(_UNSETTLED_NOTES, {"at_platform": key.platform, "at_contact": key.id}).all():
+        if row.payload["type"] == "Comment" and row.payload["text"].split() == (text or "").split():
+            _settle(connection, row, f"note/{row.id}", now)
+            return
+
+
+def _settle(connection: Connection, row: Row[Any], message_id: str, now: datetime) -> datetime | None:
+    values: dict[str, Any] = {"platform_message_id": message_id}
+    if row.may_have_been_sent:
+        values |= {"state": "sent", "sent_at": now, "reason": None, "may_have_been_sent": False}
+    elif row.state == "uncertain":
+        values |= {"next_attempt_at": now}
+    change(connection, table, {"id": row.id}, values)
+    return now if row.state == "uncertain" else None
 
 
 def report_failed(connection: Connection, key: ContactKey, message_id: str, reason: str, now: datetime) -> None:

@@ -7,7 +7,7 @@ from typing import assert_never
 from messaging.aelyst.addresses import Addresses, Identifier, segment
 from messaging.aelyst.client import Client
 from messaging.aelyst.records import read_message
-from messaging.errors import Invalid, OutcomeUnknown
+from messaging.errors import Invalid, OutcomeUnknown, PlatformError
 from messaging.splitting import shorten, split
 from messaging.types import (
     ContactKey,
@@ -212,10 +212,19 @@ class Conversations:
         await self._status(contact, body)
 
     async def comment(self, contact: ContactKey | Identifier, note: str) -> None:
-        """Leave a note for colleagues; one that is too long becomes several. `{{@user.ID}}` mentions a colleague."""
-        for part in split(note, COMMENT_LIMIT):
-            path = f"{await self._addresses.path(contact)}/comment"
-            await self._client.call("POST", path, body={"text": part})
+        """Leave a note for colleagues; one that is too long becomes several. `{{@user.ID}}` mentions a colleague.
+
+        Raises:
+            OutcomeUnknown: a part of it stands there, and a later one was refused; the whole must not be repeated.
+        """
+        path = f"{await self._addresses.path(contact)}/comment"
+        for number, part in enumerate(split(note, COMMENT_LIMIT)):
+            try:
+                await self._client.call("POST", path, body={"text": part})
+            except PlatformError as error:
+                if number == 0:
+                    raise
+                raise OutcomeUnknown(f"only a part of the note was taken: {error}") from error
 
     async def _status(self, contact: ContactKey | Identifier, body: dict[str, Json]) -> None:
         await self._client.call("POST", f"{await self._addresses.path(contact)}/conversation/status", body=body)

@@ -21,6 +21,7 @@ from messaging.types import (
     Event,
     InboundMessage,
     MessageSent,
+    NoteLeft,
     OtherEvent,
 )
 from messaging.values import Json, first, items, mapping, moment, moment_of_id, text
@@ -172,6 +173,6 @@ _READERS: Mapping[str, Callable[[Mapping[str, Json], Contact], Event]] = {
     "contact.lifecycle.updated": _lifecycle,
     "conversation.opened": _opened,
     "conversation.closed": _closed,
-    "comment.created": lambda _, contact: OtherEvent("comment.created", contact),
+    "comment.created": lambda payload, contact: NoteLeft(contact, text(payload.get("text"))),
     "call.ended": lambda _, contact: OtherEvent("call.ended", contact),
 }

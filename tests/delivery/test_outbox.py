@@ -9,12 +9,13 @@ import pytest
 from sqlalchemy import Connection
 
 from actions.action import ChangeTags, Comment, CreateContact, SetLifecycle, UpdateContact
-from agent.delivery.outbox import ECHO_WAIT, Due, Outbox, Sending, Unsent
+from agent.delivery.outbox import ECHO_WAIT, HELD, SETTLE, Due, Outbox, Sending, Unsent
 from agent.ledger import contacts, history, human, inbound, outbound
+from agent.ledger.clock_repair import repair
 from agent.ledger.codec import Assign, Deliverable
 from agent.ledger.database import Database
 from agent.terminal import TerminalPlatform
-from messaging.errors import Invalid, NotFound, OutcomeUnknown, PlatformError, RateLimited
+from messaging.errors import Invalid, NotFound, OutcomeUnknown, PlatformError, RateLimited, Unavailable
 from messaging.platform import Capabilities
 from messaging.types import (
     Address,
@@ -23,6 +24,7 @@ from messaging.types import (
     DeliveryReport,
     FieldValue,
     MessageSent,
+    NoteLeft,
     Outbound,
     PlatformMessage,
     Text,
@@ -501,3 +503,117 @@ async def test_somebody_else_is_written_down_where_a_platform_can_and_said_where
     assert (own.calls, other.calls) == ([], [("create_contact", ("phone:+6281234567899", fields))])
     (dead,) = await sqlite.read(outbound.dead)
     assert "no platform of messaging can create a contact by email" in str(dead.reason)
+
+
+async def test_a_message_that_the_platform_lists_only_later_is_not_sent_again(desk: Desk) -> None:
+    """The process was killed just after its request left, and the platform had not processed it when it was asked."""
+    await desk.queue(Text("satu"), Text("dua"))
+    assert isinstance(await desk.begin(), Sending)
+    after = desk.of("another")
+    while (due := await desk.step(after)) is not None:
+        if isinstance(due, datetime):
+            desk.clock.now = due
+        if desk.clock.now >= NOW + SETTLE - SECOND:
+            desk.platform.listed = [listed("satu")]
+    assert desk.platform.texts == ["dua"]
+    assert (await desk.row()).platform_message_id == "p9"
+
+
+@pytest.mark.parametrize("error", [OutcomeUnknown("connection lost"), Unavailable("bad gateway")])
+async def test_nor_is_one_whose_answer_was_lost(desk: Desk, error: PlatformError) -> None:
+    desk.platform.errors = [error]
+    await desk.queue(Text("satu"))
+    while (due := await desk.step()) is not None:
+        if isinstance(due, datetime):
+            desk.clock.now = due
+        if desk.clock.now >= NOW + SETTLE / 2:
+            desk.platform.listed = [listed("satu")]
+    assert desk.platform.texts == ["satu"]
+
+
+@pytest.mark.parametrize("late", [SETTLE, timedelta(hours=1), -timedelta(days=1)])
+async def test_an_old_attempt_delays_nothing(desk: Desk, late: timedelta) -> None:
+    """Nor one that lies far ahead, since the clock was set back."""
+    await desk.queue(Text("satu"))
+    assert isinstance(await desk.begin(), Sending)
+    desk.clock.now += late
+    await desk.database.write(lambda c: repair(c, desk.clock(), lease=SECOND, tolerance=SECOND))
+    await desk.step(desk.of("another"))
+    assert (await desk.row()).state == "pending"
+
+
+async def test_what_waits_for_its_rate_limit_counts_from_when_it_leaves(desk: Desk) -> None:
+    """Else the platform would be believed too early after a kill."""
+    await desk.queue(Text("satu"))
+    due = await desk.begin()
+    assert isinstance(due, Sending)
+    desk.clock.now += 25 * SECOND
+    await desk.outbox.deliver(replace(due, since=due.since - 25), lambda _connection: None)
+    assert (await desk.row()).attempted_at == NOW + 25 * SECOND
+    assert desk.platform.texts == ["satu"]
+
+
+async def test_a_process_that_stood_still_sends_nothing_that_another_has_taken(desk: Desk) -> None:
+    await desk.queue(Text("satu"))
+    due = await desk.begin()
+    assert isinstance(due, Sending)
+    desk.clock.now += timedelta(minutes=5)
+    after = desk.of("another")
+    await desk.step(after)  # looks it up
+    await desk.step(after)  # sends it
+    await desk.outbox.deliver(replace(due, since=due.since - 300), lambda _connection: None)
+    assert desk.platform.texts == ["satu"]
+    assert (await desk.row()).state == "sent"
+
+
+async def test_nor_what_a_human_has_taken_over_meanwhile(desk: Desk) -> None:
+    await desk.queue(Text("satu"))
+    due = await desk.begin()
+    assert isinstance(due, Sending)
+    desk.clock.now += 20 * SECOND
+    await desk.database.write(lambda c: human.begin(c, BUDI, desk.clock.now, None, "Rina"))
+    await desk.outbox.deliver(replace(due, since=due.since - 20), lambda _connection: None)
+    assert desk.platform.texts == []
+    assert (await desk.row()).state == "skipped"
+
+
+@pytest.mark.parametrize("told", ["while it was looked up", "late", "never", "of another"])
+async def test_a_note_is_left_at_most_once_where_its_process_died(desk: Desk, told: str) -> None:
+    """No platform lists notes; it may report that one was left."""
+    desk.platform.capabilities = replace(desk.platform.capabilities, comments=True)
+    await desk.queue(Comment("catatan  KS-10234"), Assign("2"))
+    assert isinstance(await desk.begin(), Sending)
+    after = desk.of("another")
+    if told == "while it was looked up":
+        await desk.accept(NoteLeft(contact(), "catatan KS-10234"))
+    while (due := await desk.step(after)) is not None:
+        assert not isinstance(due, datetime), "what else there is to do does not wait for it"
+    if told in ("late", "of another"):
+        await desk.accept(NoteLeft(contact(), "catatan KS-10234" if told == "late" else "lain"))
+    assert desk.platform.calls == [("assign", "2")]
+    row = await desk.row()
+    arrived = told in ("while it was looked up", "late")
+    assert (row.state, row.reason) == (("sent", None) if arrived else ("failed", HELD))
+
+
+async def test_nor_is_it_left_twice_where_the_answer_was_lost(desk: Desk) -> None:
+    desk.platform.capabilities = replace(desk.platform.capabilities, comments=True)
+    desk.platform.errors = [RateLimited("later"), *lost()]
+    await desk.queue(Comment("catatan"))
+    await desk.finish()
+    assert len(desk.platform.calls) == 2, "what was refused is tried again"
+    assert (await desk.row()).reason == HELD
+    assert await desk.database.write(lambda c: outbound.retry(c, "t1/0", desk.clock())) == BUDI
+    await desk.finish()
+    assert (await desk.row()).state == "sent"
+
+
+async def test_the_owner_may_prefer_notes_that_stand_there_twice(desk: Desk) -> None:
+    desk.platform.capabilities = replace(desk.platform.capabilities, comments=True)
+    await desk.queue(Comment("catatan"))
+    assert isinstance(await desk.begin(), Sending)
+    repeating = desk.of("another", repeat={BUDI.platform})
+    while await desk.step(repeating) is not None:
+        pass
+    assert desk.platform.calls == [("comment", "catatan")]
+    assert (await desk.row()).state == "sent"

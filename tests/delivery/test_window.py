@@ -83,7 +83,7 @@ def test_the_window_closes_a_day_after_the_last_message() -> None:
 
 def _delivery(content: Deliverable, channel: str | None = None) -> Delivery:
     at = NOW - timedelta(hours=3)
-    return Delivery("t/0", BUDI, "message", channel, content, "pending", None, 0, at, None, at, None, "t")
+    return Delivery("t/0", BUDI, "message", channel, content, "pending", None, 0, at, None, at, None, None, "t")
 
 
 LATE = Obstacle("failed", "too late: the 24-hour window is closed")

@@ -4,8 +4,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import Connection
 
+from agent.delivery.window import obstacle
 from agent.ledger import confirmations, contacts, history, human, inbound, outbound, turns
+from agent.ledger.codec import Assign
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.contacts import ContactState
 from agent.ledger.database import Database
@@ -16,7 +19,7 @@ from agent.ledger.turns import Claim, Result
 from messaging.types import AssigneeChanged, ConversationClosed, Event, InboundMessage, MessageSent, Person, Text
 from tests.ledger.messages import BUDI, NOW, RULES, contact, message, quiet, sent
 
-RINA = Person("2", "Rina")
+RINA = Person("2", "Rina", "rina@example.com")
 
 
 async def _accept(database: Database, event: Event, rules: Rules = RULES, now: datetime = NOW) -> ContactState:
@@ -33,6 +36,10 @@ async def _two_parts_waiting(database: Database) -> None:
             outbound.add(connection, BUDI, "t1", [Text("satu"), Text("dua")], now=NOW, turn="t1"),
         )
     )
+
+
+async def _of_turn(database: Database, turn: str) -> list[outbound.Delivery]:
+    return await database.read(lambda connection: outbound.of_turn(connection, turn))
 
 
 async def test_what_waits_to_be_sent_is_withdrawn_and_never_was_said(database: Database) -> None:
@@ -71,6 +78,53 @@ async def test_an_assignment_after_our_own_handover_lets_its_words_go_out(databa
     state = await _accept(database, AssigneeChanged(contact(assignee=RINA)), now=later)
     assert (state.paused_at, state.paused_by) == (NOW, "assigned to Rina")
     assert len(await database.read(lambda connection: outbound.heads(connection, BUDI))) == 1
+
+
+@pytest.mark.parametrize("to", ["2", "Rina@example.com"])
+async def test_what_waited_before_an_assignment_of_our_own_still_goes_out(database: Database, to: str) -> None:
+    """A workflow sends and then assigns: the message may take longer than the platform's event of the assignment."""
+    await _accept(database, message(1))
+    later = NOW + timedelta(seconds=5)
+
+    def work(connection: Connection) -> None:
+        outbound.add(connection, BUDI, "w/0", [Text("satu")], now=NOW)
+        outbound.add(connection, BUDI, "w/1", [Text("dua")], now=NOW, turn="w-1")
+        outbound.add(connection, BUDI, "w/2", [Assign(to)], now=NOW + timedelta(seconds=1))
+        outbound.add(connection, BUDI, "t2", [Text("tiga")], now=later, turn="t2")
+        outbound.mark_sending(connection, "w/2/0", "me", later)
+
+    await database.write(work)
+    state = await _accept(database, AssigneeChanged(contact(assignee=RINA)), now=later)
+    assert (state.paused(later), state.paused_at, state.paused_by) == (True, NOW, "assigned to Rina")
+    rows = [*await _of_turn(database, "w-1"), *await _of_turn(database, "t2")]
+    assert [row.state for row in rows] == ["pending", "skipped"], "what came behind it is the colleague's to say"
+    (first,) = await database.read(lambda connection: outbound.heads(connection, BUDI)[:1])
+    assert obstacle(first, state, later) is None
+
+
+@pytest.mark.parametrize("to", ["8", None])
+async def test_an_assignment_to_somebody_else_is_a_humans(database: Database, to: str | None) -> None:
+    await _accept(database, message(1))
+
+    def work(connection: Connection) -> None:
+        outbound.add(connection, BUDI, "w/0", [Text("satu"), Assign(to)], now=NOW)
+        outbound.mark(connection, "w/0/1", "sent", now=NOW)
+
+    await database.write(work)
+    later = NOW + timedelta(seconds=5)
+    assert (await _accept(database, AssigneeChanged(contact(assignee=RINA)), now=later)).paused_at == later
+
+
+async def test_nor_is_one_ours_that_comes_long_after_ours(database: Database) -> None:
+    await _accept(database, message(1))
+
+    def work(connection: Connection) -> None:
+        outbound.add(connection, BUDI, "w/0", [Assign("2")], now=NOW)
+        outbound.mark(connection, "w/0/0", "sent", now=NOW)
+
+    await database.write(work)
+    later = NOW + timedelta(hours=1)
+    assert (await _accept(database, AssigneeChanged(contact(assignee=RINA)), now=later)).paused_at == later
 
 
 async def test_the_echo_of_what_is_on_its_way_is_no_human(database: Database) -> None:

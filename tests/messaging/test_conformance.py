@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from messaging.conformance import *  # noqa: F403 - the tests themselves
 from messaging.conformance import Kit
 from messaging.platform import MediaFile
 from messaging.signature import sign
+from messaging.transport import before_request
+from messaging.types import InboundMessage, Text
 from tests.messaging import test_aisoule, test_telegram, test_unipile, test_whatsapp, test_zernio
 from tests.messaging.platforms import SECRET, body_of, settings
 from tests.messaging.servers import OGG, PNG
@@ -260,3 +263,33 @@ KITS = {
 @pytest.fixture(params=sorted(KITS))
 def kit(request: pytest.FixtureRequest) -> Kit:
     return KITS[request.param]
+
+
+async def test_a_message_can_be_stopped_until_its_request_leaves(kit: Kit) -> None:
+    """The ledger keeps when an attempt really began, however long it waited for its rate limit."""
+    asked: list[httpx.Request] = []
+    left: list[int] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert kit.accepts is not None
+        asked.append(request)
+        return kit.accepts(request)
+
+    async def leaving() -> None:
+        left.append(len(asked))
+        if stopped:
+            raise InterruptedError
+
+    (event, *_) = kit.open(httpx.AsyncClient()).parse(kit.received)
+    assert isinstance(event, InboundMessage)
+    for stopped in (False, True):
+        asked.clear()
+        left.clear()
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+            platform = kit.open(http)
+            token = before_request.set(leaving)
+            with pytest.raises(InterruptedError) if stopped else nullcontext():
+                await platform.send(event.contact.key, Text("halo"), key="t1/0")
+            before_request.reset(token)
+            await platform.aclose()
+        assert left == list(range(len(asked) + stopped))

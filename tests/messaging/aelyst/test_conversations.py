@@ -8,6 +8,7 @@ from messaging.aelyst import Aelyst
 from messaging.errors import (
     Invalid,
     OutcomeUnknown,
+    RateLimited,
 )
 from messaging.types import (
     CustomPayload,
@@ -18,7 +19,7 @@ from messaging.types import (
     Template,
     Text,
 )
-from tests.messaging.stub import SARI, Stub, page
+from tests.messaging.stub import SARI, Answer, Stub, page
 
 
 async def test_a_text_is_sent_to_the_contact_by_id_with_the_token(aelyst: Aelyst, stub: Stub) -> None:
@@ -145,6 +146,17 @@ async def test_a_long_comment_becomes_several(aelyst: Aelyst, stub: Stub) -> Non
     assert len(parts) > 1
     assert all(len(part) <= 1000 for part in parts)
     assert " ".join(parts) == note
+
+
+async def test_a_note_of_which_a_part_stands_there_is_not_repeated(aelyst: Aelyst, stub: Stub) -> None:
+    note = " ".join(f"Kalimat nomor {n} dari catatan ini." for n in range(60))
+    stub.answers.extend([Answer({}), Answer({"code": 429, "message": "Too many"}, 429, {"Retry-After": "1"})])
+    with pytest.raises(OutcomeUnknown, match="only a part"):
+        await aelyst.comment(SARI, note)
+    stub.forget()
+    stub.answers.append(Answer({"code": 429, "message": "Too many"}, 429, {"Retry-After": "1"}))
+    with pytest.raises(RateLimited):
+        await aelyst.comment(SARI, note)
 
 
 def listed(number: int, at: int | None, traffic: str = "outgoing") -> dict[str, object]:

@@ -23,6 +23,7 @@ from messaging.types import (
     InboundMessage,
     Location,
     MessageSent,
+    NoteLeft,
     OtherEvent,
     Person,
 )
@@ -217,13 +218,19 @@ def test_what_an_updated_contact_has_no_more_is_told_from_what_is_not_mentioned(
 
 @pytest.mark.parametrize(
     ("name", "event"),
-    [("comment-created", "comment.created"), ("call-ended", "call.ended"), ("new-kind-of-event", "contact.blocked")],
+    [("call-ended", "call.ended"), ("new-kind-of-event", "contact.blocked")],
 )
 def test_what_needs_no_answer_is_another_event(name: str, event: str) -> None:
     other = parse(name)
     assert isinstance(other, OtherEvent)
     assert other.name == event
     assert other.contact is not None
+
+
+def test_a_note_for_colleagues_is_read_with_its_words() -> None:
+    note = parse("comment-created")
+    assert isinstance(note, NoteLeft)
+    assert (note.contact.key.id, note.text) == ("1", "{{@user.2}} tolong dicek")
 
 
 def test_a_body_may_hold_several_events() -> None:

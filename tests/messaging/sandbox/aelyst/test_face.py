@@ -24,6 +24,7 @@ from messaging.types import (
     File,
     InboundMessage,
     MessageSent,
+    NoteLeft,
     OtherEvent,
     QuickReplies,
     Template,
@@ -109,6 +110,7 @@ async def test_every_event_is_verified_and_understood(
     await receiver.wait_for("message.sent", 2)
     sandbox.state.contacts.set_lifecycle(sandbox.state.contacts.get(1), "Customer")
     sandbox.state.end_call(1, 60)
+    await aelyst.comment(SARI, "catatan")
     sandbox.close(1)
     await receiver.wait_for("conversation.closed")
     events: list[Event] = []
@@ -124,6 +126,7 @@ async def test_every_event_is_verified_and_understood(
         AssigneeChanged,
         MessageSent,
         ContactChanged,
+        NoteLeft,
         OtherEvent,
         ConversationClosed,
     }
