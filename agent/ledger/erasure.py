@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Table, delete, func, select, text, update
 
 from agent.ledger import contacts, persons
 from agent.ledger.database import insert_new, is_postgres, lock_contact, take_time, where
+from agent.ledger.knowledge_tables import gap
 from agent.ledger.tables import (
     audit,
     confirmation,
@@ -23,7 +24,6 @@ from agent.ledger.tables import (
     fact,
     followup,
     forgotten,
-    gap,
     inbound,
     media,
     message,

@@ -10,8 +10,8 @@ from sqlalchemy import Column, Connection, bindparam, delete, insert, or_, selec
 from sqlalchemy import text as sql
 
 from agent.ledger.database import Database, insert_new, is_postgres, take_time, upsert
-from agent.ledger.tables import added_source, alias, document, gap, knowledge, passage, vector
-from agent.ledger.tables import source as source_table
+from agent.ledger.knowledge_tables import added_source, alias, document, gap, knowledge, passage, vector
+from agent.ledger.knowledge_tables import source as source_table
 from knowledge.documents.passage import Document, Passage, SourceState
 from knowledge.errors import GapNotFound
 from knowledge.store import Gap, GapState, Revision, Snapshot

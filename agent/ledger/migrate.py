@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, create_engine, inspect, text
 
 from agent.ledger.database import insert_new, is_postgres, take_time
-from agent.ledger.tables import knowledge, metadata
+from agent.ledger.knowledge_tables import knowledge
+from agent.ledger.tables import metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -26,10 +26,11 @@ from agent.ledger.database import Database
 from agent.ledger.followups import FollowUp
 from agent.ledger.history import Line
 from agent.ledger.inbound import accept
+from agent.ledger.knowledge_tables import gap
 from agent.ledger.media import Media
 from agent.ledger.postgres import PostgresDatabase
 from agent.ledger.sqlite import SqliteDatabase
-from agent.ledger.tables import InboundOutcome, gap, metadata, payment, person_link, recipient
+from agent.ledger.tables import InboundOutcome, metadata, payment, person_link, recipient
 from agent.ledger.turns import Result
 from knowledge.gaps import without_private
 from messaging.types import (

@@ -14,7 +14,7 @@ from sqlalchemy import insert
 from agent.app import Agent
 from agent.assembly import open_agent
 from agent.config import loads
-from agent.ledger import broadcasts, tables
+from agent.ledger import broadcasts, knowledge_tables
 from agent.ledger.broadcasts import Addressed, Broadcast
 from agent.web.server import Swaps, create_app
 from bench.lists import fill
@@ -142,7 +142,7 @@ async def agent(tmp_path: Path) -> AsyncIterator[Agent]:
             "last_at": now,
             "state": "open",
         }
-        await opened.database.write(lambda connection: connection.execute(insert(tables.gap).values(gap)))
+        await opened.database.write(lambda connection: connection.execute(insert(knowledge_tables.gap).values(gap)))
         yield opened
 
 
