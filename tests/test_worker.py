@@ -83,7 +83,7 @@ async def _answered(folder: Path, phone: _Phone, monkeypatch: pytest.MonkeyPatch
         for kind in ("write", "read"):
             monkeypatch.setattr(agent.database, kind, _counted(kind, getattr(agent.database, kind), seen))
         await agent.accept([InboundMessage(contact, "m1", datetime.now(UTC), "halo, apa kabar semua?")])
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while not phone.texts:
                 await asyncio.sleep(0.02)
             await agent.idle()

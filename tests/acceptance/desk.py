@@ -31,7 +31,7 @@ def seen(here: World, contact: Contact) -> Contact:
 
 async def thinking(here: World) -> None:
     """Wait until the model is at work."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while not here.model.busy:
             await asyncio.sleep(0.02)
 

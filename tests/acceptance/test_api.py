@@ -24,7 +24,7 @@ async def api(folder: Path, **changes: Any) -> AsyncIterator[tuple[World, httpx.
         here.config["server"]["api_token"] = TOKEN
         await here.start()
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        async with httpx.AsyncClient(base_url=f"{here.url}/api/v1", headers=headers, timeout=20) as client:
+        async with httpx.AsyncClient(base_url=f"{here.url}/api/v1", headers=headers, timeout=90) as client:
             yield here, client
 
 
@@ -141,7 +141,7 @@ async def test_a_delivery_that_failed_is_tried_again(tmp_path: Path) -> None:
         here.sandbox.state.options = replace(right, token="withdrawn")
         budi = here.sandbox.phone(PHONE)
         here.sandbox.say(budi, "buka jam berapa?")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while not (given_up := (await _json(client, "GET", "/dead"))["deliveries"]):
                 await asyncio.sleep(0.05)
         here.sandbox.state.options = right

@@ -90,7 +90,7 @@ async def test_contacts_are_found_changed_and_forgotten(tmp_path: Path) -> None:
             ({"custom_fields": []}, "custom_fields"),
         ):
             assert (await ask(client, "PUT", one, 400, json=wrong))["error"]["field"] == field
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while (await client.delete(one)).status_code == 409:  # a message to them is just being sent
                 await asyncio.sleep(0.2)
         for method in ("GET", "PUT", "DELETE"):
@@ -147,7 +147,7 @@ async def test_knowledge_is_added_found_and_removed_and_gaps_are_closed(tmp_path
 
 
 async def _synced(client: httpx.AsyncClient) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         await asyncio.sleep(0.1)
         while (await ask(client, "GET", "/knowledge/status"))["syncing"]:
             await asyncio.sleep(0.1)
@@ -195,7 +195,7 @@ async def test_a_broadcast_is_planned_created_paused_and_cancelled(tmp_path: Pat
         made = await ask(client, "POST", "/broadcasts", data=keys, files={"file": ("people.csv", csv, "text/csv")})
         assert (made["recorded"], made["dry_run"]) == (1, False)
         assert "Hai Budi, ada promo." in await here.texts(budi, count=2)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while (counts := (await ask(client, "GET", "/broadcasts/promo"))["counts"])["sent"] == 0:
                 await asyncio.sleep(0.1)
         assert sum(counts.values()) == 1

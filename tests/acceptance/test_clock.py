@@ -117,14 +117,14 @@ async def _set_in_the_middle(here: World, set_clock: Callable[[], Awaitable[None
 
 
 async def _logged(here: World, event: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while not any(event in line for line in here.log):
             await asyncio.sleep(0.02)
 
 
 async def _accepted(here: World, contact: Contact) -> None:
     """Wait until the webhook of the contact's message was answered."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while not any(
             delivery.contact == contact.id and delivery.state == "delivered"
             for delivery in here.sandbox.state.webhooks.deliveries.values()

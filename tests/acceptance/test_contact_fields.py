@@ -61,11 +61,8 @@ async def test_a_field_that_the_platform_does_not_have_is_the_owners_to_put_righ
         _, reply = await _ask(here, "alamat Jl. Braga 1")
         assert "no contact field 'Alamat'" in reply
         assert any("contact_field_unknown" in line and '"error"' in line for line in here.log)
-        here.log.clear()
-        check = await here.spawn("check", "--online")
-        assert await check.wait() == 3
-        await here.settled(0.3)
-        assert any("contact fields" in line and "FAILED" in line and "'Alamat'" in line for line in here.log)
+        checked = (await here.command("check", "--online", code=3)).splitlines()
+        assert any("contact fields" in line and "FAILED" in line and "'Alamat'" in line for line in checked)
         await here.stop()
 
 

@@ -8,7 +8,7 @@ from tests.acceptance.world import world
 
 
 async def test_metrics_are_for_this_machine_and_for_the_token(tmp_path: Path) -> None:
-    async with world(tmp_path) as here, httpx.AsyncClient(timeout=20) as client:
+    async with world(tmp_path) as here, httpx.AsyncClient(timeout=90) as client:
         here.config["server"]["api_token"] = "token-of-this-test"
         await here.start()
         url = f"{here.url}/metrics"

@@ -28,7 +28,7 @@ async def _left_alone(here: World, question: str = QUESTION) -> Contact:
 
 
 async def _ended(here: World, contact: Contact, state: str, count: int = 1) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while (await here.command("ledger", "show", contact.phone)).count(f" {state}") < count:
             await asyncio.sleep(0.1)
 

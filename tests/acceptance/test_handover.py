@@ -223,7 +223,7 @@ async def test_a_turn_that_still_runs_counts_towards_the_dollars_of_the_day(tmp_
         await here.start()
         budi, sari = (here.sandbox.phone(number) for number in ("+6281234567802", "+6281234567803"))
         here.sandbox.say(budi, "cek pesanan KS-10234")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while len(here.model.asked) < 2:
                 await asyncio.sleep(0.02)
         here.sandbox.say(sari, "buka jam berapa?")

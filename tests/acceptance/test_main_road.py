@@ -68,6 +68,7 @@ async def test_a_redelivered_webhook_is_answered_once(tmp_path: Path) -> None:
         assert [answer.status_code for answer in answers] == [200] * 5
         assert sorted(answer.json().get("duplicate", False) for answer in answers) == [False, True, True, True, True]
         assert later.json() == {"accepted": True, "duplicate": True}
+        await here.texts(here.sandbox.phone("+6281234567802"))
         await here.settled(2)
         assert len(here.sandbox.sent()) == 1
         assert len(here.model.asked) == 1

@@ -18,7 +18,7 @@ HEARING = {
 
 async def _held(here: World, contact: Contact, count: int) -> None:
     """Wait until so many messages have joined the history although nobody answered them."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while (await here.command("ledger", "show", contact.phone)).count(" held ") < count:
             await asyncio.sleep(0.1)
 
@@ -78,7 +78,7 @@ async def test_the_newest_few_are_listened_to_and_noise_stays_a_mark(tmp_path: P
         noise = VOICE / "samples" / "14-id-noise.ogg"
         for note in (OPENING, LATE, noise, OPENING, LATE, OPENING):
             here.sandbox.attach(budi, note.read_bytes(), "note.ogg")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while (await here.command("ledger", "show", budi.phone)).count("[audio]") < 6:
                 await asyncio.sleep(0.1)
         here.sandbox.close(budi)

@@ -65,7 +65,7 @@ async def _refused(here: World, talk: Talk) -> None:
     """What arrives meanwhile is sent back, to be delivered again; that the process lives can be seen."""
     for _ in range(3):
         talk.ask()
-    async with httpx.AsyncClient(base_url=here.url, timeout=5) as client:
+    async with httpx.AsyncClient(base_url=here.url, timeout=60) as client:
         answers = [await post(client, here, webhook(here, "halo?")) for _ in range(3)]
         ready, alive = await client.get("/readyz"), await client.get("/healthz")
     assert [answer.status_code for answer in answers] == [503] * 3

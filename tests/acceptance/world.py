@@ -7,6 +7,7 @@ import hmac
 import os
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -95,15 +96,14 @@ class World:
         self._processes.append(process)
         return process
 
-    async def command(self, *command: str) -> str:
-        """Run a command of the agent to its end, e.g. `ledger show`; what it printed."""
+    async def command(self, *command: str, code: int = 0) -> str:
+        """Run a command of the agent to its end, e.g. `ledger show`, which ends with `code`; what it printed."""
         process = await self.begin(
             ("--log-level", "error", *command, "-c", str(self.folder / "agent.yaml")), dict(os.environ)
         )
         assert process.stdout is not None
         printed = (await process.stdout.read()).decode(errors="replace")
-        code = await process.wait()
-        assert code == 0, printed
+        assert await process.wait() == code, printed
         return printed
 
     async def _read(self, process: Process) -> None:
@@ -154,8 +154,40 @@ class World:
         return [str(message.content.get("text") or message.content.get("attachment")) for message in found]
 
     async def settled(self, seconds: float = 1.5) -> None:
-        """Let whatever might still happen happen."""
-        await asyncio.sleep(seconds)
+        """Wait until the agent has been at rest for `seconds` in a row: on a busy machine what it still does takes longer."""
+        async with asyncio.timeout(seconds + 60):
+            before, rested = self._cpu(), 0.0
+            while rested < seconds:
+                asked = time.monotonic()
+                await asyncio.sleep(min(_SAMPLE, seconds - rested))
+                took, now = time.monotonic() - asked, self._cpu()
+                at_work = now.waiting or now.ticks - before.ticks > _TICKS or took > 4 * _SAMPLE
+                before, rested = now, 0.0 if at_work else rested + took
+
+    def _cpu(self) -> "_Cpu":
+        ticks, waiting = 0, False
+        for process in self._processes:
+            for thread in Path(f"/proc/{process.pid}/task").glob("*/stat"):
+                with suppress(OSError):  # it has ended meanwhile
+                    state, *numbers = thread.read_text().rpartition(")")[2].split()
+                    ticks += int(numbers[10]) + int(numbers[11])
+                    waiting = waiting or state == "R"
+        return _Cpu(ticks, waiting)
+
+
+_SAMPLE = 0.1
+"""How often a settling agent is looked at, in seconds."""
+
+_TICKS = 3
+"""The CPU time in a sample, in hundredths of a second, above which an agent is at work: at rest it uses a fifth of one."""
+
+
+@dataclass(frozen=True)
+class _Cpu:
+    """What the agent's threads have used of the CPU, in hundredths of a second, and whether one of them waits for more."""
+
+    ticks: int
+    waiting: bool
 
 
 @asynccontextmanager

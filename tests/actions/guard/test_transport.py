@@ -46,7 +46,7 @@ def test_the_corpus_is_large() -> None:
 async def test_an_attempt_to_get_inside_is_refused_before_a_connection(line: str) -> None:
     url, _, addresses = line.partition(" -> ")
     resolver = answering(*(addresses.split() or ["127.0.0.1"]))
-    async with guarded_client(resolver=resolver, timeout=2, ssl_context=TLS) as client:
+    async with guarded_client(resolver=resolver, timeout=60, ssl_context=TLS) as client:
         with pytest.raises((ForbiddenTarget, httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError)):
             await client.get(url.replace("\\r\\n", "\r\n"))
 

@@ -6,7 +6,7 @@ from tests.actions.qris.codes import TLS
 
 @pytest.fixture
 async def client():
-    async with httpx.AsyncClient(timeout=5, verify=TLS) as made:
+    async with httpx.AsyncClient(timeout=60, verify=TLS) as made:
         yield made
 
 
