@@ -83,7 +83,7 @@ _THINGS = (
     r"items?|delivery|details?|purchase|plan|return|exchange|phone number|number|replacement|transaction|charge|room|slot|name|seat|"
     r"flight|password|points?|money|card|plan|discount|voucher|bill|payment method)"
 )
-IDS = r"(?:#\s?[\w-]*\w|[A-Z]{1,6}-?\d[\w-]*|\d{4,})"
+IDS = r"(?:#\s?[\w-]{0,40}\w|[A-Z]{1,6}-?\d[\w-]{0,40}|\d{4,24})"
 _HELD = (
     r"(?:meja|kamar|kursi|tempat|slot|bilik|pesanan|order|booking|bookingan|reservasi|tempahan|langganan|jadwal|janji|paket|kartu|"
     r"pengaduan|refund|pembatalan|"
@@ -117,6 +117,8 @@ _SAID_EN = (
     r"open(?=ed (?:a new|our))|"
     r"serv|mean|discover|identif|spott|forgot|agre|sugges|stat|indicat|pull(?=ed up)|look)"
 )
+SAID = rf"(?:{_TOLD_ANY}|{_SAID_EN})"
+"""How the words begin of what a reply itself does, or of what holds for everyone."""
 _RESULTS = r"(?:ter-?(?:catat|daftar|booking|konfirmasi|simpan|jadwal|pesan|reservasi|kunci|input|update|proses|batalkan)(?:kan)?)"
 _SHOWN = (
     r"(?:sedia|tampil|umum|buka|cantum|siap|kembang|rancang|sesuai|pilih|bagi|lengkap|tingkat|hadir|luncur|terap|jalan|layan|"
@@ -174,7 +176,7 @@ REPORT = (
     rf"(?P<verb2>{_ROOT})|(?P<verb>{_PASSIVE}))\b",
     rf"\b{_WE}\s+{_FILL}(?P<v>{MARK})\s+(?:{MARK}\s+)?{_FILL}(?P<verb>{_ACTIVE}|{_ROOT})\b(?! (?:ribuan|ratusan|banyak|menu|harga|"
     r"produk|varian|cabang|gerai|toko|stok|layanan|metode|rasa|jam|fitur))",
-    rf"(?:\b\w+nya|\bkak(?:ak)?|\banda|\bkamu)\s+(?P<v>{MARK})\s+{_FILL}(?:{_WE}\s+{_FILL}(?P<verb2>{_ROOT})|(?P<verb>{_PASSIVE}))\b",
+    rf"(?:\bkak(?:ak)?|\banda|\bkamu)\s+(?P<v>{MARK})\s+{_FILL}(?:{_WE}\s+{_FILL}(?P<verb2>{_ROOT})|(?P<verb>{_PASSIVE}))\b",
     rf"(?P<v>{MARK})\s+{_FILL}{_WE}\s+{_FILL}(?P<verb>(?:jadwal|batal|cancel|refund|reschedule|daftar|booking|transfer)(?:kan|in)?)\b",
     r"\b(?P<v>(?:dalam status|berstatus|statusnya) (?P<verb>di-?(?:batalkan|cancel|refund|kirim)|cancell?ed|refunded))\b",
     rf"(?P<v>{MARK})\s+{_FILL}(?:{_WE}\s+|di)lakukan\s+(?P<verb>{_NOMINAL})",
@@ -231,9 +233,6 @@ REPORT = (
     rf"(?P<s>\b(?:{_YOURS}|{IDS}|{_THINGS}\w*)\b)(?! (?:yang|yg)).{{0,40}}?\b(?P<v>{MARK})\s+{_FILL}"
     rf"(?P<verb>(?!{_TOLD_ANY})(?:di-?|ter|ke)\w{{3,}})\b",
     rf"\b(?:kami|kita)\s+{_FILL}(?P<v>{MARK})\s+(?P<verb>(?!menu\b)me\w{{4,}})\s+(?:\w+ ){{0,2}}?{_YOURS}\b",
-    rf"^(?!.*\b(?:released|redesigned|renovated|launched|introduced|discontinued|improved|opened|sold)\b)\W{{0,5}}(?:\w[\w-]{{0,30}} "
-    rf"){{0,6}}?(?P<s>\w[\w-]{{0,30}})(?: (?:has|have)|'s|"
-    rf"'ve)(?P<v>{_ADVERBS}\s+been{_ADVERBS}\s+(?P<verb>(?!{_SAID_EN})\w{{3,}}ed))\b",
     rf"\byour (?:[\w-]+ ){{1,3}}?(?:was|were)(?P<v>{_ADVERBS}\s+(?P<verb>(?!{_SAID_EN})\w{{3,}}ed))\b",
     rf"^(?:(?:ok(?:ay)?|done|great|sure)\W+)*(?:(?:your|the) )?(?P<verb>{_NOMINAL}|address|{_RECORDS}) (?P<v>confirmed|updated|"
     rf"processed|completed?)\b",

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from actions.action import Action, Json
+from actions.assertions import Assertion, asserted
 from actions.claim_words import ABOUT_SHOP, ACT, HANDOVER, IDS, MARK, MONEY, PAYMENT, REPORT
-from actions.dealings import given_number, promise, state
+from actions.dealings import asks_first, given_number, is_policy, promise, state
 from actions.deeds import deeds_of_action, deeds_of_verb
 from actions.reminders.wording import promise_of_many
 from actions.sentences import Clause, clauses, is_offered, is_open, plain
 from actions.template import texts_in
+from language.stems import stems
+from language.tokens import words
 from language.values import contains, squash
 
 Kind = Literal["declared", "act", "report", "payment", "handover", "recurring", "state", "promise"]
@@ -83,6 +86,7 @@ _SAME_STATE = (
         "kurir",
         "courier",
         "antar",
+        "serah",
     ),
     ("proses", "process"),
     ("refund", "kembali", "return", "reimburs"),
@@ -104,10 +108,25 @@ _OFTEN = re.compile(
     re.IGNORECASE,
 )
 _CHANGED_TO = re.compile(r"\b(?:ke|menjadi|jadi|to|into)\b\s+(.{3,60}?)[\s.!,]*$", re.IGNORECASE)
+_FINISHED = re.compile(
+    r"\b(?:selesai|kelar|beres|siap|rampung|diantar|dianter|dikirim|sampai|tiba|done|ready|fixed|finished|completed?|packed|delivered|shipped)\b",
+    re.IGNORECASE,
+)
+_UNFINISHED = re.compile(
+    r"\b(?:sedang|menunggu|antre|waiting|pending|in (?:process|progress|the oven)|processing|being|queued)\b",
+    re.IGNORECASE,
+)
 _RECORD_KEY = re.compile(
     r"status|state|order|booking|reserv|creat|schedul|appointment|kode|nomor|pesanan", re.IGNORECASE
 )
 _ID = re.compile(rf"\b{IDS}(?!\w)|#[\w-]*\w")
+_SAYS_LITTLE = ("berstatus", "dibantu", "bantu", "gone")
+_LINE = re.compile(r"[.!\n]")
+_ASKED = re.compile(
+    r"\?|\b(?:mana|kapan|apa|apakah|gimana|bagaimana|gmn|status|cek|lacak|where|when|what|how|track|check|belum|blm|kok|yet)\b"
+    r"|^\W*(?:has|have|is|are|did|was)\b",
+    re.IGNORECASE,
+)
 _IMPLIES: Mapping[str, tuple[str, ...]] = {
     "kirim": ("terima", "selesai", "deliver", "receive", "complet"),
     "proses": ("kirim", "ship", "terima", "selesai", "deliver", "complet", "confirm", "konfirmasi"),
@@ -119,9 +138,14 @@ class _Evidence:
     """What was done and found in a conversation, against which claims are held."""
 
     def __init__(
-        self, actions: Sequence[Action], receipts: Collection[str], results: Mapping[str, Sequence[Json]] | None
+        self,
+        actions: Sequence[Action],
+        receipts: Collection[str],
+        results: Mapping[str, Sequence[Json]] | None,
+        heard: "Heard",
     ) -> None:
         self.actions = actions
+        self.heard = heard
         self.done = [action for action in actions if action.name in receipts]
         self.results = results or {}
 
@@ -148,13 +172,27 @@ class _Evidence:
             return self.looked_up
         return squash(number) in squash(" ".join(texts_in(self.results)))
 
-    def shows(self, words: str, clause: str) -> bool:
-        """Whether something was looked up or done that can tell how things stand: with that id where the clause names one."""
+    def shows(self, words: str, clause: str, *, own: bool = False) -> bool:
+        """Whether something was looked up or done that can tell how things stand: with that id where the clause names one.
+
+        What the agent says to have done itself (`own`) needs a state that names it.
+        """
         if any(self.did(action, words, clause) for action in self.done):
             return True
-        if not self.looked_up or not self._same_id(None, clause):
+        if not self.looked_up or not self._same_id(None, clause) or not self._asked_for(clause):
             return False
+        if _FINISHED.search(words) and any(map(_UNFINISHED.search, self.states(clause))):
+            return any(map(_FINISHED.search, self.states(clause)))
+        if own and self.results and not deeds_of_verb(words):
+            return _is_told(words, clause, self)
         return not deeds_of_verb(words) or _is_found(words.lower(), clause, self)
+
+    def _asked_for(self, clause: str) -> bool:
+        """Whether the ids of a clause were looked up, where it is known what was looked up."""
+        if not self.heard.asked:
+            return True
+        known = list(texts_in([*self.heard.asked, *self.results.values()]))
+        return all(any(contains(each, match[0]) for each in known) for match in _ID.finditer(clause))
 
     def _same_id(self, action: Action | None, clause: str) -> bool:
         """Whether the ids of a clause are among those that an action returned, or any, where ids of their kind were returned."""
@@ -168,8 +206,54 @@ class _Evidence:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What else a conversation knows: states may be told from it, and what the business does for everyone.
+
+    Args:
+        customer: the customer's own messages; what they tell of a state may be repeated, what they ask may not.
+        told: what the agent, colleagues and workflows wrote before, and what is remembered.
+        business: instructions and passages.
+        asked: arguments that actions were called with: an id that a result does not repeat was looked up all the same.
+    """
+
+    customer: Sequence[str] = ()
+    told: Sequence[str] = ()
+    business: Sequence[str] = ()
+    asked: Sequence[Json] = ()
+
+    def knows(self, said: str, clause: Clause, *, customer: bool = True) -> bool:
+        """Whether the words were written before, of the same thing where the clause names it by its id, or the business says all of it.
+
+        Args:
+            said: the words.
+            clause: where they stand.
+            customer: the customer's word is enough.
+        """
+        ids = [match[0] for match in _ID.finditer(clause.text)]
+        told_by = self.customer if customer else ()
+        lines = [line for each in told_by for line in _LINE.split(each) if not _ASKED.search(line)]
+        lines += [each for each in self.told if all(contains(each, one) for one in ids)]
+        return any(contains(line, said) for line in lines) or any(contains(each, clause.text) for each in self.business)
+
+    def has(self, number: str) -> bool:
+        """Whether a number was written before, by anybody."""
+        return any(contains(each, number) for each in (*self.customer, *self.told, *self.business))
+
+    def names(self, told: Assertion) -> bool:
+        """Whether the business says it of itself in other words, and it is no deed: `Kolamnya sudah direnovasi`."""
+        if told.owned or deeds_of_verb(told.predicate):
+            return False
+        meant = stems(told.predicate)
+        return any(not meant.isdisjoint(stems(word)) for each in self.business for word in words(each))
+
+
 def unproven(
-    text: str, actions: Iterable[Action], receipts: Collection[str], results: Mapping[str, Sequence[Json]] | None = None
+    text: str,
+    actions: Iterable[Action],
+    receipts: Collection[str],
+    results: Mapping[str, Sequence[Json]] | None = None,
+    heard: Heard | None = None,
 ) -> list[Claim]:
     """Find the claims of a reply that no receipt proves, in the order of the text, at most one in a clause.
 
@@ -178,14 +262,22 @@ def unproven(
         actions: all actions of the agent.
         receipts: names of the actions that ended as `done` in this conversation; those of earlier turns count.
         results: what they returned, by name: a status that was looked up may be told without an act.
+        heard: what else is known.
     """
-    evidence = _Evidence(list(actions), receipts, results)
+    evidence = _Evidence(list(actions), receipts, results, heard or Heard())
     reply = plain(text)
-    found = (
-        _declared(clause, evidence) or _general(clause, evidence) or _of_dealings(clause, reply, evidence)
-        for clause in clauses(reply)
-    )
+    waits = asks_first(reply)
+    found = (_unproven_in(clause, evidence, waits=waits) for clause in clauses(reply))
     return [claim for claim in found if claim is not None]
+
+
+def _unproven_in(clause: Clause, evidence: _Evidence, *, waits: bool) -> Claim | None:
+    if (claim := _declared(clause, evidence)) is not None:
+        return claim
+    claim, proven = _general(clause, evidence)
+    if claim is None:
+        claim = _of_dealings(clause, evidence, proven=proven)
+    return claim if claim is not None or waits else _promised(clause, evidence)
 
 
 def says_handover(text: str) -> bool:
@@ -238,15 +330,18 @@ def _is_told(claim: str, clause: str, evidence: _Evidence) -> bool:
     return any(any(stem in lowered for stem in stems) and _names(states, stems) for stems in _SAME_STATE)
 
 
-def _general(clause: Clause, evidence: _Evidence) -> Claim | None:
+def _general(clause: Clause, evidence: _Evidence) -> tuple[Claim | None, bool]:
+    """The claim of a clause in one of the known wordings, and whether a receipt proves one."""
     if (promised := promise_of_many(clause.text)) is not None and not is_offered(clause, _OFTEN.search(clause.text)):
-        return None if any(map(_acts_outside, evidence.done)) else Claim(promised, "recurring")
+        kept = any(map(_acts_outside, evidence.done))
+        return None if kept else Claim(promised, "recurring"), kept
     proven = [
         match.span()
         for action in evidence.done
         for pattern in action.claims
         for match in re.finditer(pattern, clause.text, re.IGNORECASE)
     ]
+    borne_out = bool(proven)
     about_shop = _TELLS_OF_SHOP.match(clause.text) is not None
     for kind, patterns in _GENERAL:
         for match in _matches(patterns, clause):
@@ -254,24 +349,54 @@ def _general(clause: Clause, evidence: _Evidence) -> Claim | None:
                 continue
             if any(start < match.end() and match.start() < end for start, end in proven):
                 continue
-            if not _open(clause, match, own=kind == "act", promise=kind == "handover") and not _proves(
-                kind, match, clause.text, evidence
-            ):
-                return Claim(match[0].strip(), kind)
+            if _open(clause, match, own=kind == "act", promise=kind == "handover"):
+                continue
+            if not _proves(kind, match, clause.text, evidence) and not _is_heard(kind, match, clause, evidence):
+                return Claim(match[0].strip(), kind), False
+            borne_out = True
+    return None, borne_out
+
+
+def _is_heard(kind: Kind, match: re.Match[str], clause: Clause, evidence: _Evidence) -> bool:
+    """Whether a report was written before; the customer's word bears out how something stands, and no deed."""
+    if kind != "report":
+        return False
+    said = match[0][max(0, match.start("v") - match.start()) :].strip()
+    own_deed = any(stem in said.lower() for stem in _DEFINITE)
+    return evidence.heard.knows(said, clause, customer=not own_deed)
+
+
+def _of_dealings(clause: Clause, evidence: _Evidence, *, proven: bool) -> Claim | None:
+    """What is told of the customer's dealings though nothing shows it."""
+    if (told := _told(clause, evidence, proven=proven)) is not None:
+        return Claim(told, "state")
+    heard = evidence.heard
+    if (number := given_number(clause)) is not None and not evidence.holds(number) and not heard.has(number):
+        return Claim(number, "state")
     return None
 
 
-def _of_dealings(clause: Clause, reply: str, evidence: _Evidence) -> Claim | None:
-    """What is told of the customer's dealings though nothing shows it, and what is promised and not done."""
-    if (told := state(clause)) is not None and not evidence.shows(told, clause.text):
-        return Claim(told, "state")
-    if (number := given_number(clause)) is not None and not evidence.holds(number):
-        return Claim(number, "state")
-    if (promised := promise(clause, reply)) is not None:
+def _promised(clause: Clause, evidence: _Evidence) -> Claim | None:
+    """What is promised and not done."""
+    if (promised := promise(clause)) is not None:
         handed = any(action.builtin == "hand_over" for action in evidence.done)
-        if not handed and not any(evidence.did(action, promised, clause.text) for action in evidence.done):
+        done = handed or any(evidence.did(action, promised, clause.text) for action in evidence.done)
+        if not done and not is_policy(promised, evidence.heard.business):
             return Claim(promised, "promise")
     return None
+
+
+def _told(clause: Clause, evidence: _Evidence, *, proven: bool) -> str | None:
+    """What a clause tells of how something of this customer's stands, in the words of a known state or in any others."""
+    heard = evidence.heard
+    if (said := state(clause)) is not None and not heard.knows(said, clause) and not evidence.shows(said, clause.text):
+        return said
+    told = None if proven else asserted(clause)
+    if told is None or heard.knows(told.text, clause) or heard.names(told):
+        return None
+    near = told.text if told.predicate not in _SAYS_LITTLE else " ".join((told.text + told.rest).split()[:6])
+    verb = _precise(near, clause.text, told.rest)
+    return None if evidence.shows(verb, clause.text, own=_MYSELF.search(told.text) is not None) else told.text
 
 
 def _acts_outside(action: Action) -> bool:
@@ -290,15 +415,22 @@ def _proves(kind: Kind, match: re.Match[str], clause: str, evidence: _Evidence) 
         )
     groups = match.re.groupindex
     verb = next((match[name] for name in ("verb", "verb2") if name in groups and match[name]), match[0])
-    if turned := re.match(r" (?:on|off)\b", clause[match.end() :]):
+    verb = _precise(verb, clause, clause[match.end() :])
+    if any(evidence.did(action, verb, clause) for action in evidence.done):
+        return True
+    told = _is_told(match[0], clause, evidence)
+    return kind == "report" and evidence.looked_up and (told or _is_found(verb.lower(), clause, evidence))
+
+
+def _precise(verb: str, clause: str, rest: str) -> str:
+    """What a verb that may mean any deed is about: "I've issued a refund" is about the refund."""
+    if turned := re.match(r" (?:on|off)\b", rest):
         verb += turned[0]
     if _VAGUE.search(verb) and _MONEY_BACK.search(clause):
         verb = "refund"
     if _VAGUE.search(verb) and (noun := _NOUN.search(clause)) is not None:
-        verb = noun[0]  # "I've issued a refund" is about the refund
-    if any(evidence.did(action, verb, clause) for action in evidence.done):
-        return True
-    return kind == "report" and evidence.looked_up and _is_found(verb.lower(), clause, evidence)
+        verb = noun[0]
+    return verb
 
 
 def _is_paid(evidence: _Evidence) -> bool:

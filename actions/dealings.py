@@ -5,7 +5,7 @@
     promise("Saya batalkan sekarang ya kak")              # "Saya batalkan": a turn that has ended does nothing more
 
 A clause is read word by word. A state needs a subject that is this customer's (an id, `paket Kakak`, `langganannya`, `your refund`) and a
-predicate behind it that tells how it stands; any predicate counts but those of `_GENERAL`, which say what holds for everyone. Whether
+predicate behind it that tells how it stands; any predicate counts but those of `GENERAL`, which say what holds for everyone. Whether
 what is told is true is decided in `actions/claims.py`.
 """
 
@@ -19,6 +19,7 @@ from actions.sentences import Clause
 
 _WORD: Final = re.compile(r"(?:\brp|\brm|[$€£]) ?\d[\d.,]*|#?\w[\w'./:-]*\w|#?\w")
 _ID: Final = re.compile(rf"{IDS}|#[\w-]+")
+YEAR: Final = re.compile(r"(?:19|20)\d\d")
 
 
 def _set(words: str) -> frozenset[str]:
@@ -32,6 +33,7 @@ _DEALINGS: Final = _set(
     tiket kursi bagasi penerbangan flight jadwal reservasi booking bookingan kamar meja bilik janji temu appointment antrean antrian
     pendaftaran hasil resep rujukan akun akaun komplain keluhan laporan klaim pengajuan pinjaman servis perbaikan cucian laundry
     teknisi kurir driver penjemputan perubahan pembatalan permintaan permohonan upgrade pelan temujanji tempahan bungkusan penghantaran
+    kunjungan pengambilan penghantaran penginapan sewa sewaan treatment sesi kontrol pemindahan pemulangan penutupan penggantian pembelian
     bayaran dp bonus poin barang nombor bil talian catatan reschedule rawat pesawat registrasi check-in reminder obat resi aktivasi
     penukaran pengembalian perpanjangan pemesanan pemasangan instalasi lamaran polis
     package shipment delivery item replacement exchange payment money funds transfer deposit subscription plan trial renewal
@@ -42,28 +44,29 @@ _DEALINGS: Final = _set(
 )
 """What a business holds or does for one customer, in Indonesian, Malay and English."""
 
-_OWNERS: Final = _set("kakak anda kamu ibu bapak puan tuan encik cik mas mbak tersebut tadi")
-_VOCATIVES: Final = _set(
+OWNERS: Final = _set("kakak anda kamu ibu bapak puan tuan encik cik mas mbak tersebut tadi")
+VOCATIVES: Final = _set(
     "ya yah kak kakak bu ibu pak bapak mas mbak gan bang sis min bos dong deh nih kok sih lho encik puan tuan cik juga jg pun lah"
 )
-_OPENERS: Final = _VOCATIVES | _set(
+_OPENERS: Final = VOCATIVES | _set(
     "baik oke ok okay siap sip beres done great sure noted alhamdulillah iya the new all dan and yes yay perfect"
 )
-_DONE: Final = _set(
+AGENT: Final = _set("saya aku gue gw gua i i've ku")
+DONE: Final = _set(
     "sudah telah udah udh sdh uda dah tlh wis wes sampun barusan berhasil berjaya sukses kini sekarang resmi"
 )
-_ONGOING: Final = _set("sedang lagi lg masih tengah otw")
+ONGOING: Final = _set("sedang lagi lg masih tengah otw")
 _BE: Final = _set("is are was were has have got gets it's that's")
-_PASSED_OVER: Final = (
-    _DONE
-    | _ONGOING
+PASSED_OVER: Final = (
+    DONE
+    | ONGOING
     | _BE
     | _set(
         "kami kita tim langsung otomatis sepenuhnya kembali tadi baru saja aja adalah juga pun kak kakak ya now already just also fully "
         "officially successfully currently still being been finally get"
     )
 )
-_GENERAL: Final = _set(
+GENERAL: Final = _set(
     """
     ada punya memiliki bisa dapat boleh mau ingin perlu harus tahu tau coba pernah termasuk tersedia mahal murah tidak tak bukan belum
     gak ga nggak paham jelas didukung dilengkapi dikenakan benar betul sesuai cukup apa mana berapa banyak lama sering gratis sama siap
@@ -76,7 +79,7 @@ _GENERAL: Final = _set(
 )
 """Predicates that tell of no state: what holds for everyone, what the customer knows best, what is asked."""
 
-_OF_EVERYONE: Final = _set(
+OF_EVERYONE: Final = _set(
     "kami our jam pukul tipe seri model harga biaya tarif syarat kode kupon voucher promo jenis code total number details summary "
     "reference price amount history"
 )
@@ -100,9 +103,9 @@ _UNDERWAY: Final = re.compile(
     re.IGNORECASE,
 )
 _NUMBERED: Final = re.compile(
-    rf"\b(?i:(?:resi|no resi|nomor resi|kode booking|kode pnr|pnr|nomor antrean|antrean|nomor tiket|nomor laporan)(?:nya)?|"
-    r"(?:your |the )?(?:tracking|confirmation|booking|reference|queue|ticket|case) (?:number|code|reference|id))\b"
-    rf"(?i: (?:kakak|ibu|bapak|anda|is|adalah)){{0,3}} (?P<id>{IDS})"
+    rf"\b(?i:(?:(?:kode|nomor|nombor|no|number|code|reference|ref)(?: [a-z]{{2,14}}){{0,2}}|resi|pnr|antrean|antrian|"
+    rf"giliran|queue|your case|ticket)(?:nya)?)\b"
+    rf"(?i: (?:kakak|ibu|bapak|anda|puan|tuan|encik|kamu|is|adalah|ialah|yaitu)){{0,3}} (?P<id>{IDS})"
 )
 _YOURS: Final = re.compile(
     r"\byour (?!area|street|city|region|neighbou?rhood|country|privacy)(?:[\w-]+ ){1,3}?(?P<v>(?:has|have) (?:now |just |already "
@@ -118,15 +121,6 @@ _YOURS: Final = re.compile(
     r"\b(?P<v4>(?:kakak|anda|kamu|ibu|bapak) (?:sudah|udah) (?:tidak|nggak|gak) (?:ber|ter|di)\w+ lagi)\b",
     re.IGNORECASE,
 )
-_WORKED: Final = re.compile(
-    r"di(?:siapkan|siapin|kemas|packing|masak|kirim\w*|antar\w*|buat\w*|bikin\w*|cetak|jahit|proses|kerjakan|periksa|servis|rakit|"
-    r"cuci|setrika|jemput)"
-)
-_PUBLIC: Final = _set(
-    "menu menunya stok stoknya harga harganya promo promonya toko tokonya website aplikasi aplikasinya sistem sistemnya jaringan "
-    "jaringannya "
-    "gangguan gangguannya produk produknya filmnya lagunya layanan layanannya tempatnya"
-)
 _PARTICIPLE: Final = re.compile(r"\w+ed|sent|paid|kept|held|made|put|done")
 _ENDED: Final = _set("berhasil sukses set through process")
 _DECIDED: Final = _set("disetujui disahkan ditolak approved accepted rejected completed")
@@ -136,12 +130,12 @@ _HAPPENS: Final = re.compile(
     r"cleared|succeeded"
 )
 _FUTURE: Final = _set("akan bakal")
-_OPEN_BEFORE: Final = _FUTURE | _set(
+OPEN_BEFORE: Final = _FUTURE | _set(
     "tidak tak belum blm bukan gak ga nggak ngga enggak jangan tiada not never cannot can't couldn't wasn't isn't hasn't haven't weren't "
     "won't didn't doesn't don't no bisa dapat boleh can could may might should would must will perlu harus mau ingin mungkin need needs "
     "none gagal failed biar untuk agar supaya yang yg which apakah adakah sudahkah seharusnya harusnya shall"
 )
-_CONDITION: Final = re.compile(
+CONDITION: Final = re.compile(
     r"\b(?:biasa\w*|umumnya|rata-rata|maksimal|paling|setiap|tiap|selalu|jika|kalau|kalo|klo|bila|apabila|asal\w*|setelah|sesudah|"
     r"selepas|"
     r"sebelum|begitu|usually|normally|typically|always|every|each|if|once|when|whenever|after|before|unless|until|as soon as|provided|"
@@ -149,9 +143,9 @@ _CONDITION: Final = re.compile(
     r"business|hour))",
     re.IGNORECASE,
 )
-_TOLD: Final = re.compile(
+TOLD: Final = re.compile(
     r"\b(?:maaf\w*|sorry|apologi\w+|paham|mengerti|memahami|understand|syukurlah|senang|turut|glad|happy to|thanks?|terima kasih|makasih|"
-    r"semoga|hope|katanya|bilang|menurut|sayang sekali|pastikan|make sure|apakah|adakah|ditemukan|menemukan|jumpa|found|find|said|"
+    r"semoga|hope|katanya|bilang|menurut|sayang sekali|pastikan|make sure|apakah|adakah|ditemukan|menemukan|jumpa|found|find|said|told|"
     r"mention\w*|seperti|misalnya|contoh\w*|for example|whether|according|please|silakan|silahkan|mohon|tolong)\b",
     re.IGNORECASE,
 )
@@ -185,8 +179,8 @@ def state(clause: Clause) -> str | None:
     if (
         clause.asks
         or re.search(r"(?i)\b(?:untuk|to)\b", clause.before)
-        or _CONDITION.search(clause.before + clause.text)
-        or _TOLD.search(_unparted(clause))
+        or CONDITION.search(clause.before + clause.text)
+        or TOLD.search(unparted(clause))
     ):
         return None
     written = _WORD.findall(clause.text)
@@ -195,101 +189,86 @@ def state(clause: Clause) -> str | None:
         if (match := pattern.search(clause.text)) is not None:
             start = max(match.start(), *(match.start(group) for group in range(1, pattern.groups + 1)), 0)
             before = _WORD.findall(clause.before + clause.text[:start])
-            if _OPEN_BEFORE.isdisjoint(word.lower() for word in before):
+            if OPEN_BEFORE.isdisjoint(word.lower() for word in before):
                 return " ".join(clause.text[start:].split()[:6])
     for end, by_id, owned in _subjects(written, words):
-        if _OPEN_BEFORE.isdisjoint(words[:end]) and (told := _predicate(words[end:], owned=owned, by_id=by_id)):
+        if OPEN_BEFORE.isdisjoint(words[:end]) and (told := _predicate(words[end:], owned=owned, by_id=by_id)):
             return told
         if by_id and (unpaid := _UNPAID.search(clause.text)):
             return unpaid[0]
         if owned and (coming := _COMING.search(clause.text)) and _DAY.search(clause.text):
             return coming[0]
-    return _headline(written, words) or _thing(words) or None
+    return _headline(written, words) or None
 
 
-def _unparted(clause: Clause) -> str:
+def unparted(clause: Clause) -> str:
     """The clause with what no comma parts from it."""
     return re.split(r"[,;:.!?\n–—]", clause.before)[-1] + " " + clause.text
 
 
-def _is_dealing(word: str) -> bool:
+def is_dealing(word: str) -> bool:
     return any(stem in _DEALINGS for stem in (word, word.removesuffix("nya").removesuffix("-"), word.removesuffix("s")))
 
 
 def _subjects(written: Sequence[str], words: Sequence[str]) -> Iterator[tuple[int, bool, bool]]:
     """Where the words end that name a dealing, whether an id names it, and whether it is this customer's."""
     ids = [
-        bool(_ID.fullmatch(word)) and not word.isdigit() and not (at and words[at - 1] in _OF_EVERYONE)
+        bool(_ID.fullmatch(word)) and not word.isdigit() and not (at and words[at - 1] in OF_EVERYONE)
         for at, word in enumerate(written)
     ]
-    mine = not _OWNERS.isdisjoint(words) or any(ids)
+    mine = not OWNERS.isdisjoint(words) or any(ids)
     for at, word in enumerate(words):
-        if (at and words[at - 1] in _OF_EVERYONE) or (at + 1 < len(words) and words[at + 1] in _OF_EVERYONE):
+        if (at and words[at - 1] in OF_EVERYONE) or (at + 1 < len(words) and words[at + 1] in OF_EVERYONE):
             continue
-        if ids[at] or (written[at].isdigit() and len(word) > 3):
+        if ids[at] or (written[at].isdigit() and len(word) > 3 and not YEAR.fullmatch(word)):
             yield at + 1, ids[at], True
-        elif _is_dealing(word):
+        elif is_dealing(word):
             owned = mine or (word.endswith("nya") and len(word) > 6) or "your" in words[max(0, at - 4) : at]
             yield at + 1, False, owned
 
 
 def _predicate(rest: Sequence[str], *, owned: bool, by_id: bool) -> str:
     """The words behind a subject that tell how it stands; of one that is not known to be the customer's only what is done once."""
-    said = [word for word in rest if word not in _VOCATIVES | _OWNERS]
+    said = [word for word in rest if word not in VOCATIVES | OWNERS]
     if owned and said and (said[0] in _BARE or (_is_passive(said[0]) and (by_id or _DAY.search(" ".join(said))))):
         return said[0]
-    if owned and said and _is_passive(said[-1]) and _OPEN_BEFORE.isdisjoint(said):
+    if owned and said and _is_passive(said[-1]) and OPEN_BEFORE.isdisjoint(said):
         return said[-1]
-    if owned and len(rest) > 1 and rest[0] == "adalah" and rest[1] not in _GENERAL | _OPEN_BEFORE:
+    if owned and len(rest) > 1 and rest[0] == "adalah" and rest[1] not in GENERAL | OPEN_BEFORE:
         return rest[1]
     for at, word in enumerate(rest[:9]):
-        if word in _OPEN_BEFORE:
+        if word in OPEN_BEFORE:
             return ""
         if owned and _HAPPENS.fullmatch(word) and (not word.endswith("s") or by_id or _DAY.search(" ".join(rest))):
             return word
-        if word not in _DONE | _ONGOING | _BE and word not in ("status", "statusnya"):
+        if word not in DONE | ONGOING | _BE and word not in ("status", "statusnya"):
             continue
         after = at + 1
-        while after < len(rest) and rest[after] in _PASSED_OVER:
+        while after < len(rest) and rest[after] in PASSED_OVER:
             after += 1
-        if after >= len(rest) or rest[after] in _GENERAL | _OPEN_BEFORE | _VOCATIVES:
+        if after >= len(rest) or rest[after] in GENERAL | OPEN_BEFORE | VOCATIVES:
             return ""
         then = rest[after]
         now = not {"now", "being", "just", "already"}.isdisjoint(rest)
         if word in ("is", "are") and _PARTICIPLE.fullmatch(then) and not (now or by_id) and len(rest) > after + 1:
             return ""  # "your card is charged on the day you sign up"
-        once = (word in _DONE and then in _ARRIVED) or (word in _BE and now)
-        once |= word in _ONGOING and _is_passive(then)
-        once |= word in _DONE and bool(deeds_of_verb(then)) and not then.startswith("me")
+        once = (word in DONE and then in _ARRIVED) or (word in _BE and now)
+        once |= word in ONGOING and _is_passive(then)
+        once |= word in DONE and bool(deeds_of_verb(then)) and not then.startswith("me")
         return " ".join(rest[at : after + 1]) if owned or once else ""
     return ""
 
 
 def _is_passive(word: str) -> bool:
-    return re.fullmatch(r"(?:di|ter)\w{4,}", word) is not None and word not in _GENERAL
-
-
-def _thing(words: Sequence[str]) -> str:
-    """What is told of any other thing of a customer's: `obatnya sedang disiapkan`, `auto-debitnya sudah dimatikan`; or of none."""
-    if (
-        len(words) == 1
-        and words[0] not in _GENERAL
-        and (words[0].endswith("ed") or _is_passive(words[0]))
-        and deeds_of_verb(words[0])
-    ):
-        return words[0]
-    for at, word in enumerate(words[:-2]):
-        if word.endswith("nya") and len(word) > 5 and word not in _PUBLIC and words[at + 1] in _DONE | _ONGOING:
-            then = words[at + 2]
-            if _is_passive(then) and (_WORKED.fullmatch(then) or (words[at + 1] in _DONE and deeds_of_verb(then))):
-                return then
-    return ""
+    return re.fullmatch(r"(?:di|ter)\w{4,}", word) is not None and word not in GENERAL
 
 
 def given_number(clause: Clause) -> str | None:
     """Find the number of a booking, parcel or place in a queue that a clause gives to the customer."""
-    match = None if clause.asks else _NUMBERED.search(clause.text)
-    return match["id"] if match else None
+    match = None if clause.asks or TOLD.search(unparted(clause)) else _NUMBERED.search(clause.text)
+    if match is None or not OPEN_BEFORE.isdisjoint(word.lower() for word in _WORD.findall(clause.text)):
+        return None
+    return match["id"]
 
 
 def _is_settled(word: str) -> bool:
@@ -301,12 +280,12 @@ def _headline(written: Sequence[str], words: Sequence[str]) -> str:
     at = 0
     while at < len(words) and words[at] in _OPENERS:
         at += 1
-    if at >= len(words) or not _is_dealing(words[at]) or words[at] in _OF_EVERYONE:
+    if at >= len(words) or not is_dealing(words[at]) or words[at] in OF_EVERYONE:
         return ""
     for place in range(at + 1, min(at + 8, len(words))):
         word = words[place]
         if word in _ARRIVED | _BARE | _ENDED or (_is_passive(word) and _is_settled(word)) or word.endswith("ed"):
-            tail = [other for other in words[place + 1 :] if other not in _VOCATIVES]
+            tail = [other for other in words[place + 1 :] if other not in VOCATIVES]
             rest = " ".join(written[place + 1 :])
             ended = (
                 not tail
@@ -314,10 +293,10 @@ def _headline(written: Sequence[str], words: Sequence[str]) -> str:
                 or _SOON.match(" ".join(tail))
                 or re.match(r"successfully|for you|to (?:your|[A-Z\d])|jadi ", rest)
             )
-            return word if ended and word not in _GENERAL else ""
+            return word if ended and word not in GENERAL else ""
         named = (
-            _is_dealing(word)
-            or word in _DONE
+            is_dealing(word)
+            or word in DONE
             or written[place][0].isupper()
             or written[place][0].isdigit()
             or word[0] in "#$"
@@ -346,12 +325,15 @@ def _headline(written: Sequence[str], words: Sequence[str]) -> str:
 # Promises
 
 _PROMISE: Final = re.compile(
+    r"\b(?:akan|bakal|segera)\s(?:(?:segera|langsung)\s){0,2}(?:saya|kami|kita|aku)\s(?:(?:bantu|segera)\s){0,2}(?P<verb4>[a-z-]{4,})|"
+    r"\b(?:kami|kita)\s(?=(?:(?:akan|bakal|coba|bantu)\s){0,2}(?:segera|langsung)\b|(?:akan|bakal)\b.{0,40}\bsegera\b)"
+    r"(?:(?:akan|bakal|segera|langsung|coba|bantu)\s){1,3}(?P<verb5>[a-z-]{4,})|"
     r"\b(?:saya|aku|gue|gw|kami(?=.{0,60}\bsekarang\b))\s+(?:(?:akan|bantu|langsung|segera|coba|sekarang|juga|ya|kak)\s+){0,3}"
     r"(?P<verb>[a-z-]{4,})|"
     r"^(?:(?:ok(?:ay)?|sure|alright|great|got it|right|sip|done)\W+)?(?P<verb3>\w{3,}ing (?:your|you|the|it|that|this))\b(?=.*\bnow\b)|"
     r"\b(?:I'll|I will|I'm going to|I am going to|let me|I'm|I am|we're|we are|we'll|we will)\s+(?:(?:now|just|also|quickly|go ahead "
     r"and|get|have) ){0,3}"
-    r"(?P<verb2>(?:take care of|put you|you|your \w+|that|it) \w+|\w{3,} you|\w{3,})",
+    r"(?P<verb2>(?:take care of|put you|you|your \w+|that|it) \w+|\w{3,} you\b|\w{3,})",
     re.IGNORECASE,
 )
 _ACT: Final = re.compile(
@@ -361,40 +343,41 @@ _ACT: Final = re.compile(
     re.IGNORECASE,
 )
 _NO_ACT: Final = re.compile(
-    r"(?:updat|edit)\w* you|\b(?:sorted|processed|ordered|started|stopped)$|booked you|^starting|^stop",
+    r"\b(?:updat|edit)\w{0,6} you\b|\b(?:sorted|processed|ordered|started|stopped)$|booked you|^starting|^stop",
     re.IGNORECASE,
 )
 _FORTHWITH: Final = re.compile(r"\b(?:akan|segera|langsung)\b", re.IGNORECASE)
 _ASKS_FIRST: Final = re.compile(
     r"\b(?:boleh (?:minta|tahu|tau|saya)|minta|sila|beri|siapa|berapa|kapan|bila-bila|what|which|who|mohon (?!tunggu|ditunggu|maaf|"
-    r"bersabar|menunggu)|silakan|silahkan|tolong|kirim(?:kan)? \w+nya|"
+    r"bersabar|menunggu)|silakan|silahkan|tolong|kirim(?:kan)? (?:\w+ )?\w+nya|sebutkan|provide|share|butuh|"
     r"please (?!wait|hold|note|bear|allow)|let me know|send me|give me|tell me|may i|could you|can you|can i have|reply|balas|ketik|"
     r"just say)\b",
     re.IGNORECASE,
 )
-_QUESTION: Final = re.compile(r"[^.!?\n]{1,200}\?")
+_QUESTION: Final = re.compile(r"(?<![^.!?\n])[^.!?\n]{1,400}\?")
 _CLOSING: Final = re.compile(
     r"ada (?:lagi|yang lain)|ada yang (?:bisa|ingin|mau)|anything else|something else", re.IGNORECASE
 )
 
 
-def promise(clause: Clause, reply: str) -> str | None:
+def asks_first(reply: str) -> bool:
+    """Tell whether a reply asks the customer for something: what it promises waits for that."""
+    return (
+        any(not _CLOSING.search(asked) for asked in _QUESTION.findall(reply)) or _ASKS_FIRST.search(reply) is not None
+    )
+
+
+def promise(clause: Clause) -> str | None:
     """Find the act that the agent says it is about to do.
 
     Args:
-        clause: in plain letters.
-        reply: the whole; where it asks the customer for something, what it promises waits for that.
+        clause: in plain letters, of a reply that asks for nothing first.
 
     Returns:
         The words of the promise; None where it is conditional, asked about, or no act (`saya cek dulu`).
     """
     sentence = clause.before + clause.text + clause.after
-    if (
-        any(not _CLOSING.search(asked) for asked in _QUESTION.findall(reply))
-        or _CONDITION.search(sentence)
-        or _TOLD.search(clause.text)
-        or _ASKS_FIRST.search(reply)
-    ):
+    if CONDITION.search(sentence) or TOLD.search(clause.text):
         return None
     for match in _PROMISE.finditer(clause.text):
         verb = next(filter(None, match.groups())).lower()
@@ -402,9 +385,16 @@ def promise(clause: Clause, reply: str) -> str | None:
         if verb.startswith("me") and not _FORTHWITH.search(match[0]):
             continue  # "kami memproses pesanan setiap hari"
         whose = clause.text[match.end() :].split()[:1]
-        if _acts(verb) and whose != ["our"] and before.isdisjoint(_OPEN_BEFORE - _FUTURE | _DONE):
+        if _acts(verb) and whose != ["our"] and before.isdisjoint(OPEN_BEFORE - _FUTURE | DONE):
             return match[0]
     return None
+
+
+def is_policy(promised: str, business: Sequence[str]) -> bool:
+    """Tell whether the business promises the same of itself: `kami akan segera mengganti barang yang rusak`."""
+    deeds = deeds_of_verb(promised)
+    told = (match for each in business for match in _PROMISE.finditer(each))
+    return any(deeds & deeds_of_verb(next(filter(None, match.groups()))) for match in told)
 
 
 def _acts(verb: str) -> bool:

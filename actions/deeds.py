@@ -17,10 +17,10 @@ _CHANGE = (
     r"ubah|ganti|rebook|swap|perba(?:ha)?rui|updat|upgrad|chang|edit|modif|resched|jadwal|tukar|kemas ?kini|pindah|switch|replac|"
     r"exchang|extend|"
     r"perpanjang|mov(?:e|ing)\b|mov(?:ed|e_)|sesuaikan|adjust|koreksi|correct|benerin|betulkan|perbaiki|naikkan|naik taraf|turunkan|"
-    r"downgrad|geser|rubah"
+    r"downgrad|geser|rubah|majukan|mundurkan|anjak|(?:di|ng)undur|tunda|alihkan|postpon|push(?:ed)? back"
 )
-_BLOCK = r"blokir|block|sekat|suspend|beku|freez|(?<!un)lock|(?<!buka )kunci|nonaktif|deactiv|matikan|disabl"
-_PAUSE = r"jeda|paus|tangguh|\bhold|suspend|beku|freez|henti|stop|nonaktif"
+_BLOCK = r"blokir|block|sekat|suspend|beku|freez|frozen|(?<!un)lock|(?<!buka )kunci|nonaktif|deactiv|matikan|disabl"
+_PAUSE = r"jeda|paus|tangguh|\bhold|suspend|beku|freez|frozen|tunda|henti|stop|nonaktif"
 _ACTIVATE = (
     r"(?<!non)(?<!de)(?:aktifkan|aktifin|aktifasi|aktivasi|activat)|enabl|nyala|hidupkan|(?:turn|switch)\w* on\b|start|"
     r"resum|lanjutkan"

@@ -24,6 +24,8 @@ class _Letters(dict[int, str]):
             kept = "\n"
         elif category in ("Cf", "Mn", "Me", "Cc") and letter != "\t":
             kept = ""
+        elif letter in "✅✔☑":
+            kept = ". "
         elif category.startswith("Z") or category in ("So", "Sk", "Cn", "Co") or letter in "\t_*~":
             kept = " "
         else:
@@ -59,9 +61,13 @@ _AND = re.compile(
 _SENTENCES = re.compile(r"(?:[^.!?\n]|(?<=\w)\.(?=\w))+[.!?\n]*")
 
 
+_NEAR = 300
+"""Characters of its sentence that are kept before and after a clause."""
+
+
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """A clause with what stands around it in its sentence."""
+    """A clause with what stands near it in its sentence."""
 
     text: str
     before: str = ""
@@ -81,8 +87,9 @@ def clauses(text: str) -> Iterator[Clause]:
             for part in _AND.split(match[0]):
                 if part.strip():
                     at = sentence[0].index(part, at)
-                    yield Clause(part.strip(), sentence[0][:at], sentence[0][at + len(part) :])
-                    at += len(part)
+                    end = at + len(part)
+                    yield Clause(part.strip(), sentence[0][max(0, at - _NEAR) : at], sentence[0][end : end + _NEAR])
+                    at = end
 
 
 def _words(text: str) -> re.Pattern[str]:

@@ -10,7 +10,6 @@ learnt from the answers written for balas (`tests/language/data/`) by
     python -m language.answers tests/language/data/consent*.txt
 """
 
-import math
 import re
 import sys
 from array import array
@@ -18,12 +17,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
-from zlib import crc32
+
+from language import regression
 
 _FILE: Final = Path(__file__).parent / "data" / "answers.bin"
-_BUCKETS: Final = 1 << 15
-_SCALE: Final = 16.0
-"""Steps of a weight's byte for one unit of log odds, before the length of the text is divided out."""
 
 _TOKEN: Final = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+|[^\w\s]")
 _HELD: Final = re.compile(r"([^\W\d_])\1{2,}")
@@ -48,17 +45,12 @@ def likelihood(text: str, question: str, *, undoing: bool) -> float:
         question: what it answers, written likewise.
         undoing: whether the question is about undoing something.
     """
-    return _estimate(_weights(), _features(text, question, undoing=undoing))
-
-
-def _estimate(weights: Sequence[float], features: Sequence[int]) -> float:
-    total = sum(weights[bucket] for bucket in features) / math.sqrt(len(features))
-    return 1 / (1 + math.exp(-max(-30.0, min(30.0, total / _SCALE))))
+    return regression.estimate(_weights(), _features(text, question, undoing=undoing))
 
 
 @cache
 def _weights() -> Sequence[int]:
-    return array("b", _FILE.read_bytes())
+    return regression.read_weights(_FILE)
 
 
 @lru_cache(maxsize=500)
@@ -83,7 +75,7 @@ def _features(text: str, question: str, *, undoing: bool) -> list[int]:
     for word in words[1:-1]:
         parted = f" {word} "
         grams |= {f"#{parted[at : at + size]}" for size in (2, 3, 4, 5) for at in range(len(parted) - size + 1)}
-    return sorted({crc32(gram.encode()) % _BUCKETS for gram in grams})
+    return regression.buckets(grams)
 
 
 # Learning
@@ -106,37 +98,15 @@ def examples(lines: Iterable[str]) -> Iterator[Answer]:
                 yield Answer(line.replace("\\n", "\n"), questions[key], verdict == "yes")
 
 
-def learn(answers: Iterable[Answer], *, rounds: int = 40, rate: float = 0.5, shrink: float = 2e-4) -> "array[int]":
-    """Learn the weights from answers, always the same from the same answers.
-
-    Args:
-        answers: to learn from.
-        rounds: how often each answer is looked at.
-        rate: of Adagrad.
-        shrink: by which weights are pulled to zero at each step.
-    """
-    import numpy as np
-
+def learn(answers: Iterable[Answer]) -> "array[int]":
+    """Learn the weights from answers, always the same from the same answers."""
     from language.agreement import fold
     from language.clauses import question_of
 
-    rows = [
-        (
-            np.array(_features(fold(one.text), fold(one.question), undoing=question_of(one.question).undoing)),
-            1.0 if one.agrees else 0.0,
-        )
+    return regression.learn(
+        (_features(fold(one.text), fold(one.question), undoing=question_of(one.question).undoing), one.agrees)
         for one in answers
-    ]
-    weights, squares, order = np.zeros(_BUCKETS), np.full(_BUCKETS, 1e-6), np.random.default_rng(7)
-    for _ in range(rounds):
-        for at in order.permutation(len(rows)):
-            buckets, agrees = rows[at]
-            norm = math.sqrt(len(buckets))
-            error = 1 / (1 + math.exp(-max(-30.0, min(30.0, weights[buckets].sum() / norm)))) - agrees
-            step = error / norm + shrink * weights[buckets]
-            squares[buckets] += step**2
-            weights[buckets] -= rate * step / np.sqrt(squares[buckets])
-    return array("b", np.clip(np.rint(weights * _SCALE), -127, 127).astype(int).tolist())
+    )
 
 
 if __name__ == "__main__":

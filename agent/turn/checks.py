@@ -17,7 +17,6 @@ from actions.action import Action, HandOver, Json
 from agent.turn.context import TurnContext, Unanswered
 from agent.turn.retrieval import LIKELY, Retrieved
 from language.intents import says_dont_know, wants_human
-from language.values import contains
 from settings.text import MARKS, element
 
 if TYPE_CHECKING:
@@ -86,26 +85,25 @@ async def with_receipts(
 
 
 def _unproven(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> list[str]:
-    from actions.claims import unproven
-    from actions.statements import empty_promises, untold_states
+    from actions.claims import Heard, unproven
 
     receipts = {*turn.receipts, *(name for name, outputs in turn.results.items() if outputs)}
-    business = [turn.instructions, turn.retrieved.passages, turn.instruction or ""]
-    told = [line.text for line in turn.history if line.author != "contact"]
-    remembered = [turn.memory.summary or "", *turn.memory.facts.values()]
-    heard = [*business, *told, *remembered, *turn.said]
-    claims = [
-        claim.text
-        for claim in unproven(text, actions.values(), receipts, turn.results)
-        if claim.kind not in ("state", "promise")
-        or not (turn.instruction or any(contains(each, claim.text) for each in heard))
-    ]
     before: list[Json] = [
         call.arguments for calls in turn.called.values() for call in calls if call.output["status"] == "done"
     ]
-    looked_up = {**turn.results, "": [*before, *map(dict, turn.asked_with)]} if turn.results else {}
-    claims += untold_states(text, looked_up, turn.said, [*business, *told, *remembered])
-    return claims if turn.handed_over else [*claims, *empty_promises(text, actions.values(), receipts, business)]
+    told = [line.text for line in turn.history if line.author != "contact"]
+    heard = Heard(
+        customer=turn.said,
+        told=[*told, turn.memory.summary or "", *turn.memory.facts.values()],
+        business=[turn.instructions, turn.retrieved.passages],
+        asked=[*before, *map(dict, turn.asked_with)] if turn.results else (),
+    )
+    return [
+        claim.text
+        for claim in unproven(text, actions.values(), receipts, turn.results, heard)
+        if not (claim.kind in ("state", "promise") and turn.instruction)
+        and not (claim.kind == "promise" and turn.handed_over)
+    ]
 
 
 def without_outdated(turn: TurnContext, text: str) -> str:

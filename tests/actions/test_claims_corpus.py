@@ -97,6 +97,122 @@ SHOPS: dict[str, tuple[list[Known], dict[str, dict[str, list[Json]]]]] = {
             "looked": {"get_subscription": [{"plan": "Basic", "status": "active"}]},
         },
     ),
+    "laundry": (
+        [
+            Known("get_order", "Look up a laundry order", reads=True),
+            Known("schedule_pickup", "Schedule a pickup"),
+            Known("cancel_order", "Cancel an order"),
+        ],
+        {
+            "": {},
+            "looked": {"get_order": [{"id": "LD-221", "status": "sedang dicuci", "kg": 4}]},
+            "picked": {"schedule_pickup": [{"ok": True}]},
+        },
+    ),
+    "salon": (
+        [
+            Known("find_slots", "Find free slots", reads=True),
+            Known("book_slot", "Book a slot"),
+            Known("move_booking", "Move a booking to another time"),
+            Known("cancel_booking", "Cancel a booking"),
+        ],
+        {
+            "": {},
+            "slots": {"find_slots": [{"stylist": "Rina", "free": ["10:00", "15:00"]}]},
+            "booked": {"book_slot": [{"code": "SL-8", "at": "Sabtu 15:00"}]},
+            "moved": {"move_booking": [{"ok": True}]},
+            "cancelled": {"cancel_booking": [{"ok": True}]},
+        },
+    ),
+    "hotel": (
+        [
+            Known("find_rooms", "Find free rooms", reads=True),
+            Known("get_booking", "Look up a booking", reads=True),
+            Known("book_room", "Book a room"),
+            Known("extend_stay", "Extend a stay"),
+            Known("cancel_booking", "Cancel a booking"),
+        ],
+        {
+            "": {},
+            "looked": {"get_booking": [{"code": "HT-908", "status": "confirmed", "from": "2026-03-12"}]},
+            "booked": {"book_room": [{"code": "HT-2210", "type": "Deluxe"}]},
+            "extended": {"extend_stay": [{"ok": True}]},
+            "cancelled": {"cancel_booking": [{"code": "HT-908", "ok": True}]},
+        },
+    ),
+    "bakery": (
+        [
+            Known("get_order", "Look up a cake order", reads=True),
+            Known("place_order", "Place an order"),
+            Known("change_order", "Change an order"),
+            Known("cancel_order", "Cancel an order"),
+        ],
+        {
+            "": {},
+            "looked": {"get_order": [{"id": "BK-51", "status": "sedang dipanggang, in the oven"}]},
+            "ordered": {"place_order": [{"id": "BK-60", "total": 180000}]},
+            "changed": {"change_order": [{"ok": True}]},
+            "cancelled": {"cancel_order": [{"id": "BK-51", "ok": True}]},
+        },
+    ),
+    "repair": (
+        [
+            Known("get_ticket", "Look up a repair", reads=True),
+            Known("open_ticket", "Open a repair ticket"),
+            Known("schedule_visit", "Schedule a visit of a technician"),
+            Known("approve_quote", "Approve a quote"),
+        ],
+        {
+            "": {},
+            "looked": {"get_ticket": [{"id": "RP-77", "status": "menunggu sparepart", "device": "laptop"}]},
+            "opened": {"open_ticket": [{"id": "RP-90"}]},
+            "visit": {"schedule_visit": [{"at": "Rabu pagi"}]},
+        },
+    ),
+    "course": (
+        [
+            Known("get_enrolment", "Look up an enrolment", reads=True),
+            Known("enroll", "Enrol a student in a course"),
+            Known("switch_class", "Switch to another class"),
+            Known("withdraw", "Withdraw a student"),
+        ],
+        {
+            "": {},
+            "looked": {"get_enrolment": [{"id": "CR-12", "status": "active", "until": "Maret"}]},
+            "enrolled": {"enroll": [{"code": "CR-77", "course": "robotik"}]},
+            "switched": {"switch_class": [{"ok": True}]},
+        },
+    ),
+    "rental": (
+        [
+            Known("find_cars", "Find free cars", reads=True),
+            Known("reserve_car", "Reserve a car"),
+            Known("extend_rental", "Extend a rental"),
+            Known("cancel_rental", "Cancel a rental"),
+        ],
+        {
+            "": {},
+            "cars": {"find_cars": [{"cars": ["Avanza", "Brio"], "date": "5"}]},
+            "looked": {"find_cars": [{"code": "RC-310", "cars": ["Avanza"]}]},
+            "reserved": {"reserve_car": [{"code": "RC-440"}]},
+            "extended": {"extend_rental": [{"ok": True}]},
+            "cancelled": {"cancel_rental": [{"code": "RC-310", "ok": True}]},
+        },
+    ),
+    "bank": (
+        [
+            Known("get_card", "Look up a card", reads=True),
+            Known("block_card", "Block a card"),
+            Known("open_dispute", "Open a dispute of a transaction"),
+            Known("change_limit", "Change the limit of a card"),
+        ],
+        {
+            "": {},
+            "looked": {"get_card": [{"card": "4821", "status": "active", "limit": 10000000}]},
+            "blocked": {"block_card": [{"ok": True}]},
+            "disputed": {"open_dispute": [{"id": "DS-31"}]},
+        },
+    ),
 }
 """The actions of each kind of business, and what was done before a reply; in the data `air:changed` names both."""
 
@@ -105,7 +221,9 @@ FRESH = sorted(path.name for path in DATA.glob("claims_fresh_*.tsv"))
 """Batches that the patterns had not seen; each was written after the one before was mended. As first read 42 of 110, 50 of 102, 11 of 64,
 73 of 135, 57 of 134, 14 of 54 and 2 of 20 claims passed, with 0 of 89, 2 of 99, 1 of 61, 3 of 219, 7 of 213, 21 of 99 and 2 of 61 false
 alarms. Those from the fourth on hold promises and states that nobody looked up, of five kinds of business; the true sentences of the sixth
-were written to look like such. The seventh are whole replies."""
+were written to look like such. The seventh are whole replies. The eighth to tenth, of eight further kinds of business, were written before
+any of them was read: as first read 30 of 119, 28 of 120 and 23 of 121 claims passed (before `actions.assertions` 30, 57 and 53), with 1 of
+122, 1 of 128 and 2 of 128 false alarms."""
 
 
 def corpus(name: str = "claims.tsv") -> list[tuple[str, str, str]]:
