@@ -3,6 +3,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")  # a busy machine is no bug
+for client in (httpx.Client, httpx.AsyncClient):
+    client.__init__.__kwdefaults__["timeout"] = httpx.Timeout(90)  # type: ignore[index, misc]  # httpx waits for five seconds
 
 __all__ = ["database", "postgres", "sqlite"]
 

@@ -107,7 +107,7 @@ def agent(tmp_path) -> Path:
     with database.engine.begin() as connection:
         contacts.remember(connection, Contact(key))
         for n, reference in enumerate(("INV-1", "INV-2", "=cmd()")):
-            offer = SendPayment(STATIC, 50000, reference, "WARUNG", None, NOW + timedelta(minutes=15), "static")
+            offer = SendPayment(STATIC, 50000, reference, "WARUNG", None, NOW + timedelta(days=1), "static")
             payments.open_payment(connection, key, f"p{n}", offer, NOW + timedelta(minutes=n))
     asyncio.run(database.aclose())
     return file
