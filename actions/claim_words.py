@@ -293,6 +293,11 @@ _COLLEAGUES = (
 HANDOVER = (
     r"\b(?P<v>sambungkan|hubungkan|teruskan|alihkan|oper|serahkan|eskalasi(?:kan)?|sampaikan|sambungin|"
     rf"hubungin)\b.{{0,40}}\b{_COLLEAGUES}\b",
+    r"\b(?:saya|aku|kami|kita)\s(?:(?:akan|bakal|segera|coba|mau|langsung)\s){1,3}(?:(?:bantu|dulu)\s)?"
+    r"(?P<v>(?:meng)?hubungi|(?:men)?tanyakan|bertanya|(?:meng)?koordinasikan|berkoordinasi|(?:meng)?konsultasikan|(?:meng)?konfirmasikan|"
+    rf"laporkan|melaporkan|beri ?tahu|memberi ?tahu|minta|meminta)\b(?!.{{0,3}}(?:anda|kamu|kakak)).{{0,30}}\b{_COLLEAGUES}\b",
+    r"\b(?:I'll|I will|I'm going to|let me|we'll|we will)\s(?:now\s|just\s)?(?P<v>contact|check with|ask|consult|notify|inform|"
+    rf"reach out to|speak (?:to|with)|get in touch with|report)\b.{{0,30}}\b{_COLLEAGUES}\b",
     rf"\b{_COLLEAGUES}\b.{{0,25}}?\b(?P<v>akan|segera)\s+(?:segera\s+)?(?:menghubungi|membalas|membantu|menindaklanjuti|hubungi)\b",
     rf"\b(?:I'll|I will|I'm|I am|I have|I've|let me|we'll|we will|we have|we've)\b.{{0,20}}\b(?P<v>connect|connecting|connected|transfer|"
     r"transferring|transferred|"

@@ -1,7 +1,7 @@
 """Checks of what the model answered, before anything is sent.
 
-- `with_receipts`: a reply must not claim what no action did in this conversation, nor tell what nobody looked up, nor promise what nothing
-  does; it is repaired once, then a human takes over.
+- `sendable`: a reply must not claim what no action did in this conversation, nor tell what nobody looked up, nor promise what nothing
+  does, nor deny or miss what was done and found (`agent.turn.relevance`); it is repaired once, then a human takes over.
 - `unanswered`: the question that the documents should have answered and did not, for `balas knowledge gaps`.
 - `without_outdated`: where only an outdated copy holds the answer, a human answers.
 """
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from actions.action import Action, HandOver, Json
+from agent.config.model import OFFLINE
+from agent.turn import relevance
 from agent.turn.context import TurnContext, Unanswered
 from agent.turn.retrieval import LIKELY, Retrieved
 from language.intents import says_dont_know, wants_human
@@ -45,10 +47,12 @@ class Reply:
     handed_over: bool
 
 
-async def with_receipts(
+async def sendable(
     turn: TurnContext, messages: "Sequence[BaseMessage]", text: str, *, loop: "Loop", actions: Mapping[str, Action]
 ) -> str:
-    """Repair a claim without a receipt, an untold state or an empty promise once; if it comes again, a human takes over.
+    """Repair a draft that claims what nothing shows, or that misses what the conversation says, once.
+
+    If a grave fault comes again, a human takes over.
 
     Args:
         turn: the turn; the receipts and results of its whole conversation are what bears a claim out.
@@ -65,23 +69,33 @@ async def with_receipts(
     """
     from langchain_core.messages import AIMessage, HumanMessage
 
-    claims = _unproven(turn, text, actions)
-    if not claims or turn.question is not None:
+    found = _fault(turn, text, actions)
+    if found is None:
         return text
-    log.warning("claim_without_receipt", turn=turn.id, claims=claims)
-    reminder = (
-        f"Your draft says {claims[0]!r}, but nothing in this conversation shows it or does it. It was not sent. "
-        "Write the reply again without that claim: say only what the results show. Do not call an action because of this message."
-    )
-    if turn.values is not None:
+    log.warning("draft_not_sent", turn=turn.id, said=found.said, grave=found.grave)
+    if turn.values is not None and found.grave:
         turn.values = replace(turn.values, rejected=True)
-    text = await loop.answer(turn, [*messages, AIMessage(text), HumanMessage(element("runtime", reminder))])
-    claims = _unproven(turn, text, actions)
-    if not claims or turn.question is not None:
+    text = await loop.answer(turn, [*messages, AIMessage(text), HumanMessage(element("runtime", found.told))])
+    found = _fault(turn, text, actions)
+    if found is None or not found.grave:
         return text
-    log.error("claim_without_receipt_repeated", turn=turn.id, claims=claims)
-    turn.requests.append(HandOver(f"the agent wanted to say {claims[0]!r}, which it had not done"))
+    log.error("draft_not_sent_again", turn=turn.id, said=found.said)
+    turn.requests.append(HandOver(f"the agent wanted to say {found.said!r}, which nothing bears out"))
     return ""
+
+
+def _fault(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> relevance.Fault | None:
+    if turn.question is not None:
+        return None
+    if claims := _unproven(turn, text, actions):
+        told = (
+            f"Your draft says {claims[0]!r}, but nothing in this conversation shows it or does it. It was not sent. "
+            "Write the reply again without that claim: say only what the results show. Do not call an action because of this message."
+        )
+        return relevance.Fault(told, claims[0], grave=True)
+    if turn.answered_by == OFFLINE:
+        return None  # a program quotes documents and results as they are
+    return relevance.fault(turn, text, actions)
 
 
 def _unproven(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> list[str]:

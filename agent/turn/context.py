@@ -168,6 +168,7 @@ class TurnContext:
         changes: what was done outside, in words.
         unknown: names of the actions whose outcome is unknown.
         answered: names of the actions whose outcome gives something to say.
+        answered_by: name of the model that answered last.
         question: what the customer is to confirm after this turn.
         asked: the open `confirmation`, when the messages answer it.
         done: what this turn has done, or may have, by action and fingerprint of the effect.
@@ -205,6 +206,7 @@ class TurnContext:
     changes: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     answered: list[str] = field(default_factory=list)
+    answered_by: str = ""
     question: Confirmation | None = None
     asked: Asked | None = None
     done: dict[tuple[str, str], Outcome] = field(default_factory=dict)

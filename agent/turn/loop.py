@@ -270,6 +270,7 @@ class Loop:
         key, given = f"model/{turn.model_calls}", self._fingerprint(asked, tools)
         if (step := turn.steps.finished(key, given)) is not None:
             recorded = cast("AIMessage", messages_from_dict([step.output])[0])
+            turn.answered_by = step.name
             self._account(turn, asked, recorded)
             return recorded
         started_at = self._clock()
@@ -286,7 +287,7 @@ class Loop:
             )
         except NoAnswer as error:
             raise ModelsFailed(str(error)) from error
-        message = answer.message
+        message, turn.answered_by = answer.message, answer.model
         point("model-answered")
         self._account(turn, asked, message)
         if watched is not None and message.tool_calls:

@@ -200,6 +200,8 @@ class ReplyWriter:
             turn.requests.append(HandOver("the customer asked for a human"))
             text = text if turn.receipts else ""
         handing = next((request for request in turn.requests if isinstance(request, HandOver)), None)
+        if handing is not None and not text and turn.changes:
+            text = f"{self._conversation.on_failure_done.in_language(turn.language)} {'; '.join(turn.changes)}."
         if handing is not None and not says_handover(text):
             text = f"{text}\n\n{fill(handover.text.in_language(turn.language), contact)}".strip()
         await self._speak(turn, result, text)

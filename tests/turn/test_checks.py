@@ -76,7 +76,7 @@ async def test_a_claim_that_is_repeated_is_not_sent_and_a_human_takes_over(desk:
     assert await desk.said() == [HANDED_OVER]
     assert (
         await desk.state()
-    ).paused_by == "handed over: the agent wanted to say 'sudah saya batalkan', which it had not done"
+    ).paused_by == "handed over: the agent wanted to say 'sudah saya batalkan', which nothing bears out"
 
 
 async def test_a_claim_with_its_receipt_is_sent(desk: Desk) -> None:

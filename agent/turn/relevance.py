@@ -1,0 +1,143 @@
+"""Whether a draft answers at all, as far as a program can tell: what a weak model does with a conversation that it has lost.
+
+- It denies what was just done: "pesanan tidak ditemukan" after the order was cancelled.
+- It does not know what an action has just returned.
+- It says again that something is not known or not possible, in the same words, to another message.
+
+The first is grave: such a draft is never sent. The others are told to the model once.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from actions.action import Action, Json
+from actions.deeds import deeds_in_text, deeds_of_action
+from actions.sentences import clauses, plain
+from agent.turn.context import TurnContext
+from language.intents import says_dont_know, small_talk
+from language.values import contains, squash
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a draft. `told` is what the model hears; `grave` says that the draft must not be sent; `said` is for the log."""
+
+    told: str
+    said: str
+    grave: bool
+
+
+_DENIES: Final = re.compile(
+    r"\b(?:(?:tidak|tak|belum|nggak|gak|ga) (?:dapat|bisa|berhasil|ditemukan|menemukan|dijumpai|jumpa)|gagal|"
+    r"can(?:no|')t|can not|could(?:n't| not)|unable|not able|failed|(?:wasn't|was not|isn't|is not|not) (?:found|possible|able)|"
+    r"did(?:n't| not))\b",
+    re.IGNORECASE,
+)
+_SAME: Final = 24
+"""Letters and digits of a reply that is long enough to be remembered as one that was sent before."""
+
+
+def fault(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> Fault | None:
+    """Find what is wrong with a draft.
+
+    Args:
+        turn: with what was done and found out.
+        text: the draft.
+        actions: all actions of the agent, by name.
+    """
+    if turn.task is not None or not turn.messages or turn.question is not None:
+        return None
+    return _denied(turn, text, actions) or _unread(turn, text, actions) or _repeated(turn, text)
+
+
+def _denied(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> Fault | None:
+    """A draft that tells of a failure, and of nothing that was done, after an effect was."""
+    done = [
+        name
+        for name in turn.effects
+        if name in turn.receipts and name not in turn.unknown and name in actions and actions[name].builtin is None
+    ]
+    denies = [clause.text for clause in clauses(plain(text)) if _DENIES.search(clause.text) and "?" not in clause.text]
+    if not done or not denies or any(_tells(text, actions[name], turn.results.get(name, ())[-1:]) for name in done):
+        return None
+    results = "; ".join(f"{name} was done and returned {_short(turn.results.get(name, [None])[-1])}" for name in done)
+    told = f"{results}. Your draft says {denies[0]!r} and was not sent. Tell the customer what was done. Do not call anything again."
+    return Fault(told, denies[0], grave=True)
+
+
+def _tells(text: str, action: Action, results: Sequence[Json]) -> bool:
+    """Whether a text names the deed of an action as done, or the state that it returned; assumed where the deed has no known name."""
+    if any(contains(text, value) for value in _values(results) if not any(map(str.isdigit, value))):
+        return True
+    if not (deeds := deeds_of_action(action)):
+        return True
+    affirmed = " ".join(clause.text for clause in clauses(plain(text)) if not _DENIES.search(clause.text))
+    return bool(deeds & deeds_in_text(affirmed))
+
+
+def _unread(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> Fault | None:
+    """A draft that knows nothing, although a look-up of this turn, or one whose very field is asked for, has the answer."""
+    if not says_dont_know(text):
+        return None
+    asked = squash(" ".join(turn.typed))
+    for name, results in turn.results.items():
+        action = actions.get(name)
+        if action is None or not action.reads or not results or not isinstance(results[-1], (dict, list)):
+            continue
+        fields = dict(_fields(results[-1]))
+        wanted = (
+            fields
+            if name in turn.receipts
+            else {key: value for key, value in fields.items() if len(key) > 2 and squash(key) in asked}
+        )
+        if wanted and not any(contains(text, value) for value in wanted.values()):
+            told = (
+                f"{name} returned {_short(results[-1])}. Your draft does not tell it and was not sent. If that answers the customer, "
+                "write the reply from it; if it does not, say what you can tell of it and what not."
+            )
+            return Fault(told, text[:80], grave=False)
+    return None
+
+
+def _repeated(turn: TurnContext, text: str) -> Fault | None:
+    """A refusal or an "I don't know" that was sent before, to another message."""
+    draft, said = squash(text), squash(" ".join(turn.typed))
+    if not (says_dont_know(text) or _DENIES.search(text)) or "?" in text:
+        return None
+    if len(draft) < _SAME or not said or all(small_talk(each) is not None for each in turn.typed):
+        return None
+    asked = ""
+    for line in turn.history[-8:]:
+        if line.author == "contact":
+            asked = squash(line.text)
+        elif squash(line.text) == draft and asked != said:
+            told = (
+                f"You wrote exactly this before, to another message, so it was not sent. The customer now writes {turn.typed[-1][:300]!r}. "
+                "Answer that, from what the conversation, the passages and the results say."
+            )
+            return Fault(told, text[:80], grave=False)
+    return None
+
+
+def _fields(value: Json, key: str = "") -> Iterable[tuple[str, str]]:
+    match value:
+        case dict():
+            for name, each in value.items():
+                yield from _fields(each, name)
+        case list():
+            for each in value:
+                yield from _fields(each, key)
+        case str() | int() | float() if not isinstance(value, bool) and squash(str(value)):
+            yield key, str(value)
+
+
+def _values(results: Sequence[Json]) -> Iterable[str]:
+    for each in results:
+        yield from (value for _, value in _fields(each))
+
+
+def _short(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)[:1500]

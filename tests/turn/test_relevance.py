@@ -1,0 +1,129 @@
+"""A draft that denies or misses what the conversation holds is told to the model, and a grave one never sent."""
+
+import pytest
+
+from actions.action import Outcome
+from tests.ledger.messages import message
+from tests.turn.harness import CountedAction, Desk, calls, says
+
+ORDER = {"pesanan": "KS-10235", "status": "dibatalkan", "resi": "JP1234567890"}
+DENIAL = "Maaf, saya tidak dapat menemukan pesanan KS-10235. Silakan pesan ulang."
+UNKNOWING = "Maaf, saya tidak memiliki informasi tentang pesanan Kakak."
+
+
+def cancelling(desk: Desk) -> CountedAction:
+    action = CountedAction("cancel_order", effect=True, description="Membatalkan pesanan.")
+    action.outcome = Outcome("done", '{"status": "dibatalkan"}', data=ORDER)
+    desk.actions.append(action)
+    return action
+
+
+def looking_up(desk: Desk) -> CountedAction:
+    action = CountedAction("get_order", description="Melihat status pesanan.")
+    action.outcome = Outcome("done", str(ORDER), data=ORDER)
+    desk.actions.append(action)
+    return action
+
+
+async def test_what_was_done_is_not_denied(desk: Desk) -> None:
+    cancelling(desk)
+    desk.model.replies = [calls("cancel_order"), says(DENIAL), says("Pesanan KS-10235 sudah dibatalkan ya Kak.")]
+    await desk.receive(message(1, "batalkan pesanan KS-10235"))
+    await desk.answer()
+    assert await desk.said() == ["Pesanan KS-10235 sudah dibatalkan ya Kak."]
+    assert "cancel_order was done" in desk.model.asked[2][-1].text
+
+
+async def test_a_denial_that_comes_again_is_not_sent_and_a_human_takes_over_who_is_told_what_was_done(
+    desk: Desk,
+) -> None:
+    cancelling(desk)
+    desk.model.replies = [calls("cancel_order"), says(DENIAL), says(DENIAL)]
+    await desk.receive(message(1, "batalkan pesanan KS-10235"))
+    await desk.answer()
+    (said,) = await desk.said()
+    assert "tidak dapat menemukan" not in said
+    assert said.startswith("Yang sudah dilakukan: cancel order")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Pesanan KS-10235 sudah dibatalkan. Yang satunya tidak bisa ya.",
+        "Beres kak, sudah saya batalkan. Ada kendala lain?",
+        "Statusnya sekarang dibatalkan, uang kembali 3 hari. Kalau gagal masuk, kabari ya.",
+    ],
+)
+async def test_a_reply_that_tells_it_may_also_say_what_did_not_work(desk: Desk, reply: str) -> None:
+    cancelling(desk)
+    desk.model.replies = [calls("cancel_order"), says(reply)]
+    await desk.receive(message(1, "batalkan pesanan KS-10235"))
+    await desk.answer()
+    assert await desk.said() == [reply]
+
+
+async def test_a_model_that_does_not_know_what_it_has_just_looked_up_is_shown_it(desk: Desk) -> None:
+    looking_up(desk)
+    desk.model.replies = [calls("get_order"), says(UNKNOWING), says("Resinya JP1234567890 ya Kak.")]
+    await desk.receive(message(1, "resi pesanan KS-10235?"))
+    await desk.answer()
+    assert await desk.said() == ["Resinya JP1234567890 ya Kak."]
+    assert "JP1234567890" in desk.model.asked[2][-1].text
+
+
+async def test_what_is_asked_for_by_its_name_and_was_returned_earlier_is_shown_too(desk: Desk) -> None:
+    looking_up(desk)
+    desk.model.replies = [
+        calls("get_order"),
+        says("Pesanannya dibatalkan."),
+        says(UNKNOWING),
+        says("JP1234567890 Kak."),
+    ]
+    await desk.receive(message(1, "pesanan KS-10235 gimana?"))
+    await desk.answer()
+    await desk.receive(message(2, "resinya berapa?"))
+    await desk.answer()
+    assert (await desk.said())[-1] == "JP1234567890 Kak."
+
+
+async def test_a_model_that_still_does_not_know_may_say_so(desk: Desk) -> None:
+    looking_up(desk)
+    desk.model.replies = [calls("get_order"), says(UNKNOWING), says(UNKNOWING)]
+    await desk.receive(message(1, "kapan kurirnya datang untuk KS-10235?"))
+    await desk.answer()
+    assert await desk.said() == [UNKNOWING]
+
+
+async def test_the_same_words_to_another_message_are_asked_for_again(desk: Desk) -> None:
+    same = "Maaf, pesanan Kakak tidak bisa kami ubah lagi ya."
+    desk.model.replies = [says(same), says(same), says("Kami buka jam 8 sampai 21.")]
+    await desk.receive(message(1, "ganti isi pesanan bisa?"))
+    await desk.answer()
+    await desk.receive(message(2, "besok buka jam berapa?"))
+    await desk.answer()
+    assert (await desk.said())[-1] == "Kami buka jam 8 sampai 21."
+
+
+async def test_the_same_question_may_get_the_same_answer(desk: Desk) -> None:
+    same = "Kami buka jam 8 sampai 21 setiap hari, Kak."
+    desk.model.replies = [says(same), says(same)]
+    for number in (1, 2):
+        await desk.receive(message(number, "buka jam berapa?"))
+        await desk.answer()
+    assert await desk.said() == [same, same]
+
+
+@pytest.mark.parametrize(
+    ("asked", "promise"),
+    [
+        ("bisa pesan buat 50 orang?", "Saya akan menghubungi tim kami."),
+        ("can I order for 50 people?", "Let me check with our team."),
+    ],
+)
+async def test_a_colleague_is_not_promised_and_forgotten(desk: Desk, asked: str, promise: str) -> None:
+    desk.model.replies = [says(promise), says(promise)]
+    await desk.receive(message(1, asked))
+    await desk.answer()
+    assert "nothing in this conversation shows it" in desk.model.asked[1][-1].text
+    assert promise not in await desk.said()
+    assert (await desk.state()).paused_by is not None
