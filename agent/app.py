@@ -59,6 +59,7 @@ _REPLACED = (
     "summariser",
     "rules",
     "jobs",
+    "base_url",
     "resources",
 )
 """The parts of an agent that another configuration replaces."""

@@ -59,13 +59,20 @@ class MaskMisplaced(SwapRefused):
         self.column = column
 
 
-async def replace(agent: Agent, config: AgentConfig, probe: Probe) -> None:
+async def replace(
+    agent: Agent,
+    config: AgentConfig,
+    *,
+    probe: Probe | None = None,
+    publish: Callable[[AgentConfig], Awaitable[object]] | None = None,
+) -> None:
     """Let an agent go by another configuration. Until everything of it is built, the old one answers.
 
     Args:
         agent: that runs.
         config: what it is to go by.
         probe: asks the servers that it names.
+        publish: called once all is built; when it fails the old one stays.
 
     Raises:
         NeedsRestart: it changes what only a new process can change.
@@ -73,13 +80,16 @@ async def replace(agent: Agent, config: AgentConfig, probe: Probe) -> None:
     """
     if (key := _fixed(agent.config, config)) is not None:
         raise NeedsRestart(key)
-    if problems := await probe(config):
+    if probe is not None and (problems := await probe(config)):
         raise Unreachable("; ".join(problems))
     ground = Ground(agent.database, agent.knowledge, agent.engine, agent.slots, agent.owner, agent.clock)
     resources = AsyncExitStack()
     try:
         guarded = await resources.enter_async_context(open_guarded(config))
-        built = await assemble(config, ground, resources, guarded, base_url=agent.base_url)
+        reached_at = (config.server.public_url or agent.base_url).rstrip("/")
+        built = await assemble(config, ground, resources, guarded, base_url=reached_at)
+        if publish is not None:
+            await publish(config)
     except BaseException:
         await resources.aclose()
         raise

@@ -21,6 +21,7 @@ from agent.cli.options import ConfigFile
 from agent.config import AgentConfig, load
 from agent.config.environment import environment_of
 from agent.errors import InputError
+from agent.rollout import Rollout
 from agent.swap import Overlay
 from agent.telemetry.environment import exporting
 from agent.web.listening import bind, serving
@@ -116,7 +117,9 @@ async def running(
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(telemetry(config))
             agent = await stack.enter_async_context(open_agent(config, base_url=base_url))
-            app = create_app(agent, Swaps(overlay, unreachable))
+            swaps = Swaps(overlay, unreachable)
+            swaps.rollout = await stack.enter_async_context(_shared(agent, "serve", swaps.one_at_a_time))
+            app = create_app(agent, swaps)
             await stack.enter_async_context(serving(app, listener))
             await agent.start(working=working)
             learning = asyncio.create_task(learn(agent), name="first sync")
@@ -127,6 +130,23 @@ async def running(
                 learning.cancel()
                 await asyncio.gather(learning, return_exceptions=True)
                 await agent.stop()
+
+
+@asynccontextmanager
+async def _shared(agent: Agent, kind: str, lock: asyncio.Lock) -> AsyncIterator[Rollout | None]:
+    """Go by the configuration that all processes share, where there are several."""
+    if not agent.config.workers:
+        yield None
+        return
+    rollout = Rollout(agent, kind, lock)
+    await rollout.join()
+    following = asyncio.create_task(rollout.follow(), name="rollout")
+    try:
+        yield rollout
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        await rollout.leave()
 
 
 def worker(
@@ -140,7 +160,7 @@ def worker(
 
 async def _work(config: AgentConfig) -> None:
     stopping = stop_signal()
-    async with telemetry(config), open_agent(config) as agent:
+    async with telemetry(config), open_agent(config) as agent, _shared(agent, "worker", asyncio.Lock()):
         await agent.start()
         await learn(agent)
         log.info("working", agent=config.name, storage=agent.database.describe())

@@ -6,7 +6,7 @@ memory         fact, summary, forgotten, person_link
 broadcasts     broadcast, broadcast_recipient
 payments       payment, amount_hold
 automation     event, workflow_run, workflow_step, workflow_batch, workflow_schedule, webhook_delivery
-operation      audit
+operation      audit, configuration, process
 
 What is known (documents, passages, gaps) has a chapter of its own, `agent.ledger.knowledge_tables`.
 
@@ -541,4 +541,25 @@ audit = Table(
     Column("contact", String),
     Column("status", Integer, nullable=False),
     Index("ix_audit_contact", "platform", "contact"),
+)
+
+configuration = Table(  # of many processes: the newest is gone by
+    "configuration",
+    metadata,
+    Column("n", Counter, primary_key=True),
+    Column("text", FreeText, nullable=False),  # of agent.yaml
+    Column("files", JSON, nullable=False),  # hashes of the texts on disk whose place it takes
+    Column("saved", Boolean, nullable=False),  # also written to the file of the process that was asked
+    Column("at", Instant, nullable=False),
+)
+
+process = Table(  # those that go by it
+    "process",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("kind", String, nullable=False),  # serve, worker
+    Column("configuration", BigInteger),  # configuration.n; NULL: its own agent.yaml
+    Column("refused", BigInteger),  # configuration.n that it could not take
+    Column("reason", FreeLine),
+    Column("seen_at", Instant, nullable=False),
 )

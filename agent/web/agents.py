@@ -5,8 +5,8 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -23,6 +23,7 @@ from agent.ledger import contacts, history, media, memory
 from agent.ledger.contacts import ContactState
 from agent.ledger.history import Author, Line
 from agent.ledger.media import Media
+from agent.ledger.rollout import Process
 from agent.ledger.steps import Step
 from agent.trial import KEPT, LARGEST_FILE, Shown, Trial
 from agent.web.answers import (
@@ -187,10 +188,21 @@ class ProblemAt:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessShown:
+    """A running process, and whether it goes by the newest configuration; `reason` says why it refused it."""
+
+    id: str
+    kind: str
+    state: Literal["current", "behind", "refused"]
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """agent.yaml as it was read, and what it means. Secrets are masked. `warnings` are doubtful things.
 
-    `note` says who still goes by the configuration before: the workers, until they are restarted.
+    `note` says which processes keep the configuration before, and why; `processes` are those that share the work
+    (`workers: true`), none where one process does all.
     """
 
     file: str
@@ -199,6 +211,7 @@ class Config:
     warnings: list[ProblemAt]
     saved: bool = False
     note: str | None = None
+    processes: list[ProcessShown] = field(default_factory=list)
 
 
 @router.post(
@@ -347,7 +360,26 @@ async def _attachment(agent: Agent, url: str, kind: AttachmentKind, field: str) 
 @router.get("/agent/config")
 async def read_config(request: Request) -> Config:
     """agent.yaml as it is in place, secrets masked."""
-    return _config(agent_of(request))
+    config, swaps = _config(agent_of(request)), request.app.state.swaps
+    if swaps is None or swaps.rollout is None:
+        return config
+    return _with_processes(config, await swaps.rollout.processes(), swaps.rollout.number)
+
+
+def _with_processes(config: Config, found: Sequence[Process], n: int | None) -> Config:
+    """The same with the processes that share the work; `n`: the number of the configuration that is shown."""
+
+    def state(one: Process) -> Literal["current", "behind", "refused"]:
+        if one.configuration == n:
+            return "current"
+        return "refused" if one.refused == n else "behind"
+
+    shown = [
+        ProcessShown(one.id, one.kind, state(one), one.reason if state(one) == "refused" else None) for one in found
+    ]
+    apart = [f"{one.kind} {one.id}: {one.reason or 'has not taken it yet'}" for one in shown if one.state != "current"]
+    share = f"{len(shown) - len(apart)} of {len(shown)} processes go by it; the others keep the one before: "
+    return replace(config, processes=shown, note=share + "; ".join(apart) if apart else None)
 
 
 def _config(agent: Agent, *, saved: bool = False) -> Config:
@@ -368,8 +400,6 @@ _KINDS = frozenset(
     }
 )  # fmt: skip
 """Content types of a new agent.yaml; curl sends a file as a form unless told otherwise."""
-
-_WORKERS = "the workers go by the configuration before until they are restarted: each reads agent.yaml when it starts"
 
 _YAML = {"schema": {"type": "string", "description": "The text of agent.yaml."}}
 _JSON = {"schema": {"type": "object", "required": ["yaml"], "properties": {"yaml": {"type": "string"}}}}
@@ -403,9 +433,10 @@ async def replace_config(
         raise Invalid(message, None, problems=problems) from None
     if check:
         return _config(agent)
+    rollout = swaps.rollout
     async with swaps.one_at_a_time:
         try:
-            await swap.replace(agent, config, swaps.probe)
+            await swap.replace(agent, config, probe=swaps.probe, publish=rollout and rollout.publish)
         except swap.NeedsRestart as error:
             raise Conflict(str(error), error.key) from None
         except swap.Unreachable as error:
@@ -417,7 +448,10 @@ async def replace_config(
                 await swap.save(config)
             except OSError as error:
                 raise Conflict(f"it is in place, but {config.file} cannot be written: {error.strerror}") from None
-    return replace(_config(agent, saved=save), note=_WORKERS if agent.config.workers else None)
+            if rollout is not None:
+                await rollout.saved()
+        shown, n = _config(agent, saved=save), rollout and rollout.number
+    return shown if rollout is None else _with_processes(shown, await rollout.taken(n), n)
 
 
 def _text(body: bytes, kind: str) -> str:

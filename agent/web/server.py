@@ -25,6 +25,7 @@ from starlette.types import Receive, Scope, Send
 from agent.app import Agent
 from agent.faults import point
 from agent.ledger.errors import LedgerUnavailable
+from agent.rollout import Rollout
 from agent.swap import Overlay, Probe
 from agent.trial import Trials
 from agent.web import console
@@ -50,11 +51,15 @@ _RETRY_AFTER = {"Retry-After": "5"}
 
 @dataclass(slots=True)
 class Swaps:
-    """How the agent gets another configuration while it runs: what the command changes in each, and what asks its servers."""
+    """How the agent gets another configuration while it runs: what the command changes in each, and what asks its servers.
+
+    `rollout` hands it to the other processes, where there are any.
+    """
 
     overlay: Overlay
     probe: Probe
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
+    rollout: Rollout | None = None
 
 
 def create_app(agent: Agent, swaps: Swaps | None = None) -> Starlette:

@@ -85,6 +85,15 @@ def upgrade() -> None:
         batch_op.create_index("ix_broadcast_recipient_state", ["broadcast", "state", "n"], unique=False)
 
     op.create_table(
+        "configuration",
+        sa.Column("n", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("text", agent.ledger.columns.FreeText(), nullable=False),
+        sa.Column("files", sa.JSON(), nullable=False),
+        sa.Column("saved", sa.Boolean(), nullable=False),
+        sa.Column("at", agent.ledger.columns.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("n", name=op.f("pk_configuration")),
+    )
+    op.create_table(
         "confirmation",
         sa.Column("platform", sa.String(), nullable=False),
         sa.Column("contact", sa.String(), nullable=False),
@@ -369,6 +378,16 @@ def upgrade() -> None:
         batch_op.create_index("ix_person_link_contact", ["platform", "contact"], unique=False)
         batch_op.create_index("ix_person_link_other", ["other_platform", "other_contact"], unique=False)
 
+    op.create_table(
+        "process",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("configuration", sa.BigInteger(), nullable=True),
+        sa.Column("refused", sa.BigInteger(), nullable=True),
+        sa.Column("reason", agent.ledger.columns.FreeLine(), nullable=True),
+        sa.Column("seen_at", agent.ledger.columns.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_process")),
+    )
     op.create_table(
         "source",
         sa.Column("id", sa.String(), nullable=False),
@@ -658,6 +677,7 @@ def downgrade() -> None:
 
     op.drop_table("step")
     op.drop_table("source")
+    op.drop_table("process")
     with op.batch_alter_table("person_link", schema=None) as batch_op:
         batch_op.drop_index("ix_person_link_other")
         batch_op.drop_index("ix_person_link_contact")
@@ -726,6 +746,7 @@ def downgrade() -> None:
 
     op.drop_table("contact")
     op.drop_table("confirmation")
+    op.drop_table("configuration")
     with op.batch_alter_table("broadcast_recipient", schema=None) as batch_op:
         batch_op.drop_index("ix_broadcast_recipient_state")
         batch_op.drop_index("ix_broadcast_recipient_claimed_until")

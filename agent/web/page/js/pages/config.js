@@ -10,7 +10,7 @@ export function Config() {
 }
 
 function Editor({ data, editor }) {
-  const [text, set] = useState(data.yaml), [problems, setProblems] = useState(data.warnings.map((each) => ({ ...each, kind: "warn" }))), [error, setError] = useState(null), [busy, setBusy] = useState(false), [before, setBefore] = useState(null);
+  const [text, set] = useState(data.yaml), [problems, setProblems] = useState(data.warnings.map((each) => ({ ...each, kind: "warn" }))), [error, setError] = useState(null), [busy, setBusy] = useState(false), [before, setBefore] = useState(null), [processes, setProcesses] = useState(data.processes);
   const view = useRef(null), base = useRef(data.yaml);
   const changed = text !== base.current, admin = may("admin");
   const put = async (content, query) => {
@@ -36,10 +36,11 @@ function Editor({ data, editor }) {
     const old = base.current, answer = await put(text, save ? "?save=true" : "");
     if (!answer) return;
     setBefore((first) => ({ yaml: old, saved: save || Boolean(first?.saved) })); base.current = answer.yaml; editor.replace(view.current, answer.yaml);
-    if (answer.note) { say(t("In place here. The workers go by the earlier one until they are restarted."), "warn"); return; }
+    setProcesses(answer.processes);
+    if (answer.note) { say(t("In place here; some processes keep the earlier one."), "warn"); return; }
     say(save ? t("In place and saved; no message was lost.") : t("In place until the next restart; no message was lost."));
   };
-  const back = async () => { const answer = await put(before.yaml, before.saved ? "?save=true" : ""); if (answer) { base.current = answer.yaml; editor.replace(view.current, answer.yaml); setBefore(null); say(t("The earlier configuration is back.")); } };
+  const back = async () => { const answer = await put(before.yaml, before.saved ? "?save=true" : ""); if (answer) { setProcesses(answer.processes); base.current = answer.yaml; editor.replace(view.current, answer.yaml); setBefore(null); say(t("The earlier configuration is back.")); } };
   return html`<${Head} title=${t("Configuration")}>${before !== null && html`<button disabled=${busy} onClick=${back}>${t("Roll back")}</button>`}${admin && html`<button disabled=${busy || !changed} onClick=${() => swap(false)}>${t("Put in place")}</button><button class="primary" disabled=${busy || !changed} onClick=${() => swap(true)}>${busy ? t("Working…") : t("Put in place and save")}</button>`}</${Head}>
   <div class="stack">
     <p class="soft small">${data.file} · ${t("Secrets are masked; a mask that stays means the secret in place.")} ${!admin && t("Only an admin can change it.")}</p>
@@ -48,6 +49,7 @@ function Editor({ data, editor }) {
     <${editor.YamlEditor} view=${view} text=${text} onText=${set} problems=${problems} readOnly=${!admin} label=${data.file} onSave=${() => { if (changed && admin) swap(false); }} />
     <p class="small soft">${t("Ctrl+S puts it in place, Ctrl+F searches, F8 goes to the next problem.")}</p>
     ${changed && html`<section class="card"><h2>${t("What changes")}</h2><${Diff} before=${base.current} after=${text} /></section>`}
+    ${processes.length > 0 && html`<section class="card"><h2>${t("Processes")}</h2><ul class="problems" role="list">${processes.map((each) => html`<li key=${each.id}><${Badge} kind=${{ current: "good", behind: "warn", refused: "bad" }[each.state]}>${t({ current: "goes by it", behind: "keeps the earlier one", refused: "could not take it" }[each.state])}</${Badge}> ${each.kind} <span class="mono small">${each.id}</span>${each.reason && html` <span class="small">${each.reason}</span>`}</li>`)}</ul></section>`}
     ${admin && html`<${Audit} />`}
   </div>`;
 }
