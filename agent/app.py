@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from agent.config import AgentConfig
 from agent.engine.engine import NEAR, Engine
-from agent.housekeeping import ClockWatch, Retention
+from agent.housekeeping import ClockWatch, Retention, bring_up_to_date
 from agent.ledger import broadcasts, contacts, events, inbound, media, turns, webhooks, workflows
 from agent.ledger.database import Database
 from agent.ledger.errors import LedgerUnavailable
@@ -159,6 +159,7 @@ class Agent:
         await self._sweep()
         self._run("housekeeping", self._keep_house(clock_watch))
         self._run("retention", self._retain())
+        self._run("tallies", self._tally())
         if working:
             self._working = True
             self._run("engine", self.engine.run(self._process))
@@ -272,6 +273,15 @@ class Agent:
             except LedgerUnavailable as error:
                 log.error("ledger_unavailable", reason=str(error))
             await asyncio.sleep(timedelta(hours=1).total_seconds())
+
+    async def _tally(self) -> None:
+        """Every minute: add up what is over."""
+        while True:
+            try:
+                await bring_up_to_date(self.database, self.clock())
+            except LedgerUnavailable as error:
+                log.error("ledger_unavailable", reason=str(error))
+            await asyncio.sleep(timedelta(minutes=1).total_seconds())
 
     async def _sweep(self) -> None:
         """Wake the contacts that are due before the next sweep; later ones cost nothing until then."""

@@ -4,13 +4,14 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import Connection
 
 from agent.config.config import RetentionSettings
-from agent.ledger import clock_repair, retention
+from agent.ledger import clock_repair, retention, tallies
 from agent.ledger.database import Database
 from messaging.types import ContactKey
 
@@ -77,6 +78,18 @@ class ClockWatch:
         mended, moved = await self._database.write(work)
         if mended or moved:
             log.warning("times_mended", contacts=len(mended), broadcasts=moved)
+
+
+async def bring_up_to_date(database: Database, now: datetime) -> None:
+    """Tally what is over, or has changed since it was tallied, in steps so small that no message waits for one.
+
+    Raises:
+        LedgerUnavailable: the ledger cannot be written; the next time goes on.
+    """
+    await database.write(lambda connection: tallies.close(connection, now))
+    while (found := await database.read(lambda connection: tallies.count(connection, now))) is not None:
+        await database.write(partial(tallies.store, tallied=found))
+        await asyncio.sleep(BETWEEN)
 
 
 BETWEEN = 0.05

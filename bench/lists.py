@@ -19,6 +19,7 @@ from sqlalchemy import Connection, text
 
 from agent.assembly import open_agent
 from agent.config import load
+from agent.housekeeping import bring_up_to_date
 from agent.ledger.columns import EPOCH
 from agent.ledger.database import is_postgres, take_time
 from agent.web.listening import listening
@@ -164,6 +165,7 @@ async def served(folder: Path, people: int, messages: int, **changes: Any) -> As
         YAML().dump(config, file)
     async with open_agent(load(folder / "agent.yaml")) as agent:
         await agent.database.write(lambda connection: fill(connection, people, messages, datetime.now(UTC)))
+        await bring_up_to_date(agent.database, datetime.now(UTC))
         headers = {"Authorization": f"Bearer {TOKEN}"}
         async with (
             listening(create_app(agent), "127.0.0.1", 0) as url,

@@ -49,7 +49,7 @@ def print_json(value: Any) -> None:
 @app.command("status")
 def show_status(config: ConfigFile = _DEFAULT, as_json: Json = False) -> None:
     """How many messages, turns and deliveries there are, by state."""
-    counts = read(config, overview.counts)
+    counts = read(config, overview.counts).tables
     if as_json:
         print_json(counts)
         return

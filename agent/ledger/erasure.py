@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table, delete, func, select, text, update
 
-from agent.ledger import contacts, persons
+from agent.ledger import contacts, persons, tallies
 from agent.ledger.database import insert_new, is_postgres, lock_contact, take_time, where
 from agent.ledger.knowledge_tables import gap
 from agent.ledger.tables import (
@@ -142,6 +142,7 @@ def forget(connection: Connection, key: ContactKey, now: datetime) -> Erased:
         rows[table.name] = connection.execute(mine).rowcount
     paid = update(payment).where(payment.c.platform == key.platform, payment.c.contact == key.id)
     rows["payment"] = connection.execute(paid.values(contact=FORGOTTEN_CONTACT, payer=None)).rowcount
+    tallies.drop_changed(connection)
     gone = delete(contact).where(contact.c.platform == key.platform, contact.c.id == key.id)
     rows["contact"] = connection.execute(gone).rowcount
     if is_postgres(connection):

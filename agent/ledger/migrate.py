@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, inspect, text
 from agent.ledger.database import insert_new, is_postgres, take_time
 from agent.ledger.knowledge_tables import knowledge
 from agent.ledger.tables import metadata
+from agent.ledger.tallies import create_triggers
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -50,6 +51,7 @@ def upgrade(engine: Engine) -> None:
             command.upgrade(_config(connection), "head")
         counters = {"content": 0, "details": 0, "source_checks": 0}
         insert_new(connection, knowledge, id=1, identity=secrets.token_hex(8), **counters)
+        create_triggers(connection)
         if is_postgres(connection):
             _create_job_tables(connection)
 

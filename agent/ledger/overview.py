@@ -1,13 +1,14 @@
 """Read-only overviews for the owner: one contact, the ledger's counts, turns, and what was given up."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select, update
 
-from agent.ledger import contacts, history, memory, outbound, webhooks, workflows
+from agent.ledger import contacts, history, memory, outbound, tallies, webhooks, workflows
 from agent.ledger.contacts import ContactState
 from agent.ledger.database import Cursor, older, one_of, take_time, where
 from agent.ledger.history import Line
@@ -61,31 +62,47 @@ def _count(connection: Connection, key: ContactKey, table: Table, state: str) ->
     return int(connection.execute(select(func.count()).select_from(table).where(*mine)).scalar_one())
 
 
-def counts_by_platform(connection: Connection) -> dict[str, dict[tuple[str, str], int]]:
-    """Rows of `inbound` and `outbound` by platform and state."""
-    take_time(connection)
-    result = {}
-    for table in (inbound, outbound_table):
-        rows = connection.execute(
-            select(table.c.platform, table.c.state, func.count()).group_by(table.c.platform, table.c.state)
-        )
-        result[table.name] = {(row[0], row[1]): row[2] for row in rows}
-    return result
+@dataclass(frozen=True, slots=True)
+class StateCounts:
+    """How many rows are in which state.
+
+    Attributes:
+        tables: by table and state; under `used` the tokens and US dollars of all turns, under `contact` all contacts.
+        by_platform: of `inbound` and `outbound`, by platform and state.
+    """
+
+    tables: dict[str, dict[str, Any]]
+    by_platform: dict[str, dict[tuple[str, str], int]]
 
 
-def counts(connection: Connection) -> dict[str, dict[str, Any]]:
-    """Rows by table and state, and under `used` the tokens and US dollars of all turns."""
+def counts(connection: Connection) -> StateCounts:
+    """Count everything by its state."""
     take_time(connection)
-    result: dict[str, dict[str, Any]] = {}
-    for table in (inbound, turn, outbound_table, followup):
-        rows = connection.execute(select(table.c.state, func.count()).group_by(table.c.state)).all()
-        result[table.name] = {row[0]: row[1] for row in rows}
-    tokens, usd = connection.execute(
-        select(func.coalesce(func.sum(turn.c.tokens), 0), func.coalesce(func.sum(turn.c.cost), 0.0))
-    ).one()
-    result["used"] = {"tokens": tokens, "usd": usd}
-    result["contact"] = {"all": connection.execute(select(func.count()).select_from(contact)).scalar_one()}
-    return result
+    sums = tallies.whole(connection)
+    state, platform = outbound_table.c.state, outbound_table.c.platform
+    sent = {
+        (row[1], row[0]): row[2]
+        for row in connection.execute(select(state, platform, func.count()).group_by(state, platform))
+    }
+    planned = connection.execute(select(followup.c.state, func.count()).group_by(followup.c.state))
+    return StateCounts(
+        {
+            "inbound": _by_state(sums.inbound),
+            "turn": _by_state(sums.turns),
+            "outbound": _by_state(sent),
+            "followup": {row[0]: row[1] for row in planned},
+            "used": {"tokens": sums.tokens, "usd": sums.cost},
+            "contact": {"all": connection.execute(select(func.count()).select_from(contact)).scalar_one()},
+        },
+        {"inbound": dict(sums.inbound), "outbound": sent},
+    )
+
+
+def _by_state(found: Mapping[tuple[str, str], int]) -> dict[str, int]:
+    states: Counter[str] = Counter()
+    for (_, state), rows in found.items():
+        states[state] += rows
+    return {state: rows for state, rows in sorted(states.items()) if rows}
 
 
 @dataclass(frozen=True, slots=True)

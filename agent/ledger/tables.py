@@ -6,7 +6,7 @@ memory         fact, summary, forgotten, person_link
 broadcasts     broadcast, broadcast_recipient
 payments       payment, amount_hold
 automation     event, workflow_run, workflow_step, workflow_batch, workflow_schedule, webhook_delivery
-operation      audit, configuration, process
+operation      audit, configuration, process, tally, tally_changed, tally_state
 
 What is known (documents, passages, gaps) has a chapter of its own, `agent.ledger.knowledge_tables`.
 
@@ -244,7 +244,7 @@ outbound = Table(
     Column("platform_message_id", String),
     Column("turn", String),
     Index("ix_outbound_contact_state", "platform", "contact", "state"),
-    Index("ix_outbound_state", "state"),
+    Index("ix_outbound_state_platform", "state", "platform"),
     Index("ix_outbound_turn", "turn"),
     Index("ix_outbound_platform_message_id", "platform", "platform_message_id", "contact"),
 )
@@ -562,4 +562,27 @@ process = Table(  # those that go by it
     Column("refused", BigInteger),  # configuration.n that it could not take
     Column("reason", FreeLine),
     Column("seen_at", Instant, nullable=False),
+)
+
+tally = Table(  # sums of a quarter of an hour that is over, see agent.ledger.tallies; one without any has no row
+    "tally",
+    metadata,
+    Column("quarter", BigInteger, primary_key=True, autoincrement=False),  # of an hour, counted from 1970
+    Column("sums", JSON, nullable=False),
+)
+
+tally_changed = Table(  # quarters in which a row has changed since they were closed: their sums do not hold
+    "tally_changed",
+    metadata,
+    Column("quarter", BigInteger, primary_key=True, autoincrement=False),
+    Column("times", BigInteger, nullable=False),
+)
+
+tally_state = Table(
+    "tally_state",
+    metadata,
+    Column("id", Integer, primary_key=True),  # the table has one row
+    Column("closed_until", Instant, nullable=False),  # a change of what is older is noted
+    Column("closed_at", Instant, nullable=False),  # when that was said
+    Column("tallied_until", Instant, nullable=False),  # what is older has its sums
 )

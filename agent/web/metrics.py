@@ -14,7 +14,8 @@ from agent.telemetry import spans
 
 async def exposition(agent: Agent) -> tuple[bytes, str]:
     """The metrics and their content type."""
-    counts = await agent.database.read(overview.counts)
+    found = await agent.database.read(overview.counts)
+    counts, by_platform = found.tables, found.by_platform
     registry = CollectorRegistry()
     for table, help_text in (
         ("inbound", "Messages of customers, by state"),
@@ -34,7 +35,6 @@ async def exposition(agent: Agent) -> tuple[bytes, str]:
     told = Gauge("balas_webhook_deliveries", "Events told to other systems, by state", ["state"], registry=registry)
     for state, count in (await agent.database.read(webhooks.counts)).items():
         told.labels(state).set(count)
-    by_platform = await agent.database.read(overview.counts_by_platform)
     for table, help_text in (("inbound", "Messages of customers"), ("outbound", "Deliveries")):
         gauge = Gauge(
             f"balas_platform_{table}", f"{help_text}, by platform and state", ["platform", "state"], registry=registry

@@ -82,7 +82,7 @@ async def read_stats(
 @router.get("/counts")
 async def read_counts(request: Request) -> Counts:
     """How many messages, turns and deliveries are in which state now."""
-    return Counts(await agent_of(request).database.read(overview.counts))
+    return Counts((await agent_of(request).database.read(overview.counts)).tables)
 
 
 @router.get("/session")

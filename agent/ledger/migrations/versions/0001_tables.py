@@ -326,7 +326,7 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_outbound_platform_message_id", ["platform", "platform_message_id", "contact"], unique=False
         )
-        batch_op.create_index("ix_outbound_state", ["state"], unique=False)
+        batch_op.create_index("ix_outbound_state_platform", ["state", "platform"], unique=False)
         batch_op.create_index("ix_outbound_turn", ["turn"], unique=False)
 
     op.create_table(
@@ -434,6 +434,26 @@ def upgrade() -> None:
         sa.Column("asked_upto", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", agent.ledger.columns.Instant(), nullable=False),
         sa.PrimaryKeyConstraint("platform", "contact", name=op.f("pk_summary")),
+    )
+    op.create_table(
+        "tally",
+        sa.Column("quarter", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sums", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("quarter", name=op.f("pk_tally")),
+    )
+    op.create_table(
+        "tally_changed",
+        sa.Column("quarter", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("times", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("quarter", name=op.f("pk_tally_changed")),
+    )
+    op.create_table(
+        "tally_state",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("closed_until", agent.ledger.columns.Instant(), nullable=False),
+        sa.Column("closed_at", agent.ledger.columns.Instant(), nullable=False),
+        sa.Column("tallied_until", agent.ledger.columns.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tally_state")),
     )
     op.create_table(
         "trial",
@@ -669,6 +689,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_trial_at"))
 
     op.drop_table("trial")
+    op.drop_table("tally_state")
+    op.drop_table("tally_changed")
+    op.drop_table("tally")
     op.drop_table("summary")
     with op.batch_alter_table("step", schema=None) as batch_op:
         batch_op.drop_index(
@@ -694,7 +717,7 @@ def downgrade() -> None:
     op.drop_table("payment")
     with op.batch_alter_table("outbound", schema=None) as batch_op:
         batch_op.drop_index("ix_outbound_turn")
-        batch_op.drop_index("ix_outbound_state")
+        batch_op.drop_index("ix_outbound_state_platform")
         batch_op.drop_index("ix_outbound_platform_message_id")
         batch_op.drop_index(
             "ix_outbound_failed", sqlite_where=sa.text("state = 'failed'"), postgresql_where=sa.text("state = 'failed'")
