@@ -29,8 +29,9 @@ from agent.web.auth import Gate, Token
 
 log = structlog.get_logger()
 
-_LEFT_OUT = frozenset({"read_events", "upload_file", "remove_source", "read_session", "cancel_followup_named"})
-"""Operations that are no tools: a stream without end, a form with a file, a second path to the same, the console's own."""
+_LEFT_OUT = frozenset({"read_events", "upload_file", "remove_source", "read_session", "cancel_followup_named", "hook"})
+"""Operations that are no tools: a stream without end, a form with a file, a second path to the same, the console's own, and what is
+for other systems, with a token of its own."""
 
 _GUIDE = (
     "These tools look after the agent {name!r}, which answers a business's customers in chat. Try an answer with test_agent "

@@ -1,9 +1,11 @@
 """Results of tools are of a size that a model can read, and say where something was cut."""
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
+from urllib.parse import parse_qsl
 
 import pytest
 from mcp.shared.memory import create_connected_server_and_client_session
@@ -11,11 +13,12 @@ from mcp.types import TextContent
 from sqlalchemy import insert
 
 from agent.app import Agent
+from agent.config.config import Role
 from agent.ledger import tables
 from agent.web.auth import Token
-from agent.web.mcp import LARGEST, Tools
-from agent.web.server import create_app
-from tests.web.test_contract import ONE, agent
+from agent.web.mcp import LARGEST, Operation, Tools, operations_of
+from agent.web.server import Swaps, create_app
+from tests.web.test_contract import ELSEWHERE, ONE, PROMO, RIGHT, _probe, agent
 
 __all__ = ["agent"]
 
@@ -29,6 +32,49 @@ async def _call(agent: Agent, tool: str, **arguments: Any) -> tuple[bool, str, A
     assert json.loads(content.text) == result.structuredContent
     assert len(content.text) <= LARGEST
     return result.isError, content.text, result.structuredContent
+
+
+def _arguments(operation: Operation) -> dict[str, Any]:
+    """Right arguments of a tool: those of the contract test's request."""
+    path, more = RIGHT[operation.name]
+    bare, _, query = path.partition("?")
+    pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(operation.path))
+    named = re.fullmatch(pattern, bare)
+    assert named is not None, (operation.path, bare)
+    given: dict[str, Any] = {**named.groupdict(), **dict(parse_qsl(query)), **more.get("json", {})}
+    if operation.name == "create_broadcast":
+        given = {**PROMO, "to": {"phones": ["+6281234567801"]}, "dry_run": "true"}
+    return given
+
+
+async def test_each_tool_does_its_work_for_those_who_may_and_refuses_the_others_in_words(agent: Agent) -> None:
+    api = create_app(agent, Swaps(lambda config: config, _probe)).state.api
+    tools = {role: Tools(api, "Melati", Token("Rina", role)) for role in get_args(Role)}
+    operations = operations_of(api.document(""))
+    order = [each for name in RIGHT for each in operations if each.name == name]
+    assert {each.name for each in operations} - {each.name for each in order} <= set(ELSEWHERE)
+    session = ""
+    for operation in order:
+        arguments = _arguments(operation)
+        if "session" in arguments:
+            arguments["session"] = session
+        for role in get_args(Role):
+            async with create_connected_server_and_client_session(tools[role].server) as client:
+                result = await client.call_tool(operation.name, arguments)
+            answer = result.structuredContent or {}
+            allowed = Token("Rina", role).may(operation.role)
+            if not allowed:
+                assert result.isError, (operation.name, role)
+                assert answer["error"]["code"] == "forbidden"
+                assert operation.role in answer["error"]["message"]
+                continue
+            if arguments.get("live") and role == "viewer":
+                assert answer["error"]["field"] == "live"
+                continue
+            assert not result.isError, (operation.name, role, answer)
+            assert len(json.dumps(answer, ensure_ascii=False)) <= LARGEST
+            session = answer.get("session", session)
+            break
 
 
 async def _say(agent: Agent, texts: Sequence[str]) -> None:

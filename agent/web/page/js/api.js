@@ -3,6 +3,7 @@ import { signal } from "../vendor/signals.js";
 
 const BASE = "/api/v1";
 export const who = signal(undefined); // undefined: not asked yet; null: signed out
+export const ended = signal(false); // signed out by the server: the token was changed, or the session is over
 export const online = signal(true);
 export const revision = signal(0); // grows when the connection is back: what is shown is read afresh
 
@@ -29,7 +30,7 @@ export async function call(method, path, body, extra = {}) {
   let value = null;
   try { value = await answer.json(); } catch { value = null; }
   if (answer.ok) return value;
-  if (answer.status === 401 && path !== "/session") who.value = null;
+  if (answer.status === 401 && who.value) { ended.value = true; who.value = null; }
   throw new ApiError(answer.status, value?.error, answer.headers.get("Retry-After"));
 }
 
@@ -43,9 +44,10 @@ export async function ask() {
 export async function login(token) {
   await call("POST", "/session", { token });
   await ask();
+  ended.value = false;
 }
 export async function logout() {
-  try { await call("DELETE", "/session"); } finally { who.value = null; }
+  try { await call("DELETE", "/session"); } finally { who.value = null; ended.value = false; }
 }
 export const may = (role) => ["viewer", "operator", "admin"].indexOf(who.value?.role) >= ["viewer", "operator", "admin"].indexOf(role);
 

@@ -2,7 +2,7 @@
 import { render } from "../vendor/preact.js";
 import { useEffect, useRef, useState } from "../vendor/hooks.js";
 import "../vendor/signals.js";
-import { ask, connect, disconnect, login, logout, online, who } from "./api.js";
+import { ask, connect, disconnect, ended, login, logout, online, who } from "./api.js";
 import { Failed, html, remedy, toast, Skeleton } from "./ui.js";
 import { chooseLang, chooseTheme, lang, t, theme } from "./i18n.js";
 import { Overview } from "./pages/overview.js";
@@ -54,6 +54,7 @@ function Login() {
   };
   return html`<main class="login"><form class="card" onSubmit=${submit}><div class="brand"><img src="/console/icon.svg" alt="" /><h1>balas</h1></div>
     <label>${t("Token")}<input ref=${box} type="password" autocomplete="current-password" required value=${token} onInput=${(event) => set(event.target.value)} aria-describedby="hint" /></label>
+    ${ended.value && !error && html`<div class="notice warn" role="status"><div>${t("You were signed out: the session is over, or the token was changed. Log in again; you come back to the same page.")}</div></div>`}
     ${error && html`<div class="notice bad" role="alert"><div>${error.status === 401 ? t("This token is not known. It stands in agent.yaml under server.api_token or server.tokens.") : remedy(error)}</div></div>`}
     <p class="small soft" id="hint">${t("Your token stands in agent.yaml under server.api_token or server.tokens.")}</p>
     <button class="primary" disabled=${busy || !token.trim()}>${t("Log in")}</button><${Choices} /></form></main>`;

@@ -9,14 +9,14 @@ const STATUS = { done: "good", dry: "warn", failed: "bad", refused: "warn", unkn
 export function Steps({ steps, wait }) {
   if (!steps.length && !wait) return html`<p class="soft small">${t("No steps: the agent said a fixed text or stayed silent.")}</p>`;
   return html`<ol class="steps">${steps.map((step, at) => html`<li key=${at}><${Step} step=${step} /></li>`)}
-    ${wait && html`<li><summary class="soft" role="status" style=${{ padding: "8px 12px" }}>${t("Working…")}</summary></li>`}</ol>`;
+    ${wait && html`<li><p class="soft" role="status" style=${{ padding: "8px 12px" }}>${t("Working…")}</p></li>`}</ol>`;
 }
 
 function Step({ step }) {
   const output = step.output || {}, ms = took(step), status = step.kind === "action" ? (step.dry ? "dry" : output.status) : null;
   return html`<details>
     <summary><b>${t(KINDS[step.kind] || step.kind)}</b>${!["retrieval", "memory"].includes(step.kind) && html`<span class="mono">${step.name}</span>`}
-      ${status && html`<${Badge} kind=${STATUS[status]}>${status === "dry" ? t("dry: not run") : status}</${Badge}>`}
+      ${status && html`<${Badge} kind=${STATUS[status]}>${status === "dry" ? t("dry: not run") : t(status)}</${Badge}>`}
       ${step.kind === "retrieval" && html`<${Badge}>${(output.hits || []).length} ${(output.hits || []).length === 1 ? t("passage") : t("passages")}</${Badge}>`}
       <span class="end soft small num">${step.tokens ? `${step.tokens} ${t("tokens")} · ` : ""}${step.cost ? `${dollars(step.cost)} · ` : ""}${ms == null ? t("not finished") : `${Math.round(ms)} ms`}</span></summary>
     <div class="inside">${inside(step, output)}</div></details>`;

@@ -1,7 +1,7 @@
 // Knowledge: questions to answer, what is found for a question, and where documents come from.
 import { useEffect, useRef, useState } from "../../vendor/hooks.js";
 import { call, get, listen, may, post } from "../api.js";
-import { Badge, count, Empty, Head, html, Loaded, Time, useLoad, useWork } from "../ui.js";
+import { Badge, count, Empty, Head, html, Loaded, Time, useEvents, useLoad, useWork } from "../ui.js";
 import { Hits } from "../steps.js";
 import { t } from "../i18n.js";
 
@@ -9,6 +9,7 @@ export function Knowledge() {
   const sources = useLoad(() => get("/knowledge/sources?limit=500")), gaps = useLoad(() => get("/knowledge/gaps?limit=200"));
   const [sync, setSync] = useState(null);
   useEffect(() => { get("/knowledge/status").then(setSync, () => {}); return listen(["sync"], (_name, data) => { setSync(data); if (!data.syncing) sources.reload(); }); }, []);
+  useEvents(["turn"], () => gaps.reload());
   const [busy, run] = useWork();
   const again = () => run(async () => { setSync({ syncing: true, progress: [] }); try { await post("/knowledge/sync", {}); } finally { setSync({ syncing: false, progress: [] }); await sources.reload(); } }, t("The sources were read."));
   return html`<${Head} title=${t("Knowledge")}>${may("operator") && html`<button disabled=${busy || sync?.syncing} onClick=${again}>${sync?.syncing ? t("Reading …") : t("Read sources again")}</button>`}</${Head}>

@@ -38,9 +38,9 @@ function Figures({ rows, by, dead, gaps, paused }) {
     <dl class="tiles">${tiles.map(([label, value]) => html`<div class="card tile" key=${label}><dt>${t(label)}</dt><dd>${value}</dd></div>`)}</dl>
     ${sum("messages") === 0 ? html`<div class="card"><${Empty} title=${t("No messages in this time")}>${t("As soon as customers write, you see here how many there were, how fast they were answered, and what it cost.")} <a href="#/playground">${t("Try the agent in the playground")}</a></${Empty}></div>` : html`
     <div class="plots">
-      <${Plot} title=${t("Messages and replies")} rows=${rows} by=${by} lines=${[["messages", t("Messages")], ["replies", t("Replies")]]} />
+      <${Plot} title=${t("Messages and replies")} rows=${rows} by=${by} whole lines=${[["messages", t("Messages")], ["replies", t("Replies")]]} />
       <${Plot} title=${t("Time to first reply, seconds")} rows=${rows} by=${by} lines=${[["first_reply_p50", t("half of all")], ["first_reply_p95", t("the slowest 5 %")]]} />
-      <${Plot} title=${t("Handed over and not answered")} rows=${rows} by=${by} lines=${[["handovers", t("Handed over")], ["unanswered", t("Not answered")], ["failures", t("Failed")]]} />
+      <${Plot} title=${t("Handed over and not answered")} rows=${rows} by=${by} whole lines=${[["handovers", t("Handed over")], ["unanswered", t("Not answered")], ["failures", t("Failed")]]} />
       <${Plot} title=${t("Cost, US dollars")} rows=${rows} by=${by} lines=${[["cost", t("Cost")]]} />
     </div>`}
     ${Object.keys(reasons).length > 0 && html`<section class="card"><h2>${t("Why conversations went to a person")}</h2><div class="scroll" tabIndex="0"><table><tbody>
@@ -48,7 +48,7 @@ function Figures({ rows, by, dead, gaps, paused }) {
   </div>`;
 }
 
-function Plot({ title, rows, by, lines }) {
+function Plot({ title, rows, by, lines, whole }) {
   const place = useRef(null), shade = theme.value;
   useEffect(() => {
     const style = getComputedStyle(document.documentElement), colour = (name) => style.getPropertyValue(name).trim();
@@ -57,7 +57,7 @@ function Plot({ title, rows, by, lines }) {
     const make = () => new uPlot({
       width: Math.max(200, place.current.clientWidth), height: 190, cursor: { y: false }, legend: { show: false },
       scales: { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.15 : 1] } },
-      axes: [{ ...axis, grid: { show: false }, size: 28, values: (_plot, splits) => splits.map((at) => day.format(at * 1000)), space: 70 }, { ...axis, size: 48 }],
+      axes: [{ ...axis, grid: { show: false }, size: 28, values: (_plot, splits) => splits.map((at) => day.format(at * 1000)), space: 70 }, { ...axis, size: 48, ...(whole ? { incrs: [1, 2, 5].flatMap((n) => [0, 1, 2, 3, 4, 5].map((power) => n * 10 ** power)).sort((a, b) => a - b) } : {}) }],
       series: [{}, ...lines.map(([, label], at) => ({ label, stroke: colour(["--plot-a", "--plot-b", "--plot-c"][at]), width: 2, points: { show: rows.length < 32, size: 5 }, spanGaps: true }))],
     }, [rows.map((row) => new Date(row.at) / 1000), ...lines.map(([name]) => rows.map((row) => row[name]))], place.current);
     const plot = make();

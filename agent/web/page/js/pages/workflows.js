@@ -16,7 +16,7 @@ export function Workflows({ id }) {
 function One({ of, first, reload }) {
   const [open, set] = useState(first);
   return html`<section class="card stack tight" aria-label=${of.name}>
-    <div class="row wrap"><h2 class="mono grow" style=${{ fontSize: "14px" }}>${of.name}</h2>${STATES.filter((state) => of.runs[state]).map((state) => html`<${Badge} key=${state} kind=${KIND[state]}>${count(of.runs[state])} ${t(state)}</${Badge}>`)}<button aria-expanded=${open} onClick=${() => set(!open)}>${open ? t("Hide") : t("Show runs")}</button></div>
+    <div class="row wrap"><h2 class="mono grow">${of.name}</h2>${STATES.filter((state) => of.runs[state]).map((state) => html`<${Badge} key=${state} kind=${KIND[state]}>${count(of.runs[state])} ${t(state)}</${Badge}>`)}<button aria-expanded=${open} onClick=${() => set(!open)}>${open ? t("Hide") : t("Show runs")}</button></div>
     <p class="small soft">${t("begins with")} <span class="mono">${of.on}</span> · ${t(ONCE[of.once])}${of.next_at ? ` · ${t("next")} ${when(of.next_at)}` : ""}${Object.keys(of.condition).length ? html` · ${t("if")} <span class="mono">${JSON.stringify(of.condition)}</span>` : ""}</p>
     <ol class="row wrap" style=${{ listStyle: "none" }} aria-label=${t("Steps")}>${of.steps.map((kind, n) => html`<li key=${n}><${Badge}>${n + 1}. ${kind}</${Badge}></li>`)}</ol>
     ${open && html`<${Runs} of=${of} reload=${reload} />`}</section>`;
