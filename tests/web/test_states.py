@@ -102,8 +102,8 @@ async def _taken(page: Page, _here: World) -> None:
 
 async def _gap(page: Page, _here: World) -> None:
     await page.get_by_role("button", name="Answer", exact=True).first.click()
-    await page.get_by_label("Question").fill("jam buka?")
-    await page.get_by_label("Question").press("Enter")
+    await page.get_by_label("Question", exact=True).fill("jam buka?")
+    await page.get_by_label("Question", exact=True).press("Enter")
     await expect(page.locator(".hit").first).to_be_visible()
 
 

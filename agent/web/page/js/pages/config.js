@@ -6,7 +6,7 @@ import { t } from "../i18n.js";
 
 export function Config() {
   const loaded = useLoad(async () => { const [data, editor] = await Promise.all([get("/agent/config"), import("../editor.js")]); return { data, editor }; }); // the editor's library is large and used here only
-  return html`<${Loaded} of=${loaded} rows=${10}>${({ data, editor }) => html`<${Editor} data=${data} editor=${editor} />`}</${Loaded}>`;
+  return html`${!loaded.data && html`<${Head} title=${t("Configuration")} />`}<${Loaded} of=${loaded} rows=${10}>${({ data, editor }) => html`<${Editor} data=${data} editor=${editor} />`}</${Loaded}>`;
 }
 
 function Editor({ data, editor }) {
