@@ -270,11 +270,12 @@ def count(connection: Connection, now: datetime) -> Tallied | None:
     """
     take_time(connection)
     state = connection.execute(select(tally_state)).first()
-    if state is None or (is_postgres(connection) and now < state.closed_at + SETTLED):
+    if state is None:
         return None
     order = select(tally_changed).order_by(tally_changed.c.quarter)
     until = state.tallied_until
-    if state.tallied_until < state.closed_until:
+    settled = not is_postgres(connection) or now >= state.closed_at + SETTLED
+    if settled and state.tallied_until < state.closed_until:
         first = _first(connection, state.tallied_until)
         begin = state.closed_until if first is None else max(state.tallied_until, begin_of(quarter_of(first)))
         until = min(state.closed_until, begin + _AT_ONCE * QUARTER)
@@ -290,7 +291,8 @@ def count(connection: Connection, now: datetime) -> Tallied | None:
             state.tallied_until,
             until,
         )
-    changed = {row.quarter: row.times for row in connection.execute(order.limit(_AT_ONCE))}
+    again = order.where(tally_changed.c.quarter < quarter_of(until)).limit(_AT_ONCE)
+    changed = {row.quarter: row.times for row in connection.execute(again)}
     if not changed:
         return None
     sums = {quarter: Sums() for quarter in changed}
@@ -362,12 +364,12 @@ _TRIGGERS: tuple[tuple[str, str, str, str, str], ...] = (  # name, event, table,
     ("trial_new", "INSERT", "trial", f"NEW.at < {_CLOSED}", "SELECT NEW.at"),
     ("trial_changed", "UPDATE", "trial", f"OLD.at < {_CLOSED} OR NEW.at < {_CLOSED}", "SELECT OLD.at UNION SELECT NEW.at"),
     ("trial_gone", "DELETE", "trial", f"OLD.at < {_CLOSED}", "SELECT OLD.at"),
-    ("outbound_new", "INSERT", "outbound", "NEW.state = 'sent'", "SELECT min(received_at) FROM inbound WHERE turn = NEW.turn"),
+    ("outbound_new", "INSERT", "outbound", "NEW.state = 'sent'", "SELECT received_at FROM inbound WHERE turn = NEW.turn"),
     (
         "outbound_changed", "UPDATE OF state, sent_at, turn, lane", "outbound", "NEW.state = 'sent' OR OLD.state = 'sent'",
-        "SELECT min(received_at) FROM inbound WHERE turn = OLD.turn UNION SELECT min(received_at) FROM inbound WHERE turn = NEW.turn",
+        "SELECT received_at FROM inbound WHERE turn = OLD.turn UNION SELECT received_at FROM inbound WHERE turn = NEW.turn",
     ),
-    ("outbound_gone", "DELETE", "outbound", "OLD.state = 'sent'", "SELECT min(received_at) FROM inbound WHERE turn = OLD.turn"),
+    ("outbound_gone", "DELETE", "outbound", "OLD.state = 'sent'", "SELECT received_at FROM inbound WHERE turn = OLD.turn"),
 )  # fmt: skip
 
 
@@ -385,8 +387,8 @@ def create_triggers(connection: Connection) -> None:
         if postgres:
             note = note.replace("NULL AS touched", "NULL::bigint AS touched")
             body = f"BEGIN IF {condition} THEN {note} END IF; RETURN NULL; END"
-            connection.exec_driver_sql(
-                f"CREATE FUNCTION tally_{name}() RETURNS trigger LANGUAGE plpgsql AS $body$ {body} $body$"
+            connection.exec_driver_sql(  # a plan is kept from when the tables were small: it must use the index even then
+                f"CREATE FUNCTION tally_{name}() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $body$ {body} $body$"
             )
             connection.exec_driver_sql(
                 f"CREATE TRIGGER tally_{name} AFTER {event} ON {table} FOR EACH ROW EXECUTE FUNCTION tally_{name}()"
