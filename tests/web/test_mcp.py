@@ -43,7 +43,7 @@ def _arguments(operation: Operation) -> dict[str, Any]:
     assert named is not None, (operation.path, bare)
     given: dict[str, Any] = {**named.groupdict(), **dict(parse_qsl(query)), **more.get("json", {})}
     if operation.name == "create_broadcast":
-        given = {**PROMO, "audience": {"filter": {"tag": "vip"}}, "dry_run": "true"}
+        given = {**PROMO, "audience": {"filter": {}}, "dry_run": "true"}
     return given
 
 
