@@ -80,13 +80,14 @@ def _courtesies() -> re.Pattern[str]:
     return re.compile(rf"\b(?:{'|'.join(patterns)})\b")
 
 
-def detect(text: str, previous: str | None = None) -> str:
+def detect(text: str, previous: str | None = None, default: str = DEFAULT) -> str:
     """Tell which language a text is written in.
 
     Args:
         text: what a customer writes, one message or several.
         previous: the language of the conversation so far, if it has one. A text that does not decide (a number, a name, "ok")
             keeps it; changing the language needs more than one loan word.
+        default: the language of a text that does not decide where there is no previous one.
 
     Returns:
         The code of a language that there is a data file for: `"id"`, `"en"`, `"ms"`.
@@ -96,10 +97,10 @@ def detect(text: str, previous: str | None = None) -> str:
     scores = _scores(words)
     best = max(scores.values())
     if best == 0:
-        return previous or DEFAULT
+        return previous or default
     if previous is not None and best - scores.get(previous, 0) < _needed(words, previous, scores):
         return previous
-    return next(language for language in LANGUAGES if scores[language] == best)
+    return next(language for language in (default, *LANGUAGES) if scores.get(language) == best)
 
 
 _CLEAR_FROM = 3.0

@@ -18,6 +18,7 @@ from agent.config.model import LimitSettings, ModelSettings
 from agent.config.texts import check_mentioned_facts
 from agent.config.workflows import WebhookSettings, Workflow
 from knowledge.settings import KnowledgeSettings
+from language.detect import DEFAULT, clearly_in
 from messaging.settings import MessagingSettings
 from settings import Settings
 from settings.units import Duration, format_duration
@@ -154,7 +155,8 @@ class AgentConfig(Settings):
     language: str = Field(
         default="auto",
         pattern="^(auto|[a-z]{2,3}(-[A-Z]{2})?)$",
-        description="`auto` answers in the customer's language; an ISO 639-1 code such as `id`, `en` or `ms` always in that one.",
+        description="`auto` answers in the customer's language, and in that of `instructions` until it is known; an ISO 639-1 code "
+        "such as `id`, `en` or `ms` always in that one.",
         examples=["auto", "id"],
     )
     timezone: Annotated[str, AfterValidator(known_timezone)] = Field(
@@ -241,8 +243,8 @@ class AgentConfig(Settings):
 
     @property
     def default_language(self) -> str:
-        """The language of texts for a contact whose language is not known."""
-        return "id" if self.language == "auto" else self.language
+        """The language of texts for a contact whose language is not known: as configured, or that of the instructions."""
+        return self.language if self.language != "auto" else clearly_in(self.instructions) or DEFAULT
 
     @property
     def zone(self) -> ZoneInfo:

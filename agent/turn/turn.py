@@ -298,7 +298,9 @@ class Turns:
         """The language of what was typed; a message without words keeps that of the conversation."""
         if self._settings.language != "auto":
             return self._settings.language
-        return detect("\n".join(turn.typed), turn.contact.language) if turn.typed else turn.language
+        if not turn.typed:
+            return turn.language
+        return detect("\n".join(turn.typed), turn.contact.language, self._settings.default_language)
 
     def _gate(self, turn: TurnContext) -> gate.Silent | gate.Say | gate.Answer:
         return gate.decide(

@@ -135,6 +135,40 @@ def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "has agent.yaml already; nothing was written" in capsys.readouterr().err
 
 
+def test_the_sample_is_written_in_english_too(tmp_path: Path) -> None:
+    assert run(["init", str(tmp_path), "--language", "en"]) == 0
+
+    examination = examine(tmp_path)
+    assert examination.errors == examination.warnings == ()
+    greeting, hours, order = chat(tmp_path, "hi\nwhen are you open?\nwhere is my order TC-1234?\n")
+    assert greeting.startswith("Hello")
+    assert "08:00 to 20:00" in hours
+    assert "JNE0012345" in order
+    assert run(["test", "-c", str(tmp_path)]) == 0
+
+
+def test_documents_that_are_there_already_are_what_it_answers_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "faq.md").write_text("# Blue Door\n\n## When are you open?\n\nEvery day, 7 am to 3 pm.\n")
+    (tmp_path / "prices.csv").write_text("item,price\nCroissant,Rp4.000\n")
+    (tmp_path / "README.md").write_text("# Notes of ours\n")
+    (tmp_path / ".gitignore").write_text("mine\n")
+
+    assert run(["init", str(tmp_path), "--language", "en"]) == 0
+
+    shown = capsys.readouterr().out
+    assert "It answers from what docs/ held already (1 documents)." in shown
+    assert "Not read, since only docs/ is: prices.csv. Move into docs/" in shown
+    assert "Blue Door" in (tmp_path / "docs" / "faq.md").read_text()
+    assert (tmp_path / ".gitignore").read_text() == "mine\n"
+    assert not (tmp_path / "shop.py").exists()
+    examination = examine(tmp_path)
+    assert examination.errors == examination.warnings == ()
+    assert "7 am to 3 pm" in chat(tmp_path, "when are you open?\n")[0]
+
+
 def test_a_file_in_the_way_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "toko").write_text("a file")
 

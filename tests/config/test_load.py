@@ -179,3 +179,18 @@ def test_a_model_without_fallbacks_has_none(tmp_path: Path) -> None:
     (tmp_path / "agent.yaml").write_text(MINIMAL + "model: {base_url: http://127.0.0.1:1/v1}\n")
 
     assert load(tmp_path / "agent.yaml", environment={}).model.fallbacks == ()
+
+
+@pytest.mark.parametrize(
+    ("instructions", "language", "expected"),
+    [
+        ("You are Sari, the assistant of a bakery. Answer briefly.", "auto", "en"),
+        ("Kamu Sari, asisten toko roti. Jawab singkat.", "auto", "id"),
+        ("Melati", "auto", "id"),
+        ("You are Sari, the assistant of a bakery. Answer briefly.", "ms", "ms"),
+    ],
+)
+def test_who_has_not_written_yet_is_spoken_to_in_the_language_of_the_instructions(
+    instructions: str, language: str, expected: str
+) -> None:
+    assert loads(f"name: A\ninstructions: {instructions}\nlanguage: {language}\n").default_language == expected

@@ -40,7 +40,9 @@ def test_the_schema_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(json_schema())
 
 
-@pytest.mark.parametrize("file", [EXAMPLE, ROOT / "agent.yaml", ROOT / "agent" / "cli" / "starter" / "agent.yaml"])
+@pytest.mark.parametrize(
+    "file", [EXAMPLE, ROOT / "agent.yaml", ROOT / "agent" / "cli" / "starter" / "id" / "agent.yaml"]
+)
 def test_editors_find_nothing_wrong_with_our_own_files(file: Path) -> None:
     value = json.loads(json.dumps(YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))))
 

@@ -160,6 +160,7 @@ class Desk:
     conversation: dict[str, Any] = field(default_factory=dict)
     limits: dict[str, Any] = field(default_factory=dict)
     language: str = "auto"
+    default_language: str = "id"
     transcriber: Transcriber | None = None
     files: FileReader | None = None
     speaker: Speaker | None = None
@@ -211,7 +212,7 @@ class Desk:
                 conversation,
                 LimitSettings(**self.limits),
                 self.language,
-                "id",
+                self.default_language,
             ),
             loop=self.loop(),
             actions={action.name: action for action in self.actions},
@@ -229,7 +230,7 @@ class Desk:
                 self.database,
                 conversation,
                 zone=JAKARTA,
-                default_language="id",
+                default_language=self.default_language,
                 media_url=lambda media_id: f"https://agent.example/media/{media_id}",
                 read_file=lambda path: (b"menu", "application/pdf", path),
                 clock=self.clock,

@@ -318,6 +318,19 @@ async def test_a_fixed_language_is_answered_in_whatever_is_written(desk: Desk, l
     assert FAILED not in await desk.said()
 
 
+@pytest.mark.parametrize(
+    ("said", "language"), [("hi", "en"), ("p", "en"), ("halo kak", "id"), ("harga kopi berapa?", "id")]
+)
+async def test_what_decides_for_no_language_is_answered_in_that_of_the_shop(
+    desk: Desk, said: str, language: str
+) -> None:
+    desk.default_language = "en"
+    desk.model.replies = [openai.OpenAIError("gone")]
+    await desk.receive(message(1, said))
+    turn = await desk.answer()
+    assert turn.language == language
+
+
 async def test_half_an_emoji_of_the_model_is_answered_recorded_and_sent(desk: Desk) -> None:
     desk.model.replies = [says("Siap \ud83d kak\x00!")]
     await desk.receive(message(1, "halo kak?"))

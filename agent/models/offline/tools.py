@@ -44,7 +44,9 @@ _TWO_VERBS = re.compile(r"\w+ / \w+")
 
 _ANY_DAY = datetime(2000, 1, 1)  # noqa: DTZ001 -- only whether a date is named counts here, not which
 
-_WHETHER = re.compile(r"^(?:(?:apa|kak|min|hai|halo) )*(?:bisa|boleh|terima|menerima)\b.*\?")
+_WHETHER = re.compile(
+    r"^(?:(?:apa|apakah|kak|min|hai|halo|hi|and|so) )*(?:(?:bisa|boleh|terima|menerima)\b.*\?|do you\b|can (?:you|i|we)\b)"
+)
 """How a sentence begins that asks whether something can be done."""
 
 DONT = re.compile(
@@ -313,7 +315,7 @@ def _asked_on(dialogue: Dialogue) -> list[Request]:
     wanted = [word for word in lexicon.content(text) if not any(char.isdigit() for char in word)]
     if not wanted or len(text.split()) > _CHOICE or not all(told.has(word) for word in wanted):
         return []
-    if any(small_talk(line) or mood(line) for line in dialogue.said):
+    if any(small_talk(line) or mood(line) or _WHETHER.search(fold(line)) for line in dialogue.said):
         return []
     before = _of(last.said, dialogue.earlier[:-1], dialogue.tools, dialogue.now)
     return [
