@@ -109,7 +109,7 @@ async def test_a_webhook_that_the_sandbox_signs_is_accepted_by_a_fresh_agent(tmp
 
 
 async def accepted(agent: Agent) -> None:
-    while not (await agent.database.read(overview.counts))["inbound"]:
+    while not (await agent.database.read(overview.counts)).tables["inbound"]:
         await asyncio.sleep(0.05)
 
 
