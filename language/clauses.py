@@ -62,6 +62,10 @@ class Question:
         return not word_forms(word).isdisjoint(self.forms)
 
 
+_OF_A_DEED: Final = re.compile(r"pe\w{4,}an")
+"""A noun that names what is asked for: `Ajukan pencairan?` is answered by "dicairkan"."""
+
+
 @lru_cache(maxsize=500)
 def question_of(asked: str) -> Question:
     words = vocabulary()
@@ -85,7 +89,10 @@ def question_of(asked: str) -> Question:
         frozenset(_plain_numbers(folded)),
         frozenset(_DIGITS.findall(folded)),
         frozenset(int(hour) + (12 if half == "pm" and int(hour) < 12 else 0) for hour, half in _HOUR.findall(folded)),
-        verbs=frozenset[str]().union(*(roots(verb) for sentence in sentences for verb in _verbs(sentence))),
+        verbs=frozenset[str]().union(
+            *(roots(verb) for sentence in sentences for verb in _verbs(sentence)),
+            *(roots(noun) for noun in tokens if not undoing and _OF_A_DEED.fullmatch(noun)),
+        ),
         own=own,
         kinds=frozenset() if undoing else kinds,
         undoing=bool(undoing) and not either,
@@ -402,6 +409,8 @@ def _verdict(
         return "open" if leads and question.undoing else None
     if question.undoing and not undo and found & (words.stay | words.keep):
         aims = found & (words.deeds | words.objects) or _referring(tokens)
+        if any(not question.verbs.isdisjoint(roots(re.sub("anya$", "an", word))) for word in tokens):
+            return "open"  # "lanjutkan penutupannya"
         if found & words.stay or aims:
             return None if leads else "no"
         if found & words.agreeing <= {"jadi"}:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from actions.claims import says_handover
+from actions.claims import says_handover, unproven
 from actions.qris.mentions import says_paid, spoken_amount
 from actions.qris.money import find_amounts
 from actions.redaction import secret_in
@@ -38,6 +38,7 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "without_private": without_private,
     "secret_in": secret_in,
     "says_handover": says_handover,
+    "unproven": lambda text: unproven(text, [], []),
     "says_paid": says_paid,
     "spoken_amount": spoken_amount,
     "find_amounts": find_amounts,
