@@ -79,11 +79,14 @@ class ContactWorker:
     async def _process(self, contact: ContactKey) -> datetime | None:
         def next_task(connection: Connection) -> Due | TurnContext | Idle:
             lock_contact(connection, contact.platform, contact.id)
-            delivery = self._outbox.begin(connection, contact)
+            work = turns.open_work(connection, contact)
+            delivery = self._outbox.begin(connection, contact) if work.deliveries else None
             if isinstance(delivery, Due):
                 return delivery
-            turn = self._turns.begin(connection, contact)
-            return turn if isinstance(turn, TurnContext) else Idle(turns.settle(connection, contact, delivery, turn))
+            turn = self._turns.begin(connection, contact) if work.turns else None
+            if isinstance(turn, TurnContext):
+                return turn
+            return Idle(turns.settle(connection, contact, delivery, turn, work.followup))
 
         answered: TurnContext | None = None
         task = await self._database.write(next_task)

@@ -7,10 +7,11 @@ from typing import Any
 from sqlalchemy import Connection, delete, select
 
 from agent.ledger.database import at, upsert, where
+from agent.ledger.statement import Statement
 from agent.ledger.tables import confirmation as table
 from messaging.types import ContactKey
 
-_OPEN = select(table).where(where(table, "platform", "contact"), table.c.expires_at > at("now"))
+_OPEN = Statement(select(table).where(where(table, "platform", "contact"), table.c.expires_at > at("now")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def ask(connection: Connection, key: ContactKey, confirmation: Confirmation) -> 
 
 def open_question(connection: Connection, key: ContactKey, now: datetime) -> Confirmation | None:
     """Load the question that still waits for its answer."""
-    row = connection.execute(_OPEN, {"at_platform": key.platform, "at_contact": key.id, "at_now": now}).first()
+    row = _OPEN.first(connection, {"at_platform": key.platform, "at_contact": key.id, "at_now": now})
     if row is None:
         return None
     return Confirmation(row.action, row.arguments, row.question, row.turn, row.expires_at)

@@ -12,8 +12,6 @@ from typing import Any, Literal
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Executable,
-    Row,
     String,
     and_,
     bindparam,
@@ -32,6 +30,7 @@ from agent.ledger import events
 from agent.ledger.codec import Deliverable, pack_contact, unpack_contact
 from agent.ledger.columns import EPOCH
 from agent.ledger.database import change, insert_row, lock_contact, take_time, where
+from agent.ledger.statement import Statement
 from agent.ledger.tables import InboundOutcome, inbound
 from agent.ledger.tables import contact as table
 from messaging.types import Channel, ChannelKind, Contact, ContactChanged, ContactKey, FieldValue
@@ -69,7 +68,7 @@ class ContactState:
         return self.paused_at is not None and (self.paused_until is None or now < self.paused_until)
 
 
-def state_of(row: Row[Any]) -> ContactState:
+def state_of(row: Any) -> ContactState:
     """Read a row of the table."""
     return ContactState(
         contact=unpack_contact(row.platform, row.id, row.profile),
@@ -89,8 +88,8 @@ def state_of(row: Row[Any]) -> ContactState:
 
 STANDARD = frozenset({"first_name", "last_name", "phone", "email", "language", "country"})
 
-_LOAD = select(table).where(where(table, "platform", "id"))
-_PROFILE = select(table.c.profile).where(where(table, "platform", "id"))
+_LOAD = Statement(select(table).where(where(table, "platform", "id")))
+_PROFILE = Statement(select(table.c.profile).where(where(table, "platform", "id")))
 
 
 def _at(key: ContactKey) -> dict[str, str]:
@@ -99,13 +98,13 @@ def _at(key: ContactKey) -> dict[str, str]:
 
 def load(connection: Connection, key: ContactKey) -> ContactState | None:
     """Load a contact; `None` for one that is not in the ledger."""
-    row = connection.execute(_LOAD, _at(key)).first()
+    row = _LOAD.first(connection, _at(key))
     return None if row is None else state_of(row)
 
 
 def known(connection: Connection, key: ContactKey) -> ContactState:
     """Load a contact that is in the ledger: one who has written."""
-    return state_of(connection.execute(_LOAD, _at(key)).one())
+    return state_of(_LOAD.first(connection, _at(key)))
 
 
 def find(connection: Connection, needle: str) -> list[ContactState]:
@@ -129,10 +128,8 @@ def every(connection: Connection) -> list[ContactState]:
 def remember(connection: Connection, contact: Contact, **columns: Any) -> None:
     """Insert the contact, or merge what is newly known into it; set further columns of the table along."""
     key = contact.key
-    if columns:
-        row = connection.execute(_set(tuple(columns)), {**_at(key), **columns}).first()
-    else:
-        row = connection.execute(_PROFILE, _at(key)).first()
+    statement = _set(tuple(columns)) if columns else _PROFILE
+    row = statement.first(connection, {**_at(key), **columns})
     if row is None:
         profile = _profile(pack_contact(contact))
         insert_row(connection, table, {"platform": key.platform, "id": key.id, **profile, **columns})
@@ -149,9 +146,9 @@ def _profile(profile: dict[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def _set(names: tuple[str, ...]) -> Executable:
+def _set(names: tuple[str, ...]) -> Statement:
     values: dict[str, Any] = {name: bindparam(name) for name in names}
-    return update(table).where(where(table, "platform", "id")).values(values).returning(table.c.profile)
+    return Statement(update(table).where(where(table, "platform", "id")).values(values).returning(table.c.profile))
 
 
 def adopt(connection: Connection, contact: Contact) -> None:
@@ -174,7 +171,7 @@ def adopt(connection: Connection, contact: Contact) -> None:
 
 def apply_change(connection: Connection, event: ContactChanged) -> None:
     """Apply what an event says is gone or tagged, which `remember` cannot see in a contact, and have the rest read again."""
-    row = connection.execute(_PROFILE, _at(event.contact.key)).first()
+    row = _PROFILE.first(connection, _at(event.contact.key))
     if row is None:
         return
     profile = {name: value for name, value in row.profile.items() if name not in event.emptied}
@@ -200,7 +197,7 @@ def anticipate(connection: Connection, key: ContactKey, contents: Sequence[Deliv
     """Apply changes that are on their way to the platform at once, so that the next turn knows them."""
     if not any(isinstance(content, UpdateContact | ChangeTags | SetLifecycle) for content in contents):
         return
-    row = connection.execute(_PROFILE, _at(key)).first()
+    row = _PROFILE.first(connection, _at(key))
     if row is None:
         return
     profile: dict[str, Any] = dict(row.profile)
@@ -283,7 +280,7 @@ def pause(connection: Connection, key: ContactKey, now: datetime, until: datetim
 
 def unassign(connection: Connection, key: ContactKey) -> None:
     """Remove the assignee. `remember` cannot: an event that only omits the assignee does not say that there is none."""
-    row = connection.execute(_PROFILE, _at(key)).first()
+    row = _PROFILE.first(connection, _at(key))
     if row is not None and "assignee" in row.profile:
         profile = {name: value for name, value in row.profile.items() if name != "assignee"}
         set_columns(connection, key, profile=profile)

@@ -22,19 +22,22 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
-    Executable,
+    String,
     Table,
     and_,
     bindparam,
+    cast,
+    func,
     insert,
     literal,
     literal_column,
-    text,
+    select,
     tuple_,
     update,
 )
 
 from agent.ledger.errors import LedgerUnavailable
+from agent.ledger.statement import Statement
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
@@ -138,14 +141,17 @@ def lock_contact(connection: Connection, platform: str, contact: str) -> None:
     SQLite has a single writer anyway; on PostgreSQL it is an advisory lock that ends with the transaction.
     """
     if is_postgres(connection):
-        connection.execute(
-            text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"{platform}:{contact}"}
-        )
+        _LOCK.first(connection, {"at_key": f"{platform}:{contact}"})
 
 
 def at(name: str) -> BindParameter[Any]:
     """Name a value that is given when the statement runs."""
     return bindparam(f"at_{name}")
+
+
+_LOCK = Statement(
+    select(func.pg_advisory_xact_lock(func.hashtextextended(cast(at("key"), String), literal_column("0"))))
+)
 
 
 def where(table: Table, *names: str) -> ColumnElement[bool]:
@@ -178,7 +184,7 @@ def one_of(column: ColumnElement[str], *values: str) -> ColumnElement[bool]:
 def insert_new(connection: Connection, table: Table, **values: Any) -> int | str | None:
     """Insert a row unless its key is there already; its first primary key column, or `None` when it was there."""
     statement = _insert_new(table, is_postgres(connection), tuple(values))
-    result: int | str | None = connection.execute(statement, values).scalar()
+    result: int | str | None = statement.scalar(connection, values)
     return result
 
 
@@ -194,43 +200,43 @@ def insert_of(postgres: bool) -> "Callable[[Table], PostgresInsert | SqliteInser
 
 
 @cache
-def _insert_new(table: Table, postgres: bool, names: tuple[str, ...]) -> Executable:
+def _insert_new(table: Table, postgres: bool, names: tuple[str, ...]) -> Statement:
     make = insert_of(postgres)
     key = next(iter(table.primary_key.columns))
     row: dict[str, Any] = {name: bindparam(name) for name in names}
-    return make(table).values(row).on_conflict_do_nothing().returning(key)
+    return Statement(make(table).values(row).on_conflict_do_nothing().returning(key))
 
 
 def upsert(connection: Connection, table: Table, **values: Any) -> None:
     """Insert a row, or set all of its other columns when its primary key is there already."""
-    connection.execute(_upsert(table, is_postgres(connection), tuple(values)), values)
+    _upsert(table, is_postgres(connection), tuple(values)).count(connection, values)
 
 
 @cache
-def _upsert(table: Table, postgres: bool, names: tuple[str, ...]) -> Executable:
+def _upsert(table: Table, postgres: bool, names: tuple[str, ...]) -> Statement:
     make = insert_of(postgres)
     keys = [column.name for column in table.primary_key.columns]
     statement = make(table).values({name: bindparam(name) for name in names})
     changes = {name: statement.excluded[name] for name in names if name not in keys}
-    return statement.on_conflict_do_update(index_elements=keys, set_=changes)
+    return Statement(statement.on_conflict_do_update(index_elements=keys, set_=changes))
 
 
 def insert_row(connection: Connection, table: Table, values: Mapping[str, Any]) -> None:
     """Insert a row."""
-    connection.execute(_insert(table, tuple(values)), dict(values))
+    _insert(table, tuple(values)).count(connection, values)
 
 
 @cache
-def _insert(table: Table, names: tuple[str, ...]) -> Executable:
-    return insert(table).values({name: bindparam(name) for name in names}).inline()
+def _insert(table: Table, names: tuple[str, ...]) -> Statement:
+    return Statement(insert(table).values({name: bindparam(name) for name in names}).inline())
 
 
 def change(connection: Connection, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> int:
     """Set columns of the rows whose columns `key` have these values; how many rows there were."""
     statement = _change(table, tuple(key), tuple(values))
-    return connection.execute(statement, {**{f"at_{name}": value for name, value in key.items()}, **values}).rowcount
+    return statement.count(connection, {**{f"at_{name}": value for name, value in key.items()}, **values})
 
 
 @cache
-def _change(table: Table, keys: Sequence[str], names: tuple[str, ...]) -> Executable:
-    return update(table).where(where(table, *keys)).values({name: bindparam(name) for name in names})
+def _change(table: Table, keys: Sequence[str], names: tuple[str, ...]) -> Statement:
+    return Statement(update(table).where(where(table, *keys)).values({name: bindparam(name) for name in names}))

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Table, delete, func, select, text, update
 from agent.ledger import contacts, persons, tallies
 from agent.ledger.database import insert_new, is_postgres, lock_contact, take_time, where
 from agent.ledger.knowledge_tables import gap
+from agent.ledger.statement import Statement
 from agent.ledger.tables import (
     audit,
     confirmation,
@@ -45,17 +46,19 @@ from settings.phone import spellings
 _CONTACT = ""
 """Stands for the contact among the ids of their messages."""
 
-_KNOWN = select(forgotten.c.hash).where(where(forgotten, "hash"))
+KNOWN = select(forgotten.c.hash).where(where(forgotten, "hash"))
+"""Of one hash, whether it is kept."""
+_KNOWN = Statement(KNOWN)
 
 
 def _mark_erased(connection: Connection, key: ContactKey, message_id: str, now: datetime) -> None:
     """Keep the hash of a message id."""
-    insert_new(connection, forgotten, hash=_hash(key, message_id), at=now)
+    insert_new(connection, forgotten, hash=hash_of(key, message_id), at=now)
 
 
 def is_erased(connection: Connection, key: ContactKey, message_id: str) -> bool:
     """Tell whether a message was erased together with its contact."""
-    return connection.execute(_KNOWN, {"at_hash": _hash(key, message_id)}).first() is not None
+    return _KNOWN.first(connection, {"at_hash": hash_of(key, message_id)}) is not None
 
 
 def is_forgotten(connection: Connection, key: ContactKey) -> bool:
@@ -63,7 +66,8 @@ def is_forgotten(connection: Connection, key: ContactKey) -> bool:
     return is_erased(connection, key, _CONTACT) and contacts.load(connection, key) is None
 
 
-def _hash(key: ContactKey, message_id: str) -> str:
+def hash_of(key: ContactKey, message_id: str) -> str:
+    """Hash the id of a message as it is kept once that is erased."""
     return hashlib.blake2b(f"{key}:{message_id}".encode(), digest_size=16).hexdigest()
 
 

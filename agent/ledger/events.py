@@ -17,6 +17,7 @@ from agent.config.workflows import Trigger, WebhookSettings, Workflow
 from agent.ledger import webhooks, workflows
 from agent.ledger.codec import unpack_contact
 from agent.ledger.database import insert_new, where
+from agent.ledger.statement import Statement
 from agent.ledger.tables import contact as contact_table
 from agent.ledger.tables import event as table
 from agent.ledger.workflows import Run
@@ -44,7 +45,7 @@ _LOOPS = frozenset(
 _IN_AN_HOUR = 30
 """How often such an event begins one workflow for one contact within an hour."""
 
-_CONTACT = select(contact_table).where(where(contact_table, "platform", "id"))
+_CONTACT = Statement(select(contact_table).where(where(contact_table, "platform", "id")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +182,8 @@ def end_run(connection: Connection, run: Run, state: str, reason: str | None, no
 
 def end_on_reply(connection: Connection, key: ContactKey, now: datetime) -> None:
     """End the runs that wait until the customer replies."""
-    for run in workflows.waiting_for_reply(connection, key):
+    waiting = workflows.waiting_for_reply(connection, key) if subscriptions_of(connection).workflows else ()
+    for run in waiting:
         end_run(connection, run, "done", "the customer replied", now)
 
 
@@ -251,7 +253,7 @@ def facts_of(connection: Connection, key: ContactKey | None) -> dict[str, Any] |
     """Read what is known of a contact, by the names of agent.yaml."""
     if key is None:
         return None
-    row = connection.execute(_CONTACT, {"at_platform": key.platform, "at_id": key.id}).first()
+    row = _CONTACT.first(connection, {"at_platform": key.platform, "at_id": key.id})
     known = unpack_contact(key.platform, key.id, {} if row is None else row.profile)
     return {
         "key": str(key),

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, bindparam, func, or_, select, true, update
+from sqlalchemy import Connection, Row, bindparam, exists, func, or_, select, true, update
 
 from agent.ledger.contacts import ContactState
 from agent.ledger.database import Cursor, at, change, insert_new, newer, older, one_of, where
+from agent.ledger.statement import Statement
 from agent.ledger.tables import InboundOutcome, inbound, message
 from agent.ledger.tables import contact as contact_table
 from agent.ledger.tables import followup as table
@@ -23,7 +24,10 @@ from messaging.types import ContactKey
 FollowUpState = Literal["scheduled", "sent", "cancelled", "skipped"]
 
 _OPEN = where(table, "platform", "contact") & (table.c.state == "scheduled")
-_NEXT = select(func.min(table.c.due_at)).where(_OPEN)
+NEXT = select(func.min(table.c.due_at)).where(_OPEN)
+"""When the contact's next one is due."""
+SCHEDULED = exists().where(_OPEN)
+"""Whether the contact has any."""
 _DUE = select(table).where(_OPEN, table.c.due_at <= at("now")).order_by(table.c.due_at, table.c.id)
 _PROMISED = select(table).where(_OPEN, table.c.rule.is_(None)).order_by(table.c.due_at, table.c.id)
 _ID = select(table).where(where(table, "id"))
@@ -38,9 +42,11 @@ _END = (
     .where(table.c.state == "scheduled")
     .values(state=bindparam("state"), reason=bindparam("reason"), ended_at=bindparam("ended_at"))
 )
-_REPLIED = _END.where(where(table, "platform", "contact"), table.c.conditions["no_reply"].as_boolean() == true())
+_REPLIED = Statement(
+    _END.where(where(table, "platform", "contact"), table.c.conditions["no_reply"].as_boolean() == true())
+)
 _RESCHEDULED = _END.where(where(table, "platform", "contact", "rule"), table.c.id != at("id"))
-_OF_CONTACT = _END.where(where(table, "platform", "contact"))
+_OF_CONTACT = Statement(_END.where(where(table, "platform", "contact")))
 _CANCEL = _END.where(where(table, "id")).returning(table)
 _ABOUT = _END.where(where(table, "platform", "contact", "about"))
 _LAST_QUESTION = (
@@ -172,12 +178,6 @@ def unanswered(connection: Connection, key: ContactKey) -> bool:
     return by_a_human == 0
 
 
-def next_due(connection: Connection, key: ContactKey) -> datetime | None:
-    """Tell when the contact's next one is due."""
-    found: datetime | None = connection.execute(_NEXT, _at(key)).scalar()
-    return found
-
-
 def due(connection: Connection, key: ContactKey, now: datetime) -> list[FollowUp]:
     """List what is due of a contact, in order."""
     return [_followup(row) for row in connection.execute(_DUE, {**_at(key), "at_now": now})]
@@ -244,12 +244,12 @@ def cancel(connection: Connection, followup_id: str, reason: str, now: datetime)
 
 def cancel_on_reply(connection: Connection, key: ContactKey, now: datetime) -> None:
     """Cancel those by rule that are pointless after a reply. What the agent promised stays."""
-    connection.execute(_REPLIED, {**_at(key), **_cancelled("the contact replied", now)})
+    _REPLIED.count(connection, {**_at(key), **_cancelled("the contact replied", now)})
 
 
 def cancel_all(connection: Connection, key: ContactKey, reason: str, now: datetime) -> None:
     """Cancel everything of a contact, promises too."""
-    connection.execute(_OF_CONTACT, {**_at(key), **_cancelled(reason, now)})
+    _OF_CONTACT.count(connection, {**_at(key), **_cancelled(reason, now)})
 
 
 def cancel_about(connection: Connection, key: ContactKey, about: str, reason: str, now: datetime) -> None:

@@ -6,9 +6,10 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Executable, Row, bindparam, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from agent.ledger.database import at, change, insert_of, is_postgres, where
+from agent.ledger.statement import Statement
 from agent.ledger.tables import message as table
 from messaging.types import ContactKey
 
@@ -44,18 +45,24 @@ RECENTLY_SAID = 100
 ALL = 1_000_000_000
 
 _OF_CONTACT = where(table, "platform", "contact")
-_REMOVE_UNSENT = delete(table).where(_OF_CONTACT, table.c.author == "agent", table.c.turn == at("turn"))
-_RECENT = (
+_REMOVE_UNSENT = Statement(delete(table).where(_OF_CONTACT, table.c.author == "agent", table.c.turn == at("turn")))
+_RECENT = Statement(
     select(*(table.c[field.name] for field in fields(Line)))
     .where(_OF_CONTACT)
     .order_by(table.c.n.desc())
     .limit(at("limit"))
 )
-_OF_MESSAGE = select(*(table.c[field.name] for field in fields(Line))).where(_OF_CONTACT, where(table, "message_id"))
-_NEWEST = select(*(table.c[field.name] for field in fields(Line)), table.c.position).where(_OF_CONTACT)
-_NEWEST = _NEWEST.order_by(table.c.n.desc()).limit(at("limit"))
+_OF_MESSAGE = Statement(
+    select(*(table.c[field.name] for field in fields(Line))).where(_OF_CONTACT, where(table, "message_id"))
+)
+_NEWEST = Statement(
+    select(*(table.c[field.name] for field in fields(Line)), table.c.position)
+    .where(_OF_CONTACT)
+    .order_by(table.c.n.desc())
+    .limit(at("limit"))
+)
 
-_SAID = (
+_SAID = Statement(
     select(func.coalesce(table.c.said, table.c.text))
     .where(_OF_CONTACT, table.c.author == "contact")
     .order_by(table.c.n.desc())
@@ -68,7 +75,7 @@ def _at(key: ContactKey) -> dict[str, str]:
 
 
 @cache
-def _append(postgres: bool) -> Executable:
+def _append(postgres: bool) -> Statement:
     """Insert a line with the next position: counting the lines of a contact would take longer the more there are."""
     before = table.alias()
     last = select(before.c.position).where(before.c.platform == at("platform"), before.c.contact == at("contact"))
@@ -77,7 +84,8 @@ def _append(postgres: bool) -> Executable:
         name: bindparam(name) for name in ("platform", "contact", *(field.name for field in fields(Line)))
     }
     insert = insert_of(postgres)
-    return insert(table).values({**row, "position": position}).on_conflict_do_nothing().returning(table.c.n)
+    adding = insert(table).values({**row, "position": position}).on_conflict_do_nothing()
+    return Statement(adding.returning(table.c.n))
 
 
 def append(connection: Connection, key: ContactKey, lines: Sequence[Line]) -> None:
@@ -89,7 +97,7 @@ def append(connection: Connection, key: ContactKey, lines: Sequence[Line]) -> No
     for line in lines:
         values = {field.name: getattr(line, field.name) for field in fields(Line)}
         given = {**values, "attachments": list(line.attachments), "platform": key.platform, "contact": key.id}
-        added = connection.execute(statement, {**given, **_at(key)}).scalar()
+        added = statement.scalar(connection, {**given, **_at(key)})
         if added is None and line.author == "contact":
             rewrite(connection, key, line)
 
@@ -103,19 +111,19 @@ def rewrite(connection: Connection, key: ContactKey, line: Line) -> None:
 
 def of_message(connection: Connection, key: ContactKey, message_id: str) -> Line | None:
     """Find the line of one of the platform's messages."""
-    row = connection.execute(_OF_MESSAGE, {**_at(key), "at_message_id": message_id}).first()
+    row = _OF_MESSAGE.first(connection, {**_at(key), "at_message_id": message_id})
     return None if row is None else _line(row)
 
 
 def remove_unsent(connection: Connection, key: ContactKey, turns: Sequence[str]) -> None:
     """Remove what the agent was about to say in these turns: it was never sent."""
     for turn in turns:
-        connection.execute(_REMOVE_UNSENT, {**_at(key), "at_turn": turn})
+        _REMOVE_UNSENT.count(connection, {**_at(key), "at_turn": turn})
 
 
 def recent(connection: Connection, key: ContactKey, limit: int) -> list[Line]:
     """List the newest `limit` lines, oldest first."""
-    rows = connection.execute(_RECENT, {**_at(key), "at_limit": limit}).all()
+    rows = _RECENT.all(connection, {**_at(key), "at_limit": limit})
     return _in_order([_line(row) for row in reversed(rows)])
 
 
@@ -137,11 +145,11 @@ def page(
 
 def last_lines(connection: Connection, keys: Sequence[ContactKey]) -> dict[ContactKey, Line]:
     """Read the newest line of each contact that has one."""
-    found = {key: connection.execute(_RECENT, {**_at(key), "at_limit": 1}).first() for key in keys}
+    found = {key: _RECENT.first(connection, {**_at(key), "at_limit": 1}) for key in keys}
     return {key: _line(row) for key, row in found.items() if row is not None}
 
 
-def _line(row: Row[Any]) -> Line:
+def _line(row: Any) -> Line:
     return Line(row.author, row.text, row.at, tuple(row.attachments), row.turn, row.message_id, row.said)
 
 
@@ -151,7 +159,7 @@ def window(connection: Connection, key: ContactKey, most: int) -> tuple[list[Lin
     Returns:
         The lines, oldest first, and how many there are before them.
     """
-    rows = connection.execute(_NEWEST, {**_at(key), "at_limit": most}).all()
+    rows = _NEWEST.all(connection, {**_at(key), "at_limit": most})
     if len(rows) < most:
         return _in_order([_line(row) for row in reversed(rows)]), 0
     step = max(1, most // 2)
@@ -173,4 +181,4 @@ def _in_order(lines: list[Line]) -> list[Line]:
 
 def said(connection: Connection, key: ContactKey, limit: int = RECENTLY_SAID) -> list[str]:
     """List the newest texts that the contact wrote, oldest first."""
-    return list(reversed(connection.execute(_SAID, {**_at(key), "at_limit": limit}).scalars().all()))
+    return [row[0] for row in reversed(_SAID.all(connection, {**_at(key), "at_limit": limit}))]

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, and_, select
+from sqlalchemy import Connection, and_, exists, select
 
 from agent.ledger import contacts, erasure, events, followups, history, human, outbound
 from agent.ledger.codec import pack_inbound
-from agent.ledger.database import change, insert_new, lock_contact, one_of, where
-from agent.ledger.tables import InboundOutcome
+from agent.ledger.database import at, change, insert_new, lock_contact, one_of, where
+from agent.ledger.statement import Statement
+from agent.ledger.tables import InboundOutcome, contact
 from agent.ledger.tables import inbound as table
 from messaging.admission import LONGEST_QUOTE
 from messaging.types import (
@@ -38,13 +39,23 @@ from settings.text import mark, one_line, quoted
 UNTAKEN = and_(one_of(table.c.state, "waiting"), table.c.turn.is_(None))
 """That no turn has taken a message."""
 
-_THIS = select(table).where(where(table, "platform", "contact", "message_id"))
-_WAITING = (
+_THIS = Statement(select(table).where(where(table, "platform", "contact", "message_id")))
+_WAITING = Statement(
     select(table.c.payload, table.c.received_at, table.c.given_back_at)
     .where(where(table, "platform", "contact"), UNTAKEN)
     .order_by(table.c.n)
 )
-
+_BEFORE = Statement(  # what is known of a message's contact before it
+    select(
+        erasure.KNOWN.exists().label("erased"),
+        exists().where(where(table, "platform", "contact"), UNTAKEN).label("waiting"),
+        followups.SCHEDULED.label("followups"),
+        select(contact.c.last_inbound_at)
+        .where(contact.c.platform == at("platform"), contact.c.id == at("contact"))
+        .scalar_subquery()
+        .label("last_inbound_at"),
+    )
+)
 
 _WORDS = (InboundMessage, MessageEdited, MessageSent)
 """Events that make a contact known again who was forgotten: they hold words that were not erased."""
@@ -207,9 +218,11 @@ def _assigned(connection: Connection, event: AssigneeChanged, now: datetime, rul
 
 def _message(connection: Connection, event: InboundMessage, now: datetime, rules: Rules) -> Accepted:
     key = event.key
-    if erasure.is_erased(connection, key, event.message_id):
-        return Accepted(duplicate=True)
     lock_contact(connection, key.platform, key.id)
+    place = {"at_platform": key.platform, "at_contact": key.id}
+    before = _BEFORE.first(connection, {**place, "at_hash": erasure.hash_of(key, event.message_id)})
+    if before.erased:
+        return Accepted(duplicate=True)
     if event.quote is not None and event.quote.text is None and event.quote.message_id is not None:
         known = _text_of(connection, key, event.quote.message_id)
         event = replace(event, quote=replace(event.quote, text=known))
@@ -227,12 +240,14 @@ def _message(connection: Connection, event: InboundMessage, now: datetime, rules
         return Accepted(duplicate=True, contact=key)
     new = events.wanted(connection, "contact.created") and contacts.load(connection, key) is None
     _assigned_without_event(connection, event, now, rules)
-    due = rules.due(waiting(connection, key))
-    columns: dict[str, Any] = {"last_inbound_at": _latest(connection, event, now), "wake_at": due}
+    waits = Waiting(event.text, bool(event.attachments), now)
+    due = rules.due(waiting(connection, key) if before.waiting else [waits])
+    columns: dict[str, Any] = {"last_inbound_at": _latest(event, before.last_inbound_at, now), "wake_at": due}
     if event.channel is not None:
         columns |= {"channel_id": event.channel.id, "channel_source": event.channel.source}
     contacts.remember(connection, event.contact, **columns)
-    followups.cancel_on_reply(connection, key, now)
+    if before.followups:
+        followups.cancel_on_reply(connection, key, now)
     if events.subscriptions_of(connection) is not events.NOBODY:
         events.end_on_reply(connection, key, now)
         if new:
@@ -255,11 +270,10 @@ def _received(connection: Connection, event: InboundMessage, now: datetime) -> N
     events.record(connection, "message.received", event.key, identity=identity, data=data, now=now)
 
 
-def _latest(connection: Connection, event: InboundMessage, now: datetime) -> datetime:
+def _latest(event: InboundMessage, before: datetime | None, now: datetime) -> datetime:
     """When the contact last wrote, by the customer's own time: a message that comes late opens no window that has closed."""
     written = event.sent_at if now - event.sent_at > _PROMPT else now
-    known = contacts.load(connection, event.key)
-    return written if known is None or known.last_inbound_at is None else max(written, known.last_inbound_at)
+    return written if before is None else max(written, before)
 
 
 def _assigned_without_event(connection: Connection, event: InboundMessage, now: datetime, rules: Rules) -> None:
@@ -283,10 +297,8 @@ def _text_of(connection: Connection, key: ContactKey, message_id: str) -> str | 
     return one_line(text or "", LONGEST_QUOTE) or None
 
 
-def _row_of(connection: Connection, key: ContactKey, message_id: str) -> Row[Any] | None:
-    return connection.execute(
-        _THIS, {"at_platform": key.platform, "at_contact": key.id, "at_message_id": message_id}
-    ).first()
+def _row_of(connection: Connection, key: ContactKey, message_id: str) -> Any:
+    return _THIS.first(connection, {"at_platform": key.platform, "at_contact": key.id, "at_message_id": message_id})
 
 
 def _reaction(connection: Connection, event: Reaction) -> Accepted:
@@ -440,12 +452,12 @@ def of_turn(connection: Connection, turn: str) -> list[str]:
     )
 
 
-def waiting_rows(connection: Connection, key: ContactKey) -> Sequence[Row[Any, Any, Any]]:
+def waiting_rows(connection: Connection, key: ContactKey) -> Sequence[Any]:
     """Messages of a contact that no turn has taken, in the order they arrived."""
-    return connection.execute(_WAITING, {"at_platform": key.platform, "at_contact": key.id}).all()
+    return _WAITING.all(connection, {"at_platform": key.platform, "at_contact": key.id})
 
 
-def as_waiting(rows: Sequence[Row[Any, Any, Any]]) -> list[Waiting]:
+def as_waiting(rows: Sequence[Any]) -> list[Waiting]:
     """Read rows of `waiting_rows`."""
     return [
         Waiting(row.payload["text"], bool(row.payload["attachments"]), row.given_back_at or row.received_at)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, func, select
 from agent.ledger import steps
 from agent.ledger.database import at, change, lock_contact, upsert, where
 from agent.ledger.history import Line
+from agent.ledger.statement import Statement
 from agent.ledger.tables import fact, message, summary, turn
 from language.values import contains
 from messaging.types import ContactKey
@@ -159,7 +160,7 @@ def _at(key: ContactKey) -> dict[str, str]:
     return {"at_platform": key.platform, "at_contact": key.id}
 
 
-_ALL = select(fact).where(where(fact, "platform", "contact")).order_by(fact.c.key)
+_ALL = Statement(select(fact).where(where(fact, "platform", "contact")).order_by(fact.c.key))
 _SAID = (
     select(message.c.n, message.c.text)
     .where(where(message, "platform", "contact"), message.c.author == "contact")
@@ -204,9 +205,7 @@ def learn(connection: Connection, key: ContactKey, values: Mapping[str, str], tu
 
 def of_contact(connection: Connection, key: ContactKey) -> list[Fact]:
     """List all facts of a contact, by key."""
-    return [
-        Fact(row.key, row.value, row.message, row.turn, row.at) for row in connection.execute(_ALL, _fact_at(key)).all()
-    ]
+    return [Fact(row.key, row.value, row.message, row.turn, row.at) for row in _ALL.all(connection, _fact_at(key))]
 
 
 def _fact_at(key: ContactKey) -> dict[str, str]:

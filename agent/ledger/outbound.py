@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, update
 
 from agent.ledger.codec import BROADCAST, Deliverable, lane, pack, unpack
 from agent.ledger.database import Cursor, at, change, insert_new, lock_contact, older, one_of, where
+from agent.ledger.statement import Statement
 from agent.ledger.tables import outbound as table
 from messaging.types import ContactKey, Person, Text, participant_of
 
@@ -18,13 +19,15 @@ LONGEST_PAUSE = timedelta(seconds=10)
 OPEN = ("pending", "sending", "uncertain")
 
 
+UNFINISHED = exists().where(where(table, "platform", "contact"), one_of(table.c.state, *OPEN))
+"""Whether a contact has deliveries that have not ended."""
 _FIRST = (
     select(func.min(table.c.n))
     .where(where(table, "platform", "contact"), one_of(table.c.state, *OPEN))
     .group_by(table.c.lane)
 )
-_HEADS = select(table).where(table.c.n.in_(_FIRST)).order_by(table.c.n)
-_SENDING = (
+_HEADS = Statement(select(table).where(table.c.n.in_(_FIRST)).order_by(table.c.n))
+_SENDING = Statement(
     update(table)
     .where(where(table, "id"), one_of(table.c.state, "pending", "uncertain"))
     .values(state="sending", owner=bindparam("owner"), attempts=table.c.attempts + 1, attempted_at=bindparam("now"))
@@ -67,8 +70,8 @@ _NEWEST = (
     .order_by(table.c.n.desc())
     .limit(50)
 )
-_KNOWN = select(table.c.n).where(where(table, "platform", "contact", "platform_message_id")).limit(1)
-_TEXT = select(table.c.payload).where(where(table, "platform", "contact", "platform_message_id")).limit(1)
+_KNOWN = Statement(select(table.c.n).where(where(table, "platform", "contact", "platform_message_id")).limit(1))
+_TEXT = Statement(select(table.c.payload).where(where(table, "platform", "contact", "platform_message_id")).limit(1))
 _UNSETTLED = (
     select(table)
     .where(
@@ -124,7 +127,7 @@ class Delivery:
     unless_replied: bool = False
 
 
-def _delivery(row: Row[Any]) -> Delivery:
+def _delivery(row: Any) -> Delivery:
     return Delivery(
         id=row.id,
         contact=ContactKey(row.platform, row.contact),
@@ -198,12 +201,12 @@ def add(
 
 def heads(connection: Connection, key: ContactKey) -> list[Delivery]:
     """Load the first open delivery of each lane of a contact."""
-    return [_delivery(row) for row in connection.execute(_HEADS, {"at_platform": key.platform, "at_contact": key.id})]
+    return [_delivery(row) for row in _HEADS.all(connection, {"at_platform": key.platform, "at_contact": key.id})]
 
 
 def mark_sending(connection: Connection, delivery_id: str, owner: str, now: datetime) -> bool:
     """Mark a delivery as being sent, to be committed before the request; False when another worker has taken it meanwhile."""
-    return connection.execute(_SENDING, {"at_id": delivery_id, "owner": owner, "now": now}).rowcount == 1
+    return _SENDING.count(connection, {"at_id": delivery_id, "owner": owner, "now": now}) == 1
 
 
 def keep_sending(connection: Connection, delivery_id: str, owner: str, now: datetime) -> bool:
@@ -303,7 +306,7 @@ def is_ours(connection: Connection, key: ContactKey, message_id: str, text: str 
     since a time, counts as well.
     """
     place = {"at_platform": key.platform, "at_contact": key.id}
-    if connection.execute(_KNOWN, {**place, "at_platform_message_id": message_id}).first():
+    if _KNOWN.first(connection, {**place, "at_platform_message_id": message_id}):
         return True
     rows = connection.execute(_ON_THE_WAY, {**place, "at_since": since})
     return any(row.payload.get("text") == text for row in rows)
@@ -325,7 +328,7 @@ def report_sent(
         When the contact is due because of it, `None` when nothing was settled or the attempt still runs.
     """
     place = {"at_platform": key.platform, "at_contact": key.id}
-    if connection.execute(_KNOWN, {**place, "at_platform_message_id": message_id}).first():
+    if _KNOWN.first(connection, {**place, "at_platform_message_id": message_id}):
         return None
     for row in connection.execute(_UNSETTLED, place).all():
         if text is not None and row.payload.get("text") != text:
@@ -342,7 +345,7 @@ def report_noted(connection: Connection, key: ContactKey, text: str | None, now:
             return
 
 
-def _settle(connection: Connection, row: Row[Any], message_id: str, now: datetime) -> datetime | None:
+def _settle(connection: Connection, row: Any, message_id: str, now: datetime) -> datetime | None:
     values: dict[str, Any] = {"platform_message_id": message_id}
     if row.may_have_been_sent:
         values |= {"state": "sent", "sent_at": now, "reason": None, "may_have_been_sent": False}
@@ -361,7 +364,7 @@ def report_failed(connection: Connection, key: ContactKey, message_id: str, reas
 def text_of(connection: Connection, key: ContactKey, message_id: str) -> str | None:
     """What a message of ours says, by the platform's id; `None` for any other, and for one without words."""
     place = {"at_platform": key.platform, "at_contact": key.id, "at_platform_message_id": message_id}
-    payload = connection.scalar(_TEXT, place)
+    payload = _TEXT.scalar(connection, place)
     text = None if payload is None else payload.get("text") or payload.get("title")
     return text if isinstance(text, str) else None
 

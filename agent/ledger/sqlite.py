@@ -168,16 +168,17 @@ class SqliteDatabase:
             self._run_alone(connection, batch[0])
             return
         with connection.begin():
+            driver: Any = connection.connection.driver_connection  # SQLAlchemy compiles each savepoint anew
             for job in batch:
-                savepoint = connection.begin_nested()
+                driver.execute("SAVEPOINT job")
                 try:
                     job.result = job.work(connection)
-                    savepoint.commit()
                 except OperationalError:
                     raise
                 except Exception as error:  # noqa: BLE001 - it belongs to the caller, who gets it
-                    savepoint.rollback()
+                    driver.execute("ROLLBACK TO job")
                     job.error = error
+                driver.execute("RELEASE job")
 
     def _run_alone(self, connection: Connection, job: "_Job") -> None:
         """Without neighbours to protect, the transaction itself is undone when the work fails."""

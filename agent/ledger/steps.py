@@ -5,15 +5,16 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Row, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from agent.ledger.database import at, change, insert_of, is_postgres, where
 from agent.ledger.errors import LeaseLost
+from agent.ledger.statement import Statement
 from agent.ledger.tables import step as table
 from agent.ledger.tables import turn
 from messaging.types import ContactKey
 
-_OF_TURN = select(table).where(where(table, "turn")).order_by(table.c.n)
+_OF_TURN = Statement(select(table).where(where(table, "turn")).order_by(table.c.n))
 _NEXT_N = select(func.coalesce(func.max(table.c.n), 0) + 1).where(table.c.turn == bindparam("turn")).scalar_subquery()
 _COLUMNS = (
     "turn",
@@ -28,13 +29,13 @@ _COLUMNS = (
     "tokens",
     "cost",
 )
-_THIS = select(table.c.input_hash, table.c.started_at).where(where(table, "turn", "key"))
-_CHARGE = (
+_THIS = Statement(select(table.c.input_hash, table.c.started_at).where(where(table, "turn", "key")))
+_CHARGE = Statement(
     update(turn)
     .where(turn.c.id == bindparam("charged"))
     .values(tokens=turn.c.tokens + bindparam("more_tokens"), cost=turn.c.cost + bindparam("more_cost"))
 )
-_CALLS = (
+_CALLS = Statement(
     select(table.c.turn, table.c.key, table.c.name, table.c.input, table.c.output)
     .where(
         table.c.turn.in_(
@@ -49,13 +50,13 @@ _CALLS = (
     .order_by(table.c.finished_at.desc())
     .limit(at("limit"))
 )
-_RESULTS = (
+_RESULTS = Statement(
     select(table.c.name, table.c.output)
     .join(turn, turn.c.id == table.c.turn)
     .where(where(turn, "platform", "contact"), table.c.kind == "action", table.c.finished_at.is_not(None))
     .order_by(table.c.finished_at)
 )
-_DEEDS = (
+_DEEDS = Statement(
     select(table.c.name, table.c.input, table.c.output)
     .join(turn, turn.c.id == table.c.turn)
     .where(where(turn, "platform", "contact"), table.c.kind == "action", table.c.started_at >= at("since"))
@@ -81,13 +82,13 @@ class Step:
     cost: float = 0.0
 
 
-def _step(row: Row[Any]) -> Step:
-    return Step(**row._mapping)
+def _step(row: Any) -> Step:
+    return Step(**row._asdict())
 
 
 def of_turn(connection: Connection, turn_id: str) -> list[Step]:
     """List all steps of a turn, in order."""
-    return [_step(row) for row in connection.execute(_OF_TURN, {"at_turn": turn_id})]
+    return [_step(row) for row in _OF_TURN.all(connection, {"at_turn": turn_id})]
 
 
 def finish(connection: Connection, turn_id: str, key: str, *, output: Any, ended: datetime) -> None:
@@ -120,8 +121,8 @@ def record(
     Raises:
         LeaseLost: another worker has recorded a different step under this key.
     """
-    written = connection.execute(
-        _append(is_postgres(connection)),
+    written = _append(is_postgres(connection)).first(
+        connection,
         {
             "turn": turn_id,
             "key": key,
@@ -136,8 +137,8 @@ def record(
             "cost": cost,
         },
     )
-    if written.first() is None:
-        there = connection.execute(_THIS, {"at_turn": turn_id, "at_key": key}).one()
+    if written is None:
+        there = _THIS.first(connection, {"at_turn": turn_id, "at_key": key})
         if (there.input_hash, there.started_at) != (input_hash, started_at):
             raise LeaseLost(f"step {key} of turn {turn_id} was done by another worker")
         return False
@@ -146,19 +147,20 @@ def record(
 
 def charge(connection: Connection, turn_id: str, *, tokens: int, cost: float) -> None:
     """Add to what a turn has cost so far, in US dollars: the day's limit counts it from now on."""
-    connection.execute(_CHARGE, {"charged": turn_id, "more_tokens": tokens, "more_cost": cost})
+    _CHARGE.count(connection, {"charged": turn_id, "more_tokens": tokens, "more_cost": cost})
 
 
 @cache
-def _append(postgres: bool) -> Executable:
+def _append(postgres: bool) -> Statement:
     make = insert_of(postgres)
     values: dict[str, Any] = {name: bindparam(name) for name in _COLUMNS} | {"n": _NEXT_N}
-    return make(table).values(values).on_conflict_do_nothing(index_elements=["turn", "key"]).returning(table.c.n)
+    adding = make(table).values(values).on_conflict_do_nothing(index_elements=["turn", "key"])
+    return Statement(adding.returning(table.c.n))
 
 
 def actions_since(connection: Connection, key: ContactKey, since: datetime) -> list[tuple[str, Any, Any]]:
     """Names, inputs and outputs of a contact's actions since a time, oldest first; no output where it was not finished."""
-    rows = connection.execute(_DEEDS, {"at_platform": key.platform, "at_contact": key.id, "at_since": since}).all()
+    rows = _DEEDS.all(connection, {"at_platform": key.platform, "at_contact": key.id, "at_since": since})
     return [(row.name, row.input, row.output) for row in rows]
 
 
@@ -175,7 +177,7 @@ class PastCall:
 
 def calls(connection: Connection, key: ContactKey, limit: int = 100) -> list[PastCall]:
     """List the newest finished actions of a contact, at most `limit` of as many turns, oldest first."""
-    rows = connection.execute(_CALLS, {"at_platform": key.platform, "at_contact": key.id, "at_limit": limit}).all()
+    rows = _CALLS.all(connection, {"at_platform": key.platform, "at_contact": key.id, "at_limit": limit})
     return [
         PastCall(
             row.turn,
@@ -191,7 +193,7 @@ def calls(connection: Connection, key: ContactKey, limit: int = 100) -> list[Pas
 def results(connection: Connection, key: ContactKey) -> dict[str, list[Any]]:
     """Collect what all actions of a contact returned that were done, by name, oldest first: however long ago."""
     found: dict[str, list[Any]] = {}
-    for row in connection.execute(_RESULTS, {"at_platform": key.platform, "at_contact": key.id}):
+    for row in _RESULTS.all(connection, {"at_platform": key.platform, "at_contact": key.id}):
         if row.output["status"] == "done":
             found.setdefault(row.name, []).append(row.output["data"])
     return found

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, bindparam, exists, func, literal_column, select, union_all, update
+from sqlalchemy import Connection, bindparam, exists, func, literal_column, or_, select, union_all, update
 
 from actions.action import ChangeTags, Comment, CreateContact, SetLifecycle, UpdateContact
 from agent.ledger import (
@@ -30,6 +30,7 @@ from agent.ledger.database import Work, at, change, insert_new, insert_row, lock
 from agent.ledger.errors import LeaseLost
 from agent.ledger.followups import FollowUp, Plan
 from agent.ledger.inbound import Waiting
+from agent.ledger.statement import Statement
 from agent.ledger.tables import InboundOutcome, trial
 from agent.ledger.tables import inbound as inbound_table
 from agent.ledger.tables import turn as table
@@ -43,15 +44,27 @@ _EITHER = union_all(  # two rows at most, each by an index: a contact may have t
     select(select(table).where(_OF_CONTACT, one_of(table.c.state, "running")).limit(1).subquery()),
     select(select(table).where(_OF_CONTACT).order_by(table.c.started_at.desc()).limit(1).subquery()),
 ).subquery()
-_LAST = select(_EITHER).order_by((_EITHER.c.state == "running").desc(), _EITHER.c.started_at.desc()).limit(1)
-_MINE = select(
-    table.c.state,
-    exists().where(
-        inbound_table.c.platform == table.c.platform, inbound_table.c.contact == table.c.contact, inbound.UNTAKEN
-    ),
-).where(where(table, "id", "lease_owner"))
-_NEWER = select(exists().where(where(inbound_table, "platform", "contact"), inbound.UNTAKEN))
-_ATTACH = (
+_LAST = Statement(select(_EITHER).order_by((_EITHER.c.state == "running").desc(), _EITHER.c.started_at.desc()).limit(1))
+_MINE = Statement(
+    select(
+        table.c.state,
+        exists().where(
+            inbound_table.c.platform == table.c.platform, inbound_table.c.contact == table.c.contact, inbound.UNTAKEN
+        ),
+    ).where(where(table, "id", "lease_owner"))
+)
+_OPEN_WORK = Statement(
+    select(
+        outbound.UNFINISHED,
+        or_(
+            exists().where(_OF_CONTACT, one_of(table.c.state, "running")),
+            exists().where(where(inbound_table, "platform", "contact"), inbound.UNTAKEN),
+        ),
+        followups.NEXT.scalar_subquery(),
+    )
+)
+_NEWER = Statement(select(exists().where(where(inbound_table, "platform", "contact"), inbound.UNTAKEN)))
+_ATTACH = Statement(
     update(inbound_table)
     .where(where(inbound_table, "platform", "contact"), inbound.UNTAKEN)
     .values(turn=bindparam("turn"))
@@ -71,11 +84,27 @@ _DOLLARS = select(_DOLLARS_OF_TURNS.scalar_subquery() + _DOLLARS_OF_TRIALS.scala
 _DOLLARS_OF_CONTACT = select(func.coalesce(func.sum(table.c.cost), 0.0)).where(
     where(table, "platform", "contact"), table.c.cost > literal_column("0"), table.c.started_at >= at("since")
 )
-_SPENT = select(_ANSWERED.scalar_subquery(), _DOLLARS.scalar_subquery(), _DOLLARS_OF_CONTACT.scalar_subquery())
+_SPENT = Statement(
+    select(_ANSWERED.scalar_subquery(), _DOLLARS.scalar_subquery(), _DOLLARS_OF_CONTACT.scalar_subquery())
+)
 
 
 def _at(key: ContactKey) -> dict[str, str]:
     return {"at_platform": key.platform, "at_contact": key.id}
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWork:
+    """Whether a contact has deliveries, and turns or messages for one, that have not ended; when the next follow-up is due."""
+
+    deliveries: bool
+    turns: bool
+    followup: datetime | None
+
+
+def open_work(connection: Connection, key: ContactKey) -> OpenWork:
+    """Tell what is open of a contact."""
+    return OpenWork(*_OPEN_WORK.first(connection, _at(key)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +143,7 @@ def claim(
     more is coming. `None` when nothing waits.
     """
     lock_contact(connection, key.platform, key.id)
-    last = connection.execute(_LAST, _at(key)).first()
+    last = _LAST.first(connection, _at(key))
     if last is not None and last.state == "running":
         if last.lease_owner != owner and last.lease_until > now:
             until: datetime = last.lease_until
@@ -150,7 +179,7 @@ def claim(
         "cost": 0.0,
     }
     insert_row(connection, table, row)
-    connection.execute(_ATTACH, {**_at(key), "turn": turn_id})
+    _ATTACH.count(connection, {**_at(key), "turn": turn_id})
     return _claim(connection, key, rows, turn_id, now, 0, restarts=restarts)
 
 
@@ -220,7 +249,7 @@ def renew(connection: Connection, turn_id: str, owner: str, until: datetime) -> 
 
 def newer_messages(connection: Connection, key: ContactKey) -> bool:
     """Tell whether messages arrived since the turn was claimed."""
-    return bool(connection.scalar(_NEWER, _at(key)))
+    return bool(_NEWER.scalar(connection, _at(key)))
 
 
 @dataclass(slots=True)
@@ -299,7 +328,7 @@ def commit(
     """
     key = claim.key
     lock_contact(connection, key.platform, key.id)
-    mine = connection.execute(_MINE, {"at_id": claim.turn, "at_lease_owner": owner}).first()
+    mine = _MINE.first(connection, {"at_id": claim.turn, "at_lease_owner": owner})
     if mine is None:
         raise LeaseLost(f"turn {claim.turn} was taken over by another worker")
     state_of_turn, newer = mine
@@ -427,10 +456,10 @@ def _finish(
 
 
 def settle(connection: Connection, key: ContactKey, *times: datetime | None) -> datetime | None:
-    """Set the contact's next wake time, and return it: the first of the `times` of what is open, follow-ups and workflows."""
+    """Set the contact's next wake time, and return it: the first of the `times` of what is open, and of workflows."""
     listens = events.subscriptions_of(connection).workflows
-    later = (followups.next_due(connection, key), workflows.next_due(connection, key) if listens else None)
-    wake_at = min((at for at in (*times, *later) if at is not None), default=None)
+    later = workflows.next_due(connection, key) if listens else None
+    wake_at = min((at for at in (*times, later) if at is not None), default=None)
     contacts.set_columns(connection, key, wake_at=wake_at)
     return wake_at
 
@@ -451,7 +480,7 @@ def release(connection: Connection, owner: str, now: datetime) -> list[ContactKe
 
 def spent(connection: Connection, key: ContactKey, since: datetime) -> tuple[int, float, float]:
     """Since a time: how many turns of a contact said something, US dollars that all turns and trials cost, and the turns of this one."""
-    turns, usd, of_contact = connection.execute(_SPENT, {"at_since": since, **_at(key)}).one()
+    turns, usd, of_contact = _SPENT.first(connection, {"at_since": since, **_at(key)})
     return turns, usd, of_contact
 
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, update
 
 from agent.ledger.database import Cursor, at, change, insert_new, insert_row, older, one_of, upsert, where
+from agent.ledger.statement import Statement
 from agent.ledger.tables import contact as contact_table
 from agent.ledger.tables import event as event_table
 from agent.ledger.tables import inbound, turn, workflow_batch, workflow_schedule, workflow_step
@@ -34,15 +35,18 @@ _OPEN = and_(
     or_(table.c.started_at.is_not(None), table.c.trigger != "message.received", ~_UNANSWERED),
 )
 _ENDED_TURN = exists().where(turn.c.id == table.c.turn, turn.c.state != "running")
-_DUE = (
+_DUE = Statement(
     select(table).where(_OPEN, or_(table.c.next_at <= at("now"), _ENDED_TURN)).order_by(table.c.created_at, table.c.id)
 )
-_NEXT = select(func.min(table.c.next_at)).where(_OPEN)
-_TURN_ENDED = select(table.c.created_at).where(_OPEN, _ENDED_TURN).limit(1)
-_OF_CONTACT = (
+_NEXT = Statement(select(func.min(table.c.next_at)).where(_OPEN))
+_TURN_ENDED = Statement(select(table.c.created_at).where(_OPEN, _ENDED_TURN).limit(1))
+_OF_CONTACT = Statement(
     update(table)
     .where(where(table, "platform", "contact"), table.c.state == "running")
     .values(state="cancelled", reason=bindparam("why"), ended_at=bindparam("ended"), next_at=None)
+)
+_UNTIL_REPLIED = Statement(
+    select(table).where(where(table, "platform", "contact"), one_of(table.c.state, "running"), table.c.until_replied)
 )
 
 
@@ -81,7 +85,7 @@ class StepRecord:
     reason: str | None
 
 
-def _run(row: Row[Any]) -> Run:
+def _run(row: Any) -> Run:
     return Run(
         id=row.id,
         workflow=row.workflow,
@@ -190,15 +194,15 @@ def of_event(connection: Connection, workflow: str, event: str) -> Run | None:
 
 def due(connection: Connection, key: ContactKey, now: datetime) -> list[Run]:
     """List the runs of a contact that have something to do now."""
-    return [_run(row) for row in connection.execute(_DUE, {**_at(key), "at_now": now})]
+    return [_run(row) for row in _DUE.all(connection, {**_at(key), "at_now": now})]
 
 
 def next_due(connection: Connection, key: ContactKey) -> datetime | None:
     """Tell when the next run of a contact has something to do; a time long past where a turn has ended for one."""
-    if (ended := connection.execute(_TURN_ENDED, _at(key)).scalar()) is not None:
+    if (ended := _TURN_ENDED.scalar(connection, _at(key))) is not None:
         created: datetime = ended
         return created
-    found: datetime | None = connection.execute(_NEXT, _at(key)).scalar()
+    found: datetime | None = _NEXT.scalar(connection, _at(key))
     return found
 
 
@@ -309,7 +313,7 @@ def cancel(connection: Connection, identity: str, reason: str, now: datetime) ->
 
 def cancel_all(connection: Connection, key: ContactKey, reason: str, now: datetime) -> None:
     """Cancel everything of a contact."""
-    connection.execute(_OF_CONTACT, {**_at(key), "why": reason, "ended": now})
+    _OF_CONTACT.count(connection, {**_at(key), "why": reason, "ended": now})
 
 
 def cancel_unknown(connection: Connection, known: Sequence[str], now: datetime) -> None:
@@ -321,10 +325,7 @@ def cancel_unknown(connection: Connection, known: Sequence[str], now: datetime) 
 
 def waiting_for_reply(connection: Connection, key: ContactKey) -> list[Run]:
     """List the runs that wait until the customer replies."""
-    statement = select(table).where(
-        where(table, "platform", "contact"), table.c.state == "running", table.c.until_replied
-    )
-    return [_run(row) for row in connection.execute(statement, _at(key))]
+    return [_run(row) for row in _UNTIL_REPLIED.all(connection, _at(key))]
 
 
 def retry(connection: Connection, identity: str, now: datetime) -> Run | None:

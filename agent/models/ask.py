@@ -204,7 +204,7 @@ class Models:
                 if not await self._again(chat, attempt, error, deadline, prefix):
                     return None
                 continue
-            spent.add(chat, self._size(chat, attempt), answer)
+            spent.add(chat, 0 if answer.usage_metadata else self._size(chat, attempt), answer)
             if chat.offline and not answer.tool_calls:
                 return answer  # a program quotes documents as they are, whatever they look like
             match judge(answer, names, prefix, to_customer=values is not None):

@@ -4,13 +4,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
+from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.runnables import RunnableConfig
 from langchain_openai import ChatOpenAI
 from pydantic import PrivateAttr
 
@@ -136,6 +138,18 @@ class CompatibleChat(ChatOpenAI):
     def dialect(self) -> Dialect:
         """What the server has refused so far."""
         return self._dialect
+
+    async def ainvoke(
+        self,
+        input: LanguageModelInput,  # noqa: A002 - langchain's
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AIMessage:
+        """Ask without langchain's callbacks, of which there are none: they took a tenth of the processor time of a call."""
+        result = await self._agenerate(self._convert_input(input).to_messages(), stop, **kwargs)
+        return cast("AIMessage", result.generations[0].message)
 
     async def _agenerate(
         self,
