@@ -4,14 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, exists, select
 
 from agent.ledger.database import at, upsert, where
 from agent.ledger.statement import Statement
 from agent.ledger.tables import confirmation as table
 from messaging.types import ContactKey
 
-_OPEN = Statement(select(table).where(where(table, "platform", "contact"), table.c.expires_at > at("now")))
+_UNEXPIRED = where(table, "platform", "contact") & (table.c.expires_at > at("now"))
+_OPEN = Statement(select(table).where(_UNEXPIRED))
+OPEN = exists().where(_UNEXPIRED)
+"""Whether a question waits for its answer."""
 
 
 @dataclass(frozen=True, slots=True)

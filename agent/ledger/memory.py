@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, exists, func, select
 
 from agent.ledger import steps
 from agent.ledger.database import at, change, lock_contact, upsert, where
@@ -160,6 +160,8 @@ def _at(key: ContactKey) -> dict[str, str]:
     return {"at_platform": key.platform, "at_contact": key.id}
 
 
+FACTS = exists().where(where(fact, "platform", "contact"))
+"""Whether there are facts of a contact."""
 _ALL = Statement(select(fact).where(where(fact, "platform", "contact")).order_by(fact.c.key))
 _SAID = (
     select(message.c.n, message.c.text)

@@ -4,9 +4,9 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Connection, bindparam, exists, func, literal_column, or_, select, union_all, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, literal_column, or_, select, union_all, update
 
 from actions.action import ChangeTags, Comment, CreateContact, SetLifecycle, UpdateContact
 from agent.ledger import (
@@ -17,6 +17,7 @@ from agent.ledger import (
     history,
     inbound,
     media,
+    memory,
     outbound,
     payments,
     persons,
@@ -32,9 +33,13 @@ from agent.ledger.followups import FollowUp, Plan
 from agent.ledger.inbound import Waiting
 from agent.ledger.statement import Statement
 from agent.ledger.tables import InboundOutcome, trial
+from agent.ledger.tables import contact as contact_table
 from agent.ledger.tables import inbound as inbound_table
 from agent.ledger.tables import turn as table
 from messaging.types import ContactKey, InboundMessage
+
+DAY = timedelta(days=1)
+"""The time that the limits of a day count."""
 
 LEASE = timedelta(seconds=30)
 """How long a turn stays its worker's without a renewal; another takes it over after that."""
@@ -45,13 +50,22 @@ _EITHER = union_all(  # two rows at most, each by an index: a contact may have t
     select(select(table).where(_OF_CONTACT).order_by(table.c.started_at.desc()).limit(1).subquery()),
 ).subquery()
 _LAST = Statement(select(_EITHER).order_by((_EITHER.c.state == "running").desc(), _EITHER.c.started_at.desc()).limit(1))
-_MINE = Statement(
+_MINE = Statement(  # with the contact as it is now
     select(
-        table.c.state,
-        exists().where(
+        table.c.state.label("turn_state"),
+        exists()
+        .where(
             inbound_table.c.platform == table.c.platform, inbound_table.c.contact == table.c.contact, inbound.UNTAKEN
-        ),
-    ).where(where(table, "id", "lease_owner"))
+        )
+        .label("newer"),
+        contact_table,
+    )
+    .select_from(
+        table.outerjoin(
+            contact_table, and_(contact_table.c.platform == at("platform"), contact_table.c.id == at("contact"))
+        )
+    )
+    .where(table.c.id == at("turn"), where(table, "lease_owner"))
 )
 _OPEN_WORK = Statement(
     select(
@@ -85,7 +99,13 @@ _DOLLARS_OF_CONTACT = select(func.coalesce(func.sum(table.c.cost), 0.0)).where(
     where(table, "platform", "contact"), table.c.cost > literal_column("0"), table.c.started_at >= at("since")
 )
 _SPENT = Statement(
-    select(_ANSWERED.scalar_subquery(), _DOLLARS.scalar_subquery(), _DOLLARS_OF_CONTACT.scalar_subquery())
+    select(
+        _ANSWERED.scalar_subquery(),
+        _DOLLARS.scalar_subquery(),
+        _DOLLARS_OF_CONTACT.scalar_subquery(),
+        confirmations.OPEN,
+        memory.FACTS,
+    )
 )
 
 
@@ -328,17 +348,16 @@ def commit(
     """
     key = claim.key
     lock_contact(connection, key.platform, key.id)
-    mine = _MINE.first(connection, {"at_id": claim.turn, "at_lease_owner": owner})
+    mine = _MINE.first(connection, {"at_turn": claim.turn, "at_lease_owner": owner, **_at(key)})
     if mine is None:
         raise LeaseLost(f"turn {claim.turn} was taken over by another worker")
-    state_of_turn, newer = mine
-    if state_of_turn != "running":
-        return _ENDED[state_of_turn]
-    if result.restart_allowed and newer:
+    if mine.turn_state != "running":
+        return _ENDED[mine.turn_state]
+    if result.restart_allowed and mine.newer:
         change(connection, inbound_table, {"turn": claim.turn}, {"turn": None})
         _finish(connection, claim.turn, "abandoned", "a newer message arrived", now, spent=result)
         return "abandoned"
-    state = contacts.load(connection, key)
+    state = None if mine.id is None else contacts.state_of(mine)
     silenced = _silenced(claim, state, now) if result.contents and state is not None else None
     contents, said, files = result.contents, result.said, result.files
     if silenced:
@@ -478,10 +497,27 @@ def release(connection: Connection, owner: str, now: datetime) -> list[ContactKe
     return keys
 
 
-def spent(connection: Connection, key: ContactKey, since: datetime) -> tuple[int, float, float]:
-    """Since a time: how many turns of a contact said something, US dollars that all turns and trials cost, and the turns of this one."""
-    turns, usd, of_contact = _SPENT.first(connection, {"at_since": since, **_at(key)})
-    return turns, usd, of_contact
+class Standing(NamedTuple):
+    """How a contact stands when a turn begins.
+
+    Attributes:
+        turns: how many of their turns said something within a day.
+        usd: US dollars that all turns and trials cost within a day.
+        usd_of_contact: US dollars that theirs cost.
+        asked: whether a question waits for their yes.
+        remembered: whether there are facts of them.
+    """
+
+    turns: int
+    usd: float
+    usd_of_contact: float
+    asked: bool
+    remembered: bool
+
+
+def standing(connection: Connection, key: ContactKey, now: datetime) -> Standing:
+    """Look at what a turn of a contact begins with."""
+    return Standing(*_SPENT.first(connection, {"at_since": now - DAY, "at_now": now, **_at(key)}))
 
 
 def dollars(connection: Connection, since: datetime) -> float:

@@ -14,7 +14,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -389,6 +389,7 @@ def begin(
             results.setdefault(call.name, []).append(call.output["data"])
         if call.turn != claim.turn:
             called.setdefault(call.turn, []).append(call)
+    stands = turns.standing(connection, key, now)
     recorded = steps.of_turn(connection, claim.turn) if claim.takeovers else ()
     remembered = memory.load(connection, key) if len(known) >= _SUMMARISED else None
     return TurnContext(
@@ -399,11 +400,11 @@ def begin(
         called=called,
         earlier=earlier,
         results=results,
-        confirmation=confirmations.open_question(connection, key, now),
-        spent=Spent(*turns.spent(connection, key, now - timedelta(days=1))),
+        confirmation=confirmations.open_question(connection, key, now) if stands.asked else None,
+        spent=Spent(stands.turns, stands.usd, stands.usd_of_contact),
         memory=Memory(
             None if remembered is None else remembered.text,
-            {fact.key: fact.value for fact in memory.of_contact(connection, key)},
+            {fact.key: fact.value for fact in memory.of_contact(connection, key)} if stands.remembered else {},
         ),
         contact=claim.contact,
         language=claim.contact.language or default_language,
