@@ -33,6 +33,11 @@ CONTENT: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 _FLUSH = 5.0
 """Seconds that a process which stops gives its last spans."""
 
+_PROTOCOLS = ("http/protobuf", "grpc")
+_NO_GRPC = (
+    "OTEL_EXPORTER_OTLP_PROTOCOL=grpc needs the package opentelemetry-exporter-otlp-proto-grpc, which is not installed"
+)
+
 _KINDS = {"chat": trace.SpanKind.CLIENT, "send": trace.SpanKind.PRODUCER}
 
 
@@ -127,8 +132,10 @@ class Otlp:
 def _span_exporter() -> SpanExporter:
     """The exporter for the protocol that the environment names."""
     if _protocol("TRACES") == "grpc":
-        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc
-
+        try:
+            from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc
+        except ImportError as error:
+            raise ImportError(_NO_GRPC) from error
         return Grpc()
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
@@ -137,8 +144,10 @@ def _span_exporter() -> SpanExporter:
 
 def _metric_exporter() -> MetricExporter:
     if _protocol("METRICS") == "grpc":
-        from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as Grpc
-
+        try:
+            from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as Grpc
+        except ImportError as error:
+            raise ImportError(_NO_GRPC) from error
         return Grpc()
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 
@@ -146,8 +155,11 @@ def _metric_exporter() -> MetricExporter:
 
 
 def _protocol(signal: str) -> str:
-    general = os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
-    return os.environ.get(f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL", general)
+    general = os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "")
+    named = os.environ.get(f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL", "") or general or _PROTOCOLS[0]
+    if named not in _PROTOCOLS:
+        raise ValueError(f"OTEL_EXPORTER_OTLP_PROTOCOL: {named!r} is not spoken here, only {' and '.join(_PROTOCOLS)}")
+    return named
 
 
 def _parent(traces: TracerProvider, turn: str) -> trace.SpanContext:

@@ -15,7 +15,7 @@ from tests.acceptance.shop import Shop, shop
 from tests.acceptance.stub_model import Answer, Asked
 from tests.acceptance.world import World, world
 from tests.postgres import Postgres
-from tests.telemetry.collector import Collector, collector
+from tests.telemetry.collector import Collector, collector, grpc_collector
 
 QUESTION = "pesanan KS-10234 punya saya sudah sampai mana?"
 PHONE = "+6281234567811"
@@ -86,6 +86,30 @@ async def test_a_turn_is_one_trace_with_search_models_actions_and_the_delivery(t
         assert {"gen_ai.client.operation.duration", "gen_ai.client.token.usage"} <= set(seen.metrics)
         durations = seen.metrics["gen_ai.client.operation.duration"]
         assert sum(point["count"] for point in durations if point["gen_ai.operation.name"] == "chat") == 2
+
+
+async def test_a_collector_may_speak_grpc(tmp_path: Path) -> None:
+    async with _watched(tmp_path) as (here, _http, _shop), grpc_collector() as seen:
+        await here.start(environment=_environment(seen, OTEL_EXPORTER_OTLP_PROTOCOL="grpc"))
+        budi = here.sandbox.phone(PHONE)
+        here.sandbox.say(budi, QUESTION)
+        await here.texts(budi, within=60)
+        await seen.until("invoke_agent Melati", "chat stub", "execute_tool get_order", "send aelyst")
+        assert len({span.trace for span in seen.spans if span.parent}) == 1
+        assert await here.stop() == 0
+        assert "gen_ai.client.operation.duration" in seen.metrics
+
+
+async def test_a_protocol_that_is_not_spoken_is_named_and_the_agent_answers_without(tmp_path: Path) -> None:
+    async with _watched(tmp_path) as (here, seen, _shop):
+        await here.start(environment=_environment(seen, OTEL_EXPORTER_OTLP_PROTOCOL="http/json"))
+        budi = here.sandbox.phone(PHONE)
+        here.sandbox.say(budi, QUESTION)
+        assert await here.texts(budi, within=60)
+        assert await here.stop() == 0
+        (off,) = [line for line in here.log if "telemetry_off" in line]
+        assert "'http/json' is not spoken here, only http/protobuf and grpc" in off
+        assert seen.requests == 0
 
 
 async def test_what_people_wrote_and_who_they_are_is_exported_only_when_asked_for(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A collector for OTLP over HTTP that keeps what it is sent, and fails as a test wants."""
+"""A collector for OTLP over HTTP or gRPC that keeps what it is sent, and fails as a test wants."""
 
 import asyncio
 import gzip
@@ -7,8 +7,23 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+import grpc
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import (
+    MetricsServiceServicer,
+    add_MetricsServiceServicer_to_server,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
+    TraceServiceServicer,
+    add_TraceServiceServicer_to_server,
+)
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -44,23 +59,27 @@ class Collector:
     requests: int = 0
 
     async def traces(self, request: Request) -> Response:
-        body = await self._body(request)
-        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+        self.keep_spans(ExportTraceServiceRequest.FromString(await self._body(request)))
+        return Response(status_code=self.status)
+
+    def keep_spans(self, sent: ExportTraceServiceRequest) -> None:
+        for resource in sent.resource_spans:
             service = _plain(resource.resource.attributes)["service.name"]
             for scope in resource.scope_spans:
                 self.spans += [_seen(span, service) for span in scope.spans]
-        return Response(status_code=self.status)
 
     async def measured(self, request: Request) -> Response:
-        body = await self._body(request)
-        for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics:
+        self.keep_metrics(ExportMetricsServiceRequest.FromString(await self._body(request)))
+        return Response(status_code=self.status)
+
+    def keep_metrics(self, sent: ExportMetricsServiceRequest) -> None:
+        for resource in sent.resource_metrics:
             for scope in resource.scope_metrics:
                 for metric in scope.metrics:
                     points = [
                         {**_plain(point.attributes), "count": point.count} for point in metric.histogram.data_points
                     ]
                     self.metrics[metric.name] = points
-        return Response(status_code=self.status)
 
     async def _body(self, request: Request) -> bytes:
         self.requests += 1
@@ -102,6 +121,38 @@ def _plain(attributes: Any) -> dict[str, Any]:
 def _value(value: Any) -> Any:
     kind = value.WhichOneof("value")
     return [_value(each) for each in value.array_value.values] if kind == "array_value" else getattr(value, kind)
+
+
+class _Traces(TraceServiceServicer):
+    def __init__(self, keep: Collector) -> None:
+        self._keep = keep
+
+    async def Export(self, request: Any, context: Any) -> ExportTraceServiceResponse:  # noqa: N802 - the protocol's
+        self._keep.keep_spans(request)
+        return ExportTraceServiceResponse()
+
+
+class _Metrics(MetricsServiceServicer):
+    def __init__(self, keep: Collector) -> None:
+        self._keep = keep
+
+    async def Export(self, request: Any, context: Any) -> ExportMetricsServiceResponse:  # noqa: N802 - the protocol's
+        self._keep.keep_metrics(request)
+        return ExportMetricsServiceResponse()
+
+
+@asynccontextmanager
+async def grpc_collector() -> AsyncIterator[Collector]:
+    """The same, spoken to in gRPC."""
+    one, server = Collector(), grpc.aio.server()
+    add_TraceServiceServicer_to_server(_Traces(one), server)
+    add_MetricsServiceServicer_to_server(_Metrics(one), server)
+    one.url = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    await server.start()
+    try:
+        yield one
+    finally:
+        await server.stop(0)
 
 
 @asynccontextmanager
