@@ -86,7 +86,7 @@ class ContactWorker:
             turn = self._turns.begin(connection, contact) if work.turns else None
             if isinstance(turn, TurnContext):
                 return turn
-            return Idle(turns.settle(connection, contact, delivery, turn, work.followup))
+            return Idle(turns.settle(connection, contact, work, delivery, turn))
 
         answered: TurnContext | None = None
         task = await self._database.write(next_task)

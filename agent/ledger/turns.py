@@ -474,11 +474,11 @@ def _finish(
     change(connection, table, {"id": turn_id}, values)
 
 
-def settle(connection: Connection, key: ContactKey, *times: datetime | None) -> datetime | None:
-    """Set the contact's next wake time, and return it: the first of the `times` of what is open, and of workflows."""
+def settle(connection: Connection, key: ContactKey, work: OpenWork, *times: datetime | None) -> datetime | None:
+    """Set the contact's next wake time, and return it: the first of the `times` of what is open, follow-ups and workflows."""
     listens = events.subscriptions_of(connection).workflows
     later = workflows.next_due(connection, key) if listens else None
-    wake_at = min((at for at in (*times, later) if at is not None), default=None)
+    wake_at = min((at for at in (*times, work.followup, later) if at is not None), default=None)
     contacts.set_columns(connection, key, wake_at=wake_at)
     return wake_at
 

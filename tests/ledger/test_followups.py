@@ -52,7 +52,7 @@ def told(found: Sequence[FollowUp]) -> list[tuple[str | None, str, str | None]]:
 
 
 async def settle(database: Database, *times: datetime | None) -> datetime | None:
-    return await database.write(lambda c: turns.settle(c, BUDI, *times))
+    return await database.write(lambda c: turns.settle(c, BUDI, turns.open_work(c, BUDI), *times))
 
 
 def offers(payment_id: str = "p1") -> Any:

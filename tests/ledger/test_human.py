@@ -228,7 +228,7 @@ async def _hold(
         assert isinstance(claim, Claim)
         line = Line("contact", f"pesan {number}", at, turn=claim.turn, message_id=f"m{number}")
         turns.commit(connection, claim, "me", Result(outcome, reason, lines=[line]), at)
-        turns.settle(connection, BUDI)
+        turns.settle(connection, BUDI, turns.open_work(connection, BUDI))
 
     await database.write(work)
 
