@@ -94,6 +94,9 @@ class FallbackSettings(Settings):
         default_factory=dict,
         description="Further headers of its requests. With none, those of the main model, when it is on the same server.",
     )
+    timeout: Duration | None = Field(
+        default=None, description="The longest a single call of it may take; left out, as long as the main model's."
+    )
     vision: Vision = Field(default="auto", description="Whether it is shown pictures, as in `model.vision`.")
     cache: Cache = Field(default="auto", description="How its server keeps prompts, as in `model.cache`.")
 

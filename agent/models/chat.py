@@ -143,7 +143,7 @@ def _remote(settings: ModelSettings, named: FallbackSettings, http: "httpx2.Asyn
         "api_key": key,
         "base_url": named.base_url or (None if provider != settings.provider else settings.base_url),
         "temperature": settings.temperature,
-        "timeout": settings.timeout.total_seconds(),
+        "timeout": (named.timeout or settings.timeout).total_seconds(),
         "max_tokens": settings.max_tokens,
     }
     model = (

@@ -176,6 +176,8 @@ class CompatibleChat(ChatOpenAI):
             body = self._dialect.fit(payload)
             try:
                 return await self.root_async_client.post("/chat/completions", cast_to=object, body=body)
+            except (json.JSONDecodeError, UnicodeDecodeError) as error:  # cut off or damaged on the way
+                raise ServerFault(f"its body cannot be read: {error}") from error
             except openai.APIStatusError as error:
                 said = error.body if error.body is not None else error.response.text
                 learned = None if window_of(said, 0) is not None else self._dialect.learn(error.status_code, said, body)
@@ -202,6 +204,11 @@ def read_answer(answer: Any) -> ChatResult:
     Raises:
         ServerFault: it is no completion, or holds an error.
     """
+    if isinstance(answer, str):  # of another content type than JSON
+        try:
+            answer = json.loads(answer)
+        except ValueError:
+            raise ServerFault(f"no JSON: {answer[:100]!r}") from None
     if isinstance(answer, list) and len(answer) == 1:
         (answer,) = answer
     if not isinstance(answer, Mapping):

@@ -151,6 +151,13 @@ async def test_a_late_model_leaves_time_for_the_next() -> None:
     assert answer.model == "b"
 
 
+def test_a_fallback_may_take_another_time_than_the_main_model() -> None:
+    settings = ModelSettings.model_validate(
+        {"name": "a", "api_key": "k", "timeout": "20s", "fallbacks": [{"name": "b", "timeout": "5s"}, {"name": "c"}]}
+    )
+    assert [chat.timeout for chat in open_models(settings, agent_name="Melati")] == [20, 5, 20]
+
+
 async def test_tools_that_may_not_be_called_now_are_still_described() -> None:
     async with serving(
         Script(completion({"content": None, "tool_calls": [call()]}), completion({"content": "Itu saja."}))

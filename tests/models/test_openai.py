@@ -115,6 +115,9 @@ async def test_a_failure_means_the_same_as_langchains(answer: Response) -> None:
         (JSONResponse({"choices": [{"error": {"code": 400, "message": "no"}, "message": {"content": ""}}]}), False),
         (JSONResponse([{"error": {"code": 400, "message": "no", "status": "INVALID_ARGUMENT"}}]), False),
         (PlainTextResponse("<html>upstream is down</html>"), True),
+        (Response('{"choices": [{"message": {"content": "Bes', media_type="application/json"), True),
+        (Response(b'{"choices": "\xe9"}', media_type="application/json"), True),
+        (Response("", media_type="application/json"), True),
         (JSONResponse(None), True),
     ],
 )
@@ -149,6 +152,13 @@ def test_an_error_that_a_package_wraps_is_read_like_any_other(
     failure = classify(wrapped, now())
     assert (failure.retryable, failure.retry_after) == (retryable, retry_after)
     assert str(status) in failure.reason
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/octet-stream", "text/html; charset=utf-8"])
+async def test_an_answer_counts_whatever_its_content_type_says(kind: str) -> None:
+    answer = Response(_completion({"content": "Besok."}).body, media_type=kind)
+    async with _server(answer) as (address, _):
+        assert (await _chat(CompatibleChat, address).ainvoke(CONVERSATION)).content == "Besok."
 
 
 async def test_the_clients_typed_layer_is_not_walked(monkeypatch: pytest.MonkeyPatch) -> None:
