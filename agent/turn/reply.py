@@ -43,6 +43,7 @@ from agent.ledger.tables import InboundOutcome
 from agent.ledger.turns import Result
 from agent.turn import gate, handover_note
 from agent.turn.context import ModelsFailed, TurnContext, Unanswered
+from language.detect import clearly_in, names_a_language, related
 from language.intents import says_dont_know, wants_human
 from messaging.types import File, Outbound, QuickReplies, Text
 
@@ -200,6 +201,8 @@ class ReplyWriter:
             turn.requests.append(HandOver("the customer asked for a human"))
             text = text if turn.receipts else ""
         handing = next((request for request in turn.requests if isinstance(request, HandOver)), None)
+        if handing is not None and _foreign(text, turn):
+            text = ""  # the announcement of the colleague says it in the customer's language
         if handing is not None and not text and turn.changes:
             text = f"{self._conversation.on_failure_done.in_language(turn.language)} {'; '.join(turn.changes)}."
         if handing is not None and not says_handover(text):
@@ -409,6 +412,12 @@ def _lines(turn: TurnContext) -> list[Line]:
         prepared.line(at, turn.id, message.message_id)
         for prepared, message, at in zip(turn.messages, turn.claim.messages, turn.claim.received_at, strict=True)
     ]
+
+
+def _foreign(text: str, turn: TurnContext) -> bool:
+    """Whether a reply is beyond doubt in a language that the customer neither writes nor asked for."""
+    written = clearly_in(text)
+    return written is not None and not related(written, turn.language) and not names_a_language(turn.text)
 
 
 def _reopen(result: Result, *, returns: bool) -> None:

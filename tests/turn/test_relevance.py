@@ -2,7 +2,7 @@
 
 import pytest
 
-from actions.action import Outcome
+from actions.action import HandOver, Outcome
 from tests.ledger.messages import message
 from tests.turn.harness import CountedAction, Desk, calls, says
 
@@ -127,3 +127,13 @@ async def test_a_colleague_is_not_promised_and_forgotten(desk: Desk, asked: str,
     assert "nothing in this conversation shows it" in desk.model.asked[1][-1].text
     assert promise not in await desk.said()
     assert (await desk.state()).paused_by is not None
+
+
+async def test_a_foreign_reply_before_a_handover_leaves_the_announcement_alone(desk: Desk) -> None:
+    handing = Outcome("done", "A colleague takes over when this turn ends.", None, (HandOver("complaint"),))
+    desk.actions = [CountedAction("hand_over", handing)]
+    foreign = says("A colleague takes over when this turn ends.")
+    desk.model.replies = [calls("hand_over"), foreign, foreign]
+    await desk.receive(message(1, "kecewa banget saya, tolong dong pesanannya diurus"))
+    await desk.answer()
+    assert await desk.said() == ["Sebentar ya, saya sambungkan ke tim kami."]
