@@ -268,12 +268,14 @@ def set_columns(connection: Connection, key: ContactKey, **columns: Any) -> None
     change(connection, table, {"platform": key.platform, "id": key.id}, columns)
 
 
-def pause(connection: Connection, key: ContactKey, now: datetime, until: datetime | None, by: str) -> None:
-    """Let a human answer from now on; `until` is `None` when only giving it back ends that."""
+def pause(
+    connection: Connection, key: ContactKey, now: datetime, until: datetime | None, by: str, told_by: str = ""
+) -> None:
+    """Let a human answer from now on; `until` is `None` when only giving it back ends that, `told_by` the webhook that says so."""
     if events.wanted(connection, "handover"):
         state = load(connection, key)
         if state is not None and not state.paused(now):
-            happened = f"handover/{key}/{secrets.token_hex(6)}"
+            happened = f"handover/{key}/{told_by or secrets.token_hex(6)}"
             events.record(connection, "handover", key, identity=happened, data={"reason": by}, now=now)
     set_columns(connection, key, paused_at=now, paused_until=until, paused_by=by)
 

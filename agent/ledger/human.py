@@ -72,7 +72,9 @@ _LEAVE = (
 )
 
 
-def begin(connection: Connection, key: ContactKey, now: datetime, until: datetime | None, by: str) -> None:
+def begin(
+    connection: Connection, key: ContactKey, now: datetime, until: datetime | None, by: str, told_by: str = ""
+) -> None:
     """Let a human answer from now on, at the latest until `until` (`None`: until it is given back).
 
     What the agent has written and not sent yet is not sent any more, and leaves its history; a question that waited for
@@ -80,7 +82,7 @@ def begin(connection: Connection, key: ContactKey, now: datetime, until: datetim
     """
     state = contacts.load(connection, key)
     since = state.paused_at if state is not None and state.paused(now) else None
-    contacts.pause(connection, key, since or now, until, by)
+    contacts.pause(connection, key, since or now, until, by, told_by)
     _silence(connection, key, by)
 
 
@@ -90,17 +92,19 @@ def _silence(connection: Connection, key: ContactKey, by: str, behind: int = 0) 
     confirmations.settle(connection, key)
 
 
-def assign(connection: Connection, key: ContactKey, now: datetime, until: datetime | None, to: Person) -> None:
+def assign(
+    connection: Connection, key: ContactKey, now: datetime, until: datetime | None, to: Person, told_by: str
+) -> None:
     """Assign the conversation to a colleague. Where the agent or a workflow did it, what was to be sent before still goes out."""
     state, by = contacts.load(connection, key), f"assigned to {to.name or to.id}"
     if state is not None and state.paused(now):
         contacts.pause(connection, key, state.paused_at or now, until, by)
     elif (own := outbound.own_assignment(connection, key, to, now - _REPORTED)) is not None:
         place, since = own
-        contacts.pause(connection, key, since, until, by)
+        contacts.pause(connection, key, since, until, by, told_by)
         _silence(connection, key, by, place)
     else:
-        begin(connection, key, now, until, by)
+        begin(connection, key, now, until, by, told_by)
 
 
 def close(connection: Connection, key: ContactKey, now: datetime) -> None:

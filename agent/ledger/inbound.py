@@ -212,7 +212,7 @@ def _assigned(connection: Connection, event: AssigneeChanged, now: datetime, rul
         if "unassigned" in rules.resume_on:
             return Accepted(contact=key, wake_at=human.give_back(connection, key, now))
     elif rules.assigned == "silent":
-        human.assign(connection, key, now, _until(now, rules), assignee)
+        human.assign(connection, key, now, _until(now, rules), assignee, rules.webhook)
     return Accepted(contact=key)
 
 
@@ -238,7 +238,7 @@ def _message(connection: Connection, event: InboundMessage, now: datetime, rules
     )
     if number is None:
         return Accepted(duplicate=True, contact=key)
-    new = events.wanted(connection, "contact.created") and contacts.load(connection, key) is None
+    new = events.wanted(connection, "contact.created") and _never_wrote(connection, key)
     _assigned_without_event(connection, event, now, rules)
     waits = Waiting(event.text, bool(event.attachments), now)
     due = rules.due(waiting(connection, key) if before.waiting else [waits])
@@ -255,6 +255,12 @@ def _message(connection: Connection, event: InboundMessage, now: datetime, rules
             due = now
         _received(connection, event, now)
     return Accepted(contact=key, wake_at=due)
+
+
+def _never_wrote(connection: Connection, key: ContactKey) -> bool:
+    """Whether a contact is new, even if a colleague's message, a status or a reaction was reported before their first message."""
+    known = contacts.load(connection, key)
+    return known is None or known.last_inbound_at is None
 
 
 def _received(connection: Connection, event: InboundMessage, now: datetime) -> None:
@@ -284,7 +290,7 @@ def _assigned_without_event(connection: Connection, event: InboundMessage, now: 
     known = contacts.load(connection, event.key)
     if known is None or known.contact.assignee is None or known.contact.assignee.id != assignee.id:
         contacts.remember(connection, event.contact)
-        human.assign(connection, event.key, now, _until(now, rules), assignee)
+        human.assign(connection, event.key, now, _until(now, rules), assignee, rules.webhook)
 
 
 def _text_of(connection: Connection, key: ContactKey, message_id: str) -> str | None:
@@ -381,10 +387,12 @@ def _sent(connection: Connection, event: MessageSent, now: datetime, rules: Rule
     echo_since = now if event.source == "user" else now - _ECHO
     if not event.by_human or outbound.is_ours(connection, key, event.message_id, event.text, echo_since):
         return Accepted(contact=key)
+    if history.of_message(connection, key, event.message_id) is not None:
+        return Accepted(duplicate=True, contact=key)
     contacts.remember(connection, event.contact)
     who = (event.sender.name or event.sender.id) if event.sender else "a colleague"
     over = _was_before_closing(connection, event, now, rules)
-    human.begin(connection, key, now, _until(now, rules), who)
+    human.begin(connection, key, now, _until(now, rules), who, rules.webhook)
     if over:
         contacts.resume(connection, key)
     line = history.Line("human", event.text or "[an attachment]", now, message_id=event.message_id)
