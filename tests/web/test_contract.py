@@ -203,6 +203,23 @@ async def test_each_operation_answers_what_its_document_says(
         assert not errors, (name, errors[0].message, list(errors[0].absolute_path))
 
 
+async def test_whatever_may_change_something_is_in_the_audit_trail(
+    client: httpx.AsyncClient, operations: dict[str, dict[str, Any]]
+) -> None:
+    session = ""
+    for name, (path, more) in RIGHT.items():
+        answer = await _ask(client, operations[name]["method"], path.replace("SESSION", session), **more)
+        session = answer.json().get("session", session)
+    trail = (await _ask(client, "GET", "/audit?limit=1000")).json()["audit"]
+    done = {
+        (each["method"], each["path"].replace(":path}", "}"))
+        for each in trail
+        if each["status"] == 200 and each["name"]
+    }
+    writing = {name for name, each in operations.items() if each["method"] != "GET" and name != "hook"}
+    assert {name for name in writing if (operations[name]["method"], operations[name]["path"]) not in done} == set()
+
+
 async def test_what_is_not_there_is_not_found_everywhere(
     client: httpx.AsyncClient, operations: dict[str, dict[str, Any]]
 ) -> None:

@@ -1,6 +1,7 @@
 """Every operation of the OpenAPI document with anything that its callers may send: an answer in the one form, never a 500."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -9,6 +10,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from agent.assembly import open_agent
@@ -27,6 +29,9 @@ WORDS = st.one_of(
          "besok jam 9", "${HOME}", "{contact.phone}", "data:image/png;base64,AAAA"]
     ),
 )  # fmt: skip
+NAMES = st.one_of(WORDS, st.just("aelyst:1"), st.just("welcome"))
+"""Of what is there, and of what is not."""
+
 VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), WORDS),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(WORDS, inner, max_size=3)),
@@ -80,21 +85,26 @@ def api(tmp_path_factory: pytest.TempPathFactory, loop: asyncio.AbstractEventLoo
 @st.composite
 def requests(
     draw: st.DrawFn, operations: list[tuple[str, str, dict[str, Any]]]
-) -> tuple[str, str, dict[str, Any], Any]:
+) -> tuple[dict[str, Any], str, str, dict[str, Any], Any]:
     method, path, operation = draw(st.sampled_from(operations))
     query = {}
     for parameter in operation.get("parameters", ()):
         if parameter["in"] == "path":
-            path = path.replace(f"{{{parameter['name']}}}", quote(draw(WORDS).encode("utf-8", "replace"), safe=""))
+            path = path.replace(f"{{{parameter['name']}}}", quote(draw(NAMES).encode("utf-8", "replace"), safe=""))
         elif draw(st.booleans()):
-            query[parameter["name"]] = draw(WORDS).encode("utf-8", "replace").decode()
+            fitting = _fitting(parameter["schema"], operation["schemas"]).filter(lambda value: value is not None)
+            word = draw(
+                st.one_of(WORDS, fitting.map(lambda value: value if isinstance(value, str) else json.dumps(value)))
+            )
+            query[parameter["name"]] = word.encode("utf-8", "replace").decode()
     keys = sorted(operation["keys"])
+    fitting = _fitting({"type": "object", "properties": operation["properties"]}, operation["schemas"])
     body = draw(
-        st.one_of(VALUES, st.dictionaries(st.sampled_from(keys), VALUES, max_size=5))
+        st.one_of(fitting, VALUES, st.dictionaries(st.sampled_from(keys), VALUES, max_size=5))
         if keys
         else st.one_of(st.none(), VALUES)
     )
-    return method, path, query, body
+    return operation, method, path, query, body
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +118,8 @@ def operations(api: httpx.AsyncClient, loop: asyncio.AbstractEventLoop) -> list[
             named = schema.get("$ref") or next((each["$ref"] for each in schema.get("anyOf", ()) if "$ref" in each), "")
             body = schemas.get(named.rpartition("/")[2], schema)
             if operation["operationId"] not in LEFT_OUT:
-                found.append((method.upper(), path, {**operation, "keys": list(body.get("properties", {}))}))
+                known = {"schemas": schemas, "properties": body.get("properties", {})}
+                found.append((method.upper(), path, {**operation, "keys": list(body.get("properties", {})), **known}))
     return found
 
 
@@ -119,7 +130,13 @@ def test_each_operation_has_an_id_and_a_text_of_its_own(operations: list[tuple[s
 
 
 def _asked(
-    loop: asyncio.AbstractEventLoop, api: httpx.AsyncClient, method: str, path: str, query: Any, body: Any
+    loop: asyncio.AbstractEventLoop,
+    api: httpx.AsyncClient,
+    operation: dict[str, Any],
+    method: str,
+    path: str,
+    query: Any,
+    body: Any,
 ) -> None:
     content = httpx.Request("POST", "http://x", json=_sendable(body)).content if body is not None else b""
     headers = {"Content-Type": "application/json"} if body is not None else {}
@@ -129,6 +146,40 @@ def _asked(
         error = answer.json()["error"]
         assert error["code"]
         assert error["message"]
+    else:
+        declared = operation["responses"]["200"]["content"].get("application/json", {}).get("schema", {})
+        whole = {**declared, "components": {"schemas": operation["schemas"]}}
+        errors = list(Draft202012Validator(whole).iter_errors(answer.json()))
+        assert not errors, (method, path, errors[0].message, list(errors[0].absolute_path))
+
+
+def _fitting(schema: dict[str, Any], schemas: dict[str, Any], depth: int = 3) -> st.SearchStrategy[Any]:
+    """Values as the document describes them; what it does not describe is anything."""
+    if depth == 0:
+        return st.none()
+    if "$ref" in schema:
+        return _fitting(schemas[schema["$ref"].rpartition("/")[2]], schemas, depth)
+    if choices := schema.get("anyOf"):
+        return st.one_of([_fitting(each, schemas, depth) for each in choices])
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"])
+    kind = schema.get("type")
+    if kind == "object" and "properties" in schema:
+        parts = {name: _fitting(each, schemas, depth - 1) for name, each in schema["properties"].items()}
+        needed = {name: each for name, each in parts.items() if name in schema.get("required", ())}
+        return st.fixed_dictionaries(
+            needed, optional={name: each for name, each in parts.items() if name not in needed}
+        )
+    simple: dict[Any, st.SearchStrategy[Any]] = {
+        "string": WORDS,
+        "boolean": st.booleans(),
+        "integer": st.integers(schema.get("minimum", -5), schema.get("maximum", 2000)),
+        "number": st.floats(-1e6, 1e6),
+        "null": st.none(),
+    }
+    if kind == "array":
+        return st.lists(_fitting(schema.get("items", {}), schemas, depth - 1), max_size=3)
+    return simple.get(kind, VALUES)
 
 
 def _sendable(value: Any) -> Any:
@@ -150,5 +201,4 @@ def test_no_request_is_answered_with_a_server_error(
     operations: list[tuple[str, str, dict[str, Any]]],
     data: st.DataObject,
 ) -> None:
-    method, path, query, body = data.draw(requests(operations))
-    _asked(loop, api, method, path, query, body)
+    _asked(loop, api, *data.draw(requests(operations)))

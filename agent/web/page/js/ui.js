@@ -71,9 +71,10 @@ export const Failed = ({ error, again }) => html`<div class="notice bad" role="a
 export const Empty = ({ title, children }) => html`<div class="empty"><h2>${title}</h2><p>${children}</p></div>`;
 export const Badge = ({ kind = "", children }) => html`<span class=${`badge ${kind}`}>${children}</span>`;
 export const Head = ({ title, children }) => html`<div class="head"><h1>${title}</h1><span class="grow"></span>${children}</div>`;
+const afresh = () => { revision.value += 1; }; // all of a page fails together, and is tried again together
 export function Loaded({ of, rows, children }) {
-  if (of.data === null) return of.error ? html`<${Failed} error=${of.error} again=${of.reload} />` : html`<${Skeleton} rows=${rows} />`;
-  return html`${of.error && html`<${Failed} error=${of.error} again=${of.reload} />`}${children(of.data)}`;
+  if (of.data === null) return of.error ? html`<${Failed} error=${of.error} again=${afresh} />` : html`<${Skeleton} rows=${rows} />`;
+  return html`${of.error && html`<${Failed} error=${of.error} again=${afresh} />`}${children(of.data)}`;
 }
 
 const rtf = () => new Intl.RelativeTimeFormat(lang.value, { numeric: "auto", style: "short" });
