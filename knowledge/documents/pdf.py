@@ -25,6 +25,7 @@ MAX_CHARACTERS = 20_000_000
 
 _END = re.compile(r"[.!?:。！？]$")
 _HYPHEN = re.compile(r"(?<=\w)[-\u00ad]\n(?=[a-z])")
+_OVERFLOW = re.compile(r"#{3,}")
 _DIGITS = re.compile(r"\d+")
 _BULLET = re.compile(r"^(?:[•◦▪■●○–—*-]|\(?[0-9a-zA-Z]{1,2}[.)])\s")
 _PAGE_NUMBER = re.compile(r"(?:page|halaman|hal\.?)?[\W#]*(?:(?:of|dari|/)[\W#]*)?")
@@ -51,6 +52,14 @@ class _Page:
     lines: list[_TextLine] = field(default_factory=list)
     tables: list[tuple[Box, Grid]] = field(default_factory=list)
     is_drawn: bool = False  # too many lines to look for tables among them
+
+    @property
+    def holds_overflow(self) -> bool:
+        """Whether a cell shows nothing but `###`, as spreadsheets print a number that finds no room."""
+        cells = (slot.text for _, rows in self.tables for row in rows for slot in row)
+        return any(
+            _OVERFLOW.fullmatch(text) for text in (*cells, *(part.text for line in self.lines for part in line.parts))
+        )
 
 
 def load(data: bytes) -> Loaded:
@@ -86,7 +95,12 @@ def load(data: bytes) -> Loaded:
     said: set[str] = set()
     for page in pages:
         _compose(page, running, said, composer)
+    unshown = [number for number, page in enumerate(pages, start=1) if page.holds_overflow]
     problems = [f"pages without text (scanned?): {_listed(scanned)}"] if scanned else []
+    if unshown:
+        problems.append(
+            f"values that show as #### in too narrow columns (widen them and export again): pages {_listed(unshown)}"
+        )
     if drawn := [number for number, page in enumerate(pages, start=1) if page.is_drawn]:
         problems.append(f"pages on which no tables were looked for, since they are full of drawings: {_listed(drawn)}")
     return Loaded(composer.text, composer.blocks, title=title, problem="; ".join(problems) or None)
@@ -178,7 +192,9 @@ def _parted(letters: Sequence[str], places: Sequence[int], boxes: Sequence[Box])
 
 
 _LEAST_LINES = 3
-"""Lines of two columns of prose beside each other."""
+"""Lines of two columns of prose beside each other, and of a table without lines drawn."""
+_MOST_LINES = 8
+"""Lines of one cell of such a table."""
 
 
 def _by_column(lines: Sequence[_TextLine]) -> Iterator[_TextLine]:
@@ -271,7 +287,7 @@ def _unruled(lines: Sequence[_TextLine]) -> tuple[list[_TextLine], list[tuple[Bo
     at = 0
     while at < len(lines):
         end = last = at
-        while end < len(lines) and (len(lines[end].parts) > 1 or (end > at and end - last < 2)):
+        while end < len(lines) and (len(lines[end].parts) > 1 or (end > at and _may_go_on(lines[last : end + 1]))):
             last = end if len(lines[end].parts) > 1 else last
             end += 1
         run = lines[at : last + 1]
@@ -283,6 +299,12 @@ def _unruled(lines: Sequence[_TextLine]) -> tuple[list[_TextLine], list[tuple[Bo
             tables.append((_around([line.box for line in run]), rows))
             at = last + 1
     return rest, tables
+
+
+def _may_go_on(lines: Sequence[_TextLine]) -> bool:
+    """Whether lines after a row may belong to its table: one, as a section's title, or several close to each other, as one cell's."""
+    close = all(after.box[1] - line.box[3] < line.box[3] - line.box[1] for line, after in itertools.pairwise(lines))
+    return len(lines) <= (_MOST_LINES if close else 2)
 
 
 def _in_columns(run: Sequence[_TextLine]) -> Grid | None:

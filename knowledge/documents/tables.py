@@ -190,6 +190,8 @@ def read_table(rows: Grid, before: Table | None = None) -> Table:
         body = part[at:]
         later = [row for other in parts[number + 1 :] for row in other if not _is_lone(rows[row])]
         height, found = _header(body, later, rows, labels)
+        if not height and short and number and not _is_of_kind(body, [line.at for line in lines if line.labels], rows):
+            found = ()  # a part with a title of its own and other values
         if short and number == 0:
             title = path = short
         elif short:
@@ -288,6 +290,16 @@ def _is_note(row: int, body: Sequence[int], rows: Grid) -> bool:
         return True
     is_last = all(_is_lone(rows[other]) for other in body[body.index(row) :]) if row != body[0] else len(body) == 1
     return is_last and (text.startswith(("*", "†", "#")) or len(text) > LONGEST_LABEL or bool(_SENTENCE.search(text)))
+
+
+def _is_of_kind(body: Sequence[int], before: Sequence[int], rows: Grid) -> bool:
+    """Whether the values of a part are of the kinds that stood in their columns so far."""
+    for column in range(len(rows[0]) if before else 0):
+        usual = _usual([rows[row][column].text.strip() for row in before])
+        kinds = [kind for row in body if (kind := classify(rows[row][column].text)) not in ("", "status")]
+        if usual in _VALUES and kinds and usual not in ["number" if kind == "year" else kind for kind in kinds]:
+            return False
+    return True
 
 
 def _beside(cells: tuple[str, ...], labels: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from knowledge.documents.pdf import load
 from knowledge.documents.splitter import split
-from tests.knowledge.samples import line, pdf
+from tests.knowledge.samples import grid, line, pdf
 
 PRICES = [["Menu", "Panas", "Dingin"], ["Kopi susu", "18.000", "20.000"], ["Teh tarik", "15.000", "17.000"]]
 
@@ -34,25 +34,23 @@ def test_a_table_without_lines_has_labels(by_column: bool) -> None:
 
 
 def test_a_cell_that_goes_on_in_the_next_line_stays_one_cell() -> None:
-    written = [
-        ("Paket", 50, 700),
-        ("Harga", 300, 700),
-        ("Hemat untuk", 50, 670),
-        ("dua orang", 50, 658),
-        ("50.000", 300, 670),
+    rows = [
+        [("Paket", 50, 700), ("Harga", 300, 700)],
+        [("Hemat untuk", 50, 670), ("dua orang atau", 50, 658), ("tiga", 50, 646), ("50.000", 300, 670)],
+        [("Keluarga", 50, 630), ("besar", 50, 618), ("90.000", 300, 630)],
+        [("Sendiri", 50, 600), ("30.000", 300, 600)],
     ]
-    written += [
-        ("Keluarga", 50, 640),
-        ("besar", 50, 628),
-        ("90.000", 300, 640),
-        ("Sendiri", 50, 610),
-        ("30.000", 300, 610),
-    ]
+    written = [cell for row in rows for cell in row]
     assert texts(b"".join(line(*each) for each in written)) == [
-        "Paket: Hemat untuk dua orang; Harga: 50.000",
+        "Paket: Hemat untuk dua orang atau tiga; Harga: 50.000",
         "Paket: Keluarga besar; Harga: 90.000",
         "Paket: Sendiri; Harga: 30.000",
     ]
+
+
+def test_numbers_that_found_no_room_are_named() -> None:
+    loaded = load(pdf(grid([["Layanan", "Harga"], ["Smoothing", "###"]])))
+    assert loaded.problem == "values that show as #### in too narrow columns (widen them and export again): pages 1"
 
 
 def test_lists_beside_each_other_are_no_table() -> None:

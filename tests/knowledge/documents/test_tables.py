@@ -254,6 +254,18 @@ def test_a_section_with_a_header_of_its_own_has_its_own_labels_and_title() -> No
     ]
 
 
+def test_a_part_with_other_values_has_not_the_labels_of_the_part_before() -> None:
+    rows = [["Layanan", "Harga"], ["Scaling", "120.000"], ["Cabut", "80.000"], ["", ""], ["Jam buka", ""]]
+    rows += [["Senin-Jumat", "09.00-18.00"], ["Minggu", "Tutup"], ["", ""], ["Anak", ""], ["Fluoride", "150.000"]]
+    assert rows_of(*rows) == [
+        "Layanan: Scaling; Harga: 120.000",
+        "Layanan: Cabut; Harga: 80.000",
+        "Senin-Jumat; 09.00-18.00",
+        "Minggu; Tutup",
+        "Fluoride: 150.000",
+    ]
+
+
 def test_labels_that_come_again_begin_another_row() -> None:
     assert rows_of(
         ["Menu", "Harga", "Menu", "Harga"], ["Soto", "15000", "Es Teh", "4000"], ["Rawon", "22000", "", ""]
