@@ -83,7 +83,7 @@ _THINGS = (
     r"items?|delivery|details?|purchase|plan|return|exchange|phone number|number|replacement|transaction|charge|room|slot|name|seat|"
     r"flight|password|points?|money|card|plan|discount|voucher|bill|payment method)"
 )
-IDS = r"(?:#\s?[\w-]{0,40}\w|[A-Z]{1,6}-?\d[\w-]{0,40}|\d{4,24})"
+IDS = r"(?:#\s?+\w[\w-]{0,40}+|[A-Z]{1,6}-?\d[\w-]{0,40}+|\d{4,24}+)"  # read once, not at every length
 _HELD = (
     r"(?:meja|kamar|kursi|tempat|slot|bilik|pesanan|order|booking|bookingan|reservasi|tempahan|langganan|jadwal|janji|paket|kartu|"
     r"pengaduan|refund|pembatalan|"

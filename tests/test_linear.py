@@ -12,12 +12,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from actions.claims import says_handover, unproven
+from actions.provenance import without_quotes
 from actions.qris.mentions import says_paid, spoken_amount
 from actions.qris.money import find_amounts
 from actions.redaction import secret_in
-from agent.turn import gate
+from agent.turn import checks, gate, grounds
 from knowledge.gaps import without_private
-from language import dates, numbers, tokens, values
+from language import answers, dates, numbers, tokens, values
 from language.consent import yes_or_no
 from language.detect import detect
 from language.intents import says_dont_know, small_talk, wants_human
@@ -39,6 +40,11 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "secret_in": secret_in,
     "says_handover": says_handover,
     "unproven": lambda text: unproven(text, [], []),
+    "without_quotes": without_quotes,
+    "without_marks": checks.without_marks,
+    "asks_to_be_reminded": grounds.asks_to_be_reminded,
+    "names_a_time": grounds.names_a_time,
+    "likelihood": lambda text: answers.likelihood(text, "Batalkan?", undoing=True),
     "says_paid": says_paid,
     "spoken_amount": spoken_amount,
     "find_amounts": find_amounts,
@@ -97,6 +103,8 @@ UNITS = [
         "\x00",
         "😀",
         "satu juta ",
+        "a, ",
+        "A1-",
     ),
 ]
 
