@@ -4,7 +4,6 @@
 schema, and `Arguments` does all of it for the parameters of one action.
 """
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from actions.lookups import LookUps, remedy
 from actions.parameters import Parameter, Schema, model_schema
 from actions.provenance import bound_values, without_source
 from actions.template import plain
+from settings.text import from_json
 
 
 def deeper_than(value: Json, levels: int) -> bool:
@@ -170,7 +170,7 @@ def coerced(value: Json, schema: Schema) -> Json:
             return text.lower() == "true"
         if kind in ("array", "object") and text[:1] in ("[", "{"):
             try:
-                return coerced(json.loads(text), schema)
+                return coerced(from_json(text), schema)
             except ValueError:
                 return value
         return text

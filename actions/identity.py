@@ -17,6 +17,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from actions.action import Action, Json
+from settings.text import from_json
 
 _CONSTRAINED = ("enum", "const", "pattern", "format")
 
@@ -120,7 +121,7 @@ def _of_text(value: str, kind: Any, schema: Mapping[str, Any]) -> Json:
         return text == "true"
     if kind in ("array", "object") and text[0] in "[{":
         try:
-            return canonical(json.loads(value), schema)
+            return canonical(from_json(value), schema)
         except ValueError:
             return text
     return _moment(text, schema.get("format")) or text

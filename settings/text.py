@@ -69,6 +69,18 @@ def _cleaned(value: Any, levels: int) -> Any:
     return value
 
 
+def from_json(text: str | bytes | bytearray) -> Any:
+    """Read JSON that came from outside.
+
+    Raises:
+        ValueError: it is no JSON, or goes deeper than can be read.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it goes deeper than can be read") from None
+
+
 def to_json(value: Any) -> str:
     """Write JSON that every database takes, whatever the value holds.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from settings.backoff import requested_wait
 from settings.clock import now
+from settings.text import from_json
 from voice.audio import sniff
 from voice.errors import EndpointFailed, Silent
 from voice.judge import judge
@@ -165,7 +166,7 @@ def _body(response: "httpx.Response", url: str) -> Mapping[str, Any]:
     if response.status_code != 200:
         raise EndpointFailed(f"the transcription server {url} answered {response.status_code}: {response.text[:200]}")
     try:
-        answer = response.json()
+        answer = from_json(response.content)
     except ValueError as error:
         raise EndpointFailed(f"the transcription server {url} answered no JSON: {response.text[:200]}") from error
     if not isinstance(answer, dict):

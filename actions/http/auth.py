@@ -16,6 +16,7 @@ from actions.guard.transport import origin
 from actions.http.settings import ApiKey, Auth, Hmac, OAuth2
 from actions.redaction import learn
 from actions.template import fill
+from settings.text import from_json
 
 EARLY = timedelta(seconds=30)  # a token is renewed before it expires, not while a request is on its way
 _UNSTATED = timedelta(minutes=5)  # how long a token without `expires_in` is used
@@ -152,7 +153,7 @@ class ClientCredentials(httpx.Auth):
 
     def _keep(self, answer: httpx.Response) -> None:
         try:
-            body = answer.json() if answer.is_success else {}
+            body = from_json(answer.content) if answer.is_success else {}
         except ValueError:
             body = {}
         token = body.get("access_token") if isinstance(body, dict) else None

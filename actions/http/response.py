@@ -11,6 +11,7 @@ from actions.arguments import deeper_than
 from actions.http.settings import Response
 from actions.template import fill, plain
 from settings.backoff import Backoff
+from settings.text import from_json
 
 SHOWN = 6000  # characters of an answer that the model reads; the rest would push the conversation out of its memory
 DEEPEST = 60  # levels of JSON; deeper nesting would exhaust the stack of what reads it, so it is taken as text
@@ -54,8 +55,8 @@ def parsed(content_type: str, body: bytes) -> Json:
     if kind.startswith("text/") and kind != "text/json" and text.lstrip()[:1] not in ("{", "["):
         return text.strip()
     try:
-        value: Json = json.loads(text)
-    except (ValueError, RecursionError):
+        value: Json = from_json(text)
+    except ValueError:
         return text.strip()
     return text.strip() if deeper_than(value, DEEPEST) else value
 

@@ -5,7 +5,6 @@ Over HTTP the MCP library gets the guarded client of the process as its transpor
 
 import asyncio
 import contextlib
-import json
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -31,7 +30,7 @@ from actions.provenance import bound_values, without_source
 from actions.redaction import Redactor
 from actions.scope import fact_key
 from settings.backoff import Backoff
-from settings.text import clean
+from settings.text import clean, from_json
 
 if TYPE_CHECKING:
     from mcp import ClientSession
@@ -240,8 +239,8 @@ def _schema(written: Any, root: Mapping[str, Any]) -> Schema:
 
 def _parsed(text: str) -> Json:
     try:
-        value: Json = json.loads(text)
-    except (ValueError, RecursionError):
+        value: Json = from_json(text)
+    except ValueError:
         return text
     return value
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agent.models.caching import FIELD, without_breakpoints
 from agent.models.pictures import has_pictures, without_pictures
+from settings.text import from_json
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -241,7 +242,7 @@ def error_text(error: object) -> str:
     match error:
         case str():
             try:
-                return error_text(json.loads(error)) if error.lstrip()[:1] in "{[" else error
+                return error_text(from_json(error)) if error.lstrip()[:1] in "{[" else error
             except ValueError:
                 return error
         case Mapping():
@@ -386,7 +387,7 @@ def _tools_in_text(messages: Sequence[Body], tools: Sequence[Mapping[str, Any]])
 
 def _named(function: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        arguments = json.loads(function.get("arguments") or "{}")
+        arguments = from_json(function.get("arguments") or "{}")
     except ValueError:
         arguments = {}
     return {"name": function["name"], "arguments": arguments}

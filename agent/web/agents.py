@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import binascii
-import json
 import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -42,6 +41,7 @@ from agent.web.answers import (
 )
 from messaging.types import Attachment, AttachmentKind, Contact, ContactKey
 from settings.phone import InvalidPhone, to_e164
+from settings.text import from_json
 
 router = APIRouter(tags=["agent"])
 
@@ -462,7 +462,7 @@ def _text(body: bytes, kind: str) -> str:
     if not kind.startswith("application/json"):
         return text
     try:
-        given = json.loads(text)
+        given = from_json(text)
     except ValueError:
         raise BadRequest("the body is not JSON") from None
     if not isinstance(given, dict) or not isinstance(given.get("yaml"), str):

@@ -32,6 +32,7 @@ from agent.ledger.errors import LedgerUnavailable
 from agent.web.answers import BODY_SECONDS, TOKEN, error_answer
 from agent.workflows.hooks import SIGNATURES
 from messaging.types import ContactKey
+from settings.text import from_json
 
 log = structlog.get_logger()
 
@@ -388,7 +389,7 @@ async def _token_in(receive: Receive) -> str:
         body += message.get("body", b"")
         more = message.get("more_body", False)
     try:
-        content = json.loads(body)
+        content = from_json(body)
     except ValueError:
         return ""
     given = content.get("token") if isinstance(content, dict) else None

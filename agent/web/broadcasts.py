@@ -34,7 +34,7 @@ from agent.web.answers import (
     require_kind,
 )
 from messaging.errors import MessagingError
-from settings.text import cleaned
+from settings.text import cleaned, from_json
 
 router = APIRouter(tags=["broadcasts"])
 
@@ -187,8 +187,8 @@ async def _keys(request: Request, folder: Path) -> dict[str, Any]:
 
 def _json(text: str) -> dict[str, Any]:
     try:
-        value = cleaned(json.loads(text))
-    except (ValueError, RecursionError):
+        value = cleaned(from_json(text))
+    except ValueError:
         raise BadRequest("the body is not JSON") from None
     if not isinstance(value, dict):
         raise BadRequest("the body must be a JSON object with the keys of broadcast.yaml")

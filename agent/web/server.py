@@ -7,7 +7,6 @@ import asyncio
 import hashlib
 import importlib
 import ipaddress
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -36,6 +35,7 @@ from agent.web.feed import Feed
 from agent.web.listening import media_route
 from messaging.errors import PayloadError, SignatureError
 from messaging.platform import Platform
+from settings.text import from_json
 
 if TYPE_CHECKING:
     from agent.web.mcp import Endpoint
@@ -226,8 +226,8 @@ async def _accept(agent: Agent, platform: Platform, headers: Mapping[str, str], 
 
 def webhook_id(body: bytes) -> str:
     """The id of a webhook: its own where it has one, else a digest of its bytes."""
-    with suppress(ValueError, RecursionError):
-        told = json.loads(body)
+    with suppress(ValueError):
+        told = from_json(body)
         for name in ("event_id", "eventId"):
             if isinstance(told, dict) and isinstance(told.get(name), str | int):
                 return str(told[name])[:200]

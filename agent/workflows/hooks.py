@@ -4,7 +4,6 @@ Verifying and reading are plain functions over headers and bytes.
 """
 
 import hmac
-import json
 import re
 import secrets
 from collections.abc import Mapping
@@ -24,7 +23,7 @@ from agent.ledger.events import Event
 from agent.workflows.jobs import begin_for_all, known_contact
 from messaging.signature import sign
 from messaging.types import ContactKey
-from settings.text import cleaned
+from settings.text import cleaned, from_json
 
 WOOCOMMERCE_SIGNATURE = "x-wc-webhook-signature"
 STRIPE_SIGNATURE = "stripe-signature"
@@ -163,8 +162,8 @@ def _body(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
     if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         return dict(cleaned(dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))))
     try:
-        value = cleaned(json.loads(body))
-    except (ValueError, RecursionError):
+        value = cleaned(from_json(body))
+    except ValueError:
         raise UnreadableHook("the body is not JSON") from None
     if isinstance(value, list):
         return {"items": value}

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.acceptance.bombs import bombs
 from tests.acceptance.test_main_road import webhook
 from tests.acceptance.world import World, signed, world
 
@@ -225,6 +226,115 @@ async def addresses(here: World) -> None:
     assert not any("webhook_secret" in asked.last or "root:" in asked.last for asked in here.model.asked)
 
 
+async def files(here: World) -> None:
+    """One customer after the other sends a file that is made to hurt; each gets an answer, in the end."""
+    made = await asyncio.to_thread(bombs)
+    assert all(len(data) < 2_000_000 for data in made.values())
+    senders = []
+    for number, (name, data) in enumerate(made.items()):
+        sender = here.sandbox.phone(f"+62815{number:08}")
+        here.sandbox.attach(sender, data, name)
+        senders.append(sender)
+    await served(here)
+    for sender in senders:
+        await here.texts(sender, count=1)
+
+
+async def structures(here: World) -> None:
+    """Every entry that reads JSON, YAML or XML gets what has no end."""
+    deep = [
+        b"[" * 300_000,
+        b'{"a":' * 100_000,
+        b"a: " * 50_000,
+        b"- " * 200_000,
+        b"{" * 100_000,
+        b"&a [*a]",
+        b"1" * 500_000,
+    ]
+    deep += [
+        b'{"text": "' + b"\\ud83d" * 90_000 + b'"}',
+        b'{"text": 1' + b"0" * 400_000 + b"}",
+        b"\xff\xfe" + b"[\0" * 99_000,
+    ]
+    places = "agent/test knowledge/sources followups broadcasts hooks/x contacts/aelyst:1".split()
+    paths = [
+        ("PUT", "/api/v1/agent/config"),
+        ("PUT", "/api/v1/contacts/aelyst:1"),
+        *(("POST", f"/api/v1/{one}") for one in places),
+    ]
+    paths += [("POST", path) for path in ("/payments/midtrans", "/mcp", "/webhooks/aelyst", "/console/login")]
+    async with httpx.AsyncClient(timeout=120) as client:
+        for method, path in paths:
+            for body in deep:
+                for kind in ("application/json", "application/yaml"):
+                    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": kind}
+                    headers |= signed(body) if "webhooks" in path else {}
+                    answer = await client.request(method, here.url + path, content=body, headers=headers)
+                    assert answer.status_code < 500 or answer.status_code == 503, (
+                        method,
+                        path,
+                        body[:20],
+                        answer.text[:200],
+                    )
+                    assert "Traceback" not in answer.text
+
+
+async def heads(here: World) -> None:
+    """Heads of requests that are large, many, or no heads."""
+    heads = [f"X-{n}: {'y' * 60_000}" for n in range(20)]
+    wrong = [
+        "X: " + "y" * 5_000_000,
+        "\r\n".join(heads),
+        "\r\n".join(f"X-{n}: y" for n in range(50_000)),
+        "\x00: a",
+        "Content-Length: -1",
+    ]
+    wrong += [
+        "Transfer-Encoding: chunked\r\nContent-Length: 5",
+        "Content-Length: " + "9" * 400,
+        "Host: " + "a." * 30_000,
+    ]
+    for head in wrong:
+        _, writer = await asyncio.open_connection("127.0.0.1", here.port)
+        with suppress(ConnectionError):
+            writer.write(f"POST /webhooks/aelyst HTTP/1.1\r\nHost: a\r\n{head}\r\n\r\n".encode(errors="replace"))
+            await writer.drain()
+        writer.close()
+    for target in (
+        "/" + "a" * 70_000,
+        "/media/" + "%2e%2e%2f" * 2_000,
+        "/console/../../etc/passwd",
+        "//etc/passwd",
+        "/media/..%00",
+    ):
+        reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
+        with suppress(ConnectionError):
+            writer.write(f"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+            assert b"root:" not in await reader.read(1_000_000)
+        writer.close()
+
+
+async def characters(here: World) -> None:
+    """Texts of marks, of what no one sees, and of what turns the direction of reading."""
+    units = (
+        "a\u0301\u0300",
+        "\u202e\u2066",
+        "\u200b\u200d",
+        "\ufdfa",
+        "\U000e0041",
+        "👩‍👩‍👧‍👦",
+        "\ud83d",
+        "ﷺ",
+        "\u0e49",
+        "\r",
+        "\u2028",
+        "İ",
+    )
+    bodies = [event(here, 63_000 + number, unit * (300_000 // len(unit))) for number, unit in enumerate(units)]
+    bodies += [event(here, 64_000 + number, "halo", firstName=unit * 9_000) for number, unit in enumerate(units)]
+    assert await flood(here, bodies) <= {200, 413}
+
+
 SENDERS = 500
 ATTACKS: list[Callable[[World], Awaitable[None]]] = [
     many_senders,
@@ -235,6 +345,10 @@ ATTACKS: list[Callable[[World], Awaitable[None]]] = [
     readers_that_never_read,
     names_and_templates,
     addresses,
+    files,
+    structures,
+    heads,
+    characters,
 ]
 
 

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from docx import Document
 from openpyxl import Workbook
@@ -88,7 +88,7 @@ def locked(data: bytes) -> bytes:
 def package(parts: Mapping[str, str]) -> bytes:
     """A ZIP file of XML parts."""
     out = io.BytesIO()
-    with ZipFile(out, "w") as archive:
+    with ZipFile(out, "w", ZIP_DEFLATED) as archive:
         for name, content in parts.items():
             archive.writestr(name, content)
     return out.getvalue()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from settings.text import DEEPEST, clean, cleaned, element, one_line, quoted, to_json, unmarked
+from settings.text import DEEPEST, clean, cleaned, element, from_json, one_line, quoted, to_json, unmarked
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=50)
 ANY_JSON = st.recursive(
@@ -111,3 +111,9 @@ def test_words_from_outside_end_no_element_of_ours(words: str) -> None:
 )
 def test_marks_that_a_customer_types_are_not_ours(typed: str, kept: str) -> None:
     assert unmarked(typed) == kept
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, b"[" * 3_000, "", "{", b"\xff"])
+def test_json_from_outside_is_a_value_or_a_value_error(text: str | bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - whatever the reader says
+        from_json(text)

@@ -28,6 +28,7 @@ from actions.qris.gateways.signing import (
     text_of,
 )
 from actions.qris.states import Happening
+from settings.text import from_json
 
 NAME = "doku"
 _STATUS: dict[str, Happening] = {
@@ -239,7 +240,7 @@ def _equal(one: str, other: str) -> bool:
 def _minified(body: bytes) -> bytes:
     """The body as its sender hashed it: JSON without white space."""
     try:
-        return json.dumps(json.loads(body), separators=(",", ":"), ensure_ascii=False).encode()
+        return json.dumps(from_json(body), separators=(",", ":"), ensure_ascii=False).encode()
     except ValueError:
         return body
 

@@ -9,6 +9,7 @@ import httpx
 
 from actions.qris.errors import GatewayRefused, GatewayUnavailable
 from actions.qris.states import Happening
+from settings.text import from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ async def call(
     if response.status_code in _AGAIN:
         raise GatewayUnavailable(f"{gateway} cannot answer now (HTTP {response.status_code})")
     try:
-        answer = response.json()
+        answer = from_json(response.content)
     except ValueError as error:
         raise GatewayUnavailable(
             f"{gateway} answered something that is not JSON (HTTP {response.status_code})"

@@ -3,13 +3,13 @@
 import base64
 import hashlib
 import hmac
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from actions.qris.errors import NotificationForged, NotificationUnreadable
+from settings.text import from_json
 
 WIB = timezone(timedelta(hours=7))
 """The time zone of gateways that write times without one."""
@@ -53,7 +53,7 @@ def read_json(body: bytes) -> dict[str, Any]:
         NotificationUnreadable: it is not JSON, or not an object.
     """
     try:
-        value = json.loads(body)
+        value = from_json(body)
     except ValueError as error:
         raise NotificationUnreadable(f"the body is not JSON: {error}") from error
     if not isinstance(value, dict):
