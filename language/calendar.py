@@ -117,10 +117,38 @@ def days_between(text: str) -> str:
     Returns:
         Indonesian names with blanks between them, in the order of the week.
     """
-    folded = text.casefold()
+    names = str(section("id", "calendar")["days"]).lower().split()
+    return " ".join(names[day] for day in sorted(_meant(text.casefold())))
+
+
+def _meant(folded: str) -> set[int]:
     meant = set(range(7)) if _EVERY_DAY.search(folded) else set()
     for first, last in _day_ranges().findall(folded):
         begin, end = weekdays()[first], weekdays()[last]
         meant |= {day % 7 for day in range(begin, end + (8 if end < begin else 1))}
-    names = str(section("id", "calendar")["days"]).lower().split()
-    return " ".join(names[day] for day in sorted(meant))
+    return meant
+
+
+@cache
+def _day_names() -> re.Pattern[str]:
+    """The names of days written out: `sen`, `min` and `sat` are words of their own."""
+    names = sorted({*_numbered("days", "days", 0), *spellings()}, key=len, reverse=True)
+    return re.compile(rf"\b({'|'.join(map(re.escape, names))})s?\b")
+
+
+_WEEK: Final = re.compile(
+    r"\b(?:\d{1,3}|per|(?:se)?tiap|dua|tiga|empat|beberapa) minggu\b|\bminggu (?:depan|ini|lalu|kemarin)\b"
+)
+"""Where `minggu`, which is Sunday, is a week."""
+
+
+def days_named(text: str) -> frozenset[int]:
+    """List the days of the week that a text names, or means by a range; Monday is 0.
+
+    Args:
+        text: in any of the languages.
+    """
+    folded = _WEEK.sub(" ", text.casefold())
+    return frozenset(
+        _meant(folded) | {weekdays()[spellings().get(name, name)] for name in _day_names().findall(folded)}
+    )

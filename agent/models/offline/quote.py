@@ -14,7 +14,7 @@ from agent.models.offline.arguments import numerals
 from agent.models.offline.rows import Unit, sentence, units_of
 from agent.models.values import Passage
 from language import lexicon
-from language.calendar import days_between
+from language.calendar import days_between, days_named
 from language.detect import detect
 from language.stems import stems
 from language.tables import pattern, words
@@ -143,7 +143,7 @@ def _best(
     if sum(asked.values()) < 0.3:
         return []
     hints = lexicon.hints(question)
-    units = units_of(passages)
+    units = _of_the_days(units_of(passages), days_named(question))
     order = {id(passage): n for n, passage in enumerate(passages)}
     rated = [_rate(order.get(id(unit.passage), 0), unit, asked, hints, language) for unit in units]
     able = [each for each in rated if _answers(each, own, before) and (not _counts(question) or _has_number(each.unit))]
@@ -153,6 +153,14 @@ def _best(
     if best is None:
         return []
     return _rows(best, able, own, before) if best.unit.cells else [best]
+
+
+def _of_the_days(units: Sequence[Unit], days: frozenset[int]) -> Sequence[Unit]:
+    """Leave out the rows of other days than the question names: that of Sunday does not say when one is open on Saturdays."""
+    if not days:
+        return units
+    named = ((unit, days_named("\n".join(value for _, value in unit.cells))) for unit in units)
+    return [unit for unit, of_row in named if not of_row or of_row & days]
 
 
 def _told(chosen: Sequence[_Rated], passages: Sequence[Passage], asked: Mapping[str, float]) -> Quote | None:
@@ -306,6 +314,7 @@ def _heading(passage: Passage) -> str:
 def _rate(n: int, unit: Unit, asked: Mapping[str, float], hints: set[str], language: str) -> _Rated:
     passage, total = unit.passage, sum(asked.values())
     row = "\n".join(f"{name} {value}" for name, value in unit.cells)
+    row = f"{row}\n{days_between(row)}"
     text = f"{_heading(passage)}\n{row}" if unit.cells else _whole(passage)
     named = passage.question or unit.name or _heading(passage)
     label = lexicon.vocabulary(unit.name_label) if unit.cells else None

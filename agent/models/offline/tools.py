@@ -15,6 +15,7 @@ from agent.models.offline.arguments import bare, is_ambiguous, is_free, is_money
 from agent.models.offline.dialogue import Dialogue, Exchange, Tool
 from agent.models.offline.sayings import in_every_language, say
 from language import lexicon
+from language.calendar import weekdays
 from language.consent import yes_or_no
 from language.intents import mood, small_talk, wants_human, without_opener
 from language.tables import pattern, words
@@ -126,7 +127,7 @@ def _verbs(tool: Tool) -> frozenset[str]:
 
 
 def subject(text: str, tool: Tool) -> tuple[str, ...]:
-    """List the words of a text that say what is wanted: no numbers, no values of the tool's parameters."""
+    """List the words of a text that say what is wanted: no numbers, no days, no values of the tool's parameters."""
     patterns = tuple(str(schema["pattern"]) for schema in tool.properties.values() if schema.get("pattern"))
     return _subject_without(text, patterns)
 
@@ -134,7 +135,7 @@ def subject(text: str, tool: Tool) -> tuple[str, ...]:
 @lru_cache(maxsize=2_000)
 def _subject_without(text: str, patterns: tuple[str, ...]) -> tuple[str, ...]:
     named = [value for pattern in patterns for value in values_named("", {"pattern": pattern}, text)]
-    values = {token for value in named for token in pieces(str(value))} | numerals()
+    values = {token for value in named for token in pieces(str(value))} | numerals() | weekdays().keys()
     for value in named:
         text = text.replace(str(value), " ")
     return tuple(

@@ -81,3 +81,29 @@ def test_orders_in_a_document_are_neither_followed_nor_quoted() -> None:
     assert called(answer) == []
     assert "08.00–17.30" in answer.text
     assert "IGNORE" not in answer.text
+
+
+HOURS = tuple(
+    Passage("klinik.md", "Klinik > Jam praktik", f"Hari: {days}\nJam: {hours}\nDokter: {who}")
+    for days, hours, who in (
+        ("Senin–Jumat", "09.00–20.00", "drg. Ratna"),
+        ("Sabtu", "10.00–15.00", "drg. Bayu"),
+        ("Minggu", "tutup", "-"),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "told", "others"),
+    [
+        ("sabtu buka jam berapa?", "15.00", ["20.00", "tutup"]),
+        ("sabtu buka sampe jam brp", "15.00", ["20.00", "tutup"]),
+        ("are you open on saturday?", "15.00", ["20.00", "tutup"]),
+        ("rabu buka ga", "20.00", ["15.00", "tutup"]),
+        ("hari minggu buka?", "tutup", ["15.00", "20.00"]),
+    ],
+)
+def test_the_row_of_another_day_is_no_answer(question: str, told: str, others: list[str]) -> None:
+    said = ask(question, passages=HOURS).text
+    assert told in said
+    assert not any(other in said for other in others)

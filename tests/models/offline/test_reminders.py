@@ -93,7 +93,15 @@ def test_which_one_is_called_off_is_what_the_customer_answers(choice: str) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["bayar 50rb", "batalkan pesanan KS-10234", "besok jam 9 buka ga?", "garansi berapa lama?"]
+    "text",
+    [
+        "bayar 50rb",
+        "batalkan pesanan KS-10234",
+        "besok jam 9 buka ga?",
+        "garansi berapa lama?",
+        "kalo jumat?",
+        "senin ada?",
+    ],
 )
 def test_other_things_are_not_taken_for_reminders(text: str) -> None:
     assert called(ask(text, tools=ALL)) == called(ask(text))
