@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qsl, quote, quote_plus
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 from pydantic import SecretStr
 
@@ -25,7 +25,7 @@ def secrets_of(settings: object) -> set[str]:
         return {settings.get_secret_value()}
     if isinstance(settings, Settings):
         named = {secret for name in type(settings).model_fields for secret in secrets_of(getattr(settings, name))}
-        return named | _secrets_of_options(getattr(settings, "options", None)) | _secrets_of_query(settings)
+        return named | _secrets_of_options(getattr(settings, "options", None)) | _secrets_of_url(settings)
     if isinstance(settings, Mapping):
         return {secret for item in settings.values() for secret in secrets_of(item)}
     if isinstance(settings, Sequence) and not isinstance(settings, str | bytes):
@@ -34,8 +34,13 @@ def secrets_of(settings: object) -> set[str]:
 
 
 _OPTION = re.compile(
-    r"(?:^|[_-]|(?<=[a-z])(?=[A-Z]))(?i:tokens?|secrets?|password|passphrase|keys?|apikey|credentials?|authorization|cookie)$"
+    r"(?:^|[_-]|(?<=[a-z])(?=[A-Z]))"
+    r"(?i:tokens?|secrets?|password|passphrase|pass|pwd|keys?|apikey|credentials?|authorization|auth|cookie|sig|signature)$"
 )
+_NAMED = re.compile(r"(?i)secret|token|passw|credential|(?:^|[_-])key(?:[_-]|$)")
+_RUNS = re.compile(r"[a-z]+|[A-Z]+|[0-9]+")
+_TOKEN = 16
+"""Characters from which on a part of an address that mixes letters and digits is taken for a token."""
 
 
 def _secrets_of_options(options: object, name: str = "") -> set[str]:
@@ -47,11 +52,45 @@ def _secrets_of_options(options: object, name: str = "") -> set[str]:
     return {options} if isinstance(options, str) and options and _OPTION.search(name) else set()
 
 
-def _secrets_of_query(settings: Settings) -> set[str]:
-    """What stands under the name of a secret in the query of an address, as in `?api_key=…`."""
+def _secrets_of_url(settings: Settings) -> set[str]:
     url = getattr(settings, "url", None)
-    query = url.partition("?")[2].partition("#")[0] if isinstance(url, str) else ""
-    return {value for name, value in parse_qsl(query) if _OPTION.search(name) and "{" not in value}
+    return secrets_of_address(url) if isinstance(url, str) else set()
+
+
+def secrets_of_address(url: str) -> set[str]:
+    """What of an address is a secret: its password, `?api_key=…`, and what looks like a token in its path or query."""
+    try:
+        parts = urlsplit(url)
+        password = parts.password
+    except ValueError:  # no address
+        return set()
+    query = parse_qsl(parts.query)
+    segments = [unquote(segment) for segment in parts.path.split("/")]
+    receiver = re.match(r"(?:web)?hooks?\d*\.", parts.hostname or "") is not None
+    found = {value for name, value in query if _OPTION.search(name)}
+    found |= {value for value in (*segments, *(value for _, value in query)) if _is_token(value, of_receiver=receiver)}
+    return {value for value in (*found, unquote(password or "")) if value and "{" not in value}
+
+
+def secrets_in_address(url: str, values: Iterable[str]) -> set[str]:
+    """Which of the environment's values stand as secrets behind the host of a web address."""
+    if not url.startswith(("https://", "http://")):
+        return set()
+    behind = url.partition("://")[2].partition("/")[2]
+    return {
+        value
+        for value in values
+        if len(value) >= 8 and value in behind and (_NAMED.search(value) or any(sign.isdigit() for sign in value))
+    }
+
+
+def _is_token(value: str, *, of_receiver: bool) -> bool:
+    """Whether a part of an address is made to be guessed by nobody; in those of Slack, Zapier and the like short ones are, too."""
+    if len(value) >= 12 and _NAMED.search(value):
+        return True
+    runs = _RUNS.findall(value)
+    mixed = any(run.isdigit() for run in runs) and len(runs) > 1
+    return mixed and ((of_receiver and len(value) >= 6) or (len(value) >= _TOKEN and len(runs) >= 5))
 
 
 _learned: set[str] = set()

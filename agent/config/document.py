@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from actions.redaction import learn, secrets_in_address
 from agent.config.environment import expand, has_references
 from agent.config.syntax import Mark, syntax_error
 from agent.errors import InputError
@@ -320,6 +321,7 @@ class _Builder:
             self._problem(self._reference(node, unresolved.occurrence), unresolved.message, path)
         self._document.written[path] = text
         self._document.secrets.update({value: name for name, value in expansion.used.items() if value})
+        learn(*secrets_in_address(expansion.text, expansion.used.values()))
         if expansion.whole and node.style is None:
             if not expansion.text:
                 self._document.emptied[path] = (text, self._reference(node, 0))

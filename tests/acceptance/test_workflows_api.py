@@ -11,7 +11,7 @@ from messaging.types import Contact, ContactKey
 from tests.acceptance.flow import TOKEN, Receiver, private, rows, until
 from tests.acceptance.test_api import PHONE, api
 from tests.acceptance.test_api_contract import ask
-from tests.acceptance.world import World
+from tests.acceptance.world import World, free_port
 
 FLOWS: list[dict[str, Any]] = [
     {"name": "welcome", "on": "contact.created", "do": [{"note": "baru"}]},
@@ -117,11 +117,16 @@ async def test_hooks_take_what_systems_send_and_refuse_what_is_wrong(tmp_path: P
 async def test_no_secret_of_agent_yaml_is_in_what_runs_and_deliveries_show(tmp_path: Path) -> None:
     receiver = Receiver()
     post = {
-        "url": f"{receiver.url}?api_key=key-of-the-crm-1", "headers": {"X-Key": "header-of-the-crm"},
+        "url": f"{receiver.url}?api_key=key-of-the-crm-1&r=9f86d081884c7d659a2f", "headers": {"X-Key": "header-of-the-crm"},
         "secret": "secret-of-the-post", "json": {"answer": "{event.answer}", "token": TOKEN},
     }  # fmt: skip
     flow = {"name": "form", "on": "webhook", "token": TOKEN, "do": [{"post": post}, {"note": f"token {TOKEN}"}]}
-    async with receiver.up(), api(tmp_path, workflows=[flow], network=private()) as (here, client):
+    gone = f"http://127.0.0.1:{free_port()}/in/secret-of-the-path?sig=signature-of-the-url"
+    told = [{"url": gone, "events": ["workflow.done"], "secret": "secret-of-the-events"}]
+    async with (
+        receiver.up(),
+        api(tmp_path, workflows=[flow], webhooks=told, network=private()) as (here, client),
+    ):
         await known(here, client)
         bearer = {"Authorization": f"Bearer {TOKEN}"}
         body = {"event_id": "e", "phone": PHONE, "answer": f"Bearer {TOKEN}"}
@@ -136,9 +141,15 @@ async def test_no_secret_of_agent_yaml_is_in_what_runs_and_deliveries_show(tmp_p
             "webhooks", "list", "--json"
         )
         words += await here.command("workflows", "show", "form") + await here.command("webhooks", "list")
-        for secret in (TOKEN, "key-of-the-crm-1", "header-of-the-crm", "secret-of-the-post"):
+        words += (await client.get("/agent/config")).text + await here.command("ledger", "dead")
+        words += "\n".join(here.log)
+        for secret in (
+            TOKEN, "key-of-the-crm-1", "header-of-the-crm", "secret-of-the-post", "9f86d081884c7d659a2f",
+            "secret-of-the-path", "signature-of-the-url", "secret-of-the-events",
+        ):  # fmt: skip
             assert secret not in words, secret
         assert receiver.url in words
+        assert gone.partition("secret")[0] in words
 
 
 async def test_two_contacts_become_one_person_only_when_a_human_says_so(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.redaction import MASK, Redactor, learn, secret_in, secrets_of
+from actions.redaction import MASK, Redactor, learn, secret_in, secrets_in_address, secrets_of, secrets_of_address
 from messaging.settings import MessagingSettings
 
 
@@ -17,6 +17,33 @@ def test_a_secret_is_masked_wherever_it_stands() -> None:
     redactor = Redactor(["tok-123456", "a b/c&d"])
     value = {"tok-123456": ["x tok-123456 y", ("a%20b%2Fc%26d", 5, None)], "n": True}
     assert redactor(value) == {"•••": ["x ••• y", ("•••", 5, None)], "n": True}
+
+
+@pytest.mark.parametrize(
+    ("url", "secrets"),
+    [
+        ("https://crm.example.com/told", set()),
+        ("https://crm.example.com/v2/webhooks/order-created-2026?source=balas&page=2", set()),
+        ("https://crm.example.com/getOrderStatus/OrderStatusUpdateHook", set()),
+        ("https://crm.example.com/in?api_key=k-1&sig=abcd&x={event.token}", {"k-1", "abcd"}),
+        ("https://crm.example.com/in/path-secret-Qx9/orders", {"path-secret-Qx9"}),
+        ("https://crm.example.com/a8Bf39xQz71LkPm20/{event.id}", {"a8Bf39xQz71LkPm20"}),
+        ("https://crm.example.com/in?ref=9f86d081884c7d659a2feaa0", {"9f86d081884c7d659a2feaa0"}),
+        ("https://hooks.slack.com/services/T024BE7LD/B024BE7LE/x4", {"T024BE7LD", "B024BE7LE"}),
+        ("https://hooks.zapier.com/hooks/catch/123456/bk3x7q2/", {"bk3x7q2"}),
+        ("https://user:p%40ss-word@crm.example.com/told", {"p@ss-word"}),
+        ("https://[not-an-address/secret-of-nobody", set()),
+    ],
+)
+def test_what_of_an_address_is_a_secret_is_known(url: str, secrets: set[str]) -> None:
+    assert secrets_of_address(url) == secrets
+
+
+def test_a_value_of_the_environment_behind_a_host_is_a_secret() -> None:
+    values = ["crm.example.com", "k9", "production", "abc-4711-def", "pass-secret"]
+    url = "https://crm.example.com/production/k9/abc-4711-def?x=pass-secret"
+    assert secrets_in_address(url, values) == {"abc-4711-def", "pass-secret"}
+    assert secrets_in_address("sqlite:////data/2026/balas.db", ["data/2026"]) == set()
 
 
 def test_the_longer_of_two_secrets_is_masked_whole_and_short_ones_are_left() -> None:
