@@ -140,9 +140,13 @@ async def test_a_stranger_finds_why_corrects_the_knowledge_and_takes_over(tmp_pa
         await here.settled()
         assert len(here.sandbox.sent(budi)) == count
         await page.get_by_role("button", name="Give back").click()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while len(here.sandbox.sent(budi)) == count:
                 await asyncio.sleep(0.1)
+        await _open(page, "overview")
+        await expect(page.locator(".plot canvas")).to_have_count(4)
+        if folder:
+            await page.screenshot(path=Path(folder) / "console-overview.png")
 
 
 async def test_the_playground_shows_steps_and_saves_a_scenario(tmp_path: Path, browser: Browser) -> None:
