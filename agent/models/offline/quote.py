@@ -291,8 +291,8 @@ def _asked(question: str, passages: Sequence[Passage]) -> dict[str, float]:
         and word.removeprefix("ter") not in compared  # what draws the comparison was chosen for it
     }
     asked |= {code.casefold(): 1.0 for code in _CODE.findall(question)}  # what it means stands in no dictionary
-    if not asked:
-        asked = dict.fromkeys(sorted(lexicon.hints(question)), 0.8)
+    if all(weight <= _LIGHT for weight in asked.values()):  # "where exactly are you?"
+        asked |= dict.fromkeys(sorted(lexicon.hints(question)), 0.8)
     if len(passages) >= _FEW:
         vocabularies = [lexicon.vocabulary(_whole(passage)) for passage in passages]
         for word in asked:
@@ -319,11 +319,15 @@ def _rate(n: int, unit: Unit, asked: Mapping[str, float], hints: set[str], langu
     named = passage.question or unit.name or _heading(passage)
     label = lexicon.vocabulary(unit.name_label) if unit.cells else None
     head, body, path = lexicon.vocabulary(named), lexicon.vocabulary(text), lexicon.vocabulary(passage.title)
-    written = text.casefold()
+    written, answered = text.casefold(), lexicon.hints(passage.question)
     held = frozenset(
         word
         for word in asked
-        if body.has(word) or ("-" in word and word in written) or path.has(word) or _clipped(word, unit.name)
+        if body.has(word)
+        or ("-" in word and word in written)
+        or path.has(word)
+        or word in answered
+        or _clipped(word, unit.name)
     )
     cover = sum(asked[word] * (0.5 if path.has(word) and not body.has(word) else 1.0) for word in held) / total
     in_head = sum(weight for word, weight in asked.items() if head.has(word)) / total

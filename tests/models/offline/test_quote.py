@@ -22,6 +22,12 @@ def test_a_fact_of_a_passage_reaches_the_answer(question: str, fact: str) -> Non
     assert fact in ask(question).text
 
 
+@pytest.mark.parametrize("question", ["where are you?", "where exactly are you", "where are you exactly?"])
+def test_a_word_of_emphasis_does_not_hide_what_is_asked(question: str) -> None:
+    where = Passage("faq.md", "Shop", "Pier 4, Old Harbour.", question="Where are you?")
+    assert "Pier 4" in ask(question, passages=(where, *ALL), language="en").text
+
+
 def test_only_the_row_that_was_asked_for_is_quoted() -> None:
     assert "Teh Sereh" not in ask("harga caffe latte?").text
 
