@@ -30,7 +30,9 @@ from agent.ledger.media import Media
 from agent.ledger.steps import Step
 from agent.slots import Slots
 from agent.terminal import TerminalPlatform, as_text
+from messaging.admission import admitted
 from messaging.types import Attachment, Contact, ContactKey, File, InboundMessage
+from settings.text import cleaned
 
 KEPT = timedelta(hours=1)
 """How long a conversation can be gone on with, and its files fetched."""
@@ -180,9 +182,11 @@ class _Bench:
 
         def work(connection: Connection) -> None:
             contacts.remember(connection, contact, **({"language": language} if language else {}))
-            history.append(connection, contact.key, [replace(line, message_id=None, turn=None) for line in lines])
+            history.append(
+                connection, contact.key, [replace(cleaned(line), message_id=None, turn=None) for line in lines]
+            )
             if facts:
-                memory.learn(connection, contact.key, dict(facts), "trial", now)
+                memory.learn(connection, contact.key, cleaned(dict(facts)), "trial", now)
 
         await self._agent.database.write(work)
 
@@ -194,7 +198,7 @@ class _Bench:
             token = _live.set(live)
             try:
                 now = self._agent.clock()
-                message = InboundMessage(
+                said = InboundMessage(
                     contact=one.contact,
                     message_id=secrets.token_hex(12),
                     sent_at=now,
@@ -202,6 +206,7 @@ class _Bench:
                     attachments=tuple(attachments),
                     kind="attachment" if attachments else "text",
                 )
+                message = admitted(said, now)
                 await self._take_over_cost()
                 await self._agent.database.write(
                     lambda connection: inbound.accept(connection, message, now, self._agent.rules)

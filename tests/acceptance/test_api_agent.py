@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,17 @@ async def test_a_trial_runs_the_whole_turn_and_leaves_nothing(tmp_path: Path) ->
         assert here.sandbox.sent(here.sandbox.phone(PHONE)) == []
         wrong = await _ask(client, "POST", "/agent/test", 400, json={"contact": PHONE})
         assert wrong["error"]["code"] == "invalid"
+
+
+async def test_what_cannot_be_stored_is_replaced_in_a_trial_too(tmp_path: Path) -> None:
+    history = [{"author": "customer", "text": "a\ud83d\0"}]
+    body = {"text": "halo\ud83d\0 " + "ya " * 3_000, "history": history, "contact": PHONE}
+    async with api(tmp_path) as (here, client):
+        headers = {"Content-Type": "application/json"}
+        tested = await _ask(client, "POST", "/agent/test", content=json.dumps(body), headers=headers)
+        assert tested["reply"]
+        assert "halo\ufffd" in here.model.asked[0].last
+        assert len(here.model.asked[0].last) < 6_000
 
 
 async def test_the_steps_of_a_trial_are_told_as_they_end(tmp_path: Path) -> None:
