@@ -85,7 +85,7 @@ class Profiles:
             FieldUnknown: agent.yaml names a field that the platform does not have.
         """
         exact = (one for one in self._platforms.values() if one.capabilities.contact_fields == "custom")
-        platform = next(exact, None)
+        platform = next(exact, next(iter(self._platforms.values()), None))
         if platform is None:
             return dict(fields)
         try:

@@ -1,11 +1,12 @@
 """The seam between the agent and a messaging platform: what it must do, and what it says that it cannot do."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NoReturn, Protocol
 
-from messaging.errors import Unsupported
+from messaging.errors import Invalid, Unsupported
 from messaging.settings import MessagingSettings
 from messaging.types import (
     Address,
@@ -74,6 +75,23 @@ class Capabilities:
     quick_replies: bool = False
     media: Literal["link", "upload"] = "link"
     message_ids: Literal["platform", "contact"] = "contact"
+
+
+EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}\.[^@\s]{1,63}")
+_FORMATS: Mapping[str, tuple[re.Pattern[str], str]] = {
+    "email": (EMAIL, "ani@example.com"),
+    "phone": (re.compile(r"\+?[0-9][0-9 ().-]{5,23}"), "+6281234567890"),
+    "language": (re.compile(r"[a-z]{2}(-[A-Za-z]{2,4})?"), "id (ISO 639-1)"),
+    "country": (re.compile(r"[A-Za-z]{2}"), "ID (ISO 3166-1 alpha-2)"),
+}
+
+
+def standard_field(name: str, value: str) -> str:
+    """Return the value of a standard contact field, or of any other. Raises `Invalid`: the field cannot hold such a value."""
+    pattern, right = _FORMATS.get(name, (None, ""))
+    if pattern is not None and not pattern.fullmatch(value):
+        raise Invalid(f"contact field {name!r} cannot hold {value!r}; write e.g. {right}")
+    return value
 
 
 class Platform(Protocol):
@@ -239,7 +257,10 @@ class BasicPlatform:
         self._lacks("contact fields")
 
     async def in_format(self, fields: Mapping[str, FieldValue]) -> Mapping[str, FieldValue]:
-        return dict(fields)
+        return {
+            name: value if value is None or name not in _FORMATS else standard_field(name, str(value).strip())
+            for name, value in fields.items()
+        }
 
     async def add_tags(self, contact: ContactKey, tags: Sequence[str]) -> None:
         self._lacks("tags")

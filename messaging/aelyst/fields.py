@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from messaging.aelyst.records import CustomField
 from messaging.errors import Invalid, UnknownField
+from messaging.platform import EMAIL, standard_field
 from messaging.types import FieldValue
 from messaging.values import Json
 
@@ -28,7 +29,6 @@ STANDARD: Mapping[str, str] = {
 }
 """Our names of the standard fields, and the platform's."""
 
-_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}\.[^@\s]{1,63}")
 _URL = re.compile(r"(https?://)?[^\s/.]+(\.[^\s/.]+)+(/\S*)?", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(\.\d{3})+")
@@ -61,7 +61,7 @@ def in_format(fields: Mapping[str, Writable], custom: Mapping[str, CustomField])
     formatted: dict[str, FieldValue] = {}
     for name, value in fields.items():
         if name in STANDARD:
-            formatted[name] = None if value is None else _standard(name, _words(value).strip())
+            formatted[name] = None if value is None else standard_field(name, _words(value).strip())
             continue
         field = custom.get(name.lower())
         if field is None:
@@ -69,21 +69,6 @@ def in_format(fields: Mapping[str, Writable], custom: Mapping[str, CustomField])
             raise UnknownField(f"the workspace has no contact field {name!r}; it has: {known}")
         formatted[field.name] = format_value(field, value)
     return formatted
-
-
-_FORMATS: Mapping[str, tuple[re.Pattern[str], str]] = {
-    "email": (_EMAIL, "ani@example.com"),
-    "phone": (re.compile(r"\+?[0-9][0-9 ().-]{5,23}"), "+6281234567890"),
-    "language": (re.compile(r"[a-z]{2}(-[A-Za-z]{2,4})?"), "id (ISO 639-1)"),
-    "country": (re.compile(r"[A-Za-z]{2}"), "ID (ISO 3166-1 alpha-2)"),
-}
-
-
-def _standard(name: str, value: str) -> str:
-    pattern, right = _FORMATS.get(name, (None, ""))
-    if pattern is not None and not pattern.fullmatch(value):
-        raise Invalid(f"contact field {name!r} cannot hold {value!r}; write e.g. {right}")
-    return value
 
 
 def format_value(field: CustomField, value: Writable) -> FieldValue:
@@ -100,7 +85,7 @@ def format_value(field: CustomField, value: Writable) -> FieldValue:
         case "number":
             return _number(field, value)
         case "email":
-            return _matching(field, _EMAIL.fullmatch, value, "ani@example.com")
+            return _matching(field, EMAIL.fullmatch, value, "ani@example.com")
         case "url":
             return _matching(field, _URL.fullmatch, value, "https://example.com")
         case "list":

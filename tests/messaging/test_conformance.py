@@ -13,6 +13,7 @@ import pytest
 from messaging import open_platform
 from messaging.conformance import *  # noqa: F403 - the tests themselves
 from messaging.conformance import Kit
+from messaging.errors import Invalid
 from messaging.platform import MediaFile
 from messaging.signature import sign
 from messaging.transport import before_request
@@ -263,6 +264,25 @@ KITS = {
 @pytest.fixture(params=sorted(KITS))
 def kit(request: pytest.FixtureRequest) -> Kit:
     return KITS[request.param]
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong", "right"),
+    [
+        ("email", "ani di example", "ani@example.com"),
+        ("phone", "nanti ya", "+6281234567801"),
+        ("language", "Indonesia", "id"),
+    ],
+)
+async def test_standard_facts_of_a_contact_have_their_format(kit: Kit, field: str, wrong: str, right: str) -> None:
+    """Wherever they are kept: on the platform, or in the ledger."""
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(lambda _: httpx.Response(200, json={"items": []}))
+    ) as http:
+        platform = kit.open(http)
+        assert await platform.in_format({field: right}) == {field: right}
+        with pytest.raises(Invalid, match=field):
+            await platform.in_format({field: wrong})
 
 
 async def test_a_message_can_be_stopped_until_its_request_leaves(kit: Kit) -> None:
