@@ -18,7 +18,7 @@ from agent.ledger.history import Line
 from agent.ledger.media import Media
 from agent.turn.files import TOLD, Reason
 from agent.turn.steps import StepLog
-from messaging.admission import LONGEST_QUOTE
+from messaging.admission import LONGEST_QUOTE, LONGEST_TEXT
 from messaging.errors import PlatformError
 from messaging.types import Attachment, ContactKey, InboundMessage, read_platform_file
 from settings.text import clean, mark, quoted, unmarked
@@ -286,8 +286,8 @@ class Listener:
             log.warning("voice_note_unheard", reason=_NOT_FETCHED, detail=str(error))
             return {"error": _NOT_FETCHED}
         return {
-            "text": clean(transcript.text),
-            "normalised": clean(transcript.normalised),
+            "text": clean(transcript.text)[:LONGEST_TEXT],
+            "normalised": clean(transcript.normalised)[:LONGEST_TEXT],
             "language": transcript.language,
             "seconds": transcript.duration.total_seconds(),
             "confidence": transcript.confidence,

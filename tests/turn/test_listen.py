@@ -11,6 +11,7 @@ import pytest
 
 from agent.ledger import human
 from agent.turn.listen import MOST_MISSED, is_voice, prepared_unheard
+from messaging.admission import LONGEST_TEXT
 from messaging.types import Attachment, ContactCard, InboundMessage, Location, Quote
 from tests.ledger.messages import BUDI, NOW, contact, message
 from tests.turn.harness import Desk, says
@@ -71,6 +72,15 @@ async def test_a_voice_note_is_read_with_its_amounts_in_digits_and_kept_as_it_wa
     assert await desk.steps(turn) == ["voice/m1/0", "model/1"]
     (line, _) = await desk.history()
     assert line.attachments[0]["transcript"] == "bayar tujuh puluh lima ribu"
+
+
+async def test_what_was_heard_is_as_long_as_a_written_message_at_most(desk: Desk) -> None:
+    async with hearing(desk, "berapa harganya ya " * 2_000) as ears:
+        desk.model.replies = [says("Rp20.000")]
+        await desk.receive(ears.note(1))
+        await desk.answer()
+    (line, _) = await desk.history()
+    assert len(line.attachments[0]["transcript"]) == LONGEST_TEXT
 
 
 async def test_a_spoken_question_is_answered_in_its_language(desk: Desk) -> None:
