@@ -44,8 +44,8 @@ LOW = 0.6
 _RECENT = 2
 """Exchanges that are shown whole as long as they fit at all."""
 
-_LARGEST = {Detail.WHOLE: 6_000, Detail.FIELDS: 2_000, Detail.IDS: tokens.LEAST_OF_RESULT}
-"""Characters of one result."""
+_LARGEST = {Detail.WHOLE: 6_000, Detail.FIELDS: 4_000, Detail.IDS: 4_000}
+"""Characters of one result, whatever is left of it: ids last longest, since a later call cannot do without them."""
 
 _LONGEST = {Detail.WHOLE: 4_000, Detail.FIELDS: 800, Detail.IDS: 300}
 """Characters of one message."""
@@ -231,7 +231,7 @@ def _result(call: PastCall, detail: Detail) -> str:
     content = told(outcome)
     if detail is Detail.WHOLE and len(content) <= _LARGEST[detail]:
         return content
-    return shortened(content, outcome.data, max(detail, Detail.FIELDS))
+    return shortened(content, outcome.data, detail)
 
 
 def shortened(content: str, data: "Json", detail: Detail = Detail.FIELDS) -> str:
@@ -240,15 +240,16 @@ def shortened(content: str, data: "Json", detail: Detail = Detail.FIELDS) -> str
     Args:
         content: as the model read it.
         data: the same as values, where there are any.
-        detail: how much at most.
+        detail: how much at most; of one that is too large to be shown whole, the short values.
     """
+    most = _LARGEST[detail]
     if not isinstance(data, (dict, list)):
-        return cut(content, _LARGEST[detail])
-    for level in (detail, Detail.IDS):
+        return cut(content, most)
+    for level in (max(detail, Detail.FIELDS), Detail.IDS):
         text = json.dumps(_picked(data, level), ensure_ascii=False, separators=(",", ":"))
-        if len(text) <= _LARGEST[level]:
+        if len(text) <= most:
             return text
-    return cut(text, _LARGEST[Detail.IDS] * 2)
+    return f"{text[:most].rpartition(',')[0]} …"  # no half of an id
 
 
 def _picked(value: Any, detail: Detail, name: str = "") -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from typing import Any
 
 import pytest
@@ -233,6 +234,29 @@ def test_a_result_too_large_to_be_whole_keeps_its_ids() -> None:
     text = shortened(json.dumps(data), data)
     assert all(each["sku"] in text for each in data)
     assert len(text) < 2_500
+
+
+@pytest.mark.parametrize("detail", Detail)
+def test_a_list_of_thirty_keeps_the_ids_of_all_at_any_age(detail: Detail) -> None:
+    rows = [
+        {
+            "ref": f"INV-2026-{n:03}-{n * 7:04}",
+            "name": f"lamp {n}",
+            "note": "words " * 30,
+            "seller": {"email": f"a{n}@b.id"},
+        }
+        for n in range(30)
+    ]
+    data = {"page": {"rows": rows}}
+    text = shortened(json.dumps(data), data, detail)
+    assert all(row["ref"] in text and f"a{n}@b.id" in text for n, row in enumerate(rows))
+
+
+def test_of_a_result_that_is_too_large_for_its_ids_no_half_of_one_is_shown() -> None:
+    data = [{"ref": f"INV-2026-{n:06}"} for n in range(900)]
+    refs = re.findall(r"INV-[\d-]*", shortened(json.dumps(data), data))
+    assert len(refs) > 100
+    assert all(re.fullmatch(r"INV-2026-\d{6}", ref) for ref in refs)
 
 
 def test_a_prompt_that_is_too_long_loses_history_first_and_never_what_is_asked() -> None:
