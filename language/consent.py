@@ -31,6 +31,7 @@ from language.agreement import (
 from language.answers import likelihood
 from language.clauses import SENTENCE, Clause, Question, Reading, question_of, read_clause, tells
 from language.lexicon import STOPWORDS, content
+from language.values import contains
 
 Answer = Literal["yes", "no"]
 
@@ -44,6 +45,9 @@ _DOUBTED: Final = 0.08
 """How likely where they read a yes."""
 
 _NEVER: Final = 2.0
+
+_CODE: Final = re.compile(r"(?<![\w-])(?:[a-z]{1,6}-\d[\w-]{0,30}|[a-z]{1,6}\d{2,20}|#\w{1,30})")
+"""The id of a thing: `KS-10345`, `rp77`; but not `iya2`."""
 
 _CLAUSE: Final = re.compile(r"(?<!\d)[,:/]|[,:/](?!\d)|[()]| [-–—]+ ")  # `1,8 juta` and `19.00` are one word each
 
@@ -64,6 +68,8 @@ def consent(text: str, asked: str = "") -> Reading | None:
     reading, bar = _by_rules(own, question)
     if reading not in ("yes", "open"):
         return reading
+    if asked and any(not contains(asked, code) for code in _CODE.findall(own)):
+        return None  # "batalkan KS-1" to "Batalkan pesanan KS-2?"
     likely = likelihood(own, fold(asked), undoing=question.undoing)
     return "yes" if likely >= bar else "open"
 
