@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import secrets
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -59,12 +60,18 @@ def test(
     if live and record:
         raise UsageError("--live and --record are mutually exclusive: --record asks the model for what is not recorded")
     options = Options("live" if live else "record" if record else "recorded", word, at_once, seconds)
+    on_github = github or os.environ.get("GITHUB_ACTIONS") == "true"
+    mark = secrets.token_hex(8)
+    if on_github and not as_json:
+        print(
+            f"::stop-commands::{mark}"
+        )  # what customers and models wrote is no command, even at the beginning of a line
     first, other = asyncio.run(_test(config, paths or [], options, against, quiet=as_json))
     _report(first, other, junit, page, as_json=as_json, with_coverage=coverage)
-    if github or os.environ.get("GITHUB_ACTIONS") == "true":
+    if on_github:
         from agent.scenarios.report import annotations
 
-        for line in annotations(first):
+        for line in [*([] if as_json else [f"::{mark}::"]), *annotations(first)]:
             print(line, file=sys.stderr if as_json else sys.stdout)
     if not first.passed:
         raise typer.Exit(1)

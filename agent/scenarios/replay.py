@@ -181,7 +181,7 @@ async def replay(recording: Recording, stage: Stage, *, live: bool) -> list[Comp
             name: parts_of(tool_of(action)["function"]) for name, action in conversation.agent.actions.items()
         }
         compared: list[Compared] = []
-        others, known = _others(recording), dict[str, str]()
+        others, known = beside(recording), dict[str, str]()
         for turn in recording.turns:
             while others and others[0][0] <= turn.received_at[0]:
                 at, what = others.pop(0)
@@ -220,8 +220,8 @@ def _entry(recording: Recording, stage: Stage) -> str | None:
     return name if any(entry.effective_name == name for entry in stage.config.platforms) else None
 
 
-def _others(recording: Recording) -> list[tuple[datetime, str | int]]:
-    """What happened beside the customer's messages, in order: the words of a colleague, or the number of a payment that was paid."""
+def beside(recording: Recording) -> list[tuple[datetime, str | int]]:
+    """List what happened beside the customer's messages, in order: the words of a colleague, or the number of a payment that was paid."""
     found: list[tuple[datetime, str | int]] = [*recording.colleagues]
     found += [(at, number) for number, at in enumerate(recording.paid) if at is not None]
     return sorted(found, key=lambda each: each[0])

@@ -23,7 +23,7 @@ def line_of(result: Result) -> str:
     mark = "✓" if result.passed else "✗"
     rate = f"  {round(result.pass_rate * len(result.runs))} of {len(result.runs)} runs" if len(result.runs) > 1 else ""
     cost = f"  ${result.cost:.4f}" if result.cost else ""
-    return f"{mark} {result.path}  {result.name}{rate}  {result.seconds:.2f} s{cost}"
+    return clean(f"{mark} {result.path}  {result.name}{rate}  {result.seconds:.2f} s{cost}")
 
 
 def failure(result: Result) -> str:
@@ -37,7 +37,7 @@ def failure(result: Result) -> str:
     for number, happened in enumerate(played.happened):
         failed = [each for each in played.failed if each.place[:2] == ("turns", number)]
         lines.append(f"  👤 {happened.said}")
-        lines += [f"  🤖 {each}" for each in _replies(happened)]
+        lines += [f"  🤖 {each}".replace("\n", "\n     ") for each in _replies(happened)]
         for each in failed:
             lines += [f"     ✗ {_where(result, each)}", *_both(each)]
         if failed:
@@ -69,7 +69,7 @@ def _replies(happened: Happened) -> Iterator[str]:
         if message.qris is not None:
             yield "[payment code]"
         elif message.text:
-            yield message.text.replace("\n", "\n     ")
+            yield message.text
         else:
             yield f"[{message.kind}]"
 
@@ -227,22 +227,22 @@ def annotations(results: Results) -> Iterator[str]:
     """Lines that GitHub shows beside the changed files: `::error file=…,line=…::…`."""
     for result in results.results:
         for error in result.errors:
-            yield _annotation(error.file, error.mark.line, result.name, error.message)
+            yield _annotation(error.file, f"{error.mark.line},col={error.mark.column}", result.name, error.message)
         played = result.shown
         if played is None or result.passed:
             continue
         for failed in played.failed:
-            yield _annotation(str(result.path), failed.line, result.name, str(failed.difference))
+            yield _annotation(str(result.path), f"{failed.line}", result.name, str(failed.difference))
         if played.error is not None:
-            yield _annotation(str(result.path), 1, result.name, played.error)
+            yield _annotation(str(result.path), "1", result.name, played.error)
 
 
-def _annotation(file: str, line: int, title: str, message: str) -> str:
+def _annotation(file: str, line: str, title: str, message: str) -> str:
     return f"::error file={_property(file)},line={line},title={_property(title)}::{_message(message)}"
 
 
 def _message(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return clean(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
@@ -252,7 +252,7 @@ def _property(text: str) -> str:
 _STYLE = """
 :root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.4rem}details{border:1px solid #8884;border-radius:.5rem;margin:.5rem 0;padding:.5rem 1rem}summary{cursor:pointer}
-.ok summary::before{content:"✓ ";color:#15803d}.bad summary::before{content:"✗ ";color:#b91c1c}
+.ok>summary::before{content:"✓ ";color:#15803d}.bad>summary::before{content:"✗ ";color:#b91c1c}
 .said{margin:.6rem 0 .2rem;text-align:right}.said span,.got span{display:inline-block;padding:.35rem .7rem;border-radius:.8rem;
 white-space:pre-wrap;text-align:left;max-width:80%}.said span{background:#2563eb22}.got span{background:#8882}
 .wrong{border-left:3px solid #b91c1c;padding-left:.7rem;margin:.4rem 0;white-space:pre-wrap}pre{white-space:pre-wrap;font-size:.85em}
@@ -271,7 +271,7 @@ def page(results: Sequence[tuple[str, Results]]) -> str:
         parts.append(f"<h1>{html.escape(name)}: {html.escape(summary(each))}</h1>")
         parts += [f"<p><small>{html.escape(note)}</small></p>" for note in each.notes]
         parts += [_card(result) for result in each.results]
-    return (
+    return clean(
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>balas test</title><style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
     )

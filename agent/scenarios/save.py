@@ -20,7 +20,7 @@ from agent.scenarios.conversation import Happened
 from agent.scenarios.format import CASSETTE, loads
 from agent.scenarios.outside import Ledgered
 from agent.scenarios.play import play
-from agent.scenarios.replay import Recording, answers, transcripts
+from agent.scenarios.replay import Recording, answers, beside, transcripts
 from agent.scenarios.stage import Stage
 from messaging.types import InboundMessage
 
@@ -121,11 +121,12 @@ async def as_scenario(recording: Recording, stage: Stage, path: Path) -> Saved:
 
 def _turns_of(recording: Recording, anonymiser: Anonymiser) -> Iterator[dict[str, Any]]:
     last: datetime | None = None
-    colleagues = list(recording.colleagues)
+    others = beside(recording)
     for turn in recording.turns:
         at = turn.received_at[0]
-        while colleagues and colleagues[0][0] <= at:
-            yield {"colleague": anonymiser.text(colleagues.pop(0)[1]) or "…"}
+        while others and others[0][0] <= at:
+            what = others.pop(0)[1]
+            yield {"colleague": anonymiser.text(what) or "…"} if isinstance(what, str) else {"event": "payment.paid"}
         if last is not None and at - last > _PAUSE:
             yield {"wait": f"{int((at - last).total_seconds() // 60)}m"}
         last = at

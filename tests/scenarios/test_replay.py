@@ -1,15 +1,19 @@
 import asyncio
 import json
+import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
+import jsonschema
 import pytest
 from PIL import Image
+from ruamel.yaml import YAML
 
 from agent.assembly import open_agent
 from agent.cli.frame import run as balas
 from agent.config import load
+from agent.scenarios.format import schema
 from agent.scenarios.save import figures_of
 from agent.terminal import TerminalPlatform
 from messaging.types import Channel, Contact, ContactKey, InboundMessage
@@ -163,17 +167,26 @@ KINDS = {
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_conversation_of_any_kind_shows_no_difference_on_the_same_configuration(
+def test_a_conversation_of_any_kind_shows_no_difference_on_the_same_configuration_and_is_saved_as_a_scenario(
     shop: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     agent = shop / "agent.yaml"
     agent.write_text(agent.read_text() + WORKFLOWS)
     Image.new("RGB", (40, 40), "red").save(shop / "tests" / "notes" / "a.png")
     answers = "{get_order: {return: {id: KS-10234, status: dikirim, courier: JNE}}, cancel_order: {return: {}}}"
-    record(shop, f"now: 2026-11-27T10:00:00\nactions: {answers}\nturns:\n{KINDS[name]}")
+    says = f"  - customer: 'saya Ratna, hp {PHONE}, email ratna@toko.co.id'\n"
+    contact = f"contact: {{phone: '{PHONE}', first_name: Ratna}}"
+    record(shop, f"{contact}\nnow: 2026-11-27T10:00:00\nactions: {answers}\nturns:\n{says}{KINDS[name]}")
     code, out = replay(shop, capsys, "--last", "5")
     assert code == 0
     assert out.splitlines()[-1].endswith("turns, no difference"), out
+    path = shop / "tests" / "saved.yaml"
+    assert replay(shop, capsys, PHONE, "--save", str(path))[0] == 0
+    assert not re.search("ratna|81311112222", path.read_text(), re.IGNORECASE)
+    assert ("event: payment.paid" in path.read_text()) == (name == "payments that expire and are paid")
+    jsonschema.validate(YAML(typ="safe").load(path.read_text()), json.loads(json.dumps(schema())))
+    code = balas(["test", "-c", str(agent), str(path)])
+    assert code == 0, capsys.readouterr().out
 
 
 def chatty(asked: Question) -> object:
