@@ -13,6 +13,7 @@ _PHONE = re.compile(
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,4}(?![\w-])")
 _STAND_IN = "+628120000"
 """How the number of a stand-in begins; what is one already stays."""
+_EMAIL_STAND_IN = re.compile(r"customer(\d{1,9})@example\.com")
 _NAMES = ("Budi", "Sari", "Rina", "Andi", "Dewi", "Agus", "Putri", "Joko", "Wati", "Hadi")
 
 
@@ -34,6 +35,8 @@ class Anonymiser:
         self._phones: dict[str, str] = {}
         self._emails: dict[str, str] = {}
         self._names: dict[str, str] = {}
+        self._written: dict[str, str] = {}  # what each stand-in stands for, as it was written first
+        self._last_phone = self._last_email = 0
 
     def learn_name(self, name: str | None) -> str | None:
         """Replace a name from now on, wherever it stands as a word; its stand-in."""
@@ -47,13 +50,19 @@ class Anonymiser:
 
     def phone(self, number: str) -> str:
         """The stand-in of a phone number."""
-        try:
-            exact = to_e164(number, "ID")
-        except InvalidPhone:
+        exact = _exact(number)
+        if not exact.startswith("+"):
             return number
-        if exact in self._keep or exact.startswith(_STAND_IN):
+        if exact.startswith(_STAND_IN):  # of an earlier recording: the next one is another
+            self._last_phone = max(self._last_phone, int(exact.removeprefix(_STAND_IN) or 0))
             return number
-        stand_in = self._phones.setdefault(exact, f"{_STAND_IN}{len(self._phones) + 1:04}")
+        if exact in self._keep:
+            return number
+        if exact not in self._phones:
+            self._last_phone += 1
+            self._phones[exact] = f"{_STAND_IN}{self._last_phone:04}"
+            self._written[self._phones[exact]] = number
+        stand_in = self._phones[exact]
         if number.lstrip().startswith("+"):
             return stand_in
         return "0" + stand_in[3:] if number.lstrip().startswith("0") else stand_in[1:]
@@ -81,6 +90,38 @@ class Anonymiser:
         return value
 
     def _email(self, address: str) -> str:
+        if known := _EMAIL_STAND_IN.fullmatch(address):
+            self._last_email = max(self._last_email, int(known[1]))
         if address in self._keep or address.endswith(("@example.com", ".invalid")):
             return address
-        return self._emails.setdefault(address.casefold(), f"customer{len(self._emails) + 1}@example.com")
+        folded = address.casefold()
+        if folded not in self._emails:
+            self._last_email += 1
+            self._emails[folded] = f"customer{self._last_email}@example.com"
+            self._written[self._emails[folded]] = address
+        return self._emails[folded]
+
+    def hide(self, value: Any) -> Any:
+        """As a call, for an answer: what it says first is never revealed, since who plays the recording does not know it."""
+        written = dict(self._written)
+        hidden = self(value)
+        self._written = written
+        return hidden
+
+    def reveal(self, value: Any) -> Any:
+        """The same structure with what stand-ins stand for, as far as it was seen: a recorded answer speaks of what is said now."""
+        if isinstance(value, str):
+            text = _EMAIL.sub(lambda match: self._written.get(match[0], match[0]), value)
+            return _PHONE.sub(lambda match: self._written.get(_exact(match[0]), match[0]), text)
+        if isinstance(value, Mapping):
+            return {key: self.reveal(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.reveal(item) for item in value]
+        return value
+
+
+def _exact(number: str) -> str:
+    try:
+        return to_e164(number, "ID")
+    except InvalidPhone:
+        return number

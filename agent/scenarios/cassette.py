@@ -307,7 +307,7 @@ class Tape:
         self._calls += 1
         call = self.cassette.find(asked, self.run, any_run=self.mode == "play")
         if call is not None:
-            return read_answer(call.answer)
+            return self._answer(call.answer)
         if self.mode == "record":
             return None
         changed = self.cassette.explain(asked, self._calls - 1)
@@ -315,10 +315,21 @@ class Tape:
         self.ledgered.problems.append(problem)
         raise NotRecorded(problem)
 
-    def keep(self, asked: Asked, answer: AIMessage, model: str) -> None:
-        """Record an answer."""
+    def keep(self, asked: Asked, answer: AIMessage, model: str) -> AIMessage:
+        """Record an answer.
+
+        Returns:
+            The answer as it will be played, so that the conversation that is recorded is the one that is played.
+        """
         self.cassette.model = self.cassette.model or model
-        self.cassette.add(Call(asked, self.anonymiser(pack_answer(answer)), self.run))
+        packed = self.anonymiser.hide(pack_answer(answer))
+        self.cassette.add(Call(asked, packed, self.run))
+        played = self._answer(packed)
+        played.usage_metadata = answer.usage_metadata
+        return played
+
+    def _answer(self, packed: Mapping[str, Any]) -> AIMessage:
+        return read_answer(self.anonymiser.reveal(packed))
 
 
 class StagedChat(BaseChatModel):
@@ -385,8 +396,8 @@ class RecordedChat(StagedChat):
         if played is not None:
             return played
         answer = await self.ask(messages, options)
-        self.tape.keep(asked, answer, self.name_)
-        return answer.model_copy(deep=True)
+        kept: AIMessage = self.tape.keep(asked, answer, self.name_)
+        return kept
 
 
 def pack_answer(answer: AIMessage) -> dict[str, Any]:

@@ -34,6 +34,27 @@ def test_coverage_lists_what_no_scenario_reached(
     assert "  not reached: menu.csv" in run(shop, capsys, "--coverage")[1]
 
 
+def test_coverage_names_each_kind_of_what_is_missing(
+    shop: Path, scenario: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent = shop / "agent.yaml"
+    flow = "workflows:\n  - {name: vip, on: {tag.added: vip}, do: [{note: a}, {tag: {add: [b]}}]}\n"
+    text = agent.read_text().replace("  handover: {when", "  on_failure: {id: Aduh rusak.}\n  handover: {when")
+    agent.write_text(text + flow)
+    scenario("turns:\n  - {customer: terima kasih}\n")
+    code, out = run(shop, capsys, "--coverage", "--json")
+    assert code == 0, out
+    missing = {kind: found["missing"] for kind, found in json.loads(out)["coverage"].items()}
+    assert missing["sources"] == ["jam.md", "menu.csv"]
+    assert missing["rules"] == ["kode"]
+    assert missing["fixed texts"] == ["conversation.on_failure"]
+    assert missing["workflow steps"] == ["vip/1", "vip/2"]
+    assert {"get_order", "cancel_order", "hand_over", "send_qris"} <= set(missing["actions"])
+    shown = run(shop, capsys, "--coverage")[1]
+    for name in ("get_order", "jam.md", "kode", "conversation.on_failure", "vip/2"):
+        assert f"  not reached: {name}\n" in shown
+
+
 def test_the_sample_and_the_demo_come_with_scenarios_that_pass(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
