@@ -26,6 +26,7 @@ from ruamel.yaml.scalarstring import LiteralScalarString
 
 from agent.errors import InputError
 from agent.models.chat import ChatModel
+from agent.models.dialects import Dialect, in_turns
 from agent.models.judge import RAW_CALLS
 from agent.scenarios.anonymise import Anonymiser
 from agent.scenarios.outside import Ledgered
@@ -343,6 +344,11 @@ class StagedChat(BaseChatModel):
     def _llm_type(self) -> str:
         return "recorded"
 
+    @property
+    def dialect(self) -> Dialect:
+        """None of its own: calls are compared and kept in the common form, whatever API `inner` speaks."""
+        return Dialect()
+
     def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Any:
         return self.bind(tools=tools, **kwargs)
 
@@ -378,7 +384,7 @@ class StagedChat(BaseChatModel):
         tools = options.get("tools") or ()
         choice = {"tool_choice": options["tool_choice"]} if "tool_choice" in options else {}
         bound = self.inner.bind_tools(tools, **choice) if tools else self.inner
-        answer = await bound.ainvoke(messages)
+        answer = await bound.ainvoke(messages if hasattr(self.inner, "dialect") else in_turns(messages))
         if not isinstance(answer, AIMessage):
             raise TypeError(f"{self.inner._llm_type} answered with a {type(answer).__name__}")
         return answer
