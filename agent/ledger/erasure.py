@@ -88,6 +88,11 @@ IMPERSONAL: Final = frozenset(
         "added_source",
         "amount_hold",
         "trial",
+        "configuration",
+        "process",
+        "tally",  # why turns were handed over: dropped where one of theirs is erased
+        "tally_changed",
+        "tally_state",
         "broadcast",
         "forgotten",
         "workflow_batch",
