@@ -77,6 +77,9 @@ _IRREGULAR: Final = _set(
     "put made got set sent took told let gave frozen held kept reset cut shut taken given gotten brought paid written left gone "
     "come begun done had"
 )
+_BARE: Final = _set("put set cut shut let reset")
+"""Those that are an order, too."""
+_TIME: Final = _set("minute minutes hour hours day days week weeks month months until till time")
 _PASSED_ON: Final = re.compile(
     r"(?:di)?(?:sampaikan|infokan|informasikan|kabarkan|kabari|catatkan|teruskan|titipkan|mintakan|tulis(?:kan)?|"
     r"beritahukan) (?:ke|kepada|pada|di|kalau|bahwa)\b"
@@ -250,9 +253,10 @@ def _said_of(words: Sequence[str], at: int, then: int) -> int | None:
     if word in ("able", "managed") and after == "to" and at + 2 < len(words) and words[at - 1] not in OPEN_BEFORE:
         return at + 2
     if word == "you" and after == "have" and any(map(is_dealing, words[at + 2 : at + 6])):
-        return at + 1
+        return at + 1 if _TIME.isdisjoint(words[at + 2 : at + 5]) else None  # "you have 7 days to return it"
     confirms = word in _CONFIRMS and at and words[at - 1] in AGENT | {"kami", "we"}
-    moved = at == 0 and _is_participle(word) and after in _OF_THEIRS  # "put you down for Tuesday"
+    told = word in _BARE and after != "you"  # "put it in the fridge" is said to the customer
+    moved = at == 0 and _is_participle(word) and after in _OF_THEIRS and not told  # "put you down for Tuesday"
     heads = _PARTICIPLE.fullmatch(word) and at < 5 and after in ":!."
     return at if confirms or moved or heads else None
 

@@ -132,7 +132,7 @@ async def _effect(
     if interrupted and not action.idempotent:
         outcome = Outcome(
             "unknown",
-            f"{action.name} was begun and interrupted: it may or may not have been done. Do not call it again; "
+            f"{action.name} broke off: it may or may not have been done. Do not call it again; "
             "tell the customer that a colleague will look into it.",
         )
         turn.effects.append(action.name)
@@ -231,7 +231,7 @@ async def run_action(action: Action, arguments: dict[str, Any], context: Context
     except Exception as error:
         log.exception("action_failed", action=action.name)
         if action.effect and action.builtin is None:
-            return Outcome("unknown", f"{action.name} was begun and broke off: it may or may not have been done.")
+            return Outcome("unknown", f"{action.name} broke off: it may or may not have been done.")
         return Outcome("failed", f"It was not done: {action.name} broke off ({type(error).__name__}).")
 
 

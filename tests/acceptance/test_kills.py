@@ -28,6 +28,8 @@ ONCE = ["effect-started", "effect-done", "action-recorded"]
 def cancel_then_report(asked: Asked) -> Answer:
     if not asked.results:
         return {"call": "cancel_order", "arguments": {"order_id": "KS-10234"}}
+    if "may or may not have been done" in asked.results[-1]:
+        return "Belum pasti apakah pesanannya batal; rekan kami akan memeriksa."
     return "Pesanan sudah dibatalkan." if "dibatalkan" in asked.results[-1] else asked.results[-1]
 
 
@@ -90,7 +92,7 @@ async def test_an_effect_that_cannot_be_repeated_happens_at_most_once(tmp_path: 
             (reply,) = await _killed_at(here, point, "batalkan KS-10234")
             assert store.cancelled["KS-10234"] <= 1
             unknown = point in {"effect-started", "effect-done"}
-            assert ("may or may not have been done" in reply) == unknown, "without the mark, which is the model's"
+            assert ("Belum pasti" in reply) == unknown, "without the mark, which is the model's"
             comments = [comment.text for comment in here.sandbox.state.conversations.comments.values()]
             assert any("unknown" in comment for comment in comments) == unknown
 

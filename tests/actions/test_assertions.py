@@ -6,6 +6,7 @@ import pytest
 
 from actions import assertions
 from actions.assertions import asserted, examples, learn, likelihood
+from actions.claims import unproven
 from actions.sentences import Clause
 
 DATA = Path(__file__).parent / "data"
@@ -60,3 +61,21 @@ def test_what_is_open_or_of_everyone_or_only_talk_is_none(said: str) -> None:
 def test_what_is_told_of_the_customer_is_likelier_than_what_is_told_of_the_shop() -> None:
     assert likelihood(Clause("Pesanan Kakak sudah dibatalkan")) > 0.9
     assert likelihood(Clause("Kami buka setiap hari kerja")) < 0.1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Put it in the fridge after opening.",
+        "Put it so yourself if it is clear.",
+        "Set it to 180 degrees.",
+        "Cut it into four pieces.",
+        "You have 7 days to return it.",
+    ],
+)
+def test_what_the_customer_is_told_to_do_or_may_do_is_not_said_to_be_done(said: str) -> None:
+    assert unproven(said, [], []) == []
+
+
+def test_a_deed_that_begins_with_such_a_word_is_said_to_be_done() -> None:
+    assert unproven("Put you down for Tuesday.", [], [])
