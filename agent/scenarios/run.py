@@ -12,7 +12,7 @@ from agent.config import AgentConfig, ConfigErrors
 from agent.config.document import ConfigError
 from agent.errors import InputError, UsageError
 from agent.scenarios.anonymise import Anonymiser
-from agent.scenarios.cassette import Cassette, Tape, read, write
+from agent.scenarios.cassette import Call, Cassette, Tape, read, write
 from agent.scenarios.format import CASSETTE, Scenario, load
 from agent.scenarios.outside import Ledgered
 from agent.scenarios.play import PATIENCE, Played, play
@@ -262,24 +262,36 @@ class _Cast:
         return []
 
 
+def _answering(
+    scenario: Scenario, config: AgentConfig, options: Options
+) -> Literal["offline", "live", "play", "record"]:
+    """Who answers: a scenario that says `model: live` asks the model without `--live`."""
+    wanted, offline = scenario.settings.model, config.model.offline
+    if wanted == "offline" or (offline and wanted is None and not options.cassette_of(scenario).is_file()):
+        return "offline"
+    if options.mode == "live" or (wanted == "live" and options.mode == "recorded"):
+        return "live"
+    return "record" if options.mode == "record" and not offline else "play"
+
+
 def _cast(scenario: Scenario, stage: Stage, options: Options) -> _Cast:
     """Decide who answers.
 
     Raises:
         InputError: a recording is needed and not there, or cannot be read.
     """
-    wanted, offline, path = scenario.settings.model, stage.config.model.offline, options.cassette_of(scenario)
-    facts = scenario.settings.contact
+    path, facts = options.cassette_of(scenario), scenario.settings.contact
     keep = tuple(value for value in (facts.phone, facts.email) if value)
-    if wanted == "offline" or (offline and wanted is None and not path.is_file()):
-        return _Cast("offline", path, Cassette(now=None))
-    if options.mode == "live" or (wanted == "live" and options.mode == "recorded"):
-        return _Cast("live", path, Cassette())
-    if options.mode == "record" and not offline:
-        cassette = read(path) if path.is_file() else Cassette(now=now().replace(microsecond=0))
-        return _Cast("record", path, cassette, keep)
+    match _answering(scenario, stage.config, options):
+        case "offline":
+            return _Cast("offline", path, Cassette(now=None))
+        case "live":
+            return _Cast("live", path, Cassette())
+        case "record":
+            cassette = read(path) if path.is_file() else Cassette(now=now().replace(microsecond=0))
+            return _Cast("record", path, cassette, keep)
     if not path.is_file():
-        asked = "the agent's model" if offline else stage.config.model.name
+        asked = "the agent's model" if stage.config.model.offline else stage.config.model.name
         raise InputError(
             f"there is no recording ({path.name}), and {asked} is not asked: record it with --record, or ask with --live"
         )
@@ -295,25 +307,44 @@ def expense(config: AgentConfig, files: Sequence[Path], options: Options) -> str
         options: of the run.
 
     Returns:
-        A sentence; `None` where no model is asked.
+        A sentence; `None` where no model is asked. It says `up to` where recordings are renewed: only stale calls are asked again.
     """
-    if options.mode == "recorded" or config.model.offline:
+    if config.model.offline:
         return None
     calls = read_tokens = written = 0
+    renewed = False
     for scenario in (each for each in map(_load, files) if isinstance(each, Scenario)):
-        path = options.cassette_of(scenario)
-        recorded = read(path).calls if path.is_file() else []
-        if scenario.settings.model == "offline" or (options.mode == "record" and recorded):
+        mode = _answering(scenario, config, options)
+        if mode not in ("live", "record"):
             continue
-        turns = (
-            scenario.settings.simulate.turns * 2 if scenario.settings.simulate else len(scenario.settings.turns or ())
-        )
+        guessed, recorded = _calls_of(scenario), _recorded_calls(options.cassette_of(scenario))
+        renewed |= mode == "record" and bool(recorded)
         known = [call.answer.get("tokens") or {} for call in recorded]
-        runs = 1 if recorded else scenario.settings.runs
-        calls += len(recorded) or turns * _CALLS * runs
-        read_tokens += sum(int(each.get("read", 0)) for each in known) or turns * _CALLS * runs * _READ
-        written += sum(int(each.get("written", 0)) for each in known) or turns * _CALLS * runs * _WRITTEN
+        more = max(0, guessed - len(recorded)) if mode == "record" or not recorded else 0
+        calls += len(recorded) + more
+        read_tokens += sum(int(each.get("read", 0)) for each in known) + more * _READ
+        written += sum(int(each.get("written", 0)) for each in known) + more * _WRITTEN
+    if not calls:
+        return None
     price = config.model.price
     dollars = (read_tokens * price.input + written * price.output) / 1_000_000 if price else None
-    cost = f"about ${dollars:.4f}" if dollars is not None else "its price is not known (model.price)"
-    return f"about {calls} calls of {config.model.name}, {read_tokens + written} tokens: {cost}"
+    about = "up to" if renewed else "about"
+    cost = f"{about} ${dollars:.4f}" if dollars is not None else "its price is not known (model.price)"
+    return f"{about} {calls} calls of {config.model.name}, {read_tokens + written} tokens: {cost}"
+
+
+def _calls_of(scenario: Scenario) -> int:
+    """How many calls of the model a scenario takes, by its length: of the agent, of the customer that it plays, and of the judge."""
+    settings = scenario.settings
+    turns = settings.turns or ()
+    said = settings.simulate.turns * 2 if settings.simulate else sum(turn.customer is not None for turn in turns)
+    expected = [*(settings.expect or ()), *(each for turn in turns for each in turn.expect or ())]
+    return (said * _CALLS + sum(each.judge is not None for each in expected)) * settings.runs
+
+
+def _recorded_calls(path: Path) -> Sequence[Call]:
+    """The calls of a cassette; none where there is none that can be read, which the run itself tells."""
+    try:
+        return read(path).calls if path.is_file() else ()
+    except InputError:
+        return ()

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage
 
+from agent.cli.frame import run as balas
 from agent.models.judge import RAW_CALLS
 from agent.scenarios.cassette import Asked, Call, Cassette, pack_answer, read, read_answer, write
 from tests.acceptance.stub_model import Asked as Question
@@ -128,10 +129,57 @@ def test_the_cost_is_shown_before_a_live_run(shop: Path, scenario: Write, capsys
     with serving(melati) as model:
         price = "price: {input: 1, output: 2}}"
         with_model(shop, f"{model.url}', {price} #")
-        from agent.cli.frame import run as balas
-
         assert balas(["test", "-c", str(shop / "agent.yaml"), "--live"]) == 0
     assert "about 2 calls of stub, 5240 tokens: about $0.0055" in capsys.readouterr().err
+
+
+LIVE = "model: live\nturns:\n  - {customer: halo, expect: [{replies: 1}]}\n"
+
+
+def test_the_cost_is_shown_of_a_scenario_that_is_live_by_itself(
+    shop: Path, scenario: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scenario(LIVE, "live")
+    scenario("model: offline\nturns:\n  - {customer: halo, expect: [{replies: 1}]}\n", "offline")
+    with serving(melati) as model:
+        with_model(shop, model.url)
+        assert balas(["test", "-c", str(shop / "agent.yaml")]) == 0
+        assert model.asked
+    assert "about 2 calls of stub, 5240 tokens: its price is not known" in capsys.readouterr().err
+
+
+def test_recording_says_how_many_calls_it_makes_at_most_and_playing_says_nothing(
+    shop: Path, scenario: Write, capsys: pytest.CaptureFixture[str], clear_clients: Callable[[], None]
+) -> None:
+    turns = "".join(f"  - {{customer: cerita {number}, expect: [{{replies: 1}}]}}\n" for number in range(3))
+    scenario("now: 2026-11-30T10:00:00\nturns:\n" + turns)
+    words = ["test", "-c", str(shop / "agent.yaml")]
+    with serving(melati) as model:
+        agent = with_model(shop, model.url)
+        assert balas([*words, "--record"]) == 0
+        assert "about 6 calls of stub" in capsys.readouterr().err
+        clear_clients()
+        asked = len(model.asked)
+        agent.write_text(agent.read_text().replace("asisten Kopi Senja.", "asisten Kopi Pagi."))
+        assert balas([*words, "--record"]) == 0
+        assert "up to 6 calls of stub" in capsys.readouterr().err
+        assert 0 < len(model.asked) - asked <= 6
+    clear_clients()
+    assert balas(words) == 0
+    assert "calls of" not in capsys.readouterr().err
+
+
+def test_a_cassette_that_cannot_be_read_is_told_where_it_is_played_and_hinders_no_live_run(
+    shop: Path, scenario: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = scenario("turns:\n  - {customer: halo, expect: [{replies: 1}]}\n")
+    path.with_name("order_status.cassette.yaml").write_text("format: [")
+    with serving(melati) as model:
+        with_model(shop, model.url)
+        code, out = run(shop, capsys)
+        assert code == 1
+        assert "is not a cassette" in out
+        assert run(shop, capsys, "--live")[0] == 0
 
 
 def test_a_judge_gives_its_reasons(shop: Path, scenario: Write, capsys: pytest.CaptureFixture[str]) -> None:
