@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol, TypeAlias
 
+EMPTY = "Done; the answer is empty."
+"""What the model reads of a call that was done and has nothing to tell."""
+
 Json: TypeAlias = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
-from actions.action import Json, Outcome
+from actions.action import EMPTY, Json, Outcome
 from actions.arguments import deeper_than
 from actions.http.settings import Response
 from actions.template import fill, plain
@@ -36,7 +36,7 @@ def interpret(
         return Outcome("failed", fill(told, lambda name: plain(values.get(name))))
     if 200 <= status < 300:
         data = picked(settings.pick, parsed(content_type, body))
-        return Outcome("done", shown(data) if data not in (None, "") else "Done; the answer is empty.", data)
+        return Outcome("done", shown(data) if data not in (None, "") else EMPTY, data)
     detail = shown(parsed(content_type, body))[:500]
     if effect and status in UNCLEAR:
         return Outcome(

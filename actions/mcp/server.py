@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import structlog
 
-from actions.action import CONFIRM_EXPIRES, Action, Context, Json, Outcome
+from actions.action import CONFIRM_EXPIRES, EMPTY, Action, Context, Json, Outcome
 from actions.arguments import validator
 from actions.errors import McpError, McpUnreachable, UnmatchedBind
 from actions.guard.transport import origin
@@ -226,7 +226,7 @@ class McpToolAction:
             content += f" (also {', '.join(others)}, which cannot be shown)"
         if result.isError:
             return Outcome("failed", content or "It was not done: the tool reported an error.")
-        return Outcome("done", content or "Done; the answer is empty.", data)
+        return Outcome("done", content or EMPTY, data)
 
 
 def _schema(written: Any, root: Mapping[str, Any]) -> Schema:

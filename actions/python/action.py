@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 import structlog
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
-from actions.action import Context, Json, Outcome
+from actions.action import EMPTY, Context, Json, Outcome
 from actions.arguments import Arguments, Values
 from actions.errors import FunctionError
 from actions.http.response import shown
@@ -130,7 +130,7 @@ class FunctionAction(Wording):
                 return Outcome("unknown", "The function failed on the way: nobody knows whether it was done.")
             return Outcome("failed", self._redactor.text(f"It was not done: {type(error).__name__}."))
         data = self._redactor(data)
-        return Outcome("done", shown(data) if data not in (None, "") else "Done; the answer is empty.", data)
+        return Outcome("done", shown(data) if data not in (None, "") else EMPTY, data)
 
     def _take(self, arguments: Mapping[str, Json], context: Context) -> dict[str, Any] | Outcome:
         values = self._arguments.take(arguments, context)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from actions.action import Action, Context, Json, Outcome, SendPayment, WrappedAction
+from actions.action import EMPTY, Action, Context, Json, Outcome, SendPayment, WrappedAction
 from actions.http.response import shown
 from actions.redaction import Redactor
 from agent.config import AgentConfig
@@ -276,7 +276,7 @@ class _Canned(_Noted):
         if answer.fail is not None:
             return Outcome("failed", f"It was not done: {answer.fail}.")
         data = self._redactor(answer.returns)
-        return Outcome("done", shown(data) if data not in (None, "") else "Done; the answer is empty.", data)
+        return Outcome("done", shown(data) if data not in (None, "") else EMPTY, data)
 
     def _response(self, visible: Mapping[str, Any], request: httpx.Request) -> httpx.Response:
         if b"grant_type=client_credentials" in request.content:  # its access token; no call of the action

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall
 
+from actions.action import EMPTY
 from actions.qris import format_rupiah
 from actions.reminders.actions import ONCE
 from agent.models.offline.dialogue import Dialogue, Result, read
@@ -157,6 +158,8 @@ def _done(result: Result, dialogue: Dialogue) -> str:
         return ""
     data = _data(result.content)
     if isinstance(data, str):
+        if data == EMPTY:
+            return say("done", language)
         if when := _SCHEDULED.search(data):
             once = "scheduled_once" if ONCE in data else "scheduled"
             return say(once, language, when=from_english(when[1], language))

@@ -5,6 +5,7 @@ import sys
 import pytest
 from langchain_core.messages import HumanMessage
 
+from actions.action import EMPTY
 from agent.models.offline.model import OfflineChatModel
 from tests.models.offline.shop import TOOLS, ask, called, exchange, result, turn
 
@@ -62,6 +63,7 @@ OUTCOMES = [
     ('[failed] It was not done: the server answered 404. {"error": "order not found"}', "KS-10235 tidak ditemukan"),
     ('[failed] It was not done: the server answered 409. {"error": "pesanan sudah dikirim"}', "Pesanan sudah dikirim"),
     ("[failed] It was not done: the server could not be reached.", "belum berhasil"),
+    ("Done; the answer is empty.", "Berhasil."),
 ]
 
 
@@ -71,6 +73,12 @@ def test_how_a_call_ended_is_told_honestly(content: str, said: str) -> None:
     assert called(answer) == []
     assert said in answer.text
     assert "Ask the customer" not in answer.text
+
+
+@pytest.mark.parametrize(("language", "said"), [("id", "Berhasil."), ("ms", "Berjaya."), ("en", "Done.")])
+def test_an_empty_answer_of_an_action_is_told_in_the_customers_language(language: str, said: str) -> None:
+    done = result("cancel_order", {"order_id": "KS-10235"}, EMPTY)
+    assert ask("batalkan pesanan KS-10235", after=done, language=language).text == said
 
 
 def test_a_refusal_in_the_customers_words_is_passed_on() -> None:
