@@ -102,16 +102,17 @@ def _show(recording: "Recording", compared: "list[Compared]") -> None:
 def _sum_up(results: "list[tuple[Recording, list[Compared]]]", *, as_json: bool) -> None:
     from agent.scenarios.replay import as_json as to_json
 
-    turns = [each for _, compared in results for each in compared]
+    every = [each for _, compared in results for each in compared]
+    turns = [each for each in every if each.turn.kept]
     different = sum(bool(each.differences) for each in turns)
     if as_json:
         shown = [
             {"contact": str(recording.contact.key), "turns": [to_json(each) for each in compared]}
             for recording, compared in results
         ]
-        print(json.dumps({"conversations": shown, "different": different}, indent=2, ensure_ascii=False, default=str))
+        whole = {"conversations": shown, "different": different, "not_kept": len(every) - len(turns)}
+        print(json.dumps(whole, indent=2, ensure_ascii=False, default=str))
         return
-    if not different:
-        print(f"{len(turns)} turns, no difference")
-    else:
-        print(f"{len(turns)} turns, {different} different")
+    found = f"{different} different" if different else "no difference"
+    gone = f"; the steps of {len(every) - len(turns)} more are no longer kept" if len(every) > len(turns) else ""
+    print(f"{len(turns)} turns, {found}{gone}")

@@ -3,7 +3,7 @@
 import json
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -134,7 +134,7 @@ def remember(connection: Connection, contact: Contact, **columns: Any) -> None:
         profile = _profile(pack_contact(contact))
         insert_row(connection, table, {"platform": key.platform, "id": key.id, **profile, **columns})
         return
-    merged = {**row.profile, **pack_contact(contact)}
+    merged = _renamed(row.profile, {**row.profile, **pack_contact(contact)})
     if merged != row.profile:
         set_columns(connection, key, **_profile(merged))
 
@@ -143,6 +143,23 @@ def _profile(profile: dict[str, Any]) -> dict[str, Any]:
     """The columns of a profile."""
     email = profile.get("email")
     return {"profile": profile, "phone": profile.get("phone"), "email": email and email.casefold()}
+
+
+_FORMER = "former_names"
+_FORMER_KEPT = 20
+
+
+def _renamed(before: Mapping[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """The profile after a change, with the names that it had before: they stand in what was said, and must be found to be replaced."""
+    gone = [before[name] for name in ("first_name", "last_name") if before.get(name) not in (None, after.get(name))]
+    former = list(dict.fromkeys([*before.get(_FORMER, ()), *gone]))[-_FORMER_KEPT:]
+    return {**after, _FORMER: former} if former else after
+
+
+def former_names(connection: Connection, key: ContactKey) -> list[str]:
+    """List the names that the contact had before the platform changed them, oldest first."""
+    row = _PROFILE.first(connection, _at(key))
+    return [] if row is None else list(row.profile.get(_FORMER, ()))
 
 
 @cache
@@ -180,12 +197,16 @@ def apply_change(connection: Connection, event: ContactChanged) -> None:
         if event.action != "remove":
             tags.append(event.tag)
         profile["tags"] = tags
-    set_columns(connection, event.contact.key, **_profile(profile), profile_at=None)
+    set_columns(connection, event.contact.key, **_profile(_renamed(row.profile, profile)), profile_at=None)
 
 
 def replace_profile(connection: Connection, contact: Contact, now: datetime) -> None:
     """Replace the profile by the contact as the platform has it; what it does not have is gone."""
-    set_columns(connection, contact.key, **_profile(pack_contact(contact)), profile_at=now)
+    row = _PROFILE.first(connection, _at(contact.key))
+    profile = pack_contact(contact)
+    set_columns(
+        connection, contact.key, **_profile(profile if row is None else _renamed(row.profile, profile)), profile_at=now
+    )
 
 
 def mark_stale(connection: Connection, key: ContactKey) -> None:
@@ -213,7 +234,7 @@ def anticipate(connection: Connection, key: ContactKey, contents: Sequence[Deliv
                 profile["lifecycle"] = name
     if profile != row.profile:
         known = {name: value for name, value in profile.items() if value is not None}
-        set_columns(connection, key, **_profile(known))
+        set_columns(connection, key, **_profile(_renamed(row.profile, known)))
 
 
 _CHANGES = ("contact.updated", "tag.added", "lifecycle.changed")

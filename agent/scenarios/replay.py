@@ -62,19 +62,36 @@ class RecordedTurn:
         ]
 
     @property
+    def kept(self) -> bool:
+        """Whether the ledger still has its steps: retention drops them before the messages, and an answer is never without any."""
+        return bool(self.steps) or self.outcome not in _WITH_STEPS
+
+    @property
     def models(self) -> list[Step]:
         """Its calls of models, in order."""
         return [step for step in self.steps if step.kind == "model" and step.key.startswith("model/")]
 
 
+_WITH_STEPS = (InboundOutcome.ANSWERED, InboundOutcome.NOT_KNOWN, InboundOutcome.FAILED)
+
+
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A conversation as the ledger has it: its turns, all its lines in order, and when each of its payments was paid."""
+    """A conversation as the ledger has it.
+
+    Attributes:
+        contact: as it is now.
+        turns: that ended.
+        lines: all that was said, in order.
+        paid: when each of the payments was paid that were made since the first turn whose steps are kept.
+        former_names: what the contact was called before.
+    """
 
     contact: ContactState
     turns: Sequence[RecordedTurn]
     lines: Sequence[Line]
     paid: Sequence[datetime | None] = ()
+    former_names: Sequence[str] = ()
 
     @property
     def colleagues(self) -> list[tuple[datetime, str]]:
@@ -85,7 +102,7 @@ class Recording:
 @dataclass(frozen=True, slots=True)
 class Compared:
     """A turn then and now. `differences` are named instructions, tools, model, text, calls, passages, handover or cost; none: it would
-    go the same way.
+    go the same way, or was not replayed because its steps are not kept.
 
     `cost` is what it costs now in US dollars, `seconds` how long it took.
     """
@@ -137,12 +154,12 @@ def _recording(connection: Connection, state: ContactState) -> Recording:
             )
         )
     payment = tables.payment
-    paid = connection.execute(
-        select(payment.c.paid_at)
-        .where(payment.c.platform == key.platform, payment.c.contact == key.id)
-        .order_by(payment.c.created_at)
-    ).scalars()
-    return Recording(state, found, lines, list(paid))
+    made = select(payment.c.paid_at).where(payment.c.platform == key.platform, payment.c.contact == key.id)
+    if found and not found[0].kept:
+        since = next((turn.summary.started_at for turn in found if turn.kept), found[-1].summary.started_at)
+        made = made.where(payment.c.created_at >= since)
+    paid = connection.execute(made.order_by(payment.c.created_at)).scalars()
+    return Recording(state, found, lines, list(paid), contacts.former_names(connection, key))
 
 
 def _text(content: Text | QuickReplies | Template) -> str:
@@ -165,7 +182,7 @@ async def replay(recording: Recording, stage: Stage, *, live: bool) -> list[Comp
     """
     if not recording.turns:
         return []
-    model = RecordedModel(live=live)
+    model = RecordedModel(live=live, whole=all(turn.kept for turn in recording.turns))
     channel = recording.turns[0].messages[0].channel
     async with open_conversation(
         stage,
@@ -183,6 +200,9 @@ async def replay(recording: Recording, stage: Stage, *, live: bool) -> list[Comp
         compared: list[Compared] = []
         others, known = beside(recording), dict[str, str]()
         for turn in recording.turns:
+            if not turn.kept:
+                compared.append(Compared(turn, 0.0, 0.0, {}))
+                continue
             while others and others[0][0] <= turn.received_at[0]:
                 at, what = others.pop(0)
                 await conversation.until(at)
@@ -362,9 +382,15 @@ def _listed(mine: Sequence[str], others: Sequence[str]) -> str:
 class RecordedModel:
     """Answers as the recorded turn was answered, as long as it is asked the same."""
 
-    def __init__(self, *, live: bool) -> None:
-        """Answer from the ledger; `live`: the model is asked where it is asked something else."""
+    def __init__(self, *, live: bool, whole: bool) -> None:
+        """Answer from the ledger.
+
+        Args:
+            live: whether the model is asked where it is asked something else.
+            whole: whether all steps are kept; else what earlier turns looked up is not held against what was told then.
+        """
         self._live = live
+        self._whole = whole
         self._turn: RecordedTurn | None = None
         self._ledgered = Ledgered()
         self._calls = 0
@@ -437,8 +463,16 @@ class RecordedModel:
         if step.name not in self._names:
             return f"another model is asked: {', '.join(self._names)} instead of {step.name}"
         given = step.input if isinstance(step.input, Mapping) else {}
-        then = [_lasting(str(each.get("text", ""))) for each in given.get("messages", ())]
-        now = [_lasting(message.text) for message in messages if message.type != "system"]
+        told = [
+            (str(each.get("text", "")), each.get("type") == "tool" or "calls" in each)
+            for each in given.get("messages", ())
+        ]
+        asked = [
+            (message.text, message.type == "tool" or bool(getattr(message, "tool_calls", ())))
+            for message in messages
+            if message.type != "system"
+        ]
+        then, now = self._compared(told), self._compared(asked)
         if self._calls > 1:
             return None if then[-1:] == now[-1:] else "the result that it reads is another"
         if _lasting(str(given.get("system", ""))) != _lasting(self._system or ""):
@@ -448,6 +482,19 @@ class RecordedModel:
         if then[-1:] != now[-1:]:
             return "what it reads beside the customer's words has changed"
         return None if then == now else "what was said before is another"
+
+    def _compared(self, told: Sequence[tuple[str, bool]]) -> list[str]:
+        """What messages say; before the last one only the words, as one text, where not all that was looked up is kept."""
+        texts = [_lasting(text) for text, _ in told]
+        if self._whole:
+            return texts
+        words = [
+            word
+            for text, (_, looked_up) in zip(texts[:-1], told, strict=False)
+            if not looked_up
+            for word in text.split()
+        ]
+        return [" ".join(words), *texts[-1:]]
 
 
 def _as_texts(pairs: Sequence[Pair]) -> tuple[str, str]:
@@ -493,6 +540,9 @@ class _Replayed(StagedChat):
 def lines_of(compared: Compared) -> Iterator[str]:
     """A turn for people: what was written, and each difference as then and now."""
     words = " / ".join(message.text or f"[{message.kind}]" for message in compared.turn.messages)
+    if not compared.turn.kept:
+        yield f"? {compared.turn.summary.id}  👤 {words}  (its steps are no longer kept, so it is not replayed: see `retention`)"
+        return
     mark = "≠" if compared.differences else "="
     yield f"{mark} {compared.turn.summary.id}  👤 {words}  ({seconds_of(compared.turn):.2f} s then, {compared.seconds:.2f} s now)"
     for name, (then, now) in compared.differences.items():
@@ -506,7 +556,8 @@ def as_json(compared: Compared) -> dict[str, Any]:
     return {
         "turn": compared.turn.summary.id,
         "customer": [message.text for message in compared.turn.messages],
-        "same": not compared.differences,
+        "kept": compared.turn.kept,
+        "same": not compared.differences if compared.turn.kept else None,
         "differences": {name: {"then": then, "now": now} for name, (then, now) in compared.differences.items()},
         "seconds": {"then": seconds_of(compared.turn), "now": compared.seconds},
         "cost": {"then": compared.turn.summary.cost, "now": compared.cost},

@@ -4,14 +4,16 @@ import asyncio
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any, cast
 
 from langchain_core.messages import AIMessage, BaseMessage, messages_from_dict
 from ruamel.yaml import YAML
 
+from agent.errors import InputError
 from agent.models.chat import ChatModel
 from agent.scenarios.anonymise import Anonymiser
 from agent.scenarios.cassette import Cassette, NotRecorded, StagedChat, Tape
@@ -67,7 +69,11 @@ async def as_scenario(recording: Recording, stage: Stage, path: Path) -> Saved:
         recording: of a ledger.
         stage: with the agent.yaml of today.
         path: where the scenario will stand.
+
+    Raises:
+        InputError: the steps of none of its turns are kept.
     """
+    recording = _kept(recording)
     anonymiser = Anonymiser(stage.redactor)
     contact = recording.contact.contact
     facts = {
@@ -77,6 +83,8 @@ async def as_scenario(recording: Recording, stage: Stage, path: Path) -> Saved:
         "language": contact.language,
         "tags": list(contact.tags),
     }
+    for name in recording.former_names:
+        anonymiser.learn_name(name)
     whole: dict[str, Any] = {
         "name": path.stem.replace("_", " "),
         "contact": {name: value for name, value in facts.items() if value},
@@ -117,6 +125,17 @@ async def as_scenario(recording: Recording, stage: Stage, path: Path) -> Saved:
         if "customer" in turn:
             turn["expect"] = _expected(happened)
     return Saved(dumped(whole), cassette_text(cassette) if cassette.calls else None)
+
+
+def _kept(recording: Recording) -> Recording:
+    """The recording from the first turn whose steps are kept: what actions answered before it is not known any more."""
+    turns = list(dropwhile(lambda turn: not turn.kept, recording.turns))
+    if not turns:
+        raise InputError("the steps of this conversation are no longer kept, so it cannot be saved (`retention`)")
+    if len(turns) == len(recording.turns):
+        return recording
+    began = turns[0].received_at[0]
+    return replace(recording, turns=turns, lines=[line for line in recording.lines if line.at >= began])
 
 
 def _turns_of(recording: Recording, anonymiser: Anonymiser) -> Iterator[dict[str, Any]]:

@@ -179,7 +179,7 @@ def test_a_conversation_of_any_kind_shows_no_difference_on_the_same_configuratio
     record(shop, f"{contact}\nnow: 2026-11-27T10:00:00\nactions: {answers}\nturns:\n{says}{KINDS[name]}")
     code, out = replay(shop, capsys, "--last", "5")
     assert code == 0
-    assert out.splitlines()[-1].endswith("turns, no difference"), out
+    assert out.splitlines()[-1].endswith("turns, no difference"), out  # so every turn that is kept is known to be
     path = shop / "tests" / "saved.yaml"
     assert replay(shop, capsys, PHONE, "--save", str(path))[0] == 0
     assert not re.search("ratna|81311112222", path.read_text(), re.IGNORECASE)
