@@ -1,5 +1,6 @@
 """Replaying and saving what the ledger no longer holds whole: steps that retention has dropped, names that the platform has changed."""
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -15,11 +16,11 @@ from agent.config import load
 from agent.ledger.columns import EPOCH
 from agent.ledger.retention import drop_steps
 from agent.ledger.tables import turn
+from tests.postgres import Postgres
 from tests.scenarios.recorded import record
 from tests.scenarios.test_cassette import serving, with_model
-from tests.scenarios.test_replay import knowing, replay
+from tests.scenarios.test_replay import OTHER, PHONE, knowing, replay, talk
 
-PHONE = "+6281311112222"
 HEAD = f"contact: {{phone: '{PHONE}', first_name: Ratna, last_name: Wulandari}}\nnow: 2026-11-27T10:00:00\n"
 ANSWERS = "actions: {get_order: {return: {id: KS-10234, status: dikirim, courier: JNE}}}\n"
 TALK = (
@@ -109,3 +110,26 @@ def test_every_name_that_the_contact_ever_had_is_replaced(
     assert len(set(re.findall(r"\b(?:Budi|Sari|Rina|Andi|Dewi)\b", path.read_text()))) == 5
     code = balas(["test", "-c", str(shop / "agent.yaml"), str(path)])
     assert code == 0, capsys.readouterr().out
+
+
+@pytest.mark.postgres
+def test_conversations_in_postgresql_are_replayed_like_those_in_a_file(
+    shop: Path, capsys: pytest.CaptureFixture[str], postgres_server: Postgres
+) -> None:
+    agent = shop / "agent.yaml"
+    agent.write_text(f"storage: {postgres_server.database('replayed')}\n{agent.read_text()}")
+    asyncio.run(talk(shop, ("jam berapa toko buka?", "bayar 50rb"), PHONE))
+    asyncio.run(talk(shop, ("harga americano berapa?", "jam berapa toko buka?"), OTHER))
+    code, out = replay(shop, capsys, "--last", "5")
+    assert (code, out.splitlines()[-1]) == (0, "4 turns, no difference"), out
+    hours = shop / "jam.md"
+    hours.write_text(hours.read_text().replace("07.00", "09.30"))
+    code, out = replay(shop, capsys, "--last", "5", "--json")
+    assert code == 0
+    answered = {
+        (one["contact"].rpartition(":")[2], each["customer"][0])
+        for one in json.loads(out)["conversations"]
+        for each in one["turns"]
+        if "text" in each["differences"]
+    }
+    assert answered == {(phone.lstrip("+"), "jam berapa toko buka?") for phone in (PHONE, OTHER)}
