@@ -213,6 +213,8 @@ class Models:
                         message.additional_kwargs[MADE_BY] = chat.name
                     if attempt.foreign is not None and message.tool_calls:
                         return attempt.foreign  # it was to write the same again: calls would go round in circles
+                    if attempt.foreign is not None and names_a_language(message.text):
+                        return attempt.foreign  # it speaks of the translation, which nobody asked for
                     told = _told_of_language(message, values, attempt.messages) if attempt.foreign is None else None
                     if told is None or asyncio.get_running_loop().time() >= deadline:
                         return message
@@ -248,7 +250,8 @@ class Models:
             room = window - min(_ANSWER_ROOM, window // 4) - tokens.of_tools(self._tools, chat.count)
             fitted = tokens.shorten(fitted, attempt.history, room, chat.count)
         kept = len(attempt.messages) - 1 - attempt.history
-        shown = [pictures.shown(_restored(chat, each), attempt.pictures, sees=chat.dialect.images) for each in fitted]
+        sees = chat.dialect.images and not 0 < self._retries <= attempt.failures  # a server may fall over a picture
+        shown = [pictures.shown(_restored(chat, each), attempt.pictures, sees=sees) for each in fitted]
         marked = caching.with_breakpoints(shown, len(shown) - kept) if chat.explicit_cache else shown
         return marked if chat.offline or chat.compatible else in_turns(marked)
 
@@ -370,7 +373,10 @@ def _told_of_language(message: "AIMessage", values: TurnValues | None, asked: "S
     if not any(hints_at(text, values.language) for text in own):
         return None
     meant = NAMES.get(values.language, values.language)
-    return f"Your answer was not sent: it is in {NAMES[written]}, but the customer reads {meant}. Write the same again in {meant}."
+    return (
+        f"Your answer was not sent: the customer reads {meant}. Translate it into {meant}, and write the translation and nothing else:\n"
+        f"{message.text[:_WRITTEN]}"
+    )
 
 
 def _repair(told: str, written: str) -> "list[BaseMessage]":

@@ -154,10 +154,14 @@ def _has_ground(turn: TurnContext, action: Action, said: _Said) -> bool:
 
 def _of_reminder(said: _Said) -> bool:
     words = [line for line in said.new if small_talk(line) is None]
-    if any(asks_to_be_reminded(line) or names_a_time(without_opener(line)) for line in words):
+    offered = asks_to_be_reminded(said.asked)
+    if any(
+        asks_to_be_reminded(line) or (names_a_time(without_opener(line)) and (offered or not _ONLY_ASKS.search(line)))
+        for line in words
+    ):
         return any(map(names_a_time, (*map(without_opener, said.own[-4:]), said.asked, said.instructions)))
     agreed = yes_or_no("\n".join(said.new), said.asked) == "yes"
-    if agreed and asks_to_be_reminded(said.asked):
+    if agreed and offered:
         return True
     return asks_to_be_reminded(said.instructions) and not said.greets
 

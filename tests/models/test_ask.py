@@ -282,7 +282,14 @@ async def test_an_answer_in_another_language_is_asked_for_again(
     assert name in bodies[1]["messages"][-1]["content"]
 
 
-@pytest.mark.parametrize("then", [ENGLISH, None, '{"order_id": "KS-1"}'], ids=["again", "nothing", "data"])
+ABOUT_LANGUAGE = (
+    "Maaf, saya tidak dapat memberikan jawaban dalam bahasa Inggris. Silakan ulangi dalam bahasa Indonesia."
+)
+
+
+@pytest.mark.parametrize(
+    "then", [ENGLISH, None, '{"order_id": "KS-1"}', ABOUT_LANGUAGE], ids=["again", "nothing", "data", "about languages"]
+)
 async def test_a_model_that_knows_one_language_only_is_told_once_and_then_heard(then: str | None) -> None:
     async with serving(Script(completion({"content": ENGLISH}), completion({"content": then}))) as (address, bodies):
         answer = await ask(opened(base_url=address), values=values("id", "jam buka?"))

@@ -59,6 +59,18 @@ async def test_a_server_that_refuses_pictures_gets_words_and_refuses_once(status
     assert pictures.UNSEEN in [block["text"] for block in bodies[1]["messages"][-1]["content"]]
 
 
+async def test_a_server_that_falls_over_pictures_is_asked_without_them_before_it_is_given_up() -> None:
+    def server(body: Body) -> Answer:
+        if pictures.has_pictures(body["messages"][-1]["content"]):
+            return 500, {"error": {"message": "internal error"}}
+        return completion({"content": "Maaf, gambarnya belum bisa saya lihat."})
+
+    async with serving(server) as (address, bodies):
+        answer = await ask(opened(base_url=address, retries=2), PROMPT, pictures=SHOWN)
+    assert answer.message.text.startswith("Maaf")
+    assert [pictures.has_pictures(body["messages"][-1]["content"]) for body in bodies] == [True, True, False]
+
+
 @pytest.mark.parametrize("settings", [{"vision": False}, {"name": "deepseek-chat"}, {"name": "gpt-3.5-turbo"}])
 async def test_a_blind_model_is_told_and_never_shown(settings: dict[str, Any]) -> None:
     async with serving(lambda body: completion({"content": "Maaf."})) as (address, bodies):

@@ -211,6 +211,10 @@ def test_a_builtin_action_that_was_asked_for_has_its_ground(said: str, name: str
         ("ingatkan saya ya", "follow_up"),
         ("oke kak", "follow_up"),
         ("ada kopi susu?", "follow_up"),
+        ("eh besok buka jam brp", "follow_up"),
+        ("what time do you open on Monday", "follow_up"),
+        ("esok kedai buka pukul berapa ya", "follow_up"),
+        ("hari jumat ada promo gak?", "follow_up"),
     ],
 )
 def test_a_builtin_action_that_nothing_asks_for_has_none(said: str, name: str) -> None:
