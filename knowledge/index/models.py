@@ -1,10 +1,15 @@
 """Local embedding models: which are known, and fetching one once. Only `balas knowledge pull` calls it; serving never downloads."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from knowledge.errors import EmbeddingError
 from knowledge.index.embeddings import SOURCE
+
+if TYPE_CHECKING:
+    from huggingface_hub.hf_api import RepoFile, RepoFolder
 
 FILES = (
     "onnx/model.onnx",
@@ -66,13 +71,18 @@ def pull(release: Release, folder: Path) -> Path:
         The folder.
 
     Raises:
-        EmbeddingError: the Hub cannot be reached, refuses, or has no such model, commit or export.
+        EmbeddingError: the Hub cannot be reached, refuses, has no such model, commit or export, or sent something else than it lists.
     """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
 
     try:
         snapshot_download(release.repository, revision=release.revision, local_dir=folder, allow_patterns=list(FILES))
+        listed = list(HfApi().list_repo_tree(release.repository, revision=release.revision, recursive=True))
+    except GatedRepoError as error:
+        raise EmbeddingError(
+            f"{release.repository} is gated: accept its terms on the Hub, and set HF_TOKEN to a token of that account"
+        ) from error
     except LocalEntryNotFoundError as error:
         raise EmbeddingError(
             f"the Hugging Face Hub cannot be reached to fetch {release.repository}; check the network, or set HF_ENDPOINT to a "
@@ -81,6 +91,11 @@ def pull(release: Release, folder: Path) -> Path:
     except (HfHubHTTPError, OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise EmbeddingError(f"{release.repository} at {release.revision} was not fetched: {reason}") from error
+    for file in listed:
+        place = folder / file.path
+        if place.is_file() and not _is(file, place):
+            place.unlink()  # else the next pull takes it for fetched
+            raise EmbeddingError(f"{file.path} of {release.repository} is not what the Hub lists; pull again")
     if (
         not any((folder / place).is_file() for place in ("onnx/model.onnx", "model.onnx"))
         or not (folder / "tokenizer.json").is_file()
@@ -88,3 +103,14 @@ def pull(release: Release, folder: Path) -> Path:
         raise EmbeddingError(f"{release.repository} has no ONNX export with a tokenizer.json; choose another model")
     (folder / SOURCE).write_text(f"{release.repository}\n", encoding="utf-8")
     return folder
+
+
+def _is(file: "RepoFile | RepoFolder", place: Path) -> bool:
+    """Whether a file is the listed one, by its SHA-256, or by its id in git where it is small; the client compares sizes only."""
+    if (lfs := getattr(file, "lfs", None)) is not None:
+        with place.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest() == str(lfs.sha256)
+    small = place.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(small) + small, usedforsecurity=False).hexdigest() == getattr(
+        file, "blob_id", ""
+    )

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,36 @@ def test_a_hub_without_the_model_is_said_to_lack_it(tmp_path: Path) -> None:
         refused = pull("owner/none", hub_url=server.url, home=tmp_path)
     assert refused.returncode == 3
     assert "owner/none" in refused.stderr
+
+
+def damaged(reply: Reply) -> Callable[[Request], Reply]:
+    """The same hub, which gives this for the model itself."""
+    return lambda request: (
+        reply if request.method == "GET" and request.path.endswith("/onnx/model.onnx") else hub(request)
+    )
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (Reply(403, {"X-Error-Code": "GatedRepo"}), "HF_TOKEN"),
+        (Reply(500), "500"),
+        (Reply(headers={"X-Repo-Commit": E5.revision}, body=b"on"), "should be of size 4"),
+        (Reply(headers={"X-Repo-Commit": E5.revision}, body=b"evil"), "is not what the Hub lists"),
+    ],
+    ids=["gated", "an error", "cut off", "another file"],
+)
+def test_what_did_not_come_as_listed_is_said_and_the_next_pull_fetches_it(
+    tmp_path: Path, reply: Reply, said: str
+) -> None:
+    with serve(damaged(reply)) as server:
+        failed = pull(hub_url=server.url, home=tmp_path)
+    assert (failed.returncode, said in failed.stderr) == (3, True), failed.stderr
+    model = tmp_path / ".balas/embeddings/onnx/model.onnx"
+    assert not model.exists()
+    with serve(hub) as server:
+        assert pull(hub_url=server.url, home=tmp_path).returncode == 0
+    assert model.read_bytes() == b"onnx"
 
 
 def test_a_name_that_is_no_model_is_refused_with_those_that_are(tmp_path: Path) -> None:
