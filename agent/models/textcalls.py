@@ -52,6 +52,12 @@ _OBJECT = re.compile(
     re.MULTILINE,
 )
 """An object that ends its line; one that a sentence goes on after is an example."""
+_FORMATTING = r"(?:[abipsu]|em|strong|br|ul|ol|li|code|pre|span|div|small|sup|sub|h[1-6]|table|tbody|thead|t[rdh]|del|ins|mark|font)"
+_ELEMENT = re.compile(
+    rf"</(?!{_FORMATTING}\s*>)[a-z_][\w:.-]{{0,60}}\s*>|^[ \t]*+<(?!{_FORMATTING}\b)[a-z_][\w:.-]{{0,60}}(?:\s[^<>]{{0,400}})?>[ \t]*+$",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""The end of an element, which no chat message has, or a tag on a line of its own; `<nama>` within a sentence is a blank to fill in."""
 _CODE = re.compile(r"^[ \t]*(?:\[|print\()?(?:[a-z]+\.)?[a-z]\w*_\w+\((?:\s*\w+\s*=|\s*\))", re.MULTILINE)
 
 
@@ -364,6 +370,8 @@ def _malformed(text: str, names: Collection[str]) -> str | None:
         return "the answer is data, not words for the customer"
     if _OBJECT.search(text):
         return "data stands in the text, which is not for the customer"
+    if _ELEMENT.search(text):
+        return "a tag stands in the text"
     words = "|".join(re.escape(name) for name in names)
     if _CODE.search(text) or (
         words and re.search(rf"(?<![\w.])(?:{_PREFIX})?(?:{words})\((?:\s*\w+\s*=|\s*[)\"'{{]|\s*\w*\s*\Z)", text)

@@ -104,6 +104,11 @@ def test_several_calls_are_read_in_their_order() -> None:
         '{"name": "get_order", "order_id": "KS-10234"}',
         '{"name": "get_order", "arguments": {"order_id": "A", "order_id": "B"}}',
         f"{JSON_CALL}\n<tool_call>and a second that",
+        "<tools></tools>",
+        "<tools>",
+        "<result>KS-10234</result>",
+        "Baik Kak.\n<next_step>cek stok</next_step>",
+        "<customer_reply>\nHalo Kak",
     ],
 )
 def test_what_looks_like_a_call_and_cannot_be_read_is_malformed(text: str) -> None:
@@ -121,6 +126,8 @@ def test_what_looks_like_a_call_and_cannot_be_read_is_malformed(text: str) -> No
         'Kirim JSON seperti {"name": "Kopi Susu", "price": 18000} ke kasir.',
         "Gunakan {nama} sebagai pengganti.",
         "1 < 2 dan 3 > 2",
+        "Ketik DAFTAR <nama> ke nomor ini.",
+        "Kami buka <b>setiap hari</b>.<br>",
         "a) kopi b) teh (dingin)",
         "[Menu lengkap](https://toko.example/menu)",
         "",
