@@ -120,7 +120,7 @@ async def test_a_reply_by_api_is_a_humans_word(tmp_path: Path) -> None:
 
 async def test_what_was_given_up_is_listed_and_tried_again(tmp_path: Path) -> None:
     conversation = {"on_failure": "Maaf."}
-    async with api(tmp_path, conversation=conversation, limits={"seconds": 2}) as (here, client):
+    async with api(tmp_path, conversation=conversation, limits={"seconds": 6}) as (here, client):
         here.model.broken = 500
         budi = here.sandbox.phone(PHONE)
         here.sandbox.say(budi, "buka jam berapa?")

@@ -277,7 +277,7 @@ async def test_an_action_is_dry_unless_live_and_its_arguments_are_refused_by_nam
 
 
 async def test_the_figures_are_those_of_the_conversation(tmp_path: Path) -> None:
-    async with api(tmp_path, conversation={"on_failure": "Maaf."}, limits={"seconds": 2}) as (here, client):
+    async with api(tmp_path, conversation={"on_failure": "Maaf."}, limits={"seconds": 12}) as (here, client):
         budi = here.sandbox.phone(PHONE)
         for n in range(3):
             asked = here.sandbox.say(budi, f"pertanyaan {n}?")
@@ -294,8 +294,8 @@ async def test_the_figures_are_those_of_the_conversation(tmp_path: Path) -> None
                 for key in ("messages", "replies", "failures", "tokens", "unanswered")
             }
             assert whole == {"messages": 4, "replies": 4, "failures": 1, "tokens": 330, "unanswered": 1}, query
-            (busy,) = (row for row in rows if row["messages"])
-            assert 0 < busy["first_reply_p50"] <= busy["first_reply_p95"] < 60
+            for busy in (row for row in rows if row["messages"]):  # two, where an hour ends meanwhile
+                assert 0 < busy["first_reply_p50"] <= busy["first_reply_p95"] < 60
         dead = await ask(client, "GET", "/dead")
         assert [(each["id"], each["kind"]) for each in dead["dead"]] == [(dead["turns"][0]["id"], "turn")]
         for query, field in (
@@ -314,7 +314,7 @@ async def test_what_happens_is_told_as_it_happens_and_a_reader_that_goes_costs_n
         for _ in range(3):
             async with client.stream("GET", "/events") as gone:
                 assert gone.headers["content-type"].startswith("text/event-stream")
-        async with client.stream("GET", "/events") as answer, asyncio.timeout(30):
+        async with client.stream("GET", "/events") as answer, asyncio.timeout(90):
             name = ""
             async for line in answer.aiter_lines():
                 if line.startswith("event: "):

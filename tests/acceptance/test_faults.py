@@ -65,7 +65,7 @@ async def test_what_the_platform_lists_in_its_own_words_is_still_found(tmp_path:
         here.sandbox.say(budi, "bayar 50rb")
         image = await _rewritten(here, budi, 0)
         caption = await _rewritten(here, budi, 1)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while sum("delivery_found" in line for line in here.log) < 2:
                 await asyncio.sleep(0.05)
         await here.settled(3)
@@ -74,7 +74,7 @@ async def test_what_the_platform_lists_in_its_own_words_is_still_found(tmp_path:
 
 async def _rewritten(here: World, contact: Contact, position: int) -> int:
     """Wait for the message at a position, and let the platform list it as platforms do: trimmed, the file under its own address."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while len(here.sandbox.sent(contact)) <= position:
             await asyncio.sleep(0.01)
     message = here.sandbox.sent(contact)[position]

@@ -142,7 +142,7 @@ async def test_an_unknown_outcome_is_pointed_out_to_colleagues(tmp_path: Path) -
 
 async def test_a_failing_model_is_a_handover_that_says_why(tmp_path: Path) -> None:
     conversation = {**HANDOVER, "on_failure": "Maaf, ada kendala."}
-    async with world(tmp_path, conversation=conversation, limits={"seconds": 2}) as here:
+    async with world(tmp_path, conversation=conversation, limits={"seconds": 6}) as here:
         here.model.broken = 500
         await here.start()
         budi = here.sandbox.phone("+6281234567802")

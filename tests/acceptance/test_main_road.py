@@ -127,7 +127,7 @@ async def test_the_model_failing_for_good_leads_to_the_text_and_a_handover(tmp_p
 
 
 async def test_a_failing_model_is_given_up_while_the_turn_has_time_left(tmp_path: Path) -> None:
-    async with world(tmp_path, conversation={"on_failure": "Maaf, ada kendala."}, limits={"seconds": 3}) as here:
+    async with world(tmp_path, conversation={"on_failure": "Maaf, ada kendala."}, limits={"seconds": 6}) as here:
         here.model.broken = 500
         await here.start()
         budi = here.sandbox.phone("+6281234567802")

@@ -95,7 +95,7 @@ async def test_keywords_go_on_while_the_server_is_gone_and_vectors_come_back_wit
 
     await asyncio.to_thread(shutil.rmtree, server.folder)  # it comes back empty: the ledger has everything
     await asyncio.to_thread(server.start)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while (await knowledge.search(["kamar"])).mode != "blend":
             await knowledge.refresh()
             await asyncio.sleep(0.2)
