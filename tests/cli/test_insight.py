@@ -53,6 +53,9 @@ async def test_the_headline_prompt_works_from_every_phone_and_the_answer_tells_w
             (reply,) = await running.sandbox.replies(contact, after=said, within=60)
             assert "JP1234567890" in (reply.text or "")
         async with httpx.AsyncClient(base_url=running.url) as page:
+            async with asyncio.timeout(90):  # the reply is here before the agent has noted that it is sent
+                while (await page.get(f"/sandbox/messages/{reply.id}/why")).status_code != 200:
+                    await asyncio.sleep(0.05)
             told = [(await page.get(f"/sandbox/messages/{each.id}/why")).json() for each in (said, reply)]
         assert told[0] == told[1]
         assert [step["kind"] for step in told[0]["steps"]] == ["retrieval", "model", "action", "model"]
