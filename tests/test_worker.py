@@ -187,6 +187,7 @@ async def test_while_a_webhook_is_recorded_only_one_contact_is_worked_on(
 
 async def test_what_is_loaded_when_it_is_ready_is_no_work_for_the_garbage_collector(tmp_path: Path) -> None:
     config = loads(CONFIG, file=tmp_path / "agent.yaml", environment={})
+    gc.unfreeze()  # what a test before this one has frozen
     before = gc.get_freeze_count()
     async with open_agent(config, platform=_Phone(), base_url="http://127.0.0.1") as agent:
         try:
