@@ -195,6 +195,7 @@ async def test_runs_that_fail_are_among_the_dead_and_can_be_retried(tmp_path: Pa
         here.config["server"] = server(here)
         await here.start()
         budi = await known(here)
+        here.model.answer = lambda _: "Pesanan Kakak segera datang ya."
         here.model.broken = 400
         await call(here, "shipped", {"id": 1, "phone": budi.phone})
         await until(lambda: ended(here), here)

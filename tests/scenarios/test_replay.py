@@ -218,6 +218,8 @@ def test_a_long_conversation_with_a_language_model_shows_no_difference_until_the
 def knowing(asked: Question) -> object:
     """A model that calls what it is asked for, and repeats what was answered."""
     last = (asked.question.splitlines() or [""])[-1]
+    if "<runtime>" in asked.question:  # something about the answer before was wrong
+        return "Baik, Kak."
     if asked.results:
         return f"Hasilnya: {asked.results[-1][:80]}"
     calls = {
