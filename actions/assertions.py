@@ -172,7 +172,9 @@ def asserted(clause: Clause) -> Assertion | None:
         return None
     written = _TOKEN.findall(clause.text)[:_LONGEST]
     words = [word.lower() for word in written]
-    for start, at in _signs(words):
+    signs = list(_signs(words))
+    likely = likelihood(clause) if signs else 0.0
+    for start, at in signs:
         predicate = words[at]
         if not (OPEN_BEFORE | _FAILED).isdisjoint(words[:start]):
             return None
@@ -180,13 +182,13 @@ def asserted(clause: Clause) -> Assertion | None:
         if (
             ended
             and at + 1 < len(words)
-            and likelihood(clause) >= _ENDED
+            and likely >= _ENDED
             and _shown(clause, written, words, "") in ("owned", "named")
         ):
             return Assertion(" ".join(written[start : at + 2]), words[at + 1], "", owned=True)
         if predicate in OPEN_BEFORE or (predicate in GENERAL and predicate not in _STANDING | _OWNED):
             continue
-        likely, shown = likelihood(clause), _shown(clause, written, words, predicate)
+        shown = _shown(clause, written, words, predicate)
         talks = _ABOUT_SPEECH.match(predicate) and not _PASSED_ON.match(" ".join(words[at : at + 5]))
         if talks and predicate not in _OWNED and (likely < _CERTAIN or not _PASSIVE.fullmatch(predicate)):
             continue
