@@ -23,20 +23,20 @@ def weekdays() -> Mapping[str, int]:
 
     Where a word names different days, the language first in alphabetical order wins.
     """
-    return _numbered("days", "short_days", 0)
+    return _numbered(0, "days", "short_days")
 
 
 @cache
 def months() -> Mapping[str, int]:
     """Read the names and abbreviations of the months in every language, lower case, with their number; January is 1."""
-    return _numbered("months", "short_months", 1)
+    return _numbered(1, "months", "short_months")
 
 
-def _numbered(key: str, short: str, first: int) -> Mapping[str, int]:
+def _numbered(first: int, *keys: str) -> Mapping[str, int]:
     found: dict[str, int] = {}
     for data in sections("calendar"):
-        for line in (data.get(key, ""), data.get(short, "")):
-            for number, spellings in enumerate(line.lower().split(), first):
+        for key in keys:
+            for number, spellings in enumerate(data.get(key, "").lower().split(), first):
                 for word in spellings.split("/"):
                     found.setdefault(word, number)
     return found
@@ -132,7 +132,7 @@ def _meant(folded: str) -> set[int]:
 @cache
 def _day_names() -> re.Pattern[str]:
     """The names of days written out: `sen`, `min` and `sat` are words of their own."""
-    names = sorted({*_numbered("days", "days", 0), *spellings()}, key=len, reverse=True)
+    names = sorted({*_numbered(0, "days"), *spellings()}, key=len, reverse=True)
     return re.compile(rf"\b({'|'.join(map(re.escape, names))})s?\b")
 
 
