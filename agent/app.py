@@ -89,7 +89,8 @@ class Agent:
     `platforms` are by the name that their webhooks and contacts bear; `rules` say what accepting an event depends on; `jobs`
     run beside the engine, for as long as the agent works;
     `owner` names this process in its leases; `ready` is set once the knowledge base has been read. `resources` are closed
-    with it: clients, and what they carry.
+    with it: clients, and what they carry. `address` is where this process itself listens, for when there is no
+    `server.public_url`.
 
     Another configuration takes its place while it runs, see `adopt`: the ledger, the engine, and the knowledge base stay.
     """
@@ -111,6 +112,7 @@ class Agent:
     clock: Clock
     base_url: str
     resources: AsyncExitStack
+    address: str = ""
     ready: bool = False
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _jobs: list[asyncio.Task[None]] = field(default_factory=list)
@@ -154,7 +156,7 @@ class Agent:
             await self.database.write(broadcasts.release)
             await self.database.write(webhooks.free_claims)
             await self.database.write(workflows.free_claims)
-        clock_watch = ClockWatch(self.database, self.clock, lease=turns.LEASE, zone=self.config.zone)
+        clock_watch = ClockWatch(self.database, self.clock, lease=turns.LEASE, zone=lambda: self.config.zone)
         await clock_watch.check()
         await self._sweep()
         self._run("housekeeping", self._keep_house(clock_watch))

@@ -19,7 +19,7 @@ import structlog
 
 from agent.config import AgentConfig
 from agent.config.environment import secret_values
-from agent.config.summary import with_embeddings
+from agent.config.summary import with_vectors
 from agent.ledger import open_database
 from agent.ledger.database import Database
 from agent.platforms import media_reader, only_channel, open_platforms, platform_file, platform_message
@@ -114,6 +114,7 @@ async def _on(
         )
         reached_at = (base_url or config.server.url).rstrip("/")
         agent = await assemble(config, ground, resources, guarded, platform=platform, base_url=reached_at)
+        agent.address = config.server.own_url
         yield agent
 
 
@@ -283,7 +284,9 @@ async def assemble(
     turns = Turns(
         database,
         settings=TurnSettings(
-            Persona(config.name, config.instructions, zone, knows=knowledge.has_sources, cite=config.knowledge.cite),
+            Persona(
+                config.name, config.instructions, zone, knows=lambda: knowledge.has_sources, cite=config.knowledge.cite
+            ),
             conversation,
             limits,
             config.language,
@@ -446,10 +449,8 @@ async def open_knowledge(
         if client is None:
             client = await stack.enter_async_context(open_guarded(config))
         store = SqlKnowledgeStore(database)
-        settings = with_embeddings(config)
-        if (
-            not config.knowledge.sources or settings.embeddings == "none"
-        ):  # Chroma, which takes seconds to load, is left alone
+        settings = with_vectors(config)
+        if settings is None:  # Chroma, which takes seconds to load, is left alone
             knowledge = await Knowledge.open_without_chroma(config.knowledge, config.folder, store, client, now)
             stack.push_async_callback(knowledge.aclose)
             yield knowledge

@@ -33,7 +33,7 @@ class ClockWatch:
         clock: Callable[[], datetime],
         *,
         lease: timedelta,
-        zone: ZoneInfo,
+        zone: Callable[[], ZoneInfo],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Watch a clock.
@@ -42,7 +42,7 @@ class ClockWatch:
             database: the ledger whose times are repaired.
             clock: the system clock, aware UTC.
             lease: how long a turn's lease is.
-            zone: time zone of the business, in which broadcasts have their hours.
+            zone: tells the time zone of the business, in which broadcasts have their hours.
             monotonic: seconds of a clock that is never set.
         """
         self._database = database
@@ -73,7 +73,7 @@ class ClockWatch:
 
         def work(connection: Connection) -> tuple[set[ContactKey], list[str]]:
             concerned = clock_repair.repair(connection, now, lease=self._lease, tolerance=tolerance)
-            return concerned, feeder.mend(connection, now, zone=self._zone, tolerance=tolerance)
+            return concerned, feeder.mend(connection, now, zone=self._zone(), tolerance=tolerance)
 
         mended, moved = await self._database.write(work)
         if mended or moved:

@@ -10,7 +10,9 @@ import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import structlog
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -20,6 +22,16 @@ from agent.app import Agent
 from agent.assembly import Ground, assemble, open_guarded
 from agent.config import AgentConfig, ConfigErrors, loads
 from agent.config.environment import secret_values
+from agent.config.summary import with_vectors
+from agent.ledger import events
+from agent.ledger.events import Subscriptions
+from agent.telemetry import spans
+
+if TYPE_CHECKING:
+    from knowledge import Knowledge
+    from knowledge.settings import KnowledgeSettings
+
+log = structlog.get_logger()
 
 Overlay = Callable[[AgentConfig], AgentConfig]
 """What a command changes in every configuration: `balas demo` puts its sandbox in place of the platform."""
@@ -37,11 +49,11 @@ class SwapRefused(Exception):
 
 
 class NeedsRestart(SwapRefused):
-    """It changes what only a new process can change; `key` says what."""
+    """It changes what only a new process can change; `keys` say what."""
 
-    def __init__(self, key: str) -> None:
-        super().__init__(f"{key} cannot be changed while the agent runs; save the file and restart it")
-        self.key = key
+    def __init__(self, keys: Sequence[str]) -> None:
+        super().__init__(f"{', '.join(keys)} cannot be changed while the agent runs; save the file and restart it")
+        self.keys = keys
 
 
 class Unreachable(SwapRefused):
@@ -78,36 +90,63 @@ async def replace(
         NeedsRestart: it changes what only a new process can change.
         Unreachable: a server that it needs does not answer.
     """
-    if (key := _fixed(agent.config, config)) is not None:
-        raise NeedsRestart(key)
+    if keys := _fixed(agent.config, config):
+        raise NeedsRestart(keys)
     if probe is not None and (problems := await probe(config)):
         raise Unreachable("; ".join(problems))
     ground = Ground(agent.database, agent.knowledge, agent.engine, agent.slots, agent.owner, agent.clock)
     resources = AsyncExitStack()
     try:
         guarded = await resources.enter_async_context(open_guarded(config))
-        reached_at = (config.server.public_url or agent.base_url).rstrip("/")
+        reached_at = (config.server.public_url or agent.address).rstrip("/")
         built = await assemble(config, ground, resources, guarded, base_url=reached_at)
         if publish is not None:
             await publish(config)
     except BaseException:
+        events.listen(agent.database.engine, Subscriptions.of(agent.config.workflows, agent.config.webhooks))
         await resources.aclose()
         raise
     before = agent.config.knowledge
     agent.knowledge.reconfigure(config.knowledge, guarded)
     agent.adopt(built)
+    await agent.engine.resize(config.limits.turns_at_once)
+    if (vectors := with_vectors(config)) is not None and agent.knowledge.opened_with is None:
+        await _add_vectors(agent.knowledge, vectors)
     if config.knowledge != before:
         agent.refresh()
 
 
-def _fixed(old: AgentConfig, new: AgentConfig) -> str | None:
-    """The first key that differs and cannot while the agent runs."""
+async def _add_vectors(knowledge: "Knowledge", settings: "KnowledgeSettings") -> None:
+    """Let vectors take part where there were no sources before; the keywords are enough until they can."""
+    from knowledge.errors import KnowledgeError
+
+    try:
+        await knowledge.add_vectors(settings)
+    except KnowledgeError as error:
+        knowledge.locked = str(error)
+        log.warning("vectors_left_out", reason=str(error))
+
+
+def waiting_for_restart(agent: Agent) -> list[str]:
+    """The keys of the configuration in place whose values only a new process goes by, as their dotted names."""
+    config, vectors = agent.config, with_vectors(agent.config)
+    waiting = {
+        "limits.turns_at_once": agent.engine.concurrent != config.limits.turns_at_once,
+        "knowledge.embeddings": vectors is not None and agent.knowledge.opened_with not in (None, vectors.embeddings),
+        "name": spans.exporting_as() not in (None, config.name),
+    }
+    return [key for key, waits in waiting.items() if waits]
+
+
+def _fixed(old: AgentConfig, new: AgentConfig) -> list[str]:
+    """The keys that differ and cannot while the agent runs."""
     parts = ((old, new, _FIXED, ""), (old.knowledge, new.knowledge, _FIXED_KNOWLEDGE, "knowledge."))
-    for before, after, keys, prefix in (*parts, (old.server, new.server, _FIXED_SERVER, "server.")):
-        for key in keys:
-            if getattr(before, key) != getattr(after, key):
-                return f"{prefix}{key}"
-    return None
+    return [
+        f"{prefix}{key}"
+        for before, after, keys, prefix in (*parts, (old.server, new.server, _FIXED_SERVER, "server."))
+        for key in keys
+        if getattr(before, key) != getattr(after, key)
+    ]
 
 
 def masked(config: AgentConfig) -> str:

@@ -126,7 +126,7 @@ async def meanings(embeddings: str, sets: Mapping[str, Mapping[str, Any]]) -> Ma
         url, _, model = embeddings.partition("#")
         chosen = {"base_url": url, "model": model or "e5"}
     async with httpx.AsyncClient(trust_env=False) as client:
-        embedder = open_embedder(KnowledgeSettings.model_validate({"embeddings": chosen}), Path.cwd(), client)
+        embedder = open_embedder(KnowledgeSettings.model_validate({"embeddings": chosen}), Path.cwd(), lambda: client)
         return {name: await Meaning.of(embedder, _docs(task), _questions(task)) for name, task in sets.items()}
 
 

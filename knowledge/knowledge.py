@@ -24,7 +24,7 @@ from knowledge.index.postings import Floats
 from knowledge.lease import Lease
 from knowledge.library import Library, SourceStatus, source_statuses, top
 from knowledge.results import Hit, Mode, SearchResult
-from knowledge.settings import KnowledgeSettings, SourceSettings
+from knowledge.settings import EmbeddingSettings, KnowledgeSettings, SourceSettings
 from knowledge.store import KnowledgeStore, Revision
 from knowledge.sync.report import Progress, SyncReport, in_order
 from knowledge.sync.synchroniser import Synchroniser
@@ -65,8 +65,6 @@ class Knowledge:
         store: KnowledgeStore,
         client: httpx.AsyncClient,
         clock: Clock,
-        dense: DenseIndex | None,
-        lock: Lock | None,
         locked: str | None = None,
     ) -> None:
         """Use `open` or `open_without_chroma`."""
@@ -75,9 +73,11 @@ class Knowledge:
         self._store = store
         self._client = client
         self._clock = clock
-        self._dense = dense
-        self._lock = lock
+        self._dense: DenseIndex | None = None
+        self._lock: Lock | None = None
         self.locked = locked
+        self.opened_with: EmbeddingSettings | None = None
+        """The embeddings that take part; `None`: the keywords alone."""
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="knowledge")
         self._reader = DocumentReader()
         self._library = Library.build((), (), (), settings.sources)
@@ -109,18 +109,32 @@ class Knowledge:
             IndexLocked: another process owns the Chroma folder. `open_without_chroma` still searches by keywords.
             EmbeddingError: the folder of the local embedding model is not what it should be.
         """
-        lock = None if settings.chroma.url else Lock(base / settings.chroma.path)
+        knowledge = cls(settings, base, store, client, clock)
         try:
-            embedder = open_embedder(settings, base, client)
+            await knowledge.add_vectors(settings)
+        except BaseException:
+            await knowledge.aclose()
+            raise
+        return knowledge
+
+    async def add_vectors(self, settings: KnowledgeSettings) -> None:
+        """Let vectors take part from now on, with the embeddings and the Chroma of `settings`; it opens in the background.
+
+        Raises:
+            IndexLocked: another process owns the Chroma folder; the keywords go on alone.
+            EmbeddingError: the folder of the local embedding model is not what it should be.
+        """
+        lock = None if settings.chroma.url else Lock(self._base / settings.chroma.path)
+        try:
+            embedder = open_embedder(settings, self._base, lambda: self._client)
+            chroma = ChromaIndex(settings.chroma, self._base, await self._store.identity(), embedder.name)
+            await self._load()
         except BaseException:
             if lock:
                 lock.release()
             raise
-        chroma = ChromaIndex(settings.chroma, base, await store.identity(), embedder.name)
-        knowledge = cls(settings, base, store, client, clock, DenseIndex(chroma, embedder, store), lock)
-        await knowledge._load()
-        knowledge._opening = asyncio.create_task(knowledge._open_dense(), name="knowledge: open Chroma")
-        return knowledge
+        self._dense, self._lock, self.opened_with = DenseIndex(chroma, embedder, self._store), lock, settings.embeddings
+        self._opening = asyncio.create_task(self._open_dense(), name="knowledge: open Chroma")
 
     @classmethod
     async def open_without_chroma(
@@ -137,7 +151,7 @@ class Knowledge:
         Args:
             locked: the message of `IndexLocked`, shown as `problem`; `None` when Chroma is not needed.
         """
-        knowledge = cls(settings, base, store, client, clock, None, None, locked)
+        knowledge = cls(settings, base, store, client, clock, locked)
         await knowledge._load()
         return knowledge
 
@@ -346,6 +360,7 @@ class Knowledge:
         """Go by other settings from now on, and fetch with another client; embeddings and Chroma stay as they were opened."""
         self.settings = settings
         self._client = client
+        self._library = self._library.with_sources(self._sources())
 
     async def add_source(self, source: SourceSettings) -> None:
         """Add a source that is not in agent.yaml; the next sync reads it.
@@ -380,6 +395,7 @@ class Knowledge:
     async def _load_added(self) -> None:
         entries = await self._store.added_sources()
         self._added = tuple(SourceSettings.model_validate(entry) for entry in entries)
+        self._library = self._library.with_sources(self._sources())
 
     # Learning
 

@@ -63,6 +63,10 @@ class Library:
         """Copy with new document details (expiry, failures, validators), sharing passages and index."""
         return replace(self, documents={document.id: document for document in documents})
 
+    def with_sources(self, sources: Sequence[SourceSettings]) -> "Library":
+        """Copy with other settings of the sources, sharing passages and index."""
+        return replace(self, sources={source.id: source for source in sources})
+
     def scores(self, questions: Sequence[str], language: str | None) -> Floats:
         """Score every passage, 0 to 1, by the phrasing it fits best.
 

@@ -40,7 +40,9 @@ def _broadcast(name: str, at: datetime | None, next_at: datetime) -> Broadcast:
 
 async def _set_back(database: Database, clock: Clock) -> None:
     ticks = iter([100.0, 110.0])
-    clock_watch = ClockWatch(database, clock, lease=LEASE, zone=ZoneInfo("Asia/Jakarta"), monotonic=lambda: next(ticks))
+    clock_watch = ClockWatch(
+        database, clock, lease=LEASE, zone=lambda: ZoneInfo("Asia/Jakarta"), monotonic=lambda: next(ticks)
+    )
     await clock_watch.check()
     clock.now = NOW
     await clock_watch.check()

@@ -117,6 +117,7 @@ async def running(
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(telemetry(config))
             agent = await stack.enter_async_context(open_agent(config, base_url=base_url))
+            agent.address = listener.url
             swaps = Swaps(overlay, unreachable)
             swaps.rollout = await stack.enter_async_context(_shared(agent, "serve", swaps.one_at_a_time))
             app = create_app(agent, swaps)

@@ -77,7 +77,12 @@ class ServerSettings(Settings):
     @property
     def url(self) -> str:
         """Where the platform reaches this server, as far as the file tells."""
-        return self.public_url or f"http://{self.host}:{self.port}"
+        return self.public_url or self.own_url
+
+    @property
+    def own_url(self) -> str:
+        """Where this server listens, as far as the file tells."""
+        return f"http://{self.host}:{self.port}"
 
 
 class RetentionSettings(Settings):

@@ -89,6 +89,12 @@ def with_embeddings(config: AgentConfig) -> KnowledgeSettings:
     )
 
 
+def with_vectors(config: AgentConfig) -> KnowledgeSettings | None:
+    """The settings of a knowledge base in which vectors take part, with what `auto` stands for; `None` where they do not."""
+    settings = with_embeddings(config)
+    return settings if settings.sources and settings.embeddings != "none" else None
+
+
 def _storage(config: AgentConfig) -> str:
     url = config.storage_url
     if url.startswith("sqlite"):

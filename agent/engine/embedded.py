@@ -5,7 +5,8 @@ What is due later than in a few seconds is not kept: a hundred thousand contacts
 
 import asyncio
 import heapq
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -34,9 +35,17 @@ class EmbeddedEngine:
         self._due: dict[ContactKey, datetime] = {}
         self._running: dict[ContactKey, asyncio.Task[None]] = {}
         self._again: set[ContactKey] = set()  # came due while running
-        self._slots = asyncio.Semaphore(concurrent)
+        self.concurrent = concurrent
+        self._working = 0
+        self._room = asyncio.Condition()
         self._changed = asyncio.Event()
         self._stopping = False
+
+    async def resize(self, concurrent: int) -> None:
+        """Work on at most so many contacts at once; those that are in work beyond it are finished."""
+        self.concurrent = concurrent
+        async with self._room:
+            self._room.notify_all()
 
     async def wake(self, contact: ContactKey, at: datetime) -> None:
         """Process a contact at `at`; a later call replaces one that is not due yet. A time beyond `NEAR` is left to the sweep."""
@@ -98,10 +107,22 @@ class EmbeddedEngine:
             self._running[contact] = task
         return _FAR
 
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        async with self._room:
+            await self._room.wait_for(lambda: self._working < self.concurrent)
+            self._working += 1
+        try:
+            yield
+        finally:
+            self._working -= 1
+            async with self._room:
+                self._room.notify()
+
     async def _process(self, contact: ContactKey, handle: Handle) -> None:
         next_at: datetime | None = None
         try:
-            async with self._slots:
+            async with self._slot():
                 next_at = await handle(contact)
         except LedgerUnavailable as error:
             log.error("contact_postponed", contact=str(contact), reason=str(error))

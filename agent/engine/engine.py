@@ -23,6 +23,13 @@ class Engine(Protocol):
     def exclusive(self) -> bool:
         """Whether no other process works on this ledger: then every lease found at the start is stale."""
 
+    @property
+    def concurrent(self) -> int:
+        """How many contacts this process works on at once, at most."""
+
+    async def resize(self, concurrent: int) -> None:
+        """Work on at most so many contacts at once from now on, if that can change while it runs; `concurrent` tells."""
+
     async def wake(self, contact: ContactKey, at: datetime) -> None:
         """Process a contact at `at`, unless that is so far ahead (`NEAR`) that the sweep over the ledger will wake it again."""
 

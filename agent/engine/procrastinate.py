@@ -64,7 +64,7 @@ class ProcrastinateEngine:
                 timeout=10.0,  # seconds until one of these is free
             )
         )
-        self._concurrent = concurrent
+        self.concurrent = concurrent
         self._clock = clock
         self._timers: dict[ContactKey, tuple[datetime, asyncio.TimerHandle]] = {}
         self._deferring: set[asyncio.Task[None]] = set()
@@ -77,6 +77,9 @@ class ProcrastinateEngine:
     async def open(self) -> None:
         """Connect. The tables are made with those of the ledger (`agent.ledger.migrate`)."""
         await self._app.open_async()
+
+    async def resize(self, concurrent: int) -> None:
+        """Change nothing: procrastinate takes the number when its worker begins, and stopping that would hold all contacts up."""
 
     async def aclose(self) -> None:
         for _, timer in self._timers.values():
@@ -142,7 +145,7 @@ class ProcrastinateEngine:
         self._worker = Worker(
             self._app,
             queues=["contacts"],
-            concurrency=self._concurrent,
+            concurrency=self.concurrent,
             install_signal_handlers=False,
             delete_jobs="always",
             update_heartbeat_interval=_HEARTBEAT,

@@ -57,6 +57,7 @@ class Otlp:
             ImportError: what the protocol needs is not installed.
             ValueError: a variable has a value that cannot be read.
         """
+        self.agent = agent
         self.content = os.environ.get(CONTENT, "").lower() in ("true", "1", "span_only", "span_and_event")
         named = {} if "OTEL_SERVICE_NAME" in os.environ else {"service.name": agent}
         resource = Resource.create({**named, "service.version": version})

@@ -92,6 +92,9 @@ class Exporter(Protocol):
     def export(self, span: Span) -> None: ...
     def log_ids(self, turn: str) -> Mapping[str, str]: ...
 
+    @property
+    def agent(self) -> str: ...
+
 
 @dataclass(slots=True)
 class Histogram:
@@ -132,6 +135,11 @@ def export_to(exporter: Exporter | None) -> None:
     """Report to an exporter from now on; `None`: to none."""
     global _exporter  # noqa: PLW0603 - one for the process, as logging has it
     _exporter = exporter
+
+
+def exporting_as() -> str | None:
+    """The name of the agent under which spans are exported; `None`: they are not."""
+    return None if _exporter is None else _exporter.agent
 
 
 def log_ids(turn: str | None) -> Mapping[str, str]:

@@ -6,7 +6,7 @@ that is a program.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -50,13 +50,13 @@ _LONGEST_NAME = 60
 class Persona:
     """Who answers, as agent.yaml says: `name`, `instructions` with contact facts in braces, and the business's time `zone`.
 
-    `knows` says whether there is a knowledge base, `cite` whether the customer is told from which documents an answer comes.
+    `knows` tells whether there is a knowledge base now, `cite` whether the customer is told from which documents an answer comes.
     """
 
     name: str
     instructions: str
     zone: ZoneInfo
-    knows: bool = True
+    knows: Callable[[], bool] = lambda: True
     cite: bool = False
 
 
@@ -97,7 +97,7 @@ def last_message(persona: Persona, turn: TurnContext) -> str:
         )
     parts = [" ".join(facts), *_remembered(turn.memory)]
     parts += written_files(record for message in turn.messages for record in message.attachments)
-    if passages := turn.retrieved.passages or (NO_PASSAGE if persona.knows else ""):
+    if passages := turn.retrieved.passages or (NO_PASSAGE if persona.knows() else ""):
         parts.append(passages)
     told = turn.told if turn.instruction is not None else untagged(turn.told)
     return "<context>\n{}\n</context>\n\n{}".format("\n\n".join(parts), told)

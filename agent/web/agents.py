@@ -202,7 +202,7 @@ class Config:
     """agent.yaml as it was read, and what it means. Secrets are masked. `warnings` are doubtful things.
 
     `note` says which processes keep the configuration before, and why; `processes` are those that share the work
-    (`workers: true`), none where one process does all.
+    (`workers: true`), none where one process does all. `restart` names the keys whose values only a new process goes by.
     """
 
     file: str
@@ -212,6 +212,7 @@ class Config:
     saved: bool = False
     note: str | None = None
     processes: list[ProcessShown] = field(default_factory=list)
+    restart: list[str] = field(default_factory=list)
 
 
 @router.post(
@@ -390,7 +391,8 @@ def _config(agent: Agent, *, saved: bool = False) -> Config:
     warnings = [ProblemAt(each.mark.line, each.mark.column, each.message) for each in doubts.warnings]
     parsed = config.model_dump(mode="json")
     parsed = Redactor(secret_values(config))(parsed)
-    return Config(config.file.name, swap.masked(config), parsed, warnings, saved)
+    waiting = swap.waiting_for_restart(agent)
+    return Config(config.file.name, swap.masked(config), parsed, warnings, saved, restart=waiting)
 
 
 _KINDS = frozenset(
@@ -438,7 +440,7 @@ async def replace_config(
         try:
             await swap.replace(agent, config, probe=swaps.probe, publish=rollout and rollout.publish)
         except swap.NeedsRestart as error:
-            raise Conflict(str(error), error.key) from None
+            raise Conflict(str(error), error.keys[0]) from None
         except swap.Unreachable as error:
             raise OutsideFailed(f"the old configuration stays in place: {error}") from None
         except Exception as error:

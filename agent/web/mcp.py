@@ -190,9 +190,14 @@ class Tools:
     def __init__(self, api: Gate, agent: str, whose: Token | None = None) -> None:
         self._api = api
         self._whose = whose
-        self.server: Server[Any, Any] = Server("balas", version("balas"), instructions=_GUIDE.format(name=agent))
+        self.server: Server[Any, Any] = Server("balas", version("balas"))
+        self.introduce(agent)
         self.server.list_tools()(self._list)  # type: ignore[no-untyped-call]
         self.server.call_tool(validate_input=False)(self._call)
+
+    def introduce(self, agent: str) -> None:
+        """Tell clients that connect from now on what the agent is called."""
+        self.server.instructions = _GUIDE.format(name=agent)
 
     @cached_property
     def _operations(self) -> dict[str, Operation]:
@@ -274,6 +279,7 @@ class Endpoint:
     """`/mcp` by streamable HTTP. Each request stands alone, so that any process may answer it."""
 
     def __init__(self, tools: Tools) -> None:
+        self.tools = tools
         self._manager = StreamableHTTPSessionManager(tools.server, stateless=True, json_response=True)
         self._running: asyncio.Task[None] | None = None
         self._started = asyncio.Event()

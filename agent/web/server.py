@@ -106,6 +106,7 @@ class _Mcp:
             if self._built is None:
                 chapter = await asyncio.to_thread(importlib.import_module, "agent.web.mcp")
                 self._built = chapter.Endpoint(chapter.Tools(self._api, self._agent.config.name))
+        self._built.tools.introduce(self._agent.config.name)
         await self._built({**scope, TOKEN: token}, receive, send)
 
     async def aclose(self) -> None:

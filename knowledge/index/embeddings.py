@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -98,7 +98,7 @@ def _read(path: Path) -> str:
 class Endpoint:
     """Embedder over `POST {base_url}/embeddings`, in batches of 32 texts."""
 
-    def __init__(self, settings: EndpointSettings, client: httpx.AsyncClient) -> None:
+    def __init__(self, settings: EndpointSettings, client: Callable[[], httpx.AsyncClient]) -> None:
         self._settings = settings
         self._client = client
         self.weight = settings.weight
@@ -124,7 +124,7 @@ class Endpoint:
     async def _batch(self, texts: Sequence[str]) -> list[list[float]]:
         key = self._settings.api_key
         try:
-            response = await self._client.post(
+            response = await self._client().post(
                 f"{self._settings.base_url.rstrip('/')}/embeddings",
                 json={"model": self._settings.model, "input": list(texts), "encoding_format": "float"},
                 headers={"Authorization": f"Bearer {key.get_secret_value()}"} if key else None,
@@ -306,8 +306,13 @@ def unit(rows: Vectors) -> Vectors:
     return (rows / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
 
 
-def open_embedder(settings: KnowledgeSettings, base: Path, client: httpx.AsyncClient) -> Embedder:
+def open_embedder(settings: KnowledgeSettings, base: Path, client: Callable[[], httpx.AsyncClient]) -> Embedder:
     """Choose the embedder that `knowledge.embeddings` asks for.
+
+    Args:
+        settings: of the knowledge base.
+        base: folder of agent.yaml.
+        client: gives the client that asks a server; another configuration brings another.
 
     Raises:
         EmbeddingError: the folder of the local model lacks one of its files.

@@ -208,7 +208,9 @@ class Desk:
         return Turns(
             self.database,
             settings=TurnSettings(
-                Persona("Melati", "Be kind to {contact.first_name}.", JAKARTA, knows=self.knowledge is not None),
+                Persona(
+                    "Melati", "Be kind to {contact.first_name}.", JAKARTA, knows=lambda: self.knowledge is not None
+                ),
                 conversation,
                 LimitSettings(**self.limits),
                 self.language,

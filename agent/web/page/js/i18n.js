@@ -219,6 +219,7 @@ const ID = {
   "Steps": "Langkah",
   "Take over": "Ambil alih",
   "takes": "perlu",
+  "Takes effect with the next start:": "Berlaku sejak dimulai ulang:",
   "Template of the platform (for everybody else)": "Templat platform (untuk yang lainnya)",
   "Text": "Teks",
   "The agent answers again.": "Agen menjawab lagi.",

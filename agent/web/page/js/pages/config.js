@@ -10,7 +10,7 @@ export function Config() {
 }
 
 function Editor({ data, editor }) {
-  const [text, set] = useState(data.yaml), [problems, setProblems] = useState(data.warnings.map((each) => ({ ...each, kind: "warn" }))), [error, setError] = useState(null), [busy, setBusy] = useState(false), [before, setBefore] = useState(null), [processes, setProcesses] = useState(data.processes);
+  const [text, set] = useState(data.yaml), [problems, setProblems] = useState(data.warnings.map((each) => ({ ...each, kind: "warn" }))), [error, setError] = useState(null), [busy, setBusy] = useState(false), [before, setBefore] = useState(null), [processes, setProcesses] = useState(data.processes), [restart, setRestart] = useState(data.restart);
   const view = useRef(null), base = useRef(data.yaml);
   const changed = text !== base.current, admin = may("admin");
   const put = async (content, query) => {
@@ -36,14 +36,15 @@ function Editor({ data, editor }) {
     const old = base.current, answer = await put(text, save ? "?save=true" : "");
     if (!answer) return;
     setBefore((first) => ({ yaml: old, saved: save || Boolean(first?.saved) })); base.current = answer.yaml; editor.replace(view.current, answer.yaml);
-    setProcesses(answer.processes);
+    setProcesses(answer.processes); setRestart(answer.restart);
     if (answer.note) { say(t("In place here; some processes keep the earlier one."), "warn"); return; }
     say(save ? t("In place and saved; no message was lost.") : t("In place until the next restart; no message was lost."));
   };
-  const back = async () => { const answer = await put(before.yaml, before.saved ? "?save=true" : ""); if (answer) { setProcesses(answer.processes); base.current = answer.yaml; editor.replace(view.current, answer.yaml); setBefore(null); say(t("The earlier configuration is back.")); } };
+  const back = async () => { const answer = await put(before.yaml, before.saved ? "?save=true" : ""); if (answer) { setProcesses(answer.processes); setRestart(answer.restart); base.current = answer.yaml; editor.replace(view.current, answer.yaml); setBefore(null); say(t("The earlier configuration is back.")); } };
   return html`<${Head} title=${t("Configuration")}>${before !== null && html`<button disabled=${busy} onClick=${back}>${t("Roll back")}</button>`}${admin && html`<button disabled=${busy || !changed} onClick=${() => swap(false)}>${t("Put in place")}</button><button class="primary" disabled=${busy || !changed} onClick=${() => swap(true)}>${busy ? t("Working…") : t("Put in place and save")}</button>`}</${Head}>
   <div class="stack">
     <p class="soft small">${data.file} · ${t("Secrets are masked; a mask that stays means the secret in place.")} ${!admin && t("Only an admin can change it.")}</p>
+    ${restart.length > 0 && html`<div class="notice warn" role="status"><div>${t("Takes effect with the next start:")} <span class="mono">${restart.join(", ")}</span></div></div>`}
     ${error && !error.problems?.length && html`<${Failed} error=${error} />`}
     ${problems.length > 0 && html`<ul class="problems" aria-label=${t("Problems")} role="list">${problems.map((each) => html`<li key=${`${each.line}${each.message}`}><button class="quiet" onClick=${() => editor.jump(view.current, each.line, each.column)}><${Badge} kind=${each.kind || "bad"}>${t("Line")} ${each.line}</${Badge}> ${each.message}</button></li>`)}</ul>`}
     <${editor.YamlEditor} view=${view} text=${text} onText=${set} problems=${problems} readOnly=${!admin} label=${data.file} onSave=${() => { if (changed && admin) swap(false); }} />
