@@ -32,9 +32,11 @@ from agent.web.answers import (
     BadRequest,
     Body,
     Conflict,
+    Error,
     Forbidden,
     Invalid,
     OutsideFailed,
+    ProblemAt,
     agent_of,
     kind_of,
     require_kind,
@@ -176,15 +178,6 @@ class Tested:
     handover: str | None
     notes: list[str]
     session: str
-
-
-@dataclass(frozen=True, slots=True)
-class ProblemAt:
-    """Something in agent.yaml that is wrong or doubtful, and where; line and column count from 1."""
-
-    line: int
-    column: int
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,7 +381,9 @@ def _config(agent: Agent, *, saved: bool = False) -> Config:
 
     config = agent.config
     doubts = examine_text(config.text, file=config.file)
-    warnings = [ProblemAt(each.mark.line, each.mark.column, each.message) for each in doubts.warnings]
+    warnings = [
+        ProblemAt(line=each.mark.line, column=each.mark.column, message=each.message) for each in doubts.warnings
+    ]
     parsed = config.model_dump(mode="json")
     parsed = Redactor(secret_values(config))(parsed)
     waiting = swap.waiting_for_restart(agent)
@@ -412,6 +407,10 @@ _JSON = {"schema": {"type": "object", "required": ["yaml"], "properties": {"yaml
     openapi_extra={
         **ADMIN,
         "requestBody": {"required": True, "content": {"application/yaml": _YAML, "application/json": _JSON}},
+    },
+    responses={
+        422: {"model": Error, "description": "What is wrong in the text, in `error.problems`."},
+        502: {"model": Error, "description": "A server that the text names does not answer; the old one stays."},
     },
 )
 async def replace_config(

@@ -134,12 +134,21 @@ NotBlank = AfterValidator(_not_blank)
 """For a text that somebody is to read."""
 
 
+class ProblemAt(BaseModel):
+    """Something in agent.yaml that is wrong or doubtful, and where; line and column count from 1."""
+
+    line: int
+    column: int
+    message: str
+
+
 class ErrorDetail(BaseModel):
-    """Why a request was refused."""
+    """Why a request was refused; `problems` are those of an agent.yaml."""
 
     code: str
     message: str
     field: str | None = None
+    problems: list[ProblemAt] | None = None
 
 
 class Error(BaseModel):

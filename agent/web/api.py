@@ -46,7 +46,8 @@ def create_api(state: State, version: str) -> Gate:
         redirect_slashes=False,
         dependencies=[Depends(_authorise)],
         responses={
-            status: {"model": Error, "description": "Why not."} for status in (400, 401, 403, 404, 409, 413, 415, 429)
+            status: {"model": Error, "description": "Why not."}
+            for status in (400, 401, 403, 404, 408, 409, 413, 415, 429, 503)
         },
         generate_unique_id_function=lambda route: route.name,
     )
@@ -78,7 +79,8 @@ def document(app: FastAPI, server: str) -> dict[str, Any]:
     whole["security"] = [{"token": []}]
     for path in whole["paths"].values():  # what FastAPI would answer with 422 is a 400 here, in the one form
         for operation in path.values():
-            operation["responses"].pop("422", None)
+            if operation["responses"].get("422", {}).get("description") == "Validation Error":
+                del operation["responses"]["422"]
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 schemas.update(content["schema"].pop("$defs", {}))
     return whole

@@ -125,6 +125,7 @@ async def list_broadcasts(request: Request, limit: Limit = 50, before: Before = 
                             "file": {"type": "string", "format": "binary", "description": "The CSV of recipients."},
                             "broadcast": {"type": "string", "description": "The other keys as JSON."},
                         },
+                        "additionalProperties": {"type": "string", "description": "The other keys, each as a field."},
                     }
                 },
             },

@@ -23,7 +23,8 @@ from agent.web.answers import (
     page,
     require_kind,
 )
-from knowledge.errors import GapNotFound, NoSuchSource, SourceExists
+from knowledge.documents.loading import readable_kind
+from knowledge.errors import GapNotFound, NoSuchSource, SourceExists, Unreadable
 from knowledge.gaps import Cluster
 from knowledge.library import SourceStatus
 from knowledge.results import Hit, Mode
@@ -123,14 +124,18 @@ async def search_knowledge(
     request: Request,
     q: Annotated[str, Query(max_length=1000, description="The question.")] = "",
     limit: Annotated[int | None, Query(ge=1, le=50, description="As many as a model gets when left out.")] = None,
+    before: Before = None,
 ) -> Found:
     """What is found for a question."""
     question = q.strip()
     if not question:
         raise BadRequest("give the question as ?q=", "q")
-    found = await agent_of(request).knowledge.search([question], limit)
+    knowledge = agent_of(request).knowledge
+    pages = limit is not None or before is not None
+    found = await knowledge.search([question], knowledge.size if pages else None)
+    hits, following = page(found.hits, lambda hit: hit.id, limit or 50, before)
     return Found(
-        list(found.hits), found.confidence, found.mode, found.off_topic, list(found.repaired), found.milliseconds
+        hits, found.confidence, found.mode, found.off_topic, list(found.repaired), found.milliseconds, following
     )
 
 
@@ -193,6 +198,10 @@ async def upload_file(request: Request, tasks: BackgroundTasks) -> Added:
     name = _NAME.sub("_", PurePosixPath((file.filename or "").replace("\\", "/")).name).strip(" .")[:120]
     if not name:
         raise BadRequest("file: the document has no name", "file")
+    try:
+        readable_kind(name)
+    except Unreadable as error:
+        raise BadRequest(f"file: {error}", "file") from None
     path = (agent.config.knowledge.suggestions.parent / UPLOADS / name).as_posix()
     content = await file.read()
     await asyncio.to_thread(_write, agent.config.resolve(path), content)

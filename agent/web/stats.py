@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from agent.config.config import Role
 from agent.ledger import audit, overview, stats
 from agent.ledger.stats import Figures
-from agent.web.answers import ADMIN, TOKEN, BadRequest, Before, Limit, agent_of, moment, number_before
+from agent.web.answers import ADMIN, TOKEN, BadRequest, Before, Limit, agent_of, moment, number_before, page
 
 router = APIRouter(tags=["overview"])
 
@@ -20,10 +20,10 @@ _DATE = len("2026-11-21")
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Figures by time, the oldest first; `next` is always null: a report is whole."""
+    """A page of figures by time, the oldest first; without a limit it is whole."""
 
     stats: list[Figures]
-    next: str | None = None
+    next: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,8 @@ async def read_stats(
         str | None, Query(alias="to", description="A time, or a date, which is included; by default now.")
     ] = None,
     by: Annotated[stats.By, Query(description="An hour or a day a row, in the business's time zone.")] = "day",
+    limit: Annotated[int, Query(ge=1, le=stats.MOST_ROWS, description="Rows of a page.")] = stats.MOST_ROWS,
+    before: Before = None,
 ) -> Stats:
     """Messages, replies, time to the first reply, handovers and why, unanswered, actions, failures, tokens, cost."""
     agent = agent_of(request)
@@ -71,12 +73,13 @@ async def read_stats(
     if until is not None and len(until) == _DATE:
         end += timedelta(days=1)  # up to the end of that day
     begin = moment(since, "from", zone) or end - (timedelta(days=6) if by == "day" else timedelta(hours=23))
-    if begin > end:
-        raise BadRequest("from: must not be later than `to`", "from")
+    if begin >= end:
+        raise BadRequest("from: must be earlier than `to`", "from")
     longest = timedelta(hours=stats.MOST_ROWS) if by == "hour" else timedelta(days=stats.MOST_ROWS)
     if end - begin > longest:
         raise BadRequest(f"from: at most {stats.MOST_ROWS} {by}s at once", "from")
-    return Stats(await agent.database.read(lambda connection: stats.figures(connection, begin, end, by, zone)))
+    rows = await agent.database.read(lambda connection: stats.figures(connection, begin, end, by, zone))
+    return Stats(*page(rows, lambda row: row.at.isoformat(), limit, before))
 
 
 @router.get("/counts")

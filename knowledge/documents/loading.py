@@ -86,12 +86,7 @@ def load(name: str, data: bytes, content_type: str | None = None) -> Loaded:
     Raises:
         Unreadable: no loader reads this kind, or there is no text in it. The message says what would help.
     """
-    kind = kind_of(name, content_type)
-    if kind is None:
-        suffix = PurePosixPath(name).suffix.lower()
-        better = _OLD.get(suffix)
-        advice = f"save it as {better}" if better else f"readable are {', '.join(sorted(READABLE))}"
-        raise Unreadable(f"a file of the kind {suffix or content_type or 'unknown'} cannot be read; {advice}")
+    kind = readable_kind(name, content_type)
     loader = _loader(kind)
     try:
         loaded = (loader(data, content_type) if kind in _TEXTS else loader(data)).storable()
@@ -104,6 +99,21 @@ def load(name: str, data: bytes, content_type: str | None = None) -> Loaded:
     if not loaded.text.strip():
         raise Unreadable("the file holds no text")
     return loaded
+
+
+def readable_kind(name: str, content_type: str | None = None) -> str:
+    """Tell the kind of a document, as `kind_of` does.
+
+    Raises:
+        Unreadable: no loader reads it. The message says what would help.
+    """
+    kind = kind_of(name, content_type)
+    if kind is None:
+        suffix = PurePosixPath(name).suffix.lower()
+        better = _OLD.get(suffix)
+        advice = f"save it as {better}" if better else f"readable are {', '.join(sorted(READABLE))}"
+        raise Unreadable(f"a file of the kind {suffix or content_type or 'unknown'} cannot be read; {advice}")
+    return kind
 
 
 def _loader(kind: str) -> Callable[..., Loaded]:

@@ -148,7 +148,7 @@ const ID = {
   "Opted out": "Berhenti berlangganan",
   "opted out": "berhenti",
   "optional": "opsional",
-  "or drop it here: Markdown, text, CSV, XLSX, HTML, PDF, DOCX": "atau seret ke sini: Markdown, teks, CSV, XLSX, HTML, PDF, DOCX",
+  "or drop it here: Markdown, text, CSV, HTML, PDF, DOCX, XLSX, PPTX, ODT, ODS, EPUB, JSON": "atau seret ke sini: Markdown, teks, CSV, HTML, PDF, DOCX, XLSX, PPTX, ODT, ODS, EPUB, JSON",
   "out of date, not quoted": "kedaluwarsa, tidak dikutip",
   "Overview": "Ringkasan",
   "Pages": "Halaman",
