@@ -47,6 +47,18 @@ def texts_in(value: object) -> Iterator[str]:
             yield from texts_in(item)
 
 
+def words_in(value: object) -> Iterator[str]:
+    """Every text and number in a structure of mappings and sequences, in order, without the keys and what is empty."""
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from words_in(item)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for item in value:
+            yield from words_in(item)
+    elif isinstance(value, str | int | float) and not isinstance(value, bool) and value != "":
+        yield plain(value)
+
+
 def plain(value: Json) -> str:
     """A value inside a text: `true` and `3` as JSON writes them, whole floats without `.0`, lists with commas."""
     if isinstance(value, bool):

@@ -13,14 +13,13 @@ import structlog
 from sqlalchemy import Connection
 
 from actions.action import Action, Context, Outcome
-from actions.template import texts_in
 from agent.config.workflows import Step, Workflow
 from agent.faults import point
 from agent.ledger import events, workflows
 from agent.ledger.database import Database, write_with_retry
 from agent.ledger.workflows import CLAIM, Run
 from agent.turn.perform import run_action
-from agent.workflows.runner import Words, WorkflowRules, obstacle, queue_post
+from agent.workflows.runner import Words, WorkflowRules, obstacle, queue_post, said_in
 
 log = structlog.get_logger()
 
@@ -120,8 +119,8 @@ class RunsAlone:
         return run, name, arguments
 
     async def _call(self, run: Run, name: str, arguments: dict[str, Any]) -> None:
-        action, said = self._actions[name], tuple(text for text in texts_in(run.data) if text)
-        context = Context({}, said, {}, f"balas-{run.id}-{run.step}", self._clock())
+        action = self._actions[name]
+        context = Context({}, tuple(said_in(run, arguments)), {}, f"balas-{run.id}-{run.step}", self._clock())
         point("effect-started")
         try:
             async with asyncio.timeout(_LONGEST.total_seconds()):

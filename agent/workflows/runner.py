@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy import Connection
 
 from actions.action import ChangeTags, Comment, SetLifecycle
-from actions.template import texts_in
+from actions.template import words_in
 from agent.config.hours import Hours
 from agent.config.texts import TemplateSettings, fill
 from agent.config.workflows import Condition, SendStep, Step, Workflow, fill_event, find_in, only_event
@@ -252,8 +252,8 @@ class Workflows:
                 return self._ask_agent(connection, run, workflow, words.text(step.agent), state, now)
             case "action" if step.action is not None:
                 ((name, arguments),) = step.action.items()
-                said = [text for text in texts_in(run.data) if text]
-                task = {"action": name, "arguments": words.values(arguments), "said": said}
+                given = words.values(arguments)
+                task = {"action": name, "arguments": given, "said": said_in(run, given)}
                 return self._hand_over(connection, run, state.key, task, now)
             case "wait" if step.wait is not None:
                 return _Done(next_at=now + step.wait, until_replied=step.until == "replied")
@@ -461,6 +461,11 @@ def queue_post(connection: Connection, run: Run, workflow: Workflow, words: Word
         body=body,
         now=now,
     )
+
+
+def said_in(run: Run, arguments: Mapping[str, Any]) -> list[str]:
+    """What an action of a workflow takes for said: what the event says, and what the workflow gives it, which no model wrote."""
+    return [*words_in(run.data), *words_in(arguments)]
 
 
 def outbox_id(run: Run) -> str:

@@ -59,6 +59,7 @@ async def test_a_schedule_without_an_audience_acts_waits_and_tells(database: Dat
     await stage.works()
     (arguments, context), *more = action.calls
     assert (arguments["who"], more) == ("toko", [])
+    assert {arguments["at"], "toko"} <= set(context.said)
     assert context.contact == {}
     await stage.later(2 * HOUR)
     assert sorted((name, state) for name, state, _ in await stage.runs()) == [("after", "done"), ("w", "done")]

@@ -16,7 +16,7 @@ from agent.ledger.database import Database
 from agent.ledger.erasure import forget
 from agent.ledger.inbound import accept
 from agent.ledger.sqlite import SqliteDatabase
-from agent.ledger.tables import metadata, outbound
+from agent.ledger.tables import metadata, outbound, turn
 from agent.workflows.hooks import accept as accept_hook
 from agent.workflows.hooks import read_hook
 from messaging.types import ContactChanged, ContactKey
@@ -220,6 +220,18 @@ async def test_however_the_clock_jumps_each_step_is_taken_once(
     assert run.state == "done"
     steps = await sqlite.read(lambda c: workflows.steps(c, run.id))
     assert [(step.n, step.outcome) for step in steps] == [(0, "done"), (1, "done"), (2, "done")]
+
+
+async def test_what_a_workflow_gives_an_action_counts_as_said_whatever_it_is_made_of(database: Database) -> None:
+    """No model wrote it: the event said it, or the owner did in agent.yaml."""
+    given = {"subject": "Retur", "amount": "{event.total}", "lines": [{"sku": "{event.items.0.sku}", "count": 2}]}
+    stage = Stage(database, [flow(on="payment.paid", do=[{"action": {"refund": given}}])])
+    await stage.knows()
+    await stage.happens("payment.paid", "e1", total=50000, items=[{"sku": 7}], paid=True)
+    await stage.works()
+    (task,) = await database.read(lambda c: c.execute(select(turn.c.task)).scalars().all())
+    assert task["arguments"] == {"subject": "Retur", "amount": 50000, "lines": [{"sku": 7, "count": 2}]}
+    assert set(task["said"]) == {"50000", "7", "Retur", "2"}
 
 
 async def test_a_template_goes_out_where_the_window_is_closed_and_the_text_where_it_is_open(database: Database) -> None:
