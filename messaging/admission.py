@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from messaging.types import (
+    AssigneeChanged,
     Attachment,
     Channel,
     Contact,
@@ -115,7 +116,10 @@ def admitted(event: E, now: datetime) -> E:
         case NoteLeft():
             return replace(clean, text=_capped(clean.text)[0])
         case ConversationClosed():
-            return replace(clean, closed_by=_person(clean.closed_by), summary=_capped(clean.summary)[0])
+            summary, event_id = _capped(clean.summary)[0], clean.event_id and _id(clean.event_id)
+            return replace(clean, closed_by=_person(clean.closed_by), summary=summary, event_id=event_id)
+        case AssigneeChanged():
+            return replace(clean, event_id=clean.event_id and _id(clean.event_id), at=clean.at and min(clean.at, now))
     return clean
 
 

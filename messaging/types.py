@@ -360,9 +360,15 @@ class PastMessage:
 
 @dataclass(frozen=True, slots=True)
 class AssigneeChanged:
-    """The conversation was assigned or unassigned (`contact.assignee is None`)."""
+    """The conversation was assigned or unassigned (`contact.assignee is None`).
+
+    `event_id` is the platform's own, the same when the event is delivered again, and `at` is when it happened; `None` where the
+    platform does not say.
+    """
 
     contact: Contact
+    event_id: str | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,13 +381,14 @@ class ConversationOpened:
 
 @dataclass(frozen=True, slots=True)
 class ConversationClosed:
-    """The conversation was closed; `closed_by` is a colleague, if it was one."""
+    """The conversation was closed; `closed_by` is a colleague, if it was one; `event_id` as of `AssigneeChanged`."""
 
     contact: Contact
     closed_by: Person | None = None
     source: str | None = None
     summary: str | None = None
     category: str | None = None
+    event_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

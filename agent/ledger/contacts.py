@@ -53,6 +53,9 @@ class ContactState:
     notice_at: datetime | None
     closed_at: datetime | None = None
     profile_at: datetime | None = None
+    given_back_at: datetime | None = None
+    unassigned_early_at: datetime | None = None
+    reports: tuple[str, ...] = ()
 
     @property
     def key(self) -> ContactKey:
@@ -83,6 +86,9 @@ def state_of(row: Any) -> ContactState:
         notice_at=row.notice_at,
         closed_at=row.closed_at,
         profile_at=row.profile_at,
+        given_back_at=row.given_back_at,
+        unassigned_early_at=row.unassigned_early_at,
+        reports=tuple(row.reports or ()),
     )
 
 
@@ -309,9 +315,9 @@ def unassign(connection: Connection, key: ContactKey) -> None:
         set_columns(connection, key, profile=profile)
 
 
-def resume(connection: Connection, key: ContactKey) -> None:
-    """Let the agent answer again."""
-    set_columns(connection, key, paused_at=None, paused_until=None, paused_by=None)
+def resume(connection: Connection, key: ContactKey, now: datetime) -> None:
+    """Let the agent answer again, from `now` on."""
+    set_columns(connection, key, paused_at=None, paused_until=None, paused_by=None, given_back_at=now)
 
 
 def due(connection: Connection, until: datetime | None = None) -> list[tuple[ContactKey, datetime]]:

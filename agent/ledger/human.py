@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, bindparam, select, update
 
 from agent.ledger import confirmations, contacts, history, outbound
+from agent.ledger.contacts import ContactState
 from agent.ledger.database import at, where
 from agent.ledger.tables import InboundOutcome, inbound, message
 from messaging.types import ContactKey, Person
@@ -19,7 +20,10 @@ GRACE = timedelta(seconds=5)
 """How long the agent waits first: a platform may report a colleague's last message, or the closing, after the giving back."""
 
 _REPORTED = timedelta(minutes=10)
-"""How long after an assignment of our own the platform may report it."""
+"""How long after an assignment of our own, or one that was taken back, the platform may report it."""
+
+_REPORTS = 50
+"""How many events about who answers a conversation are remembered."""
 
 _LAST_WORD = (
     select(message.c.at)
@@ -45,7 +49,7 @@ def give_back(connection: Connection, key: ContactKey, now: datetime) -> datetim
     Returns:
         When the agent answers those, or `None` when it waits for the customer.
     """
-    contacts.resume(connection, key)
+    contacts.resume(connection, key, now)
     state = contacts.load(connection, key)
     if state is None:
         return None
@@ -105,6 +109,55 @@ def assign(
         _silence(connection, key, by, place)
     else:
         begin(connection, key, now, until, by, told_by)
+
+
+def is_old(state: ContactState | None, event_id: str | None, at: datetime | None, now: datetime) -> bool:
+    """Tell whether an event about who answers is old: delivered again, or from before the conversation was given back.
+
+    Args:
+        state: the contact's; `None` for one who is not in the ledger.
+        event_id: the platform's own, where it has one.
+        at: when it happened, by the platform; `None` where it does not say.
+        now: the time, aware UTC.
+    """
+    if state is None:
+        return False
+    if (identity := _identity(event_id, at)) is not None and identity in state.reports:
+        return True
+    return at is not None and state.given_back_at is not None and at <= state.given_back_at <= now
+
+
+def remember_report(connection: Connection, key: ContactKey, event_id: str | None, at: datetime | None = None) -> None:
+    """Remember that an event about who answers has been reported, so that it is known when it comes again."""
+    identity, state = _identity(event_id, at), contacts.load(connection, key)
+    if identity is not None and state is not None:
+        contacts.set_columns(connection, key, reports=[*state.reports, identity][-_REPORTS:])
+
+
+def _identity(event_id: str | None, at: datetime | None) -> str | None:
+    return event_id or (None if at is None else at.isoformat())
+
+
+def unassign(connection: Connection, state: ContactState | None, key: ContactKey, now: datetime) -> None:
+    """Take an assignment back; one that was never reported may still come.
+
+    Args:
+        connection: the transaction.
+        state: the contact's before the event; `None` for one who was not in the ledger.
+        key: the contact.
+        now: the time, aware UTC.
+    """
+    contacts.unassign(connection, key)
+    early = state is None or state.contact.assignee is None
+    contacts.set_columns(connection, key, unassigned_early_at=now if early else None)
+
+
+def is_taken_back(connection: Connection, state: ContactState | None, now: datetime) -> bool:
+    """Tell whether an assignment that comes now is one that has been taken back already, which is so once."""
+    if state is None or state.paused(now) or state.unassigned_early_at is None:
+        return False
+    contacts.set_columns(connection, state.key, unassigned_early_at=None)
+    return now - _REPORTED <= state.unassigned_early_at <= now
 
 
 def close(connection: Connection, key: ContactKey, now: datetime) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, and_, exists, select
+from sqlalchemy import Column, Connection, Label, and_, exists, select
 
 from agent.ledger import contacts, erasure, events, followups, history, human, outbound
 from agent.ledger.codec import pack_inbound
@@ -39,6 +39,12 @@ from settings.text import mark, one_line, quoted
 UNTAKEN = and_(one_of(table.c.state, "waiting"), table.c.turn.is_(None))
 """That no turn has taken a message."""
 
+
+def _of_contact(column: Column[Any]) -> Label[Any]:
+    mine = select(column).where(contact.c.platform == at("platform"), contact.c.id == at("contact"))
+    return mine.scalar_subquery().label(column.name)
+
+
 _THIS = Statement(select(table).where(where(table, "platform", "contact", "message_id")))
 _WAITING = Statement(
     select(table.c.payload, table.c.received_at, table.c.given_back_at)
@@ -50,10 +56,8 @@ _BEFORE = Statement(  # what is known of a message's contact before it
         erasure.KNOWN.exists().label("erased"),
         exists().where(where(table, "platform", "contact"), UNTAKEN).label("waiting"),
         followups.SCHEDULED.label("followups"),
-        select(contact.c.last_inbound_at)
-        .where(contact.c.platform == at("platform"), contact.c.id == at("contact"))
-        .scalar_subquery()
-        .label("last_inbound_at"),
+        _of_contact(contact.c.last_inbound_at),
+        _of_contact(contact.c.given_back_at),
     )
 )
 
@@ -152,14 +156,19 @@ def accept(connection: Connection, event: Event, now: datetime, rules: Rules) ->
     lock_contact(connection, key.platform, key.id)
     if isinstance(event, NoteLeft):
         outbound.report_noted(connection, key, event.text, now)
+    if isinstance(event, ConversationClosed) and human.is_old(
+        contacts.load(connection, key), event.event_id, None, now
+    ):
+        return Accepted(duplicate=True, contact=key)
     before = contacts.before_change(connection, key) if isinstance(event, ContactChanged) else None
     contacts.remember(connection, event.contact)
     if isinstance(event, ContactChanged):
         contacts.apply_change(connection, event)
     if isinstance(event, ConversationClosed):
         human.close(connection, key, now)
+        human.remember_report(connection, key, event.event_id)
         if "closed" in rules.resume_on:
-            contacts.resume(connection, key)
+            contacts.resume(connection, key, now)
     return Accepted(contact=key, wake_at=now if _told(connection, event, before, now, rules) else None)
 
 
@@ -204,12 +213,20 @@ def _until(now: datetime, rules: Rules) -> datetime | None:
 
 
 def _assigned(connection: Connection, event: AssigneeChanged, now: datetime, rules: Rules) -> Accepted:
+    """An event that comes again, or later than what undid it, changes nothing."""
     key, assignee = event.contact.key, event.contact.assignee
     lock_contact(connection, key.platform, key.id)
+    state, gives_back = contacts.load(connection, key), "unassigned" in rules.resume_on
+    if human.is_old(state, event.event_id, event.at, now):
+        return Accepted(duplicate=True, contact=key)
+    if assignee is not None and gives_back and human.is_taken_back(connection, state, now):
+        human.remember_report(connection, key, event.event_id, event.at)
+        return Accepted(contact=key)
     contacts.remember(connection, event.contact)
+    human.remember_report(connection, key, event.event_id, event.at)
     if assignee is None:
-        contacts.unassign(connection, key)
-        if "unassigned" in rules.resume_on:
+        human.unassign(connection, state, key, now)
+        if gives_back:
             return Accepted(contact=key, wake_at=human.give_back(connection, key, now))
     elif rules.assigned == "silent":
         human.assign(connection, key, now, _until(now, rules), assignee, rules.webhook)
@@ -239,6 +256,8 @@ def _message(connection: Connection, event: InboundMessage, now: datetime, rules
     if number is None:
         return Accepted(duplicate=True, contact=key)
     new = events.wanted(connection, "contact.created") and _never_wrote(connection, key)
+    if before.given_back_at is not None and event.sent_at < before.given_back_at <= now:  # it comes late: so does what
+        event = replace(event, contact=replace(event.contact, assignee=None))  # it says of the assignment
     _assigned_without_event(connection, event, now, rules)
     waits = Waiting(event.text, bool(event.attachments), now)
     due = rules.due(waiting(connection, key) if before.waiting else [waits])
@@ -394,7 +413,7 @@ def _sent(connection: Connection, event: MessageSent, now: datetime, rules: Rule
     over = _was_before_closing(connection, event, now, rules)
     human.begin(connection, key, now, _until(now, rules), who, rules.webhook)
     if over:
-        contacts.resume(connection, key)
+        contacts.resume(connection, key, now)
     line = history.Line("human", event.text or "[an attachment]", now, message_id=event.message_id)
     history.append(connection, key, [line])
     data = {"text": event.text, "message_id": event.message_id, "author": "human", "kind": "Text", "by": who}

@@ -75,6 +75,9 @@ contact = Table(
     Column("opted_out_at", Instant),
     Column("notice_at", Instant),  # when the out-of-hours notice was last given
     Column("closed_at", Instant),  # when the conversation was last closed on the platform
+    Column("given_back_at", Instant),  # when the agent was last told to answer again
+    Column("unassigned_early_at", Instant),  # when an assignment was taken back that had not been reported
+    Column("reports", JSON),  # the newest ids of events that said who answers
     Column("profile_at", Instant),  # when all of it was last read from the platform; NULL: it may have changed since
     Index("ix_contact_id", "id"),
     Index("ix_contact_phone", "phone"),

@@ -276,7 +276,7 @@ def _as_it_was(
     at, state = turn.received_at[0], contacts.load(connection, key)
     paused = state is not None and state.paused(at)
     if paused and turn.outcome in (InboundOutcome.ANSWERED, InboundOutcome.NOT_KNOWN, InboundOutcome.FAILED):
-        contacts.resume(connection, key)
+        contacts.resume(connection, key, at)
     elif state is not None and not paused and turn.outcome is InboundOutcome.HUMAN and not _explained(recording, turn):
         contacts.pause(connection, key, at, None, "a colleague")
 

@@ -130,6 +130,7 @@ def _closed(payload: Mapping[str, Json], contact: Contact) -> Event:
         source=text(conversation.get("closedBySource")),
         summary=text(conversation.get("summary")),
         category=text(conversation.get("category")),
+        event_id=text(payload.get("event_id")),
     )
 
 
@@ -169,7 +170,7 @@ _READERS: Mapping[str, Callable[[Mapping[str, Json], Contact], Event]] = {
     "contact.created": lambda _, contact: ContactChanged(contact, "created"),
     "contact.updated": _updated,
     "contact.tag.updated": _tag,
-    "contact.assignee.updated": lambda _, contact: AssigneeChanged(contact),
+    "contact.assignee.updated": lambda payload, contact: AssigneeChanged(contact, text(payload.get("event_id"))),
     "contact.lifecycle.updated": _lifecycle,
     "conversation.opened": _opened,
     "conversation.closed": _closed,

@@ -100,9 +100,9 @@ def _event(payload: Mapping[str, Json], platform: str, received_at: datetime, ac
         who = (
             first(agent, "name", "email", "id") or first(data, "agent_name", "assigned_to", "agent_id") or "a colleague"
         )
-        return AssigneeChanged(
-            Contact(contact.key, contact.first_name, contact.last_name, contact.phone, assignee=Person(who, who))
-        )
+        to = Contact(contact.key, contact.first_name, contact.last_name, contact.phone, assignee=Person(who, who))
+        said_at = instant(payload.get("timestamp")) or instant(data.get("timestamp"))
+        return AssigneeChanged(to, first(payload, "event_id", "id"), said_at)
     return OtherEvent(name, contact)
 
 

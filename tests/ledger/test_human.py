@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from agent.delivery.window import obstacle
@@ -16,7 +18,16 @@ from agent.ledger.history import Line
 from agent.ledger.inbound import Rules
 from agent.ledger.tables import InboundOutcome
 from agent.ledger.turns import Claim, Result
-from messaging.types import AssigneeChanged, ConversationClosed, Event, InboundMessage, MessageSent, Person, Text
+from messaging.types import (
+    AssigneeChanged,
+    ContactKey,
+    ConversationClosed,
+    Event,
+    InboundMessage,
+    MessageSent,
+    Person,
+    Text,
+)
 from tests.ledger.messages import BUDI, NOW, RULES, contact, message, quiet, sent
 
 RINA = Person("2", "Rina", "rina@example.com")
@@ -160,7 +171,7 @@ async def test_what_gives_back_is_as_configured(database: Database) -> None:
     await _accept(database, ConversationClosed(contact()), only_by_hand)
     state = await _accept(database, AssigneeChanged(contact()), only_by_hand)
     assert state.paused(NOW)
-    await database.write(lambda connection: contacts.resume(connection, BUDI))
+    await database.write(lambda connection: contacts.resume(connection, BUDI, NOW))
 
 
 async def test_a_last_word_that_is_reported_after_the_closing_begins_no_new_pause(database: Database) -> None:
@@ -337,3 +348,89 @@ async def test_an_earlier_wake_up_is_kept(database: Database) -> None:
     sooner = NOW + timedelta(seconds=1)
     await database.write(lambda connection: contacts.set_columns(connection, BUDI, wake_at=sooner))
     assert await _give_back(database, NOW) == sooner
+
+
+# Events about who answers that come again, late, or in another order
+
+
+def _named(number: int, what: str) -> Event:
+    """An event of the platform with an id of its own: assigned, taken back, or closed."""
+    if what == "closed":
+        return ConversationClosed(contact(), event_id=f"e{number}")
+    return AssigneeChanged(contact(assignee=RINA if what == "assigned" else None), f"e{number}")
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.sampled_from(["assigned", "unassigned", "closed"]), min_size=1, max_size=6),
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=6),
+    st.integers(0, 10**9),
+)
+@example(["assigned", "unassigned"], [(0, 1)], 1)
+@example(["assigned", "unassigned", "assigned"], [(1, 2), (0, 2)], 2)
+@example(["closed", "assigned"], [(0, 1)], 3)
+async def test_an_event_that_is_delivered_again_changes_nothing_however_much_later(
+    sqlite: Database, happened: list[str], again: list[tuple[int, int]], number: int
+) -> None:
+    key = ContactKey("aelyst", f"again-{number}-{'-'.join(happened)}-{again}")
+
+    async def take(event: Event, at: datetime) -> bool | None:
+        mine = replace(event, contact=replace(event.contact, key=key))  # type: ignore[arg-type,union-attr]
+        await sqlite.write(lambda c: inbound.accept(c, mine, at, RULES))
+        state = await sqlite.read(lambda c: contacts.load(c, key))
+        return None if state is None else state.paused(at)
+
+    for position, what in enumerate(happened):
+        at = NOW + timedelta(minutes=15 * position)
+        paused = await take(_named(position, what), at)
+        assert paused == (what == "assigned")
+        for which, when in again:
+            if when == position and which <= position:
+                assert await take(_named(which, happened[which]), at + timedelta(minutes=1)) == paused
+
+
+async def test_an_assignment_that_comes_after_it_was_taken_back_silences_nobody_and_the_next_one_does(
+    database: Database,
+) -> None:
+    await _accept(database, message(1))
+    assert not (await _accept(database, _named(2, "unassigned"))).paused(NOW)
+    later = NOW + timedelta(minutes=2)
+    late = await _accept(database, _named(1, "assigned"), now=later)
+    assert (late.paused(later), late.contact.assignee) == (False, None)
+    assert (await _accept(database, _named(3, "assigned"), now=later)).paused(later)
+
+
+async def test_after_a_taking_back_that_nothing_followed_the_next_assignment_counts(database: Database) -> None:
+    await _accept(database, _named(2, "unassigned"))
+    later = NOW + timedelta(minutes=11)
+    assert (await _accept(database, _named(3, "assigned"), now=later)).paused(later)
+
+
+async def test_an_event_with_a_time_from_before_the_giving_back_is_old(database: Database) -> None:
+    """AIsoule says when a conversation went to a colleague, and tells of no return: that is done here."""
+    at, later = NOW - timedelta(seconds=30), NOW + timedelta(minutes=5)
+    transfer = AssigneeChanged(contact(assignee=RINA), at=at)
+    assert (await _accept(database, transfer)).paused(NOW)
+    await database.write(lambda c: human.give_back(c, BUDI, NOW + timedelta(minutes=1)))
+    assert not (await _accept(database, transfer, now=later)).paused(later)
+    other = replace(transfer, at=NOW + timedelta(seconds=10))
+    assert not (await _accept(database, other, now=later)).paused(later), "it was on its way while it was given back"
+    assert (await _accept(database, replace(transfer, at=later), now=later)).paused(later)
+
+
+async def test_a_message_that_comes_late_does_not_bring_its_old_assignment_back(database: Database) -> None:
+    await _accept(database, _named(1, "assigned"))
+    await _accept(database, _named(2, "unassigned"), now=NOW + timedelta(minutes=1))
+    later = NOW + timedelta(minutes=2)
+    late = replace(message(1), contact=contact(assignee=RINA), sent_at=NOW + timedelta(seconds=5))
+    state = await _accept(database, late, now=later)
+    assert (state.paused(later), state.contact.assignee) == (False, None)
+    fresh = replace(message(2), contact=contact(assignee=RINA), sent_at=later)
+    assert (await _accept(database, fresh, now=later)).paused(later)
+
+
+async def test_without_id_and_time_an_assignment_counts_each_time(database: Database) -> None:
+    for minutes in (0, 20):
+        at = NOW + timedelta(minutes=minutes)
+        assert (await _accept(database, AssigneeChanged(contact(assignee=RINA)), now=at)).paused(at)
+        assert not (await _accept(database, AssigneeChanged(contact()), now=at)).paused(at)

@@ -122,6 +122,9 @@ def upgrade() -> None:
         sa.Column("opted_out_at", agent.ledger.columns.Instant(), nullable=True),
         sa.Column("notice_at", agent.ledger.columns.Instant(), nullable=True),
         sa.Column("closed_at", agent.ledger.columns.Instant(), nullable=True),
+        sa.Column("given_back_at", agent.ledger.columns.Instant(), nullable=True),
+        sa.Column("unassigned_early_at", agent.ledger.columns.Instant(), nullable=True),
+        sa.Column("reports", sa.JSON(), nullable=True),
         sa.Column("profile_at", agent.ledger.columns.Instant(), nullable=True),
         sa.PrimaryKeyConstraint("platform", "id", name=op.f("pk_contact")),
     )
