@@ -36,6 +36,7 @@ from actions.dealings import (
     VOCATIVES,
     YEAR,
     is_dealing,
+    joined,
     unparted,
 )
 from actions.deeds import deeds_of_verb
@@ -92,6 +93,7 @@ _HEADS: Final = _set(
     "beres done fix kelar deal approved booked confirmed rescheduled cancelled rampung scheduled sorted disetujui terkonfirmasi extended "
     "placed issued created raised blocked updated noted complete completed renewed approved activated"
 )
+_DETERMINERS: Final = _set("the an a these those my our its")
 _RESULT: Final = re.compile(
     r"(?:ter-?|ke-?)(?:daftar|catat|konfirmasi|booking|jadwal|kirim|pasang|input|kunci|blokir|update|cancel|pesan|rekod|buka|"
     r"amankan|reservasi|kredit)\w*"
@@ -102,6 +104,11 @@ _PARTICIPLE: Final = re.compile(r"\w{2,}ed")
 _SHOP: Final = re.compile(
     rf"\W*(?:{ABOUT_SHOP}|(?:our|semua|setiap|seluruh|all|every|each|para)\b|\w+ (?:kami|kita)\b)", re.IGNORECASE
 )
+_FOR_ONE: Final = re.compile(
+    r"\b(?:[Uu]ntuk|[Bb]uat|[Aa]tas nama|for|under the name(?: of)?|to) "
+    r"(?i:kak|bu|ibu|pak|bapak|mas|mbak|encik|puan|tuan|mrs?|ms|miss)\b(?! [a-z])"
+)
+"""`untuk Bu Ani`: what is done for one person, and not for everyone."""
 _FAILED: Final = _set("gagal fails failed nothing none say")
 _DEPENDS: Final = re.compile(
     CONDITION.pattern
@@ -133,8 +140,44 @@ _YOURS: Final = OWNERS | _set("your you you're you've kakaknya")
 _CERTAIN: Final = 0.85
 _STANDS: Final = 0.6
 _NEVER: Final = 2.0
-_NEEDED: Final = {"owned": 0.2, "named": 0.3, "dealing": 0.7, "bare": 0.6, "other": 0.9, "shop": _NEVER}
+_NEEDED: Final = {"owned": 0.2, "named": 0.3, "dealing": 0.7, "bare": 0.6, "other": 0.9, "shop": 0.97}
 """How likely a clause must be, by what it shows of this customer."""
+
+_PRESUMED: Final = {"owned": 0.75, "named": 0.75, "dealing": 0.8, "bare": 0.8, "other": 0.9, "shop": 0.97}
+"""The same where nothing was done or looked up in the conversation, for a clause without any sign of completion."""
+_SAYS_NOTHING: Final = VOCATIVES | _set("hi hello halo hai there dear baik oke ok okay siap sip sure")
+_NO_SENTENCE: Final = re.compile(
+    r"\W*(?:to|untuk|for|as|such|along|since|because|karena|based|with|dengan|including|seperti|agar|supaya|looking|that|which|or|atau|"
+    r"how|what|where|when)\b",
+    re.IGNORECASE,
+)
+"""How what is no main clause begins: a purpose, a reason, a part of a list."""
+_IMPERATIVE: Final = re.compile(
+    r"\W*(?:(?:so|then|just|and|now|lalu|kemudian|terus|dan) )?(?:coba|cek|buka|klik|pilih|ketik|isi|scan|tekan|restart|matikan|nyalakan|"
+    r"gunakan|pakai|bawa|simpan|tunggu|lihat|hubungi|kunjungi|jangan|ingat|try|check|open|click|tap|choose|select|type|fill|press|turn|"
+    r"use|bring|keep|wait|look|see|call|contact|visit|enjoy|feel|let|remember|note|go|make|take|head|show|ask|tell|reply|give|avoid|"
+    r"leave|add|put|mix|serve|talk|catch|have|stay)\b",
+    re.IGNORECASE,
+)
+_NO_DEALING: Final = re.compile(
+    r"\b(?:full|fully booked|sold out|available|penuh|habis|kosong|tersedia|on leave|cuti|our website|I'll|we'll|I'd|unable|let's|let|"
+    r"you wish|you want|you'd|you would|you'll(?!.*\b(?:today|tonight|tomorrow)\b)|is possible|dibantu|talk to you)\b",
+    re.IGNORECASE,
+)
+"""What is in stock or off duty, offered, promised or not possible."""
+_HABIT: Final = re.compile(
+    r"\b(?:is|are|gets?) (?:\w+ly )?\w+(?:ed|en|id)\b|\b(?:for|selama) (?:\d+|\w+) (?:years?|tahun)\b|"
+    r"\b(?:lasts?|includes?|contains?|comes? (?:to|with)|costs?|takes?|starts? with|qualif\w+|depends?|works?|lebih|saat|ketika|while|"
+    r"in your area|berlangsung|termasuk|tergantung|otomatis|automatically|gratis|free|monthly|aman|valid|berlaku)\b|"
+    r"\bdi\w{4,} (?:dengan|dari|pakai|menggunakan|oleh|di)\b|"
+    r"^\W*(?:there (?:is|are)|(?!\w*[aiuos]s )\w{3,}s (?!(?:has|have|is|was)\b)\w+ )",
+    re.IGNORECASE,
+)
+"""What holds for everyone, unless the clause tells when (`_THIS_TIME`)."""
+_THIS_TIME: Final = re.compile(
+    r"#?[A-Z]{1,5}-?\d{2,}|\b(?i:now|just|already|today|tonight|tomorrow|this (?:morning|afternoon|evening)|sekarang|tadi|barusan|besok|"
+    r"esok|lusa|nanti|(?:pagi|siang|sore|malam|hari) ini|sudah|udah|dah|telah|lagi|sedang|mulai|resmi)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +237,8 @@ def asserted(clause: Clause) -> Assertion | None:
             continue
         if shown != "owned" and predicate in _OF_BUSINESS:
             continue
+        if predicate in _PLACES and words[at + 1 : at + 2] == ["our"]:
+            continue  # "you're on our website"
         if predicate in _MARKS and clause.after.rstrip().endswith("?"):
             continue
         if likely >= _needed(shown, predicate):
@@ -201,6 +246,37 @@ def asserted(clause: Clause) -> Assertion | None:
             return Assertion(" ".join(told), predicate, " " + " ".join(written[at + 1 :]), shown == "owned")
         return None
     return None
+
+
+def presumed(clause: Clause) -> str | None:
+    """Find what a clause tells of this customer where nothing was done or looked up, so that nothing of the kind can be known.
+
+    No sign of completion is needed (`Rider's five minutes away`); how likely the clause has to be depends on what it shows of the customer.
+
+    Args:
+        clause: in plain letters.
+
+    Returns:
+        The clause; None where it leaves open what it says, tells the customer what to do, or is likelier to hold for everyone.
+    """
+    written = _TOKEN.findall(clause.text)[:_LONGEST]
+    words = [word.lower() for word in written]
+    if (
+        clause.asks
+        or sum(word.isalpha() and word not in _SAYS_NOTHING for word in words) < 2
+        or not OPEN_BEFORE.isdisjoint(words)
+        or not _OF_BUSINESS.isdisjoint(words)
+        or any(words[at] in GENERAL - _STANDING - _OWNED - {"ada"} for _, at in _signs(words))
+        or _NO_SENTENCE.match(clause.text)
+        or _IMPERATIVE.match(clause.text)
+        or _NO_DEALING.search(clause.text)
+        or (_HABIT.search(clause.text) and not _THIS_TIME.search(clause.text))
+        or _RECALLED.search(clause.after)
+        or _DEPENDS.search(clause.before + clause.text)
+        or TOLD.search(unparted(clause))
+    ):
+        return None
+    return clause.text if likelihood(clause) >= _PRESUMED[_shown(clause, written, words, "")] else None
 
 
 def _needed(shown: str, predicate: str) -> float:
@@ -213,7 +289,7 @@ def _signs(words: Sequence[str]) -> Iterator[tuple[int, int]]:
     """Where a sign of completion stands in a clause, and where the predicate behind it."""
     for at, word in enumerate(words):
         then = _behind(words, at)
-        if _is_done(word) or (word in _HEADS and at < 4):
+        if _is_done(word) or (word in _HEADS and at < 4 and _DETERMINERS.isdisjoint(words[max(0, at - 1) : at])):
             yield at, at
         elif then >= len(words) or words[then] in ".,!":
             if (_PARTICIPLE.fullmatch(word) and at < 5) or word in _MARKS:
@@ -254,7 +330,12 @@ def _said_of(words: Sequence[str], at: int, then: int) -> int | None:
         return then if stands or not _NOW.isdisjoint(words[at:then]) else None
     if word in ("able", "managed") and after == "to" and at + 2 < len(words) and words[at - 1] not in OPEN_BEFORE:
         return at + 2
-    if word == "you" and after == "have" and any(map(is_dealing, words[at + 2 : at + 6])):
+    if (
+        word == "you"
+        and after == "have"
+        and "following" not in words[at + 2 : at + 4]
+        and any(map(is_dealing, words[at + 2 : at + 6]))
+    ):
         return at + 1 if _TIME.isdisjoint(words[at + 2 : at + 5]) else None  # "you have 7 days to return it"
     confirms = word in _CONFIRMS and at and words[at - 1] in AGENT | {"kami", "we"}
     told = word in _BARE and after != "you"  # "put it in the fridge" is said to the customer
@@ -270,6 +351,8 @@ def _is_participle(word: str) -> bool:
 def _shown(clause: Clause, written: Sequence[str], words: Sequence[str], predicate: str) -> str:
     """What a clause shows of this customer."""
     owners = not _YOURS.isdisjoint(words)
+    if _FOR_ONE.search(clause.text):
+        return "owned"
     if words[0] in _STAFF and "kami" in words[:2] and not owners:
         return "other"
     if _SHOP.match(clause.text) or (words and words[0] in OF_EVERYONE and not owners):
@@ -363,7 +446,7 @@ _FORMS: Final = tuple(
 
 
 def _features(clause: Clause) -> list[int]:
-    """The buckets of a clause: of its words, of the kinds of its words in a row, of both together and of the parts of its words."""
+    """The buckets of a clause: of its words, of their kinds in a row, of both together, of the parts of its words and of what is near."""
     written = _TOKEN.findall(clause.text)[:_LONGEST]
     words = ["=number" if word[0].isdigit() else word.lower() for word in written]
     kinds = ["<", *(_kind(word.lower(), word) for word in written), ">"]
@@ -380,7 +463,9 @@ def _features(clause: Clause) -> list[int]:
             parted = f" {word} "
             grams |= {f"#{parted[at : at + size]}" for size in (4, 5) for at in range(len(parted) - size + 1)}
     grams |= {f"<{word.lower()}" for word in _TOKEN.findall(clause.before[-60:])[-3:]} if clause.before else {"first"}
-    return regression.buckets(grams)
+    for side, near in (("B", _TOKEN.findall(clause.before[-80:])), ("A", _TOKEN.findall(clause.after[:60])[:5])):
+        grams |= {f"{side}{word.lower()}" for word in near} | {f"{side}{_kind(word.lower(), word)}" for word in near}
+    return regression.buckets(grams | {f"end{clause.text[-1:]}"})
 
 
 # Learning
@@ -393,7 +478,7 @@ def examples(lines: Iterable[str]) -> Iterator[tuple[bool, list[Clause]]]:
         if not line.startswith(("claim\t", "true\t")):
             continue
         verdict, before, reply = line.split("\t", 2)
-        found = list(clauses(plain(reply)))
+        found = list(clauses(joined(plain(reply))))
         if found and (verdict == "claim" or not before.rpartition(":")[2]):
             yield verdict == "claim", found
 

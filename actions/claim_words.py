@@ -70,7 +70,7 @@ _TOLD_EN = (
     r"(?:check|look|noted|noti[cn]|read|review|receiv|explain|mention|includ|answer|ask|tri|search|verif|learn|provid|shar|describ|"
     r"summari|gather|"
     r"compar|"
-    r"highlight|outlin|copi|quot|list|attach|consider|need|want|lik|enjoy|attend|understand|detail|found|locat|notic|follow)"
+    r"highlight|outlin|copi|quot|list|attach|consider|need|want|lik|enjoy|attend|understand|detail|found|locat|notic|follow|retriev|fetch|obtain|access|identif|pull)"
 )
 _THINGS = (
     r"(?:pesanan|order(?:an)?|paket|transaksi|alamat|jadwal|reservasi|booking(?:an)?|tempahan|akun|akaun|data|refund|dana|langganan|"

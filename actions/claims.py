@@ -7,18 +7,19 @@ in `actions/sentences.py`.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal
 
 from actions.action import Action, Json
-from actions.assertions import Assertion, asserted
+from actions.assertions import Assertion, asserted, presumed
 from actions.claim_words import ABOUT_SHOP, ACT, HANDOVER, IDS, MARK, MONEY, PAYMENT, REPORT
-from actions.dealings import asks_first, given_number, is_policy, promise, state
-from actions.deeds import deeds_of_action, deeds_of_verb
+from actions.dealings import asks_first, asks_for_something, given_number, is_policy, joined, promise, state
+from actions.deeds import deeds_in_text, deeds_of_action, deeds_of_verb
 from actions.reminders.wording import promise_of_many
 from actions.sentences import Clause, clauses, is_offered, is_open, plain
 from actions.template import texts_in
+from language.lexicon import content
 from language.stems import stems
 from language.tokens import words
 from language.values import contains, squash
@@ -60,7 +61,7 @@ _GENERAL: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
 )
 _TELLS_OF_SHOP = re.compile(rf"\W*{ABOUT_SHOP}", re.IGNORECASE)
 _VAGUE = re.compile(
-    r"issu|made|sent|send|kirim|initiat|proses|process|submi|complet|put through|logg|selesai|beres|berhasil",
+    r"issu|made|sent|send|kirim|transfer|initiat|proses|process|submi|complet|put through|logg|selesai|beres|berhasil",
     re.IGNORECASE,
 )
 _NOUN = re.compile(r"\b(?:refund|pengembalian|bayaran balik|cancellation|pembatalan|changes?|perubahan)", re.IGNORECASE)
@@ -90,10 +91,13 @@ _SAME_STATE = (
     ),
     ("proses", "process"),
     ("refund", "kembali", "return", "reimburs"),
-    ("terima", "deliver", "receive", "sampai"),
+    ("terima", "deliver", "receive", "sampai", "tiba", "arriv"),
+    ("pulih", "restor", "normal", "teratasi"),
     ("selesai", "complet", "finish"),
     ("konfirmasi", "confirm", "sahkan"),
     ("jadwal", "schedul"),
+    ("setuju", "approv", "lulus"),
+    ("dibayar", "terbayar", "lunas", "paid", "cair", "disburs"),
     ("booking", "booked", "reserv", "tempah"),
 )
 _DEFINITE = ("batal", "cancel", "void", "refund", "kembali", "reimburs")
@@ -119,6 +123,11 @@ _UNFINISHED = re.compile(
 _RECORD_KEY = re.compile(
     r"status|state|order|booking|reserv|creat|schedul|appointment|kode|nomor|pesanan", re.IGNORECASE
 )
+_OF_RECORD = re.compile(
+    r"^id$|_id$|code|kode|num|nomor|resi|track|courier|kurir|status|state|stage|order|booking|reserv|appointment|pesanan|card|until|plan",
+    re.IGNORECASE,
+)
+_STATUS_KEY = re.compile(r"status|state|stage|tahap|progress|phase", re.IGNORECASE)
 _ID = re.compile(rf"\b{IDS}(?!\w)|#[\w-]*\w")
 _SAYS_LITTLE = ("berstatus", "dibantu", "bantu", "gone")
 _LINE = re.compile(r"[.!\n]")
@@ -127,6 +136,10 @@ _ASKED = re.compile(
     r"|^\W*(?:has|have|is|are|did|was)\b",
     re.IGNORECASE,
 )
+_AMOUNT = re.compile(r"(?:[$€£]|\b(?:Rp|RM|IDR|USD|SGD)) ?\d[\d.,]*\d")
+_IS_SO = re.compile(rf"\b(?:{MARK}|masih|sedang|lagi|is|was|has|have|been|came|arrived)\b", re.IGNORECASE)
+_SUPPORTED = 0.7
+"""The part of a clause's content words that a sentence of the business has to share."""
 _IMPLIES: Mapping[str, tuple[str, ...]] = {
     "kirim": ("terima", "selesai", "deliver", "receive", "complet"),
     "proses": ("kirim", "ship", "terima", "selesai", "deliver", "complet", "confirm", "konfirmasi"),
@@ -150,6 +163,11 @@ class _Evidence:
         self.results = results or {}
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing was done or looked up, so that nothing about this customer's dealings can be known."""
+        return not self.done and not self.results
+
+    @property
     def looked_up(self) -> bool:
         return any(action.reads for action in self.done)
 
@@ -164,13 +182,15 @@ class _Evidence:
         if action.reads:
             return False
         claimed, possible = deeds_of_verb(verb), deeds_of_action(action)
-        return (not claimed or not possible or bool(claimed & possible)) and self._same_id(action, clause)
+        fits = not claimed or not possible or bool(claimed & possible) or _is_issued(action, claimed, possible, clause)
+        return fits and self._same_id(action, clause)
 
     def holds(self, number: str) -> bool:
         """Whether a number stands in a result."""
         if not self.results:
             return self.looked_up
-        return squash(number) in squash(" ".join(texts_in(self.results)))
+        found = squash(" ".join([*texts_in(self.results), *map(str, _numbers(self.results))]))
+        return squash(number) in found
 
     def shows(self, words: str, clause: str, *, own: bool = False) -> bool:
         """Whether something was looked up or done that can tell how things stand: with that id where the clause names one.
@@ -179,13 +199,45 @@ class _Evidence:
         """
         if any(self.did(action, words, clause) for action in self.done):
             return True
+        if "refund" in deeds_of_verb(words) and self.paid_back:
+            return True
+        if not own and any(self.holds(amount[0]) for amount in _AMOUNT.finditer(clause)) and self.results:
+            return True
         if not self.looked_up or not self._same_id(None, clause) or not self._asked_for(clause):
             return False
         if _FINISHED.search(words) and any(map(_UNFINISHED.search, self.states(clause))):
             return any(map(_FINISHED.search, self.states(clause)))
-        if own and self.results and not deeds_of_verb(words):
-            return _is_told(words, clause, self)
+        if self.results and not deeds_of_verb(words):
+            return _is_told(words, clause, self) if own else self._tells(words, clause)
         return not deeds_of_verb(words) or _is_found(words.lower(), clause, self)
+
+    def _tells(self, words: str, clause: str) -> bool:
+        """Whether a result names the state that a clause tells, where it gives one and the words have a known one."""
+        families = [stems for stems in _SAME_STATE if any(stem in words.lower() for stem in stems)]
+        if not families or not self.gives_state or "proses" in families[0]:
+            return True
+        states = self.states(clause)
+        return any(_names(states, (*stems, *_IMPLIES.get(stems[0], ()))) for stems in families)
+
+    @property
+    def gives_state(self) -> bool:
+        """Whether a result tells under a name of that sense how something stands."""
+        return any(map(_STATUS_KEY.search, self._keys()))
+
+    @property
+    def gives_record(self) -> bool:
+        """Whether what was found may be something of the customer's: a text, or a record with a state, a number or a sender."""
+        texts = (each for outputs in self.results.values() for each in outputs if isinstance(each, str))
+        return any(texts) or any(map(_OF_RECORD.search, self._keys()))
+
+    def _keys(self) -> Iterator[str]:
+        return (key for outputs in self.results.values() for record in _records(outputs) for key in record)
+
+    @property
+    def paid_back(self) -> bool:
+        """Whether an effect returned an amount below zero: what was cancelled or changed was refunded, too."""
+        outcomes = [self.results.get(action.name, ()) for action in self.done if not action.reads]
+        return any(number < 0 for number in _numbers(outcomes))
 
     def _asked_for(self, clause: str) -> bool:
         """Whether the ids of a clause were looked up, where it is known what was looked up."""
@@ -236,6 +288,21 @@ class Heard:
         lines += [each for each in self.told if all(contains(each, one) for one in ids)]
         return any(contains(line, said) for line in lines) or any(contains(each, clause.text) for each in self.business)
 
+    def supports(self, clause: str) -> bool:
+        """Whether a sentence of the business, or one in which the customer told how things stand, has most of the words of a clause."""
+        meant = [stems(word) for word in content(clause)]
+        told = [
+            line
+            for each in self.customer
+            for line in _LINE.split(each)
+            if _IS_SO.search(line) and not _ASKED.search(line)
+        ]
+        lines = (line for each in self.business for line in _LINE.split(each))
+        known = (frozenset[str]().union(*map(stems, content(line))) for line in (*told, *lines))
+        return bool(meant) and any(
+            sum(not each.isdisjoint(one) for each in meant) >= _SUPPORTED * len(meant) for one in known
+        )
+
     def has(self, number: str) -> bool:
         """Whether a number was written before, by anybody."""
         return any(contains(each, number) for each in (*self.customer, *self.told, *self.business))
@@ -265,18 +332,20 @@ def unproven(
         heard: what else is known.
     """
     evidence = _Evidence(list(actions), receipts, results, heard or Heard())
-    reply = plain(text)
-    waits = asks_first(reply)
-    found = (_unproven_in(clause, evidence, waits=waits) for clause in clauses(reply))
+    reply = joined(plain(text))
+    waits, presumes = asks_first(reply), evidence.is_empty and not asks_for_something(reply)
+    found = (_unproven_in(clause, evidence, waits=waits, presumes=presumes) for clause in clauses(reply))
     return [claim for claim in found if claim is not None]
 
 
-def _unproven_in(clause: Clause, evidence: _Evidence, *, waits: bool) -> Claim | None:
+def _unproven_in(clause: Clause, evidence: _Evidence, *, waits: bool, presumes: bool) -> Claim | None:
     if (claim := _declared(clause, evidence)) is not None:
         return claim
     claim, proven = _general(clause, evidence)
     if claim is None:
         claim = _of_dealings(clause, evidence, proven=proven)
+    if claim is None and presumes and not proven:
+        claim = _presumed(clause, evidence.heard)
     return claim if claim is not None or waits else _promised(clause, evidence)
 
 
@@ -300,7 +369,8 @@ _MARKED = re.compile(rf"(?:^|\s){MARK}\b|\bbeen\b|\b(?:has|have)\b|'ve\b|\bI\b",
 def _open(clause: Clause, match: re.Match[str], *, own: bool, promise: bool = False) -> bool:
     groups = match.re.groupindex
     verb = next(
-        (match.start(name) for name in ("v", "v2") if name in groups and match[name] is not None), match.start()
+        (match.start(name) for name in ("v", "v2", "verb") if name in groups and match[name] is not None),
+        match.start(),
     )
     start = match.start("s") if "s" in groups else match.start()
     return is_open(
@@ -376,6 +446,14 @@ def _of_dealings(clause: Clause, evidence: _Evidence, *, proven: bool) -> Claim 
     return None
 
 
+def _presumed(clause: Clause, heard: Heard) -> Claim | None:
+    """What is told of the customer's dealings, in any words, where nothing was done or looked up."""
+    told = presumed(clause)
+    if told is None or heard.knows(told, clause) or heard.supports(told):
+        return None
+    return Claim(told, "state")
+
+
 def _promised(clause: Clause, evidence: _Evidence) -> Claim | None:
     """What is promised and not done."""
     if (promised := promise(clause)) is not None:
@@ -399,6 +477,13 @@ def _told(clause: Clause, evidence: _Evidence, *, proven: bool) -> str | None:
     return None if evidence.shows(verb, clause.text, own=_MYSELF.search(told.text) is not None) else told.text
 
 
+def _is_issued(action: Action, claimed: Set[str], possible: Set[str], clause: str) -> bool:
+    """Whether what is said to be made is the thing that the action sends: `send_certificate` issues a certificate."""
+    if "create" not in claimed or possible != {"send"}:
+        return False
+    return any(contains(clause, noun) for noun in action.name.split("_") if not deeds_in_text(noun))
+
+
 def _acts_outside(action: Action) -> bool:
     """Whether an action changes something in a system of the business, which may do what no built-in action can."""
     return action.builtin is None and not action.reads
@@ -417,6 +502,8 @@ def _proves(kind: Kind, match: re.Match[str], clause: str, evidence: _Evidence) 
     verb = next((match[name] for name in ("verb", "verb2") if name in groups and match[name]), match[0])
     verb = _precise(verb, clause, clause[match.end() :])
     if any(evidence.did(action, verb, clause) for action in evidence.done):
+        return True
+    if "refund" in deeds_of_verb(verb) and evidence.paid_back:
         return True
     told = _is_told(match[0], clause, evidence)
     return kind == "report" and evidence.looked_up and (told or _is_found(verb.lower(), clause, evidence))
@@ -457,6 +544,11 @@ def _is_found(verb: str, clause: str, evidence: _Evidence) -> bool:
         return told or _names(states, ("ubah", "chang", "updat", "edit", "modif"))
     if "create" in deeds:
         return any(_RECORD_KEY.search(key) for record in _records(evidence.results) for key in record)
+    if not evidence.gives_record:
+        return not deeds  # free tables and slots tell nothing of what was done for the customer
+    if deeds and evidence.gives_state:
+        said = [stems(word) for word in content(verb)]
+        return any(not one.isdisjoint(stems(word)) for word in content(" ".join(states)) for one in said)
     return not any(_names(states, stems) for stems in _SAME_STATE)
 
 
@@ -481,6 +573,16 @@ def _records(value: object) -> Iterator[Mapping[str, Json]]:
     elif isinstance(value, Sequence) and not isinstance(value, str):
         for item in value:
             yield from _records(item)
+
+
+def _numbers(value: object) -> Iterator[float]:
+    if isinstance(value, Mapping):
+        yield from _numbers(list(value.values()))
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for item in value:
+            yield from _numbers(item)
+    elif isinstance(value, int | float):
+        yield value
 
 
 def _own_texts(record: Mapping[str, Json]) -> Iterator[str]:

@@ -193,12 +193,37 @@ def state(clause: Clause) -> str | None:
                 return " ".join(clause.text[start:].split()[:6])
     for end, by_id, owned in _subjects(written, words):
         if OPEN_BEFORE.isdisjoint(words[:end]) and (told := _predicate(words[end:], owned=owned, by_id=by_id)):
+            if told == "delay" and "your" in words[:end]:
+                continue  # a noun in English: "news of your flight delay"
             return told
         if by_id and (unpaid := _UNPAID.search(clause.text)):
             return unpaid[0]
         if owned and (coming := _COMING.search(clause.text)) and _DAY.search(clause.text):
             return coming[0]
     return _headline(written, words) or None
+
+
+_HEADING: Final = re.compile(
+    r"(?:(?<=^)|(?<=[.!?\n])) ?(?P<head>[^\W\d][\w-]*)(?P<more>(?: [\w-]+){0,2}) ?: (?=[^\W\d_]|\d+ ?x|\d+ (?:orang|pax|people))"
+)
+_HEADINGS: Final = _set(
+    "pembekuan berkas status pengaduan penggantian pengantaran pendaftaran perubahan update freeze repair"
+)
+
+
+def joined(text: str) -> str:
+    """Make one clause of a dealing and what is written behind its colon: `Pembekuan: efektif 1 Maret`.
+
+    Args:
+        text: as `actions.sentences.plain` writes it.
+    """
+
+    def write(match: re.Match[str]) -> str:
+        head = match["head"].lower()
+        named = (is_dealing(head) or head in _HEADINGS) and head not in OF_EVERYONE
+        return match[0].rstrip(": ") + " adalah " if named else match[0]
+
+    return _HEADING.sub(write, text)
 
 
 def unparted(clause: Clause) -> str:
@@ -354,6 +379,11 @@ _ASKS_FIRST: Final = re.compile(
     r"just say)\b",
     re.IGNORECASE,
 )
+_ASKS_FOR: Final = re.compile(
+    r"\b(?:boleh (?:minta|tahu|tau)|minta|sebutkan|provide|share|butuh|perlu|need|require|let me know|tell me|send me|give me|"
+    r"(?:kirim|beri|isi)(?:kan)? (?:\w+ )?\w+nya)\b",
+    re.IGNORECASE,
+)
 _QUESTION: Final = re.compile(r"(?<![^.!?\n])[^.!?\n]{1,400}\?")
 _CLOSING: Final = re.compile(
     r"ada (?:lagi|yang lain)|ada yang (?:bisa|ingin|mau)|anything else|something else", re.IGNORECASE
@@ -365,6 +395,11 @@ def asks_first(reply: str) -> bool:
     return (
         any(not _CLOSING.search(asked) for asked in _QUESTION.findall(reply)) or _ASKS_FIRST.search(reply) is not None
     )
+
+
+def asks_for_something(reply: str) -> bool:
+    """Tell whether a reply asks the customer for what is needed first, and does not only tell them what they may do: `silakan diambil`."""
+    return any(not _CLOSING.search(asked) for asked in _QUESTION.findall(reply)) or _ASKS_FOR.search(reply) is not None
 
 
 def promise(clause: Clause) -> str | None:

@@ -17,7 +17,7 @@ _CHANGE = (
     r"ubah|ganti|rebook|swap|perba(?:ha)?rui|updat|upgrad|chang|edit|modif|resched|jadwal|tukar|kemas ?kini|pindah|switch|replac|"
     r"exchang|extend|"
     r"perpanjang|mov(?:e|ing)\b|mov(?:ed|e_)|sesuaikan|adjust|koreksi|correct|benerin|betulkan|perbaiki|naikkan|naik taraf|turunkan|"
-    r"downgrad|geser|rubah|majukan|mundurkan|anjak|(?:di|ng)undur|tunda|alihkan|postpon|push(?:ed)? back"
+    r"transfer|downgrad|geser|rubah|majukan|mundurkan|anjak|(?:di|ng)undur|tunda|alihkan|postpon|push(?:ed)? back"
 )
 _BLOCK = r"blokir|block|sekat|suspend|beku|freez|frozen|(?<!un)lock|(?<!buka )kunci|nonaktif|deactiv|matikan|disabl"
 _PAUSE = r"jeda|paus|tangguh|\bhold|suspend|beku|freez|frozen|tunda|henti|stop|nonaktif"
@@ -25,7 +25,7 @@ _ACTIVATE = (
     r"(?<!non)(?<!de)(?:aktifkan|aktifin|aktifasi|aktivasi|activat)|enabl|nyala|hidupkan|(?:turn|switch)\w* on\b|start|"
     r"resum|lanjutkan"
 )
-_SEND = r"kirim|send|sent|ship|hantar|mail|dispatch|forward|terus"
+_SEND = r"kirim|transfer|send|sent|ship|hantar|mail|dispatch|forward|terus"
 _CREATE = (
     r"buat|bikin|pasang|creat|tambah|add|daftar|regist|submi|aju|lapor|report|simpan|sav(?:e|ing)|catat|tempah|new_|make|made|"
     r"plac(?:e|ing)|"

@@ -213,6 +213,92 @@ SHOPS: dict[str, tuple[list[Known], dict[str, dict[str, list[Json]]]]] = {
             "disputed": {"open_dispute": [{"id": "DS-31"}]},
         },
     ),
+    "gym": (
+        [
+            Known("get_member", "Look up a membership", reads=True),
+            Known("freeze_membership", "Freeze a membership"),
+            Known("cancel_membership", "Cancel a membership"),
+            Known("book_class", "Book a class"),
+        ],
+        {
+            "": {},
+            "looked": {"get_member": [{"status": "active", "until": "2026-12-31"}]},
+            "frozen": {"freeze_membership": [{"ok": True}]},
+            "cancelled": {"cancel_membership": [{"ok": True}]},
+            "classed": {"book_class": [{"class": "yoga", "at": "Selasa 18:00"}]},
+        },
+    ),
+    "vet": (
+        [
+            Known("find_slots", "Find free slots", reads=True),
+            Known("book_visit", "Book a visit"),
+            Known("order_medicine", "Order medicine"),
+        ],
+        {
+            "": {},
+            "slots": {"find_slots": [{"free": ["10:00", "15:00"]}]},
+            "booked": {"book_visit": [{"code": "VT-12"}]},
+            "ordered": {"order_medicine": [{"ok": True}]},
+        },
+    ),
+    "isp": (
+        [
+            Known("get_line", "Look up an internet line", reads=True),
+            Known("report_fault", "Report a fault of a line"),
+            Known("upgrade_plan", "Upgrade the plan of a line"),
+        ],
+        {
+            "": {},
+            "looked": {"get_line": [{"id": "INT-5501", "status": "gangguan", "since": "08:00"}]},
+            "reported": {"report_fault": [{"ticket": "TK-881"}]},
+            "upgraded": {"upgrade_plan": [{"ok": True}]},
+        },
+    ),
+    "event": (
+        [
+            Known("get_ticket", "Look up a ticket", reads=True),
+            Known("buy_ticket", "Buy a ticket"),
+            Known("transfer_ticket", "Transfer a ticket to another name"),
+            Known("refund_ticket", "Refund a ticket"),
+        ],
+        {
+            "": {},
+            "looked": {"get_ticket": [{"code": "EV-300", "status": "valid", "seat": "B12"}]},
+            "bought": {"buy_ticket": [{"code": "EV-410"}]},
+            "transferred": {"transfer_ticket": [{"ok": True}]},
+            "refunded": {"refund_ticket": [{"ok": True}]},
+        },
+    ),
+    "pharmacy": (
+        [
+            Known("get_order", "Look up an order of medicine", reads=True),
+            Known("order_medicine", "Order medicine"),
+            Known("reserve_medicine", "Reserve medicine"),
+            Known("cancel_order", "Cancel an order"),
+        ],
+        {
+            "": {},
+            "looked": {"get_order": [{"id": "AP-61", "status": "siap diambil"}]},
+            "ordered": {"order_medicine": [{"id": "AP-77"}]},
+            "reserved": {"reserve_medicine": [{"ok": True}]},
+            "cancelled": {"cancel_order": [{"id": "AP-61", "ok": True}]},
+        },
+    ),
+    "insurance": (
+        [
+            Known("get_claim", "Look up a claim", reads=True),
+            Known("submit_claim", "Submit a claim"),
+            Known("update_beneficiary", "Change the beneficiary of a policy"),
+            Known("cancel_policy", "Cancel a policy"),
+        ],
+        {
+            "": {},
+            "looked": {"get_claim": [{"id": "KL-204", "status": "dalam verifikasi dokumen"}]},
+            "submitted": {"submit_claim": [{"id": "KL-310"}]},
+            "updated": {"update_beneficiary": [{"ok": True}]},
+            "stopped": {"cancel_policy": [{"ok": True}]},
+        },
+    ),
 }
 """The actions of each kind of business, and what was done before a reply; in the data `air:changed` names both."""
 
@@ -223,7 +309,8 @@ FRESH = sorted(path.name for path in DATA.glob("claims_fresh_*.tsv"))
 alarms. Those from the fourth on hold promises and states that nobody looked up, of five kinds of business; the true sentences of the sixth
 were written to look like such. The seventh are whole replies. The eighth to tenth, of eight further kinds of business, were written before
 any of them was read: as first read 30 of 119, 28 of 120 and 23 of 121 claims passed (before `actions.assertions` 30, 57 and 53), with 1 of
-122, 1 of 128 and 2 of 128 false alarms."""
+122, 1 of 128 and 2 of 128 false alarms. The eleventh, of six more kinds of business, before and the twelfth after what is told without any
+evidence was presumed to be a claim: 32 of 148 and 29 of 128 passed, with 2 of 150 and 0 of 128 false alarms."""
 
 
 def corpus(name: str = "claims.tsv") -> list[tuple[str, str, str]]:

@@ -164,6 +164,90 @@ def test_what_the_business_says_of_itself_is_no_promise_of_the_moment() -> None:
 def test_no_invented_id_gets_a_state(form: str, number: int, reply: str) -> None:
     name = form.format(number)
     told = reply.format(name)
+    status = "delivered" if "sampai" in reply else "sent"
     assert untold(told, {})
-    assert untold(told, {"get_order": [{"id": name, "status": "sent"}]}) == []
-    assert untold(told, {"get_order": [{"id": f"{name}7", "status": "sent"}]})
+    assert untold(told, {"get_order": [{"id": name, "status": status}]}) == []
+    assert untold(told, {"get_order": [{"id": f"{name}7", "status": status}]})
+
+
+@pytest.mark.parametrize(
+    ("reply", "status"),
+    [
+        ("Pesanan KS-10234 sudah sampai.", "sent"),
+        ("KS-10234 is out for delivery.", "siap diambil"),
+        ("Klaim KL-204 sudah disetujui dan dibayarkan.", "dalam verifikasi dokumen"),
+    ],
+)
+def test_another_state_than_the_one_that_was_found_is_not_told(reply: str, status: str) -> None:
+    name = "KL-204" if "KL" in reply else "KS-10234"
+    assert untold(reply, {"get_order": [{"id": name, "status": status}]})
+
+
+def test_what_a_look_up_returned_no_state_of_was_not_done() -> None:
+    assert untold("Meja untuk 4 orang sudah dikunci buat Kakak.", {"find_table": [{"tables": [{"seats": 4}]}]})
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Rider's five minutes away from you.",
+        "The refund left our account this morning.",
+        "Bella's medicine is waiting for you at the front desk.",
+        "Your freeze starts Monday, enjoy your trip!",
+        "Escalated to level 2 👍",
+        "Meja 7 atas nama Bu Rina, ditunggu ya!",
+    ],
+)
+def test_where_nothing_was_done_or_looked_up_no_sign_of_completion_is_needed(reply: str) -> None:
+    assert untold(reply, {})
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "To proceed with cancelling your reservation, I'll need your user ID.",
+        "I'm unable to remove a passenger from your reservation.",
+        "Looking forward to assisting you again.",
+        "Try turning it off and on again.",
+        "The first flight tomorrow is full.",
+        "Halo Kak Dewi!",
+    ],
+)
+def test_what_is_asked_for_told_to_do_or_impossible_is_no_state(reply: str) -> None:
+    assert untold(reply, {}) == []
+
+
+def test_what_a_passage_says_in_other_words_may_be_told_where_nothing_was_looked_up() -> None:
+    reply = "Bonus kuota nongol di akun kakak hari ini."
+    heard = Heard(business=["Promo. Hari ini bonus kuota nongol di akun semua kakak."])
+    assert [claim.text for claim in unproven(reply, ACTIONS, set(), {})]  # type: ignore[arg-type]
+    assert unproven(reply, ACTIONS, set(), {}, heard) == []  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("reply", "action", "result"),
+    [
+        (
+            "I've issued a $200 certificate to your account.",
+            Known("send_certificate", "Send a certificate"),
+            {"ok": True},
+        ),
+        (
+            "The refund has been processed to your card.",
+            Known("update_flights", "Change the flights of a booking"),
+            {"payment_history": [{"amount": -2571}]},
+        ),
+    ],
+)
+def test_a_receipt_proves_what_follows_from_it(reply: str, action: Known, result: Json) -> None:
+    def claimed(receipts: dict[str, list[Json]]) -> bool:
+        return bool(unproven(reply, [action], set(receipts), receipts))  # type: ignore[list-item]
+
+    assert not claimed({action.name: [result]})
+    assert claimed({})
+
+
+def test_an_amount_that_a_result_holds_may_be_told() -> None:
+    reply = "The difference of $2,787 has been charged to your card."
+    assert untold(reply, {"get_order": [{"id": "KS-10234", "status": "dikirim", "total": 2787}]}) == []
+    assert untold(reply, {})

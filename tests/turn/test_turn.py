@@ -342,7 +342,7 @@ async def test_half_an_emoji_of_the_model_is_answered_recorded_and_sent(desk: De
 async def test_what_an_action_returns_is_cleaned_before_it_is_kept_and_told(desk: Desk) -> None:
     bad = Outcome("done", "ok \udcff", {"a\x00": float("nan"), "deep": [[["\ud800"]]]})
     desk.actions = [CountedAction("get_order", bad)]
-    desk.model.replies = [calls("get_order"), says("Sudah dikirim.")]
+    desk.model.replies = [calls("get_order"), says("Saya lihat datanya ya.")]
     await desk.receive(message(1, "pesanan saya mana?"))
     turn = await desk.answer()
     assert turn.results["get_order"] == [{"a": None, "deep": [[["\ufffd"]]]}]
