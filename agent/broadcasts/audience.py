@@ -17,6 +17,7 @@ import structlog
 from agent.broadcasts.settings import BroadcastFile
 from agent.config.audience import AudienceFilter
 from agent.errors import InputError
+from agent.ledger import contacts
 from agent.ledger.broadcasts import Addressed
 from agent.ledger.contacts import ContactState
 from knowledge.documents.csvfile import delimiter
@@ -376,9 +377,12 @@ async def from_filter(wanted: AudienceFilter, book: Book, platform: Platform, no
     async for contact, state in _candidates(wanted, book, platform):
         if wanted.workflow and contact.key not in book.gone_through:
             continue
-        if _fits(wanted, contact, state, now):
+        if fits(wanted, contact, state, now):
             address = f"id:{contact.key.id}"
-            people.append(Person(Addressed(address), state or unseen(contact), state is not None))
+            known = (
+                unseen(contact) if state is None else replace(state, contact=contacts.merged(state.contact, contact))
+            )
+            people.append(Person(Addressed(address), known, state is not None))
     return Audience(people)
 
 
@@ -403,8 +407,15 @@ async def _candidates(
         yield contact, book.find(f"id:{contact.key.id}")
 
 
-def _fits(wanted: AudienceFilter, contact: Contact, state: ContactState | None, now: datetime) -> bool:
-    """Everything is checked here too, in case the platform reads a condition differently: custom fields where the ledger has them."""
+def fits(wanted: AudienceFilter, contact: Contact, state: ContactState | None, now: datetime) -> bool:
+    """Tell whether the conditions hold of a contact, but for `workflow`, and for custom fields that only the platform has.
+
+    Args:
+        wanted: the conditions.
+        contact: as the platform has it.
+        state: what the ledger knows; `None` for one who never wrote.
+        now: the time that `wrote_within` and `silent_for` are counted from, aware UTC.
+    """
     language = (state.language if state is not None and wanted.of == "ledger" else None) or contact.language
     tags = set(contact.tags)
     channel = state.channel if state is not None else None

@@ -13,13 +13,16 @@ import structlog
 from sqlalchemy import Connection
 
 from agent.broadcasts.addresses import reach, with_names
+from agent.broadcasts.audience import fits
 from agent.broadcasts.compose import Occasion, compose
+from agent.broadcasts.plan import possible
 from agent.broadcasts.settings import BroadcastSettings
 from agent.delivery.window import Skip
 from agent.engine.engine import Engine
 from agent.faults import point
 from agent.ledger import broadcasts, contacts
 from agent.ledger.broadcasts import Broadcast, Recipient
+from agent.ledger.contacts import ContactState
 from agent.ledger.database import Database, lock_contact
 from agent.ledger.errors import LedgerUnavailable
 from messaging.admission import admitted_contact
@@ -90,6 +93,9 @@ def mend(connection: Connection, now: datetime, *, zone: ZoneInfo, tolerance: ti
     return moved
 
 
+NO_LONGER = "the filter does not find the contact any more"
+"""Why a recipient gets nothing who was one when the broadcast was recorded."""
+
 _MOST_ATTEMPTS = 100
 _BACKOFF = Backoff(timedelta(seconds=5), timedelta(minutes=5), least=0.5)
 
@@ -153,7 +159,7 @@ class Feeder:
         occasion = Occasion(
             settings, broadcast.channel, broadcast.template, self._default_language, self._platform.name
         )
-        await asyncio.gather(*(self._prepare(occasion, recipient) for recipient in taken))
+        await asyncio.gather(*(self._prepare(occasion, recipient, broadcast.created_at) for recipient in taken))
 
     def _take(self, connection: Connection, broadcast: Broadcast, settings: BroadcastSettings) -> list[Recipient]:
         now = self._clock()
@@ -169,7 +175,7 @@ class Feeder:
         count, next_at = pace(settings, broadcast.next_at, now, on_the_way)
         return broadcasts.take(connection, broadcast, count, next_at, now)
 
-    async def _prepare(self, occasion: Occasion, recipient: Recipient) -> None:
+    async def _prepare(self, occasion: Occasion, recipient: Recipient, recorded_at: datetime) -> None:
         """See who it is, and put the message into the outbox, or note why not."""
         try:
             contact, send_at = await self._contact(recipient)
@@ -180,11 +186,21 @@ class Feeder:
             await self._trouble(recipient, error)
         else:
             key = await self._database.write(
-                lambda connection: self._decide(connection, occasion, recipient, contact, send_at)
+                lambda connection: self._decide(connection, occasion, recipient, contact, send_at, recorded_at)
             )
             point("broadcast-queued")
             if key is not None:
                 await self._engine.wake(key, send_at)
+
+    def _still_meant(
+        self, settings: BroadcastSettings, contact: Contact, state: ContactState, recorded_at: datetime
+    ) -> bool:
+        """Whether the filter that found a contact finds them still: they may have lost a tag, or written."""
+        wanted, platform = settings.audience.filter, self._others.get(contact.key.platform, self._platform)
+        if wanted is None:
+            return True
+        now_is = contact if platform.capabilities.profiles else state.contact
+        return fits(possible(wanted, platform), now_is, state, recorded_at)
 
     async def _contact(self, recipient: Recipient) -> tuple[Contact, datetime]:
         """The contact as the platform has it now, made there if need be, and from when on it may be written to."""
@@ -217,7 +233,13 @@ class Feeder:
         await self._database.write(lambda connection: broadcasts.put_off(connection, recipient, until, str(error)))
 
     def _decide(
-        self, connection: Connection, occasion: Occasion, recipient: Recipient, contact: Contact, send_at: datetime
+        self,
+        connection: Connection,
+        occasion: Occasion,
+        recipient: Recipient,
+        contact: Contact,
+        send_at: datetime,
+        recorded_at: datetime,
     ) -> ContactKey | None:
         key, now = contact.key, self._clock()
         lock_contact(connection, key.platform, key.id)
@@ -226,7 +248,11 @@ class Feeder:
         contacts.remember(connection, contact)
         state = contacts.load(connection, key)
         assert state is not None  # noqa: S101 - it was written a line above
-        message = compose(occasion.on(key.platform), state, recipient.row, now)
+        message = (
+            compose(occasion.on(key.platform), state, recipient.row, now)
+            if self._still_meant(occasion.settings, contact, state, recorded_at)
+            else Skip(NO_LONGER)
+        )
         if isinstance(message, Skip):
             broadcasts.end(connection, recipient, "skipped", message.reason)
             return None

@@ -11,6 +11,8 @@ def _several(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
+_Names = Annotated[tuple[str, ...], BeforeValidator(_several)]
+
 _PLATFORM_ONLY = ("any_tag", "all_tags", "no_tag", "lifecycle", "fields")
 
 
@@ -21,22 +23,18 @@ class AudienceFilter(Settings):
         default="platform",
         description="Whose contacts: all that the `platform` has, or those of the `ledger`, who have written to this agent.",
     )
-    any_tag: tuple[str, ...] = Field(
-        default=(), description="They have one of these tags.", examples=[["vip", "reseller"]]
-    )
-    all_tags: tuple[str, ...] = Field(default=(), description="They have all of these tags.")
-    no_tag: tuple[str, ...] = Field(default=(), description="They have none of these tags.")
-    lifecycle: tuple[str, ...] = Field(default=(), description="They are at one of these lifecycle stages.")
+    any_tag: _Names = Field(default=(), description="They have one of these tags.", examples=[["vip", "reseller"]])
+    all_tags: _Names = Field(default=(), description="They have all of these tags.")
+    no_tag: _Names = Field(default=(), description="They have none of these tags.")
+    lifecycle: _Names = Field(default=(), description="They are at one of these lifecycle stages.")
     fields: dict[str, str] = Field(
         default_factory=dict,
         description="Custom fields, with the value each must have.",
         examples=[{"city": "Bandung"}],
     )
-    language: tuple[str, ...] = Field(
-        default=(), description="Their language is one of these.", examples=[["id", "ms"]]
-    )
-    country: tuple[str, ...] = Field(default=(), description="Their country (two letters) is one of these.")
-    channel: tuple[str, ...] = Field(
+    language: _Names = Field(default=(), description="Their language is one of these.", examples=[["id", "ms"]])
+    country: _Names = Field(default=(), description="Their country (two letters) is one of these.")
+    channel: _Names = Field(
         default=(),
         description="They last wrote to this agent on one of these kinds of channel.",
         examples=[["whatsapp_cloud"]],
@@ -44,7 +42,7 @@ class AudienceFilter(Settings):
     wrote_within: Duration | None = Field(
         default=None, description="They wrote to this agent within this time.", examples=["30d"]
     )
-    workflow: Annotated[tuple[str, ...], BeforeValidator(_several)] = Field(
+    workflow: _Names = Field(
         default=(),
         description="One of these workflows of agent.yaml has run to its end for them.",
         examples=[["welcome"]],

@@ -145,6 +145,11 @@ def remember(connection: Connection, contact: Contact, **columns: Any) -> None:
         set_columns(connection, key, **_profile(merged))
 
 
+def merged(known: Contact, newer: Contact) -> Contact:
+    """What `remember` would make of a contact who is known: the newer facts, and those that they do not mention."""
+    return unpack_contact(known.key.platform, known.key.id, {**pack_contact(known), **pack_contact(newer)})
+
+
 def _profile(profile: dict[str, Any]) -> dict[str, Any]:
     """The columns of a profile."""
     email = profile.get("email")
