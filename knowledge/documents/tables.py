@@ -53,6 +53,10 @@ _STATUS = frozenset(
     "sold out",
     "tidak ada",
     "tidak tersedia",
+    "tidak termasuk",
+    "not included",
+    "exclude",
+    "include",
     "not available",
     "24 jam",
     "bebas ongkir",
@@ -65,6 +69,7 @@ _HEADER_WORDS = frozenset(
     "tanggal date bulan month tahun year kode code sku ukuran size varian variant warna color colour stok stock jumlah qty quantity "
     "kategori category jenis type tipe deskripsi description keterangan note notes catatan satuan unit berat weight isi paket package "
     "layanan service durasi duration diskon discount total status merek brand kurir courier estimasi pertanyaan question jawaban answer "
+    "bahan material rasa luas kapasitas capacity "
     "soalan jawapan bandar negeri saiz kuantiti masa tarikh hujung cabang min max minimum maksimum subtotal tujuan destination etd".split()
 )
 _KEYS = frozenset(
@@ -427,7 +432,7 @@ def _contrast(heads: Sequence[str], under: Grid) -> tuple[int, int]:
             unlike += usual in _VALUES or (kind != "text" and usual == "text")
             like += kind == usual != "text" or (kind == "text" and head in below)
         elif kind == "status" and not (measured and _is_measured(head)):
-            is_name = (states or named) and usual in _VALUES
+            is_name = (states or named) and (usual in _VALUES or (states and usual in _WORDS))
             unlike += is_name
             like += not is_name
         else:
@@ -495,8 +500,17 @@ def _is_form(heads: Grid, under: Grid) -> bool:
         return True
     if len(names) < len(rows) or len(set(names)) < len(names):
         return False
+    spoken = sum(1 for name in names if _is_header_word(name))
+    if spoken >= 2 and spoken >= 0.6 * len(names) and not _is_header_word(rows[0][1].text):
+        return True
     named = sum(1 for name in names if _KEYS & set(_WORD.findall(name.lower())))
     return named >= 2 and named >= 0.4 * len(names) and _usual([row[1].text for row in rows]) in (None, "text")
+
+
+def _is_header_word(text: str) -> bool:
+    """Whether headers and forms use each word of a cell: `Warna`, but not `Warna Hitam`."""
+    words = _WORD.findall(text.lower())
+    return bool(words) and all(word in _HEADER_WORDS or word in _KEYS for word in words)
 
 
 def _is_nominal(filled: Sequence[str], under: Grid, heads: Grid) -> bool:
@@ -555,12 +569,12 @@ def labelled(labels: Sequence[str], cells: Sequence[str]) -> str:
     """Format a row as `column: value` lines, without empty cells.
 
     A merged cell's value is written once, for all labels that it stands under, only where these say no more than each other. Of two cells
-    without labels the first names the second.
+    without labels the first names the second, and so in pairs (`Dewasa | 50.000 | Anak | 30.000`).
     """
     lines: dict[str, None] = {}
     filled = list(dict.fromkeys(cell.strip() for cell in cells if cell.strip()))
-    if not any(labels) and len(filled) == 2 and classify(filled[0]) == "text":
-        return f"{filled[0].rstrip(':')}: {filled[1]}"
+    if not any(labels) and _is_paired(filled):
+        return "\n".join(f"{name.rstrip(':')}: {value}" for name, value in zip(filled[::2], filled[1::2], strict=True))
     for at, cell in enumerate(cells):
         value = cell.strip()
         if not value:
@@ -568,6 +582,17 @@ def labelled(labels: Sequence[str], cells: Sequence[str]) -> str:
         name = labels[at].strip().rstrip(":") if at < len(labels) else ""
         lines[f"{name}: {value}" if name else value] = None
     return "\n".join(lines)
+
+
+def _is_paired(cells: Sequence[str]) -> bool:
+    """Whether a row without labels is names and their values by turns."""
+    names, values = cells[::2], cells[1::2]
+    if len(names) != len(values) or not all(classify(name) == "text" for name in names):
+        return False
+    return len(names) == 1 or (
+        bool(names)
+        and (all(classify(value) in _VALUES for value in values) or all(_is_header_word(name) for name in names))
+    )
 
 
 def inline(rows: Grid) -> str:

@@ -1,6 +1,7 @@
 """Text files: Markdown with its front matter (title, language, expires, volatile, aliases), and plain text."""
 
 import io
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -8,7 +9,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from knowledge.documents.passage import Block, Loaded, with_entries
-from knowledge.documents.tables import labelled
+from knowledge.documents.tables import labelled, plain, read_table
 from knowledge.errors import Unreadable
 from language.encoding import decode
 
@@ -18,13 +19,16 @@ if TYPE_CHECKING:
 
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _BREAK = re.compile(r"</?(?:br|p|li|div)\b", re.IGNORECASE)
+_LINE = re.compile(r"[^\r\n]+")
+_MOST_ROWS = 500
+_WIDEST = 300  # characters
 _LONGEST_FRONT = 20_000  # characters
 _EMPTY_LINES = re.compile(r"\n[ \t\r]*\n\s*")
 _LEAVES = frozenset({"paragraph_open", "fence", "code_block", "html_block"})
 
 
 def load_plain(data: bytes, content_type: str | None = None) -> Loaded:
-    """Load plain text; paragraphs are separated by empty lines."""
+    """Load plain text; paragraphs are separated by empty lines, and columns by blanks or tabs."""
     text = decode(data, content_type)
     blocks: list[Block] = []
     start = 0
@@ -33,9 +37,56 @@ def load_plain(data: bytes, content_type: str | None = None) -> Loaded:
         piece = text[start:end]
         if piece.strip():
             begin = start + len(piece) - len(piece.lstrip())
-            blocks.append(Block("paragraph", begin, start + len(piece.rstrip())))
+            blocks += _aligned(text, begin, start + len(piece.rstrip()))
         start = gap.end() if gap else end
     return Loaded(text, blocks)
+
+
+def _aligned(text: str, start: int, end: int) -> list[Block]:
+    """A paragraph, or the rows of a table whose columns are set apart by blanks, one under the other, or by tabs."""
+    whole = [Block("paragraph", start, end)]
+    begin = text.rfind("\n", 0, start) + 1  # the blanks before its first word are part of the columns
+    lines = [match for match in _LINE.finditer(text, begin, end) if match[0].strip()]
+    if not 3 <= len(lines) <= _MOST_ROWS:
+        return whole
+    rows = _columns([match[0] for match in lines])
+    table = read_table(plain(rows)) if rows else None
+    if table is None or not table.lines or any(not line.is_note and not any(line.labels) for line in table.lines):
+        return whole
+    shown: dict[int, list[str]] = {}
+    for line in table.lines:
+        shown.setdefault(line.at, []).append(line.cells[0] if line.is_note else labelled(line.labels, line.cells))
+    return [
+        Block(
+            "row" if at in shown else "paragraph",
+            max(start, line.start()),
+            line.end(),
+            shown="\n".join(shown[at]) if at in shown else None,
+        )
+        for at, line in enumerate(lines)
+    ]
+
+
+def _columns(lines: Sequence[str]) -> list[list[str]]:
+    """The cells of lines, cut where all of them are blank and their first is so widely; none where they are no columns."""
+    if all("\t" in line.strip() for line in lines):
+        return [[cell.strip() for cell in line.split("\t")] for line in lines]
+    width = max(map(len, lines))
+    if width > _WIDEST or any("\t" in line for line in lines):
+        return []
+    padded = [line.ljust(width) for line in lines]
+    blank = [all(line[at] == " " for line in padded) for at in range(width)]
+    cuts = [at for at in range(1, width) if blank[at - 1] and not blank[at]]
+    wide = [
+        at
+        for at in cuts
+        if sum(line[max(0, at - 2) : at].isspace() and line[at - 2 : at] == "  " for line in padded)
+        >= 0.5 * len(padded)
+    ]
+    if not wide:
+        return []
+    places = [0, *wide, width]
+    return [[line[one:other].strip() for one, other in itertools.pairwise(places)] for line in padded]
 
 
 def load_markdown(data: bytes, content_type: str | None = None) -> Loaded:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import pytest
 from docx import Document
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from knowledge.documents.loading import load
-from knowledge.documents.tables import MAX_CELLS, Cell, classify, grid, labelled, plain, read_table
+from knowledge.documents.tables import MAX_CELLS, Cell, classify, grid, inline, labelled, plain, read_table
 from knowledge.errors import Unreadable
 from tests.knowledge.samples import grid as ruled
 from tests.knowledge.samples import pdf
@@ -338,6 +338,66 @@ def test_a_table_beyond_bounds_is_refused_before_it_is_built() -> None:
         grid([[Cell("x", columns=1_000, rows=1_000)] * 2] * 1_000)
     with pytest.raises(Unreadable, match=f"{MAX_CELLS:,}"):
         grid([[Cell("x", columns=1_000)] for _ in range(1_000)])
+
+
+@pytest.mark.parametrize(
+    ("rows", "line"),
+    [
+        ([["Termasuk", "Tidak termasuk"], ["Tenda, jeep", "Porter"]], "Termasuk: Tenda, jeep, Tidak termasuk: Porter"),
+        ([["Ada", "Tidak ada"], ["Wifi", "Dapur"]], "Ada: Wifi, Tidak ada: Dapur"),
+        ([["Luas", "Kasur"], ["42 m2", "King"]], "Luas: 42 m2, Kasur: King"),
+        ([["Dewasa", "50.000", "Anak", "30.000"]], "Dewasa: 50.000, Anak: 30.000"),
+        ([["Warna", "Hitam"], ["Bahan", "Katun"]], "Warna: Hitam; Bahan: Katun"),
+        ([["Nama", "Klinik", "Telepon", "022-1"], ["Alamat", "Riau", "Jam", "9"]], "Nama: Klinik, Telepon: 022-1; Alamat: Riau, Jam: 9"),
+        ([["Lilin", "Cokelat", "Kartu"]], "Lilin, Cokelat, Kartu"),
+        ([["Paket A", "Paket B"], ["Rina", "Tono"]], "Paket A: Rina, Paket B: Tono"),
+    ],
+)  # fmt: skip
+def test_a_table_in_a_cell_has_its_labels(rows: list[list[str]], line: str) -> None:
+    assert inline(plain(rows)) == line
+
+
+_NAMES = st.lists(
+    st.sampled_from("Tenda Kompor Matras Lampu Jaket Carrier".split()), min_size=3, max_size=6, unique=True
+)
+_HEADS = st.lists(st.sampled_from("Harian Mingguan Bulanan Anggota Umum".split()), min_size=1, max_size=4, unique=True)
+
+
+@given(names=_NAMES, heads=_HEADS, gap=st.integers(2, 6), right=st.booleans(), tabs=st.booleans())
+@example(names=["Tenda", "Kompor", "Matras"], heads=["Umum"], gap=2, right=False, tabs=False)
+def test_columns_set_apart_by_blanks_keep_their_labels(
+    names: list[str], heads: list[str], gap: int, right: bool, tabs: bool
+) -> None:
+    prices = [[f"{10 * (row + 1) + column}.500" for column in range(len(heads))] for row in range(len(names))]
+    rows = [["Barang", *heads], *([name, *line] for name, line in zip(names, prices, strict=True))]
+    widths = [max(len(row[column]) for row in rows) + gap for column in range(len(heads) + 1)]
+    lines = [
+        "\t".join(row)
+        if tabs
+        else "".join(
+            cell.rjust(width) if right and at else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    loaded = load("a.txt", ("SEWA ALAT\n\n" + "\n".join(lines) + "\n\nBuka tiap hari.\n").encode())
+    shown = [block.shown for block in loaded.blocks if block.kind == "row"]
+    assert shown == [
+        "\n".join([f"Barang: {name}", *(f"{head}: {price}" for head, price in zip(heads, line, strict=True))])
+        for name, line in zip(names, prices, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Kami buka  tiap hari.\nSilakan datang  ke toko.\nTerima kasih  ya.",
+        "- satu\n- dua\n- tiga",
+        "Jl. Melati 5\nBandung 40115\nTelp. 022-123",
+    ],
+)
+def test_prose_is_no_table(text: str) -> None:
+    assert [block.kind for block in load("a.txt", text.encode()).blocks] == ["paragraph"]
 
 
 @pytest.mark.parametrize(
