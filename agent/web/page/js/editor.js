@@ -6,6 +6,7 @@ import {
   setDiagnostics, syntaxHighlighting, tags, yaml,
 } from "../vendor/codemirror.js";
 import { html } from "./ui.js";
+import { t } from "./i18n.js";
 
 const LOOK = EditorView.theme({
   "&": { height: "56vh", fontSize: "12px", color: "var(--text)", backgroundColor: "var(--card)" },
@@ -32,7 +33,7 @@ const SEVERITY = { bad: "error", warn: "warning" };
 function diagnostics(doc, problems) {
   return problems.map(({ line, column, message, kind = "bad" }) => {
     const at = doc.line(Math.min(Math.max(line, 1), doc.lines)), from = Math.min(at.from + Math.max(column, 1) - 1, at.to);
-    return { from, to: Math.max(at.to, from), severity: SEVERITY[kind], message };
+    return { from, to: Math.max(at.to, from), severity: SEVERITY[kind], message: t(message) };
   });
 }
 

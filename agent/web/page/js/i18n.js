@@ -1,5 +1,6 @@
 // Words: English is written in the code, Indonesian stands here beside it; dark or light.
 import { signal } from "../vendor/signals.js";
+import { SAID } from "./said.js";
 
 const ID = {
   "+62812… (empty: its audience)": "+62812… (kosong: semua penerima)",
@@ -296,7 +297,26 @@ const keep = (name, value) => { try { localStorage.setItem(name, value); } catch
 
 export const lang = signal(kept("balas.lang") || (/^(id|ms)\b/i.test(navigator.language) ? "id" : "en"));
 export const theme = signal(kept("balas.theme") || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
-export const t = (text) => (lang.value === "id" ? ID[text] || text : text);
+export const t = (text) => (lang.value === "id" && text ? ID[text] || filled(String(text)) || text : text);
+
+// What the server says: the first wording of said.js that fits, the most words first; what it fills in is translated, too.
+const literal = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+const words = ([english]) => english.replaceAll("{}", "").length;
+const wordings = [...SAID].sort((a, b) => words(b) - words(a)).map(([english, ours]) => [new RegExp(`^${english.split("{}").map(literal).join("([^]*?)")}$`), ours]);
+const known = new Map();
+export const said = (text) => (lang.value === "id" && text && filled(String(text))) || text; // words of the server among those of others
+function filled(text) {
+  if (text.length > 1000) return null;
+  if (known.has(text)) return known.get(text);
+  let found = null;
+  for (const [form, ours] of wordings) {
+    const match = form.exec(text);
+    if (match) { let n = 0; found = ours.replace(/{}/g, () => t(match[++n] ?? "")); break; }
+  }
+  if (known.size > 2000) known.clear();
+  known.set(text, found);
+  return found;
+}
 
 function show() {
   document.documentElement.lang = lang.value;

@@ -1,6 +1,6 @@
 // The steps of a reply, as a conversation and the playground show them: why this answer was given.
 import { html, Badge, dollars, json } from "./ui.js";
-import { t } from "./i18n.js";
+import { said, t } from "./i18n.js";
 
 const took = (step) => (step.ms ?? (step.finished_at ? new Date(step.finished_at) - new Date(step.started_at) : null));
 const KINDS = { retrieval: "Searched the documents", model: "Asked the model", action: "Called an action", transcription: "Listened to the voice note", memory: "Remembered", claim: "Checked the reply" };
@@ -33,8 +33,8 @@ function inside(step, output) {
       ${step.input?.system && html`<details><summary>${t("The prompt")}</summary><pre>${step.input.system}</pre></details>`}`;
   }
   if (step.kind === "action") return html`<h3>${t("Arguments")}</h3><pre>${json(step.input?.arguments ?? step.input)}</pre>
-    <h3>${t("Result")}</h3><pre>${output.content || ""}</pre>${output.data != null && html`<pre>${json(output.data)}</pre>`}`;
-  if (step.kind === "transcription") return html`<pre>${output.text || output.error || json(output)}</pre>`;
+    <h3>${t("Result")}</h3><pre>${said(output.content) || ""}</pre>${output.data != null && html`<pre>${json(output.data)}</pre>`}`;
+  if (step.kind === "transcription") return html`<pre>${output.text || said(output.error) || json(output)}</pre>`;
   return html`<pre>${json(output)}</pre>`;
 }
 

@@ -17,7 +17,7 @@ export function remedy(error) {
   if (error.code === "offline" || error.status === 0) return t("The server cannot be reached. Check that it runs; this page tries again by itself.");
   if (error.status === 429) return t("Too many wrong tokens. Wait a minute, then try again.");
   if (error.status === 503) return t("The server cannot write at the moment. Nothing was lost; try again shortly.");
-  return error.message || t("Something went wrong.");
+  return error.message ? t(error.message) : t("Something went wrong.");
 }
 
 export function useLoad(load, deps = []) {

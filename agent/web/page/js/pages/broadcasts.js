@@ -20,7 +20,7 @@ function One({ of, reload }) {
       ${may("operator") && of.state === "running" && html`<button disabled=${busy} onClick=${() => step("pause")}>${t("Pause")}</button>`}${may("operator") && of.state === "paused" && html`<button disabled=${busy} onClick=${() => step("resume")}>${t("Go on")}</button>`}${may("operator") && ["running", "paused"].includes(of.state) && html`<button class="danger" disabled=${busy} onClick=${() => confirm(`${t("End for good")}: ${of.name}?`) && step("cancel")}>${t("End for good")}</button>`}</div>
     <progress class="bar" max=${total || 1} value=${over} aria-label=${`${of.name}: ${over} / ${total}`}></progress>
     <p class="small soft num">${count(of.counts.sent)} ${t("sent")} · ${count(of.counts.waiting + of.counts.sending)} ${t("waiting")} · ${count(of.counts.skipped)} ${t("skipped")} · ${count(of.counts.failed)} ${t("failed")}</p>
-    ${of.reasons.length > 0 && html`<details><summary class="small">${t("Why some got nothing")}</summary><ul class="problems small">${of.reasons.map((each) => html`<li key=${each.reason}>${count(each.count)} × ${each.reason}</li>`)}</ul></details>`}</section>`;
+    ${of.reasons.length > 0 && html`<details><summary class="small">${t("Why some got nothing")}</summary><ul class="problems small">${of.reasons.map((each) => html`<li key=${each.reason}>${count(each.count)} × ${t(each.reason)}</li>`)}</ul></details>`}</section>`;
 }
 
 function New({ done }) {
@@ -40,6 +40,6 @@ function New({ done }) {
     <div class="field-grid"><label>${t("Template of the platform (for everybody else)")}<input ...${field("template")} /></label><label>${t("Recipients: CSV with a column phone, email or id")}<input type="file" accept=".csv,text/csv" required onChange=${(event) => { setFile(event.target.files[0] || null); setPlan(null); }} /></label></div>
     ${error && html`<div class="notice bad" role="alert"><div>${remedy(error)}</div></div>`}
     ${plan && html`<div class="stack tight" role="status"><h3>${t("The plan")}</h3><p class="num">${count(plan.to_send)} ${t("of")} ${count(plan.audience)} ${t("get it")}${plan.cost ? ` · ${rupiah(plan.cost)}` : ""} · ${t("takes")} ${seconds(plan.seconds)}</p>
-      ${Object.entries(plan.skipped).map(([why, n]) => html`<p class="small" key=${why}><${Badge} kind="warn">${count(n)}</${Badge}> ${why}</p>`)}${plan.left_out.slice(0, 10).map((each) => html`<p class="small soft" key=${each.line}>${t("Line")} ${each.line}: ${each.reason}</p>`)}${plan.example && html`<pre>${plan.example}</pre>`}</div>`}
+      ${Object.entries(plan.skipped).map(([why, n]) => html`<p class="small" key=${why}><${Badge} kind="warn">${count(n)}</${Badge}> ${t(why)}</p>`)}${plan.left_out.slice(0, 10).map((each) => html`<p class="small soft" key=${each.line}>${t("Line")} ${each.line}: ${t(each.reason)}</p>`)}${plan.example && html`<pre>${plan.example}</pre>`}</div>`}
     <div class="row"><button disabled=${busy || !form.name || !file}>${t("Look at the plan")}</button><button type="button" class="primary" disabled=${busy || !plan || !plan.to_send} onClick=${() => send(false)}>${plan ? `${t("Send to")} ${count(plan.to_send)}` : t("Send")}</button></div></form>`;
 }

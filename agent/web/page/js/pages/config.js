@@ -46,11 +46,11 @@ function Editor({ data, editor }) {
     <p class="soft small">${data.file} · ${t("Secrets are masked; a mask that stays means the secret in place.")} ${!admin && t("Only an admin can change it.")}</p>
     ${restart.length > 0 && html`<div class="notice warn" role="status"><div>${t("Takes effect with the next start:")} <span class="mono">${restart.join(", ")}</span></div></div>`}
     ${error && !error.problems?.length && html`<${Failed} error=${error} />`}
-    ${problems.length > 0 && html`<ul class="problems" aria-label=${t("Problems")} role="list">${problems.map((each) => html`<li key=${`${each.line}${each.message}`}><button class="quiet" onClick=${() => editor.jump(view.current, each.line, each.column)}><${Badge} kind=${each.kind || "bad"}>${t("Line")} ${each.line}</${Badge}> ${each.message}</button></li>`)}</ul>`}
+    ${problems.length > 0 && html`<ul class="problems" aria-label=${t("Problems")} role="list">${problems.map((each) => html`<li key=${`${each.line}${each.message}`}><button class="quiet" onClick=${() => editor.jump(view.current, each.line, each.column)}><${Badge} kind=${each.kind || "bad"}>${t("Line")} ${each.line}</${Badge}> ${t(each.message)}</button></li>`)}</ul>`}
     <${editor.YamlEditor} view=${view} text=${text} onText=${set} problems=${problems} readOnly=${!admin} label=${data.file} onSave=${() => { if (changed && admin) swap(false); }} />
     <p class="small soft">${t("Ctrl+S puts it in place, Ctrl+F searches, F8 goes to the next problem.")}</p>
     ${changed && html`<section class="card"><h2>${t("What changes")}</h2><${Diff} before=${base.current} after=${text} /></section>`}
-    ${processes.length > 0 && html`<section class="card"><h2>${t("Processes")}</h2><ul class="problems" role="list">${processes.map((each) => html`<li key=${each.id}><${Badge} kind=${{ current: "good", behind: "warn", refused: "bad" }[each.state]}>${t({ current: "goes by it", behind: "keeps the earlier one", refused: "could not take it" }[each.state])}</${Badge}> ${each.kind} <span class="mono small">${each.id}</span>${each.reason && html` <span class="small">${each.reason}</span>`}</li>`)}</ul></section>`}
+    ${processes.length > 0 && html`<section class="card"><h2>${t("Processes")}</h2><ul class="problems" role="list">${processes.map((each) => html`<li key=${each.id}><${Badge} kind=${{ current: "good", behind: "warn", refused: "bad" }[each.state]}>${t({ current: "goes by it", behind: "keeps the earlier one", refused: "could not take it" }[each.state])}</${Badge}> ${each.kind} <span class="mono small">${each.id}</span>${each.reason && html` <span class="small">${t(each.reason)}</span>`}</li>`)}</ul></section>`}
     ${admin && html`<${Audit} />`}
   </div>`;
 }

@@ -63,7 +63,7 @@ function One({ id }) {
       ${(summary.contact.tags || []).map((tag) => html`<${Badge} key=${tag}>${tag}</${Badge}>`)}${state(summary)}
       ${may("operator") && (summary.paused ? html`<button class="primary" disabled=${busy} onClick=${() => act("resume", undefined, t("The agent answers again."))}>${t("Give back")}</button>` : html`<button disabled=${busy} onClick=${() => act("pause", { for: null }, t("You answer now; the agent is silent."))}>${t("Take over")}</button>`)}<button onClick=${() => saveScenario(`/conversations/${encodeURIComponent(id)}/scenario`)}>${t("Save as scenario")}</button></div>
     ${loaded.error && html`<${Loaded} of=${loaded}>${() => null}</${Loaded}>`}
-    ${summary.paused && html`<div class="notice" role="status"><div>${t("A person answers")}${summary.paused.by ? ` (${summary.paused.by})` : ""}${summary.paused.until ? `, ${t("until")} ${when(summary.paused.until)}` : `, ${t("until it is given back")}`}</div></div>`}
+    ${summary.paused && html`<div class="notice" role="status"><div>${t("A person answers")}${summary.paused.by ? ` (${t(summary.paused.by)})` : ""}${summary.paused.until ? `, ${t("until")} ${when(summary.paused.until)}` : `, ${t("until it is given back")}`}</div></div>`}
     <div class="thread" ref=${thread} tabIndex="0" aria-label=${t("Messages")} onScroll=${(event) => { const box = event.currentTarget; bottom.current = box.scrollHeight - box.scrollTop - box.clientHeight < 60; }}>
       ${next && html`<button class="quiet" disabled=${busy} onClick=${earlier}>${t("Show older")}</button>`}
       ${lines.map((line, at) => html`<${Bubble} key=${`${line.at}${at}`} line=${line} turn=${turns[line.turn]} />`)}
@@ -104,8 +104,8 @@ function Bubble({ line, turn }) {
 
 function Why({ turn }) {
   const loaded = useLoad(() => get(`/turns/${turn}`), [turn]);
-  return html`<${Loaded} of=${loaded} rows=${2}>${(data) => html`<p class="small soft">${[data.turn.reason, data.turn.handover && `${t("handed over")}: ${data.turn.handover}`].filter(Boolean).join(" · ")}</p><${Steps} steps=${data.steps} />
-    ${data.deliveries.filter((each) => each.state !== "sent").map((each) => html`<p class="small" key=${each.id}><${Badge} kind=${each.state === "failed" ? "bad" : "warn"}>${t(each.state)}</${Badge}> ${each.reason || ""}${each.state === "failed" && html` <${Retry} id=${each.id} />`}</p>`)}`}</${Loaded}>`;
+  return html`<${Loaded} of=${loaded} rows=${2}>${(data) => html`<p class="small soft">${[t(data.turn.reason), data.turn.handover && `${t("handed over")}: ${t(data.turn.handover)}`].filter(Boolean).join(" · ")}</p><${Steps} steps=${data.steps} />
+    ${data.deliveries.filter((each) => each.state !== "sent").map((each) => html`<p class="small" key=${each.id}><${Badge} kind=${each.state === "failed" ? "bad" : "warn"}>${t(each.state)}</${Badge}> ${t(each.reason) || ""}${each.state === "failed" && html` <${Retry} id=${each.id} />`}</p>`)}`}</${Loaded}>`;
 }
 
 function Retry({ id, done }) {
@@ -116,7 +116,7 @@ function Retry({ id, done }) {
 function Silent({ turn, reload }) {
   const [open, set] = useState(false);
   if (turn.state === "abandoned" || turn.state === "running") return null;
-  return html`<article class=${`bubble ${open ? "wide" : ""}`} style=${{ justifySelf: "end" }}><div class="meta"><${Badge} kind=${turn.state === "failed" ? "bad" : ""}>${turn.state === "failed" ? t("failed") : t("silent")}</${Badge}><span>${turn.reason || ""}</span><span>${ago(turn.started_at)}</span>
+  return html`<article class=${`bubble ${open ? "wide" : ""}`} style=${{ justifySelf: "end" }}><div class="meta"><${Badge} kind=${turn.state === "failed" ? "bad" : ""}>${turn.state === "failed" ? t("failed") : t("silent")}</${Badge}><span>${t(turn.reason) || ""}</span><span>${ago(turn.started_at)}</span>
     <button class="quiet" aria-expanded=${open} onClick=${() => set(!open)}>${open ? t("Hide") : t("Why?")}</button>${turn.state === "failed" && html`<${Retry} id=${turn.id} done=${reload} />`}</div>${open && html`<${Why} turn=${turn.id} />`}</article>`;
 }
 

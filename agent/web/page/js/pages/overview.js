@@ -44,7 +44,7 @@ function Figures({ rows, by, dead, gaps, paused }) {
       <${Plot} title=${t("Cost, US dollars")} rows=${rows} by=${by} lines=${[["cost", t("Cost")]]} />
     </div>`}
     ${Object.keys(reasons).length > 0 && html`<section class="card"><h2>${t("Why conversations went to a person")}</h2><div class="scroll" tabIndex="0"><table><tbody>
-      ${Object.entries(reasons).sort((a, b) => b[1] - a[1]).slice(0, 8).map(([why, times]) => html`<tr key=${why}><td>${why}</td><td class="right num">${count(times)}</td></tr>`)}</tbody></table></div></section>`}
+      ${Object.entries(reasons).sort((a, b) => b[1] - a[1]).slice(0, 8).map(([why, times]) => html`<tr key=${why}><td>${t(why)}</td><td class="right num">${count(times)}</td></tr>`)}</tbody></table></div></section>`}
   </div>`;
 }
 

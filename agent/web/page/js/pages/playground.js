@@ -50,9 +50,9 @@ function Exchange({ line }) {
     ${line.error && html`<div class="notice bad" role="alert"><div>${line.error}</div></div>`}
     ${answer && answer.messages.map((text, at) => html`<article class="bubble agent" key=${at}><${Words} text=${text} /></article>`)}
     ${answer && answer.attachments.map((each, at) => html`<article class="bubble agent" key=${`a${at}`}>${each.url.startsWith("data:image/") ? html`<img src=${each.url} alt=${each.qris ? t("QRIS payment code") : t("Picture")} />` : html`<a href=${each.url} rel="noopener noreferrer">${each.kind}</a>`}</article>`)}
-    ${answer && !answer.messages.length && !answer.attachments.length && html`<article class="bubble" style=${{ justifySelf: "end" }}><span class="soft">${t("The agent stays silent.")} ${answer.reason || ""}</span></article>`}
+    ${answer && !answer.messages.length && !answer.attachments.length && html`<article class="bubble" style=${{ justifySelf: "end" }}><span class="soft">${t("The agent stays silent.")} ${t(answer.reason) || ""}</span></article>`}
     <div class="bubble wide" style=${{ background: "none", border: "0", padding: 0 }}>
-      ${answer && html`<p class="small soft row wrap">${answer.handover && html`<${Badge} kind="human">${t("handed over")}: ${answer.handover}</${Badge}>`}<span class="num">${seconds(answer.seconds)} · ${answer.usage.tokens} ${t("tokens")}${answer.cost ? ` · ${dollars(answer.cost)}` : ""}</span></p>`}
+      ${answer && html`<p class="small soft row wrap">${answer.handover && html`<${Badge} kind="human">${t("handed over")}: ${t(answer.handover)}</${Badge}>`}<span class="num">${seconds(answer.seconds)} · ${answer.usage.tokens} ${t("tokens")}${answer.cost ? ` · ${dollars(answer.cost)}` : ""}</span></p>`}
       <${Steps} steps=${line.steps} wait=${!answer && !line.error} /></div>`;
 }
 

@@ -44,7 +44,7 @@ function Runs({ of, reload }) {
 
 function Run({ of, base, busy, act }) {
   const [open, set] = useState(false);
-  return html`<details open=${open} onToggle=${(event) => set(event.currentTarget.open)}><summary><${Badge} kind=${KIND[of.state]}>${t(of.state)}</${Badge}><b>${of.contact ? of.contact.id : t("no contact")}</b><span class="small soft"><${Time} at=${of.created_at} /></span>${of.reason && html`<span class="small grow">${of.reason}</span>`}</summary>
+  return html`<details open=${open} onToggle=${(event) => set(event.currentTarget.open)}><summary><${Badge} kind=${KIND[of.state]}>${t(of.state)}</${Badge}><b>${of.contact ? of.contact.id : t("no contact")}</b><span class="small soft"><${Time} at=${of.created_at} /></span>${of.reason && html`<span class="small grow">${t(of.reason)}</span>`}</summary>
     ${open && html`<div class="inside"><div class="row wrap">${of.contact && html`<a class="grow" href=${`#/conversations/${key(of.contact)}`}>${t("Conversation")}</a>`}
       ${may("operator") && of.state === "running" && html`<button class="danger" disabled=${busy} onClick=${() => confirm(t("End this run?")) && act(of, "cancel", t("The run is ended."))}>${t("End this run")}</button>`}${may("operator") && of.state === "failed" && html`<button class="primary" disabled=${busy} onClick=${() => act(of, "retry", t("It is tried again."))}>${t("Try again")}</button>`}</div>
       <${Steps} of=${of} base=${base} /></div>`}</details>`;
@@ -53,7 +53,7 @@ function Run({ of, base, busy, act }) {
 function Steps({ of, base }) {
   const loaded = useLoad(() => get(`${base}/runs/${encodeURIComponent(of.id)}`), [of.id, of.state, of.step, of.attempt]);
   return html`<${Loaded} of=${loaded} rows=${2}>${(data) => html`<p class="small soft mono">${data.run.id} · ${data.run.event}</p>
-    <ol class="problems">${data.steps.map((step) => html`<li key=${step.n} class="small">${step.n + 1}. <b>${step.kind}</b> <${Badge} kind=${KIND[step.outcome] || "accent"}>${t(step.outcome || "under way")}</${Badge}> ${step.finished_at && html`<${Time} at=${step.finished_at} />`} ${step.reason || ""}</li>`)}</ol>
+    <ol class="problems">${data.steps.map((step) => html`<li key=${step.n} class="small">${step.n + 1}. <b>${step.kind}</b> <${Badge} kind=${KIND[step.outcome] || "accent"}>${t(step.outcome || "under way")}</${Badge}> ${step.finished_at && html`<${Time} at=${step.finished_at} />`} ${t(step.reason) || ""}</li>`)}</ol>
     ${data.run.state === "running" && data.run.next_at && html`<p class="small">${t("next")} ${when(data.run.next_at)}</p>`}
     <details><summary class="small">${t("What the event said")}</summary><pre tabIndex="0">${json(data.run.data)}</pre></details>`}</${Loaded}>`;
 }
