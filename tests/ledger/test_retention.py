@@ -1,6 +1,7 @@
 """What is older than it is kept goes, in small steps; what is under way, and whom it was about, stays."""
 
 import asyncio
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, Table, delete, insert, select
 
 from agent.assembly import open_ledger
 from agent.config import load
@@ -165,3 +166,37 @@ async def test_compacting_leaves_every_row(database: Database) -> None:
 def test_a_time_that_would_break_promises_is_refused(given: dict[str, str]) -> None:
     with pytest.raises(ValidationError, match="shorter than"):
         RetentionSettings.model_validate(given)
+
+
+async def test_a_compacting_that_is_killed_leaves_the_ledger_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "agent.yaml").write_text("name: Melati\ninstructions: Kamu Melati.\n")
+
+    def files(connection: Connection) -> None:
+        for number in range(20):
+            content = number.to_bytes(1, "big") * 4_000_000
+            connection.execute(
+                insert(media).values(
+                    id=f"file{number}.png", content=content, type="image/png", created_at=NOW, expires_at=NOW
+                )
+            )
+        connection.execute(delete(media).where(media.c.id == "file0.png"))
+
+    async with open_ledger(load(tmp_path / "agent.yaml")) as database:
+        await database.write(files)
+        await asyncio.to_thread(retention.compact, database.engine)
+        await database.write(lambda connection: _conversation(connection, "last", NOW))
+    log = tmp_path / ".balas" / "balas.db-wal"
+    command = [sys.executable, "-m", "agent", "ledger", "compact", "-c", str(tmp_path / "agent.yaml")]
+    process = await asyncio.create_subprocess_exec(*command)
+    while not log.exists() or log.stat().st_size < 4_000_000:  # the new file is written here first
+        assert process.returncode is None, "it ended before it could be killed"
+        await asyncio.sleep(0.001)
+    process.kill()
+    await process.wait()
+    async with open_ledger(load(tmp_path / "agent.yaml")) as database:
+        assert len(await _left(database, media)) == 20
+        assert await _left(database, message) == {"last"}
+        checked = await database.read(
+            lambda connection: connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+        )
+        assert checked == ["ok"]
