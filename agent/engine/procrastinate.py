@@ -3,12 +3,20 @@
 The job's lock is the contact, so no two workers process one contact at once; its queueing lock is the contact too, so ten
 messages make one job. Short delays (the quiet window) are kept by the process that accepted: procrastinate finds scheduled
 jobs only by polling, every five seconds. Long ones are left to the sweep over the ledger's wake times.
+
+A job wakes two workers, however many there are: contacts are spread over queues, and a worker listens to its share of them
+(`owned`). What a worker takes is the oldest job of any queue, when it is woken, when it has ended one and every five seconds: so
+a queue whose workers are busy or dead waits for no one in particular.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from zlib import crc32
 
+import psycopg.conninfo
+import psycopg.sql
 import structlog
 from procrastinate import App, PsycopgConnector
 from procrastinate.connector import Notify
@@ -32,18 +40,82 @@ _AGAIN = 1.0
 
 _TASK = "balas:process"
 
+QUEUES = frozenset(f"contacts-{number:02}" for number in range(32))
+"""Names of the queues; more than the workers of one database, so that the shares are even."""
+
+OWNERS = 2
+"""How many workers listen to a queue: one more than needed, so that the death of one delays nothing."""
+
+_CHANNEL = "procrastinate_queue_v1#"
+"""procrastinate notifies of a new job on the channel of this prefix and the job's queue."""
+
+_LIVE = "SELECT id FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => %(seconds)s)"
+
+
+def queue_of(contact: ContactKey) -> str:
+    """Return the queue of a contact: the same in every process."""
+    return f"contacts-{crc32(str(contact).encode()) % len(QUEUES):02}"
+
+
+def owned(worker: int, workers: Collection[int]) -> frozenset[str]:
+    """Choose the queues that a worker listens to, by rendezvous hashing: few change hands when workers come and go.
+
+    Args:
+        worker: Its id in `procrastinate_workers`.
+        workers: The ids of all that are alive; it counts as one of them in any case.
+
+    Returns:
+        The queues for which it is among the first `OWNERS`.
+    """
+
+    def rank(queue: str, one: int) -> bytes:
+        return blake2b(f"{queue} {one}".encode(), digest_size=8).digest()
+
+    others = set(workers) - {worker}
+    return frozenset(
+        queue for queue in QUEUES if sum(rank(queue, one) > rank(queue, worker) for one in others) < OWNERS
+    )
+
 
 class _Connector(PsycopgConnector):
-    """procrastinate's connector, which listens again after the connection was lost; its worker would otherwise only poll."""
+    """procrastinate's connector, which listens to the queues it is given, and again after the connection was lost."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            conninfo=url,
+            connection_class=EngineConnection,
+            kwargs=dict(UNREACHABLE),
+            min_size=1,
+            max_size=4,
+            timeout=10.0,  # seconds until one of these is free
+        )
+        self._address = psycopg.conninfo.make_conninfo(url, **UNREACHABLE)
+        self.queues = QUEUES
 
     async def listen_notify(self, on_notification: Notify, channels: Iterable[str]) -> None:
-        heard = list(channels)
         while True:
             try:
-                await super().listen_notify(on_notification=on_notification, channels=heard)
-            except ConnectorException as error:
-                log.warning("not_listening", reason=_reason(error))
+                async with await EngineConnection.connect(self._address, autocommit=True) as connection:
+                    await self._listen(connection, on_notification)
+            except psycopg.OperationalError as error:
+                log.warning("not_listening", reason=str(error).strip())
             await asyncio.sleep(_AGAIN)
+
+    async def _listen(self, connection: EngineConnection, on_notification: Notify) -> None:
+        """Listen to `queues`, which may change; to say so again every few seconds also tells whether the server still answers."""
+        before: frozenset[str] = frozenset()
+        while True:
+            mine = self.queues
+            words = [("UNLISTEN", queue) for queue in before - mine] + [("LISTEN", queue) for queue in mine]
+            await connection.execute(
+                psycopg.sql.SQL("; ").join(
+                    psycopg.sql.SQL(word + " {}").format(psycopg.sql.Identifier(_CHANNEL + queue))
+                    for word, queue in words
+                )
+            )
+            before = mine
+            async for notification in connection.notifies(timeout=_HEARTBEAT):
+                await on_notification(channel=notification.channel, payload=notification.payload)
 
 
 class ProcrastinateEngine:
@@ -54,16 +126,8 @@ class ProcrastinateEngine:
     def __init__(
         self, url: str, *, concurrent: int = 100, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        self._app = App(
-            connector=_Connector(
-                conninfo=url,
-                connection_class=EngineConnection,
-                kwargs=dict(UNREACHABLE),
-                min_size=1,
-                max_size=4,
-                timeout=10.0,  # seconds until one of these is free
-            )
-        )
+        self._connector = _Connector(url)
+        self._app = App(connector=self._connector)
         self.concurrent = concurrent
         self._clock = clock
         self._timers: dict[ContactKey, tuple[datetime, asyncio.TimerHandle]] = {}
@@ -107,7 +171,7 @@ class ProcrastinateEngine:
 
     async def _defer(self, contact: ContactKey) -> None:
         name = str(contact)
-        job = self._app.configure_task(_TASK, lock=name, queueing_lock=name, queue="contacts")
+        job = self._app.configure_task(_TASK, lock=name, queueing_lock=name, queue=queue_of(contact))
         try:
             await job.defer_async(platform=contact.platform, contact_id=contact.id)
         except AlreadyEnqueued:
@@ -132,7 +196,7 @@ class ProcrastinateEngine:
             if next_at is not None:
                 await self.wake(contact, next_at)
 
-        self._app.task(name=_TASK, queue="contacts")(process)
+        self._app.task(name=_TASK)(process)
         watching = asyncio.create_task(self._watch(), name="watch over jobs")
         try:
             while not self._stopping:
@@ -142,9 +206,10 @@ class ProcrastinateEngine:
 
     async def _work(self) -> None:
         """Be a worker of procrastinate until `stop`, or until it breaks off because the database is away."""
+        self._connector.queues = QUEUES  # until the others are known
         self._worker = Worker(
             self._app,
-            queues=["contacts"],
+            queues=None,
             concurrency=self.concurrent,
             install_signal_handlers=False,
             delete_jobs="always",
@@ -175,7 +240,7 @@ class ProcrastinateEngine:
         return len(self._running), len(self._timers)
 
     async def _watch(self) -> None:
-        """Requeue jobs that no worker works on: while a job is in state `doing`, its contact is locked.
+        """Share the queues, and requeue jobs that no worker works on: while a job is in state `doing`, its contact is locked.
 
         Heartbeats are sent from here too: procrastinate's own end with the first that fails, and other workers would take this
         one for stalled. None counts as stalled right after the database was unreachable.
@@ -186,6 +251,8 @@ class ProcrastinateEngine:
             try:
                 if self._worker is not None and self._worker.worker_id is not None:
                     await self._app.job_manager.update_heartbeat(self._worker.worker_id)
+                    live = await self._connector.execute_query_all_async(_LIVE, seconds=STALLED)
+                    self._connector.queues = owned(self._worker.worker_id, {row["id"] for row in live})
                     for job in await self._orphaned(self._worker.worker_id):
                         await self._requeue(job)
                 stalled = [] if away else await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED)
@@ -198,7 +265,7 @@ class ProcrastinateEngine:
 
     async def _orphaned(self, worker_id: int) -> list[Job]:
         """Return jobs in state `doing` that belong to this worker and are not running: a statement or its answer was lost."""
-        mine = await self._app.job_manager.list_jobs_async(queue="contacts", status="doing", worker_id=worker_id)
+        mine = await self._app.job_manager.list_jobs_async(status="doing", worker_id=worker_id)
         busy = {str(contact) for contact in self._running}
         idle = {job.id: job for job in mine if job.id is not None and job.lock not in busy}
         twice = [job for number, job in idle.items() if number in self._suspects]  # not just between two states

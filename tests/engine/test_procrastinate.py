@@ -2,20 +2,46 @@
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from agent.engine.procrastinate import ProcrastinateEngine
+from agent.engine.procrastinate import OWNERS, QUEUES, ProcrastinateEngine, owned, queue_of
 from agent.ledger import migrate
 from agent.ledger.postgres import ANSWER, PostgresDatabase
 from messaging.types import ContactKey
 from tests.postgres import Postgres
 
 pytestmark = pytest.mark.postgres
+
+
+WORKERS = st.sets(st.integers(1, 2**40), min_size=1, max_size=40)
+
+
+@given(WORKERS)
+def test_each_queue_has_two_workers_that_listen_or_all_that_there_are(workers: set[int]) -> None:
+    shares = {worker: owned(worker, workers) for worker in workers}
+    for queue in QUEUES:
+        assert sum(queue in share for share in shares.values()) == min(OWNERS, len(workers))
+
+
+@given(WORKERS, st.integers(2**41, 2**42))
+def test_a_worker_that_joins_takes_queues_over_and_moves_none_between_others(workers: set[int], new: int) -> None:
+    for worker in workers:
+        assert owned(worker, {*workers, new}) <= owned(worker, workers)
+        assert owned(worker, workers) - owned(worker, {*workers, new}) <= owned(new, workers)
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_a_contact_is_always_in_the_same_one_of_the_queues(platform: str, contact: str) -> None:
+    assert queue_of(ContactKey(platform, contact)) in QUEUES
+    assert queue_of(ContactKey("aelyst", "contact/1")) == "contacts-21"
 
 
 class Running:
@@ -108,7 +134,78 @@ async def test_it_goes_on_after_others_took_it_for_dead(running: Running) -> Non
 async def test_a_job_whose_end_the_database_was_never_told_does_not_lock_its_contact_for_good(running: Running) -> None:
     running.execute(
         "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args, status, worker_id) "
-        "SELECT 'contacts', 'balas:process', 'aelyst:lost', '{\"platform\": \"aelyst\", \"contact_id\": \"lost\"}', "
+        "SELECT 'contacts-00', 'balas:process', 'aelyst:lost', '{\"platform\": \"aelyst\", \"contact_id\": \"lost\"}', "
         "'doing', max(id) FROM procrastinate_workers"
     )
     await running.wake("lost", within=30)
+
+
+class Fleet:
+    """Several engines on one database, at work."""
+
+    def __init__(self, server: Postgres, count: int) -> None:
+        self.server = server
+        self.name = f"fleet_{uuid4().hex[:8]}"
+        self.url = server.database(self.name)
+        self.engines = [ProcrastinateEngine(self.url) for _ in range(count)]
+        self.seen: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
+
+    def run(self, number: int) -> "asyncio.Task[None]":
+        async def process(contact: ContactKey) -> None:
+            self.seen.put_nowait((number, contact.id))
+
+        return asyncio.create_task(self.engines[number].run(process))
+
+    def listeners(self) -> dict[str, int]:
+        """Return how many sessions listen to each queue, as the server shows their last statement."""
+        rows = self.server.execute(
+            f"SELECT query FROM pg_stat_activity WHERE datname = '{self.name}' AND query ~ 'LISTEN'"  # noqa: S608
+        )
+        heard = [set(re.findall(r'(?<!UN)LISTEN "procrastinate_queue_v1#(contacts-\d\d)"', row.query)) for row in rows]
+        return {queue: sum(queue in each for each in heard) for queue in QUEUES}
+
+    async def shared(self) -> None:
+        """Wait until two listen to each queue."""
+        async with asyncio.timeout(120):
+            while set(self.listeners().values()) != {OWNERS}:
+                await asyncio.sleep(0.1)
+
+    async def wake(self, contact: str) -> int:
+        """Wake a contact; which engine saw to it."""
+        await self.engines[-1].wake(ContactKey("aelyst", contact), datetime.now(UTC))
+        async with asyncio.timeout(60):
+            while (seen := await self.seen.get())[1] != contact:
+                pass
+        return seen[0]
+
+
+@pytest.fixture
+async def fleet(postgres_server: Postgres) -> AsyncIterator[Fleet]:
+    """Six engines that work and a seventh that only accepts."""
+    one = Fleet(postgres_server, 7)
+    database = PostgresDatabase(one.url)
+    await asyncio.to_thread(migrate.upgrade, database.engine)
+    await database.aclose()
+    for engine in one.engines:
+        await engine.open()
+    tasks = [one.run(number) for number in range(6)]
+    yield one
+    await asyncio.gather(*(engine.stop(timedelta(seconds=10)) for engine in one.engines))
+    await asyncio.gather(*tasks)
+    for engine in one.engines:
+        await engine.aclose()
+
+
+async def test_a_new_message_wakes_two_of_six_workers(fleet: Fleet) -> None:
+    await fleet.shared()
+    for number in range(40):
+        await fleet.wake(f"contact {number}")
+
+
+async def test_when_workers_stop_the_others_hear_of_their_contacts(fleet: Fleet) -> None:
+    await fleet.shared()
+    for engine in fleet.engines[:2]:
+        await engine.stop(timedelta(seconds=10))
+    for number in range(40):
+        assert await fleet.wake(f"contact {number}") in {2, 3, 4, 5}
+    await fleet.shared()
