@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from actions.redaction import MASK, Redactor
 from agent.app import Agent
 from agent.assembly import Ground, assemble, open_guarded
 from agent.config import AgentConfig, ConfigErrors, loads
-from agent.config.document import Unreadable, compose
 from agent.config.environment import secret_values
 from agent.config.summary import with_vectors
 from agent.ledger import events
@@ -193,27 +194,24 @@ def _span(node: Node) -> slice:
 
 
 def _scalars(text: str) -> Iterator[tuple[tuple[str | int, ...], Node]]:
-    """The values of a YAML text in order, each once and with its path; none of a text that is no YAML."""
+    """The values of a YAML text in order, each with its path; none of a text that is no YAML."""
     try:
-        composed = compose(text)
-    except Unreadable:
+        root = YAML().compose(text)
+    except YAMLError:
         return
-    if composed is not None:
-        yield from _below(composed[1], (), set())
+    if root is not None:
+        yield from _below(root, ())
 
 
-def _below(node: Node, path: tuple[str | int, ...], seen: set[int]) -> Iterator[tuple[tuple[str | int, ...], Node]]:
-    if id(node) in seen:  # an alias stands for a value that was written before
-        return
-    seen.add(id(node))
+def _below(node: Node, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Node]]:
     if isinstance(node, ScalarNode):
         yield path, node
     elif isinstance(node, MappingNode):
         for key, value in node.value:
-            yield from _below(value, (*path, str(key.value)), seen)
+            yield from _below(value, (*path, str(key.value)))
     elif isinstance(node, SequenceNode):
         for place, value in enumerate(node.value):
-            yield from _below(value, (*path, place), seen)
+            yield from _below(value, (*path, place))
 
 
 def read(text: str, agent: Agent, overlay: Overlay) -> AgentConfig:

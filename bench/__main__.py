@@ -3,7 +3,18 @@
 import importlib
 import sys
 
-BENCHMARKS = ("overhead", "history", "concurrency", "prompt", "retrieval", "knowledge", "voice", "lists")
+BENCHMARKS = (
+    "overhead",
+    "history",
+    "concurrency",
+    "workers",
+    "simulation",
+    "prompt",
+    "retrieval",
+    "knowledge",
+    "voice",
+    "lists",
+)
 
 
 def main() -> None:

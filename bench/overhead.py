@@ -24,7 +24,7 @@ async def paced(one: Subject, seconds: float) -> dict[str, float]:
     for contact in range(1000, 1020):
         await one.say(contact)
         await asyncio.sleep(0.1)
-    await _arrived(one, 20)
+    await arrived(one, 20)
     await one.reset()
     cpu, count = one.cpu(), int(seconds * RATE)
     asked: dict[str, list[float]] = {}
@@ -35,7 +35,7 @@ async def paced(one: Subject, seconds: float) -> dict[str, float]:
         asked.setdefault(str(contact), []).append(time.time())
         accepted.append(await one.say(contact))
         await asyncio.sleep(max(0.0, begun + (number + 1) / RATE - time.perf_counter()))
-    missing = await _arrived(one, count)
+    missing = await arrived(one, count)
     used = one.cpu() - cpu
     times = []
     for contact, at in await one.sent():
@@ -74,7 +74,7 @@ async def stretch(one: Subject, count: int, contacts: int = 50) -> float | None:
     for number in range(count):
         await one.say(number % contacts)
         await asyncio.sleep(max(0.0, begun + (number + 1) / RATE - time.perf_counter()))
-    return None if await _arrived(one, count) else one.cpu() - cpu
+    return None if await arrived(one, count) else one.cpu() - cpu
 
 
 async def rush(one: Subject, seconds: float = 10, rate: int = 100) -> dict[str, float]:
@@ -85,7 +85,7 @@ async def rush(one: Subject, seconds: float = 10, rate: int = 100) -> dict[str, 
         posts.append(asyncio.create_task(one.say(10_000 + number)))
         await asyncio.sleep(max(0.0, begun + (number + 1) / rate - time.perf_counter()))
     accepted = await asyncio.gather(*posts)
-    await _arrived(one, count)
+    await arrived(one, count)
     return {
         "accept p50 ms at 100/s": statistics.median(accepted) * 1000,
         "accept p99 ms at 100/s": _percentile([each * 1000 for each in accepted], 99),
@@ -108,7 +108,7 @@ async def saturated(one: Subject, seconds: float, contacts: int = 200) -> dict[s
         await asyncio.sleep(0.05)
     done, elapsed, used = seen - first, time.perf_counter() - begun, one.cpu() - cpu
     await asyncio.gather(*posting)
-    await _arrived(one, contacts + seen)
+    await arrived(one, contacts + seen)
     return {
         "msg/s": done / elapsed,
         "cpu ms/msg saturated": used / max(done, 1) * 1000,
@@ -120,14 +120,14 @@ _PATIENCE = 60.0
 """Seconds without any arrival after which what is missing counts as lost."""
 
 
-async def _arrived(one: Subject, count: int) -> int:
+async def arrived(one: Subject, count: int) -> int:
     """Wait for so many messages; how many are missing when nothing has arrived for a minute."""
     seen, since = 0, time.monotonic()
-    while (arrived := len(await one.sent())) < count and time.monotonic() - since < _PATIENCE:
-        if arrived > seen:
-            seen, since = arrived, time.monotonic()
+    while (so_far := len(await one.sent())) < count and time.monotonic() - since < _PATIENCE:
+        if so_far > seen:
+            seen, since = so_far, time.monotonic()
         await asyncio.sleep(0.05)
-    if missing := max(0, count - arrived):
+    if missing := max(0, count - so_far):
         print(f"{one.name}: {missing} of {count} messages have not arrived", flush=True)
     return missing
 

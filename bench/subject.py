@@ -58,15 +58,11 @@ class Subject:
 
     def cpu(self) -> float:
         """CPU seconds of the process and its children so far."""
-        total = 0
-        for pid in [self.pid, *_children(self.pid)]:
-            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-            total += int(fields[11]) + int(fields[12])
-        return total / _TICKS
+        return cpu_seconds(self.pid)
 
     def peak_memory(self) -> float:
         peak = 0.0
-        for pid in [self.pid, *_children(self.pid)]:
+        for pid in [self.pid, *children(self.pid)]:
             for line in Path(f"/proc/{pid}/status").read_text().splitlines():
                 if line.startswith("VmHWM"):
                     peak += int(line.split()[1]) / 1024
@@ -128,7 +124,22 @@ async def _post(host: str, path: str, body: bytes, signature: str) -> int:
         writer.close()
 
 
-def _children(pid: int) -> list[int]:
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time that a process and its children, also those that have ended, have used so far."""
+    ticks = 0
+    for one in [*children(pid), pid]:  # the process last: what a child that ends meanwhile has used stands there
+        try:
+            fields = Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split()
+        except FileNotFoundError:
+            if one == pid:
+                raise
+        else:
+            ticks += sum(map(int, fields[11:15]))
+    return ticks / _TICKS
+
+
+def children(pid: int) -> list[int]:
+    """Return the ids of the processes that a process has started and that run."""
     found = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         children = task / "children"
@@ -150,7 +161,7 @@ async def subject(name: str) -> AsyncIterator[Subject]:
     with tempfile.TemporaryDirectory(prefix="balas-bench-") as folder:
         stub_process = subprocess.Popen([sys.executable, "-m", "bench.stub", str(stub_port)])
         if name == "balas":
-            (Path(folder) / "agent.yaml").write_text(_CONFIG.format(stub=stub, port=port))
+            (Path(folder) / "agent.yaml").write_text(CONFIG.format(stub=stub, port=port))
             command = ["-m", "agent", "--log-level", "warning", "serve", "-c", f"{folder}/agent.yaml"]
         else:
             command = ["-m", "bench.floors.program", name, str(port), stub, f"{folder}/floor.db"]
@@ -158,8 +169,8 @@ async def subject(name: str) -> AsyncIterator[Subject]:
         try:
             async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=2000)) as client:
                 url = f"http://127.0.0.1:{port}"
-                await _ready(client, f"{url}/readyz", process)
-                await _ready(client, f"{stub}/sent", stub_process)
+                await ready(client, f"{url}/readyz", process)
+                await ready(client, f"{stub}/sent", stub_process)
                 yield Subject(name, url, stub, process.pid, Path(folder), client)
         finally:
             for each in (process, stub_process):
@@ -167,7 +178,8 @@ async def subject(name: str) -> AsyncIterator[Subject]:
                 each.wait(40)
 
 
-async def _ready(client: httpx.AsyncClient, url: str, process: "subprocess.Popen[bytes]") -> None:
+async def ready(client: httpx.AsyncClient, url: str, process: "subprocess.Popen[bytes]") -> None:
+    """Wait until an address answers 200, at most a minute of tries."""
     for _ in range(600):
         if process.poll() is not None:
             raise RuntimeError(f"{process.args} ended with {process.returncode}")
@@ -180,7 +192,7 @@ async def _ready(client: httpx.AsyncClient, url: str, process: "subprocess.Popen
     raise TimeoutError(url)
 
 
-_CONFIG = """\
+CONFIG = """\
 name: Melati
 instructions: Kamu Melati.
 model: {{name: stub, base_url: "{stub}/v1", fallbacks: []}}

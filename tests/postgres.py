@@ -25,6 +25,11 @@ class Postgres:
         """The address of its first database."""
         return str(self._server.get_uri())
 
+    @property
+    def pid(self) -> int:
+        """The process of the server; its sessions are children of it."""
+        return int((Path(self._server.pgdata) / "postmaster.pid").read_text().split()[0])
+
     def database(self, name: str) -> str:
         """Make a database; its address."""
         self.execute(f'CREATE DATABASE "{name}"')

@@ -27,7 +27,6 @@ from agent.web.answers import (
     TooLarge,
     TooSlow,
     agent_of,
-    apart,
     contact_named,
     cursor,
     cursor_before,
@@ -284,7 +283,7 @@ async def hook(request: Request, workflow: str) -> Accepted:
     if hooks.is_woocommerce_ping(headers, body):
         return Accepted(accepted=True, duplicate=False, run=None)
     try:
-        read = await apart(request, hooks.read_hook, flow, headers, body)
+        read = hooks.read_hook(flow, headers, body)
     except hooks.UnreadableHook as error:
         raise BadRequest(str(error), error.field) from None
     now = agent.clock()

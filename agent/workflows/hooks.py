@@ -21,10 +21,9 @@ from agent.errors import InputError
 from agent.ledger import events, workflows
 from agent.ledger.events import Event
 from agent.workflows.jobs import begin_for_all, known_contact
-from messaging.admission import LONGEST_TEXT, admitted_facts
 from messaging.signature import sign
 from messaging.types import ContactKey
-from settings.text import cleaned, from_json, shortened
+from settings.text import cleaned, from_json
 
 WOOCOMMERCE_SIGNATURE = "x-wc-webhook-signature"
 STRIPE_SIGNATURE = "stripe-signature"
@@ -161,10 +160,9 @@ def begin_by_hand(connection: Connection, flow: Workflow, key: ContactKey | None
 
 def _body(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
     if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        fields = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
-        return dict(shortened(cleaned(fields), LONGEST_TEXT))
+        return dict(cleaned(dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))))
     try:
-        value = shortened(cleaned(from_json(body)), LONGEST_TEXT)
+        value = cleaned(from_json(body))
     except ValueError:
         raise UnreadableHook("the body is not JSON") from None
     if isinstance(value, list):
@@ -215,7 +213,7 @@ def _address(flow: Workflow, data: Mapping[str, Any]) -> dict[str, str] | None:
         inner = given.pop("id")
         given = {**{name: inner[name] for name in ("id", "phone", "email", *_FACTS) if name in inner}, **given}
     plain = {name: str(value).strip() for name, value in given.items() if isinstance(value, str | int | float)}
-    found = {name: value for name, value in admitted_facts(plain).items() if value}
+    found = {name: value for name, value in plain.items() if value}
     identity = found.get("id", "")
     if _EMAIL.fullmatch(identity):
         found.setdefault("email", found.pop("id"))
