@@ -229,6 +229,7 @@ const ID = {
   "The agent stays silent.": "Agen diam.",
   "The answer": "Jawabannya",
   "The answer, as customers are to read it": "Jawaban, seperti yang akan dibaca pelanggan",
+  "The connection broke off before the answer. Send it again once the server is back.": "Koneksi terputus sebelum jawaban. Kirim lagi setelah server kembali.",
   "The connection is lost. What you see may be old; this page tries again by itself.": "Koneksi terputus. Yang terlihat mungkin sudah lama; halaman ini mencoba lagi sendiri.",
   "The documents say nothing about this; the agent would not quote them.": "Dokumen tidak membahas ini; agen tidak akan mengutipnya.",
   "The earlier configuration is back.": "Konfigurasi sebelumnya kembali dipakai.",

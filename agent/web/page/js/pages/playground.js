@@ -25,7 +25,10 @@ export function Playground() {
       const answer = await stream(body, (step) => setLines((old) => old.map((line, place) => (place === at ? { ...line, steps: [...line.steps, step] } : line))));
       setSession(answer.session);
       change(at, { answer, steps: answer.steps });
-    } catch (error) { change(at, { error: remedy(error) }); }
+    } catch (error) { // nothing was sent to anybody: the words come back, to be said again
+      change(at, { error: error.code === "offline" ? t("The connection broke off before the answer. Send it again once the server is back.") : remedy(error) });
+      setText((now) => now || said); setFile((now) => now || sent);
+    }
     setBusy(false);
     box.current?.focus();
   };
@@ -61,7 +64,7 @@ async function stream(body, onStep) {
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch(() => ({ done: true }));
     if (done) throw Object.assign(new Error(), { code: "offline" });
     rest += value;
     const parts = rest.split("\n\n");
