@@ -16,6 +16,7 @@ FaultName = Literal[
     "server_error",
     "slow",
     "drop_answer",
+    "late_list",
     "duplicate_webhooks",
     "reorder_webhooks",
     "hold_webhooks",
@@ -27,8 +28,9 @@ class Fault:
     """One way to misbehave.
 
     Attributes:
-        seconds: `Retry-After` of rate_limited; the delay of slow; how long drop_answer holds the line before it cuts it;
-            the gap between the two copies of duplicate_webhooks; how long reorder_webhooks collects events to turn round.
+        seconds: `Retry-After` of rate_limited; the delay of slow; how long drop_answer holds the line before it cuts it; for how long
+            late_list leaves a message out of the list; the gap between the two copies of duplicate_webhooks; how long
+            reorder_webhooks collects events to turn round.
         only: `sends` touches only the sending of messages.
         times: how many more requests (or events) it strikes; `None`: until it is switched off.
         status: what server_error answers: 500, 502, 503 or 504.
@@ -47,6 +49,7 @@ DEFAULTS: dict[FaultName, Fault] = {
     "server_error": Fault("server_error"),
     "slow": Fault("slow", seconds=3),
     "drop_answer": Fault("drop_answer", only="sends"),
+    "late_list": Fault("late_list", seconds=5),
     "duplicate_webhooks": Fault("duplicate_webhooks"),
     "reorder_webhooks": Fault("reorder_webhooks", seconds=0.5),
     "hold_webhooks": Fault("hold_webhooks"),

@@ -180,6 +180,14 @@ class Sandbox:
         sender = Sender(SenderKind.USER, by.id)
         return self.messages.send(current, self._channel_of(current), {"type": "text", "text": text}, sender)
 
+    def listed(self, contact: Contact) -> list[Message]:
+        """List the messages of a contact as the API does, oldest first: with the fault `late_list`, without the newest outgoing ones."""
+        found, fault = self.messages.of(contact.id), self.faults.strike("late_list")
+        if fault is None:
+            return found
+        shown = self.options.clock() - timedelta(seconds=fault.seconds)
+        return [message for message in found if message.traffic == "incoming" or message.at <= shown]
+
     def assign(self, contact: Contact | int, user: User | int | str | None = None) -> Contact:
         """Assign the contact to a colleague (`user`: id or e-mail; the last one when left out)."""
         return self.conversations.assign(self._current(contact), self._colleague(user))

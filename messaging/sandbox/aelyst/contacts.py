@@ -208,5 +208,5 @@ async def show(request: Request) -> JSONResponse:
 
 async def recent(request: Request) -> JSONResponse:
     """The messages of a contact, newest first."""
-    found = sandbox_of(request).messages.of(contact_of(request).id)[::-1]
+    found = sandbox_of(request).listed(contact_of(request))[::-1]
     return wire.page(request, found, wire.message, lambda message: message.id, most=50, newest_first=True)

@@ -139,7 +139,7 @@ def _take(request: Request, contact: Contact, form: Mapping[str, object]) -> Mes
 
 async def _list(request: Request) -> JSONResponse:
     contact = by_id(request, request.path_params["chat"], "chat-")
-    newest = sandbox_of(request).messages.of(contact.id)[:-101:-1]
+    newest = sandbox_of(request).listed(contact)[:-101:-1]
     return JSONResponse({"object": "MessageList", "items": [_listed(message) for message in newest], "cursor": None})
 
 

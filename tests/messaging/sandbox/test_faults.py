@@ -66,6 +66,17 @@ async def test_a_slow_request_is_carried_out_before_its_answer_comes(
     assert len(sandbox.sent(1)) == 1
 
 
+async def test_a_late_list_leaves_out_what_was_sent_a_moment_ago(
+    api: httpx.AsyncClient, sandbox: RunningSandbox
+) -> None:
+    sandbox.fault("late_list", seconds=600, times=1)
+    sandbox.say(1, "halo")
+    number = (await api.post("/contact/id:1/message", json=TEXT)).json()["messageId"]
+    first, second = [(await api.get("/contact/id:1/message/list")).json()["items"] for _ in range(2)]
+    assert number not in {each["messageId"] for each in first}
+    assert [each["messageId"] for each in second] == [number, *(each["messageId"] for each in first)]
+
+
 @pytest.mark.parametrize(("seconds", "failure"), [(0, httpx.RemoteProtocolError), (30, httpx.ReadTimeout)])
 async def test_a_dropped_answer_hides_a_send_that_happened(
     api: httpx.AsyncClient, sandbox: RunningSandbox, seconds: float, failure: type[Exception]

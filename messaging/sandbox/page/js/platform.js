@@ -66,7 +66,7 @@ function fill(item, details) {
 
 // The fault switches.
 
-const SECONDS = { rate_limited: 1, slow: 3, drop_answer: 0, duplicate_webhooks: 0, reorder_webhooks: 0.5 };
+const SECONDS = { rate_limited: 1, slow: 3, drop_answer: 0, late_list: 5, duplicate_webhooks: 0, reorder_webhooks: 0.5 };
 const ENDLESS = new Set(["hold_webhooks"]);
 const chosen = {};
 
