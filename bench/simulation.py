@@ -128,10 +128,10 @@ def enough(costs: Costs, rate: float, *, cores: int, slots: int, load: float = 0
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rates", type=float, nargs="*", default=[1, 10, 100, 1000])
-    parser.add_argument("--web", type=float, default=3.5, help="CPU of a web process, milliseconds a message")
-    parser.add_argument("--worker", type=float, default=22, help="CPU of a worker, milliseconds a message")
-    parser.add_argument("--postgres", type=float, default=9, help="CPU of PostgreSQL, milliseconds a message")
+    parser.add_argument("--rates", type=float, nargs="*", default=[1, 10, 100, 1000, 1600])
+    parser.add_argument("--web", type=float, default=3.6, help="CPU of a web process, milliseconds a message")
+    parser.add_argument("--worker", type=float, default=21.5, help="CPU of a worker, milliseconds a message")
+    parser.add_argument("--postgres", type=float, default=9.5, help="CPU of PostgreSQL, milliseconds a message")
     parser.add_argument("--cores", type=int, default=16, help="of PostgreSQL's machine")
     parser.add_argument("--calls", type=int, default=2, help="to the model, a turn")
     parser.add_argument("--call", type=float, default=2.5, help="seconds a call")

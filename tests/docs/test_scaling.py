@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from agent.app import GRACE
 from agent.cli.commands import find
 from agent.config import examine_text
+from bench.simulation import Costs, Simulation, enough
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scaling.md").read_text(encoding="utf-8")
 ROOT = Path(__file__).parents[2]
@@ -77,17 +78,26 @@ def test_the_settings_fit_the_services() -> None:
     assert str(examined.config.knowledge.chroma.url).startswith("http://chroma:")
 
 
-def test_the_processes_follow_from_the_measured_costs() -> None:
-    """The table of processes is the arithmetic of the table of costs."""
-    web, worker = (int(re.search(rf"CPU of {who} \| (\d+) ms", PAGE)[1]) for who in ("the web process", "a worker"))  # type: ignore[index]
-    rates = row("messages a second")
-    needed = {"web processes": web, "workers": worker}
-    for name, cost in needed.items():
-        assert row(name) == [max(2, -(-rate * cost // 700)) for rate in rates]
-    processes = [a + b for a, b in zip(row("web processes"), row("workers"), strict=True)]
-    assert row("connections") == [13 * each for each in processes]
-    each = [14 + 2 + workers for workers in row("workers")]
-    assert row("transactions a second") == [rate * cost for rate, cost in zip(rates, each, strict=True)]
+def cost(who: str) -> float:
+    """Seconds of CPU a message, as the page tells milliseconds."""
+    return float(re.search(rf"CPU of {who} \| ([0-9.]+) ms", PAGE)[1]) / 1000  # type: ignore[index]
+
+
+def test_the_processes_are_those_that_the_simulation_chooses_for_the_measured_costs() -> None:
+    costs = Costs(cost("the web process"), cost("a worker"), cost("PostgreSQL"), calls=2, call=2.5)
+    chosen = [enough(costs, rate, cores=16, slots=100) for rate in row("messages a second")]
+    assert row("web processes") == [each.web for each in chosen]
+    assert row("workers \\(two") == [each.workers for each in chosen]
+    assert row("connections") == [13 * (each.web + each.workers) for each in chosen]
+    assert f"used up at {16 / costs.postgres:,.0f} messages a second" in PAGE
+
+
+def test_what_is_told_to_be_busy_is_what_the_simulation_finds() -> None:
+    costs = Costs(cost("the web process"), cost("a worker"), cost("PostgreSQL"), calls=2, call=2.5)
+    one = Simulation(costs, enough(costs, 100, cores=16, slots=100), 100, 30.0, seed=1)
+    one.run()
+    told = [int(cell) for cell in re.search(r"PostgreSQL busy \|(.*)\|", PAGE)[1].replace("%", "").split("|")]  # type: ignore[index]
+    assert told[2] == pytest.approx(one.load()["postgres"] * 100, abs=1)
 
 
 def row(name: str) -> list[int]:
