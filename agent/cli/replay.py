@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,7 +75,9 @@ async def _replay(
         raise InputError(f"{contact} has no turn that ended, so there is nothing to replay")
     async with open_stage(config, live=live) as stage:
         if save is not None:
-            await save_scenario(found[0], stage, save)
+            saved = await save_scenario(found[0], stage, save)
+            for note in saved.notes:
+                print(note, file=sys.stderr)
             print(f"{save} holds the conversation as a scenario; `balas test {save}` runs it")
             return
         results = []

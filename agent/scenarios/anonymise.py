@@ -14,6 +14,15 @@ _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-
 _STAND_IN = "+628120000"
 """How the number of a stand-in begins; what is one already stays."""
 _EMAIL_STAND_IN = re.compile(r"customer(\d{1,9})@example\.com")
+_PART = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+"""A word of a name, whatever stands beside it: an emoji, a digit, a hyphen."""
+
+_SHORT = 3
+"""Letters of a name that no word of a language has by accident."""
+
+_ADDRESSES = frozenset(
+    "bapak bpk pak ibu bu kak kakak mas mba mbak bang om tante mr mrs ms dr drs ir toko pt cv".split()
+)
 _NAMES = ("Budi", "Sari", "Rina", "Andi", "Dewi", "Agus", "Putri", "Joko", "Wati", "Hadi")
 
 
@@ -39,14 +48,19 @@ class Anonymiser:
         self._last_phone = self._last_email = 0
 
     def learn_name(self, name: str | None) -> str | None:
-        """Replace a name from now on, wherever it stands as a word; its stand-in."""
+        """Replace a name from now on, each part of it wherever it stands as a word; its stand-in.
+
+        Many people have the whole of their name in one field, and are called by a part of it. Forms of address, and letters that stand
+        for a name, stay: they tell of nobody.
+        """
         if not name or not name.strip():
             return name
-        if name not in self._names:
-            number = len(self._names)
-            repeat = number // len(_NAMES)
-            self._names[name] = _NAMES[number % len(_NAMES)] + (str(repeat + 1) if repeat else "")
-        return self._names[name]
+        for part in dict.fromkeys(each.casefold() for each in _PART.findall(name)):
+            if part not in self._names and len(part) > 1 and part not in _ADDRESSES:
+                number = len(self._names)
+                repeat = number // len(_NAMES)
+                self._names[part] = _NAMES[number % len(_NAMES)] + (str(repeat + 1) if repeat else "")
+        return self._without_names(name)
 
     def phone(self, number: str) -> str:
         """The stand-in of a phone number."""
@@ -72,12 +86,16 @@ class Anonymiser:
         text = self._redactor.text(text)
         text = _EMAIL.sub(lambda match: self._email(match[0]), text)
         text = _PHONE.sub(lambda match: self.phone(match[0]), text)
-        if self._names:
-            longest = sorted(self._names, key=len, reverse=True)
-            pattern = rf"(?<!\w)(?:{'|'.join(map(re.escape, longest))})(?!\w)"
-            folded = {name.casefold(): stand_in for name, stand_in in self._names.items()}
-            text = re.sub(pattern, lambda match: folded.get(match[0].casefold(), match[0]), text, flags=re.IGNORECASE)
-        return text
+        return self._without_names(text)
+
+    def _without_names(self, text: str) -> str:
+        return _PART.sub(lambda match: self._stand_in(match[0]), text) if self._names else text
+
+    def _stand_in(self, word: str) -> str:
+        """What stands for a word. A very short name is written with a capital, or else it is another word."""
+        if len(word) < _SHORT and not word[0].isupper():
+            return word
+        return self._names.get(word.casefold(), word)
 
     def __call__(self, value: Any) -> Any:
         """The same structure of mappings, lists and texts without them."""

@@ -5,7 +5,6 @@ Nothing runs beside it: `say`, `colleague` and `wait` do what falls due, in its 
 
 import asyncio
 import json
-import mimetypes
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -23,10 +22,12 @@ from agent.broadcasts.plan import prepare
 from agent.broadcasts.settings import load as load_broadcast
 from agent.engine.embedded import EmbeddedEngine
 from agent.errors import InputError
-from agent.ledger import broadcasts, contacts, media, open_database, overview, payments, steps, tables
+from agent.ledger import broadcasts, contacts, open_database, overview, payments, steps, tables
+from agent.ledger import media as media_of_ledger
 from agent.ledger.contacts import ContactState
 from agent.ledger.overview import TurnSummary
 from agent.ledger.steps import Step
+from agent.scenarios import media
 from agent.scenarios.agenda import Agenda
 from agent.scenarios.events import PlatformEvent, changed, shown, told
 from agent.scenarios.format import Answers, ContactFacts, PlatformFault, Said
@@ -46,6 +47,7 @@ from messaging.types import (
     ContactKey,
     File,
     InboundMessage,
+    Location,
     MessageSent,
     Person,
     Template,
@@ -410,7 +412,7 @@ class Conversation:
             return Shown(_words_of(sent), "template" if isinstance(content, Template) else "text")
         prefix = f"{self.agent.base_url}/media/"
         name, now = content.url.removeprefix(prefix), self.timeline()
-        stored = await self.agent.database.read(lambda connection: media.get(connection, name, now))
+        stored = await self.agent.database.read(lambda connection: media_of_ledger.get(connection, name, now))
         if stored is None or not stored.type.startswith("image/"):
             return Shown("" if stored is None else f"[{stored.name or content.kind}]", content.kind)
         from actions.qris.picture import read_image
@@ -422,25 +424,24 @@ class Conversation:
         self._messages += 1
         contact = await self._platform.contact(self.key)
         attachments: tuple[Attachment, ...] = ()
-        text, kind = message.text, "text"
+        text, kind, name, place = message.text, "text", f"message-{self._messages}", None
         if message.location is not None:
-            latitude, longitude = message.location
-            place = f"📍 ({latitude:g}, {longitude:g})"
-            text, kind = f"{message.text}\n{place}" if message.text else place, "location"
+            kind, place = "location", Location(*message.location)
         elif message.attachment is not None:
-            sort, path = message.attachment
-            file = resolve(path)
-            content = await asyncio.to_thread(file.read_bytes)
-            mime = mimetypes.guess_type(file.name)[0] or (
-                "audio/ogg" if sort == "audio" else "application/octet-stream"
-            )
-            url = self._files.add(file.name, content, mime)
-            attachments = (Attachment(sort, url, file.name, mime, len(content)),)
             kind = "attachment"
+            sort, address = message.attachment
+            file = await asyncio.to_thread(media.read, address, sort, resolve)
+            content, size = file.content, len(file.content)
             if sort == "audio" and text is not None:
+                content = (
+                    name.encode()
+                )  # its words are known, whatever it holds: other words than those of a note like it
                 self._ears.learn(content, text)
                 text = None
-        return InboundMessage(contact, f"message-{self._messages}", at, text, attachments, self._platform.channel, kind)
+            url = self._files.add(file.name, content, file.mime_type)
+            attachments = (Attachment(sort, url, file.name, file.mime_type, size),)
+        channel = self._platform.channel
+        return InboundMessage(contact, name, at, text, attachments, channel, kind, location=place)
 
 
 @asynccontextmanager
@@ -545,9 +546,9 @@ def _said(message: Said) -> str:
         return f"📍 {message.location[0]:g}, {message.location[1]:g}" + (f" {message.text}" if message.text else "")
     if message.attachment is None:
         return message.text or ""
-    kind, path = message.attachment
-    name = {"audio": "🎤", "image": "🖼", "file": "📎"}.get(kind, kind)
-    return f"{name} {path}" + (f" “{message.text}”" if message.text else "")
+    kind, address = message.attachment
+    mark, file = {"audio": "🎤", "image": "🖼", "file": "📎"}.get(kind, kind), media.inline(address, kind)
+    return f"{mark} {address if file is None else file.name}" + (f" “{message.text}”" if message.text else "")
 
 
 def _words(span: timedelta) -> str:

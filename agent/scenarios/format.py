@@ -25,6 +25,7 @@ from agent.config.load import listed, validate
 from agent.config.schema import json_schema
 from agent.errors import InputError
 from agent.scenarios.events import NonEmpty, WrittenEvent
+from agent.scenarios.media import inline
 from messaging.types import AttachmentKind
 from settings import Duration, Settings
 from settings.phone import InvalidPhone, to_e164
@@ -165,7 +166,7 @@ Answers: TypeAlias = (
 
 
 class Said(Settings):
-    """One message of the customer: text, a file, or both. Paths are relative to the scenario's folder."""
+    """One message of the customer: text, a file, or both. A file is a path from this folder, or a `data:` address that holds it."""
 
     text: NonEmpty | None = Field(
         default=None,
@@ -173,7 +174,9 @@ class Said(Settings):
     )
     voice: NonEmpty | None = Field(default=None, description="A voice note.", examples=["notes/harga.ogg"])
     image: NonEmpty | None = Field(default=None, description="A picture.")
-    file: NonEmpty | None = Field(default=None, description="Any other file.")
+    file: NonEmpty | None = Field(
+        default=None, description="Any other file.", examples=["data:text/plain,tiga gelas kopi susu"]
+    )
     location: tuple[float, float] | None = Field(default=None, description="A position: latitude, longitude.")
 
     @model_validator(mode="after")
@@ -185,11 +188,14 @@ class Said(Settings):
             raise ValueError(f"one message holds one of {' and '.join(files)}; write a list for several messages")
         if self.location is not None and not (-90 <= self.location[0] <= 90 and -180 <= self.location[1] <= 180):
             raise ValueError("a location is [latitude, longitude] in degrees")
+        if self.attachment is not None:
+            kind, address = self.attachment
+            inline(address, kind)
         return self
 
     @property
     def attachment(self) -> tuple[AttachmentKind, str] | None:
-        """The kind of the file and its path, where there is one."""
+        """The kind of the file and its address, where there is one."""
         kinds: tuple[tuple[AttachmentKind, str | None], ...] = (
             ("audio", self.voice),
             ("image", self.image),
@@ -549,7 +555,9 @@ def loads(data: bytes, path: Path, *, environment: Mapping[str, str] | None = No
 def _missing_files(settings: ScenarioSettings, document: Document, folder: Path) -> Iterator[Problem]:
     for number, turn in enumerate(settings.turns or ()):
         for said in turn.messages:
-            if said.attachment is not None and not (folder / Path(said.attachment[1]).expanduser()).is_file():
+            if said.attachment is None or said.attachment[1].startswith("data:"):
+                continue
+            if not (folder / Path(said.attachment[1]).expanduser()).is_file():
                 place: Place = ("turns", number, "customer")
                 yield Problem(document.key(place), f"turns[{number}].customer: {said.attachment[1]} is not there")
         if turn.broadcast is not None and not (folder / Path(turn.broadcast).expanduser()).is_file():

@@ -20,6 +20,7 @@ from agent.turn.files import Content, Reads
 from agent.workflows.sender import EVENT_ID
 from messaging.types import Attachment
 from voice import Stats, Transcriber, Transcript, Unavailable
+from voice.errors import Unreadable
 
 FILES = "https://files.invalid/"
 """Where the files that a scenario's customer sends seem to lie."""
@@ -380,6 +381,8 @@ class Ears:
         words = self._words.get(audio)
         if words is not None:
             return Transcript(words, detect(words, self._language), timedelta(seconds=3), (), 1.0)
+        if not audio:  # whatever hears here
+            raise Unreadable("the recording is empty")
         if self._inner is None:
             raise Unavailable("no speech model is configured; write `text:` beside `voice:`")
         return await self._inner.transcribe(audio, languages)

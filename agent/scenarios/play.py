@@ -129,7 +129,7 @@ async def _turns(scenario: Scenario, conversation: Conversation, record: _Record
     record.ledgered = conversation.ledgered
     refuse(scenario, unknown_actions(scenario, conversation.agent.config, conversation.agent.actions))
     for number, turn in enumerate(scenario.settings.turns or ()):
-        record.happened.append(await perform(conversation, turn, scenario))
+        record.happened.append(await perform(conversation, turn, scenario.resolve))
         await _hold(scenario, conversation, ("turns", number), turn.expect or (), record.happened[-1], record)
     if (simulation := scenario.settings.simulate) is not None:
         await _simulated(simulation, conversation, record)
@@ -149,8 +149,8 @@ async def _simulated(simulation: Simulation, conversation: Conversation, record:
         conversation.timeline.move_by(_THINKS)
 
 
-async def perform(conversation: Conversation, turn: Turn, scenario: Scenario) -> Happened:
-    """Let one turn of a scenario happen."""
+async def perform(conversation: Conversation, turn: Turn, resolve: Callable[[str], Path]) -> Happened:
+    """Let one turn of a scenario happen; `resolve` finds the files that it names."""
     if turn.platform is not None:
         return conversation.fail(turn.platform)
     if turn.receivers is not None:
@@ -161,12 +161,12 @@ async def perform(conversation: Conversation, turn: Turn, scenario: Scenario) ->
         ((name, body),) = turn.hook.items()
         return await conversation.hook(name, body)
     if turn.broadcast is not None:
-        return await conversation.broadcast(scenario.resolve(turn.broadcast))
+        return await conversation.broadcast(resolve(turn.broadcast))
     if turn.colleague is not None:
         return await conversation.colleague(turn.colleague)
     if turn.wait is not None:
         return await conversation.wait(turn.wait)
-    return await conversation.say(turn.messages, scenario.resolve)
+    return await conversation.say(turn.messages, resolve)
 
 
 async def _hold(

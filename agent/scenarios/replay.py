@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from langchain_core.messages import AIMessage, BaseMessage, messages_from_dict
 from sqlalchemy import Connection, delete, select
 
+from agent.config import AgentConfig
 from agent.ledger import contacts, history, outbound, overview, steps, tables
 from agent.ledger.codec import unpack_inbound
 from agent.ledger.contacts import ContactState
@@ -31,7 +32,7 @@ from agent.scenarios.outside import Ledgered
 from agent.scenarios.stage import Stage
 from agent.scenarios.told import Pair, Tools, essence, kept_tools, lines_changed, tools_changed
 from agent.turn.files import Content
-from agent.turn.loop import parts_of, tool_of
+from agent.turn.loop import CONFIRMED, parts_of, tool_of
 from agent.turn.retrieval import read as read_passages
 from agent.turn.summary import TASK as SUMMARY_TASK
 from messaging.types import ContactKey, InboundMessage, QuickReplies, Template, Text
@@ -71,6 +72,18 @@ class RecordedTurn:
         """Its calls of models, in order."""
         return [step for step in self.steps if step.kind == "model" and step.key.startswith("model/")]
 
+    @property
+    def files(self) -> dict[tuple[str, int], Mapping[str, Any]]:
+        """What was found in files, by message and position."""
+        return {_place(step): step.output for step in self.steps if step.kind == "file" and step.output}
+
+    @property
+    def confirmed_of(self) -> str | None:
+        """The turn that asked what the customer says yes to in this one; `None` where they say yes to nothing."""
+        shown = [(step.key, step.input) for step in self.steps if step.kind == "action"]
+        places = [str(given.get("place", key)) for key, given in shown if isinstance(given, Mapping)]
+        return next((place.removeprefix(CONFIRMED) for place in places if place.startswith(CONFIRMED)), None)
+
 
 _WITH_STEPS = (InboundOutcome.ANSWERED, InboundOutcome.NOT_KNOWN, InboundOutcome.FAILED)
 
@@ -97,6 +110,11 @@ class Recording:
     def colleagues(self) -> list[tuple[datetime, str]]:
         """The messages of humans, with their times."""
         return [(line.at, line.text) for line in self.lines if line.author == "human"]
+
+    def entry(self, config: AgentConfig) -> str | None:
+        """The entry of `messaging:` where the contact writes; `None` where there is none of its name any more."""
+        name = self.contact.key.platform
+        return name if any(entry.effective_name == name for entry in config.platforms) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +205,7 @@ async def replay(recording: Recording, stage: Stage, *, live: bool) -> list[Comp
     async with open_conversation(
         stage,
         facts=ContactFacts(
-            channel=channel.source or "whatsapp" if channel else "whatsapp", platform=_entry(recording, stage)
+            channel=channel.source or "whatsapp" if channel else "whatsapp", platform=recording.entry(stage.config)
         ),
         begins=recording.turns[0].received_at[0],
         answers=answers(recording.turns),
@@ -234,12 +252,6 @@ def files_of(turn: RecordedTurn) -> dict[str, Content]:
 _NO_PICTURE = b"a picture that was seen then"
 
 
-def _entry(recording: Recording, stage: Stage) -> str | None:
-    """The entry of `messaging:` where the contact writes; `None` where there is none of its name any more."""
-    name = recording.contact.key.platform
-    return name if any(entry.effective_name == name for entry in stage.config.platforms) else None
-
-
 def beside(recording: Recording) -> list[tuple[datetime, str | int]]:
     """List what happened beside the customer's messages, in order: the words of a colleague, or the number of a payment that was paid."""
     found: list[tuple[datetime, str | int]] = [*recording.colleagues]
@@ -264,21 +276,39 @@ def _now(key: ContactKey, turn: RecordedTurn, connection: Connection) -> list[Re
 def _as_it_was(
     key: ContactKey, recording: Recording, turn: RecordedTurn, known: Mapping[str, str], connection: Connection
 ) -> None:
-    """Let a turn come after what was really said, so that one difference does not become many, and after what people did.
-
-    An assignment, and what gives the conversation back, leave no trace but whether the agent answered.
-    """
+    """Let a turn come after what was really said, so that one difference does not become many, and after what people did."""
     message = tables.message
     mine = (message.c.platform == key.platform, message.c.contact == key.id)
     connection.execute(delete(message).where(*mine))
     said = [replace(line, turn=known.get(line.turn or "")) for line in recording.lines[: turn.before]]
     history.append(connection, key, said)
-    at, state = turn.received_at[0], contacts.load(connection, key)
+    at = turn.received_at[0]
+    match untold(recording, turn, contacts.load(connection, key), at):
+        case "given back":
+            contacts.resume(connection, key, at)
+        case "taken over":
+            contacts.remember(
+                connection, replace(recording.contact.contact, key=key)
+            )  # it may be before the first message
+            contacts.pause(connection, key, at, None, "a colleague")
+
+
+def untold(
+    recording: Recording, turn: RecordedTurn, state: ContactState | None, at: datetime
+) -> Literal["given back", "taken over"] | None:
+    """What people did before a turn without a trace of it, as one sees by whether the agent answered.
+
+    Args:
+        recording: to which the turn belongs.
+        turn: as it was.
+        state: of the contact who is played, before the turn.
+        at: when the turn is played.
+    """
     paused = state is not None and state.paused(at)
-    if paused and turn.outcome in (InboundOutcome.ANSWERED, InboundOutcome.NOT_KNOWN, InboundOutcome.FAILED):
-        contacts.resume(connection, key, at)
-    elif state is not None and not paused and turn.outcome is InboundOutcome.HUMAN and not _explained(recording, turn):
-        contacts.pause(connection, key, at, None, "a colleague")
+    if paused and turn.outcome in _WITH_STEPS:
+        return "given back"
+    silent = not paused and turn.outcome is InboundOutcome.HUMAN
+    return "taken over" if silent and not _explained(recording, turn) else None
 
 
 def _explained(recording: Recording, turn: RecordedTurn) -> bool:
@@ -310,9 +340,14 @@ def transcripts(turn: RecordedTurn) -> dict[tuple[str, int], str]:
     found = {}
     for step in turn.steps:
         if step.kind == "transcription" and isinstance(step.output, Mapping) and "text" in step.output:
-            _, message, position = step.key.partition("#")[0].split("/", 2)
-            found[message, int(position)] = str(step.output["text"])
+            found[_place(step)] = str(step.output["text"])
     return found
+
+
+def _place(step: Step) -> tuple[str, int]:
+    """The message of a file or a voice note, and its position in it."""
+    message, _, position = step.key.partition("#")[0].partition("/")[2].rpartition("/")
+    return message, int(position)
 
 
 def differences(

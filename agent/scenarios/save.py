@@ -4,7 +4,7 @@ import asyncio
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import dropwhile
 from pathlib import Path
@@ -14,42 +14,54 @@ from langchain_core.messages import AIMessage, BaseMessage, messages_from_dict
 from ruamel.yaml import YAML
 
 from agent.errors import InputError
+from agent.ledger import contacts
 from agent.models.chat import ChatModel
 from agent.scenarios.anonymise import Anonymiser
 from agent.scenarios.cassette import Cassette, NotRecorded, StagedChat, Tape
 from agent.scenarios.cassette import dumped as cassette_text
-from agent.scenarios.conversation import Happened
-from agent.scenarios.format import CASSETTE, loads
+from agent.scenarios.conversation import Conversation, Happened, open_conversation
+from agent.scenarios.format import CASSETTE, Scenario, Turn, begins, loads
+from agent.scenarios.media import stand_in
 from agent.scenarios.outside import Ledgered
-from agent.scenarios.play import play
-from agent.scenarios.replay import Recording, answers, beside, transcripts
+from agent.scenarios.play import perform
+from agent.scenarios.replay import RecordedTurn, Recording, answers, beside, transcripts, untold
 from agent.scenarios.stage import Stage
+from agent.turn.summary import TASK as SUMMARY_TASK
 from messaging.types import InboundMessage
+from settings import format_duration
 
 _PAUSE = timedelta(minutes=2)
 """A pause between two messages that a saved scenario keeps."""
+
+_COLLEAGUE = "colleague@example.com"
 
 
 class _InOrder(StagedChat):
     """A model that gives recorded answers one after the other, whatever it is asked."""
 
     answers: list[AIMessage]
+    summaries: list[AIMessage]
 
     async def answer(self, messages: list[BaseMessage], options: Mapping[str, Any]) -> AIMessage:
-        if not self.answers:
+        known = self.summaries if any(message.text == SUMMARY_TASK for message in messages) else self.answers
+        if not known:
             raise NotRecorded("the conversation holds no further answer")
-        return self.answers.pop(0)
+        return known.pop(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A conversation as the text of a scenario, and that of its cassette where a language model answered."""
+    """A conversation as the text of a scenario, and that of its cassette where a language model answered.
+
+    `notes` say what of the conversation the scenario does not hold; they stand in it as a comment as well.
+    """
 
     scenario: str
     cassette: str | None
+    notes: Sequence[str] = ()
 
 
-async def save(recording: Recording, stage: Stage, path: Path) -> None:
+async def save(recording: Recording, stage: Stage, path: Path) -> Saved:
     """Make a scenario of a recording, with its cassette beside it; see `as_scenario`."""
     saved = await as_scenario(recording, stage, path)
 
@@ -60,6 +72,7 @@ async def save(recording: Recording, stage: Stage, path: Path) -> None:
             path.with_name(path.stem + CASSETTE).write_text(saved.cassette, encoding="utf-8")
 
     await asyncio.to_thread(keep)
+    return saved
 
 
 async def as_scenario(recording: Recording, stage: Stage, path: Path) -> Saved:
@@ -73,20 +86,55 @@ async def as_scenario(recording: Recording, stage: Stage, path: Path) -> Saved:
     Raises:
         InputError: the steps of none of its turns are kept.
     """
-    recording = _kept(recording)
+    recording, notes = _kept(recording)
     anonymiser = Anonymiser(stage.redactor)
-    contact = recording.contact.contact
+    whole = {"name": path.stem.replace("_", " ")} | _head(recording, stage, anonymiser)
+    scenario = loads(dumped({**whole, "turns": [{"wait": "1s"}]}).encode(), path, environment={})
+    cassette = Cassette(now=None)
+    texts = [step.output["text"] for turn in recording.turns for step in turn.steps if step.kind == "summary"]
+    spoken = _InOrder(answers=[], summaries=[AIMessage(anonymiser.text(text)) for text in texts])
+
+    def models(ledgered: Ledgered) -> Sequence[ChatModel]:
+        if stage.config.model.offline:
+            return stage.offline()
+        keep = [value for value in (scenario.settings.contact.phone, scenario.settings.contact.email) if value]
+        tape = Tape(cassette, "record", Anonymiser(stage.redactor, keep), ledgered)
+        name = next((step.name for turn in recording.turns for step in turn.models), stage.config.model.name)
+        return tape.models([ChatModel(name, spoken)])
+
+    settings = scenario.settings
+    async with open_conversation(
+        stage,
+        facts=settings.contact,
+        begins=begins(settings, stage.config.zone) or recording.turns[0].received_at[0],
+        answers=settings.actions,
+        models=models,
+    ) as conversation:
+        told = _Retelling(conversation, recording, anonymiser, spoken, scenario)
+        await told.run()
+    notes += told.notes
+    text = "".join(f"# {note}\n" for note in notes) + dumped({**whole, "turns": told.turns})
+    loads(text.encode(), path, environment={})
+    return Saved(text, cassette_text(cassette) if cassette.calls else None, notes)
+
+
+def _head(recording: Recording, stage: Stage, anonymiser: Anonymiser) -> dict[str, Any]:
+    """What stands before the turns: who writes, when, and what actions answer."""
+    contact, channel = recording.contact.contact, recording.turns[0].messages[0].channel
     facts = {
         "phone": anonymiser.phone(contact.phone) if contact.phone else None,
+        "email": anonymiser.text(contact.email) if contact.email else None,
         "first_name": anonymiser.learn_name(contact.first_name),
         "last_name": anonymiser.learn_name(contact.last_name),
         "language": contact.language,
+        "country": contact.country,
         "tags": list(contact.tags),
+        "channel": channel.source if channel is not None and channel.source != "whatsapp" else None,
+        "platform": recording.entry(stage.config) if len(stage.config.platforms) > 1 else None,
     }
-    for name in recording.former_names:
+    for name in [*recording.former_names, *_names_on_cards(recording)]:
         anonymiser.learn_name(name)
-    whole: dict[str, Any] = {
-        "name": path.stem.replace("_", " "),
+    found: dict[str, Any] = {
         "contact": {name: value for name, value in facts.items() if value},
         "now": recording.turns[0].received_at[0].astimezone(stage.config.zone).replace(microsecond=0).isoformat(),
     }
@@ -102,63 +150,133 @@ async def as_scenario(recording: Recording, stage: Stage, path: Path) -> Saved:
         for name, each in answers(recording.turns).items()
         if not isinstance(each, str)
     }
-    if canned:
-        whole["actions"] = canned
-    whole["turns"] = list(_turns_of(recording, anonymiser))
-    scenario = loads(dumped(whole).encode(), path, environment={})
-    cassette = Cassette(now=None)
-
-    def models(ledgered: Ledgered) -> Sequence[ChatModel]:
-        if stage.config.model.offline:
-            return stage.offline()
-        spoken = [
-            cast("AIMessage", messages_from_dict([anonymiser(step.output)])[0])
-            for turn in recording.turns
-            for step in turn.models
-        ]
-        tape = Tape(cassette, "record", Anonymiser(stage.redactor, [str(facts["phone"])]), ledgered)
-        name = next((step.name for turn in recording.turns for step in turn.models), stage.config.model.name)
-        return tape.models([ChatModel(name, _InOrder(answers=spoken))])
-
-    played = await play(scenario, stage, models)
-    for turn, happened in zip(whole["turns"], played.happened, strict=False):
-        if "customer" in turn:
-            turn["expect"] = _expected(happened)
-    return Saved(dumped(whole), cassette_text(cassette) if cassette.calls else None)
+    return found | ({"actions": canned} if canned else {})
 
 
-def _kept(recording: Recording) -> Recording:
-    """The recording from the first turn whose steps are kept: what actions answered before it is not known any more."""
+def _names_on_cards(recording: Recording) -> list[str]:
+    cards = (card for turn in recording.turns for message in turn.messages for card in message.cards)
+    return [card.name for card in cards if card.name]
+
+
+def _kept(recording: Recording) -> tuple[Recording, list[str]]:
+    """The recording from the first turn that goes without what is not kept any more, and what that leaves out.
+
+    What actions answered in a turn without steps is not known, and of a yes to its question not what it was said to.
+    """
     turns = list(dropwhile(lambda turn: not turn.kept, recording.turns))
+    known = {turn.summary.id for turn in turns}
+    while turns and (asked := turns[0].confirmed_of) is not None and asked not in known:
+        known.discard(turns.pop(0).summary.id)
     if not turns:
         raise InputError("the steps of this conversation are no longer kept, so it cannot be saved (`retention`)")
-    if len(turns) == len(recording.turns):
-        return recording
+    gone = len(recording.turns) - len(turns)
+    if not gone:
+        return recording, []
     began = turns[0].received_at[0]
-    return replace(recording, turns=turns, lines=[line for line in recording.lines if line.at >= began])
+    kept = replace(recording, turns=turns, lines=[line for line in recording.lines if line.at >= began])
+    what = (
+        "turn is left out, because steps that it needs"
+        if gone == 1
+        else f"{gone} turns are left out, because steps that they need"
+    )
+    return kept, [f"not kept: the first {what} were dropped (`retention`)"]
 
 
-def _turns_of(recording: Recording, anonymiser: Anonymiser) -> Iterator[dict[str, Any]]:
-    last: datetime | None = None
-    others = beside(recording)
-    for turn in recording.turns:
-        at = turn.received_at[0]
-        while others and others[0][0] <= at:
-            what = others.pop(0)[1]
-            yield {"colleague": anonymiser.text(what) or "…"} if isinstance(what, str) else {"event": "payment.paid"}
-        if last is not None and at - last > _PAUSE:
-            yield {"wait": f"{int((at - last).total_seconds() // 60)}m"}
-        last = at
-        heard = transcripts(turn)
-        said = [anonymiser.text(_words_of(message, heard)) for message in turn.messages]
-        yield {"customer": said if len(said) > 1 else said[0]}
+@dataclass(slots=True)
+class _Retelling:
+    """A recorded conversation that is played once more, with the `turns` that make it happen, and what they expect.
+
+    Attributes:
+        spoken: gives the recorded answers of the turn that is played.
+        notes: turns that go otherwise than they were recorded.
+    """
+
+    conversation: Conversation
+    recording: Recording
+    anonymiser: Anonymiser
+    spoken: _InOrder
+    scenario: Scenario
+    turns: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    async def run(self) -> None:
+        """Play everything in its order, each thing at its time."""
+        things: list[tuple[datetime, str | int | RecordedTurn]] = [*beside(self.recording)]
+        things += [(turn.received_at[0], turn) for turn in self.recording.turns]
+        for at, what in sorted(things, key=lambda each: each[0]):
+            if isinstance(what, RecordedTurn):
+                await self._turn(what, at)
+            elif self.turns:  # what was before the first message is not of this conversation
+                await self._pass_until(at)
+                text = isinstance(what, str) and (self.anonymiser.text(what) or "…")
+                await self._happen({"colleague": text} if text else {"event": "payment.paid"})
+
+    async def _pass_until(self, moment: datetime) -> None:
+        pause = moment - self.conversation.timeline()
+        if pause > _PAUSE:
+            await self._happen({"wait": format_duration(timedelta(minutes=pause // timedelta(minutes=1)))})
+
+    async def _turn(self, turn: RecordedTurn, at: datetime) -> None:
+        if self.turns:
+            await self._pass_until(at)
+        key, now = self.conversation.key, max(at, self.conversation.timeline())
+        state = await self.conversation.agent.database.read(lambda connection: contacts.load(connection, key))
+        match untold(self.recording, turn, state, now):
+            case "given back":
+                await self._happen({"event": "unassigned"})
+            case "taken over":
+                await self._happen({"event": {"assigned": _COLLEAGUE}})
+        self.spoken.answers = [
+            cast("AIMessage", messages_from_dict([self.anonymiser(step.output)])[0]) for step in turn.models
+        ]
+        said = [each for message in turn.messages for each in self._said(turn, message)]
+        happened = await self._happen({"customer": said if len(said) > 1 else said[0]})
+        number = len(self.turns)
+        for then, now_ in _otherwise(turn, happened):
+            self.notes.append(f"not kept: turn {number} goes otherwise than it was recorded: then {then}, here {now_}")
+
+    async def _happen(self, turn: dict[str, Any]) -> Happened:
+        happened = await perform(self.conversation, Turn.model_validate(turn), self.scenario.resolve)
+        self.turns.append(turn)
+        if "customer" in turn or happened.messages:
+            turn["expect"] = _expected(happened)
+        return happened
+
+    def _said(self, turn: RecordedTurn, message: InboundMessage) -> Iterator[Any]:
+        """A message as one or several of a scenario, of which each holds one file."""
+        heard, found = transcripts(turn), turn.files
+        text: str | None = self.anonymiser.text(message.text) if message.text else None
+        files: list[dict[str, Any]] = []
+        for position, attachment in enumerate(message.attachments):
+            spoken = heard.get((message.message_id, position))
+            read = self.anonymiser(found.get((message.message_id, position)))
+            file = stand_in(attachment, read, self.anonymiser.text(spoken) if spoken else None)
+            files.append(file or {"text": f"[{attachment.kind}]"})
+        if message.location is not None:
+            place = message.location
+            if place.latitude is not None and place.longitude is not None:
+                files.append({"location": [round(place.latitude, 1), round(place.longitude, 1)]})  # not where they live
+        cards = [self.anonymiser.text(str(card)) for card in message.cards]
+        text = "\n".join(filter(None, [text, *cards])) or None
+        if not files:
+            yield text or f"[{message.kind}]"
+        elif text is not None and "text" not in files[0]:
+            yield {**files[0], "text": text} if "voice" not in files[0] else text
+            yield from files if "voice" in files[0] else files[1:]
+        else:
+            yield from [text, *files] if text is not None else files
 
 
-def _words_of(message: InboundMessage, heard: Mapping[tuple[str, int], str]) -> str:
-    spoken = [
-        heard[message.message_id, at] for at in range(len(message.attachments)) if (message.message_id, at) in heard
-    ]
-    return "\n".join([*([message.text] if message.text else []), *spoken]) or f"[{message.kind}]"
+def _otherwise(turn: RecordedTurn, happened: Happened) -> Iterator[tuple[str, str]]:
+    """What of a turn the scenario cannot make happen again, or today's agent.yaml does not: then and here."""
+    then = [f"{name} {status}" for name, _, status in turn.calls]
+    here = [f"{call.name} {call.status}" for call in happened.calls]
+    if then != here:
+        yield ", ".join(then) or "no action", ", ".join(here) or "no action"
+    if bool(turn.summary.handover) != bool(happened.handover):
+        yield ("a handover", "none") if turn.summary.handover else ("no handover", "one")
+    if bool(turn.texts) != bool(happened.messages):
+        yield ("a reply", "silence") if turn.texts else ("silence", "a reply")
 
 
 def _expected(happened: Happened) -> list[dict[str, Any]]:
@@ -185,8 +303,16 @@ def figures_of(text: str) -> list[str]:
 
 
 def dumped(value: Mapping[str, Any]) -> str:
-    """A scenario as YAML."""
+    """A scenario as YAML, in which `${` is no reference to a variable."""
     yaml, out = YAML(), io.StringIO()
     yaml.width, yaml.allow_unicode = 120, True
-    yaml.dump(dict(value), out)
+    yaml.dump(_literal(dict(value)), out)
     return out.getvalue()
+
+
+def _literal(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("${", "$${")
+    if isinstance(value, Mapping):
+        return {key: _literal(item) for key, item in value.items()}
+    return [_literal(item) for item in value] if isinstance(value, list | tuple) else value

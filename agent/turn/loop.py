@@ -43,6 +43,9 @@ from settings.text import element
 log = structlog.get_logger()
 
 
+CONFIRMED = "action/confirmed/"
+"""How the key of the step of a confirmed action begins, before the turn that asked."""
+
 _NEWER = "a newer message arrived"
 _BACKOFF = Backoff(timedelta(seconds=0.5), timedelta(seconds=20), least=0.5)
 _SIDE_BY_SIDE = 4
@@ -241,7 +244,7 @@ class Loop:
             return []
         if turn.asked.reading == "yes":
             point("consented")
-            key = f"action/confirmed/{waiting.turn}"
+            key = CONFIRMED + waiting.turn
             outcome = await perform(turn, action, dict(waiting.arguments), key=key, clock=self._clock)
         else:
             outcome = Outcome("refused", "The customer said no. Nothing was done.")

@@ -23,11 +23,13 @@ class ScenarioShown:
         file: where it belongs, relative to agent.yaml.
         scenario: the text of the file.
         cassette: the text of the recording that stands beside it as `NAME.cassette.yaml`; null where no language model answered.
+        notes: what of the conversation it does not hold.
     """
 
     file: str
     scenario: str
     cassette: str | None
+    notes: list[str]
 
 
 @router.get("/conversations/{contact}/scenario", openapi_extra=VIEWER)
@@ -65,7 +67,7 @@ async def _shown(agent: Agent, database: Database, key: str, name: str) -> Scena
             saved = await as_scenario(found[0], stage, path)
         except InputError as error:
             raise Conflict(str(error)) from None
-    return ScenarioShown(_relative(path, agent.config.folder), saved.scenario, saved.cassette)
+    return ScenarioShown(_relative(path, agent.config.folder), saved.scenario, saved.cassette, list(saved.notes))
 
 
 def _relative(path: FilePath, folder: FilePath) -> str:

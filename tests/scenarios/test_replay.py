@@ -163,7 +163,23 @@ KINDS = {
         "  - event: conversation.opened\n  - wait: 3h\n" + HELLO
     ),
     "opting out": HELLO + "  - customer: STOP\n  - customer: harga americano?\n",
+    "an assignment before the first message": (
+        "  - event: {assigned: budi@example.com}\n  - customer: harga americano?\n  - event: unassigned\n" + HELLO
+    ),
+    "a handover that is given back": "  - customer: saya mau bicara dengan manusia\n  - event: unassigned\n" + HELLO,
+    "a text that looks like a variable": "  - customer: 'jam berapa toko buka? $${HOME} $$${x}'\n",
+    "a document": "  - customer: {file: 'data:text/plain,50% buka, Ratna: jam 7%0Abaris dua'}\n" + HELLO,
 }  # fmt: skip
+SAVED_WITH = {
+    "an assignment, which leaves no message": "event: unassigned",
+    "an assignment before the first message": "assigned: colleague@example.com",
+    "a handover that is given back": "event: unassigned",
+    "voice notes": "voice: data:audio/ogg,",
+    "a picture": "image: data:image/png;base64,",
+    "a document": "data:text/plain,50%25 buka, Budi: jam 7%0Abaris dua",
+    "a place": "location:",
+}
+"""What a saved conversation holds of its kind."""
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -184,6 +200,8 @@ def test_a_conversation_of_any_kind_shows_no_difference_on_the_same_configuratio
     assert replay(shop, capsys, PHONE, "--save", str(path))[0] == 0
     assert not re.search("ratna|81311112222", path.read_text(), re.IGNORECASE)
     assert ("event: payment.paid" in path.read_text()) == (name == "payments that expire and are paid")
+    assert "not kept" not in path.read_text()
+    assert SAVED_WITH.get(name, "") in re.sub(r"\s+", " ", path.read_text())
     jsonschema.validate(YAML(typ="safe").load(path.read_text()), json.loads(json.dumps(schema())))
     code = balas(["test", "-c", str(agent), str(path)])
     assert code == 0, capsys.readouterr().out

@@ -90,6 +90,34 @@ def test_a_conversation_without_any_step_is_not_replayed_and_cannot_be_saved(
     assert not path.exists()
 
 
+@pytest.mark.parametrize("model", ["offline", "language model"])
+def test_a_yes_whose_question_is_no_longer_kept_is_left_out_and_said_to_be(
+    shop: Path, capsys: pytest.CaptureFixture[str], clear_clients: Callable[[], None], model: str
+) -> None:
+    answers = "actions: {cancel_order: {return: {status: batal}}}\n"
+    turns = "  - customer: batalkan pesanan KS-10234\n  - customer: ya\n  - customer: jam berapa toko buka?\n"
+    if model == "offline":
+        record(shop, f"{HEAD}{answers}turns:\n{turns}")
+    else:
+        with serving(knowing) as server:
+            with_model(shop, server.url)
+            record(shop, f"{HEAD}{answers}turns:\n{turns}", live=True)
+        clear_clients()
+    path = shop / "tests" / "saved.yaml"
+    assert balas(["replay", "-c", str(shop / "agent.yaml"), PHONE, "--save", str(path)]) == 0
+    assert "not kept" not in path.read_text() + capsys.readouterr().err
+    assert "cancel_order" in path.read_text()
+    drop(shop, 1)
+    assert balas(["replay", "-c", str(shop / "agent.yaml"), PHONE, "--save", str(path)]) == 0
+    said = "not kept: the first 2 turns are left out, because steps that they need were dropped"
+    assert said in capsys.readouterr().err
+    assert path.read_text().startswith(f"# {said}")
+    assert "customer: ya" not in path.read_text()
+    assert "cancel_order" not in path.read_text()
+    code = balas(["test", "-c", str(shop / "agent.yaml"), str(path)])
+    assert code == 0, capsys.readouterr().out
+
+
 def test_every_name_that_the_contact_ever_had_is_replaced(
     shop: Path, capsys: pytest.CaptureFixture[str], clear_clients: Callable[[], None]
 ) -> None:

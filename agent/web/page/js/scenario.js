@@ -8,6 +8,6 @@ export async function saveScenario(path) {
     const saved = await get(path), file = saved.file.split("/").pop();
     download(file, saved.scenario);
     if (saved.cassette) download(file.replace(/\.yaml$/, ".cassette.yaml"), saved.cassette);
-    say(t("Put the file into the folder tests beside agent.yaml; balas test runs it."));
+    say([...saved.notes, t("Put the file into the folder tests beside agent.yaml; balas test runs it.")].join(" "));
   } catch (error) { say(remedy(error)); }
 }
