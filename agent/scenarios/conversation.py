@@ -435,7 +435,7 @@ class Conversation:
             if sort == "audio" and text is not None:
                 content = (
                     name.encode()
-                )  # its words are known, whatever it holds: other words than those of a note like it
+                )  # its words are known: they must not be those of another note with the same sound
                 self._ears.learn(content, text)
                 text = None
             url = self._files.add(file.name, content, file.mime_type)

@@ -80,7 +80,14 @@ CASES = {
     "a picture": Case(
         "", "customer: {image: notes/a.png, text: 'ini apa?'}", "replies: 1", "replies: 3", "replies", "1:"
     ),
-    "a place": Case("", "customer: {location: [-6.2, 106.8]}", "silent: false", "silent: true", "silent", "Maaf"),
+    "a place": Case(
+        "",
+        "customer: {location: [-6.2, 106.8]}",
+        "silent: false",
+        "silent: true",
+        "silent",
+        "lokasinya sudah kami terima",
+    ),
     "a follow-up's text": Case(
         "",
         "customer: jam berapa toko buka?",
