@@ -10,6 +10,7 @@ a queue whose workers are busy or dead waits for no one in particular.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -37,6 +38,9 @@ STALLED = 20.0
 _HEARTBEAT = STALLED / 4
 _AGAIN = 1.0
 """Seconds until the database is tried again after it could not be reached."""
+
+_SAID_AGAIN = 30.0
+"""Seconds after which the session that listens says again to what: a server that is frozen is noticed by its silence."""
 
 _TASK = "balas:process"
 
@@ -102,18 +106,20 @@ class _Connector(PsycopgConnector):
             await asyncio.sleep(_AGAIN)
 
     async def _listen(self, connection: EngineConnection, on_notification: Notify) -> None:
-        """Listen to `queues`, which may change; to say so again every few seconds also tells whether the server still answers."""
-        before: frozenset[str] = frozenset()
+        """Listen to `queues`, which may change; to say so again now and then tells whether the server still answers."""
+        heard: frozenset[str] = frozenset()
+        said = 0.0
         while True:
             mine = self.queues
-            words = [("UNLISTEN", queue) for queue in before - mine] + [("LISTEN", queue) for queue in mine]
-            await connection.execute(
-                psycopg.sql.SQL("; ").join(
-                    psycopg.sql.SQL(word + " {}").format(psycopg.sql.Identifier(_CHANNEL + queue))
-                    for word, queue in words
+            if mine != heard or time.monotonic() - said > _SAID_AGAIN:
+                words = [("UNLISTEN", queue) for queue in heard - mine] + [("LISTEN", queue) for queue in mine]
+                await connection.execute(
+                    psycopg.sql.SQL("; ").join(
+                        psycopg.sql.SQL(word + " {}").format(psycopg.sql.Identifier(_CHANNEL + queue))
+                        for word, queue in words
+                    )
                 )
-            )
-            before = mine
+                heard, said = mine, time.monotonic()
             async for notification in connection.notifies(timeout=_HEARTBEAT):
                 await on_notification(channel=notification.channel, payload=notification.payload)
 

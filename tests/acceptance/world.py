@@ -154,15 +154,18 @@ class World:
         return [str(message.content.get("text") or message.content.get("attachment")) for message in found]
 
     async def settled(self, seconds: float = 1.5) -> None:
-        """Wait until the agent has been at rest for `seconds` in a row: on a busy machine what it still does takes longer."""
+        """Wait until the agent has been at rest for `seconds`, the last second and a half of them in a row.
+
+        On a busy machine what it still does takes longer. Workers look for news every few seconds, so no long rest is without work.
+        """
         async with asyncio.timeout(seconds + 60):
-            before, rested = self._cpu(), 0.0
-            while rested < seconds:
+            before, rested, in_a_row = self._cpu(), 0.0, 0.0
+            while rested < seconds or in_a_row < min(seconds, _IN_A_ROW):
                 asked = time.monotonic()
-                await asyncio.sleep(min(_SAMPLE, seconds - rested))
+                await asyncio.sleep(_SAMPLE)
                 took, now = time.monotonic() - asked, self._cpu()
                 at_work = now.waiting or now.ticks - before.ticks > _TICKS or took > 4 * _SAMPLE
-                before, rested = now, 0.0 if at_work else rested + took
+                before, rested, in_a_row = now, rested + (0.0 if at_work else took), 0.0 if at_work else in_a_row + took
 
     def _cpu(self) -> "_Cpu":
         ticks, waiting = 0, False
@@ -177,6 +180,9 @@ class World:
 
 _SAMPLE = 0.1
 """How often a settling agent is looked at, in seconds."""
+
+_IN_A_ROW = 1.5
+"""For how long a settled agent has done nothing, in seconds."""
 
 _TICKS = 3
 """The CPU time in a sample, in hundredths of a second, above which an agent is at work: at rest it uses a fifth of one."""
