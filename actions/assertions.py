@@ -152,6 +152,12 @@ _NO_SENTENCE: Final = re.compile(
     re.IGNORECASE,
 )
 """How what is no main clause begins: a purpose, a reason, a part of a list."""
+_NOD: Final = re.compile(
+    r"\W*(?:(?:all ?right|alright|got it|you got it|of course|no worries|fair enough|sounds good|good to hear(?: that)?|very well|"
+    r"nah gitu|oh begitu|begitu ya|nggak apa-apa|tidak apa-apa|tak apa)\W*)+",
+    re.IGNORECASE,
+)
+"""A clause that only agrees, and tells nothing."""
 _IMPERATIVE: Final = re.compile(
     r"\W*(?:(?:so|then|just|and|now|lalu|kemudian|terus|dan) )?(?:coba|cek|buka|klik|pilih|ketik|isi|scan|tekan|restart|matikan|nyalakan|"
     r"gunakan|pakai|bawa|simpan|tunggu|lihat|hubungi|kunjungi|jangan|ingat|try|check|open|click|tap|choose|select|type|fill|press|turn|"
@@ -268,6 +274,7 @@ def presumed(clause: Clause) -> str | None:
         or not _OF_BUSINESS.isdisjoint(words)
         or any(words[at] in GENERAL - _STANDING - _OWNED - {"ada"} for _, at in _signs(words))
         or _NO_SENTENCE.match(clause.text)
+        or _NOD.fullmatch(clause.text)
         or _IMPERATIVE.match(clause.text)
         or _NO_DEALING.search(clause.text)
         or (_HABIT.search(clause.text) and not _THIS_TIME.search(clause.text))
