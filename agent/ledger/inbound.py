@@ -141,7 +141,7 @@ def accept(connection: Connection, event: Event, now: datetime, rules: Rules) ->
     if isinstance(event, MessageEdited):
         return _edited(connection, event, now, rules)
     if isinstance(event, MessageDeleted):
-        return _deleted(connection, event)
+        return _deleted(connection, event, now)
     if isinstance(event, MessageSent):
         return _sent(connection, event, now, rules)
     if isinstance(event, AssigneeChanged):
@@ -254,6 +254,7 @@ def _message(connection: Connection, event: InboundMessage, now: datetime, rules
         state="waiting",
     )
     if number is None:
+        _complete(connection, event)
         return Accepted(duplicate=True, contact=key)
     new = events.wanted(connection, "contact.created") and _never_wrote(connection, key)
     if before.given_back_at is not None and event.sent_at < before.given_back_at <= now:  # it comes late: so does what
@@ -340,8 +341,22 @@ def _reaction(connection: Connection, event: Reaction) -> Accepted:
     return Accepted(contact=key)
 
 
+def _complete(connection: Connection, event: InboundMessage) -> None:
+    """An original that comes after its edit brings what an edit does not tell: its files, and what it replied to."""
+    row = _row_of(connection, event.key, event.message_id)
+    if row is None or row.state != "waiting" or row.turn is not None:
+        return
+    written = pack_inbound(event)
+    missing = {name: written[name] for name in ("attachments", "quote") if written[name] and not row.payload[name]}
+    if missing:
+        change(connection, table, {"n": row.n}, {"payload": {**row.payload, **missing}})
+
+
 def _edited(connection: Connection, event: MessageEdited, now: datetime, rules: Rules) -> Accepted:
-    """A message that no turn has taken says what it says now; later the customer has written anew, and is answered."""
+    """A message that no turn has taken says what it says now; later the customer has written anew, and is answered.
+
+    An edit that overtakes its original is the message, under its id: the original that follows is known then.
+    """
     key = event.contact.key
     if erasure.is_erased(connection, key, event.message_id):
         return Accepted(duplicate=True)
@@ -354,6 +369,9 @@ def _edited(connection: Connection, event: MessageEdited, now: datetime, rules: 
         return Accepted(contact=key, wake_at=rules.due(waiting(connection, key)))
     if now - event.sent_at > _CREDIBLE:
         return Accepted(contact=key)
+    if row is None and history.of_message(connection, key, event.message_id) is None:
+        first = InboundMessage(event.contact, event.message_id, event.sent_at, event.text, channel=event.channel)
+        return _message(connection, first, now, rules)
     digest = hashlib.blake2b(event.text.encode(), digest_size=8).hexdigest()
     again = InboundMessage(
         event.contact,
@@ -366,12 +384,25 @@ def _edited(connection: Connection, event: MessageEdited, now: datetime, rules: 
     return _message(connection, again, now, rules)
 
 
-def _deleted(connection: Connection, event: MessageDeleted) -> Accepted:
-    """What a customer took back is neither answered nor kept; a turn that has taken it goes on."""
+def _deleted(connection: Connection, event: MessageDeleted, now: datetime) -> Accepted:
+    """What a customer took back is neither answered nor kept, also when it comes later; a turn that has taken it goes on."""
     key = event.contact.key
     lock_contact(connection, key.platform, key.id)
     row = _row_of(connection, key, event.message_id)
     line = history.of_message(connection, key, event.message_id)
+    if row is None and line is None and not erasure.is_erased(connection, key, event.message_id):
+        contacts.remember(connection, event.contact)
+        insert_new(
+            connection,
+            table,
+            platform=key.platform,
+            message_id=event.message_id,
+            contact=key.id,
+            payload=pack_inbound(InboundMessage(event.contact, event.message_id, now, None, kind="deleted")),
+            received_at=now,
+            state="held",
+            outcome=InboundOutcome.TAKEN_BACK,
+        )
     if row is not None and row.state == "waiting" and row.turn is None:
         empty: dict[str, Any] = {
             "text": None,

@@ -11,7 +11,7 @@ from agent.ledger.database import Database
 from agent.ledger.inbound import Accepted
 from agent.ledger.tables import InboundOutcome, turn
 from agent.ledger.turns import Claim, Result
-from messaging.types import Event, MessageDeleted, MessageEdited, Quote, Reaction, Text
+from messaging.types import Attachment, Event, MessageDeleted, MessageEdited, Quote, Reaction, Text
 from tests.ledger.messages import BUDI, NOW, RULES, contact, message
 
 
@@ -85,6 +85,43 @@ async def test_an_edit_before_the_answer_changes_the_message_and_a_later_one_is_
         await _accept(database, MessageEdited(contact(), "m1", NOW, "empat kopi"))
     (again,) = (await _claim(database)).messages
     assert (again.text, again.quote) == ("empat kopi", Quote("m1", "tiga kopi", corrected=True))
+
+
+PHOTO = Attachment("image", "https://files.example/1.png")
+ORIGINAL = replace(message(1, "dua kopi"), attachments=(PHOTO,))
+FIRST, SECOND = (MessageEdited(contact(), "m1", NOW, text) for text in ("tiga kopi", "empat kopi"))
+
+
+@pytest.mark.parametrize("events", [(FIRST, ORIGINAL), (FIRST, ORIGINAL, FIRST, ORIGINAL), (ORIGINAL, FIRST)])
+async def test_an_edit_that_overtakes_its_original_is_one_message_with_it(
+    database: Database, events: tuple[Event, ...]
+) -> None:
+    for event in events:
+        await _accept(database, event)
+    (only,) = (await _claim(database)).messages
+    assert (only.message_id, only.text, only.attachments, only.quote) == ("m1", "tiga kopi", (PHOTO,), None)
+
+
+async def test_an_original_that_comes_after_its_edit_was_answered_is_no_second_message(database: Database) -> None:
+    await _accept(database, FIRST)
+    await _answered(database, "Baik, tiga.")
+    assert (await _accept(database, ORIGINAL)).duplicate
+    assert await database.read(lambda c: inbound.waiting(c, BUDI)) == []
+    await _accept(database, SECOND)
+    (again,) = (await _claim(database)).messages
+    assert (again.text, again.quote) == ("empat kopi", Quote("m1", "tiga kopi", corrected=True))
+
+
+@pytest.mark.parametrize(
+    "events", [(MessageDeleted(contact(), "m1"), ORIGINAL), (ORIGINAL, MessageDeleted(contact(), "m1"))]
+)
+async def test_what_was_taken_back_is_not_answered_in_whichever_order_it_comes(
+    database: Database, events: tuple[Event, ...]
+) -> None:
+    for event in (*events, *events):
+        await _accept(database, event)
+    assert await database.read(lambda c: inbound.waiting(c, BUDI)) == []
+    assert "kopi" not in "".join(await database.read(lambda c: history.said(c, BUDI)))
 
 
 async def test_a_deleted_message_is_neither_answered_nor_kept(database: Database) -> None:

@@ -23,6 +23,7 @@ from messaging.types import (
     ConversationOpened,
     Event,
     InboundMessage,
+    MessageDeleted,
     MessageEdited,
     MessageSent,
 )
@@ -48,8 +49,10 @@ def bodies_of(name: str) -> list[bytes]:
             for each in sorted(WEBHOOKS.glob("*.json"))
         ]
     platform = kit.open(httpx.AsyncClient())
-    return [  # one that is changed later is written anew, under an id of its own
-        body for body in dict.fromkeys(found) if not any(isinstance(e, MessageEdited) for e in platform.parse(body))
+    return [  # one that is changed later is written anew, under an id of its own; one that was taken back before is none
+        body
+        for body in dict.fromkeys(found)
+        if not any(isinstance(event, MessageEdited | MessageDeleted) for event in platform.parse(body))
     ]
 
 
