@@ -20,7 +20,7 @@ class ScenarioShown:
     """A conversation as a scenario.
 
     Attributes:
-        file: where it belongs, relative to agent.yaml.
+        file: where it belongs, relative to agent.yaml; each conversation has a name of its own.
         scenario: the text of the file.
         cassette: the text of the recording that stands beside it as `NAME.cassette.yaml`; null where no language model answered.
         notes: what of the conversation it does not hold.
@@ -61,7 +61,9 @@ async def _shown(agent: Agent, database: Database, key: str, name: str) -> Scena
     found = await database.read(lambda connection: replay.recorded(connection, key))
     if not found or not found[0].turns:
         raise Conflict("no turn of this conversation has ended, so there is nothing to save")
-    path = scenarios_of(agent.config.folder) / f"{name}.yaml"
+    first = found[0].turns[0]
+    began = first.received_at[0].astimezone(agent.config.zone)
+    path = scenarios_of(agent.config.folder) / f"{name}_{began:%Y%m%d}_{first.summary.id[:6]}.yaml"
     async with stage_over(agent.config, agent.knowledge) as stage:
         try:
             saved = await as_scenario(found[0], stage, path)

@@ -62,7 +62,9 @@ async def agent(folder: Path, **changes: Any) -> AsyncIterator[World]:
 
 
 @asynccontextmanager
-async def console(browser: Browser, here: World, *, width: int = 1280, **options: Any) -> AsyncIterator[Page]:
+async def console(
+    browser: Browser, here: World, *, width: int = 1280, token: str = TOKEN, **options: Any
+) -> AsyncIterator[Page]:
     """The console, logged in, in English; a test fails when the browser complains."""
     context = await browser.new_context(locale="en-GB", viewport={"width": width, "height": 820}, **options)
     page = await context.new_page()
@@ -71,7 +73,7 @@ async def console(browser: Browser, here: World, *, width: int = 1280, **options
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
     await page.goto(f"{here.url}/console/")
-    await page.get_by_label("Token").fill(TOKEN)
+    await page.get_by_label("Token").fill(token)
     await page.get_by_role("button", name="Log in").click()
     await expect(page.get_by_role("heading", name="Overview")).to_be_visible()
     yield page

@@ -9,5 +9,5 @@ export async function saveScenario(path) {
     download(file, saved.scenario);
     if (saved.cassette) download(file.replace(/\.yaml$/, ".cassette.yaml"), saved.cassette);
     say([...saved.notes, t("Put the file into the folder tests beside agent.yaml; balas test runs it.")].join(" "));
-  } catch (error) { say(remedy(error)); }
+  } catch (error) { say(remedy(error), "bad"); }
 }
