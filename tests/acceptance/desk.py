@@ -29,13 +29,6 @@ def seen(here: World, contact: Contact) -> Contact:
     return found
 
 
-async def thinking(here: World) -> None:
-    """Wait until the model is at work."""
-    async with asyncio.timeout(90):
-        while not here.model.busy:
-            await asyncio.sleep(0.02)
-
-
 async def write(here: World, contact: Contact, text: str, *, within: float = 90) -> None:
     """A colleague writes, and the platform has told the agent so. The customer must have written before."""
     message = here.sandbox.reply_as_human(contact, text, 2)

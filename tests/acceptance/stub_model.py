@@ -80,6 +80,25 @@ class StubModel:
     asked: list[Asked] = field(default_factory=list)
     url: str = ""
     busy: int = 0
+    _free: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self._free.set()
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[asyncio.Event]:
+        """Whoever asks within gets no answer before the end, or before the event is set."""
+        self._free.clear()
+        try:
+            yield self._free
+        finally:
+            self._free.set()
+
+    async def working(self, count: int = 1) -> None:
+        """Wait until `count` requests are being answered at once; more than one are so for certain only while held."""
+        async with asyncio.timeout(90):
+            while self.busy < count:
+                await asyncio.sleep(0.02)
 
     async def complete(self, request: Request) -> Response:
         body = await request.json()
@@ -87,6 +106,7 @@ class StubModel:
         self.asked.append(asked)
         self.busy += 1
         try:
+            await self._free.wait()
             await asyncio.sleep(self.delay + self.slow(asked))
         finally:
             self.busy -= 1

@@ -95,8 +95,7 @@ async def test_a_reply_by_api_is_a_humans_word(tmp_path: Path) -> None:
         budi = here.sandbox.phone(PHONE)
         here.model.delay = 1
         here.sandbox.say(budi, "pesanan saya di mana?")
-        while not here.model.busy:
-            await asyncio.sleep(0.02)
+        await here.model.working()
         replied = await _json(
             client, "POST", f"/conversations/{PHONE}/reply", {"text": "Saya **Rina**, saya cek.", "by": "Rina"}
         )

@@ -1,6 +1,5 @@
 """`/api/v1/agent`, roles, and the audit trail over HTTP: trying the agent, and reconfiguring it while messages flow."""
 
-import asyncio
 import base64
 import json
 from io import BytesIO
@@ -74,8 +73,7 @@ async def test_another_agent_yaml_takes_over_without_losing_a_message(tmp_path: 
         here.model.delay = 1
         people = [here.sandbox.phone(f"+628123456780{n}") for n in range(3)]
         here.sandbox.say(people[0], "lama?")
-        while not here.model.busy:
-            await asyncio.sleep(0.02)
+        await here.model.working()
         text = shown["yaml"].replace("Kamu Melati, asisten Kopi Senja.", "Kamu Bunga, asisten toko.")
         changed = await _ask(client, "PUT", "/agent/config", content=text, headers={"Content-Type": "application/yaml"})
         assert "Bunga" in changed["config"]["instructions"]

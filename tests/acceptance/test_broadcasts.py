@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.acceptance.campaign import Campaign, numbers
+from tests.acceptance.flow import until
 from tests.acceptance.world import World, free_port, world
 from tests.postgres import Postgres
 
@@ -59,9 +60,8 @@ async def test_a_hundred_get_it_once_each_through_kills_and_restarts(tmp_path: P
             await here.died(60)
         for _ in range(2):
             await here.start()
-            before = len(here.sandbox.sent())
-            while len(here.sandbox.sent()) < before + 5:
-                await asyncio.sleep(0.02)
+            enough = len(here.sandbox.sent()) + 5
+            await until(lambda enough=enough: len(here.sandbox.sent()) >= enough, here)
             await asyncio.sleep(dice.uniform(0.0, 0.4))
             await here.kill()
         assert 0 < len(here.sandbox.sent()) < 100, "the kills came too late to prove anything"
@@ -101,8 +101,7 @@ async def test_a_pause_takes_hold_at_once_and_a_resume_goes_on(tmp_path: Path) -
         campaign.write(people, rate="4/s")
         await here.start()
         await campaign.send()
-        while len(here.sandbox.sent()) < 10:
-            await asyncio.sleep(0.02)
+        await until(lambda: len(here.sandbox.sent()) >= 10, here)
         code, output = await campaign.run("--pause")
         assert code == 0, output
         await asyncio.sleep(1)
@@ -154,8 +153,7 @@ async def test_a_broadcast_that_must_wait_holds_no_answer_to_the_same_customer_u
         here.sandbox.fault("queued", times=1)  # 449: come back in five to ten seconds
         await here.start()
         await campaign.send()
-        while not any("delivery_postponed" in line for line in here.log):
-            await asyncio.sleep(0.02)
+        await until(lambda: any("delivery_postponed" in line for line in here.log), here)
         here.sandbox.say(budi, "buka jam berapa?")
         await campaign.finished()
         await here.texts(budi, count=2)
@@ -174,8 +172,7 @@ async def test_an_answer_does_not_wait_for_a_broadcast_of_five_hundred(tmp_path:
         await here.texts(budi)
         alone = loop.time() - began
         await campaign.send()
-        while len(here.sandbox.sent()) < 40:
-            await asyncio.sleep(0.02)
+        await until(lambda: len(here.sandbox.sent()) >= 40, here)
         after = here.sandbox.sent(budi)[-1]
         began = loop.time()
         here.sandbox.say(budi, "alamatnya di mana?")
@@ -341,8 +338,7 @@ async def test_two_workers_of_whom_one_dies_send_it_once_each(tmp_path: Path, po
         campaign.write(people, rate="10/s")
         first, _second = await here.start_with_workers(2)
         await campaign.send()
-        while len(here.sandbox.sent()) < 15:
-            await asyncio.sleep(0.02)
+        await until(lambda: len(here.sandbox.sent()) >= 15, here)
         first.kill()
         report = await campaign.finished(180)
         assert report["counts"]["sent"] == 80

@@ -102,8 +102,7 @@ async def _set_in_the_middle(here: World, set_clock: Callable[[], Awaitable[None
     await _logged(here, "delivery_postponed")
     here.model.delay = delay
     running = talk.ask()
-    while not here.model.busy:
-        await asyncio.sleep(0.02)
+    await here.model.working()
     waiting = here.sandbox.phone("+6281399999999")
     here.sandbox.say(waiting, "halo")  # the quiet window is two seconds for this
     await _accepted(here, waiting)

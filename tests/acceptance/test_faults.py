@@ -8,6 +8,7 @@ import pytest
 
 from messaging.sandbox.faults import FaultName
 from messaging.sandbox.records import Contact
+from tests.acceptance.flow import until
 from tests.acceptance.shop import shop
 from tests.acceptance.stub_model import Answer, Asked
 from tests.acceptance.world import World, world
@@ -95,7 +96,7 @@ async def test_a_question_that_lands_while_the_model_thinks_is_answered_with_the
         await here.start()
         budi = here.sandbox.phone("+6281234567802")
         here.sandbox.say(budi, "buka jam berapa?")
-        await _thinking(here)
+        await here.model.working()
         here.sandbox.say(budi, "dan di mana lokasinya?")
         (reply,) = await here.texts(budi)
         await here.settled(2.5)
@@ -116,7 +117,7 @@ async def test_a_change_of_mind_while_the_model_thinks_comes_before_any_effect(t
         await here.start()
         budi = here.sandbox.phone("+6281234567802")
         here.sandbox.say(budi, "batalkan KS-10234")
-        await _thinking(here)
+        await here.model.working()
         here.sandbox.say(budi, "eh jangan jadi dibatalkan ya")
         (reply,) = await here.texts(budi)
         await here.settled(2.5)
@@ -141,8 +142,7 @@ async def test_what_lands_after_an_effect_is_answered_by_the_next_turn(tmp_path:
         await here.start()
         budi = here.sandbox.phone("+6281234567802")
         here.sandbox.say(budi, "batalkan KS-10234")
-        while not store.calls:
-            await asyncio.sleep(0.02)
+        await until(lambda: store.calls, here)
         here.sandbox.say(budi, "buka jam berapa?")
         first, second = await here.texts(budi, count=2)
         assert "dibatalkan" in first
@@ -227,8 +227,3 @@ async def test_five_hundred_webhooks_at_once_are_all_answered_once(tmp_path: Pat
                 await asyncio.sleep(0.2)
         await here.settled(1)
         assert sorted(message.contact for message in here.sandbox.sent()) == sorted(person.id for person in people)
-
-
-async def _thinking(here: World) -> None:
-    while not here.model.busy:
-        await asyncio.sleep(0.02)

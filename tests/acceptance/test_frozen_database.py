@@ -43,13 +43,12 @@ async def test_a_frozen_database_costs_time_and_nothing_else(
 
 async def _outlives(here: World, processes: list[Process], road: Road) -> None:
     talk = Talk(here)
-    here.model.delay = 1.0
-    people = [talk.ask() for _ in range(12)]
-    while here.model.busy < 3:
-        await asyncio.sleep(0.02)
+    async with here.model.held():
+        people = [talk.ask() for _ in range(12)]
+        await here.model.working(3)
+        road.freeze()
     loop = asyncio.get_running_loop()
     end = loop.time() + FROZEN
-    road.freeze()
     await _refused(here, talk)
     await asyncio.sleep(end - loop.time())
     road.thaw()

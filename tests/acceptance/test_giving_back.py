@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from messaging.sandbox.records import Contact
-from tests.acceptance.desk import thinking, write
+from tests.acceptance.desk import write
 from tests.acceptance.world import World, world
 from tests.postgres import Postgres
 
@@ -102,7 +102,7 @@ async def test_a_human_who_returns_while_the_agent_thinks_is_not_talked_over(tmp
         await here.start()
         budi = await _left_alone(here)
         here.sandbox.unassign(budi)
-        await thinking(here)
+        await here.model.working()
         await write(here, budi, "Sudah di jalan, Kak.")
         await here.settled(4)
         assert here.sandbox.sent(budi) == []
@@ -126,7 +126,7 @@ async def test_closing_answers_nothing_whatever_else_comes_with_it(tmp_path: Pat
             here.sandbox.unassign(budi)
         else:
             here.sandbox.unassign(budi)
-            await (thinking(here) if first == "thought about" else here.settled(0.5))
+            await (here.model.working() if first == "thought about" else here.settled(0.5))
             here.sandbox.close(budi)
         await here.settled(8)
         assert here.sandbox.sent(budi) == []

@@ -110,8 +110,7 @@ async def test_kills_at_random_moments_lose_nothing_and_repeat_nothing(tmp_path:
             for person in people:
                 here.sandbox.say(person, f"pertanyaan nomor {asked}?")
                 asked += 1
-            while not here.model.busy:
-                await asyncio.sleep(0.02)
+            await here.model.working()
             await asyncio.sleep(dice.uniform(0.0, 0.8))
             assert here.model.busy or len(here.sandbox.sent()) < asked, "nothing was in flight at the kill"
             await here.kill()

@@ -25,9 +25,7 @@ async def _asked(here: World) -> Contact:
     here.sandbox.fault("late_list", seconds=LATE)
     budi = here.sandbox.phone("+6281234567802")
     here.sandbox.say(budi, QUESTION)
-    async with asyncio.timeout(90):
-        while not here.model.busy:
-            await asyncio.sleep(0.02)
+    await here.model.working()
     here.sandbox.fault("hold_webhooks")
     return budi
 

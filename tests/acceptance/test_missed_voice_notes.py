@@ -58,9 +58,7 @@ async def test_a_turn_that_dies_after_listening_goes_on_with_what_it_heard(tmp_p
         await _held(here, budi, 1)
         here.sandbox.close(budi)
         here.sandbox.say(budi, "tadi saya bilang apa ya?")
-        async with asyncio.timeout(60):
-            while not here.model.busy:
-                await asyncio.sleep(0.02)
+        await here.model.working()
         await here.kill()
         here.model.delay = 0
         await here.start()

@@ -1,9 +1,9 @@
 """Who says stop gets one confirmation and then nothing, until they say they want to be back."""
 
-import asyncio
 from pathlib import Path
 
 from tests.acceptance.desk import seen, write
+from tests.acceptance.flow import until
 from tests.acceptance.world import world
 
 GONE, BACK = "Baik, kami berhenti.", "mulai"
@@ -45,8 +45,7 @@ async def test_stop_also_stops_what_was_written_and_not_sent_yet(tmp_path: Path)
         await here.start()
         budi = here.sandbox.phone("+6281234567802")
         here.sandbox.say(budi, "harga kopi berapa?")
-        while not any("delivery_postponed" in line for line in here.log):
-            await asyncio.sleep(0.02)
+        await until(lambda: any("delivery_postponed" in line for line in here.log), here)
         here.sandbox.say(budi, "stop")
         assert await here.texts(budi) == [GONE]
         await here.settled(3.5)

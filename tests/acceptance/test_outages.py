@@ -1,7 +1,8 @@
 """The database goes away for ten seconds and comes back: nothing is lost, nothing said twice, no process dies."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -37,11 +38,12 @@ async def test_many_processes_outlive_ten_seconds_without_their_database(
 
 async def _outlives(here: World, processes: list[Process], server: Postgres) -> None:
     talk = Talk(here)
-    here.model.delay = 1.0
-    people = [talk.ask() for _ in range(6)]
-    while here.model.busy < 3:
-        await asyncio.sleep(0.02)
-    await _gone(server, lambda: _refused(here, talk))
+    async with here.model.held() as answering:
+        people = [talk.ask() for _ in range(6)]
+        await here.model.working(3)
+        async with _gone(server):
+            answering.set()
+            await _refused(here, talk)
     await talk.all_answered_once_in_order(within=90)
     assert len(here.model.asked) == len(talk.people), "an answer that was there before the end is not paid for again"
     assert [process.returncode for process in processes] == [None] * len(processes)
@@ -50,12 +52,13 @@ async def _outlives(here: World, processes: list[Process], server: Postgres) -> 
     await talk.all_answered_once_in_order(within=60)
 
 
-async def _gone(server: Postgres, meanwhile: Callable[[], Awaitable[None]]) -> None:
+@asynccontextmanager
+async def _gone(server: Postgres) -> AsyncIterator[None]:
     """Stop the server for ten seconds."""
     until = asyncio.get_running_loop().time() + GONE
     await asyncio.to_thread(server.stop)
     try:
-        await meanwhile()
+        yield
         await asyncio.sleep(until - asyncio.get_running_loop().time())
     finally:
         await asyncio.to_thread(server.start)

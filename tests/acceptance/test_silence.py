@@ -1,6 +1,5 @@
 """A human speaks: the agent is silent at once, knows afterwards what was said, and comes back as configured."""
 
-import asyncio
 import json
 from pathlib import Path
 
@@ -8,7 +7,8 @@ import httpx
 import pytest
 
 from messaging.sandbox.records import Contact
-from tests.acceptance.desk import comments, noted, seen, thinking, write
+from tests.acceptance.desk import comments, noted, seen, write
+from tests.acceptance.flow import until
 from tests.acceptance.shop import shop
 from tests.acceptance.stub_model import Answer, Asked
 from tests.acceptance.world import World, signed, world
@@ -30,7 +30,7 @@ async def test_a_human_who_writes_while_the_model_thinks_is_not_talked_over(tmp_
         await here.start()
         budi = here.sandbox.phone("+6281234567802")
         here.sandbox.say(budi, "pesanan saya di mana?")
-        await thinking(here)
+        await here.model.working()
         here.sandbox.reply_as_human(budi, "Halo, saya Rina, saya bantu ya.")
         await here.settled(2.5)
         assert here.sandbox.sent(budi) == []
@@ -59,8 +59,7 @@ async def test_a_reply_that_waits_for_the_platform_is_never_sent_after_a_humans(
         await here.start()
         budi = here.sandbox.phone("+6281234567802")
         here.sandbox.say(budi, "buka jam berapa?")
-        while not any("delivery_postponed" in line for line in here.log):
-            await asyncio.sleep(0.02)
+        await until(lambda: any("delivery_postponed" in line for line in here.log), here)
         here.sandbox.reply_as_human(budi, "Buka jam 8, Kak.")
         here.sandbox.close(budi)
         await here.settled(4.5)
@@ -214,8 +213,7 @@ async def test_colleagues_learn_what_was_done_although_its_answer_was_not_sent(t
         await here.start()
         budi = here.sandbox.phone("+6281234567802")
         here.sandbox.say(budi, "batalkan KS-10234")
-        while not store.cancelled:
-            await asyncio.sleep(0.02)
+        await until(lambda: store.cancelled, here)
         here.sandbox.reply_as_human(budi, "Saya Rina, saya cek dulu ya.")
         note = await noted(here, budi)
         assert "cancel_order(order_id=KS-10234)" in note

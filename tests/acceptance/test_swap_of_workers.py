@@ -54,18 +54,16 @@ async def test_all_processes_take_it_and_a_turn_in_progress_ends_with_its_own(
 ) -> None:
     async with many(tmp_path, postgres_server.database("swap")) as (here, client):
         await here.start_with_workers(2)
-        here.model.delay = 3.0
         early = [here.sandbox.phone(f"+62812000000{n:02d}") for n in range(6)]
-        for person in early:
-            here.sandbox.say(person, f"sebelum {person.id} berapa?")
-        while here.model.busy < 6:
-            await asyncio.sleep(0.05)
-        begun = len(here.model.asked)
-        text = (await ask(client, "GET", "/agent/config"))["yaml"]
-        put = await _put(client, text.replace(OLD, NEW))
+        async with here.model.held():
+            for person in early:
+                here.sandbox.say(person, f"sebelum {person.id} berapa?")
+            await here.model.working(6)
+            begun = len(here.model.asked)
+            text = (await ask(client, "GET", "/agent/config"))["yaml"]
+            put = await _put(client, text.replace(OLD, NEW))
         assert _states(put) == [("serve", "current"), ("worker", "current"), ("worker", "current")]
         assert put["note"] is None
-        here.model.delay = 0.2
         late = [here.sandbox.phone(f"+62812000001{n:02d}") for n in range(12)]
         for person in late:
             here.sandbox.say(person, f"sesudah {person.id} berapa?")

@@ -14,14 +14,13 @@ pytestmark = pytest.mark.postgres
 
 async def test_a_worker_that_dies_for_good_strands_nobody(tmp_path: Path, postgres_server: Postgres) -> None:
     async with world(tmp_path, storage=postgres_server.database("dies"), workers=True) as here:
-        here.model.delay = 2.0
         first, _second = await here.start_with_workers(2)
         people = [here.sandbox.phone(f"+62812000000{n:02d}") for n in range(12)]
-        for person in people:
-            here.sandbox.say(person, f"pertanyaan {person.id} berapa?")
-        while here.model.busy < 6:
-            await asyncio.sleep(0.05)
-        first.kill()
+        async with here.model.held():
+            for person in people:
+                here.sandbox.say(person, f"pertanyaan {person.id} berapa?")
+            await here.model.working(6)
+            first.kill()
         async with asyncio.timeout(120):
             while len({message.contact for message in here.sandbox.sent()}) < 12:
                 await asyncio.sleep(0.2)
@@ -33,13 +32,12 @@ async def test_a_worker_that_was_stopped_and_wakes_up_late_does_not_answer_again
     tmp_path: Path, postgres_server: Postgres
 ) -> None:
     async with world(tmp_path, storage=postgres_server.database("stops"), workers=True) as here:
-        here.model.delay = 1.5
         (first,) = await here.start_with_workers(1)
         budi = here.sandbox.phone("+6281234567802")
-        here.sandbox.say(budi, "buka jam berapa?")
-        while not here.model.busy:
-            await asyncio.sleep(0.02)
-        first.send_signal(signal.SIGSTOP)
+        async with here.model.held():
+            here.sandbox.say(budi, "buka jam berapa?")
+            await here.model.working()
+            first.send_signal(signal.SIGSTOP)
         await here.spawn("worker")
         await here.texts(budi, within=120)
         first.send_signal(signal.SIGCONT)
