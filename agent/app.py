@@ -146,7 +146,7 @@ class Agent:
         )
         for result in results:
             if result.contact is not None and result.wake_at is not None:
-                await self.engine.wake(result.contact, result.wake_at)
+                await self.engine.wake(result.contact, result.wake_at, result.deadline)
         return results
 
     async def start(self, *, working: bool = True) -> None:
@@ -174,12 +174,12 @@ class Agent:
     def _start_jobs(self) -> None:
         self._jobs = [asyncio.ensure_future(job.run()) for job in self.jobs]
 
-    async def _process(self, contact: ContactKey) -> datetime | None:
+    async def _process(self, contact: ContactKey, deadline: datetime) -> datetime | None:
         """Process a contact with the worker of now; one that was begun before a change of configuration is finished as it began."""
         worker = self.worker
         self._running[id(worker)] += 1
         try:
-            return await worker.process(contact)
+            return await worker.process(contact, deadline)
         finally:
             self._running[id(worker)] -= 1
 
@@ -288,8 +288,8 @@ class Agent:
     async def _sweep(self) -> None:
         """Wake the contacts that are due before the next sweep; later ones cost nothing until then."""
         soon = self.clock() + NEAR
-        for contact, at in await self.database.read(lambda connection: contacts.due(connection, soon)):
-            await self.engine.wake(contact, at)
+        for contact, at, deadline in await self.database.read(lambda connection: contacts.due(connection, soon)):
+            await self.engine.wake(contact, at, deadline)
 
 
 def _drop_old(connection: Connection, before: datetime) -> None:

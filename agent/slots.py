@@ -4,17 +4,20 @@ A turn is some thirty milliseconds of work around seconds of waiting (for a mode
 loop. With a thousand turns working at once, a webhook would wait for a round of them all at each of its own steps. So a
 contact is processed while holding a slot, and the slot is released while awaiting I/O.
 
-    async with slots.held():          # ContactWorker.process
+    async with slots.held(deadline):  # ContactWorker.process
         ...
-        async with released():        # anywhere below it
+        async with released():      # anywhere below it
             answer = await client.post(...)
 """
 
 import asyncio
+import heapq
+import itertools
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 
 LOCAL = 2
 """With the ledger on this machine: one works while another waits for the disk. Eight made webhooks wait twice as long for no gain."""
@@ -26,7 +29,8 @@ REMOTE = 8
 class Slots:
     """The CPU slots of one process.
 
-    Contacts whose processing has begun are served before new ones; while a webhook is being recorded, only one slot is given.
+    Contacts whose processing has begun are served before new ones, and of the new ones the one with the earliest deadline; while
+    a webhook is being recorded, only one slot is given.
     """
 
     def __init__(self, count: int) -> None:
@@ -39,13 +43,20 @@ class Slots:
         self._held = 0
         self._webhooks = 0
         self._resuming: deque[asyncio.Future[None]] = deque()
-        self._new: deque[asyncio.Future[None]] = deque()
+        self._new: list[tuple[datetime, int, asyncio.Future[None]]] = []  # a heap
+        self._numbers = itertools.count()
 
     @asynccontextmanager
-    async def held(self) -> AsyncIterator[None]:
-        """Wait for a slot and hold it; code inside may give it up for a while with `released`."""
+    async def held(self, deadline: datetime) -> AsyncIterator[None]:
+        """Wait for a slot and hold it; code inside may give it up for a while with `released`.
+
+        Args:
+            deadline: by when (aware UTC): the earliest is served first, and of equal ones the one that came first.
+        """
         slot = _Slot(self)
-        await self._acquire(self._new)
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._new, (deadline, next(self._numbers), waiter))
+        await self._given(waiter)
         slot.held = True
         token = _current.set(slot)
         try:
@@ -66,9 +77,12 @@ class Slots:
             self._webhooks -= 1
             self._give()
 
-    async def _acquire(self, queue: deque[asyncio.Future[None]]) -> None:
+    async def _acquire_again(self) -> None:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        queue.append(waiter)
+        self._resuming.append(waiter)
+        await self._given(waiter)
+
+    async def _given(self, waiter: asyncio.Future[None]) -> None:
         self._give()
         try:
             await waiter
@@ -83,8 +97,8 @@ class Slots:
 
     def _give(self) -> None:
         limit = 1 if self._webhooks else self._count
-        while self._held < limit and (queue := self._resuming or self._new):
-            waiter = queue.popleft()
+        while self._held < limit and (self._resuming or self._new):
+            waiter = self._resuming.popleft() if self._resuming else heapq.heappop(self._new)[2]
             if not waiter.cancelled():
                 waiter.set_result(None)
                 self._held += 1
@@ -108,7 +122,7 @@ class _Slot:
         """Unless the processing has ended meanwhile, or another of its calls has got the slot back first."""
         if self.closed or self.held:
             return
-        await self.slots._acquire(self.slots._resuming)
+        await self.slots._acquire_again()
         if self.closed or self.held:
             self.slots._release()
         self.held = not self.closed

@@ -67,13 +67,17 @@ class ContactWorker:
         self._answered = answered
         self._slots = slots
 
-    async def process(self, contact: ContactKey) -> datetime | None:
+    async def process(self, contact: ContactKey, deadline: datetime | None = None) -> datetime | None:
         """Do everything that is due for a contact.
+
+        Args:
+            contact: which.
+            deadline: by when to (aware UTC): of those who wait for the CPU, the earliest comes first.
 
         Returns:
             When the contact is due again (aware UTC); `None` when nothing is open.
         """
-        async with self._slots.held():
+        async with self._slots.held(deadline or self._clock()):
             return await self._process(contact)
 
     async def _process(self, contact: ContactKey) -> datetime | None:

@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from agent.slots import Slots, released
+
+NOW = datetime.now(UTC)
 
 
 async def _soon() -> None:
@@ -23,7 +26,7 @@ class _Contact:
         self.task = asyncio.create_task(self._run(slots))
 
     async def _run(self, slots: Slots) -> None:
-        async with slots.held():
+        async with slots.held(NOW):
             self._log.append(f"{self._name} works")
             await self.wait.wait()
             async with released():
@@ -101,6 +104,21 @@ async def test_a_contact_that_has_begun_goes_before_a_new_one(start: Open) -> No
     await new.finish()
 
 
+async def test_of_the_new_ones_the_earliest_deadline_goes_first() -> None:
+    slots, order = Slots(1), []
+
+    async def work(minutes: int) -> None:
+        async with slots.held(NOW + timedelta(minutes=minutes)):
+            order.append(minutes)
+
+    async with slots.held(NOW):
+        tasks = [asyncio.create_task(work(minutes)) for minutes in (5, 5, 0, 9, 1)]
+        await _soon()
+    async with asyncio.timeout(60):
+        await asyncio.gather(*tasks)
+    assert order == [0, 1, 5, 5, 9]
+
+
 async def test_while_a_webhook_is_recorded_only_one_works(start: Open) -> None:
     log: list[str] = []
     slots = Slots(4)
@@ -139,7 +157,7 @@ async def test_what_outlives_its_contact_keeps_no_slot(start: Open) -> None:
         async with released():
             await outlived.wait()
 
-    async with slots.held():
+    async with slots.held(NOW):
         task = asyncio.create_task(straggler())
         await _soon()
     outlived.set()

@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +35,7 @@ class _Phone(TerminalPlatform):
         super().__init__()
         self.refusals = refusals
         self.texts: list[Any] = []
+        self.to: list[ContactKey] = []
 
     async def send(
         self, contact: ContactKey, content: Any, channel: str | None = None, *, key: str | None = None
@@ -43,6 +44,7 @@ class _Phone(TerminalPlatform):
             self.refusals -= 1
             raise RateLimited("too many", retry_after=None)
         self.texts.append(content)
+        self.to.append(contact)
         return await super().send(contact, content, channel)
 
 
@@ -150,6 +152,31 @@ async def test_more_contacts_than_there_are_slots_wait_for_the_platform_at_once(
         await agent.stop()
 
 
+async def test_a_customer_who_was_answered_before_does_not_wait_for_a_flood_of_strangers(tmp_path: Path) -> None:
+    phone, config = _Phone(), loads(CONFIG, file=tmp_path / "agent.yaml", environment={})
+    senders = [Contact(ContactKey(phone.name, str(number)), first_name="x") for number in range(31)]
+    *strangers, budi = senders
+
+    async def written(agent: Agent, senders: Sequence[Contact], answered: int) -> None:
+        """All write before any of them is worked on, and are answered one by one."""
+        await agent.engine.resize(0)
+        for sender in senders:
+            phone.greet(sender)
+            await agent.accept([InboundMessage(sender, f"m{answered}", datetime.now(UTC), "halo, apa kabar semua?")])
+        await agent.engine.resize(1)
+        async with asyncio.timeout(90):
+            while len(phone.to) < answered:
+                await asyncio.sleep(0.02)
+
+    async with open_agent(config, platform=phone, base_url="http://127.0.0.1") as agent:
+        await agent.start()
+        await agent.learn()
+        await written(agent, [budi], 1)
+        await written(agent, [*strangers, budi], 32)
+        await agent.stop()
+    assert phone.to == [budi.key, budi.key, *(stranger.key for stranger in strangers)]
+
+
 async def test_while_a_webhook_is_recorded_only_one_contact_is_worked_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,7 +185,7 @@ async def test_while_a_webhook_is_recorded_only_one_contact_is_worked_on(
 
     async def work() -> None:
         nonlocal working
-        async with agent.slots.held():
+        async with agent.slots.held(agent.clock()):
             working += 1
             await recorded.wait()
 

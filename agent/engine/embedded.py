@@ -5,8 +5,7 @@ What is due later than in a few seconds is not kept: a hundred thousand contacts
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -31,28 +30,31 @@ class EmbeddedEngine:
 
     def __init__(self, *, concurrent: int = 1000, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._clock = clock
-        self._heap: list[tuple[datetime, ContactKey]] = []
-        self._due: dict[ContactKey, datetime] = {}
+        self._heap: list[tuple[datetime, ContactKey]] = []  # by when they are due
+        self._ready: list[tuple[datetime, datetime, ContactKey]] = []  # of those who are: by deadline
+        self._due: dict[ContactKey, tuple[datetime, datetime]] = {}  # deadline, and when they are due
         self._running: dict[ContactKey, asyncio.Task[None]] = {}
         self._again: set[ContactKey] = set()  # came due while running
         self.concurrent = concurrent
-        self._working = 0
-        self._room = asyncio.Condition()
         self._changed = asyncio.Event()
         self._stopping = False
 
     async def resize(self, concurrent: int) -> None:
         """Work on at most so many contacts at once; those that are in work beyond it are finished."""
         self.concurrent = concurrent
-        async with self._room:
-            self._room.notify_all()
+        self._changed.set()
 
-    async def wake(self, contact: ContactKey, at: datetime) -> None:
+    async def wake(self, contact: ContactKey, at: datetime, deadline: datetime | None = None) -> None:
         """Process a contact at `at`; a later call replaces one that is not due yet. A time beyond `NEAR` is left to the sweep."""
         if at - self._clock() > NEAR:
             self._due.pop(contact, None)
             return
-        self._due[contact] = at
+        by = at if deadline is None else deadline
+        if contact in self._due:  # who writes again keeps their place
+            by = min(by, self._due[contact][0])
+        if self._due.get(contact) == (by, at):
+            return
+        self._due[contact] = (by, at)
         heapq.heappush(self._heap, (at, contact))
         self._changed.set()
 
@@ -82,48 +84,36 @@ class EmbeddedEngine:
     def idle(self, *, within: timedelta = timedelta(0)) -> bool:
         """Whether nothing runs and nothing is due `within` a time from now."""
         horizon = self._clock() + within
-        return not self._running and all(at > horizon for at in self._due.values())
+        return not self._running and all(at > horizon for _, at in self._due.values())
 
     def load(self) -> tuple[int, int]:
-        """Return how many contacts are running, and how many wait for their wake time."""
+        """Return how many contacts are running, and how many wait for their wake time or for others."""
         return len(self._running), len(self._due)
 
     def _start_due(self, handle: Handle) -> timedelta:
-        """Start what is due; how long until the next is."""
+        """Start what is due, as far as there is room; how long until more is."""
         now = self._clock()
-        while self._heap:
-            at, contact = self._heap[0]
-            if self._due.get(contact) != at:
-                heapq.heappop(self._heap)  # replaced by a later call
+        while self._heap and self._heap[0][0] <= now:
+            at, contact = heapq.heappop(self._heap)
+            due = self._due.get(contact)
+            if due is not None and due[1] == at:  # else replaced by a later call
+                heapq.heappush(self._ready, (*due, contact))
+        while self._ready and len(self._running) < self.concurrent:
+            by, at, contact = heapq.heappop(self._ready)
+            if self._due.get(contact) != (by, at):
                 continue
-            if at > now:
-                return min(at - now, _FAR)
-            heapq.heappop(self._heap)
             del self._due[contact]
             if contact in self._running:
                 self._again.add(contact)
                 continue
-            task = asyncio.create_task(self._process(contact, handle), name=f"contact {contact}")
+            task = asyncio.create_task(self._process(contact, by, handle), name=f"contact {contact}")
             self._running[contact] = task
-        return _FAR
+        return min(self._heap[0][0] - now, _FAR) if self._heap else _FAR
 
-    @asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
-        async with self._room:
-            await self._room.wait_for(lambda: self._working < self.concurrent)
-            self._working += 1
-        try:
-            yield
-        finally:
-            self._working -= 1
-            async with self._room:
-                self._room.notify()
-
-    async def _process(self, contact: ContactKey, handle: Handle) -> None:
+    async def _process(self, contact: ContactKey, deadline: datetime, handle: Handle) -> None:
         next_at: datetime | None = None
         try:
-            async with self._slot():
-                next_at = await handle(contact)
+            next_at = await handle(contact, deadline)
         except LedgerUnavailable as error:
             log.error("contact_postponed", contact=str(contact), reason=str(error))
             next_at = self._clock() + AFTER_A_FAULT
@@ -132,9 +122,10 @@ class EmbeddedEngine:
             next_at = self._clock() + AFTER_A_FAULT
         finally:
             del self._running[contact]
+            self._changed.set()
         if contact in self._again:
             self._again.discard(contact)
             next_at = self._clock()
         if next_at is not None and not self._stopping:
             waiting = self._due.get(contact)
-            await self.wake(contact, next_at if waiting is None else min(waiting, next_at))
+            await self.wake(contact, next_at if waiting is None else min(waiting[1], next_at))

@@ -12,8 +12,8 @@ NEAR = timedelta(seconds=15)
 AFTER_A_FAULT = timedelta(seconds=5)
 """When to retry a contact after processing it has failed."""
 
-Handle = Callable[[ContactKey], Awaitable[datetime | None]]
-"""Processes a contact; returns when it is next due, or `None`."""
+Handle = Callable[[ContactKey, datetime], Awaitable[datetime | None]]
+"""Processes a contact, given its deadline; returns when it is next due, or `None`."""
 
 
 class Engine(Protocol):
@@ -30,8 +30,14 @@ class Engine(Protocol):
     async def resize(self, concurrent: int) -> None:
         """Work on at most so many contacts at once from now on, if that can change while it runs; `concurrent` tells."""
 
-    async def wake(self, contact: ContactKey, at: datetime) -> None:
-        """Process a contact at `at`, unless that is so far ahead (`NEAR`) that the sweep over the ledger will wake it again."""
+    async def wake(self, contact: ContactKey, at: datetime, deadline: datetime | None = None) -> None:
+        """Process a contact at `at`, unless that is so far ahead (`NEAR`) that the sweep over the ledger will wake it again.
+
+        Args:
+            contact: which.
+            at: when it is due, aware UTC.
+            deadline: while more are due than can be worked on, the one with the earliest comes first; by default `at`.
+        """
 
     async def run(self, handle: Handle) -> None:
         """Work until `stop`."""

@@ -5,8 +5,8 @@ messages make one job. Short delays (the quiet window) are kept by the process t
 jobs only by polling, every five seconds. Long ones are left to the sweep over the ledger's wake times.
 
 A job wakes two workers, however many there are: contacts are spread over queues, and a worker listens to its share of them
-(`owned`). What a worker takes is the oldest job of any queue, when it is woken, when it has ended one and every five seconds: so
-a queue whose workers are busy or dead waits for no one in particular.
+(`owned`). What a worker takes is the job with the earliest deadline of any queue, when it is woken, when it has ended one and every
+five seconds: so a queue whose workers are busy or dead waits for no one in particular.
 """
 
 import asyncio
@@ -52,6 +52,9 @@ OWNERS = 2
 
 _CHANNEL = "procrastinate_queue_v1#"
 """procrastinate notifies of a new job on the channel of this prefix and the job's queue."""
+
+_PRIORITIES_SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+"""procrastinate takes the job with the highest priority, a number of 32 bits: the seconds from a deadline until then."""
 
 _LIVE = "SELECT id FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => %(seconds)s)"
 
@@ -136,7 +139,7 @@ class ProcrastinateEngine:
         self._app = App(connector=self._connector)
         self.concurrent = concurrent
         self._clock = clock
-        self._timers: dict[ContactKey, tuple[datetime, asyncio.TimerHandle]] = {}
+        self._timers: dict[ContactKey, tuple[datetime, datetime, asyncio.TimerHandle]] = {}  # due, deadline
         self._deferring: set[asyncio.Task[None]] = set()
         self._running: set[ContactKey] = set()
         self._worker: Worker | None = None
@@ -152,45 +155,53 @@ class ProcrastinateEngine:
         """Change nothing: procrastinate takes the number when its worker begins, and stopping that would hold all contacts up."""
 
     async def aclose(self) -> None:
-        for _, timer in self._timers.values():
+        for _, _, timer in self._timers.values():
             timer.cancel()
         await asyncio.gather(*self._deferring)
         await self._app.close_async()
 
-    async def wake(self, contact: ContactKey, at: datetime) -> None:
+    async def wake(self, contact: ContactKey, at: datetime, deadline: datetime | None = None) -> None:
         delay = at - self._clock()
         if delay > NEAR:
             return  # the ledger knows the time, and the sweep will find it
+        by = at if deadline is None else deadline
         if (earlier := self._timers.pop(contact, None)) is not None:
-            earlier[1].cancel()
+            by = min(by, earlier[1])
+            earlier[2].cancel()
         if delay <= timedelta(0):
-            self._ring(contact)
+            self._ring(contact, by)
             return
-        timer = asyncio.get_running_loop().call_later(delay.total_seconds(), self._ring, contact)
-        self._timers[contact] = (at, timer)
+        timer = asyncio.get_running_loop().call_later(delay.total_seconds(), self._ring, contact, by)
+        self._timers[contact] = (at, by, timer)
 
-    def _ring(self, contact: ContactKey) -> None:
+    def _ring(self, contact: ContactKey, deadline: datetime) -> None:
         self._timers.pop(contact, None)
-        task = asyncio.create_task(self._defer(contact))
+        task = asyncio.create_task(self._defer(contact, deadline))
         self._deferring.add(task)
         task.add_done_callback(self._deferring.discard)
 
-    async def _defer(self, contact: ContactKey) -> None:
+    async def _defer(self, contact: ContactKey, deadline: datetime) -> None:
         name = str(contact)
-        job = self._app.configure_task(_TASK, lock=name, queueing_lock=name, queue=queue_of(contact))
+        job = self._app.configure_task(
+            _TASK,
+            lock=name,
+            queueing_lock=name,
+            queue=queue_of(contact),
+            priority=int((_PRIORITIES_SINCE - deadline).total_seconds()),
+        )
         try:
-            await job.defer_async(platform=contact.platform, contact_id=contact.id)
+            await job.defer_async(platform=contact.platform, contact_id=contact.id, deadline=deadline.isoformat())
         except AlreadyEnqueued:
             return
         except ConnectorException as error:
             log.error("wake_not_queued", contact=name, reason=_reason(error))  # the sweep will do it
 
     async def run(self, handle: Handle) -> None:
-        async def process(platform: str, contact_id: str) -> None:
+        async def process(platform: str, contact_id: str, deadline: str) -> None:
             contact = ContactKey(platform, contact_id)
             self._running.add(contact)
             try:
-                next_at = await handle(contact)
+                next_at = await handle(contact, datetime.fromisoformat(deadline))
             except LedgerUnavailable as error:
                 log.error("contact_postponed", contact=str(contact), reason=str(error))
                 next_at = self._clock() + AFTER_A_FAULT
@@ -240,7 +251,7 @@ class ProcrastinateEngine:
 
     def idle(self, *, within: timedelta = timedelta(0)) -> bool:
         horizon = self._clock() + within
-        return not self._running and all(at > horizon for at, _ in self._timers.values())
+        return not self._running and all(at > horizon for at, _, _ in self._timers.values())
 
     def load(self) -> tuple[int, int]:
         return len(self._running), len(self._timers)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -16,6 +16,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     cast,
+    exists,
     func,
     literal,
     or_,
@@ -29,9 +30,9 @@ from actions.action import ChangeTags, SetLifecycle, UpdateContact
 from agent.ledger import events
 from agent.ledger.codec import Deliverable, pack_contact, unpack_contact
 from agent.ledger.columns import EPOCH
-from agent.ledger.database import change, insert_row, lock_contact, take_time, where
+from agent.ledger.database import change, insert_row, lock_contact, one_of, take_time, where
 from agent.ledger.statement import Statement
-from agent.ledger.tables import InboundOutcome, inbound
+from agent.ledger.tables import InboundOutcome, inbound, message
 from agent.ledger.tables import contact as table
 from messaging.types import Channel, ChannelKind, Contact, ContactChanged, ContactKey, FieldValue
 from settings.phone import spellings
@@ -325,13 +326,40 @@ def resume(connection: Connection, key: ContactKey, now: datetime) -> None:
     set_columns(connection, key, paused_at=None, paused_until=None, paused_by=None, given_back_at=now)
 
 
-def due(connection: Connection, until: datetime | None = None) -> list[tuple[ContactKey, datetime]]:
+NEWCOMER = timedelta(minutes=5)
+"""By how much contacts to whom nobody has written yet stand back behind the others while more are due than can be worked on:
+however many strangers write at once, a customer in a conversation does not wait for them, and no stranger waits for ever."""
+
+_OURS = one_of(message.c.author, "agent", "human")
+
+WRITTEN_TO = exists().where(where(message, "platform", "contact"), _OURS)
+"""Whether the agent or a colleague has written to a contact."""
+
+
+def deadline(at: datetime, *, written_to: bool) -> datetime:
+    """Return by when to serve a contact who is due `at`: of those who wait, the earliest comes first."""
+    return at if written_to else at + NEWCOMER
+
+
+class Due(NamedTuple):
+    """A contact whose wake time is set: when it is, and by when to serve the contact."""
+
+    key: ContactKey
+    at: datetime
+    deadline: datetime
+
+
+def due(connection: Connection, until: datetime | None = None) -> list[Due]:
     """List contacts whose wake time is set, up to `until` when given, earliest first."""
-    statement = select(table.c.platform, table.c.id, table.c.wake_at).where(table.c.wake_at.is_not(None))
+    written_to = exists().where(message.c.platform == table.c.platform, message.c.contact == table.c.id, _OURS)
+    statement = select(table.c.platform, table.c.id, table.c.wake_at, written_to.label("written_to"))
+    statement = statement.where(table.c.wake_at.is_not(None))
     if until is not None:
         statement = statement.where(table.c.wake_at <= until)
-    rows = connection.execute(statement.order_by(table.c.wake_at)).all()
-    return [(ContactKey(row.platform, row.id), row.wake_at) for row in rows]
+    return [
+        Due(ContactKey(row.platform, row.id), row.wake_at, deadline(row.wake_at, written_to=row.written_to))
+        for row in connection.execute(statement.order_by(table.c.wake_at))
+    ]
 
 
 def overdue(connection: Connection, now: datetime) -> timedelta:

@@ -55,6 +55,7 @@ _BEFORE = Statement(  # what is known of a message's contact before it
     select(
         erasure.KNOWN.exists().label("erased"),
         exists().where(where(table, "platform", "contact"), UNTAKEN).label("waiting"),
+        contacts.WRITTEN_TO.label("written_to"),
         followups.SCHEDULED.label("followups"),
         _of_contact(contact.c.last_inbound_at),
         _of_contact(contact.c.given_back_at),
@@ -108,11 +109,12 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What became of an event. `wake_at` is when the contact is due, if it now is."""
+    """What became of an event. `wake_at` is when the contact is due, if it now is, and `deadline` by when to serve them."""
 
     duplicate: bool = False
     contact: ContactKey | None = None
     wake_at: datetime | None = None
+    deadline: datetime | None = None
 
 
 def accept(connection: Connection, event: Event, now: datetime, rules: Rules) -> Accepted:
@@ -274,7 +276,7 @@ def _message(connection: Connection, event: InboundMessage, now: datetime, rules
             _created(connection, key, now)
             due = now
         _received(connection, event, now)
-    return Accepted(contact=key, wake_at=due)
+    return Accepted(contact=key, wake_at=due, deadline=contacts.deadline(due, written_to=before.written_to))
 
 
 def _never_wrote(connection: Connection, key: ContactKey) -> bool:

@@ -54,7 +54,7 @@ class Running:
         self.engine = ProcrastinateEngine(self.url)
         self.seen: asyncio.Queue[str] = asyncio.Queue()
 
-    async def process(self, contact: ContactKey) -> None:
+    async def process(self, contact: ContactKey, _deadline: datetime) -> None:
         self.seen.put_nowait(contact.id)
 
     async def wake(self, contact: str, *, within: float) -> None:
@@ -126,6 +126,32 @@ async def test_the_session_that_listens_may_be_silent_for_as_long_as_nothing_hap
     assert running.sessions("LISTEN") == before
 
 
+async def test_the_earliest_deadline_is_served_first_and_of_equal_ones_who_came_first(running: Running) -> None:
+    """While the engine does not work, fifty strangers and two others come in."""
+    await running.engine.stop(timedelta(seconds=10))
+    accepting, one = ProcrastinateEngine(running.url), ProcrastinateEngine(running.url, concurrent=1)
+    now, seen = datetime.now(UTC), []
+
+    async def process(contact: ContactKey, deadline: datetime) -> None:
+        seen.append((contact.id, deadline))
+
+    await accepting.open()
+    await one.open()
+    for number in range(50):
+        await accepting.wake(ContactKey("aelyst", f"stranger {number}"), now, now + timedelta(minutes=5))
+    await accepting.wake(ContactKey("aelyst", "late"), now, now + timedelta(minutes=9))
+    await accepting.wake(ContactKey("aelyst", "known"), now)
+    await accepting.aclose()  # all of them are in the queue
+    task = asyncio.create_task(one.run(process))
+    async with asyncio.timeout(90):
+        while len(seen) < 52:
+            await asyncio.sleep(0.05)
+    await one.stop(timedelta(seconds=10))
+    await task
+    await one.aclose()
+    assert (seen[0], seen[-1]) == (("known", now), ("late", now + timedelta(minutes=9)))
+
+
 async def test_it_goes_on_after_others_took_it_for_dead(running: Running) -> None:
     running.execute("DELETE FROM procrastinate_workers")
     await running.wake("alive", within=30)
@@ -151,7 +177,7 @@ class Fleet:
         self.seen: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
 
     def run(self, number: int) -> "asyncio.Task[None]":
-        async def process(contact: ContactKey) -> None:
+        async def process(contact: ContactKey, _deadline: datetime) -> None:
             self.seen.put_nowait((number, contact.id))
 
         return asyncio.create_task(self.engines[number].run(process))

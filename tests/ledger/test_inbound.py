@@ -2,6 +2,7 @@ import asyncio
 import itertools
 from dataclasses import replace
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 
@@ -25,7 +26,19 @@ async def test_a_message_is_recorded_once_however_often_it_is_delivered(database
 async def test_accepting_says_when_the_contact_is_due_and_writes_it_down(database: Database) -> None:
     result = await _accept(database, message(1))
     assert result.wake_at == NOW + timedelta(seconds=1)
-    assert await database.read(contacts.due) == [(BUDI, NOW + timedelta(seconds=1))]
+    assert [due[:2] for due in await database.read(contacts.due)] == [(BUDI, NOW + timedelta(seconds=1))]
+
+
+@pytest.mark.parametrize("ours", [None, "agent", "human"])
+async def test_who_was_written_to_before_stands_before_who_was_not(
+    database: Database, ours: Literal["agent", "human"] | None
+) -> None:
+    if ours is not None:
+        await database.write(lambda c: history.append(c, BUDI, [history.Line(ours, "Halo kak", NOW)]))
+    result = await _accept(database, message(1))
+    assert result.wake_at is not None
+    assert result.deadline == result.wake_at + (contacts.NEWCOMER if ours is None else timedelta(0))
+    assert await database.read(contacts.due) == [(BUDI, result.wake_at, result.deadline)], "the sweep says the same"
 
 
 async def test_messages_of_a_contact_keep_the_order_in_which_they_were_accepted(database: Database) -> None:

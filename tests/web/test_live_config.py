@@ -270,7 +270,7 @@ async def test_the_first_source_brings_vectors_without_a_restart(tmp_path: Path)
 async def test_fewer_or_more_contacts_are_worked_on_at_once_from_the_moment_it_is_said() -> None:
     engine, busy, most, held = EmbeddedEngine(concurrent=4), 0, 0, asyncio.Event()
 
-    async def handle(_contact: ContactKey) -> None:
+    async def handle(_contact: ContactKey, _deadline: datetime) -> None:
         nonlocal busy, most
         busy += 1
         most = max(most, busy)
