@@ -330,10 +330,17 @@ NEWCOMER = timedelta(minutes=5)
 """By how much contacts to whom nobody has written yet stand back behind the others while more are due than can be worked on:
 however many strangers write at once, a customer in a conversation does not wait for them, and no stranger waits for ever."""
 
-_OURS = one_of(message.c.author, "agent", "human")
 
-WRITTEN_TO = exists().where(where(message, "platform", "contact"), _OURS)
-"""Whether the agent or a colleague has written to a contact."""
+def _written_to(of_contact: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether one of the newest lines of a conversation is the agent's or a colleague's; reads no more than these."""
+    newest = (
+        select(message.c.author).where(of_contact).order_by(message.c.n.desc()).limit(10).correlate(table).subquery()
+    )
+    return exists().where(one_of(newest.c.author, "agent", "human"))
+
+
+WRITTEN_TO = _written_to(where(message, "platform", "contact"))
+"""Whether the agent or a colleague has lately written to a contact."""
 
 
 def deadline(at: datetime, *, written_to: bool) -> datetime:
@@ -351,7 +358,7 @@ class Due(NamedTuple):
 
 def due(connection: Connection, until: datetime | None = None) -> list[Due]:
     """List contacts whose wake time is set, up to `until` when given, earliest first."""
-    written_to = exists().where(message.c.platform == table.c.platform, message.c.contact == table.c.id, _OURS)
+    written_to = _written_to(and_(message.c.platform == table.c.platform, message.c.contact == table.c.id))
     statement = select(table.c.platform, table.c.id, table.c.wake_at, written_to.label("written_to"))
     statement = statement.where(table.c.wake_at.is_not(None))
     if until is not None:
