@@ -3,15 +3,18 @@
 import json
 from collections.abc import Mapping
 from datetime import timedelta
-from functools import lru_cache
-from typing import Any
+
+import structlog
 
 from actions.action import EMPTY, Json, Outcome
 from actions.arguments import deeper_than
 from actions.http.settings import Response
 from actions.template import fill, plain
 from settings.backoff import Backoff
+from settings.matching import finds_one, values_at
 from settings.text import from_json
+
+log = structlog.get_logger()
 
 SHOWN = 6000  # characters of an answer that the model reads; the rest would push the conversation out of its memory
 DEEPEST = 60  # levels of JSON; deeper nesting would exhaust the stack of what reads it, so it is taken as text
@@ -71,21 +74,15 @@ def picked(paths: Mapping[str, str] | None, value: Json) -> Json:
     return found.get("", found)
 
 
-@lru_cache(maxsize=512)
-def _compiled(path: str) -> Any:
-    import jsonpath
-
-    return jsonpath.compile(path)
-
-
 def _pick(path: str, value: Json) -> Json:
-    from jsonpath import JSONPath
-
-    compiled = _compiled(path)
-    matches = compiled.findall(value)
-    if isinstance(compiled, JSONPath) and compiled.singular_query():
+    try:
+        matches = values_at(path, value)
+    except ValueError as error:
+        log.warning("path_not_followed", path=path, reason=str(error))
+        return None
+    if finds_one(path):
         return matches[0] if matches else None
-    return list(matches)
+    return matches
 
 
 def shown(value: Json) -> str:

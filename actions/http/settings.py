@@ -21,6 +21,7 @@ from actions.guard.addresses import check_host
 from actions.scope import action_scope, check_template
 from actions.template import placeholders, texts_in
 from settings import Duration, Settings
+from settings.matching import JsonPath
 
 Method = Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -241,21 +242,6 @@ class Request(Settings):
     def repeatable(self) -> bool:
         """Whether sending it again with the same key does no harm."""
         return self.method in IDEMPOTENT if self.idempotent is None else self.idempotent
-
-
-def _json_path(text: str) -> str:
-    import jsonpath
-
-    try:
-        jsonpath.compile(text)
-    except jsonpath.JSONPathError as error:
-        raise ValueError(
-            f"{text!r} is not a JSONPath: {str(error).splitlines()[0]}; write e.g. $.shipment.tracking"
-        ) from None
-    return text
-
-
-JsonPath = Annotated[str, AfterValidator(_json_path)]
 
 
 def _check_pick(value: Any) -> Any:

@@ -12,6 +12,7 @@ from agent.config.audience import AudienceSettings
 from agent.config.texts import Text, check_facts
 from messaging.types import MessageTag
 from settings import Duration, Rate, Settings
+from settings.matching import JsonPath, known_regex
 
 EventName = Literal[
     "message.received",
@@ -121,31 +122,10 @@ def _known_cron(value: str) -> str:
     return value
 
 
-def _known_regex(value: str) -> str:
-    try:
-        re.compile(value)
-    except re.error as error:
-        raise ValueError(f"{value!r} is not a regular expression: {error}") from None
-    return value
-
-
-def _known_path(value: str) -> str:
-    import jsonpath
-
-    try:
-        jsonpath.compile(value)
-    except jsonpath.JSONPathError as error:
-        raise ValueError(f"{value!r} is not a JSONPath such as $.billing.phone: {error}") from None
-    return value
-
-
-JsonPath = Annotated[str, Field(min_length=1), AfterValidator(_known_path)]
-
-
 class MessageCondition(Settings):
     """Which messages."""
 
-    matches: Annotated[str, Field(min_length=1), AfterValidator(_known_regex)] | None = Field(
+    matches: Annotated[str, Field(min_length=1), AfterValidator(known_regex)] | None = Field(
         default=None,
         description="A regular expression that is found in the message's text; upper and lower case are alike.",
         examples=["^promo"],

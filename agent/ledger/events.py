@@ -4,7 +4,6 @@ Nothing is recorded that nobody listens to: `listen` says what agent.yaml wants 
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,6 +21,7 @@ from agent.ledger.tables import contact as contact_table
 from agent.ledger.tables import event as table
 from agent.ledger.workflows import Run
 from messaging.types import ContactKey
+from settings.matching import TooCostly, found_in
 
 log = structlog.get_logger()
 
@@ -238,7 +238,7 @@ def matches(trigger: Trigger, data: Mapping[str, Any]) -> bool:
     match trigger.event:
         case "message.received":
             pattern = value.matches if value is not None else None
-            return pattern is None or re.search(pattern, str(data.get("text") or ""), re.IGNORECASE) is not None
+            return pattern is None or _found(pattern, str(data.get("text") or ""))
         case "tag.added":
             return value is None or data.get("tag") == value
         case "lifecycle.changed":
@@ -247,6 +247,14 @@ def matches(trigger: Trigger, data: Mapping[str, Any]) -> bool:
             return value is None or data.get("action") == value
         case _:
             return True
+
+
+def _found(pattern: str, text: str) -> bool:
+    try:
+        return found_in(pattern, text)
+    except TooCostly as error:
+        log.warning("pattern_too_costly", pattern=pattern, reason=str(error))
+        return False
 
 
 def facts_of(connection: Connection, key: ContactKey | None) -> dict[str, Any] | None:

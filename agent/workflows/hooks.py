@@ -3,13 +3,13 @@
 Verifying and reading are plain functions over headers and bytes.
 """
 
+import hashlib
 import hmac
 import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -23,6 +23,7 @@ from agent.ledger.events import Event
 from agent.workflows.jobs import begin_for_all, known_contact
 from messaging.signature import sign
 from messaging.types import ContactKey
+from settings.matching import values_at
 from settings.text import cleaned, from_json
 
 WOOCOMMERCE_SIGNATURE = "x-wc-webhook-signature"
@@ -31,7 +32,11 @@ RAZORPAY_SIGNATURE = "x-razorpay-signature"
 SIGNATURES = (WOOCOMMERCE_SIGNATURE, STRIPE_SIGNATURE, RAZORPAY_SIGNATURE)
 """Headers of those who sign instead of bearing a token; the workflow's token is the secret."""
 
-_NUMBERS = ("x-wc-webhook-delivery-id", "x-razorpay-event-id")
+_WOOCOMMERCE_DELIVERY = "x-wc-webhook-delivery-id"
+_RAZORPAY_EVENT = "x-razorpay-event-id"
+_LONGEST = 200
+"""Characters of an event's id that are kept; a longer one is known by its digest."""
+
 _MOST_VALUES = 1000
 """Values that one JSONPath may find in a body."""
 
@@ -98,9 +103,9 @@ def _is(expected: str, given: str) -> bool:
     return hmac.compare_digest(expected.encode(), given.encode("utf-8", "surrogateescape"))
 
 
-def is_woocommerce_ping(headers: Mapping[str, str], body: bytes) -> bool:
-    """Tell whether it is what WooCommerce posts when a webhook is saved: `webhook_id=12`, and nothing else."""
-    return headers.get("x-wc-webhook-id") is not None and re.fullmatch(rb"webhook_id=\d+", body.strip()) is not None
+def is_woocommerce_ping(body: bytes) -> bool:
+    """Tell whether it is what WooCommerce posts, unsigned, when a webhook is saved: `webhook_id=12`, and nothing else."""
+    return re.fullmatch(rb"webhook_id=\d{1,20}", body) is not None
 
 
 def read_hook(flow: Workflow, headers: Mapping[str, str], body: bytes) -> Hook:
@@ -115,7 +120,7 @@ def read_hook(flow: Workflow, headers: Mapping[str, str], body: bytes) -> Hook:
         UnreadableHook: it is neither, or its contact cannot be read.
     """
     data = _body(headers, body)
-    return Hook(_identity(headers, data), {**data, **_mapped(flow.fields, data)}, _address(flow, data))
+    return Hook(_identity(headers, data, body), {**data, **_mapped(flow.fields, data)}, _address(flow, data))
 
 
 def accept(connection: Connection, flow: Workflow, hook: Hook, now: datetime) -> Begun:
@@ -166,37 +171,46 @@ def _body(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
     except ValueError:
         raise UnreadableHook("the body is not JSON") from None
     if isinstance(value, list):
-        return {"items": value}
+        one = value[0] if len(value) == 1 and isinstance(value[0], dict) else {}
+        return {"items": value, **one}
     if not isinstance(value, dict):
         raise UnreadableHook("the body must be a JSON object")
     return value
 
 
-def _identity(headers: Mapping[str, str], data: Mapping[str, Any]) -> str:
+def _identity(headers: Mapping[str, str], data: Mapping[str, Any], body: bytes) -> str:
     """The event's id: as the caller says. WooCommerce and Razorpay number what they send; `id` in a body is an order's there."""
-    for name in ("idempotency-key", "x-event-id", *_NUMBERS):
+    if (delivery := headers.get(_WOOCOMMERCE_DELIVERY)) is not None:  # the same for all that is sent within a second
+        return f"{delivery[:100]}-{_digest(body)}"
+    for name in ("idempotency-key", "x-event-id", _RAZORPAY_EVENT):
         if headers.get(name):
-            return headers[name][:200]
+            return _short(headers[name])
     for name in ("event_id", "id"):
         if isinstance(data.get(name), str | int) and not isinstance(data[name], bool) and data[name] != "":
-            return str(data[name])[:200]
+            return _short(str(data[name]))
     return secrets.token_hex(12)
+
+
+def _short(identity: str) -> str:
+    return identity if len(identity) <= _LONGEST else f"{identity[:100]}-{_digest(identity.encode())}"
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def _mapped(paths: Mapping[str, str], data: Mapping[str, Any]) -> dict[str, Any]:
     """The values that JSONPaths find: one as it is, several as a list, none left out."""
-    import jsonpath
-
     found: dict[str, Any] = {}
     for name, path in paths.items():
         try:
-            values = list(islice(jsonpath.finditer(path, data), _MOST_VALUES + 1))
-        except (jsonpath.JSONPathError, RecursionError) as error:
+            values = values_at(path, data, _MOST_VALUES + 1)
+        except ValueError as error:
             raise UnreadableHook(f"{path} cannot be followed in this body: {error}", name) from None
         if len(values) > _MOST_VALUES:
             raise UnreadableHook(f"{path} finds more than {_MOST_VALUES} values in this body", name)
         if values:
-            found[name] = values[0].obj if len(values) == 1 else [each.obj for each in values]
+            found[name] = values[0] if len(values) == 1 else values
     return found
 
 
@@ -209,11 +223,11 @@ def _address(flow: Workflow, data: Mapping[str, Any]) -> dict[str, str] | None:
     if not {"id", "phone", "email"} & given.keys():  # not mapped, or not where the paths lead
         plainly = {name: data[name] for name in ("phone", "email", *_FACTS) if name in data}
         given = {**plainly, **({"id": data["contact"]} if data.get("contact") is not None else {}), **given}
+    given = {name: _one(value) for name, value in given.items()}
     if isinstance(given.get("id"), dict):  # a whole contact stands there
         inner = given.pop("id")
-        given = {**{name: inner[name] for name in ("id", "phone", "email", *_FACTS) if name in inner}, **given}
-    plain = {name: str(value).strip() for name, value in given.items() if isinstance(value, str | int | float)}
-    found = {name: value for name, value in plain.items() if value}
+        given = {**{name: _one(inner[name]) for name in ("id", "phone", "email", *_FACTS) if name in inner}, **given}
+    found = {name: text for name, value in given.items() if (text := _written(value))}
     identity = found.get("id", "")
     if _EMAIL.fullmatch(identity):
         found.setdefault("email", found.pop("id"))
@@ -234,3 +248,17 @@ def _address(flow: Workflow, data: Mapping[str, Any]) -> dict[str, str] | None:
             raise UnreadableHook(f"email: {found['email']!r} is not an e-mail address", "email")
         del found["email"]
     return found if {"id", "phone", "email"} & found.keys() else None
+
+
+def _one(value: Any) -> Any:
+    """The first value that says something: forms give each answer as a list, and a path may find several."""
+    if not isinstance(value, list):
+        return value
+    return next((one for each in value if (one := _one(each)) not in (None, "", {})), None)
+
+
+def _written(value: Any) -> str:
+    """A plain value as text; a whole number has no decimals, whatever JSON made of it."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return ""
+    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value).strip()

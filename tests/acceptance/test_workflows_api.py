@@ -109,6 +109,14 @@ async def test_hooks_take_what_systems_send_and_refuse_what_is_wrong(tmp_path: P
         assert (await hook(400, json={"phone": "not a number"}))["error"]["field"] == "phone"
         for token in ("wrong-token-of-nobody", TOKEN[:-1]):
             await hook(401, json={}, headers={"Authorization": f"Bearer {token}"})
+        form = {"Authorization": "", "Content-Type": "application/x-www-form-urlencoded"}  # WooCommerce saves a webhook
+        assert await hook(headers=form, content=b"webhook_id=3") == {"accepted": True, "duplicate": False, "run": None}
+        for content in (
+            b"webhook_id=3&phone=081",
+            b'{"event_id":"e-9"}',
+            b'{"event_id": "e-9", "phone": "+6281234567801"}',
+        ):
+            await hook(401, headers=form, content=content)
         await ask(client, "POST", "/hooks/welcome", 404, headers=bearer, json={})  # it begins with something else
         await ask(client, "POST", "/hooks/nothing", 404, headers=bearer, json={})
         await ask(client, "GET", "/workflows", 401, headers=bearer)  # a hook's token opens nothing else

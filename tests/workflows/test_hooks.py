@@ -16,6 +16,7 @@ from agent.config.workflows import Workflow
 from agent.workflows.hooks import UnreadableHook, is_signed, is_woocommerce_ping, read_hook
 from examples.payment_links.providers import razorpay_webhook, stripe_webhook
 from examples.woocommerce.shop import ORDERS, webhook
+from settings.text import cleaned
 
 NOW = datetime(2026, 11, 28, 9, tzinfo=UTC)
 SECRET = "secret-of-the-hook"
@@ -58,6 +59,27 @@ def test_a_later_change_of_an_order_is_another_event_and_a_delivery_that_comes_a
     assert first == again != later
 
 
+def test_orders_that_woocommerce_tells_of_within_a_second_are_several_though_their_delivery_has_one_id() -> None:
+    """Its id of a delivery is a hash of the webhook and the second (`WC_Webhook::get_new_delivery_id`)."""
+    headers = lower(webhook(ORDERS[0], SECRET, "d1")[1])
+    one, other = ({**ORDERS[0], "id": number} for number in (1, 2))
+    assert read_hook(flow(), headers, json.dumps(one).encode()) != read_hook(
+        flow(), headers, json.dumps(other).encode()
+    )
+
+
+@given(st.text(min_size=1, max_size=400), st.text(min_size=1, max_size=400), st.booleans())
+@example("e" * 250 + "1", "e" * 250 + "2", True)
+def test_ids_that_differ_are_different_events_however_long(one: str, other: str, in_header: bool) -> None:
+    def identity(text: str) -> str:
+        headers = {"x-event-id": text} if in_header else {}
+        return read_hook(flow(), headers, json.dumps({"event_id": text}).encode()).identity
+
+    one, other = cleaned(one), cleaned(other)
+    if one and other:
+        assert (identity(one) == identity(other)) == (one == other)
+
+
 @pytest.mark.parametrize(
     ("body", "address"),
     [
@@ -69,9 +91,17 @@ def test_a_later_change_of_an_order_is_another_event_and_a_delivery_that_comes_a
             {"phone": "+6281234567801", "first_name": "Sari"},
         ),
         ({"number": 1}, None),
+        ({"phone": 6281234567801}, {"phone": "+6281234567801"}),
+        ({"phone": 6281234567801.0}, {"phone": "+6281234567801"}),
+        ({"phone": True, "email": "sari@example.com"}, {"email": "sari@example.com"}),
+        ({"phone": ["0812-3456-7801"]}, {"phone": "+6281234567801"}),
+        ({"phone": ["", None, {}, ["0812-3456-7801"]]}, {"phone": "+6281234567801"}),
+        ({"phone": [[], {}], "email": ["sari@example.com"]}, {"email": "sari@example.com"}),
+        ([{"phone": "0812-3456-7801"}], {"phone": "+6281234567801"}),
+        ([{"phone": "0812-3456-7801"}, {"phone": "0812-3456-7802"}], None),
     ],
 )
-def test_the_contact_is_read_as_systems_write_it(body: dict[str, Any], address: dict[str, str] | None) -> None:
+def test_the_contact_is_read_as_systems_write_it(body: Any, address: dict[str, str] | None) -> None:
     assert read_hook(flow(), {}, json.dumps(body).encode()).address == address
 
 
@@ -92,8 +122,32 @@ def test_what_cannot_be_read_is_refused(body: bytes) -> None:
 def test_a_form_and_a_ping_are_known() -> None:
     form = {"content-type": "application/x-www-form-urlencoded"}
     assert read_hook(flow(), form, b"phone=081234567801&x=1&id=9").data["x"] == "1"
-    assert is_woocommerce_ping({"x-wc-webhook-id": "12"}, b"webhook_id=12")
-    assert not is_woocommerce_ping({}, b"webhook_id=12")
+    assert is_woocommerce_ping(b"webhook_id=12")
+    assert not is_woocommerce_ping(b"webhook_id=12&phone=081234567801")
+
+
+def test_google_forms_gives_every_answer_as_a_list() -> None:
+    """`e.namedValues` of Apps Script, and a response of the Forms API."""
+    named = flow(contact={"phone": "$.namedValues['Nomor WhatsApp']", "first_name": "$.namedValues['Nama (lengkap)']"})
+    body = {"namedValues": {"Nomor WhatsApp": ["0812-3456-7801"], "Nama (lengkap)": ["Sari"], "Catatan": [""]}}
+    assert read_hook(named, {}, json.dumps(body).encode()).address == {"phone": "+6281234567801", "first_name": "Sari"}
+    answered = flow(contact={"phone": "$.answers['2b3c'].textAnswers.answers[*].value"})
+    answers = {"2b3c": {"questionId": "2b3c", "textAnswers": {"answers": [{"value": "+62 812-3456-7801"}]}}}
+    hook = read_hook(answered, {}, json.dumps({"responseId": "A", "answers": answers}).encode())
+    assert hook.address == {"phone": "+6281234567801"}
+
+
+def test_a_path_that_finds_several_numbers_means_the_first_that_is_written() -> None:
+    order = {"id": 1, "billing": {"phone": ""}, "shipping": {"phone": "081234567801"}, "store": {"phone": "0219999999"}}
+    hook = read_hook(flow(contact={"phone": "$..phone"}), {}, json.dumps(order).encode())
+    assert hook.address == {"phone": "+6281234567801"}
+
+
+@pytest.mark.parametrize("path", ["$.items[?match(@.name, '(a|aa)+b')]", "$.items[?@.name =~ /(a|aa)+b/]"])
+def test_a_body_made_for_the_pattern_of_a_path_is_refused(path: str) -> None:
+    body = json.dumps({"items": [{"name": "a" * 80}]}).encode()
+    with pytest.raises(UnreadableHook, match="takes too long"):
+        read_hook(flow(fields={"x": path}), {}, body)
 
 
 def test_a_path_that_a_body_cannot_bear_is_refused_and_names_its_field() -> None:
