@@ -7,6 +7,9 @@ READY  := $(VENV)/.ready
 # Half of the tests wait rather than work: for a lease to end, a clock to be set back, a database to come back.
 TESTERS = $(shell $(PYTHON) -c "import os; print(2 * os.cpu_count())")
 
+# The tests start hundreds of processes; where this is set, each of them would compile all that it imports again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test check fix bench lock wheel clean
 
 demo: $(READY)
