@@ -14,9 +14,12 @@ OFFLINE = "offline"
 OPENAI = "openai"
 """The provider whose API all OpenAI-compatible servers speak; it needs no further package."""
 
+AZURE = "azure_openai"
+"""The provider of Azure's own API, which wants a version of it beside the address."""
+
 _PACKAGES = {
     "anthropic_bedrock": "langchain-aws",
-    "azure_openai": "langchain-openai",
+    AZURE: "langchain-openai",
     "bedrock": "langchain-aws",
     "bedrock_converse": "langchain-aws",
     "google_anthropic_vertex": "langchain-google-vertexai",

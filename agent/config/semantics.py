@@ -1,5 +1,6 @@
 """What the keys of agent.yaml mean together: fields that it names, contradictions, what no platform can do, and doubts."""
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from actions.redaction import Redactor
 from actions.settings import DeclaredAction
 from agent.config.config import AgentConfig
 from agent.config.document import Document, Path, Problem
-from agent.config.model import OFFLINE
+from agent.config.model import AZURE, OFFLINE, FallbackSettings, ModelSettings
 from agent.config.problems import dotted, mask, nearest
 from agent.config.texts import FACTS, Text
 from agent.config.workflows import Condition, Workflow
@@ -85,6 +86,7 @@ class _Problems:
 def contradictions(config: AgentConfig, document: Document) -> list[Problem]:
     """What single fields cannot know and no agent can run with."""
     problems = _Problems(document)
+    _azure(config, problems)
     _workers(config, problems)
     _platforms(config, problems)
     _public_keys(config, problems)
@@ -92,6 +94,29 @@ def contradictions(config: AgentConfig, document: Document) -> list[Problem]:
     _functions(config, problems)
     _workflows(config, problems)
     return problems.found
+
+
+def _azure(config: AgentConfig, problems: _Problems) -> None:
+    """What Azure's own API needs beside a key; its client takes from the environment what is not written."""
+    model = config.model
+    asked: list[tuple[Path, ModelSettings | FallbackSettings]] = [(("model",), model)]
+    asked += [
+        (("model", "fallbacks", number), each)
+        for number, each in enumerate(model.fallbacks)
+        if isinstance(each, FallbackSettings)
+    ]
+    for path, each in asked:
+        if (each.provider or model.provider) != AZURE or each.name == OFFLINE:
+            continue
+        place = (*path, "provider") if "provider" in each.model_fields_set else path
+        if not (each.base_url or (each.provider is None and model.base_url) or os.environ.get("AZURE_OPENAI_ENDPOINT")):
+            problems.add(place, f"{AZURE} needs `base_url`, the resource: https://NAME.openai.azure.com")
+        if not (each.options.get("api_version") or os.environ.get("OPENAI_API_VERSION")):
+            problems.add(
+                place,
+                f'{AZURE} needs the version of its API: options: {{api_version: "2024-10-21"}}; or leave provider out and let '
+                "base_url end in /openai/v1, where Azure speaks OpenAI's API",
+            )
 
 
 def doubts(config: AgentConfig, document: Document) -> list[Problem]:

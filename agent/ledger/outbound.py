@@ -395,6 +395,12 @@ def of_turn(connection: Connection, turn: str) -> list[Delivery]:
     return [_delivery(row) for row in connection.execute(select(table).where(table.c.turn == turn).order_by(table.c.n))]
 
 
+def messages_of_turns(connection: Connection, turns: Sequence[str]) -> list[Delivery]:
+    """List the messages that these turns have written to customers, in order."""
+    ours = select(table).where(table.c.turn.in_(turns), table.c.lane == "message").order_by(table.c.n)
+    return [_delivery(row) for row in connection.execute(ours)] if turns else []
+
+
 def known_message_ids(connection: Connection, key: ContactKey) -> set[str]:
     """List the platform's ids of everything that is known to be sent to a contact."""
     rows = connection.execute(

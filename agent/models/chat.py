@@ -35,6 +35,8 @@ _PROVIDERS = {
 """langchain's names of providers that OpenTelemetry knows under another."""
 _HEADERS = {"google_genai": "additional_headers", "google_vertexai": "additional_headers"}
 """What a provider's package calls the headers of all requests, where it is not `default_headers`."""
+_BASE_URL = {"azure_openai": "azure_endpoint"}
+"""What a provider's package calls the address of its server, where it is not `base_url`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,12 +204,18 @@ def _provided(
 ) -> "BaseChatModel":
     """Open a model through langchain's `init_chat_model` and the package of its provider, which the user has installed."""
     from langchain.chat_models import init_chat_model
+    from pydantic import ValidationError
 
     wanted = {name: value for name, value in given.items() if value not in (None, "")} | {"max_retries": 0}
+    if provider in _BASE_URL and "base_url" in wanted:
+        wanted[_BASE_URL[provider]] = wanted.pop("base_url")
     if headers:
         wanted[_HEADERS.get(provider, "default_headers")] = headers
     try:
         model: BaseChatModel = init_chat_model(named.name, model_provider=provider, **(wanted | dict(named.options)))
+    except ValidationError as error:  # its text holds what was given, the key included
+        told = "; ".join(each["msg"].removeprefix("Value error, ") for each in error.errors())
+        raise InputError(f"model.provider: {provider} cannot open {named.name}: {told}") from None
     except (ImportError, ValueError) as error:
         raise InputError(f"model.provider: {provider} cannot open {named.name}: {error}") from error
     return model

@@ -77,11 +77,13 @@ class Summary:
 class Conversation:
     """A conversation whole: its newest messages oldest first, its newest turns, what is still to be sent, payments.
 
+    `messages` are what the agent reads; `sent` are the agent's among them as the customer sees them, by turn: several may make a reply.
     `next` is given as `?before=` for older messages; null when there are none.
     """
 
     summary: Summary
     messages: list[Line]
+    sent: list[Delivery]
     turns: list[TurnSummary]
     to_send: list[Delivery]
     payments: list[Payment]
@@ -182,6 +184,9 @@ async def read_conversation(
         return Conversation(
             summaries(connection, [state], now)[0],
             lines,
+            outbound.messages_of_turns(
+                connection, [line.turn for line in lines if line.author == "agent" and line.turn is not None]
+            ),
             overview.turns_of(connection, state.key, limit=200),
             outbound.heads(connection, state.key),
             payments.of_contact(connection, state.key),

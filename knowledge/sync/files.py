@@ -65,7 +65,7 @@ def find(pattern: str, base: Path) -> Sequence[FileRef]:
                 f"{pattern} is a folder; write {pattern.rstrip('/')}/**/* for every file in it that can be read"
             )
         if not path.is_file():
-            raise SourceError(f"there is no file {path}")
+            raise SourceError(f"there is no file {pattern}{_from_where(expanded)}")
         return [_ref(path, base)]
     found = [path for path in _matching(expanded, base) if path.suffix.lower() in READABLE]
     if not found:
@@ -73,8 +73,13 @@ def find(pattern: str, base: Path) -> Sequence[FileRef]:
             raise SourceError(
                 f"{pattern} matches only files of kinds that cannot be read, e.g. {skipped[0]}; save them as DOCX, XLSX or PDF"
             )
-        raise SourceError(f"no file matches {pattern} in {base}")
+        raise SourceError(f"no file matches {pattern}{_from_where(expanded)}")
     return [_ref(path, base) for path in found]
+
+
+def _from_where(pattern: str) -> str:
+    """Where a pattern is looked up; the folder itself is no business of those who read the message elsewhere."""
+    return "" if os.path.isabs(pattern) else ", seen from the folder of agent.yaml"  # noqa: PTH117 (a glob is no path yet)
 
 
 def unreadable_matches(pattern: str, base: Path) -> Sequence[str]:

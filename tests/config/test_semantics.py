@@ -57,6 +57,40 @@ def test_what_is_probably_not_meant_is_a_warning(text: str, expected: str) -> No
     assert warnings(text) == [expected]
 
 
+AZURE = 'model: {name: gpt-4o, provider: azure_openai, api_key: k, base_url: "https://x.openai.azure.com"'
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "needs"),
+    [
+        (f"{AZURE}}}\n", 33, "api_version"),
+        (f'{AZURE}, options: {{api_version: ""}}}}\n', 33, "api_version"),
+        ("model: {name: gpt-4o, provider: azure_openai, api_key: k, options: {api_version: '1'}}\n", 33, "`base_url`"),
+        (
+            "model: {api_key: k, fallbacks: [{name: gpt-4o, provider: azure_openai, options: {api_version: '1'}}]}\n",
+            58,
+            "`base_url`",
+        ),
+    ],
+)
+def test_azure_without_what_it_needs_is_refused_at_its_line(
+    text: str, column: int, needs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OPENAI_API_VERSION", "AZURE_OPENAI_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
+    (problem,) = examine_text(MINIMAL + text, environment={}).errors
+    assert (problem.mark.line, problem.mark.column) == (4, column)
+    assert needs in problem.message
+
+
+def test_azure_with_all_it_needs_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_VERSION", raising=False)
+    right = f'{AZURE}, options: {{api_version: "2024-10-21"}}, fallbacks: [{{name: gpt-4o-mini, options: {{api_version: "1"}}}}]}}\n'
+    assert examine_text(MINIMAL + right, environment={}).errors == ()
+    monkeypatch.setenv("OPENAI_API_VERSION", "2024-10-21")
+    assert examine_text(f"{MINIMAL}{AZURE}}}\n", environment={}).errors == ()
+
+
 def test_qris_pictures_need_an_address_that_a_real_platform_reaches() -> None:
     payment = "payments: {qris: {gateway: {name: midtrans, server_key: k}}}\n"
     platform = "messaging: {token: t, webhook_secret: s}\n"

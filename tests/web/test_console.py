@@ -151,26 +151,6 @@ async def test_a_stranger_finds_why_corrects_the_knowledge_and_takes_over(tmp_pa
             await page.screenshot(path=Path(folder) / "console-overview.png")
 
 
-async def test_the_playground_shows_steps_and_saves_a_scenario(tmp_path: Path, browser: Browser) -> None:
-    async with agent(tmp_path) as here, console(browser, here) as page:
-        await _open(page, "playground")
-        await page.get_by_label("Message", exact=True).fill("jam buka toko?")
-        await page.keyboard.press("Enter")
-        await expect(page.locator(".bubble.agent").last).to_contain_text("08.00")
-        await expect(page.locator(".steps summary").first).to_contain_text("Searched the documents")
-        await page.get_by_label("Message", exact=True).fill("bayar 50rb")
-        await page.keyboard.press("Enter")
-        await expect(page.get_by_alt_text("QRIS payment code")).to_be_visible()
-        async with page.expect_download() as waiting:
-            await page.get_by_role("button", name="Save as scenario").click()
-        text = Path(await (await waiting.value).path()).read_text()
-        assert "customer: jam buka toko?" in text
-        assert "passage: docs/toko.md" in text
-        assert "send_qris: {}" in text
-        await _open(page, "payments")
-        await expect(page.get_by_text("No payments")).to_be_visible()
-
-
 async def test_a_workflow_is_run_watched_ended_and_tried_again(tmp_path: Path, browser: Browser) -> None:
     flows: list[dict[str, Any]] = [
         {"name": "remind", "on": "handover", "do": [{"note": "x"}, {"wait": "1h"}, {"send": "masih ada?"}]},
@@ -273,32 +253,6 @@ async def _write(page: Page, editor: Locator, text: str) -> None:
     await page.keyboard.press("Control+A")
     await page.keyboard.press("Delete")
     await page.keyboard.insert_text(text)
-
-
-async def test_a_configuration_is_checked_at_its_lines_put_in_place_and_rolled_back(
-    tmp_path: Path, browser: Browser
-) -> None:
-    async with agent(tmp_path) as here, console(browser, here) as page:
-        await _open(page, "config")
-        editor = page.get_by_role("textbox", name="agent.yaml")
-        text = await page.evaluate(
-            "() => fetch('/api/v1/agent/config').then((answer) => answer.json()).then((it) => it.yaml)"
-        )
-        assert TOKEN not in text
-        await expect(editor).to_contain_text("Kopi Senja")
-        await _write(page, editor, text + "nonsense: 1")
-        await expect(page.get_by_role("list", name="Problems")).to_contain_text(f"Line {text.count(chr(10)) + 1}")
-        await page.get_by_role("list", name="Problems").get_by_role("button").click()
-        await expect(editor).to_be_focused()
-        await expect(page.locator(".cm-activeLine")).to_have_text("nonsense: 1")
-        await expect(page.locator(".cm-lint-marker-error")).to_have_count(1)
-        await _write(page, editor, text.replace("asisten Kopi Senja", "asisten Kopi Fajar"))
-        await expect(page.locator(".diff .add")).to_contain_text("Kopi Fajar")
-        await page.get_by_role("button", name="Put in place", exact=True).click()
-        await expect(page.get_by_role("button", name="Roll back")).to_be_visible()
-        await page.get_by_role("button", name="Roll back").click()
-        await expect(page.get_by_role("button", name="Roll back")).to_have_count(0)
-        await expect(editor).to_contain_text("Kopi Senja")
 
 
 async def test_ten_thousand_conversations_open_within_a_second(tmp_path: Path, browser: Browser) -> None:

@@ -53,8 +53,16 @@ def test_good_files_and_addresses_are_no_finding(documents: Path) -> None:
 def test_a_source_that_matches_nothing_readable_says_why(documents: Path) -> None:
     assert [message for _, message in found(documents, "docs/*.doc", "faq/*.md", "docs")] == [
         "docs/*.doc matches only files of kinds that cannot be read, e.g. docs/lama.doc; save them as DOCX, XLSX or PDF",
-        f"no file matches faq/*.md in {documents}",
+        "no file matches faq/*.md, seen from the folder of agent.yaml",
         "docs is a folder; write docs/**/* for every file in it that can be read",
+    ]
+
+
+def test_a_file_that_is_missing_does_not_say_where_the_agent_lives(documents: Path) -> None:
+    elsewhere = str(documents / "faq.md")
+    assert [message for _, message in found(documents, "faq.md", elsewhere)] == [
+        "there is no file faq.md, seen from the folder of agent.yaml",
+        f"there is no file {elsewhere}",
     ]
 
 

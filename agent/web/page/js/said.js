@@ -128,8 +128,10 @@ export const SAID = [
   ["a loop: workflows led to each other {} deep", "berputar: alur kerja saling memulai sampai {} tingkat"],
   ["{} begins with {}, which is about a contact; name one", "{} dimulai oleh {}, yang menyangkut kontak; sebutkan satu"],
   // documents
-  ["no file matches {} in {}", "tidak ada berkas yang cocok dengan {} di {}"],
+  ["no file matches {}, seen from the folder of agent.yaml", "tidak ada berkas yang cocok dengan {}, dilihat dari folder agent.yaml"],
+  ["no file matches {}", "tidak ada berkas yang cocok dengan {}"],
   ["{} is a folder; write {}/**/* for every file in it that can be read", "{} adalah folder; tulis {}/**/* untuk semua berkas yang dapat dibaca di dalamnya"],
+  ["there is no file {}, seen from the folder of agent.yaml", "tidak ada berkas {}, dilihat dari folder agent.yaml"],
   ["there is no file {}", "tidak ada berkas {}"],
   ["{} matches only files of kinds that cannot be read, e.g. {}; save them as DOCX, XLSX or PDF", "{} hanya cocok dengan berkas yang tidak dapat dibaca, mis. {}; simpan sebagai DOCX, XLSX, atau PDF"],
   ["{} bytes are more than the {} that `knowledge.largest` allows", "{} byte lebih dari {} yang dibolehkan `knowledge.largest`"],

@@ -46,17 +46,17 @@ const Row = ({ of, current }) => html`<li><a href=${`#/conversations/${key(of.co
 
 function One({ id }) {
   const loaded = useLoad(() => get(`/conversations/${id}?limit=100`), [id]), thread = useRef(null), bottom = useRef(true);
-  const [older, setOlder] = useState({ rows: [], next: undefined }), [busy, run] = useWork();
+  const [older, setOlder] = useState({ rows: [], sent: [], next: undefined }), [busy, run] = useWork();
   const mine = decodeURIComponent(id);
   useEvents(["received", "message", "turn", "handover", "payment"], () => loaded.reload(), [id]);
   const data = loaded.data;
   useEffect(() => { if (thread.current && bottom.current) thread.current.scrollTop = thread.current.scrollHeight; }, [data]);
   if (!data) return loaded.error ? html`<div style=${{ padding: "16px" }}><${Loaded} of=${loaded} /></div>` : html`<div style=${{ padding: "16px" }}><${Skeleton} /></div>`;
   const { summary } = data, next = older.next === undefined ? data.next : older.next;
-  const earlier = () => run(async () => { bottom.current = false; const page = await get(`/conversations/${id}?limit=100&before=${next}`); setOlder({ rows: [...page.messages, ...older.rows], next: page.next }); });
+  const earlier = () => run(async () => { bottom.current = false; const page = await get(`/conversations/${id}?limit=100&before=${next}`); setOlder({ rows: [...page.messages, ...older.rows], sent: [...page.sent, ...older.sent], next: page.next }); });
   const act = (path, body, done) => run(async () => { await post(`/conversations/${id}/${path}`, body); await loaded.reload(); return true; }, done);
   const turns = Object.fromEntries(data.turns.map((turn) => [turn.id, turn]));
-  const lines = [...older.rows, ...data.messages], shown = new Set(lines.filter((line) => line.author === "agent").map((line) => line.turn));
+  const lines = [...older.rows, ...data.messages], sent = [...older.sent, ...data.sent], shown = new Set(lines.filter((line) => line.author === "agent").map((line) => line.turn));
   const silent = data.turns.filter((turn) => turn.state !== "done" && !shown.has(turn.id));
   return html`
     <div class="bar-top"><a class="button quiet back" href="#/conversations">${t("Back")}</a><div class="grow"><h2>${nameOf(summary.contact)}</h2><p class="small soft">${[summary.contact.phone, summary.contact.email, mine].filter(Boolean).join(" · ")}</p></div>
@@ -66,7 +66,7 @@ function One({ id }) {
     ${summary.paused && html`<div class="notice" role="status"><div>${t("A person answers")}${summary.paused.by ? ` (${t(summary.paused.by)})` : ""}${summary.paused.until ? `, ${t("until")} ${when(summary.paused.until)}` : `, ${t("until it is given back")}`}</div></div>`}
     <div class="thread" ref=${thread} tabIndex="0" aria-label=${t("Messages")} onScroll=${(event) => { const box = event.currentTarget; bottom.current = box.scrollHeight - box.scrollTop - box.clientHeight < 60; }}>
       ${next && html`<button class="quiet" disabled=${busy} onClick=${earlier}>${t("Show older")}</button>`}
-      ${lines.map((line, at) => html`<${Bubble} key=${`${line.at}${at}`} line=${line} turn=${turns[line.turn]} />`)}
+      ${lines.map((line, at) => html`<${Bubble} key=${`${line.at}${at}`} line=${line} turn=${turns[line.turn]} sent=${line.author === "agent" && line.turn ? sent.filter((each) => each.turn === line.turn) : []} reload=${loaded.reload} />`)}
       ${silent.map((turn) => html`<${Silent} key=${turn.id} turn=${turn} reload=${loaded.reload} />`)}
       ${summary.waiting && html`<p class="soft small" role="status">${t("The agent is thinking …")}</p>`}
     </div>
@@ -92,12 +92,21 @@ function Attachments({ of }) {
   });
 }
 
+// A message of a reply as the customer sees it, and whether it came.
+function Sent({ of: { content, state, reason } }) {
+  return html`${content.url ? html`<${Attachments} of=${[content]} />` : html`<${Words} text=${content.text ?? content.title} />`}
+    ${content.replies && html`<p class="row wrap">${content.replies.map((each) => html`<${Badge} key=${each}>${each}</${Badge}>`)}</p>`}
+    ${["failed", "skipped", "uncertain"].includes(state) && html`<p class="small"><${Badge} kind=${state === "failed" ? "bad" : "warn"}>${t(state)}</${Badge}> ${t(reason) || ""}</p>`}`;
+}
+
 const WHO = { contact: "Customer", agent: "Agent", human: "Person" };
-function Bubble({ line, turn }) {
-  const [open, set] = useState(false), box = useRef(null);
+const shows = ({ content }) => "text" in content || "replies" in content || "url" in content;
+function Bubble({ line, turn, sent, reload }) {
+  const [open, set] = useState(false), box = useRef(null), parts = sent.every(shows) ? sent : [], last = parts[parts.length - 1];
   useEffect(() => { if (open) setTimeout(() => box.current?.scrollIntoView({ block: "nearest" }), 250); }, [open]);
-  return html`<article ref=${box} class=${`bubble ${line.author} ${open ? "wide" : ""}`}><${Words} text=${line.text} /><${Attachments} of=${line.attachments} />
+  return html`${parts.slice(0, -1).map((part) => html`<article class="bubble agent" key=${part.id}><${Sent} of=${part} /></article>`)}<article ref=${box} class=${`bubble ${line.author} ${open ? "wide" : ""}`}>${last ? html`<${Sent} of=${last} />` : html`<${Words} text=${line.text} />`}<${Attachments} of=${line.attachments} />
     <div class="meta"><span>${t(WHO[line.author])}</span><time dateTime=${line.at} title=${when(line.at)}>${clock(line.at)}</time>
+      ${line.author === "agent" && turn?.state === "failed" && html`<${Badge} kind="bad">${t("failed")}</${Badge}><span>${t(turn.reason) || ""}</span><${Retry} id=${turn.id} done=${reload} />`}
       ${line.author === "agent" && line.turn && html`<button class="quiet" aria-expanded=${open} onClick=${() => set(!open)}>${open ? t("Hide") : t("Why this answer?")}</button>`}</div>
     ${open && html`<${Why} turn=${line.turn} />`}</article>`;
 }
