@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from actions.redaction import MASK, Redactor
 from agent.app import Agent
 from agent.assembly import Ground, assemble, open_guarded
 from agent.config import AgentConfig, ConfigErrors, loads
+from agent.config.document import Unreadable, compose
 from agent.config.environment import secret_values
 from agent.config.summary import with_vectors
 from agent.ledger import events
@@ -194,24 +193,27 @@ def _span(node: Node) -> slice:
 
 
 def _scalars(text: str) -> Iterator[tuple[tuple[str | int, ...], Node]]:
-    """The values of a YAML text in order, each with its path; none of a text that is no YAML."""
+    """The values of a YAML text in order, each once and with its path; none of a text that is no YAML."""
     try:
-        root = YAML().compose(text)
-    except YAMLError:
+        composed = compose(text)
+    except Unreadable:
         return
-    if root is not None:
-        yield from _below(root, ())
+    if composed is not None:
+        yield from _below(composed[1], (), set())
 
 
-def _below(node: Node, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Node]]:
+def _below(node: Node, path: tuple[str | int, ...], seen: set[int]) -> Iterator[tuple[tuple[str | int, ...], Node]]:
+    if id(node) in seen:  # an alias stands for a value that was written before
+        return
+    seen.add(id(node))
     if isinstance(node, ScalarNode):
         yield path, node
     elif isinstance(node, MappingNode):
         for key, value in node.value:
-            yield from _below(value, (*path, str(key.value)))
+            yield from _below(value, (*path, str(key.value)), seen)
     elif isinstance(node, SequenceNode):
         for place, value in enumerate(node.value):
-            yield from _below(value, (*path, place))
+            yield from _below(value, (*path, place), seen)
 
 
 def read(text: str, agent: Agent, overlay: Overlay) -> AgentConfig:

@@ -148,6 +148,21 @@ def admitted_contact(contact: Contact) -> Contact:
     )
 
 
+_NAMES = frozenset({"first_name", "last_name", "language"})
+
+
+def admitted_facts(facts: Mapping[str, str]) -> dict[str, str]:
+    """Clean and cap what a file or another system says of a person: names are one short line, and nothing is long.
+
+    Args:
+        facts: the line of a CSV file, or the contact of a hook.
+    """
+    return {
+        one_line(name, _LONGEST_ID): one_line(value, LONGEST_NAME) if name in _NAMES else cleaned(value)[:_LONGEST_FACT]
+        for name, value in list(facts.items())[:_MOST_FACTS]
+    }
+
+
 def _capped(text: str | None) -> tuple[str | None, int]:
     if text is None or len(text) <= LONGEST_TEXT:
         return text, 0

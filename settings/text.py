@@ -69,6 +69,20 @@ def _cleaned(value: Any, levels: int) -> Any:
     return value
 
 
+def shortened(value: Any, longest: int) -> Any:
+    """Cut every text in a structure of mappings and lists, keys included.
+
+    Args:
+        value: as JSON has it; not deeper than `DEEPEST`, see `cleaned`.
+        longest: characters that are kept of a text.
+    """
+    if isinstance(value, str):
+        return value[:longest]
+    if isinstance(value, Mapping):
+        return {shortened(key, longest): shortened(item, longest) for key, item in value.items()}
+    return [shortened(item, longest) for item in value] if isinstance(value, list) else value
+
+
 def from_json(text: str | bytes | bytearray) -> Any:
     """Read JSON that came from outside.
 

@@ -22,10 +22,11 @@ from agent.ledger.broadcasts import Addressed
 from agent.ledger.contacts import ContactState
 from knowledge.documents.csvfile import delimiter
 from language.encoding import decode
-from messaging.admission import admitted_contact
+from messaging.admission import admitted_contact, admitted_facts
 from messaging.platform import Platform
 from messaging.types import Address, Contact, ContactFilter, ContactKey
 from settings.phone import of_older_plan, spellings, to_assigned_e164
+from settings.text import brief, one_line
 
 log = structlog.get_logger()
 
@@ -38,6 +39,8 @@ _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+")
 _NUMBER = re.compile(r"[\d\s().\u2010-\u2015-]+")
 _LONGEST_NUMBER = 60  # characters
 _EMPTY = frozenset({"", "-", "–", "—", "n/a", "null", "none"})
+_MOST_COLUMNS = 200
+_LONGEST_COLUMN = 200  # characters
 _HEADER_ROWS = 20  # rows among which the header is looked for, under titles
 
 COLUMNS = {
@@ -101,7 +104,7 @@ def read_csv(path: Path, country: str) -> CsvFile:
         if found is None:
             above.append((line, cells))
             if any(_kind(cell) for cell in cells):
-                found = CsvFile(path, tuple(cell.strip().casefold() for cell in cells))
+                found = CsvFile(path, tuple(one_line(cell.casefold(), _LONGEST_COLUMN) for cell in cells))
                 _check_columns(found, line)
             elif len(above) >= _HEADER_ROWS:
                 break
@@ -112,7 +115,7 @@ def read_csv(path: Path, country: str) -> CsvFile:
     if not above:
         raise InputError(f"{path} is empty; it needs a header such as phone,first_name and a line for each contact")
     line, cells = above[0]
-    shown = ", ".join(cell.strip().casefold() for cell in cells if cell.strip())
+    shown = brief(", ".join(cell.strip().casefold() for cell in cells[:_MOST_COLUMNS] if cell.strip()), 500)
     raise InputError(f"{path}:{line}: no column phone, email or id; the header has {shown}")
 
 
@@ -146,6 +149,8 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _check_columns(found: CsvFile, line: int) -> None:
+    if len(found.columns) > _MOST_COLUMNS:
+        raise InputError(f"{found.path}:{line}: more than {_MOST_COLUMNS} columns; keep those that the texts use")
     double = {column for column in found.columns if column and found.columns.count(column) > 1}
     if double:
         raise InputError(
@@ -154,7 +159,9 @@ def _check_columns(found: CsvFile, line: int) -> None:
 
 
 def _add(found: CsvFile, line: int, cells: Sequence[str], country: str, seen: dict[str, int]) -> None:
-    values = {column: cell.strip() for column, cell in zip(found.columns, cells, strict=False) if column}
+    values = admitted_facts(
+        {column: cell.strip() for column, cell in zip(found.columns, cells, strict=False) if column}
+    )
     try:
         address, *others = _addresses(values, country)
     except ValueError as error:

@@ -1,5 +1,6 @@
 """The plan of a broadcast before it is sent: how many get what, who is skipped and why, what it costs, how long it takes."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -183,14 +184,14 @@ async def prepare(
             ]
             audience = replace(audience, people=[*audience.people, *elsewhere])
     else:
-        audience = from_csv(file, book, [Book(states, other.name) for other in others])
+        audience = await asyncio.to_thread(from_csv, file, book, [Book(states, other.name) for other in others])
     if len(audience.people) > MOST_RECIPIENTS:
         raise InputError(
             f"{len(audience.people)} recipients are more than {MOST_RECIPIENTS}; split it into broadcasts with names of their own"
         )
     finds = frozenset[str](platform.capabilities.finds)
     occasion = Occasion(settings, channel, parts, config.default_language, platform.name, finds)
-    plan = make_plan(audience, occasion, known, begins)
+    plan = await asyncio.to_thread(make_plan, audience, occasion, known, begins)
     broadcast = Broadcast(
         name=settings.name,
         settings=settings.model_dump(mode="json"),

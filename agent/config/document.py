@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -46,7 +47,9 @@ Path: TypeAlias = tuple[str | int, ...]
 
 LARGEST = 2 * 1024 * 1024
 _DEEPEST = 100
-_MOST_VALUES = 100_000  # aliases of aliases multiply; an agent.yaml of a hundred actions has about 3,000
+_MOST_VALUES = 20_000  # aliases of aliases multiply; an agent.yaml of a hundred actions has about 3,000
+_MOST_PROBLEMS = 500
+_MOST_REFERENCES = 200  # in one value
 _TAG = "tag:yaml.org,2002:"
 _MISSING = object()
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -105,6 +108,15 @@ class Document:
         return self.keys.get(path) or self.mark(path)
 
 
+class Unreadable(Exception):
+    """A text that is no YAML, or more of it than is read. `mark` says where it stops."""
+
+    def __init__(self, mark: Mark, message: str) -> None:
+        super().__init__(message)
+        self.mark = mark
+        self.message = message
+
+
 def read(
     data: bytes, environment: Mapping[str, str], *, needs: str = "an agent needs at least `name` and `instructions`"
 ) -> Document:
@@ -114,61 +126,74 @@ def read(
     """
     document = Document()
     try:
-        root = _compose(_decode(data))
+        root = compose(_decode(data))
         if root is None:
-            raise _Unreadable(Mark(1, 1), f"the file is empty; {needs}")
+            raise Unreadable(Mark(1, 1), f"the file is empty; {needs}")
         if not isinstance(root[1], MappingNode):
             found = "a list" if isinstance(root[1], SequenceNode) else "a single value"
-            raise _Unreadable(
+            raise Unreadable(
                 _mark(root[1]), f"the file holds {found}; expected keys and values at the top, e.g. `name: Melati`"
             )
         document.lines = root[0].splitlines()
         _Builder(document, root[0], environment).build(root[1])
-    except _Unreadable as error:
+    except Unreadable as error:
         document.problems.append(Problem(error.mark, error.message))
     return document
 
 
-class _Unreadable(Exception):
-    def __init__(self, mark: Mark, message: str) -> None:
-        super().__init__(message)
-        self.mark = mark
-        self.message = message
-
-
 def _decode(data: bytes) -> str:
     if len(data) > LARGEST:
-        raise _Unreadable(
-            Mark(1, 1), f"the file has {len(data)} bytes; more than {LARGEST} is surely not an agent.yaml"
-        )
+        raise Unreadable(Mark(1, 1), f"the file has {len(data)} bytes; more than {LARGEST} is surely not an agent.yaml")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise _Unreadable(Mark(1, 1), "the file is UTF-16; save it as UTF-8")
+        raise Unreadable(Mark(1, 1), "the file is UTF-16; save it as UTF-8")
     try:
         return data.decode("utf-8").removeprefix("\ufeff")  # a byte order mark is harmless: Windows editors write it
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8").removeprefix("\ufeff")
         line = before.count("\n") + 1
         column = len(before) - (before.rfind("\n") + 1) + 1
-        raise _Unreadable(
+        raise Unreadable(
             Mark(line, column), f"the file is not UTF-8 text (byte 0x{data[error.start]:02x}); save it as UTF-8"
         ) from None
 
 
-def _compose(text: str) -> tuple[str, Node] | None:
+class _Composer(Composer):
+    """Stops at a text that holds too many values: reading one takes a tenth of a millisecond."""
+
+    _count = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self._count += 1
+        if self._count > _MOST_VALUES:
+            raise _too_many(_mark(parent))
+        return super().compose_node(parent, index)
+
+
+def _too_many(mark: Mark) -> Unreadable:
+    return Unreadable(mark, f"the file holds more than {_MOST_VALUES} values when its aliases are filled in")
+
+
+def compose(text: str) -> tuple[str, Node] | None:
+    """The text and its root node; `None` for a text that holds nothing.
+
+    Raises:
+        Unreadable: it is no YAML, goes too deep or holds too much.
+    """
     import warnings
 
     yaml = YAML(typ="safe", pure=True)
+    yaml.Composer = _Composer
     yaml.max_depth = _DEEPEST
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an anchor that is used again is allowed
             root = yaml.compose(text)
     except YAMLError as error:
-        raise _Unreadable(*syntax_error(error, text)) from None
+        raise Unreadable(*syntax_error(error, text)) from None
     except RecursionError:
-        raise _Unreadable(Mark(1, 1), f"values are nested more than {_DEEPEST} deep") from None
+        raise Unreadable(Mark(1, 1), f"values are nested more than {_DEEPEST} deep") from None
     except (ValueError, OverflowError) as error:  # e.g. the escape "\UFFFFFFFF"
-        raise _Unreadable(Mark(yaml.reader.line + 1, yaml.reader.column + 1), f"this is not YAML: {error}") from None
+        raise Unreadable(Mark(yaml.reader.line + 1, yaml.reader.column + 1), f"this is not YAML: {error}") from None
     return None if root is None else (text, root)
 
 
@@ -194,6 +219,10 @@ class _Builder:
     def _problem(self, mark: Mark, message: str, path: Path | None = None) -> None:
         problem = Problem(mark, message)
         if problem not in self._document.problems:  # an alias is read once for each place that uses it
+            if len(self._document.problems) >= _MOST_PROBLEMS:
+                raise Unreadable(
+                    mark, f"more than {_MOST_PROBLEMS} values before this one are wrong; correct them first"
+                )
             self._document.problems.append(problem)
         if path is not None:
             self._document.wrong.add(path)
@@ -201,11 +230,9 @@ class _Builder:
     def _value(self, node: Node, path: Path) -> Any:
         self._values += 1
         if self._values > _MOST_VALUES:
-            raise _Unreadable(
-                _mark(node), f"the file holds more than {_MOST_VALUES} values when its aliases are filled in"
-            )
+            raise _too_many(_mark(node))
         if any(node is parent for parent in self._open):
-            raise _Unreadable(_mark(node), "an alias stands inside the value that it repeats")
+            raise Unreadable(_mark(node), "an alias stands inside the value that it repeats")
         self._document.marks[path] = _mark(node)
         if isinstance(node, ScalarNode):
             if node.start_mark.index == node.end_mark.index:  # nothing is written there; the key is what one sees
@@ -272,7 +299,7 @@ class _Builder:
             self._problem(_mark(source), "`<<` takes in another mapping, e.g. `<<: *defaults`; found a single value")
             return
         if any(source is parent for parent in self._open):
-            raise _Unreadable(_mark(source), "an alias stands inside the value that it repeats")
+            raise Unreadable(_mark(source), "an alias stands inside the value that it repeats")
         self._open.append(source)
         nested = []
         for key_node, value_node in source.value:
@@ -316,6 +343,9 @@ class _Builder:
 
     def _expanded(self, node: ScalarNode, text: str, path: Path) -> Any:
         """The text with its references replaced. Unquoted, a lone reference may stand for nothing and for null."""
+        if text.count("${") > _MOST_REFERENCES:
+            self._problem(_mark(node), f"this value holds more than {_MOST_REFERENCES} references", path)
+            return text
         expansion = expand(text, self._environment)
         for unresolved in expansion.unresolved:
             self._problem(self._reference(node, unresolved.occurrence), unresolved.message, path)

@@ -40,6 +40,7 @@ def environment_of(folder: Path) -> Mapping[str, str]:
 
 
 _OPENING = re.compile(r"\$\$\{|\$\{")
+_MARKS = re.compile(r"\$\$\{|\$\{|\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -155,16 +156,10 @@ class _Reader:
 def _closing(text: str, position: int) -> int | None:
     """The position behind the brace that closes the reference whose name or default holds `position`."""
     depth = 1
-    while position < len(text):
-        if opening := _OPENING.match(text, position):
-            depth += opening[0] == "${"
-            position = opening.end()
-            continue
-        if text[position] == "}":
-            depth -= 1
-            if depth == 0:
-                return position + 1
-        position += 1
+    for mark in _MARKS.finditer(text, position):
+        depth += {"${": 1, "}": -1}.get(mark[0], 0)
+        if depth == 0:
+            return mark.end()
     return None
 
 

@@ -6,10 +6,12 @@ import binascii
 import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
-from pydantic import AliasChoices, Field, model_validator
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import AliasChoices, Field, ValidationError, model_validator
 from sqlalchemy import Connection
 from starlette.responses import StreamingResponse
 
@@ -38,6 +40,7 @@ from agent.web.answers import (
     OutsideFailed,
     ProblemAt,
     agent_of,
+    apart,
     kind_of,
     require_kind,
 )
@@ -208,13 +211,43 @@ class Config:
     restart: list[str] = field(default_factory=list)
 
 
+_MOST_VALUES = 100_000
+"""Values that the JSON of a trial may hold; its files are long texts, and reading many short ones takes long."""
+
+
+async def _test_body(request: Request) -> TestBody:
+    """The body of a trial, which may hold files: read without the event loop."""
+    require_kind(request, "application/json")
+    return await apart(request, _as_test_body, await request.body())
+
+
+def _as_test_body(body: bytes) -> TestBody:
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > _MOST_VALUES:
+        raise BadRequest(f"the body holds more than {_MOST_VALUES} values")
+    try:
+        return TestBody.model_validate(from_json(body))
+    except ValidationError as error:
+        wrong = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()[:1]]
+        raise RequestValidationError(wrong) from None
+    except ValueError:
+        raise BadRequest("the body is not JSON") from None
+
+
 @router.post(
     "/agent/test",
-    openapi_extra=VIEWER,
+    openapi_extra={
+        **VIEWER,
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": TestBody.model_json_schema(ref_template="#/components/schemas/{model}")}
+            },
+        },
+    },
     responses={200: {"content": {"text/event-stream": {}}, "model": Tested}},
     response_model=Tested,
 )
-async def test_agent(request: Request, body: TestBody) -> Any:
+async def test_agent(request: Request, body: Annotated[TestBody, Depends(_test_body)]) -> Any:
     """Try the agent: the whole turn on a ledger that is thrown away. Nothing is sent; no effect is run unless `live`.
 
     With `Accept: text/event-stream` each step is told as it ends (`event: step`), then the whole (`event: done`).
@@ -340,7 +373,7 @@ async def _attachment(agent: Agent, url: str, kind: AttachmentKind, field: str) 
     if match is None:
         raise BadRequest(f"{field}: must be an address or data:TYPE;base64,CONTENT", field)
     try:
-        content = base64.b64decode(url[match.end() :], validate=True)
+        content = await asyncio.to_thread(partial(base64.b64decode, validate=True), url[match.end() :])
     except (binascii.Error, ValueError):
         raise BadRequest(f"{field}: the content is not base64", field) from None
     if not content or len(content) > LARGEST_FILE:
@@ -354,7 +387,7 @@ async def _attachment(agent: Agent, url: str, kind: AttachmentKind, field: str) 
 @router.get("/agent/config")
 async def read_config(request: Request) -> Config:
     """agent.yaml as it is in place, secrets masked."""
-    config, swaps = _config(agent_of(request)), request.app.state.swaps
+    config, swaps = await apart(request, _config, agent_of(request)), request.app.state.swaps
     if swaps is None or swaps.rollout is None:
         return config
     return _with_processes(config, await swaps.rollout.processes(), swaps.rollout.number)
@@ -376,7 +409,7 @@ def _with_processes(config: Config, found: Sequence[Process], n: int | None) -> 
     return replace(config, processes=shown, note=share + "; ".join(apart) if apart else None)
 
 
-def _config(agent: Agent, *, saved: bool = False) -> Config:
+def _config(agent: Agent) -> Config:
     from agent.config import examine_text
 
     config = agent.config
@@ -387,7 +420,7 @@ def _config(agent: Agent, *, saved: bool = False) -> Config:
     parsed = config.model_dump(mode="json")
     parsed = Redactor(secret_values(config))(parsed)
     waiting = swap.waiting_for_restart(agent)
-    return Config(config.file.name, swap.masked(config), parsed, warnings, saved, restart=waiting)
+    return Config(config.file.name, swap.masked(config), parsed, warnings, restart=waiting)
 
 
 _KINDS = frozenset(
@@ -426,14 +459,14 @@ async def replace_config(
     if swaps is None:
         raise Conflict("this agent cannot be reconfigured while it runs")
     try:
-        config = swap.read(text, agent, swaps.overlay)
+        config = await apart(request, swap.read, text, agent, swaps.overlay)
     except (ConfigErrors, swap.MaskMisplaced) as error:
         problems = swap.problems_of(error)
         first = problems[0]
         message = f"{agent.config.file.name}:{first['line']}:{first['column']}: {first['message']}"
         raise Invalid(message, None, problems=problems) from None
     if check:
-        return _config(agent)
+        return await apart(request, _config, agent)
     rollout = swaps.rollout
     async with swaps.one_at_a_time:
         try:
@@ -451,7 +484,7 @@ async def replace_config(
                 raise Conflict(f"it is in place, but {config.file} cannot be written: {error.strerror}") from None
             if rollout is not None:
                 await rollout.saved()
-        shown, n = _config(agent, saved=save), rollout and rollout.number
+        shown, n = replace(await apart(request, _config, agent), saved=save), rollout and rollout.number
     return shown if rollout is None else _with_processes(shown, await rollout.taken(n), n)
 
 

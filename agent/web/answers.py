@@ -281,6 +281,21 @@ def page(
     return shown, name_of(shown[-1]) if start + limit < len(found) else None
 
 
+async def apart(request: Request, work: Callable[..., T], *given: Any) -> T:
+    """Do what takes long without the event loop, one at a time: many requests take no more than one thread.
+
+    Args:
+        request: for which it is done.
+        work: a function that neither waits nor knows the loop.
+        given: its arguments.
+    """
+    state = request.app.state
+    if not hasattr(state, "apart"):
+        state.apart = asyncio.Semaphore(1)
+    async with state.apart:
+        return await asyncio.to_thread(work, *given)
+
+
 BODY_SECONDS = 10.0
 """How long a client may take to send a body; a slow one is answered with 408 and let go."""
 

@@ -29,7 +29,7 @@ from agent.config.config import Role, ServerSettings
 from agent.config.environment import secret_values
 from agent.ledger import audit, contacts
 from agent.ledger.errors import LedgerUnavailable
-from agent.web.answers import BODY_SECONDS, TOKEN, error_answer
+from agent.web.answers import BODY_SECONDS, TOKEN, TooLarge, TooSlow, error_answer, read_body
 from agent.workflows.hooks import SIGNATURES
 from messaging.types import ContactKey
 from settings.text import from_json
@@ -44,8 +44,13 @@ SESSION = timedelta(hours=12)
 _PING = range(12, 32)
 """Bytes of what WooCommerce posts without a signature when a webhook is saved: `webhook_id=` and a number."""
 
-LARGEST_BODY = 64 * 1024 * 1024
-"""Bytes of a request: documents and recipients are uploaded."""
+LARGEST_BODY = 1024 * 1024
+"""Bytes of a request: its JSON or YAML is read on the event loop, where a megabyte of brackets takes a fifth of a second."""
+
+LARGEST_UPLOAD = 64 * 1024 * 1024
+"""Bytes of a form, which holds documents and recipients, and of a trial, which holds sounds and pictures."""
+
+_UPLOADS = ("/agent/test",)
 
 UPLOAD_SECONDS = 300.0
 """How long an upload may take."""
@@ -172,9 +177,11 @@ class Gate:
             await self._app(scope, receive, send)
             return
         agent, headers = self._agent(), Headers(scope=scope)
+        form = headers.get("content-type", "").startswith("multipart/")
+        largest = LARGEST_UPLOAD if form or _path(scope) in _UPLOADS else LARGEST_BODY
         size = headers.get("content-length", "0")
-        if not size.isdigit() or int(size) > LARGEST_BODY:
-            await error_answer(413, "too_large", f"larger than {LARGEST_BODY} bytes")(scope, receive, send)
+        if not size.isdigit() or int(size) > largest:
+            await error_answer(413, "too_large", f"larger than {largest} bytes")(scope, receive, send)
             return
         if _path(scope) == "/session" and scope["method"] != "GET":
             await self._session(agent, scope, receive, send)
@@ -188,8 +195,7 @@ class Gate:
             await token(scope, receive, send)
             return
         scope[TOKEN] = token
-        slow = headers.get("content-type", "").startswith("multipart/")
-        limited = _limited(receive, UPLOAD_SECONDS if slow else BODY_SECONDS)
+        limited = _limited(receive, largest, UPLOAD_SECONDS if form else BODY_SECONDS)
         await self._app(scope, limited, self._watched(agent, scope, token, send))
 
     async def bearer(self, scope: Scope) -> Token | JSONResponse:
@@ -256,7 +262,7 @@ class Gate:
         token = (
             None
             if scope["method"] == "DELETE"
-            else self._looked_at(await _token_in(receive), tokens_of(agent.config.server), scope)
+            else self._looked_at(await _token_in(Request(scope, receive)), tokens_of(agent.config.server), scope)
         )
         if isinstance(token, JSONResponse):
             if token.status_code == 401:
@@ -327,8 +333,8 @@ class Gate:
         return watch
 
 
-def _limited(receive: Receive, seconds: float) -> Receive:
-    """A body no longer than `LARGEST_BODY` and no slower than `seconds`; what comes after it is waited for without end.
+def _limited(receive: Receive, largest: int, seconds: float) -> Receive:
+    """A body no longer than `largest` bytes and no slower than `seconds`; what comes after it is waited for without end.
 
     Raises, where it is read:
         HTTPException: it is longer, or took longer.
@@ -347,8 +353,8 @@ def _limited(receive: Receive, seconds: float) -> Receive:
             raise HTTPException(408, f"the body took longer than {seconds:g} s") from None
         size += len(message.get("body", b""))
         more = message.get("more_body", False)
-        if size > LARGEST_BODY:
-            raise HTTPException(413, f"the body is larger than {LARGEST_BODY} bytes")
+        if size > largest:
+            raise HTTPException(413, f"the body is larger than {largest} bytes")
         return message
 
     return limited
@@ -382,18 +388,11 @@ def _same_site(headers: Headers) -> bool:
     return CSRF_HEADER in headers and headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
 
 
-async def _token_in(receive: Receive) -> str:
+async def _token_in(request: Request) -> str:
     """The token of a login; empty for anything that is none. At most 4 KiB are read."""
-    body, more = bytearray(), True
-    while more and len(body) <= 4096:
-        message = await receive()
-        if message["type"] != "http.request":
-            return ""
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
     try:
-        content = from_json(body)
-    except ValueError:
+        content = from_json(await read_body(request, 4096))
+    except (TooLarge, TooSlow, ValueError):
         return ""
     given = content.get("token") if isinstance(content, dict) else None
     return given if isinstance(given, str) else ""

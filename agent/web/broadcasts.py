@@ -29,6 +29,7 @@ from agent.web.answers import (
     NotFound,
     OutsideFailed,
     agent_of,
+    apart,
     cursor,
     cursor_before,
     require_kind,
@@ -140,7 +141,7 @@ async def create_broadcast(
     platform, *others = agent.platforms.values()
     with tempfile.TemporaryDirectory(prefix="balas-broadcast-") as folder:
         keys = await _keys(request, Path(folder))
-        file = await asyncio.to_thread(_file, keys, Path(folder))
+        file = await apart(request, _file, keys, Path(folder))
         try:
             prepared = await prepare(file, agent.config, agent.database, platform, agent.clock(), others)
         except (ConfigErrors, InputError) as error:

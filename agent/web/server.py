@@ -19,7 +19,7 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from agent.app import Agent
 from agent.faults import point
@@ -102,12 +102,26 @@ class _Mcp:
         if isinstance(token, JSONResponse):
             await token(scope, receive, send)
             return
+        body = await _body(Request(scope, receive))
+        if isinstance(body, Response):
+            await body(scope, receive, send)
+            return
+        try:
+            from_json(body)
+        except ValueError:  # its library reads only what Python's parser can read to the end
+            await JSONResponse({"error": "the body is not JSON"}, 400)(scope, receive, send)
+            return
+        told = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+        async def replayed() -> Message:
+            return next(told, None) or await receive()
+
         async with self._building:
             if self._built is None:
                 chapter = await asyncio.to_thread(importlib.import_module, "agent.web.mcp")
                 self._built = chapter.Endpoint(chapter.Tools(self._api, self._agent.config.name))
         self._built.tools.introduce(self._agent.config.name)
-        await self._built({**scope, TOKEN: token}, receive, send)
+        await self._built({**scope, TOKEN: token}, replayed, send)
 
     async def aclose(self) -> None:
         """End what is under way."""

@@ -1,6 +1,5 @@
 """`/api/v1/workflows` and their runs, `/hooks` that begin them, and `/webhooks`: what other systems were told."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +27,7 @@ from agent.web.answers import (
     TooLarge,
     TooSlow,
     agent_of,
+    apart,
     contact_named,
     cursor,
     cursor_before,
@@ -284,7 +284,7 @@ async def hook(request: Request, workflow: str) -> Accepted:
             return Accepted(accepted=True, duplicate=False, run=None)
         raise _Unverified("the signature does not fit this workflow's token")
     try:
-        read = await asyncio.to_thread(hooks.read_hook, flow, headers, body)
+        read = await apart(request, hooks.read_hook, flow, headers, body)
     except hooks.UnreadableHook as error:
         raise BadRequest(str(error), error.field) from None
     now = agent.clock()

@@ -21,10 +21,11 @@ from agent.errors import InputError
 from agent.ledger import events, workflows
 from agent.ledger.events import Event
 from agent.workflows.jobs import begin_for_all, known_contact
+from messaging.admission import LONGEST_TEXT, admitted_facts
 from messaging.signature import sign
 from messaging.types import ContactKey
 from settings.matching import values_at
-from settings.text import cleaned, from_json
+from settings.text import cleaned, from_json, shortened
 
 WOOCOMMERCE_SIGNATURE = "x-wc-webhook-signature"
 STRIPE_SIGNATURE = "stripe-signature"
@@ -165,9 +166,10 @@ def begin_by_hand(connection: Connection, flow: Workflow, key: ContactKey | None
 
 def _body(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
     if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        return dict(cleaned(dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))))
+        fields = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        return dict(shortened(cleaned(fields), LONGEST_TEXT))
     try:
-        value = cleaned(from_json(body))
+        value = shortened(cleaned(from_json(body)), LONGEST_TEXT)
     except ValueError:
         raise UnreadableHook("the body is not JSON") from None
     if isinstance(value, list):
@@ -227,7 +229,8 @@ def _address(flow: Workflow, data: Mapping[str, Any]) -> dict[str, str] | None:
     if isinstance(given.get("id"), dict):  # a whole contact stands there
         inner = given.pop("id")
         given = {**{name: _one(inner[name]) for name in ("id", "phone", "email", *_FACTS) if name in inner}, **given}
-    found = {name: text for name, value in given.items() if (text := _written(value))}
+    plain = {name: _written(value) for name, value in given.items()}
+    found = {name: text for name, text in admitted_facts(plain).items() if text}
     identity = found.get("id", "")
     if _EMAIL.fullmatch(identity):
         found.setdefault("email", found.pop("id"))

@@ -46,6 +46,8 @@ def test_the_table_is_long() -> None:
         (b"a: " + b"[" * 5000, "agent.yaml:1:103: values are nested too deeply"),
         (b'a: "\\UFFFFFFFF"\n', "agent.yaml:1:1: this is not YAML"),
         (b"x" * 3_000_000, "agent.yaml:1:1: the file has 3000000 bytes"),
+        (b"a: [" + b"1," * 90_000 + b"]", "agent.yaml:1:4: the file holds more than 20000 values"),
+        (b"- 1\n" * 90_000, "agent.yaml:1:1: the file holds more than 20000 values"),
     ],
 )
 def test_what_is_no_text_or_no_yaml_is_refused_with_its_place(data: bytes, expected: str) -> None:
@@ -60,7 +62,7 @@ def test_aliases_that_multiply_are_stopped() -> None:
 
     (error,) = examine_text("\n".join(lines), environment={}).errors
 
-    assert "more than 100000 values" in error.message
+    assert "more than 20000 values" in error.message
 
 
 def test_a_byte_order_mark_is_harmless() -> None:
@@ -129,3 +131,15 @@ def test_the_chained_exceptions_hold_no_values_either() -> None:
 
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
+
+
+def test_more_mistakes_than_can_be_corrected_end_the_reading() -> None:
+    text = "".join(f"k{number}: ${{NOWHERE_{number}}}\n" for number in range(9_000))
+    *_, last = examine_text(text, environment={}).errors
+    assert "values before this one are wrong; correct them first" in last.message
+
+
+@pytest.mark.parametrize("unit", ["${A", "${A}", "${A:-", "$${", "${}"])
+def test_a_value_of_too_many_references_is_refused(unit: str) -> None:
+    errors = examine_text(f"{MINIMAL}model: {{name: '{unit * 50_000}'}}\n", environment={}).errors
+    assert "this value holds more than 200 references" in errors[0].message
