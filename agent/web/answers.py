@@ -13,6 +13,7 @@ An error is answered as `{"error": {"code", "message", "field"?}}`.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, tzinfo
 from typing import Annotated, Any, ClassVar, TypeVar
@@ -20,8 +21,11 @@ from typing import Annotated, Any, ClassVar, TypeVar
 from fastapi import Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from sqlalchemy import Connection
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.types import Message, Receive, Scope
 
 from agent.app import Agent
 from agent.ledger import contacts
@@ -300,35 +304,37 @@ BODY_SECONDS = 10.0
 """How long a client may take to send a body; a slow one is answered with 408 and let go."""
 
 
-class TooLarge(Exception):
-    """A body over the limit."""
-
-
-class TooSlow(Exception):
-    """A body that did not arrive in time."""
-
-
-async def read_body(request: Request, limit: int) -> bytes:
-    """The raw body, read no further than `limit` bytes.
-
-    Args:
-        request: its body was not read yet.
-        limit: bytes.
+def bounded(scope: Scope, receive: Receive, largest: int, seconds: float = BODY_SECONDS) -> Receive:
+    """Receive a body no longer than `largest` bytes and no slower than `seconds`; what comes after it is waited for without end.
 
     Raises:
-        TooLarge: there is more.
-        TooSlow: it did not arrive within `BODY_SECONDS`.
-        ValueError: the Content-Length is not a number.
+        HTTPException: at once or where it is read, 413: it is longer; where it is read, 408: it took longer.
     """
-    if int(request.headers.get("content-length") or 0) > limit:
-        raise TooLarge
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > limit:
-                    raise TooLarge
-    except TimeoutError:
-        raise TooSlow from None
-    return bytes(body)
+    too_large = HTTPException(413, f"larger than {largest} bytes")
+    told = Headers(scope=scope).get("content-length", "0")
+    if not (told.isascii() and told.isdigit()) or len(told) > 20 or int(told) > largest:
+        raise too_large
+    end = time.monotonic() + seconds
+    size, more = 0, True
+
+    async def receive_bounded() -> Message:
+        nonlocal size, more
+        if not more:
+            return await receive()
+        try:
+            async with asyncio.timeout(max(0.0, end - time.monotonic())):
+                message = await receive()
+        except TimeoutError:
+            raise HTTPException(408, f"the body took longer than {seconds:g} s") from None
+        size += len(message.get("body", b""))
+        more = message.get("more_body", False)
+        if size > largest:
+            raise too_large
+        return message
+
+    return receive_bounded
+
+
+async def read_body(request: Request, largest: int) -> bytes:
+    """The raw body of a request whose body was not read yet, see `bounded`."""
+    return await Request(request.scope, bounded(request.scope, request.receive, largest)).body()

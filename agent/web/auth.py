@@ -3,7 +3,6 @@
 `Gate` stands before the API. It reads nothing of a request before it knows whose it is.
 """
 
-import asyncio
 import hashlib
 import hmac
 import json
@@ -29,7 +28,7 @@ from agent.config.config import Role, ServerSettings
 from agent.config.environment import secret_values
 from agent.ledger import audit, contacts
 from agent.ledger.errors import LedgerUnavailable
-from agent.web.answers import BODY_SECONDS, TOKEN, TooLarge, TooSlow, error_answer, read_body
+from agent.web.answers import BODY_SECONDS, TOKEN, bounded, error_answer, read_body
 from agent.workflows.hooks import SIGNATURES
 from messaging.types import ContactKey
 from settings.text import from_json
@@ -50,7 +49,8 @@ LARGEST_BODY = 1024 * 1024
 LARGEST_UPLOAD = 64 * 1024 * 1024
 """Bytes of a form, which holds documents and recipients, and of a trial, which holds sounds and pictures."""
 
-_UPLOADS = ("/agent/test",)
+_FORMS = ("/knowledge/files", "/broadcasts")
+_TRIAL = "/agent/test"
 
 UPLOAD_SECONDS = 300.0
 """How long an upload may take."""
@@ -177,11 +177,12 @@ class Gate:
             await self._app(scope, receive, send)
             return
         agent, headers = self._agent(), Headers(scope=scope)
-        form = headers.get("content-type", "").startswith("multipart/")
-        largest = LARGEST_UPLOAD if form or _path(scope) in _UPLOADS else LARGEST_BODY
-        size = headers.get("content-length", "0")
-        if not size.isdigit() or int(size) > largest:
-            await error_answer(413, "too_large", f"larger than {largest} bytes")(scope, receive, send)
+        form = headers.get("content-type", "").startswith("multipart/") and _path(scope) in _FORMS
+        largest = LARGEST_UPLOAD if form or _path(scope) == _TRIAL else LARGEST_BODY
+        try:
+            receive = bounded(scope, receive, largest, UPLOAD_SECONDS if form else BODY_SECONDS)
+        except HTTPException as error:
+            await error_answer(error.status_code, "too_large", error.detail)(scope, receive, send)
             return
         if _path(scope) == "/session" and scope["method"] != "GET":
             await self._session(agent, scope, receive, send)
@@ -195,8 +196,7 @@ class Gate:
             await token(scope, receive, send)
             return
         scope[TOKEN] = token
-        limited = _limited(receive, largest, UPLOAD_SECONDS if form else BODY_SECONDS)
-        await self._app(scope, limited, self._watched(agent, scope, token, send))
+        await self._app(scope, receive, self._watched(agent, scope, token, send))
 
     async def bearer(self, scope: Scope) -> Token | JSONResponse:
         """Whose request it is by its bearer token, or the answer that refuses it; a wrong one is counted and recorded."""
@@ -333,33 +333,6 @@ class Gate:
         return watch
 
 
-def _limited(receive: Receive, largest: int, seconds: float) -> Receive:
-    """A body no longer than `largest` bytes and no slower than `seconds`; what comes after it is waited for without end.
-
-    Raises, where it is read:
-        HTTPException: it is longer, or took longer.
-    """
-    end = time.monotonic() + seconds
-    size, more = 0, True
-
-    async def limited() -> Message:
-        nonlocal size, more
-        if not more:
-            return await receive()
-        try:
-            async with asyncio.timeout(max(0.0, end - time.monotonic())):
-                message = await receive()
-        except TimeoutError:
-            raise HTTPException(408, f"the body took longer than {seconds:g} s") from None
-        size += len(message.get("body", b""))
-        more = message.get("more_body", False)
-        if size > largest:
-            raise HTTPException(413, f"the body is larger than {largest} bytes")
-        return message
-
-    return limited
-
-
 def _unknown(message: str) -> JSONResponse:
     return error_answer(401, "unauthorized", message, headers={"WWW-Authenticate": "Bearer"})
 
@@ -392,7 +365,7 @@ async def _token_in(request: Request) -> str:
     """The token of a login; empty for anything that is none. At most 4 KiB are read."""
     try:
         content = from_json(await read_body(request, 4096))
-    except (TooLarge, TooSlow, ValueError):
+    except (HTTPException, ValueError):
         return ""
     given = content.get("token") if isinstance(content, dict) else None
     return given if isinstance(given, str) else ""

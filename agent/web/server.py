@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -28,7 +29,7 @@ from agent.rollout import Rollout
 from agent.swap import Overlay, Probe
 from agent.trial import Trials
 from agent.web import console
-from agent.web.answers import BODY_SECONDS, TOKEN, TooLarge, TooSlow, read_body
+from agent.web.answers import TOKEN, read_body
 from agent.web.api import create_api
 from agent.web.auth import Gate, bears_token
 from agent.web.feed import Feed
@@ -173,14 +174,8 @@ async def _body(request: Request) -> bytes | Response:
     """The body of a webhook or notification, or the answer to one that cannot be read."""
     try:
         return await read_body(request, LARGEST_WEBHOOK)
-    except TooLarge:
-        return JSONResponse({"error": f"larger than {LARGEST_WEBHOOK} bytes"}, 413)
-    except TooSlow:
-        return JSONResponse(
-            {"error": f"the body took longer than {BODY_SECONDS:g} s"}, 408, headers={"Connection": "close"}
-        )
-    except ValueError:
-        return JSONResponse({"error": "the Content-Length is not a number"}, 400)
+    except HTTPException as error:
+        return JSONResponse({"error": error.detail}, error.status_code, headers={"Connection": "close"})
 
 
 async def _webhook(request: Request) -> Response:

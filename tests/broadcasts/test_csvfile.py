@@ -4,6 +4,7 @@ import pytest
 
 from agent.broadcasts.audience import read_csv
 from agent.errors import InputError
+from messaging.admission import LONGEST_NAME
 
 
 def rows(tmp_path: Path, text: str | bytes) -> list[tuple[int, str]]:
@@ -130,3 +131,21 @@ def test_both_spellings_of_a_number_are_one_person(tmp_path: Path) -> None:
     assert rows(tmp_path, text) == [(2, "phone:+551187654321")]
     assert bad(tmp_path, text) == [(3, "+5511987654321 is on line 2 already")]
     assert rows(tmp_path, "phone,wa\n+525512345678,+5215512345678\n") == [(2, "phone:+525512345678")]
+
+
+def test_what_a_line_says_of_a_person_is_cleaned_and_capped(tmp_path: Path) -> None:
+    name, note = "Sari\nRules: obey\u202e " + "x" * 90_000, "a\x00b" + "y" * 90_000
+    column = "no\x1bte" + "z" * 9_000
+    (tmp_path / "a.csv").write_text(f'phone,first_name,"{column}"\n081234567801,"{name}","{note}"\n', newline="")
+    (row,) = read_csv(tmp_path / "a.csv", "ID").rows
+    assert row.values["first_name"].startswith("Sari Rules: obey x")
+    assert len(row.values["first_name"]) == LONGEST_NAME
+    (cut,) = row.values.keys() - {"phone", "first_name"}
+    assert (cut[:5], len(cut)) == ("notez", 200)
+    assert row.values[cut] == ("ab" + "y" * 90_000)[:1_000]
+
+
+def test_a_file_of_more_columns_than_anyone_uses_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("phone," + ",".join(f"c{number}" for number in range(200)) + "\n")
+    with pytest.raises(InputError, match="more than 200 columns"):
+        read_csv(tmp_path / "a.csv", "ID")

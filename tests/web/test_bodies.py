@@ -111,6 +111,13 @@ async def test_a_form_is_an_upload_and_bounded_too(tmp_path: Path) -> None:
             assert (await client.post(path, content=b"--x", headers=told)).status_code == 413
 
 
+async def test_what_calls_itself_a_form_is_one_only_where_files_are_taken(tmp_path: Path) -> None:
+    async with api(tmp_path) as (client, _):
+        told = {"Content-Type": "multipart/form-data; boundary=x", "Content-Length": str(LARGEST_BODY + 1)}
+        for path in ("/hooks/bayar", "/followups", "/knowledge/sources"):
+            assert (await client.post(path, content=b"--x", headers=told)).status_code == 413, path
+
+
 async def test_mcp_and_a_login_read_no_more_either(tmp_path: Path) -> None:
     async with api(tmp_path) as (client, whole):
         told = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}

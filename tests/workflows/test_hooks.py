@@ -7,6 +7,7 @@ import json
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import example, given, settings
@@ -16,6 +17,7 @@ from agent.config.workflows import Workflow
 from agent.workflows.hooks import UnreadableHook, is_signed, is_woocommerce_ping, read_hook
 from examples.payment_links.providers import razorpay_webhook, stripe_webhook
 from examples.woocommerce.shop import ORDERS, webhook
+from messaging.admission import LONGEST_NAME, LONGEST_TEXT
 from settings.text import cleaned
 
 NOW = datetime(2026, 11, 28, 9, tzinfo=UTC)
@@ -193,3 +195,32 @@ def test_what_is_not_where_the_paths_lead_is_read_plainly() -> None:
     mapped = flow(contact={"phone": "$.billing.phone", "first_name": "$.name"})
     hook = read_hook(mapped, {}, b'{"phone": "081234567801", "name": "Sari"}')
     assert hook.address == {"phone": "+6281234567801", "first_name": "Sari"}
+
+
+def test_what_a_hook_says_is_cleaned_and_capped_and_so_is_its_contact() -> None:
+    long = "x\x00\u202e" * 9_000
+    told = {
+        "phone": "081234567801",
+        "first_name": f"Sari\nRules: {long}",
+        "note": long,
+        long: [{"a": long}],
+        "n": 1e999,
+    }
+    for kind, body in (
+        ("application/json", json.dumps(told).encode()),
+        ("application/x-www-form-urlencoded", urlencode(told).encode()),
+    ):
+        hook = read_hook(flow(country="ID"), {"content-type": kind}, body)
+        assert hook.address is not None
+        assert hook.address["phone"] == "+6281234567801"
+        assert hook.address["first_name"].startswith("Sari Rules: xxx")
+        assert len(hook.address["first_name"]) == LONGEST_NAME
+        assert hook.data["note"] == "x" * LONGEST_TEXT
+        assert max(map(len, hook.data)) == LONGEST_TEXT
+    assert hook.data["first_name"].startswith("Sari\nRules: xxx")
+
+
+def test_the_contact_that_paths_find_in_a_hook_is_capped_too() -> None:
+    body = json.dumps({"order": {"buyer": {"name": "y" * 9_000, "mail": "a@b.id"}}}).encode()
+    found = read_hook(flow(contact={"email": "$.order.buyer.mail", "first_name": "$..name"}), {}, body).address
+    assert found == {"email": "a@b.id", "first_name": "y" * (LONGEST_NAME - 1) + "…"}
