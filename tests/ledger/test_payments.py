@@ -77,7 +77,7 @@ async def test_a_payment_is_settled_and_told_once(ledger):
     lines = await ledger.read(lambda c: history.recent(c, KEY, 10))
     assert [line.text for line in lines] == [message.text]
     due = await ledger.read(lambda c: contacts.due(c, NOW + timedelta(minutes=3)))
-    assert due == [(KEY, NOW + timedelta(minutes=2))]
+    assert [(each.key, each.at) for each in due] == [(KEY, NOW + timedelta(minutes=2))]
 
 
 async def test_the_same_notification_at_the_same_instant_is_told_once(ledger):
