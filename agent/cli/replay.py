@@ -13,7 +13,8 @@ from agent.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from agent.config import AgentConfig
-    from agent.scenarios.replay import Compared, Recording
+    from agent.scenarios.recording import Recording
+    from agent.scenarios.replay import Compared
 
 
 def replay(
@@ -54,17 +55,14 @@ async def _replay(
     as_json: bool,
 ) -> None:
     from agent.assembly import open_ledger
-    from agent.scenarios import replay as replaying
+    from agent.scenarios.recording import newest, recorded
+    from agent.scenarios.replay import replay
     from agent.scenarios.save import save as save_scenario
     from agent.scenarios.stage import open_stage
 
     async with open_ledger(config) as database:
         found: list[Recording] = await database.read(
-            lambda connection: (
-                replaying.recorded(connection, contact)
-                if contact is not None
-                else replaying.newest(connection, last or 1)
-            )
+            lambda connection: recorded(connection, contact) if contact is not None else newest(connection, last or 1)
         )
     if contact is not None and not found:
         raise InputError(f"no contact {contact!r} in this ledger; give an id, platform:id, a phone number or an e-mail")
@@ -84,7 +82,7 @@ async def _replay(
         for recording in found:
             compared = [
                 each
-                for each in await replaying.replay(recording, stage, live=live)
+                for each in await replay(recording, stage, live=live)
                 if turn is None or each.turn.summary.id == turn
             ]
             results.append((recording, compared))

@@ -58,7 +58,7 @@ def load_script(path: Path) -> list[Scene]:
 
 
 def _scene(turn: "Turn", scenario: "Scenario") -> Scene:
-    from agent.scenarios.format import PaymentExpectation, ReplyExpectation, words
+    from agent.scenarios.expected import PaymentExpectation, ReplyExpectation, words
 
     voice = next((said.voice for said in turn.messages if said.voice is not None), None)
     expected = turn.expect or ()

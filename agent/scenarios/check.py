@@ -13,7 +13,8 @@ from agent.config.document import ConfigErrors, Problem
 from agent.config.document import Path as Place
 from agent.config.load import listed
 from agent.scenarios.expectations import is_source
-from agent.scenarios.format import Answer, Expectation, FollowUpExpectation, Scenario, words
+from agent.scenarios.expected import Expectation, FollowUpExpectation, words
+from agent.scenarios.format import Answer, Scenario
 
 _LONGEST = timedelta(days=3660)
 """How much time may pass in a scenario."""

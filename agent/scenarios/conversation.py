@@ -22,16 +22,18 @@ from agent.broadcasts.plan import prepare
 from agent.broadcasts.settings import load as load_broadcast
 from agent.engine.embedded import EmbeddedEngine
 from agent.errors import InputError
-from agent.ledger import broadcasts, contacts, open_database, overview, payments, steps, tables
+from agent.ledger import broadcasts, contacts, history, open_database, overview, payments, steps, tables
 from agent.ledger import media as media_of_ledger
 from agent.ledger.contacts import ContactState
 from agent.ledger.overview import TurnSummary
+from agent.ledger.payments import Payment
 from agent.ledger.steps import Step
 from agent.scenarios import media
 from agent.scenarios.agenda import Agenda
 from agent.scenarios.events import PlatformEvent, changed, shown, told
-from agent.scenarios.format import Answers, ContactFacts, PlatformFault, Said
-from agent.scenarios.outside import Call, Ears, Eyes, Files, Ledgered, Posted, Stubbed, gateway_transport
+from agent.scenarios.format import Answers, ContactFacts, PlatformFault, Remembered, Said
+from agent.scenarios.happened import Happened, Shown
+from agent.scenarios.outside import Ears, Eyes, Files, Ledgered, Stubbed, gateway_transport
 from agent.scenarios.platform import ScenarioPlatform, Sent, Timeline
 from agent.scenarios.stage import Stage
 from agent.slots import LOCAL, Slots
@@ -61,72 +63,10 @@ if TYPE_CHECKING:
 _BURST = timedelta(milliseconds=200)
 """Between two messages of a burst."""
 
+_PAYABLE = {"payment.paid": ("open", "expired"), "payment.expired": ("open",)}
+"""In which states of a payment an event can happen to it."""
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A message of the reply, as a test and its reader see it. `qris` is the payload that a QR reader finds in the picture."""
-
-    text: str
-    kind: str = "text"
-    qris: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Happened:
-    """What came of one turn of a scenario.
-
-    Attributes:
-        said: what was done, for people to read.
-        messages: what the customer got.
-        calls: actions that ran.
-        passages: sources of the passages that were found.
-        turns: the agent's turns that ended.
-        steps: theirs, in order.
-        notes: what colleagues would have seen.
-        handover: why the conversation was handed over in it.
-        followups: messages for later that were scheduled or sent in it.
-        payments: payments of the contact, the newest first.
-        contact: as the ledger knows it now.
-        tags: that the contact has now.
-        problems: what is wrong with the scenario itself: an action without an answer, a call of a model without a recording.
-        began: when it began, by the conversation's clock.
-        seconds: how long it took to compute.
-        workflow_steps: steps of workflows that were done, as `name/1`.
-        posted: what other systems were told in it.
-    """
-
-    said: str
-    messages: tuple[Shown, ...] = ()
-    calls: tuple[Call, ...] = ()
-    passages: tuple[str, ...] = ()
-    turns: tuple[TurnSummary, ...] = ()
-    steps: tuple[Step, ...] = ()
-    notes: tuple[str, ...] = ()
-    handover: str | None = None
-    followups: tuple[Mapping[str, Any], ...] = ()
-    payments: tuple[Mapping[str, Any], ...] = ()
-    contact: ContactState | None = None
-    tags: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
-    began: datetime | None = None
-    seconds: float = 0.0
-    workflow_steps: tuple[str, ...] = ()
-    posted: tuple[Posted, ...] = ()
-
-    @property
-    def text(self) -> str:
-        """The texts of the reply, a line between two messages."""
-        return "\n".join(message.text for message in self.messages if message.text)
-
-    @property
-    def tokens(self) -> int:
-        """Tokens that models used."""
-        return sum(step.tokens for step in self.steps)
-
-    @property
-    def cost(self) -> float:
-        """US dollars that models cost."""
-        return sum(step.cost for step in self.steps)
+_AUTHORS: Mapping[str, history.Author] = {"customer": "contact", "agent": "agent", "colleague": "human"}
 
 
 @dataclass(slots=True)
@@ -236,22 +176,40 @@ class Conversation:
             if (webhook := told(event, contact)) is not None:
                 await self.agent.accept([webhook], self._platform.name)
             else:
-                await self._payment(event.name)
+                await self._payment(event)
             await self._agenda.settle(self.key)
 
         return await self._happens(shown(event), work)
 
-    async def _payment(self, name: str) -> None:
-        database = self.agent.database
-        known = await database.read(lambda connection: payments.of_contact(connection, self.key))
-        newest = next((payment for payment in known if payment.state == "open"), None)
-        if newest is None:
-            self.ledgered.problems.append(f"{name}: no payment of the customer is open")
-        elif name == "payment.paid":
-            now = self.timeline()
-            await database.write(lambda connection: payments.mark_paid(connection, newest.id, "the scenario", now))
-        elif newest.expires_at is not None:
-            await self._agenda.pass_until(newest.expires_at)
+    async def _payment(self, event: PlatformEvent) -> None:
+        made = await self.payments()
+        named = event.value
+        if named is None:
+            which, fitting = "", [payment for payment in made if payment.state == "open"]
+        elif named.number is not None:
+            which, fitting = f" number {named.number}", made[named.number - 1 : named.number]
+        else:
+            which, fitting = f" over Rp{named.amount}", [payment for payment in made if payment.amount == named.amount]
+        payable = [payment for payment in fitting if payment.state in _PAYABLE[event.name]]
+        payment = next(reversed(payable), None)
+        if payment is None:
+            states = f": it is {fitting[-1].state}" if fitting else ""
+            self.ledgered.problems.append(f"{event.name}: no payment{which} of the customer is open{states}")
+        elif event.name == "payment.paid":
+            await self._pay(payment)
+        elif payment.expires_at is not None:
+            await self._agenda.pass_until(payment.expires_at)
+
+    async def payments(self) -> list[Payment]:
+        """Those of the customer, in the order in which they were made."""
+        known = await self.agent.database.read(lambda connection: payments.of_contact(connection, self.key, 1000))
+        return sorted(known, key=lambda payment: payment.created_at)
+
+    async def _pay(self, payment: Payment) -> None:
+        now = self.timeline()
+        await self.agent.database.write(
+            lambda connection: payments.mark_paid(connection, payment.id, "the scenario", now)
+        )
 
     async def hook(self, name: str, body: Any) -> Happened:
         """Let another system call the hook of a workflow."""
@@ -293,20 +251,32 @@ class Conversation:
         until = self.timeline() + span
         return await self._happens(f"{_words(span)} later", lambda: self._agenda.pass_until(until))
 
+    async def falls_due(self, until: datetime) -> bool:
+        """Whether anything falls due until a moment."""
+        return await self._agenda.falls_due(until)
+
+    async def remember(self, lines: Sequence[Remembered]) -> Happened:
+        """Let the history hold what was said without the agent's doing: nobody answers it."""
+        now, contact = self.timeline(), await self._platform.contact(self.key)
+        said = [history.Line(_AUTHORS[each.author], each.text, now) for each in lines]
+
+        def work(connection: Connection) -> None:
+            if contacts.load(connection, self.key) is None:
+                contacts.remember(connection, contact)
+            history.append(connection, self.key, said)
+
+        await self.agent.database.write(work)
+        return Happened("\n".join(f"({each.author}: {each.text})" for each in lines), began=now)
+
     async def until(self, moment: datetime) -> None:
         """Let time pass until a moment; what comes of it belongs to no turn."""
         await self._happens("", lambda: self._agenda.pass_until(moment.astimezone(UTC)))
 
     async def pay(self, number: int) -> None:
         """Let one of the customer's payments be paid, counted from 0 in the order in which they were made; none where there is none."""
-        now = self.timeline()
-
-        def work(connection: Connection) -> None:
-            made = sorted(payments.of_contact(connection, self.key, 1000), key=lambda payment: payment.created_at)
-            if number < len(made) and made[number].state in ("open", "expired"):
-                payments.mark_paid(connection, made[number].id, "the recording", now)
-
-        await self.agent.database.write(work)
+        made = await self.payments()
+        if number < len(made) and made[number].state in _PAYABLE["payment.paid"]:
+            await self._pay(made[number])
 
     async def repeat(
         self,
@@ -385,7 +355,7 @@ class Conversation:
             turns=tuple(ended),
             steps=tuple(recorded),
             notes=tuple(notes),
-            handover=next((turn.handover for turn in ended if turn.handover), None),
+            handover="; ".join(turn.handover for turn in ended if turn.handover) or None,
             followups=tuple(fresh),
             payments=tuple(dict(row._mapping) for row in paid),
             contact=state,

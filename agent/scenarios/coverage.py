@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from agent.config import AgentConfig
 from agent.config.texts import Text
-from agent.scenarios.conversation import Happened
+from agent.scenarios.happened import Happened
 from agent.scenarios.run import Results
 
 

@@ -46,6 +46,21 @@ class Closing(Settings):
     summary: str | None = Field(default=None, description="Its summary.")
 
 
+class NamedPayment(Settings):
+    """Which of the customer's payments is meant."""
+
+    number: int | None = Field(
+        default=None, ge=1, description="Counted from 1 in the order in which their codes were sent.", examples=[1]
+    )
+    amount: int | None = Field(default=None, ge=1, description="Whole rupiah; of several the newest.", examples=[50000])
+
+    @model_validator(mode="after")
+    def _names_one(self) -> "NamedPayment":
+        if (self.number is None) == (self.amount is None):
+            raise ValueError("name the payment by `number:` or by `amount:`")
+        return self
+
+
 class PlatformEvent(Settings):
     """What happens beside the talk, and begins workflows: one of these."""
 
@@ -70,13 +85,16 @@ class PlatformEvent(Settings):
         default=None, description="The conversation is assigned to this colleague.", examples=["budi@example.com"]
     )
     unassigned: None = Field(default=None, description="It is assigned to no colleague any more.")
-    payment_paid: None = Field(
-        default=None, alias="payment.paid", description="The customer's newest open payment is paid."
+    payment_paid: NamedPayment | None = Field(
+        default=None,
+        alias="payment.paid",
+        description="The customer's newest open payment is paid, or the one that is named, even when it has expired.",
+        examples=[{"number": 1}],
     )
-    payment_expired: None = Field(
+    payment_expired: NamedPayment | None = Field(
         default=None,
         alias="payment.expired",
-        description="Time passes until the customer's newest open payment expires.",
+        description="Time passes until the customer's newest open payment expires, or the one that is named.",
     )
 
     @property

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from agent.scenarios.conversation import Happened, amount_in
-from agent.scenarios.format import (
+from agent.scenarios.conversation import amount_in
+from agent.scenarios.expected import (
     Expectation,
     FollowUpExpectation,
     PaymentExpectation,
@@ -15,6 +15,7 @@ from agent.scenarios.format import (
     found_by,
     words,
 )
+from agent.scenarios.happened import Happened
 from agent.scenarios.outside import Call, fits
 from language.detect import detect
 from settings import format_duration
@@ -49,28 +50,6 @@ def differences(expected: Expectation, happened: Happened) -> list[Difference]:
     return found
 
 
-def joined(happened: Sequence[Happened]) -> Happened:
-    """A whole conversation as one: for expectations at the top level."""
-    last = next((each for each in reversed(happened) if each.contact is not None), None)
-    return Happened(
-        said="the whole conversation",
-        messages=tuple(message for each in happened for message in each.messages),
-        calls=tuple(call for each in happened for call in each.calls),
-        passages=tuple(dict.fromkeys(source for each in happened for source in each.passages)),
-        turns=tuple(turn for each in happened for turn in each.turns),
-        steps=tuple(step for each in happened for step in each.steps),
-        notes=tuple(note for each in happened for note in each.notes),
-        handover=next((each.handover for each in happened if each.handover), None),
-        followups=tuple(row for each in happened for row in each.followups),
-        payments=last.payments if last else (),
-        contact=last.contact if last else None,
-        tags=last.tags if last else (),
-        posted=tuple(each for one in happened for each in one.posted),
-        began=happened[0].began if happened else None,
-        seconds=sum(each.seconds for each in happened),
-    )
-
-
 Check = Callable[[Any, Happened], Iterator[Difference]]
 
 
@@ -99,7 +78,16 @@ def _replies(expected: int, happened: Happened) -> Iterator[Difference]:
         yield Difference("replies", _messages(expected), f"{len(happened.messages)}: {_reply_of(happened)}")
 
 
-def _called(expected: str | Sequence[str] | Mapping[str, Any], happened: Happened) -> Iterator[Difference]:
+def _anything(key: str, expected: bool, found: str | None, what: str) -> Iterator[Difference]:
+    """Hold `true` or `false` against whether there was anything; `found` shows it."""
+    if expected != (found is not None):
+        yield Difference(key, what if expected else f"no {what}", found or f"no {what}")
+
+
+def _called(expected: bool | str | Sequence[str] | Mapping[str, Any], happened: Happened) -> Iterator[Difference]:
+    if isinstance(expected, bool):
+        yield from _anything("called", expected, _calls_of(happened.calls) if happened.calls else None, "call")
+        return
     for name, arguments in _calls(expected).items():
         same = [call for call in happened.calls if call.name == name]
         if not any(fits(arguments, call.arguments) for call in same):
@@ -113,7 +101,10 @@ def _not_called(expected: str | Sequence[str] | Mapping[str, Any], happened: Hap
             yield Difference("not_called", f"no {_call(name, arguments)}", _calls_of(same))
 
 
-def _passage(expected: str | Sequence[str], happened: Happened) -> Iterator[Difference]:
+def _passage(expected: bool | str | Sequence[str], happened: Happened) -> Iterator[Difference]:
+    if isinstance(expected, bool):
+        yield from _anything("passage", expected, ", ".join(happened.passages) or None, "passage")
+        return
     for name in words(expected):
         if not any(is_source(name, source) for source in happened.passages):
             yield Difference("passage", f"a passage of {name}", ", ".join(happened.passages) or "no passage")
@@ -211,15 +202,21 @@ def _lifecycle(expected: str, happened: Happened) -> Iterator[Difference]:
         yield Difference("lifecycle", expected, found or "none")
 
 
-def _note(expected: str | Sequence[str], happened: Happened) -> Iterator[Difference]:
+def _note(expected: bool | str | Sequence[str], happened: Happened) -> Iterator[Difference]:
     seen = "; ".join(happened.notes)
+    if isinstance(expected, bool):
+        yield from _anything("note", expected, seen or None, "note for colleagues")
+        return
     for text in words(expected):
         if _folded(text) not in _folded(seen):
             yield Difference("note", repr(text), seen or "nothing for colleagues")
 
 
-def _posted(expected: str | Sequence[str] | Mapping[str, Any], happened: Happened) -> Iterator[Difference]:
+def _posted(expected: bool | str | Sequence[str] | Mapping[str, Any], happened: Happened) -> Iterator[Difference]:
     seen = "; ".join(f"{each.url} {json.dumps(each.body, ensure_ascii=False)}" for each in happened.posted)
+    if isinstance(expected, bool):
+        yield from _anything("posted", expected, seen or None, "message to another system")
+        return
     for url, body in _calls(expected).items():
         if not any(each.url == url and (not body or fits(body, each.body)) for each in happened.posted):
             wanted = f"{url} {json.dumps(body, ensure_ascii=False)}" if body else url

@@ -8,14 +8,13 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
-import regex
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
 
 from agent.config.document import ConfigErrors, Document, Problem, read
@@ -25,6 +24,7 @@ from agent.config.load import listed, validate
 from agent.config.schema import json_schema
 from agent.errors import InputError
 from agent.scenarios.events import NonEmpty, WrittenEvent
+from agent.scenarios.expected import Expectations, as_list
 from agent.scenarios.media import inline
 from messaging.types import AttachmentKind
 from settings import Duration, Settings
@@ -36,15 +36,7 @@ CASSETTE = ".cassette.yaml"
 CUSTOMER = "+6281234567890"
 """The phone number of a customer whose scenario names none."""
 
-_SEARCH_SECONDS = 1.0
-"""How long a regular expression of a scenario may take on a reply; a runaway one is an error, not a hanging test."""
-
 T = TypeVar("T")
-
-
-def _as_list(value: object) -> object:
-    """One entry may be written without a list around it."""
-    return [value] if isinstance(value, Mapping | str | int | float) else value
 
 
 def _not_empty(value: tuple[T, ...]) -> tuple[T, ...]:
@@ -64,28 +56,6 @@ def _near(moment: datetime) -> datetime:
     if not 1990 <= moment.year <= 2100:
         raise ValueError(f"{moment.isoformat()} is no time of a conversation; write one from 1990 to 2100")
     return moment
-
-
-def _compilable(pattern: str) -> str:
-    try:
-        regex.compile(pattern)
-    except regex.error as error:
-        raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
-    if regex.fullmatch(pattern, "", timeout=_SEARCH_SECONDS) and regex.search(pattern, "\x00", timeout=_SEARCH_SECONDS):
-        raise ValueError(f"{pattern!r} matches every text, so it can never fail; write what must stand there")
-    return pattern
-
-
-def found_by(pattern: str, text: str) -> bool:
-    """Search with a regular expression of a scenario.
-
-    Raises:
-        TimeoutError: it takes longer than a second, whatever the text is.
-    """
-    return regex.search(pattern, text, timeout=_SEARCH_SECONDS) is not None
-
-
-Pattern = Annotated[str, Field(min_length=1, json_schema_extra={"format": "regex"}), AfterValidator(_compilable)]
 
 
 class ContactFacts(Settings):
@@ -222,139 +192,38 @@ class PlatformFault(Settings):
         return self
 
 
+class Remembered(Settings):
+    """A line of the history: who said it, and what."""
+
+    customer: NonEmpty | None = Field(default=None, description="The customer wrote it, and it is answered already.")
+    agent: NonEmpty | None = Field(
+        default=None, description="The agent, a broadcast, a workflow or another program has sent it."
+    )
+    colleague: NonEmpty | None = Field(
+        default=None, description="A human colleague wrote it; the agent goes on answering."
+    )
+
+    @model_validator(mode="after")
+    def _is_one_line(self) -> "Remembered":
+        if len([each for each in (self.customer, self.agent, self.colleague) if each is not None]) != 1:
+            raise ValueError("a line of the history is one of customer, agent and colleague")
+        return self
+
+    @property
+    def author(self) -> Literal["customer", "agent", "colleague"]:
+        """Who said it."""
+        return "customer" if self.customer is not None else "agent" if self.agent is not None else "colleague"
+
+    @property
+    def text(self) -> str:
+        """What was said."""
+        return self.customer or self.agent or self.colleague or ""
+
+
 def _one_hook(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     if len(value) != 1:
         raise ValueError("one turn calls one hook: `{name of the workflow: {…its body…}}`")
     return value
-
-
-class ReplyExpectation(Settings):
-    """What the reply holds, all its messages together. Case and white space do not matter, except for `matches`."""
-
-    contains: NonEmpty | tuple[NonEmpty | tuple[NonEmpty, ...], ...] | None = Field(
-        default=None,
-        description="Texts that must stand in it; of a list inside the list, one must.",
-        examples=[["dikirim", "JNE"]],
-    )
-    not_contains: NonEmpty | tuple[NonEmpty, ...] | None = Field(
-        default=None, description="Texts that must not stand in it.", examples=["maaf"]
-    )
-    matches: Pattern | tuple[Pattern, ...] | None = Field(
-        default=None, description="Regular expressions that must match somewhere in it.", examples=["KS-\\d{5}"]
-    )
-
-    @model_validator(mode="after")
-    def _expects_something(self) -> "ReplyExpectation":
-        _something(self, "contains, not_contains or matches")
-        for name in ("contains", "not_contains"):
-            value = getattr(self, name)
-            for text in [value] if isinstance(value, str) else value or ():
-                for each in [text] if isinstance(text, str) else text:
-                    if not each.strip():
-                        raise ValueError(f"{name}: a text of white space stands in every reply")
-        return self
-
-
-class PaymentExpectation(Settings):
-    """A payment code that was sent, as a payer's app reads it from the picture."""
-
-    amount: int | None = Field(default=None, ge=1, description="Whole rupiah.", examples=[50000])
-    merchant: NonEmpty | None = Field(default=None, description="The name in the code.")
-    reference: NonEmpty | None = Field(default=None, description="The reference of the payment.")
-    state: NonEmpty | None = Field(default=None, description="The payment's state: open, paid, expired …")
-
-    @model_validator(mode="after")
-    def _expects_something(self) -> "PaymentExpectation":
-        _something(self, "amount, merchant, reference or state")
-        return self
-
-
-class FollowUpExpectation(Settings):
-    """A message for later: scheduled in this turn, or sent in it."""
-
-    rule: NonEmpty | None = Field(default=None, description="Name of the rule of agent.yaml.")
-    contains: NonEmpty | None = Field(default=None, description="A text that it holds.")
-    after: Duration | None = Field(default=None, description="How long after this turn it is due, to the minute.")
-
-    @model_validator(mode="after")
-    def _expects_something(self) -> "FollowUpExpectation":
-        _something(self, "rule, contains or after")
-        return self
-
-
-Arguments = dict[str, JsonValue] | None
-
-
-class Expectation(Settings):
-    """What must have come of a turn. Of several keys, all must hold."""
-
-    reply: NonEmpty | ReplyExpectation | None = Field(
-        default=None, description="What the reply holds; a text alone must stand in it."
-    )
-    replies: int | None = Field(default=None, ge=0, description="How many messages the customer gets.")
-    called: NonEmpty | tuple[NonEmpty, ...] | dict[str, Arguments] | None = Field(
-        default=None,
-        description="Actions that ran, with at least these arguments.",
-        examples=[{"get_order": {"order_id": "KS-10234"}}],
-    )
-    not_called: NonEmpty | tuple[NonEmpty, ...] | dict[str, Arguments] | None = Field(
-        default=None,
-        description="Actions that did not run; one that only waits for a yes has not.",
-        examples=["cancel_order"],
-    )
-    passage: NonEmpty | tuple[NonEmpty, ...] | None = Field(
-        default=None, description="Documents of which a passage was found.", examples=["menu.csv"]
-    )
-    not_passage: NonEmpty | tuple[NonEmpty, ...] | None = Field(
-        default=None, description="Documents of which no passage was found."
-    )
-    payment: bool | PaymentExpectation | None = Field(default=None, description="A payment code was sent, or none was.")
-    handover: bool | NonEmpty | None = Field(
-        default=None,
-        description="The conversation was handed to a human in this turn; a text must stand in the reason.",
-    )
-    followup: bool | NonEmpty | FollowUpExpectation | None = Field(
-        default=None,
-        description="A message for later was scheduled or sent; a text is the name of its rule, or stands in it.",
-    )
-    language: str | None = Field(
-        default=None, pattern="^[a-z]{2,3}$", description="Language of the reply.", examples=["id"]
-    )
-    tag: NonEmpty | tuple[NonEmpty, ...] | None = Field(default=None, description="Tags that the contact has now.")
-    not_tag: NonEmpty | tuple[NonEmpty, ...] | None = Field(default=None, description="Tags that it has not.")
-    lifecycle: NonEmpty | None = Field(default=None, description="The stage that the contact is at now.")
-    note: NonEmpty | tuple[NonEmpty, ...] | None = Field(
-        default=None,
-        description="Texts in what colleagues see on the platform: comments, assignments, tags, stages.",
-        examples=["assigned to budi@example.com"],
-    )
-    posted: NonEmpty | tuple[NonEmpty, ...] | dict[str, Arguments] | None = Field(
-        default=None,
-        description="Addresses that a workflow's `post` or `webhooks:` told something, and took it; with at least these fields in the "
-        "body.",
-        examples=[{"https://crm.example/hook": {"event": "payment.paid"}}],
-    )
-    silent: bool | None = Field(default=None, description="true: the customer gets no message.")
-    judge: NonEmpty | None = Field(
-        default=None,
-        description="What the configured model is asked of the reply; recorded like any call of a model.",
-        examples=["friendly, at most three sentences"],
-    )
-
-    @model_validator(mode="after")
-    def _expects_something(self) -> "Expectation":
-        _something(self, "e.g. `reply: {contains: …}`")
-        return self
-
-
-def _something(model: Settings, remedy: str) -> None:
-    """Refuse an expectation that nothing could fail."""
-    values = {name: getattr(model, name) for name in model.model_fields_set}
-    for name, value in values.items():
-        if value is None or value in ((), {}):
-            raise ValueError(f"`{name}` is empty, so it could never fail")
-    if not values:
-        raise ValueError(f"nothing is expected here, so it could never fail; write {remedy}")
 
 
 def _not_left_open(model: "Turn | ScenarioSettings") -> None:
@@ -363,25 +232,21 @@ def _not_left_open(model: "Turn | ScenarioSettings") -> None:
         raise ValueError("`expect` is empty, so it could never fail; write an expectation, or remove the key")
 
 
-def _expects(value: tuple[Expectation, ...]) -> tuple[Expectation, ...]:
-    if not value:
-        raise ValueError("nothing is expected here, so it could never fail; write an expectation, or remove the key")
-    return value
-
-
-Expectations: TypeAlias = Annotated[
-    tuple[Expectation, ...],
-    BeforeValidator(_as_list, json_schema_input_type=tuple[Expectation, ...] | Expectation),
-    AfterValidator(_expects),
-]
 Messages: TypeAlias = Annotated[
     tuple[NonEmpty | Said, ...],
-    BeforeValidator(_as_list, json_schema_input_type=tuple[NonEmpty | Said, ...] | NonEmpty | Said),
+    BeforeValidator(as_list, json_schema_input_type=tuple[NonEmpty | Said, ...] | NonEmpty | Said),
     AfterValidator(_not_empty),
 ]
 
 
-_TURNS = ("customer", "colleague", "platform", "event", "hook", "broadcast", "receivers", "wait")
+History: TypeAlias = Annotated[
+    tuple[Remembered, ...],
+    BeforeValidator(as_list, json_schema_input_type=tuple[Remembered, ...] | Remembered),
+    AfterValidator(_not_empty),
+]
+
+
+_TURNS = ("customer", "colleague", "platform", "event", "hook", "broadcast", "receivers", "wait", "history")
 
 
 class Turn(Settings):
@@ -411,6 +276,11 @@ class Turn(Settings):
     wait: Duration | None = Field(
         default=None, description="Time passes, with all that falls due in it.", examples=["2h"]
     )
+    history: History | None = Field(
+        default=None,
+        description="What was said before, or meanwhile, without this scenario: the agent knows it, and nobody answers it.",
+        examples=[[{"customer": "ada promo?"}, {"agent": "Ada, diskon 20% sampai Minggu."}]],
+    )
     expect: Expectations | None = Field(default=None, description="What must have come of it.")
 
     @model_validator(mode="after")
@@ -424,6 +294,8 @@ class Turn(Settings):
         _not_left_open(self)
         if (self.platform or self.receivers) is not None and self.expect is not None:
             raise ValueError("a fault strikes at the next turn; expect what comes of it there")
+        if self.history is not None and self.expect is not None:
+            raise ValueError("nothing comes of what was said before; expect what comes of it at the next turn")
         return self
 
     @property
@@ -563,13 +435,6 @@ def _missing_files(settings: ScenarioSettings, document: Document, folder: Path)
         if turn.broadcast is not None and not (folder / Path(turn.broadcast).expanduser()).is_file():
             place = ("turns", number, "broadcast")
             yield Problem(document.key(place), f"turns[{number}].broadcast: {turn.broadcast} is not there")
-
-
-def words(value: str | Sequence[str] | None) -> tuple[str, ...]:
-    """One text or several, as several."""
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def begins(settings: ScenarioSettings, zone: ZoneInfo) -> datetime | None:

@@ -14,9 +14,11 @@ from agent.errors import InputError
 from agent.models.ask import NoAnswer
 from agent.scenarios.actors import Verdict, judge, next_message
 from agent.scenarios.check import refuse, unknown_actions, unknown_names
-from agent.scenarios.conversation import Conversation, Happened, open_conversation
-from agent.scenarios.expectations import Difference, differences, joined
-from agent.scenarios.format import Expectation, Said, Scenario, Simulation, Turn, begins
+from agent.scenarios.conversation import Conversation, open_conversation
+from agent.scenarios.expectations import Difference, differences
+from agent.scenarios.expected import Expectation
+from agent.scenarios.format import Said, Scenario, Simulation, Turn, begins
+from agent.scenarios.happened import Happened, joined
 from agent.scenarios.outside import Ledgered
 from agent.scenarios.stage import Stage
 from settings.clock import now
@@ -155,6 +157,8 @@ async def perform(conversation: Conversation, turn: Turn, resolve: Callable[[str
         return conversation.fail(turn.platform)
     if turn.receivers is not None:
         return conversation.fail_receivers(turn.receivers)
+    if turn.history is not None:
+        return await conversation.remember(turn.history)
     if turn.event is not None:
         return await conversation.event(turn.event)
     if turn.hook is not None:

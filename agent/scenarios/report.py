@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.ledger.steps import Step
-from agent.scenarios.conversation import Happened
+from agent.scenarios.happened import Happened
 from agent.scenarios.play import Failed, Played
 from agent.scenarios.run import Result, Results
 from settings.text import brief, clean

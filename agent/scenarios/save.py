@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from difflib import SequenceMatcher
 from itertools import dropwhile
 from pathlib import Path
 from typing import Any, cast
@@ -13,27 +14,38 @@ from typing import Any, cast
 from langchain_core.messages import AIMessage, BaseMessage, messages_from_dict
 from ruamel.yaml import YAML
 
+from actions.action import ChangeTags, SetLifecycle, UpdateContact
 from agent.errors import InputError
-from agent.ledger import contacts
+from agent.ledger import contacts, history
+from agent.ledger.history import Line
 from agent.models.chat import ChatModel
 from agent.scenarios.anonymise import Anonymiser
 from agent.scenarios.cassette import Cassette, NotRecorded, StagedChat, Tape
 from agent.scenarios.cassette import dumped as cassette_text
-from agent.scenarios.conversation import Conversation, Happened, open_conversation
+from agent.scenarios.conversation import Conversation, open_conversation
 from agent.scenarios.format import CASSETTE, Scenario, Turn, begins, loads
+from agent.scenarios.happened import Happened
 from agent.scenarios.media import stand_in
 from agent.scenarios.outside import Ledgered
 from agent.scenarios.play import perform
-from agent.scenarios.replay import RecordedTurn, Recording, answers, beside, transcripts, untold
+from agent.scenarios.recording import RecordedTurn, Recording, answers, beside, transcripts, untold
 from agent.scenarios.stage import Stage
+from agent.scenarios.told import essence
 from agent.turn.summary import TASK as SUMMARY_TASK
-from messaging.types import InboundMessage
+from messaging.types import Contact, InboundMessage
 from settings import format_duration
 
 _PAUSE = timedelta(minutes=2)
-"""A pause between two messages that a saved scenario keeps."""
+"""A pause between two messages that a saved scenario keeps, even when nothing falls due in it."""
+
+_LINES = 40
+"""How much of what was said before the first turn is kept."""
+
+_ALIKE = 0.6
+"""From which likeness on two texts are the same one, worded anew."""
 
 _COLLEAGUE = "colleague@example.com"
+_AUTHORS = {"contact": "customer", "agent": "agent", "human": "colleague"}
 
 
 class _InOrder(StagedChat):
@@ -120,7 +132,8 @@ async def as_scenario(recording: Recording, stage: Stage, path: Path) -> Saved:
 
 def _head(recording: Recording, stage: Stage, anonymiser: Anonymiser) -> dict[str, Any]:
     """What stands before the turns: who writes, when, and what actions answer."""
-    contact, channel = recording.contact.contact, recording.turns[0].messages[0].channel
+    contact, channel = _as_it_began(recording), recording.turns[0].messages[0].channel
+    told = stage.config.model_dump_json()
     facts = {
         "phone": anonymiser.phone(contact.phone) if contact.phone else None,
         "email": anonymiser.text(contact.email) if contact.email else None,
@@ -128,7 +141,13 @@ def _head(recording: Recording, stage: Stage, anonymiser: Anonymiser) -> dict[st
         "last_name": anonymiser.learn_name(contact.last_name),
         "language": contact.language,
         "country": contact.country,
+        "lifecycle": contact.lifecycle,
         "tags": list(contact.tags),
+        "custom_fields": {
+            name: anonymiser(value)
+            for name, value in contact.custom_fields.items()
+            if value is not None and re.search(rf"\b{re.escape(name)}\b", told)  # others change nothing
+        },
         "channel": channel.source if channel is not None and channel.source != "whatsapp" else None,
         "platform": recording.entry(stage.config) if len(stage.config.platforms) > 1 else None,
     }
@@ -151,6 +170,22 @@ def _head(recording: Recording, stage: Stage, anonymiser: Anonymiser) -> dict[st
         if not isinstance(each, str)
     }
     return found | ({"actions": canned} if canned else {})
+
+
+def _as_it_began(recording: Recording) -> Contact:
+    """The contact as it was before the first turn, as far as it was the agent who changed it since."""
+    contact = recording.contact.contact
+    for change in reversed(recording.changes):
+        match change:
+            case ChangeTags(add, remove):
+                tags = [tag for tag in contact.tags if tag not in add]
+                contact = replace(contact, tags=tuple(dict.fromkeys((*tags, *remove))))
+            case SetLifecycle():
+                contact = replace(contact, lifecycle=None)
+            case UpdateContact(fields):
+                kept = {name: value for name, value in contact.custom_fields.items() if name not in fields}
+                contact = replace(contact, custom_fields=kept)
+    return contact
 
 
 def _names_on_cards(recording: Recording) -> list[str]:
@@ -198,27 +233,86 @@ class _Retelling:
     scenario: Scenario
     turns: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    _begun: bool = False
+    _pending: list[Line] = field(default_factory=list)  # sent outside of a turn since the last thing that happened
+    _known: int = 0  # how many such texts the conversation that is played has
 
     async def run(self) -> None:
         """Play everything in its order, each thing at its time."""
-        things: list[tuple[datetime, str | int | RecordedTurn]] = [*beside(self.recording)]
+        if before := self.recording.before[-_LINES:]:
+            await self._remember(before)
+        things: list[tuple[datetime, str | int | RecordedTurn | Line]] = [*beside(self.recording)]
+        things += [(line.at, line) for line in self.recording.meanwhile]
         things += [(turn.received_at[0], turn) for turn in self.recording.turns]
         for at, what in sorted(things, key=lambda each: each[0]):
             if isinstance(what, RecordedTurn):
                 await self._turn(what, at)
-            elif self.turns:  # what was before the first message is not of this conversation
-                await self._pass_until(at)
-                text = isinstance(what, str) and (self.anonymiser.text(what) or "…")
-                await self._happen({"colleague": text} if text else {"event": "payment.paid"})
+            elif not self._begun:  # what was before the first turn is told already
+                continue
+            elif isinstance(what, Line) and what.author == "agent":
+                self._pending.append(what)
+            else:
+                await self._catch_up(at)
+                await self._aside(what)
+        if self._pending:
+            await self._catch_up(self._pending[-1].at + _PAUSE / 2)
+
+    async def _aside(self, what: str | int | Line) -> None:
+        """Let happen what is beside the customer's messages: a reaction, the words of a colleague, a payment that is paid."""
+        if isinstance(what, Line):
+            await self._remember([what])
+        elif isinstance(what, str):
+            await self._happen({"colleague": self.anonymiser.text(what) or "…"})
+        else:
+            made = await self.conversation.payments()
+            if what >= len(made):
+                self.notes.append("not kept: a payment was paid that is not made here")
+                return
+            newest = max((number for number, each in enumerate(made) if each.state == "open"), default=None)
+            event = {"payment.paid": {"number": what + 1}}
+            await self._happen({"event": "payment.paid" if what == newest else event})
+
+    async def _remember(self, lines: Sequence[Line]) -> None:
+        said = [{_AUTHORS[line.author]: self.anonymiser.text(line.text)} for line in lines if line.text.strip()]
+        if said:
+            await self._happen({"history": said})
+            self._known += sum("agent" in each for each in said)
+
+    async def _catch_up(self, moment: datetime) -> None:
+        """Let time pass until a moment, and tell what was sent until then and does not come of itself here."""
+        await self._pass_until(moment)
+        lines = await self.conversation.agent.database.read(
+            lambda connection: history.recent(connection, self.conversation.key, history.ALL)
+        )
+        sent = [essence(line.text) for line in lines if line.author == "agent" and line.turn is None]
+        fresh, self._known = sent[self._known :], len(sent)
+        missing = []
+        for line in self._pending:
+            text = essence(self.anonymiser.text(line.text))
+            same = next((each for each in fresh if SequenceMatcher(None, text, each).ratio() >= _ALIKE), None)
+            if same is None:
+                missing.append(line)
+            else:
+                fresh.remove(same)
+        self._pending = []
+        await self._remember(missing)
 
     async def _pass_until(self, moment: datetime) -> None:
+        """Wait as long as it takes: a short pause only where something falls due in it."""
         pause = moment - self.conversation.timeline()
         if pause > _PAUSE:
-            await self._happen({"wait": format_duration(timedelta(minutes=pause // timedelta(minutes=1)))})
+            await self._wait(timedelta(minutes=pause // timedelta(minutes=1)))
+        rest = timedelta(seconds=(moment - self.conversation.timeline()) // timedelta(seconds=1))
+        if rest > timedelta() and await self.conversation.falls_due(self.conversation.timeline() + rest):
+            await self._wait(rest)
+
+    async def _wait(self, span: timedelta) -> None:
+        await self._happen({"wait": format_duration(span)})
 
     async def _turn(self, turn: RecordedTurn, at: datetime) -> None:
-        if self.turns:
-            await self._pass_until(at)
+        if self._begun:
+            await self._catch_up(at)
+        self._begun = True
         key, now = self.conversation.key, max(at, self.conversation.timeline())
         state = await self.conversation.agent.database.read(lambda connection: contacts.load(connection, key))
         match untold(self.recording, turn, state, now):

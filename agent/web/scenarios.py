@@ -54,11 +54,11 @@ async def trial_as_scenario(
 
 async def _shown(agent: Agent, database: Database, key: str, name: str) -> ScenarioShown:
     """Raises: `Conflict`."""
-    from agent.scenarios import replay
+    from agent.scenarios.recording import recorded
     from agent.scenarios.save import as_scenario
     from agent.scenarios.stage import scenarios_of, stage_over
 
-    found = await database.read(lambda connection: replay.recorded(connection, key))
+    found = await database.read(lambda connection: recorded(connection, key))
     if not found or not found[0].turns:
         raise Conflict("no turn of this conversation has ended, so there is nothing to save")
     first = found[0].turns[0]

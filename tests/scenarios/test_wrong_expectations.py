@@ -121,6 +121,45 @@ CASES = {
     "no handover": Case(
         ASK, "customer: saya mau bicara dengan manusia", "handover: true", "handover: false", "handover", "a handover"
     ),
+    "the reason of a handover": Case(
+        ASK,
+        "customer: saya mau bicara dengan manusia",
+        "handover: bicara dengan manusia",
+        "handover: gagal",
+        "handover",
+        "manusia",
+    ),
+    "the reason of the second handover": Case(
+        "  - customer: saya mau bicara dengan manusia\n  - event: unassigned\n"
+        "  - customer: tolong sambungkan ke CS, barang saya rusak\n",
+        "",
+        "handover: rusak",
+        "handover: gagal",
+        "handover",
+        "rusak",
+    ),
+    "the note of a handover": Case(
+        ASK, "customer: saya mau bicara dengan manusia", "note: manusia", "note: false", "note", "manusia"
+    ),
+    "a word in a note": Case(
+        ASK, "customer: saya mau bicara dengan manusia", "note: true", "note: [manusia, refund]", "note", "manusia"
+    ),
+    "no note": Case("", "customer: jam berapa toko buka?", "note: false", "note: true", "note", "no note"),
+    "no note in a wait": Case(
+        ASK + "  - event: conversation.opened\n", "wait: 121m", "note: true", "note: false", "note", "reminded"
+    ),
+    "no call": Case("", "customer: jam berapa toko buka?", "called: false", "called: true", "called", "no call"),
+    "some call": Case(
+        "", "customer: pesanan KS-10234 sampai mana?", "called: true", "called: false", "called", "get_order", ORDERS
+    ),
+    "no passage": Case(
+        "", "customer: {location: [-6.2, 106.8]}", "passage: false", "passage: true", "passage", "no passage"
+    ),
+    "some passage": Case("", "customer: jam berapa toko buka?", "passage: true", "passage: false", "passage", "jam.md"),
+    "nobody is told": Case(
+        "", "customer: jam berapa toko buka?", "posted: false", "posted: true", "posted", "no message to another system"
+    ),
+    "somebody is told": Case(ASK, "event: {tag.added: crm}", "posted: true", "posted: false", "posted", "crm"),
     "while a colleague answers": Case(
         ASK + "  - colleague: saya bantu ya\n",
         "customer: jam berapa toko buka?",
