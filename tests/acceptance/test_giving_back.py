@@ -63,6 +63,29 @@ async def test_what_nobody_answered_is_answered_once_when_it_is_given_back(tmp_p
         assert len(here.sandbox.sent(budi)) == 2
 
 
+async def test_an_assignment_that_is_delivered_again_after_the_giving_back_silences_nobody(tmp_path: Path) -> None:
+    async with world(tmp_path, conversation=UNTIL_GIVEN_BACK) as here:
+        await here.start()
+        budi = await _left_alone(here)
+        here.sandbox.unassign(budi)
+        await here.texts(budi)
+        webhooks = here.sandbox.state.webhooks
+        assigned, given_back = (
+            each.id for each in webhooks.deliveries.values() if each.event_type == "contact.assignee.updated"
+        )
+        await here.kill()
+        await here.start()
+        for number in (assigned, given_back, assigned):
+            webhooks.redeliver(number)
+            await webhooks.settled()
+        asked = here.sandbox.say(budi, "buka jam berapa ya?")
+        assert await here.texts(budi, after=asked) == ["Jawaban untuk: buka jam berapa ya?"]
+        assert webhooks.deliveries[assigned].state == "delivered"
+        here.sandbox.assign(budi, 2)  # a new one counts
+        here.sandbox.say(budi, QUESTION)
+        await _ended(here, budi, "held")
+
+
 @pytest.mark.postgres
 async def test_many_processes_answer_it_once_too(tmp_path: Path, postgres_server: Postgres) -> None:
     storage = postgres_server.database("given_back")
