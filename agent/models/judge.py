@@ -10,7 +10,7 @@ of templates are in no good answer; fields of a server's own are kept in it and 
 import hashlib
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from langchain_core.messages import AIMessage, ToolCall
@@ -83,6 +83,13 @@ _NOTHING = re.compile(
 )
 
 
+LARGEST = 256 * 1024
+"""Characters of an answer with its calls and its reasoning, as it comes; a model that repeats itself ends nowhere."""
+
+LONGEST_TEXT = 16 * 1024
+"""Characters that are left for a reader: four messages of WhatsApp."""
+
+
 @dataclass(frozen=True, slots=True)
 class Good:
     """`message` holds a text to send, or calls with own ids; nothing else of it is shown."""
@@ -125,8 +132,12 @@ def judge(message: AIMessage, tools: Collection[str], prefix: str, *, to_custome
     if (feedback := message.response_metadata.get("prompt_feedback")) and feedback.get("block_reason"):
         return Failed("the question was withheld")  # Gemini
     refusal = message.additional_kwargs.get(REFUSAL) or _block_text(message, "refusal")
-    text = unwrapped(visible_text(_content(message)))
-    raw = _raw_calls(message)
+    content, raw = _content(message), _raw_calls(message)
+    if len(content) + sum(len(str(call)) for call in raw) > LARGEST:
+        return _too_long(content)
+    text = unwrapped(visible_text(content))
+    if len(text) > LONGEST_TEXT:
+        return _too_long(text)
     if refusal and not text and not raw:
         return Failed("the model refused to answer")
     if raw and finish in _CUT_OFF and raw[-1].get("arguments") in (None, ""):
@@ -140,11 +151,7 @@ def judge(message: AIMessage, tools: Collection[str], prefix: str, *, to_custome
         found = [{"id": None, "name": call.name, "arguments": call.arguments} for call in reading.calls]
         return _judge_calls(message, found, tools, prefix, reading.rest)
     if finish in _CUT_OFF:
-        return Repairable(
-            "the answer was cut off at the limit of tokens",
-            "Your answer was cut off because it was too long, and was not sent. Write it again, complete, in at most half the length.",
-            text,
-        )
+        return replace(_too_long(text), reason="the answer was cut off at the limit of tokens")
     if finish in _BROKEN:
         return Repairable(
             f"the server broke the answer off ({finish})", "Your answer did not arrive. Write it again.", text
@@ -158,6 +165,14 @@ def judge(message: AIMessage, tools: Collection[str], prefix: str, *, to_custome
             text,
         )
     return Good(_cleaned(message, text, [], {}))
+
+
+def _too_long(text: str) -> Repairable:
+    return Repairable(
+        f"the answer is longer than {LONGEST_TEXT} characters, or than {LARGEST} with its calls and its reasoning",
+        "Your answer was cut off because it was too long, and was not sent. Write it again, complete, in at most half the length.",
+        text,
+    )
 
 
 def visible_text(text: str) -> str:

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage
 
-from agent.models.judge import BLOCKS, Failed, Good, Repairable, Verdict, judge, visible_text
+from agent.models.judge import BLOCKS, LARGEST, LONGEST_TEXT, Failed, Good, Repairable, Verdict, judge, visible_text
 from agent.models.openai import CALL_ECHO, ECHO, read_message
 
 TOOLS = ("get_order", "cancel_order")
@@ -133,6 +133,27 @@ def test_an_unknown_tool_is_told_to_the_model_with_the_tools_that_there_are(name
 def test_an_answer_of_nothing_is_told_to_the_model(content: Any) -> None:
     verdict = judged(content=content)
     assert isinstance(verdict, Repairable)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"content": "enak sekali kak. " * 1_000},
+        {"content": "<think>" + "hm " * 100_000},
+        {"content": "[" * (LONGEST_TEXT + 1)},
+        {"content": "", "tool_calls": [native(json.dumps({"order_id": "9" * LARGEST}))]},
+        {"content": "", "tool_calls": [native('{"order_id": "KS-1"}')] * 5_000},
+        {"content": "", "tool_calls": [native(json.dumps({"text": "halo " * 10_000}), "reply")]},
+    ],
+)
+def test_an_answer_without_end_is_asked_for_again_and_read_by_nothing(answer: dict[str, Any]) -> None:
+    verdict = judged(**answer)
+    assert isinstance(verdict, Repairable)
+    assert "too long" in verdict.told
+
+
+def test_long_reasoning_is_no_long_answer() -> None:
+    assert said(judged(content="<think>" + "hm " * 20_000 + "</think>Halo kak")) == "Halo kak"
 
 
 @pytest.mark.parametrize("content", ["Pesanan Anda sedang", ""])
