@@ -349,9 +349,8 @@ async def assemble(
         clock=clock,
         others=list(platforms.values())[1:],
     )
-    jobs: list[Job] = [feeder]
-    if targets := targets_of(config.webhooks, config.workflows):
-        jobs.append(EventSender(database, guarded, targets, clock=clock))
+    sender = EventSender(database, guarded, targets_of(config.webhooks, config.workflows), clock=clock)
+    jobs: list[Job] = [feeder, sender]
     alone = RunsAlone(database, rules, actions, clock=clock)
     jobs.append(WorkflowJobs(database, rules, platforms, ground.engine, alone, resolve=config.resolve, clock=clock))
     if config.payments.qris is not None:

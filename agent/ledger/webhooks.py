@@ -111,10 +111,18 @@ def next_due(connection: Connection) -> datetime | None:
     return min((at if claimed is None else max(at, claimed) for at, claimed in rows), default=None)
 
 
-def claim(connection: Connection, now: datetime, limit: int) -> list[Delivery]:
-    """Take what is due, in order; what another process sends at the moment holds up what comes after it."""
+def claim(connection: Connection, now: datetime, limit: int, but: Sequence[str] = ()) -> list[Delivery]:
+    """Take what is due, in order; what another process sends at the moment holds up what comes after it.
+
+    Args:
+        connection: the transaction.
+        now: the time, aware UTC.
+        limit: at most so many.
+        but: targets of which nothing is taken.
+    """
     free = or_(table.c.claimed_until.is_(None), table.c.claimed_until <= now)
     due = select(table).where(table.c.state == "pending", table.c.next_attempt_at <= now, free, _IS_HEAD)
+    due = due.where(table.c.target.not_in(but))
     taken = []
     for row in connection.execute(due.order_by(table.c.n).limit(limit)).all():
         mine = update(table).where(table.c.n == row.n, table.c.state == "pending", free)

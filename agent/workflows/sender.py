@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -94,17 +94,36 @@ class EventSender:
         self._clock = clock
 
     async def run(self) -> None:
-        """Send until cancelled."""
-        while True:
-            sent = 0
-            try:
-                sent = await self.work()
-            except LedgerUnavailable as error:
-                log.error("ledger_unavailable", reason=str(error))
-            except Exception:  # the next look tries again
-                log.exception("webhooks_stuck")
-            if not sent:
-                await asyncio.sleep(self.pause.total_seconds())
+        """Send until cancelled. A receiver that does not answer holds up nobody but itself."""
+        async with asyncio.TaskGroup() as sending:
+            busy: dict[str, asyncio.Task[None]] = {}
+            while True:
+                due: list[Delivery] = []
+                try:
+                    due = await self._claim(list(busy))
+                except LedgerUnavailable as error:
+                    log.error("ledger_unavailable", reason=str(error))
+                except Exception:  # the next look tries again
+                    log.exception("webhooks_stuck")
+                for target in dict.fromkeys(each.target for each in due):
+                    batch = [each for each in due if each.target == target]
+                    busy[target] = sending.create_task(self._send_safely(batch))
+                if not due:
+                    pause = asyncio.create_task(asyncio.sleep(self.pause.total_seconds()))
+                    await asyncio.wait([pause, *busy.values()], return_when=asyncio.FIRST_COMPLETED)
+                    pause.cancel()
+                busy = {target: task for target, task in busy.items() if not task.done()}
+
+    async def _claim(self, but: Sequence[str] = ()) -> list[Delivery]:
+        return await self._database.write(lambda c: webhooks.claim(c, self._clock(), _AT_ONCE, but))
+
+    async def _send_safely(self, batch: Sequence[Delivery]) -> None:
+        """Send to one receiver; what cannot be recorded is claimed anew when its claim has run out."""
+        for ended in await asyncio.gather(*map(self._send, batch), return_exceptions=True):
+            if isinstance(ended, LedgerUnavailable):
+                log.error("ledger_unavailable", reason=str(ended))
+            elif isinstance(ended, Exception):
+                log.error("webhooks_stuck", exc_info=ended)
 
     @property
     def pause(self) -> timedelta:
@@ -116,8 +135,8 @@ class EventSender:
 
     async def work(self) -> int:
         """Send what is due now; how many deliveries there were."""
-        due = await self._database.write(lambda c: webhooks.claim(c, self._clock(), _AT_ONCE))
-        await asyncio.gather(*(self._send(delivery) for delivery in due))
+        due = await self._claim()
+        await asyncio.gather(*map(self._send, due))
         return len(due)
 
     async def _send(self, delivery: Delivery) -> None:

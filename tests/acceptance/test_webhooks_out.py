@@ -47,7 +47,9 @@ async def test_a_signed_event_arrives_once_at_a_server_that_was_down(tmp_path: P
             assert "4 deliveries" in await here.command("webhooks", "replay", "--since", "1h")
 
 
-async def test_a_private_receiver_is_not_reached_unless_allowed(tmp_path: Path) -> None:
+async def test_a_private_receiver_is_not_reached_unless_allowed_nor_is_one_that_is_named_no_more(
+    tmp_path: Path,
+) -> None:
     receiver = Receiver()
     async with receiver.up(), world(tmp_path, webhooks=[{"url": receiver.url}]) as here:
         await here.start()
@@ -58,3 +60,9 @@ async def test_a_private_receiver_is_not_reached_unless_allowed(tmp_path: Path) 
         ((reason, *_), *_) = await until(lambda: rows(here, query), here)
         assert "private" in reason
         assert receiver.calls == []
+        await here.stop()
+        rows(here, "UPDATE webhook_delivery SET state = 'pending', next_attempt_at = created_at")
+        here.config["webhooks"] = []
+        await here.start()
+        await until(lambda: not rows(here, "SELECT 1 FROM webhook_delivery WHERE state = 'pending'"), here)
+        assert "does not name this receiver any more" in await here.command("ledger", "dead")
