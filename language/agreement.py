@@ -13,7 +13,8 @@ from typing import Final
 
 from rapidfuzz.distance import OSA
 
-from language.lexicon import STOPWORDS, forms
+from language.lexicon import SLANG, STOPWORDS
+from language.stems import stems
 from language.tables import sections
 
 _SIGNS: Final = {
@@ -81,8 +82,10 @@ class _Words:
     denied: frozenset[str]
     demonstratives: frozenset[str]
     states: frozenset[str]
+    qualities: frozenset[str]
     addressed: frozenset[str]
     places: frozenset[str]
+    ones: frozenset[str]
     conditions: frozenset[str]
     limits: frozenset[str]
     changes: frozenset[str]
@@ -218,6 +221,8 @@ def spelled(word: str) -> str:
     words = vocabulary()
     if word not in known_words() and (shape := _shape(word)):
         return shape
+    if word not in known_words() and (meant_by := (words.agreeing | words.no).intersection(SLANG.get(word, ()))):
+        return min(meant_by)  # `bsa`
     if word.endswith("e") and word not in known_words() and word[:-1] + "a" in known_words():
         return word[:-1] + "a"  # as Jakarta says it: `aje`, `iye`
     if len(word) < 5 or word in STOPWORDS or word in known_words():
@@ -243,8 +248,9 @@ def _shapes() -> Mapping[str, re.Pattern[str]]:
 
 @lru_cache(maxsize=5_000)
 def word_forms(word: str) -> frozenset[str]:
-    found = forms(word) | forms(shortened(word)) | forms(_VOWEL.sub("a", word))
-    return found.union(*(forms(word.removesuffix(end)) for end in vocabulary().endings if word.endswith(end)))
+    """What a word may be without its affixes; not what a search takes for the same, such as OVO and GoPay, Saturday and Sunday."""
+    found = stems(word) | stems(shortened(word)) | stems(_VOWEL.sub("a", word))
+    return found.union(*(stems(word.removesuffix(end)) for end in vocabulary().endings if word.endswith(end)))
 
 
 @lru_cache(maxsize=5_000)

@@ -37,7 +37,15 @@ _DIGITS: Final = re.compile(r"\d+(?:[.,:]\d+)*")
 _ONE: Final = re.compile(
     r"(?<![\w.,:])1 [^\W\d]{3,}|\b(?<!this )(?<!that )(?<!the )(?<!yang )(?:satu|one|siji|hiji) (?!lagi|more|aja|saja)\w{3,}"
 )
+_LONG: Final = 5
+"""Letters from which on a word is shortened in writing."""
+_VOWELS: Final = re.compile(r"(?<!^)[aeiou]")
+_DOES: Final = re.compile(
+    r"(?:di\w{4,}|me[mnlry]\w{4,}|(?:ber|ter)\w{3,}|ke\w{3,}an|n[gy]\w{3,}|\w{4,}(?:in|kan|ed|ing))"
+)
+"""A word in the affixes of a verb, or of what is felt: `dibungkus`, `naikin`, `kehabisan`, `expired`."""
 _STATIVE: Final = re.compile(r"(?:ke|ter)\w{3,}")
+ARTICLES: Final = frozenset({"a", "an", "the"})
 _CALLED_OFF: Final = "batalkan"
 
 
@@ -49,6 +57,7 @@ class Question:
     """What is known of the question: its words in every form, its numbers, and whether it is about undoing something."""
 
     forms: frozenset[str]
+    short: frozenset[str]
     numbers: frozenset[object]
     digits: frozenset[str]
     hours: frozenset[int]
@@ -59,7 +68,8 @@ class Question:
     choice: bool
 
     def names(self, word: str) -> bool:
-        return not word_forms(word).isdisjoint(self.forms)
+        """Whether a word is one of the question's, also shortened: `feb`, `bln`."""
+        return not word_forms(word).isdisjoint(self.forms) or word in self.short
 
 
 _OF_A_DEED: Final = re.compile(r"pe\w{4,}an")
@@ -86,6 +96,7 @@ def question_of(asked: str) -> Question:
         kinds |= {"make"}  # a code to pay with is made and sent
     return Question(
         frozenset().union(*(word_forms(word) for word in WORD.findall(folded))),
+        frozenset(short for word in WORD.findall(folded) for short in _shortenings(word)),
         frozenset(_plain_numbers(folded)),
         frozenset(_DIGITS.findall(folded)),
         frozenset(int(hour) + (12 if half == "pm" and int(hour) < 12 else 0) for hour, half in _HOUR.findall(folded)),
@@ -98,6 +109,17 @@ def question_of(asked: str) -> Question:
         undoing=bool(undoing) and not either,
         choice=bool(either) and len(own) + len(undoing) > 1,
     )
+
+
+def _shortenings(word: str) -> Iterator[str]:
+    """How a long word is written in haste: its first letters, without its vowels, or one half of `abu-abu`."""
+    half, _, other = word.partition("-")
+    if half == other:
+        yield half
+    if len(word) >= _LONG and word.isalpha():
+        yield from (word[:3], word[:4])
+        if len(bare := _VOWELS.sub("", word)) >= 3:
+            yield bare
 
 
 def _plain_numbers(text: str) -> set[Decimal]:
@@ -132,7 +154,7 @@ class Clause:
         takes_back: whether it begins like a retraction: "eh", "wait".
         comment: whether it begins like a remark of its own: "saya ...", "I ...", thanks.
         wishes: whether it wants or does something of its own.
-        selects: whether it picks one of several, or names a place or a way.
+        selects: whether it picks one of several, or names a thing, a place or a way.
         negative: whether something is denied in it.
         states: whether it tells how things are ("udah gak dipakai", "kelamaan"), which is no wish.
         plans: whether it tells what the customer will do later: "nanti saya transfer".
@@ -236,7 +258,7 @@ def read_clause(text: str, question: Question) -> Clause:
         verdict = "open"
     if verdict == "yes" and aside and not found & (words.yes | words.go):
         verdict = "open"
-    changes = found & words.changes - named
+    changes = found & words.changes - named - meant
     comment = reminds or told
     return (
         Clause(
@@ -245,7 +267,7 @@ def read_clause(text: str, question: Question) -> Clause:
             explicit=bool(found & words.go or echo or (undo and question.undoing)),
             obstacle=bool(
                 found & words.conditions
-                or _limited(tokens)
+                or _limited(tokens, question)
                 or (not (question.undoing or told) and _times(tokens, question) - named)
                 or (not question.undoing and (doing - named) and found & words.first)
                 or (found & words.other - named and not (question.undoing and (leads or comment)))
@@ -273,7 +295,8 @@ def read_clause(text: str, question: Question) -> Clause:
                 or (set(content) - words.wants and not question.undoing and _wants(tokens))
                 or _selects(tokens, set(content), question)
             ),
-            selects=_selects(tokens, set(content), question),
+            selects=_selects(tokens, set(content), question)
+            or (not (question.undoing and denied - words.other) and _only_names(tokens, content)),
             negative=bool(denied),
             states=_states(tokens, question, denied),
             keeps=bool(found & words.stay or (found & words.keep and not denied)),
@@ -321,10 +344,13 @@ def _is_pointed(word: str) -> bool:
     return len(word) > 5 and word.endswith("nya")
 
 
-def _limited(tokens: list[str]) -> bool:
-    """Whether a time or a restriction is put: `setelah gajian`, but not `obatnya udah habis`."""
+def _limited(tokens: list[str], question: Question) -> bool:
+    """Whether a time or a restriction is put that was not asked about: `setelah gajian`, but not `obatnya udah habis`."""
     words = vocabulary()
-    return any(word in words.limits and not (at and tokens[at - 1] in words.states) for at, word in enumerate(tokens))
+    return any(
+        word in words.limits and not question.names(word) and not (at and tokens[at - 1] in words.states)
+        for at, word in enumerate(tokens)
+    )
 
 
 def _times(tokens: list[str], question: Question) -> set[str]:
@@ -341,15 +367,32 @@ def _times(tokens: list[str], question: Question) -> set[str]:
 
 
 def _selects(tokens: list[str], content: set[str], question: Question) -> bool:
-    """Whether a clause picks one of several, or names a place or a way: `yang merah`, `ke kantor`."""
+    """Whether a clause picks one of several, or names a place, a way or a name: `yang merah`, `the red one`, `ke kantor`."""
     words = vocabulary()
     marks = words.places if not question.undoing else frozenset({"yang", "yg"})
     if not words.says.isdisjoint(tokens[:-1]) and not any(map(kinds_of, tokens)):
         marks -= words.locative  # "saya di rumah"
+    if any(before in content and after in words.ones for before, after in pairwise(tokens)):
+        return True
     return any(
         before in marks and after in content and words.exists.isdisjoint(tokens[: tokens.index(before)])
-        for before, after in pairwise(word for word in tokens if word in marks | content or word not in STOPWORDS)
+        for before, after in pairwise(word for word in tokens if word in marks | content)  # "ke email pribadi"
     )
+
+
+def _only_names(tokens: Sequence[str], content: Sequence[str]) -> bool:
+    """Whether all that a clause says beside yes is a thing that the question does not name: `iya melati ya` to "Kirim mawar?".
+
+    A word of how things are, in the affixes of a verb or before a pronoun is no thing: `takut`, `dibungkus`, `wipe it`.
+    """
+    words = vocabulary()
+    things = set(content)
+    if any(before in words.wants - words.go and after in things for before, after in pairwise(tokens)):
+        return True
+    if any(before in things and after in words.pronouns for before, after in pairwise(tokens)):
+        return False
+    told = words.states | words.persons | words.qualities
+    return 0 < len(content) <= 2 and told.isdisjoint(tokens) and not any(map(_DOES.fullmatch, content))
 
 
 def _states(tokens: list[str], question: Question, denied: set[str]) -> bool:
@@ -404,7 +447,7 @@ def _verdict(
     if denied:
         if question.undoing and leads and plain and tokens[0] not in words.no:
             return "open"  # "iya gak jadi" to "Batalkan?"
-        if plain or tokens[0] in words.no:
+        if plain or (tokens[0] in words.no and not question.undoing):
             return "no"
         return "open" if leads and question.undoing else None
     if question.undoing and not undo and found & (words.stay | words.keep):

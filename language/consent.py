@@ -30,7 +30,7 @@ from language.agreement import (
 )
 from language.answers import likelihood
 from language.clauses import SENTENCE, Clause, Question, Reading, question_of, read_clause, tells
-from language.lexicon import STOPWORDS, content
+from language.lexicon import STOPWORDS, content, forms
 from language.values import contains
 
 Answer = Literal["yes", "no"]
@@ -39,15 +39,20 @@ _SURE: Final = 0.6
 """How likely a yes must be where the rules leave it open because they do not know all the words."""
 
 _CERTAIN: Final = 0.8
-"""How likely where they read a wish beside it."""
+"""How likely where they read a wish beside it, or the question is about undoing something."""
 
-_DOUBTED: Final = 0.08
+_DOUBTED: Final = 0.05
 """How likely where they read a yes."""
+
+_BEYOND_DOUBT: Final = 0.95
+"""How likely where they find no yes and nothing that stands in its way, or a number that the question does not hold."""
 
 _NEVER: Final = 2.0
 
 _CODE: Final = re.compile(r"(?<![\w-])(?:[a-z]{1,6}-\d[\w-]{0,30}|[a-z]{1,6}\d{2,20}|#\w{1,30})")
 """The id of a thing: `KS-10345`, `rp77`; but not `iya2`."""
+
+_NUMBER: Final = re.compile(r"\d+(?:[.,:]\d+)*")
 
 _CLAUSE: Final = re.compile(r"(?<!\d)[,:/]|[,:/](?!\d)|[()]| [-–—]+ ")  # `1,8 juta` and `19.00` are one word each
 
@@ -66,12 +71,14 @@ def consent(text: str, asked: str = "") -> Reading | None:
     """
     question, own = question_of(asked), fold(text)
     reading, bar = _by_rules(own, question)
-    if reading not in ("yes", "open"):
+    if reading == "no" or bar == _NEVER or not (reading or asked):
         return reading
     if asked and any(not contains(asked, code) for code in _CODE.findall(own)):
         return None  # "batalkan KS-1" to "Batalkan pesanan KS-2?"
+    if reading == "open" and any(number not in question.digits for number in _NUMBER.findall(own)):
+        bar = max(bar, _BEYOND_DOUBT)
     likely = likelihood(own, fold(asked), undoing=question.undoing)
-    return "yes" if likely >= bar else "open"
+    return "yes" if likely >= bar else "open" if reading else None
 
 
 def _by_rules(text: str, question: Question) -> tuple[Reading | None, float]:
@@ -80,7 +87,8 @@ def _by_rules(text: str, question: Question) -> tuple[Reading | None, float]:
     clauses = [clause for sentence in sentences for clause in sentence]
     at = _deciding(sentences)
     if at is None:
-        return None, _NEVER
+        clear = clauses and not any(c.obstacle or c.question or c.change or c.takes_back or c.selects for c in clauses)
+        return None, _BEYOND_DOUBT if clear else _NEVER
     first, before, after = clauses[at], clauses[:at], clauses[at + 1 :]
     if first.verdict == "no":
         if first.question:
@@ -115,14 +123,15 @@ def _by_rules(text: str, question: Question) -> tuple[Reading | None, float]:
             return "open", _NEVER
         if (first.verdict == "open" and first.plain) or any(clause.wishes for clause in clauses):
             return "open", _CERTAIN
-        return "open", _SURE
+        return "open", _CERTAIN if question.undoing else _SURE
     return ("open", _NEVER) if idioms().hedges.search(text) else ("yes", _DOUBTED)
 
 
 def _does_something(text: str, question: Question) -> bool:
     """Whether an answer names another deed than the undoing that was asked about: `yes please, kirim aja`."""
     words = [spelled(shortened(word)) for word in WORD.findall(text)]
-    return any(kinds_of(word) - question.kinds and not undoes(word) for word in words)
+    own = question.own | ({"order"} if any(map(question.names, vocabulary().objects)) else set())  # "saya salah pesan"
+    return any(kinds_of(word) - own and not undoes(word) for word in words)
 
 
 def _adds(clause: Clause, question: Question) -> bool:
@@ -223,7 +232,12 @@ def deeds_in(text: str) -> frozenset[frozenset[str]]:
     words = vocabulary()
     written = WORD.findall(fold(text))
     deeds = [word for word in written if word in words.deeds or undoes(word) or word_forms(word) & words.deeds]
-    return frozenset(word_forms(word) for word in deeds or content(text))
+    return frozenset(_as_deed(word) for word in deeds or content(text))
+
+
+def _as_deed(word: str) -> frozenset[str]:
+    """The forms of a word, with what it does in any language: `batalkan` and "cancel", `kirim` and "ship"."""
+    return word_forms(word) | {f"={kind}" for kind in kinds_of(word)} | (forms(word) if undoes(word) else frozenset())
 
 
 def is_general(question: str) -> bool:

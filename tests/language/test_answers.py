@@ -21,7 +21,7 @@ def test_the_weights_are_learnt_from_the_stored_answers() -> None:
     assert sum(abs(a - b) > 1 for a, b in zip(learnt, kept, strict=True)) <= len(kept) // 1000
 
 
-@pytest.mark.parametrize("name", ["consent_fresh_7.txt", "consent_fresh_8.txt", "consent_fresh_9.txt"])
+@pytest.mark.parametrize("name", ["consent_fresh_7.txt", "consent_fresh_8.txt", "consent_fresh_12.txt"])
 def test_a_batch_that_was_not_learnt_is_read_without_a_wrong_yes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     learnt = learn([one for other in sorted(STORED) if other != name for one in STORED[other]])
     monkeypatch.setattr(answers, "_weights", lambda: learnt)

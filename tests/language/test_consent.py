@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import language
@@ -193,6 +193,77 @@ def test_a_number_that_was_not_asked_about_is_no_yes(number: int, text: str) -> 
 )
 def test_words_that_leave_it_open_are_told_from_something_else(text: str, asked: str, expected: str | None) -> None:
     assert consent(text, asked) == expected
+
+
+ALTERNATIVES = [
+    ("sprei", "selimut", "bedcover", "gorden"),
+    ("mawar", "melati", "tulip", "lily"),
+    ("gopay", "ovo", "dana", "shopeepay"),
+    ("jne", "jnt", "sicepat", "gosend"),
+    ("sabtu", "minggu", "senin", "jumat"),
+    ("cokelat", "vanila", "stroberi", "pandan"),
+    ("merah", "hitam", "navy", "krem"),
+    ("deluxe", "superior", "suite", "standard"),
+    ("budi", "siti", "rina", "agus"),
+    ("bandung", "surabaya", "medan", "bali"),
+    ("nasi goreng", "mie ayam", "soto", "rendang"),
+    ("kaos", "kemeja", "hoodie", "jaket"),
+    ("besar", "kecil", "jumbo", "mini"),
+    ("bca", "mandiri", "bni", "bri"),
+]
+NAMING = [
+    *(
+        "iya {} ya",
+        "ya {}",
+        "oke {} aja",
+        "yang {} ya kak",
+        "siap, {} ya",
+        "yes {}",
+        "iya kak {}",
+        "the {} one, yes",
+        "iya pesan {}",
+    ),
+    *(
+        "iya tolong {} aja",
+        "ya kak saya mau {}",
+        "oke buat {} dong",
+        "yes book {} please",
+        "iya kak, tolong kirim {}",
+        "yes, {} is fine",
+    ),
+]
+
+
+@example(ALTERNATIVES[2], 0, 1, "Bayar pakai {}?", "iya {} ya")  # what a search takes for the same
+@example(ALTERNATIVES[4], 0, 1, "Pesan meja untuk {}?", "ya {}")
+@given(
+    st.sampled_from(ALTERNATIVES),
+    st.integers(0, 3),
+    st.integers(1, 3),
+    st.sampled_from(["Kirim {}?", "Pesan {} untuk Kakak?", "Proses {}, total Rp85.000?", "Order {} now?"]),
+    st.sampled_from(NAMING),
+)
+def test_a_yes_that_names_another_thing_than_was_asked_is_none(
+    things: tuple[str, ...], at: int, further: int, asked: str, answer: str
+) -> None:
+    question, other = asked.format(things[at]), answer.format(things[(at + further) % len(things)])
+    assert yes_or_no(other, question) != "yes"
+
+
+@pytest.mark.parametrize("things", ALTERNATIVES, ids=lambda things: things[0])
+def test_a_yes_that_names_what_was_asked_is_one(things: tuple[str, ...]) -> None:
+    for thing in things:
+        for answer in ("iya {} ya", "oke {}", "siap, {} ya", "yes {}", "iya kak {}"):
+            assert yes_or_no(answer.format(thing), f"Kirim {thing} sekarang?") == "yes", (thing, answer)
+
+
+@pytest.mark.parametrize("answer", ["iya 2 bln", "ya per 1 feb", "iya februari aja"])
+def test_a_word_of_the_question_may_be_shortened(answer: str) -> None:
+    assert yes_or_no(answer, "Bekukan mulai 1 Februari selama 2 bulan?") == "yes"
+
+
+def test_not_being_able_to_come_is_no_refusal_to_cancel() -> None:
+    assert consent("gak bisa datang", "Batalkan reservasi?") is None
 
 
 @given(st.text(max_size=80), st.text(max_size=40))
