@@ -6,10 +6,12 @@ schema, and `Arguments` does all of it for the parameters of one action.
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
-from functools import cached_property
+from functools import cache, cached_property
+from itertools import islice
 from typing import Any
 
 from actions.action import Context, Json, Outcome
@@ -131,11 +133,8 @@ class Arguments:
         return " or ".join(source.name.removeprefix("custom.") for source in self._parameters[name].source) or name
 
     def _invalid(self, name: str, value: Json) -> list[str]:
-        error = next(iter(self._validators[name].iter_errors(value)), None)
-        if error is None:
-            return []
-        where = ".".join([name, *map(str, error.absolute_path)])
-        return [f"{where} is not valid: {error.message[:300]}"]
+        found = errors_in(value, self._validators[name])[:1]
+        return [f"{name}.{where}".rstrip(".") + f" is not valid: {what}" for where, what in found]
 
     def _provenance(self, given: Mapping[str, Json], arguments: Mapping[str, Json], context: Context) -> Outcome | None:
         for name, value in given.items():
@@ -188,16 +187,73 @@ def coerced(value: Json, schema: Schema) -> Json:
     return value
 
 
+MOST_CHECKS = 20_000
+"""Keywords of a schema that are held against a value: references that multiply would take for ever, over a value of three levels too."""
+
+_CHECKS: ContextVar[Iterator[int]] = ContextVar("checks")
+
+
+class TooCostly(ValueError):
+    """A schema that takes more than `MOST_CHECKS` checks over a value."""
+
+
+def errors_in(value: Json, held_against: Any) -> list[tuple[str, str]]:
+    """Say what is wrong with a value, five things at most: where, as `a.0.b`, and what.
+
+    Args:
+        value: as a model wrote it.
+        held_against: a `validator`.
+
+    Raises:
+        Exception: the schema refers to itself without end, to what is not there, or is too costly.
+    """
+    token = _CHECKS.set(iter(range(MOST_CHECKS)))
+    try:
+        found = islice(held_against.iter_errors(value), 5)
+        return [(".".join(map(str, error.absolute_path)), error.message[:300]) for error in found]
+    finally:
+        _CHECKS.reset(token)
+
+
+def _counted(check: Any) -> Any:
+    def counted(validator: Any, wanted: Any, value: Any, schema: Any) -> Any:
+        if next(_CHECKS.get(), None) is None:
+            raise TooCostly(f"more than {MOST_CHECKS} checks")
+        yield from check(validator, wanted, value, schema) or ()
+
+    return counted
+
+
+def _of_one_dialect(schema: Any) -> Any:
+    """A schema without `$schema`, upon which its reader would become another one, which does not count."""
+    if isinstance(schema, Mapping):
+        return {
+            name: _of_one_dialect(part)
+            for name, part in schema.items()
+            if name != "$schema" or not isinstance(part, str)
+        }
+    return [_of_one_dialect(part) for part in schema] if isinstance(schema, list) else schema
+
+
+@cache
+def _validators() -> Any:
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
+
+    counted = {name: _counted(check) for name, check in Draft202012Validator.VALIDATORS.items()}
+    return extend(Draft202012Validator, counted)  # type: ignore[no-untyped-call]
+
+
 def validator(schema: Mapping[str, Json]) -> Any:
-    """Make a JSON Schema 2020-12 validator that also checks the formats date, time, date-time, email, uuid, ip and regex."""
-    from jsonschema import Draft202012Validator, FormatChecker
+    """Make a validator for `errors_in`, of JSON Schema 2020-12 and the formats date, time, date-time, email, uuid, ip and regex."""
+    from jsonschema import FormatChecker
     from referencing import Registry
 
     checker = FormatChecker(formats=("date", "email", "ipv4", "ipv6", "uuid", "regex"))
     for name, kind in (("date-time", datetime), ("time", time), ("date", date)):
         checker.checks(name, raises=ValueError)(_readable_by(kind))
     # an empty registry: without one, a reference to elsewhere would be fetched, past the guard
-    return Draft202012Validator(schema, format_checker=checker, registry=Registry())
+    return _validators()(_of_one_dialect(schema), format_checker=checker, registry=Registry())
 
 
 def _readable_by(kind: type[date] | type[time]) -> Any:

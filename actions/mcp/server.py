@@ -16,7 +16,7 @@ import httpx
 import structlog
 
 from actions.action import CONFIRM_EXPIRES, EMPTY, Action, Context, Json, Outcome
-from actions.arguments import validator
+from actions.arguments import errors_in, validator
 from actions.errors import McpError, McpUnreachable, UnmatchedBind
 from actions.guard.transport import origin
 from actions.http.response import shown
@@ -193,10 +193,8 @@ class McpToolAction:
         hidden = set(map(fact_key, self._bound))
         problems = [f"there is no parameter {name}" for name in arguments if fact_key(name) in hidden]
         try:
-            problems += [
-                f"{'.'.join(map(str, error.absolute_path)) or 'the arguments'}: {error.message[:300]}"
-                for error in self._validator.iter_errors(dict(arguments))
-            ]
+            found = errors_in(dict(arguments), self._validator)
+            problems += [f"{where or 'the arguments'}: {what}" for where, what in found]
         except Exception as error:  # noqa: BLE001 - a schema that refers to itself without end, or to what is not there
             problems.append(f"the schema of {self._tool.name} cannot be used ({type(error).__name__})")
         if problems:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from jsonschema.exceptions import _WrappedReferencingError
 
-from actions.arguments import validator
+from actions.arguments import TooCostly, errors_in, validator
 from actions.mcp.schemas import is_quick, refusal
 
 
@@ -50,4 +50,38 @@ def test_usual_patterns_are_quick(pattern: str) -> None:
 @pytest.mark.parametrize("target", ["http://127.0.0.1:9/a.json", "file:///etc/hostname", "urn:x"])
 def test_nothing_is_fetched_for_a_schema(target: str) -> None:
     with pytest.raises(_WrappedReferencingError):
-        list(validator({"$ref": target}).iter_errors({}))
+        errors_in({}, validator({"$ref": target}))
+
+
+TWICE = {"properties": {"x": {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}}}
+CHAIN = {f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(60)} | {"a60": {"type": "object"}}
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        TWICE,
+        {"$schema": DIALECT, **TWICE},
+        {"$defs": CHAIN, "$ref": "#/$defs/a0"},
+        {"$defs": {name: {"$schema": DIALECT, **part} for name, part in CHAIN.items()}, "$ref": "#/$defs/a0"},
+        {"properties": {"x": {"anyOf": [{"$ref": "#"}] * 20, "not": {"$ref": "#"}}}},
+        {"$dynamicAnchor": "n", "properties": {"x": {"oneOf": [{"$dynamicRef": "#n"}] * 9}}},
+        {"properties": {"list": {"items": {"anyOf": [{"const": n} for n in range(2_000)]}}}},
+    ],
+)
+def test_references_that_multiply_over_a_value_are_given_up(schema: dict[str, Any]) -> None:
+    assert refusal(schema) is None, "no look at the schema alone tells"
+    deep: dict[str, Any] = {"list": list(range(3_000))}
+    for _ in range(19):
+        deep = {"x": deep, "list": list(range(3_000))}
+    with pytest.raises(TooCostly):
+        errors_in(deep, validator(schema))
+
+
+@pytest.mark.parametrize(
+    "schema", [{"$ref": "#"}, {"allOf": [{"$ref": "#"}]}, {"$dynamicAnchor": "n", "$dynamicRef": "#n"}]
+)
+def test_a_schema_that_is_nothing_but_itself_is_an_error_and_no_loop(schema: dict[str, Any]) -> None:
+    with pytest.raises((RecursionError, TooCostly)):
+        errors_in({}, validator(schema))
