@@ -84,6 +84,7 @@ class Knowledge:
         self._revision = Revision()
         self._lease = Lease(store, clock)
         self._syncing = asyncio.Lock()
+        self._closing = asyncio.Lock()  # a question is answered once, however many do it at once
         self._opening: asyncio.Task[None] | None = None
         self._added: tuple[SourceSettings, ...] = ()
         self.progress: dict[str, Progress] = {}  # of the sync that runs, by source
@@ -412,10 +413,11 @@ class Knowledge:
         Raises:
             GapNotFound: no open question has this number.
         """
-        cluster = await self._cluster(gap)
-        file = self._base / self.settings.suggestions
-        await asyncio.to_thread(write_entry, file, cluster.question, cluster.others, answer)
-        await self._store.close_gaps(cluster.members, "accepted")
+        async with self._closing:
+            cluster = await self._cluster(gap)
+            file = self._base / self.settings.suggestions
+            await asyncio.to_thread(write_entry, file, cluster.question, cluster.others, answer)
+            await self._store.close_gaps(cluster.members, "accepted")
         return file
 
     async def accept_as_alias(self, gap: int, passage: str) -> Path:
@@ -428,18 +430,19 @@ class Knowledge:
             GapNotFound: no open question has this number.
             NoPlace: the passage does not exist, has no heading, or is not in a local Markdown file.
         """
-        cluster = await self._cluster(gap)
-        at = self._library.positions.get(passage)
-        if at is None:
-            raise NoPlace(f"there is no passage {passage}; `balas knowledge search` shows their ids")
-        entry = self._library.passages[at]
-        if not entry.path:
-            raise NoPlace(f"{passage} stands under no heading; accept the question as an entry of its own")
-        file = self._base / entry.document
-        if not file.is_file():
-            raise NoPlace(f"{entry.document} is no file of ours; accept the question as an entry of its own")
-        await asyncio.to_thread(write_aliases, file, entry.path[-1], [cluster.question, *cluster.others])
-        await self._store.close_gaps(cluster.members, "accepted")
+        async with self._closing:
+            cluster = await self._cluster(gap)
+            at = self._library.positions.get(passage)
+            if at is None:
+                raise NoPlace(f"there is no passage {passage}; `balas knowledge search` shows their ids")
+            entry = self._library.passages[at]
+            if not entry.path:
+                raise NoPlace(f"{passage} stands under no heading; accept the question as an entry of its own")
+            file = self._base / entry.document
+            if not file.is_file():
+                raise NoPlace(f"{entry.document} is no file of ours; accept the question as an entry of its own")
+            await asyncio.to_thread(write_aliases, file, entry.path[-1], [cluster.question, *cluster.others])
+            await self._store.close_gaps(cluster.members, "accepted")
         return file
 
     async def reject(self, gap: int) -> None:
@@ -448,8 +451,9 @@ class Knowledge:
         Raises:
             GapNotFound: no open question has this number.
         """
-        cluster = await self._cluster(gap)
-        await self._store.close_gaps(cluster.members, "rejected")
+        async with self._closing:
+            cluster = await self._cluster(gap)
+            await self._store.close_gaps(cluster.members, "rejected")
 
     async def evaluate(self, file: Path) -> Evaluation:
         """Measure how often the right passage is found.

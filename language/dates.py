@@ -209,8 +209,8 @@ def parse_when(text: str, now: datetime, timezone: tzinfo) -> datetime | None:
 
 def moment_named(text: str, now: datetime, timezone: tzinfo) -> datetime | None:
     """Read the point in time that a phrase means, one that has passed too: `21-11-2025 jam 9`. Else as `parse_when`."""
-    if (iso := _iso(text.strip(), timezone)) is not None:
-        return iso
+    if _ISO.match(text.strip()):
+        return _iso(text.strip(), timezone)
     phrase = _phrase(text)
     for word, name in zones().items():
         if re.search(rf"\b{word}\b", phrase):
@@ -275,14 +275,18 @@ def days_in(text: str, now: datetime, timezone: tzinfo) -> set[date]:
     return found
 
 
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}[\d:.,Z+-]*$", re.IGNORECASE)
+"""Written as ISO 8601: it is that time or, where the calendar has no such day or hour, none; never another one by its parts."""
+
+
 def _iso(text: str, timezone: tzinfo) -> datetime | None:
-    if not re.match(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}", text):
+    if not _ISO.match(text):
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone)).astimezone(UTC)
+    except (ValueError, OverflowError):  # the last hours of the year 9999 are no time elsewhere
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone)).astimezone(UTC)
 
 
 def _phrase(text: str) -> str:

@@ -65,9 +65,16 @@ def _local_time(value: object) -> object:
         raise ValueError(f"{value!r} is not a date and time; write e.g. 2026-12-01 09:00") from None
 
 
+def _in_reach(at: datetime) -> datetime:
+    if not 1970 <= at.year <= 9000:  # an hour more, or another time zone, may be no time at all
+        raise ValueError(f"{at.isoformat()!r} is too far away; write e.g. 2026-12-01 09:00")
+    return at
+
+
 StartTime = Annotated[
     datetime,
     BeforeValidator(_local_time),
+    AfterValidator(_in_reach),
     PlainSerializer(lambda at: at.isoformat()),
     WithJsonSchema({"type": "string", "examples": ["2026-12-01 09:00"]}),
 ]

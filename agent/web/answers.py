@@ -216,6 +216,10 @@ def states_asked(given: str | None, known: Sequence[State], default: str = "") -
     return states
 
 
+_YEARS = 1970, 9000
+"""Beyond these, a day more or another time zone may be no time at all."""
+
+
 def moment(text: str | None, field: str, zone: tzinfo | None = None) -> datetime | None:
     """A time of the query; one without a zone is of `zone`. Raises: `BadRequest`."""
     if text is None:
@@ -228,6 +232,8 @@ def moment(text: str | None, field: str, zone: tzinfo | None = None) -> datetime
         found = found.replace(tzinfo=zone)
     if found.tzinfo is None:
         raise BadRequest(f"{field}: {text!r} has no time zone; write e.g. 2026-11-21T09:00:00Z", field)
+    if not _YEARS[0] <= found.year <= _YEARS[1]:
+        raise BadRequest(f"{field}: must lie between the years {_YEARS[0]} and {_YEARS[1]}, found {text!r}", field)
     return found
 
 
@@ -261,8 +267,8 @@ def key_before(text: str | None) -> ContactKey | None:
     """A `?before=` that is `platform:id`. Raises: `BadRequest`."""
     if text is None:
         return None
-    platform, mark, identity = text.partition(":")
-    if not mark:
+    platform, _, identity = text.partition(":")
+    if not identity or platform[:1].isdigit():  # a time: the cursor of another list
         raise BadRequest(f"before: must be `next` of the page before, found {text!r}", "before")
     return ContactKey(platform, identity)
 

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import State
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import compile_path
 
 from agent.ledger.errors import LedgerUnavailable
 from agent.web import (
@@ -124,7 +125,15 @@ async def _invalid(request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - the handler of this kind
     message = f"there is no {request.method} {request.url.path}" if error.status_code in (404, 405) else error.detail
-    return error_answer(error.status_code, _CODES.get(error.status_code, "invalid"), message)
+    headers = {"Allow": _allowed(request)} if error.status_code == 405 else None
+    return error_answer(error.status_code, _CODES.get(error.status_code, "invalid"), message, headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """The methods of a path, which may have a route for each."""
+    path, app = request.scope["path"].removeprefix(request.scope.get("root_path", "")), request.app
+    methods = [methods for template, methods in app.openapi()["paths"].items() if compile_path(template)[0].match(path)]
+    return ", ".join(sorted({method.upper() for each in methods for method in each}))
 
 
 async def _unavailable(_request: Request, error: Exception) -> Response:

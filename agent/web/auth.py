@@ -184,7 +184,7 @@ class Gate:
         except HTTPException as error:
             await error_answer(error.status_code, "too_large", error.detail)(scope, receive, send)
             return
-        if _path(scope) == "/session" and scope["method"] != "GET":
+        if _path(scope) == "/session" and scope["method"] in ("POST", "DELETE"):
             await self._session(agent, scope, receive, send)
             return
         token = scope.get(TOKEN) or await (

@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import importlib
 import ipaddress
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,8 +20,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
-from starlette.types import Message, Receive, Scope, Send
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.app import Agent
 from agent.faults import point
@@ -82,10 +83,17 @@ def create_app(agent: Agent, swaps: Swaps | None = None) -> Starlette:
     app.state.feed = Feed(agent)
     api = create_api(app.state, version("balas"))
     app.state.api = api
-    app.mount("/api/v1", api)
+    app.router.routes += [_below("/api/v1", api), Route("/api/v1", api)]
     app.state.mcp = _Mcp(agent, api)
     app.router.routes.append(Route("/mcp", app.state.mcp))
     return app
+
+
+def _below(path: str, app: ASGIApp) -> Mount:
+    """Hand on whatever lies below a path, with line breaks in it too."""
+    mount = Mount(path, app)
+    mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)
+    return mount
 
 
 class _Mcp:

@@ -133,8 +133,11 @@ def test_a_further_language_is_one_more_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["99999999999 hari lagi", "9" * 400 + " jam lagi", "in 99999999999 weeks", "99999999 minggu lagi"]
-)
+    "text",
+    ["99999999999 hari lagi", "9" * 400 + " jam lagi", "in 99999999999 weeks", "99999999 minggu lagi",
+     "9999-12-31T23:59:59-14:00", "0001-01-01T00:00+14:00", "2026-13-01 10:00", "2026-02-30T10:00", "2026-12-01T10:61:00+07:00",
+     "2026-12-01T10:00:00+99:00", "2026-12-01t24:30z"],
+)  # fmt: skip
 def test_a_time_that_no_calendar_has_is_none(text: str) -> None:
     now = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
     assert parse_when(text, now, UTC) is None

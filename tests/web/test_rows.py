@@ -1,15 +1,18 @@
 """The rows that the API promises, word by word: path, parameters, role, the keys of an answer, and what is refused, by name."""
 
+import asyncio
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
 from agent.app import Agent
+from agent.web.server import create_app
 from tests.web.test_contract import CONFIG, CSV, HOOK, LATER, ONE, PROMO, TOKENS, agent, client, operations
 
 __all__ = ["agent", "client", "operations"]
@@ -276,3 +279,86 @@ def test_events_go_out_as_agent_yaml_says() -> None:
     from agent.config.workflows import WebhookSettings
 
     assert set(WebhookSettings.model_fields) >= {"url", "events", "secret"}
+
+
+@pytest.mark.parametrize(
+    "path", ["/contacts", "/conversations", "/agent/config", "/followups", "/conversations/x/pause"]
+)
+async def test_a_wrong_method_is_told_all_that_the_path_has(
+    client: httpx.AsyncClient, operations: dict[str, dict[str, Any]], path: str
+) -> None:
+    answer = await client.request("PATCH", path, headers={"Authorization": f"Bearer {TOKENS['admin']}"})
+    assert answer.status_code == 405
+    assert answer.json()["error"]["code"] == "method_not_allowed"
+    named = {each["method"] for each in operations.values() if each["path"] == path.replace("/x/", "/{contact}/")}
+    assert set(answer.headers["Allow"].split(", ")) == named > set()
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+async def test_only_a_post_logs_in(client: httpx.AsyncClient, method: str) -> None:
+    headers = {"Authorization": f"Bearer {TOKENS['admin']}"}
+    answer = await client.request(method, "/session", json={"token": TOKENS["admin"]}, headers=headers)
+    assert answer.status_code == 405
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1", "/api/v1/contacts/a%0Ab", "/api/v1/a%0Db/c", "/api/v1/knowledge/sources/a%0Ab"]
+)
+@pytest.mark.parametrize(("token", "status"), [(None, 401), (TOKENS["admin"], 404)])
+async def test_whatever_lies_below_the_api_is_answered_by_it(
+    agent: Agent, path: str, token: str | None, status: int
+) -> None:
+    transport = httpx.ASGITransport(create_app(agent))
+    async with httpx.AsyncClient(transport=transport, base_url="http://agent") as outside:
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        answer = await outside.request("DELETE" if "sources" in path else "GET", path, headers=headers)
+    assert answer.status_code == status
+    assert set(answer.json()["error"]) <= {"code", "message", "field"}
+
+
+FAR = ("0001-01-01", "9999-12-31", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1969-12-31T23:59:59Z")
+
+
+@pytest.mark.parametrize("time", FAR)
+@pytest.mark.parametrize("path", ["/stats?from={}", "/stats?to={}", "/stats?by=hour&from={}&to={}", "/conversations?before={}",
+                                  "/conversations?before={}~aelyst:1", "/dead?before={}~x"])  # fmt: skip
+async def test_a_time_at_the_end_of_all_times_is_refused_by_name(
+    client: httpx.AsyncClient, path: str, time: str
+) -> None:
+    answer = await client.get(path.replace("{}", quote(time)), headers={"Authorization": f"Bearer {TOKENS['viewer']}"})
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"]["field"] in ("from", "to", "before")
+
+
+@pytest.mark.parametrize("time", FAR)
+async def test_a_time_in_a_body_that_is_too_far_is_refused_by_name(client: httpx.AsyncClient, time: str) -> None:
+    headers = {"Authorization": f"Bearer {TOKENS['admin']}"}
+    for path, body in (
+        ("/followups", {"contact": ONE, "when": time, "text": "x"}),
+        ("/webhooks/replay", {"since": time}),
+        (f"/conversations/{ONE}/pause", {"for": "99999999999d"}),
+    ):
+        answer = await client.post(path, json=body, headers=headers)
+        assert answer.status_code == 400, (path, answer.text)
+        assert answer.json()["error"]["field"], path
+    begins = {**PROMO, "audience": {"filter": {}}, "at": time}
+    answer = await client.post("/broadcasts?dry_run=true", json=begins, headers=headers)
+    assert answer.status_code in (200, 400), answer.text  # what has passed begins at once
+
+
+async def test_the_cursor_of_another_list_is_refused(client: httpx.AsyncClient) -> None:
+    headers = {"Authorization": f"Bearer {TOKENS['viewer']}"}
+    foreign = (await client.get("/conversations?limit=1", headers=headers)).json()["next"]
+    answer = await client.get("/contacts", params={"before": foreign}, headers=headers)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["field"] == "before"
+
+
+async def test_a_question_that_many_answer_at_once_is_answered_once(agent: Agent, client: httpx.AsyncClient) -> None:
+    headers = {"Authorization": f"Bearer {TOKENS['operator']}"}
+    answers = await asyncio.gather(
+        *(client.post("/knowledge/gaps/1", json={"answer": f"Ya, di lantai {n}."}, headers=headers) for n in range(8))
+    )
+    assert sorted(each.status_code for each in answers) == [200, *[404] * 7]
+    assert (agent.config.folder / "knowledge" / "learned.md").read_text().count("Ya, di lantai") == 1

@@ -248,6 +248,8 @@ export const SAID = [
   ["state: must be of {}, found {}", "state: harus salah satu dari {}, ditemukan {}"],
   ["{}: {} has no time zone; write e.g. 2026-11-21T09:00:00Z", "{}: {} tanpa zona waktu; tulis mis. 2026-11-21T09:00:00Z"],
   ["{}: must be a time such as 2026-11-21T09:00:00Z, found {}", "{}: harus waktu seperti 2026-11-21T09:00:00Z, ditemukan {}"],
+  ["{}: must lie between the years {} and {}, found {}", "{}: harus di antara tahun {} dan {}, ditemukan {}"],
+  ["{} is too far away; write e.g. 2026-12-01 09:00", "{} terlalu jauh; tulis mis. 2026-12-01 09:00"],
   ["since: must be a time such as 2026-11-21T09:00:00Z", "since: harus waktu seperti 2026-11-21T09:00:00Z"],
   ["before: must be `next` of the page before, found {}", "before: harus `next` dari halaman sebelumnya, ditemukan {}"],
   ["the ledger cannot be used now", "buku besar sedang tidak dapat dipakai"],
