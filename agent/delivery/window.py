@@ -69,9 +69,10 @@ def decide(wording: Wording, contact: ContactState, kind: ChannelKind, now: date
     if wording.template is None:
         return Skip(f"{_closed(contact)}; a template could be sent, and none is set")
     values = tuple(fill(parameter, contact.contact) for parameter in wording.template.parameters)
-    for parameter, value in zip(wording.template.parameters, values, strict=True):
-        if not value:
-            return Skip(f"nothing is known for {parameter} of the template {wording.template.name}")
+    for number, (parameter, value) in enumerate(zip(wording.template.parameters, values, strict=True), 1):
+        if not value:  # a value of an event or a row has been filled in before, and left nothing
+            missing = parameter.strip() or f"placeholder {number}"
+            return Skip(f"nothing is known for {missing} of the template {wording.template.name}")
     return Template(wording.template.name, wording.template.language, values=values)
 
 

@@ -257,6 +257,15 @@ async def test_a_template_goes_out_where_the_window_is_closed_and_the_text_where
     assert (payloads[-1]["type"], payloads[-1]["name"]) == ("Template", "dikirim")
 
 
+async def test_a_template_without_a_value_of_the_event_is_passed_over_and_says_which(database: Database) -> None:
+    send = {"send": {"template": {"name": "dikirim", "parameters": ["{contact.first_name}", "{event.number}"]}}}
+    stage = Stage(database, [flow(on="payment.paid", do=[send])])
+    await stage.knows()
+    await stage.happens("payment.paid", "e1")
+    await stage.works()
+    assert await stage.steps() == [("send", "skipped", "nothing is known for placeholder 2 of the template dikirim")]
+
+
 async def test_what_a_hook_said_of_somebody_new_is_forgotten_with_them(database: Database) -> None:
     hook = flow(on="webhook", token="secret-of-this-hook", do=[{"wait": "1h"}])
     stage = Stage(database, [hook])
