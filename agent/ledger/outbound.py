@@ -65,7 +65,7 @@ _ASSIGNED = (
     .order_by(table.c.n.desc())
 )
 _NEWEST = (
-    select(table.c.n, table.c.turn, table.c.state, table.c.attempted_at, table.c.sent_at)
+    select(table.c.n, table.c.turn, table.c.state, table.c.attempted_at, table.c.sent_at, table.c.platform_message_id)
     .where(where(table, "platform", "contact"), table.c.lane != "desk")
     .order_by(table.c.n.desc())
     .limit(50)
@@ -239,6 +239,12 @@ def gone_out(connection: Connection, key: ContactKey, turn: str, by: datetime) -
             return None
     began: datetime = max(row.attempted_at or row.sent_at for row in own)
     return began
+
+
+def message_ids(connection: Connection, key: ContactKey, turn: str) -> frozenset[str]:
+    """List under which ids the platform knows the messages of a turn that went out lately."""
+    rows = connection.execute(_NEWEST, {"at_platform": key.platform, "at_contact": key.id}).all()
+    return frozenset(row.platform_message_id for row in rows if row.turn == turn and row.platform_message_id)
 
 
 def mark(

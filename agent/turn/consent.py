@@ -79,12 +79,25 @@ async def _answer_to(turn: TurnContext, asked_in: str) -> str | None:
     last = _last_words(turn)
     if last is None or last.author != "agent" or last.turn != asked_in:
         return None
+    if not await _refers_to(turn, last):
+        return None
     written = [written_by(*pair) for pair in zip(turn.claim.messages, turn.claim.received_at, strict=True)]
     gone_out = await turn.steps.read(lambda connection: outbound.gone_out(connection, turn.key, asked_in, max(written)))
     if gone_out is None or (turn.contact.closed_at is not None and turn.contact.closed_at > gone_out):
         return None
     texts = [_HEARD.sub("", message.text) for message, at in zip(turn.messages, written, strict=True) if at >= gone_out]
     return "\n".join(texts) or None
+
+
+async def _refers_to(turn: TurnContext, question: Line) -> bool:
+    """Whether the messages refer to the question or to nothing: a reply to another message and a correction answer no question."""
+    quotes = [message.quote for message in turn.claim.messages if message.quote is not None]
+    if any(quote.corrected for quote in quotes):
+        return False
+    asked_in, asked_as = question.turn or "", " ".join(question.text.split())
+    others = [quote for quote in quotes if not (quote.text and asked_as.startswith(quote.text.rstrip("…")))]
+    ids = await turn.steps.read(lambda connection: outbound.message_ids(connection, turn.key, asked_in))
+    return all(quote.message_id in ids for quote in others)
 
 
 def _last_words(turn: TurnContext) -> Line | None:

@@ -246,7 +246,7 @@ class Desk:
 
     async def receive(self, *events: Event) -> None:
         """Accept what the platform reports."""
-        dated = [replace(e, sent_at=self.now) if e.sent_at == NOW else e for e in events]  # type: ignore[union-attr]
+        dated = [replace(e, sent_at=self.now) if getattr(e, "sent_at", None) == NOW else e for e in events]  # type: ignore[arg-type]
         await self.database.write(lambda c: [inbound.accept(c, event, self.now, RULES) for event in dated])
 
     async def deliver(self) -> None:
