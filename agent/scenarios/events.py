@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any, Literal, TypeAlias
+from functools import cache
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from messaging.types import (
     AssigneeChanged,
@@ -20,7 +21,29 @@ from settings import Settings
 NonEmpty = Annotated[str, Field(min_length=1)]
 
 
-class ChangedFacts(Settings):
+class Part(Settings):
+    """A part of a scenario: true and false are no numbers in it."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_truth(cls, value: Any, info: ValidationInfo) -> Any:
+        annotation: Any = cls.model_fields[info.field_name or ""].annotation
+        wanted = _kinds(annotation)
+        if {int, float} & wanted and not {bool, Any} & wanted:
+            given = value if isinstance(value, list | tuple) else [value]
+            if wrong := [str(each).lower() for each in given if isinstance(each, bool)]:
+                raise ValueError(f"must be a number, found {wrong[0]}")
+        return value
+
+
+@cache
+def _kinds(annotation: Any) -> frozenset[Any]:
+    """The types that an annotation is made of."""
+    inside = get_args(annotation)
+    return frozenset({annotation}).union(*map(_kinds, inside)) if inside else frozenset({annotation})
+
+
+class ChangedFacts(Part):
     """Facts of the customer that change on the platform."""
 
     first_name: str | None = Field(default=None, description="First name.", examples=["Budi"])
@@ -39,14 +62,14 @@ class ChangedFacts(Settings):
         return self
 
 
-class Closing(Settings):
+class Closing(Part):
     """How a conversation was closed."""
 
     category: str | None = Field(default=None, description="Its category on the platform.")
     summary: str | None = Field(default=None, description="Its summary.")
 
 
-class NamedPayment(Settings):
+class NamedPayment(Part):
     """Which of the customer's payments is meant."""
 
     number: int | None = Field(
@@ -61,7 +84,7 @@ class NamedPayment(Settings):
         return self
 
 
-class PlatformEvent(Settings):
+class PlatformEvent(Part):
     """What happens beside the talk, and begins workflows: one of these."""
 
     contact_created: None = Field(default=None, alias="contact.created", description="The customer is new.")

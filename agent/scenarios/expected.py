@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 import regex
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
 
-from agent.scenarios.events import NonEmpty
+from agent.scenarios.events import NonEmpty, Part
 from settings import Duration, Settings
 
 _SEARCH_SECONDS = 1.0
@@ -40,7 +40,7 @@ def found_by(pattern: str, text: str) -> bool:
 Pattern = Annotated[str, Field(min_length=1, json_schema_extra={"format": "regex"}), AfterValidator(_compilable)]
 
 
-class ReplyExpectation(Settings):
+class ReplyExpectation(Part):
     """What the reply holds, all its messages together. Case and white space do not matter, except for `matches`."""
 
     contains: NonEmpty | tuple[NonEmpty | tuple[NonEmpty, ...], ...] | None = Field(
@@ -67,7 +67,7 @@ class ReplyExpectation(Settings):
         return self
 
 
-class PaymentExpectation(Settings):
+class PaymentExpectation(Part):
     """A payment code that was sent, as a payer's app reads it from the picture."""
 
     amount: int | None = Field(default=None, ge=1, description="Whole rupiah.", examples=[50000])
@@ -81,7 +81,7 @@ class PaymentExpectation(Settings):
         return self
 
 
-class FollowUpExpectation(Settings):
+class FollowUpExpectation(Part):
     """A message for later: scheduled in this turn, or sent in it."""
 
     rule: NonEmpty | None = Field(default=None, description="Name of the rule of agent.yaml.")
@@ -97,7 +97,7 @@ class FollowUpExpectation(Settings):
 Arguments = dict[str, JsonValue] | None
 
 
-class Expectation(Settings):
+class Expectation(Part):
     """What must have come of a turn. Of several keys, all must hold."""
 
     reply: NonEmpty | ReplyExpectation | None = Field(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 from agent.config.document import ConfigErrors, Document, Problem, read
 from agent.config.document import Path as Place
@@ -23,11 +23,11 @@ from agent.config.environment import environment_of
 from agent.config.load import listed, validate
 from agent.config.schema import json_schema
 from agent.errors import InputError
-from agent.scenarios.events import NonEmpty, WrittenEvent
+from agent.scenarios.events import NonEmpty, Part, WrittenEvent
 from agent.scenarios.expected import Expectations, as_list
 from agent.scenarios.media import inline
 from messaging.types import AttachmentKind
-from settings import Duration, Settings
+from settings import Duration
 from settings.phone import InvalidPhone, to_e164
 
 CASSETTE = ".cassette.yaml"
@@ -58,7 +58,13 @@ def _near(moment: datetime) -> datetime:
     return moment
 
 
-class ContactFacts(Settings):
+def _exactly_one(*names: str) -> ConfigDict:
+    """Say in the schema that exactly one of these keys is given."""
+    given: list[JsonValue] = [{"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in names]
+    return ConfigDict(json_schema_extra={"oneOf": given})
+
+
+class ContactFacts(Part):
     """Who writes: what the platform knows of the customer before the first message."""
 
     phone: Annotated[str, AfterValidator(_e164)] = Field(
@@ -85,7 +91,7 @@ class ContactFacts(Settings):
     )
 
 
-class GivenOutcome(Settings):
+class GivenOutcome(Part):
     """What the agent makes of an answer: how a call ended, what the model reads, and what later actions may take from it."""
 
     status: Literal["done", "failed", "unknown"] = Field(default="done", description="How it ended.")
@@ -93,7 +99,7 @@ class GivenOutcome(Settings):
     data: JsonValue = Field(default=None, description="After `response.pick`.")
 
 
-class Answer(Settings):
+class Answer(Part):
     """What an action answers here."""
 
     when: dict[str, JsonValue] = Field(
@@ -135,7 +141,7 @@ Answers: TypeAlias = (
 )
 
 
-class Said(Settings):
+class Said(Part):
     """One message of the customer: text, a file, or both. A file is a path from this folder, or a `data:` address that holds it."""
 
     text: NonEmpty | None = Field(
@@ -174,7 +180,7 @@ class Said(Settings):
         return next(((kind, path) for kind, path in kinds if path is not None), None)
 
 
-class PlatformFault(Settings):
+class PlatformFault(Part):
     """What the platform does to the next messages that are sent to it."""
 
     fail: int | Literal["timeout", "lost"] = Field(
@@ -192,8 +198,10 @@ class PlatformFault(Settings):
         return self
 
 
-class Remembered(Settings):
+class Remembered(Part):
     """A line of the history: who said it, and what."""
+
+    model_config = _exactly_one("customer", "agent", "colleague")
 
     customer: NonEmpty | None = Field(default=None, description="The customer wrote it, and it is answered already.")
     agent: NonEmpty | None = Field(
@@ -249,8 +257,10 @@ History: TypeAlias = Annotated[
 _TURNS = ("customer", "colleague", "platform", "event", "hook", "broadcast", "receivers", "wait", "history")
 
 
-class Turn(Settings):
+class Turn(Part):
     """One thing that happens: the customer writes, a colleague does, the platform fails, time passes, or something beside the talk."""
+
+    model_config = _exactly_one(*_TURNS)
 
     customer: Messages | None = Field(
         default=None, description="What the customer writes; a list is written in one go and gets one reply."
@@ -304,7 +314,7 @@ class Turn(Settings):
         return tuple(Said(text=each) if isinstance(each, str) else each for each in self.customer or ())
 
 
-class Simulation(Settings):
+class Simulation(Part):
     """A customer whom the model plays."""
 
     persona: NonEmpty = Field(description="Who they are and how they write.", examples=["impatient, writes in slang"])
@@ -312,8 +322,10 @@ class Simulation(Settings):
     turns: int = Field(default=10, ge=1, le=50, description="Messages that they write at most.")
 
 
-class ScenarioSettings(Settings):
+class ScenarioSettings(Part):
     """A conversation as a test."""
+
+    model_config = _exactly_one("turns", "simulate")
 
     name: NonEmpty | None = Field(default=None, description="What it is called; null: the file's name.")
     contact: ContactFacts = Field(default_factory=ContactFacts, description="Who writes.")
