@@ -52,6 +52,9 @@ LARGEST_UPLOAD = 64 * 1024 * 1024
 _FORMS = ("/knowledge/files", "/broadcasts")
 _TRIAL = "/agent/test"
 
+LONGEST_LOGIN = 4096
+"""Bytes of a login."""
+
 UPLOAD_SECONDS = 300.0
 """How long an upload may take."""
 
@@ -362,9 +365,9 @@ def _same_site(headers: Headers) -> bool:
 
 
 async def _token_in(request: Request) -> str:
-    """The token of a login; empty for anything that is none. At most 4 KiB are read."""
+    """The token of a login; empty for anything that is none."""
     try:
-        content = from_json(await read_body(request, 4096))
+        content = from_json(await read_body(request, LONGEST_LOGIN))
     except (HTTPException, ValueError):
         return ""
     given = content.get("token") if isinstance(content, dict) else None

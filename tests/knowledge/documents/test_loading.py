@@ -2,7 +2,10 @@
 
 import io
 import random
+import stat
 from datetime import date
+from pathlib import Path
+from zipfile import ZipFile, ZipInfo
 
 import pytest
 from openpyxl import Workbook
@@ -253,3 +256,34 @@ def test_variants_are_a_column_of_products_and_further_phrasings_of_questions() 
     [asked] = passages("b.csv", "pertanyaan,jawaban,variasi\nBuka?,Jam 8.,buka ga|jam brp\n,,\n")
     assert asked.aliases == ("buka ga", "jam brp")
     assert asked.text == "Buka?\nJam 8."
+
+
+WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+
+
+def told(words: str) -> str:
+    return f'<w:document xmlns:w="{WORD}"><w:body><w:p><w:r><w:t>{words}</w:t></w:r></w:p></w:body></w:document>'
+
+
+@pytest.mark.parametrize("mode", ["", ' TargetMode="External"'])
+@pytest.mark.parametrize("way", ["link", "path", "address", "up"])
+def test_a_package_reads_nothing_that_lies_outside_of_it(tmp_path: Path, way: str, mode: str) -> None:
+    secret = tmp_path / "secret.xml"
+    secret.write_text(told("RAHASIA"))
+    target = {"link": "/d.xml", "path": str(secret), "address": secret.as_uri(), "up": "../" * 20 + str(secret)[1:]}[
+        way
+    ]
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"
+    relation = f'<Relationship Id="r" Type="{office}" Target="{target}"{mode}/>'
+    namespace = "http://schemas.openxmlformats.org/package/2006/relationships"
+    made = io.BytesIO()
+    with ZipFile(made, "w") as package:
+        package.writestr("_rels/.rels", f'<Relationships xmlns="{namespace}">{relation}</Relationships>')
+        link = ZipInfo("d.xml")
+        link.create_system, link.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+        package.writestr(link, str(secret) if way == "link" else told("Halo dari dalam"))
+    try:
+        text = load("a.docx", made.getvalue()).text
+    except Unreadable as error:
+        text = str(error)
+    assert "RAHASIA" not in text
