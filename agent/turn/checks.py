@@ -1,11 +1,13 @@
 """Checks of what the model answered, before anything is sent.
 
 - `sendable`: a reply must not claim what no action did in this conversation, nor tell what nobody looked up, nor promise what nothing
-  does, nor deny or miss what was done and found (`agent.turn.relevance`); it is repaired once, then a human takes over.
+  does, nor name a price that stands nowhere (`actions.prices`), nor deny or miss what was done and found (`agent.turn.relevance`); it is
+  repaired once, then a human takes over.
 - `unanswered`: the question that the documents should have answered and did not, for `balas knowledge gaps`.
 - `without_outdated`: where only an outdated copy holds the answer, a human answers.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -95,6 +97,13 @@ def _fault(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> relev
         return relevance.Fault(told, claims[0], grave=True)
     if turn.answered_by == OFFLINE:
         return None  # a program quotes documents and results as they are
+    if prices := _unfounded(turn, text, actions):
+        told = (
+            f"Your draft names {prices[0]!r}, which stands in no instruction, passage or result, and does not follow from what stands "
+            "there. It was not sent. Write the reply again with amounts that stand there only, each sum with its parts; where there is "
+            "none, say that you don't know and offer to ask a colleague."
+        )
+        return relevance.Fault(told, prices[0], grave=True)
     return relevance.fault(turn, text, actions)
 
 
@@ -118,6 +127,46 @@ def _unproven(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> li
         if not (claim.kind in ("state", "promise") and turn.instruction)
         and not (claim.kind == "promise" and turn.handed_over)
     ]
+
+
+def _unfounded(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> list[str]:
+    """The amounts of money that nothing bears out.
+
+    What a picture shows is not known here, nor what an agent sells that has neither documents nor look-ups.
+    """
+    from actions.prices import Known, unfounded
+
+    if (
+        turn.pictures
+        or turn.retrieved.needs_human
+        or (turn.retrieved.nearest is None and not any(map(_looks_up, actions.values())))
+    ):
+        return []
+    owner = [
+        _json([action.description, action.confirm, dict(action.parameters)])
+        for action in actions.values()
+        if action.builtin is None
+    ]
+    done = [_json([call.arguments, call.output]) for calls in turn.called.values() for call in calls] + [
+        _json([turn.results, turn.asked_with, turn.steps.outputs("action")])
+    ]
+    told = [line.text for line in turn.history if line.author != "contact"]
+    files = [record["text"] for message in turn.messages for record in message.attachments if record.get("text")]
+    remembered = [turn.memory.summary or "", *turn.memory.facts.values()]
+    known = Known(
+        business=(turn.system, turn.retrieved.passages, turn.instruction or "", *owner),
+        results=(*done, *told, *files, *remembered),
+        customer=(*turn.said, *(message.told for message in turn.messages)),
+    )
+    return unfounded(text, known)
+
+
+def _looks_up(action: Action) -> bool:
+    return action.reads and action.builtin is None
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, default=str)
 
 
 def without_outdated(turn: TurnContext, text: str) -> str:

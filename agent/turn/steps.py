@@ -69,6 +69,10 @@ class StepLog:
         """Whether an earlier run of the turn has reached this place."""
         return key in self._places
 
+    def outputs(self, kind: str) -> list[Any]:
+        """What the finished steps of a kind returned."""
+        return [step.output for step in self._steps.values() if step.kind == kind and step.output is not None]
+
     def interrupted(self, key: str, given: Any) -> bool:
         """Whether the step was begun by a process that did not live to finish it."""
         step = self._at(key, given)

@@ -109,6 +109,39 @@ async def test_the_repair_of_a_claim_invites_no_effect(desk: Desk) -> None:
     assert "Do not call an action" in desk.model.asked[1][-1].text
 
 
+async def test_an_invented_price_is_told_to_the_model_and_never_sent(desk: Desk) -> None:
+    desk.knowledge = Shelf(hit("Kampas rem Rp60.000, ban dalam Rp45.000"))
+    desk.model.replies = [says("Rantainya Rp350.000 ya Kak."), says("Maaf Kak, harga rantai saya belum tahu.")]
+    await desk.receive(message(1, "ganti rantai berapa kak?"))
+    await desk.answer()
+    assert await desk.said() == ["Maaf Kak, harga rantai saya belum tahu."]
+    assert "Rp350.000" in desk.model.asked[1][-1].text
+
+
+async def test_a_price_that_is_invented_again_hands_over(desk: Desk) -> None:
+    desk.knowledge = Shelf(hit("Kampas rem Rp60.000, ban dalam Rp45.000"))
+    desk.model.replies = [says("Rantainya Rp350.000 ya Kak."), says("Rantai Rp340.000 Kak.")]
+    await desk.receive(message(1, "ganti rantai berapa kak?"))
+    await desk.answer()
+    assert await desk.said() == [HANDED_OVER]
+
+
+async def test_prices_of_passages_results_and_earlier_answers_are_sent(desk: Desk) -> None:
+    desk.knowledge = Shelf(hit("Kampas rem Rp60.000, ban dalam Rp45.000"))
+    desk.actions = [CountedAction("get_bill", Outcome("done", "ok", {"total": 215_000}))]
+    answers = [
+        "Kampas rem Rp60.000, ban dalam 45rb.",
+        "Tagihannya Rp215.000.",
+        "Dua ban dalam Rp90.000.",
+        "Semuanya Rp305.000.",
+    ]
+    desk.model.replies = [says(answers[0]), calls("get_bill"), *map(says, answers[1:])]
+    for number, asked in enumerate(("harga kampas rem?", "tagihan saya?", "ban dalam dua berapa", "total semua?"), 1):
+        await desk.receive(message(number, asked))
+        await desk.answer()
+    assert await desk.said() == answers
+
+
 async def test_where_only_an_outdated_copy_answers_a_human_does(desk: Desk) -> None:
     desk.knowledge = Shelf(hit("Latte 25000", stale=True))
     desk.model.replies = [says("Latte 20 ribu.")]

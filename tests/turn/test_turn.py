@@ -80,14 +80,14 @@ async def test_a_newer_message_before_an_effect_starts_the_turn_again_with_both(
         await desk.receive(message(2, "yang besar"))
 
     desk.actions = [CountedAction("get_order")]
-    desk.model.replies = [then(write_on, calls("get_order")), says("Yang besar 30 ribu.")]
+    desk.model.replies = [then(write_on, calls("get_order")), says("Yang besar ada.")]
     await desk.receive(message(1, "harga latte?"))
     await desk.answer()
     assert await desk.said() == []
     assert [state for state, _ in await desk.ended()] == ["abandoned"]
     turn = await desk.answer()
     assert [each.message_id for each in turn.claim.messages] == ["m1", "m2"]
-    assert await desk.said() == ["Yang besar 30 ribu."]
+    assert await desk.said() == ["Yang besar ada."]
     assert desk.actions[0].ran == []
 
 
