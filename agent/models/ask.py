@@ -104,6 +104,7 @@ class _Attempt:
     repairs: int = 0
     shortenings: int = 0
     reasons: list[str] = field(default_factory=list)
+    rejected: set[str] = field(default_factory=set)
     foreign: "AIMessage | None" = None
     """A good answer in a language that the customer does not write; the model is told so once."""
 
@@ -238,6 +239,14 @@ class Models:
                     out_of_time = asyncio.get_running_loop().time() >= deadline
                     if attempt.repairs > REPAIRS or out_of_time:
                         return _nothing(answer) if verdict.silent and after_tool else None
+                    if verdict.written in attempt.rejected and not any(
+                        each.type == "tool" for each in attempt.messages
+                    ):
+                        bound, names = (
+                            chat.model,
+                            (),
+                        )  # it says the same again: with no tools before it, it may write words
+                    attempt.rejected.add(verdict.written)
                     attempt.messages += _repair(verdict.told, verdict.written)
 
     def _size(self, chat: ChatModel, attempt: _Attempt) -> int:

@@ -78,6 +78,12 @@ _THINKS = re.compile(
     re.IGNORECASE,
 )
 """Reasoning in plain words: whoever reads it is the customer, and no reply speaks about them as of another."""
+_IMITATED = re.compile(
+    r"<(?:colleague|sent|runtime|context|earlier|remembered|passages?)>[^<\n]{0,40}\bholds\b", re.IGNORECASE
+)
+"""A rule of ours said again, with its element."""
+_EMPTY = re.compile(r"<([\w:-]{1,60})>\s{0,9}</\1\s{0,9}>")
+"""An element without content: `<tools></tools>`."""
 _NOTHING = re.compile(
     r"""[\s"'`*_#.,:;{}\[\]()|-]*+(?:null|none|undefined|n/a)?[\s"'`*_#.,:;{}\[\]()|-]*+""", re.IGNORECASE
 )
@@ -135,7 +141,7 @@ def judge(message: AIMessage, tools: Collection[str], prefix: str, *, to_custome
     content, raw = _content(message), _raw_calls(message)
     if len(content) + sum(len(str(call)) for call in raw) > LARGEST:
         return _too_long(content)
-    text = unwrapped(visible_text(content))
+    text = unwrapped(_EMPTY.sub("", visible_text(content)).strip())
     if len(text) > LONGEST_TEXT:
         return _too_long(text)
     if refusal and not text and not raw:
@@ -158,6 +164,18 @@ def judge(message: AIMessage, tools: Collection[str], prefix: str, *, to_custome
         )
     if _NOTHING.fullmatch(text):
         return Repairable("the answer is empty", "Your answer was empty. Write the reply to the customer.", silent=True)
+    if to_customer and (named := _tool_named(text, tools)) is not None:
+        return Repairable(
+            f"the answer speaks of the tool {named!r}",
+            "Your answer was not sent: it speaks of tools, which the customer does not know. Write only the reply itself, in plain words.",
+            text,
+        )
+    if to_customer and _IMITATED.search(text):
+        return Repairable(
+            "the answer writes an element of the runtime",
+            "Your answer was not sent: it writes elements that only the program writes. Write only the reply itself, in plain words.",
+            text,
+        )
     if to_customer and _THINKS.search(text):
         return Repairable(
             "the answer is about the customer, not to them",
@@ -173,6 +191,11 @@ def _too_long(text: str) -> Repairable:
         "Your answer was cut off because it was too long, and was not sent. Write it again, complete, in at most half the length.",
         text,
     )
+
+
+def _tool_named(text: str, tools: Collection[str]) -> str | None:
+    """The tool that a text names by a name that is no word: `hand_over`."""
+    return next((name for name in tools if "_" in name and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)), None)
 
 
 def visible_text(text: str) -> str:

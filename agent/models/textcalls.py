@@ -58,6 +58,17 @@ _ELEMENT = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 """The end of an element, which no chat message has, or a tag on a line of its own; `<nama>` within a sentence is a blank to fill in."""
+_ROLES = frozenset(
+    "assistant user system tool tools function functions context runtime customer passages pelanggan".split()
+)
+_FENCED = re.compile(r"\A(?:[\[\]{}();, \t]*+\n)?\s*+```[^`\[\]{}=;<>]*+[\[\]{}=;<>][^`]*+(?:```\W*+)?\Z")
+"""An answer that is nothing but a block of code."""
+_SUBSCRIPT = re.compile(
+    r"""\b[a-z_]\w{0,40}(?:\[\\?["'](?:arguments|parameters|name|args|input|tool_calls?|function|content|result|output)\\?["']\]|\.arguments\b)""",
+    re.IGNORECASE,
+)
+_BRACKETS = re.compile(r"\A[();, \t]*+[\[\]{}][\[\]{}();, \t]*+(?:\n|\Z)|\n[();, \t]*+[\[\]{}][\[\]{}();, \t]*+\Z")
+"""A first or last line of nothing but brackets: the rest of a call."""
 _CODE = re.compile(r"^[ \t]*(?:\[|print\()?(?:[a-z]+\.)?[a-z]\w*_\w+\((?:\s*\w+\s*=|\s*\))", re.MULTILINE)
 
 
@@ -81,8 +92,13 @@ _AS_CODE = re.compile(
 )
 _FENCE = re.compile(r"\A\s*+```[\w-]*+\s*+|(?<!\s)\s*+```\s*+\Z")
 _IN_QUOTES = re.compile(r"""["“](?P<text>[^"“”{}]+)["”]""")
-_LABEL = re.compile(r"\A\s*+(?:\*\*)?assistant(?:\*\*)?\s?:(?:\*\*)?\s*+(?=\S)", re.IGNORECASE)
-_AS_TAG = re.compile(r"\A<(?P<name>\w{2,40})>(?P<text>.+)</(?P=name)>\Z", re.DOTALL)
+_LABEL = re.compile(
+    r"\A\s*+(?:\*\*)?(?:assistant|jawaban|balasan|answer|reply|response)(?:\*\*)?\s?:(?:\*\*)?\s*+(?=\S)", re.IGNORECASE
+)
+_AS_TAG = re.compile(
+    r"\A<(?P<name>\w{2,40})(?:\s[^<>]{0,200})?>(?P<text>(?:.+(?=</(?P=name)\s*>\Z)|[^<>]+\Z))(?:</(?P=name)\s*>)?\Z",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,7 +373,7 @@ def _without_wrapping(rest: str, names: Collection[str]) -> str:
     between = rf"(?:{_OPENED}|{tags}|{_CLOSED}|{_EITHER})*+"
     rest = re.sub(r"\s{3,}", "\n\n", rest)
     rest = re.sub(rf"{before}\0(?:{between}\0)*+{behind}", "\n", rest, flags=re.IGNORECASE)
-    return rest.strip()
+    return _BRACKETS.sub("", rest.strip()).strip()
 
 
 def _malformed(text: str, names: Collection[str]) -> str | None:
@@ -366,10 +382,16 @@ def _malformed(text: str, names: Collection[str]) -> str | None:
     bare = _FENCE.sub("", text).strip()
     if bare.strip("`'\"*.:") in names and not bare.isalpha():
         return "the answer is the name of a tool"
+    if bare.lower() in _ROLES or bare.lower() in {
+        part for name in names for part in name.lower().split("_") if "_" in name
+    }:
+        return "the answer is a single word of the prompt"
     if re.match(r"\{\s*+(?:\{\s*+)?(?:\\?[\"']|\}|\Z)|\[\s*+[\[{]", bare) and (bare[-1] in "}]" or bare.count('"') > 1):
         return "the answer is data, not words for the customer"
     if _OBJECT.search(text):
         return "data stands in the text, which is not for the customer"
+    if _FENCED.search(text) or _SUBSCRIPT.search(text) or _BRACKETS.search(text):
+        return "the answer is code, not words for the customer"
     if _ELEMENT.search(text):
         return "a tag stands in the text"
     words = "|".join(re.escape(name) for name in names)

@@ -329,3 +329,15 @@ async def test_a_number_in_an_indonesian_conversation_is_answered_in_indonesian(
     async with serving(Script(completion({"content": ENGLISH}), completion({"content": INDONESIAN}))) as (address, _):
         answer = await ask(opened(base_url=address), asked, values=values("id", "KS-10234"))
     assert answer.message.text == INDONESIAN
+
+
+async def test_a_model_that_says_the_same_bad_answer_again_gets_no_tools_the_last_time() -> None:
+    script = Script(completion({"content": "<tools></tools>x</tools>"}))
+
+    def answer(body: Body) -> Any:
+        return script(body) if body.get("tools") else completion({"content": "Buka jam 9, Kak."})
+
+    async with serving(answer) as (address, bodies):
+        answered = await ask(opened(base_url=address, retries=0))
+    assert answered.message.text == "Buka jam 9, Kak."
+    assert [bool(body.get("tools")) for body in bodies] == [True, True, False]
