@@ -27,6 +27,7 @@ _LENGTHS: Final = {
     "month": timedelta(days=30),
 }
 _ISO_DATE = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b")
+_HOUR = re.compile(r"(?<![\d:.])(?P<hour>\d{1,3}):(?P<minute>\d{2})(?![\d:])")
 _NUMBER_DATE = re.compile(r"\b(\d{1,2})[/-](\d{1,2})(?:[/-](\d{4}|\d{2}))?\b")
 
 
@@ -208,7 +209,10 @@ def parse_when(text: str, now: datetime, timezone: tzinfo) -> datetime | None:
 
 
 def moment_named(text: str, now: datetime, timezone: tzinfo) -> datetime | None:
-    """Read the point in time that a phrase means, one that has passed too: `21-11-2025 jam 9`. Else as `parse_when`."""
+    """Read the point in time that a phrase means, one that has passed too: `21-11-2025 jam 9`. Else as `parse_when`.
+
+    A phrase with a time or a day that there is not (`senin jam 30`, `31 Februari jam 9`) means none: what is left of it is a guess.
+    """
     if _ISO.match(text.strip()):
         return _iso(text.strip(), timezone)
     phrase = _phrase(text)
@@ -217,6 +221,8 @@ def moment_named(text: str, now: datetime, timezone: tzinfo) -> datetime | None:
             timezone = ZoneInfo(name)
             phrase = re.sub(rf"\b{word}\b", "", phrase)
     local = now.astimezone(timezone)
+    if _is_impossible(phrase, local.date()):
+        return None
     try:
         moment = _ahead(phrase, local) or _on_a_day(phrase, local) or _by_the_clock(phrase, local)
         return moment.astimezone(UTC) if moment is not None else None
@@ -296,6 +302,35 @@ def _phrase(text: str) -> str:
     for word, usual in spellings().items():
         phrase = re.sub(rf"\b{re.escape(word)}\b", usual, phrase)
     return phrase
+
+
+def _is_impossible(phrase: str, today: date) -> bool:
+    """Whether a phrase names an hour, a minute or a day of the calendar that there is not."""
+    for match in _HOUR.finditer(phrase):
+        if int(match["hour"]) > 24 or int(match["minute"] or 0) > 59:
+            return True
+    for match in _grammar().clock.finditer(phrase):
+        if match["word"] and not _counts_hours(phrase, match):
+            digits = re.match(r"\d*", phrase[match.start("hour") :])
+            if len(digits[0] if digits else "") > 2 or int(match["hour"]) > 24 or int(match["minute"] or 0) > 59:
+                return True
+    days = [
+        reader(match, today)
+        for pattern, reader in _written()
+        for match in pattern.finditer(phrase)
+        if phrase[match.start() - 1 : match.start()] != ":"  # `08:00-09:00`
+    ]
+    return bool(days) and all(day is None for day in days)
+
+
+def _counts_hours(phrase: str, clock: re.Match[str]) -> bool:
+    """Whether the word before a number counts hours, and the number something else: `2 jam 30 menit lagi`."""
+    return bool(re.search(r"\d\s*$", phrase[: clock.start()]) or _unit_next().match(phrase, clock.end("hour")))
+
+
+@cache
+def _unit_next() -> re.Pattern[str]:
+    return re.compile(rf"\s*(?:{_any(_grammar().units)})\b")
 
 
 def _written() -> tuple[tuple[re.Pattern[str], "Callable[[re.Match[str], date], date | None]"], ...]:

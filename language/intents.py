@@ -63,6 +63,7 @@ def _asking() -> _Asking:
         rf"(?P<talk>\b(?:{any_of('talk')})\s+(?:\w+\s+)?{link}\s+{modifier}{anybody}\b)"
         rf"|\b(?:{any_of('connect')})\s+(?:(?:{any_of('connected')})\s+){{0,2}}(?:{link}\s+)?{modifier}{anybody}\b"
         rf"|\b(?:{any_of('wanting')})\s+(?:(?:{any_of('filler')})\s+){{0,3}}{surely}{end}"
+        rf"|\b(?:{any_of('summon')})\s+{modifier}(?:{any_of('staff')}|{surely}){end}"
         rf"|^\W*(?:{work}|{any_of('alone')}){end}\W*(?:\w+\W*)?$"
         rf"|\b(?:{any_of('reach')})\s+{modifier}{surely}{end}"
     )

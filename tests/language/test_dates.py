@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import language
-from language.dates import day_named, exact_moment, moments_in, parse_when, time_named, without_times
+from language.dates import day_named, exact_moment, moment_named, moments_in, parse_when, time_named, without_times
 
 JAKARTA = ZoneInfo("Asia/Jakarta")
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
@@ -143,3 +143,39 @@ def test_a_time_that_no_calendar_has_is_none(text: str) -> None:
     assert parse_when(text, now, UTC) is None
     assert moments_in(text, now, UTC) == set()
     assert exact_moment(text, now, UTC) is None
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        "senin jam 30",
+        "besok jam 13.75",
+        "besok jam 10:61",
+        "tomorrow at 25:00",
+        "lusa 99:99",
+        "besok jam 100",
+        "tanggal 31 Februari jam 9",
+        "30 february 9am",
+        "32 desember jam 8",
+        "2027-02-30 09:00",
+    ],
+)
+def test_an_hour_or_a_day_that_there_is_not_means_no_time(phrase: str) -> None:
+    assert moment_named(phrase, NOW, JAKARTA) is None
+
+
+@given(
+    st.sampled_from(["besok", "lusa", "senin", "tomorrow", "friday"]),
+    st.integers(25, 999),
+    st.sampled_from(["jam", "pukul", "at"]),
+)
+def test_no_hour_beyond_the_day_is_read_as_another(day: str, hour: int, word: str) -> None:
+    assert moment_named(f"{day} {word} {hour}", NOW, JAKARTA) is None
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    ["2 jam 30 menit lagi", "dalam 48 jam", "besok jam 9 buat 30 orang", "in 2 hours 45 minutes", "besok 08:00-09:00"],
+)
+def test_a_number_that_is_no_hour_leaves_a_time_alone(phrase: str) -> None:
+    assert moment_named(phrase, NOW, JAKARTA) is not None
