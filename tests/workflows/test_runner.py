@@ -279,3 +279,15 @@ async def test_what_a_hook_said_of_somebody_new_is_forgotten_with_them(database:
     assert erased.rows["event"] == erased.rows["workflow_run"] == 1
     left = await database.read(lambda c: [str(c.execute(select(table)).all()) for table in metadata.sorted_tables])
     assert "alamat rumah" not in "".join(left)
+
+
+async def test_a_message_made_for_the_pattern_of_a_trigger_begins_the_others_only(database: Database) -> None:
+    costly = flow(name="costly", on={"message.received": {"matches": "(a|aa)+$"}})
+    stage = Stage(database, [costly, flow(name="plain", on={"message.received": {"matches": "^AA"}})])
+    await stage.knows()
+    await stage.writes(1, "a" * 80 + "!")
+    await stage.works()
+    assert await stage.runs() == [("plain", "done", None)]
+    await stage.writes(2, "ya, aa")
+    await stage.works()
+    assert await stage.runs() == [("plain", "done", None), ("costly", "done", None)]
