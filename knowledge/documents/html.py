@@ -19,6 +19,7 @@ from knowledge.documents.tables import Cell, Grid, Slot, grid, inline
 from knowledge.errors import Unreadable
 from language.encoding import decode
 
+_BREAK_ENDED = re.compile(r"</br\s*/?>", re.IGNORECASE)  # HTML, 13.2.6.4.7: `</br>` is a break
 _DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
 _INVISIBLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)", re.IGNORECASE)
 _NO_TEXT = frozenset(
@@ -53,7 +54,7 @@ def load(data: bytes, content_type: str | None = None) -> Loaded:
     Raises:
         Unreadable: nothing is left without scripts and menus.
     """
-    page = _DECLARATION.sub("", decode(data, content_type)).replace("\x00", " ")
+    page = _BREAK_ENDED.sub("<br>", _DECLARATION.sub("", decode(data, content_type)).replace("\x00", " "))
     try:
         tree = html.document_fromstring(page, parser=html.HTMLParser(remove_comments=True, remove_pis=True))
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:

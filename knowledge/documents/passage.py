@@ -94,6 +94,7 @@ _BETWEEN = re.compile(r"[|;\n]")
 _GENERIC = re.compile(
     r"\W*(?:anonymous|unspecified)\W*"
     r"|\W*(?:untitled|unnamed|tanpa judul|tidak berjudul|document|dokumen|word document|title|judul|none|null|home|beranda)[\W\d]*"
+    r"|(?:dokumen|halaman|presentasi|spreadsheet|lembar|formulir|situs) tanpa judul[\W\d]*|(?:new (?:page|document)|halaman baru)[\W\d]*"
     r"|microsoft (?:word|excel|powerpoint)\b.*|untitled \w+[\W\d]*|(?:presentation|workbook|book|slide)\s*\d*",
     re.IGNORECASE,
 )

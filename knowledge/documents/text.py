@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?(?:\n|\Z)", re.DOTALL | re.MULTILINE)
-_BREAK = re.compile(r"</?(?:br|p|li|div)\b", re.IGNORECASE)
+_BREAK = re.compile(  # any tag but those that stand within a word
+    r"</?(?!(?:a|abbr|b|bdi|bdo|big|cite|code|del|em|font|i|ins|kbd|mark|q|s|small|span|strike|strong|sub|sup|tt|u|var|wbr)\b)[a-z]",
+    re.IGNORECASE,
+)
 _LINE = re.compile(r"[^\r\n]+")
 _MOST_ROWS = 500
 _WIDEST = 300  # characters

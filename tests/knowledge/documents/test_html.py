@@ -131,8 +131,18 @@ def test_a_layout_table_is_no_table() -> None:
     assert [(one.path, one.text) for one in found] == [(("Harga",), "A: 1; B: 2")]
 
 
-def test_untitled_is_no_title() -> None:
-    assert load(b"<title>Untitled</title><p>Isi halaman ini.").title is None
+@pytest.mark.parametrize(
+    "title", ["Untitled", "Untitled Document 2", "Dokumen tanpa judul", "New Page 1", "Halaman baru"]
+)
+def test_untitled_is_no_title(title: str) -> None:
+    assert load(f"<title>{title}</title><p>Isi halaman ini.".encode()).title is None
+
+
+@pytest.mark.parametrize("written", ["<br>", "</br>", "<BR/>", "</ BR>".replace(" ", "")])
+def test_a_break_parts_words_however_it_is_written(written: str) -> None:
+    row = f"<table><tr><th>Menu</th><th>Jam</th></tr><tr><td>Kopi{written}Susu</td><td>08.00{written}20.00</td></tr></table>"
+    text = split("a.html", load(row.encode()))[0].text
+    assert text == "Menu: Kopi Susu; Jam: 08.00 20.00"
 
 
 def test_deep_nesting_is_read_or_refused_and_nothing_worse() -> None:

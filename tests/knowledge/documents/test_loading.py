@@ -62,6 +62,16 @@ def test_a_markdown_table_row_can_be_read_alone() -> None:
     assert passage.text == "kota: Bandung; harga: 15.000\nkota: Medan; harga: 30.000"
 
 
+@pytest.mark.parametrize(
+    ("between", "read"),
+    [(tag, " ") for tag in ("<br>", "<BR/>", "</p><p>", "<hr>", "<ul><li>", "<h3>", "</td><td>", "<img src=x>")]
+    + [(tag, "") for tag in ("<b>", "</span>", "<sup>", "<wbr>", "<!-- x -->")],
+)
+def test_a_tag_in_a_markdown_cell_parts_words_unless_it_stands_within_them(between: str, read: str) -> None:
+    [passage] = passages("a.md", f"| Menu | Jam |\n|---|---|\n| Kopi{between}Susu | 08.00 |\n")
+    assert passage.text == f"Menu: Kopi{read}Susu; Jam: 08.00"
+
+
 def test_a_table_of_html_in_markdown_is_a_table() -> None:
     markup = "<table><tr><th>Hari</th><th>Buka</th></tr><tr><td>Senin</td><td>08.00</td></tr></table>"
     text = f"## Jam\n\n{markup}\n\nSelesai.\n"
