@@ -1,6 +1,7 @@
 """From declaration and values to the request: plain functions. A value cannot break out of its place in the request."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -102,9 +103,10 @@ def _path_part(name: str, text: str, patterned: Collection[str]) -> str:
         raise BadValueError(f"{name} is empty and stands in the address")
     if _CONTROL.search(text):
         raise BadValueError(f"{name} holds a line break or a control character")
-    if any(piece.strip() in (".", "..") for piece in re.split(r"[/\\;]", unquote(text))):
+    plainly = unicodedata.normalize("NFKC", unquote(text))  # `．．／` becomes `../` where names are normalised
+    if any(piece.strip() in (".", "..") for piece in re.split(r"[/\\;]", plainly)):
         raise BadValueError(f"{name} holds a step to another folder")
-    if name not in patterned and _ROUTING.search(text):
+    if name not in patterned and (_ROUTING.search(text) or _ROUTING.search(plainly)):
         raise BadValueError(f"{name} holds one of / \\ ; %, which could lead to another address")
     return quote(text, safe="")
 

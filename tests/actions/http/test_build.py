@@ -62,7 +62,23 @@ def test_a_whole_placeholder_keeps_the_type_of_its_value(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["a/b", "a\\b", "..;", "..;/admin", "a%2Fb", "%2e%2e", "x;y", "..", "%252e%252e%252f", ". ."]
+    "value",
+    [
+        "a/b",
+        "a\\b",
+        "..;",
+        "..;/admin",
+        "a%2Fb",
+        "%2e%2e",
+        "x;y",
+        "..",
+        "%252e%252e%252f",
+        ". .",
+        "．．",
+        "‥／x",
+        "a／b",
+        "a％2fb",
+    ],
 )
 def test_a_path_parameter_never_changes_the_route(value: str) -> None:
     request = Request.model_validate({"url": "https://api.example/orders/{id}/status"})
