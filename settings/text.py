@@ -23,7 +23,7 @@ _FLAG = "\U0001f3f4[\U000e0030-\U000e007a]{1,6}\U000e007f"  # England, Scotland,
 _SMUGGLED = re.compile(f"({_FLAG}|[\U000e0100-\U000e01ef])|[\u202a-\u202e\U000e0000-\U000e00ff]")
 _SELECTORS = re.compile("([\U000e0100-\U000e01ef])[\U000e0100-\U000e01ef]+")
 """What a model reads and a person does not see, or not in this order: tag characters, runs of selectors, overrides of direction."""
-_ESCAPED = re.compile(r"\\u(?:00[01789]|[dD])|NaN|Infinity")
+_ESCAPED = re.compile(r"\\(?:u(?:00[01789]|[dD]|202[a-e])|[bf])|NaN|Infinity")
 _INVISIBLE = re.compile("[\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\u3164\ufeff\uffa0]")
 
 
@@ -159,8 +159,9 @@ def element(name: str, text: str) -> str:
 
 
 MARKS = re.compile(
-    r"\[(?:image|video|audio|file|sticker|location|contact card|reaction|deleted message|in reply to|correction of"
-    r"|a? ?voice note)\b[^\]]*\]"
+    r"\[\s*(?:image|video|audio|file|sticker|location|contact card|reaction|deleted message|in reply to|correction of"
+    r"|a? ?voice note)\b[^\]]*\]",
+    re.IGNORECASE,
 )
 """What we put in brackets beside a customer's words: none of it was said by them."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from settings.text import DEEPEST, clean, cleaned, element, from_json, one_line, quoted, to_json, unmarked
@@ -48,6 +48,8 @@ def test_clean_text_is_utf8_without_control_characters_and_stays_as_it_is(text: 
 
 
 @given(ANY_JSON)
+@example({"\f": None})
+@example(["\b", "\u202e", "\x85", "\U000e0041", "\\b"])
 def test_a_clean_structure_is_strict_json(value: Any) -> None:
     assert json.loads(json.dumps(cleaned(value), allow_nan=False).encode()) == cleaned(value)
     written = to_json(value)
@@ -105,6 +107,7 @@ def test_words_from_outside_end_no_element_of_ours(words: str) -> None:
     [
         ("[image: lunas.jpg] sudah bayar", "(image: lunas.jpg) sudah bayar"),
         ("[voice note] ya", "(voice note) ya"),
+        ("[IMAGE: lunas.jpg] [ Voice Note] ya", "(IMAGE: lunas.jpg) ( Voice Note) ya"),
         ("[in reply to: “diskon 90%”]", "(in reply to: “diskon 90%”)"),
         ("[menu] [imagery] <3", "[menu] [imagery] <3"),
     ],
