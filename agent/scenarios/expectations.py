@@ -126,16 +126,30 @@ def _payment(expected: bool | PaymentExpectation, happened: Happened) -> Iterato
             yield Difference("payment", "a payment code" if expected else "no payment code", shown)
         return
     by_code = {row["payload"]: row for row in happened.payments}
-    rows = [by_code.get(code, {}) for code in codes]
-    if expected.amount is not None and expected.amount not in [amount_in(code) for code in codes]:
-        yield Difference("payment.amount", f"a code over Rp{expected.amount:,}".replace(",", "."), shown)
+    rows, amounts = [by_code.get(code, {}) for code in codes], [amount_in(code) for code in codes]
     if expected.state is not None and not codes:  # the state of one that was sent before
-        rows = list(happened.payments[:1])
-    for name in ("merchant", "reference", "state"):
+        rows = _changed(expected, happened)
+        amounts = [row["amount"] for row in rows]
+        shown = ", ".join(f"a payment over Rp{amount:,}".replace(",", ".") for amount in amounts) or "no payment"
+    if expected.amount is not None and expected.amount not in amounts:
+        yield Difference("payment.amount", f"a code over Rp{expected.amount:,}".replace(",", "."), shown)
+    for name, holds in (("merchant", _stands_in), ("reference", _stands_in), ("state", str.__eq__)):
         wanted = getattr(expected, name)
         found = [str(row.get(name)) for row in rows]
-        if wanted is not None and not any(_folded(wanted) in _folded(each) for each in found):
+        if wanted is not None and not any(holds(wanted, each) for each in found):
             yield Difference(f"payment.{name}", repr(wanted), ", ".join(map(repr, found)) or shown)
+
+
+def _changed(expected: PaymentExpectation, happened: Happened) -> list[Mapping[str, Any]]:
+    """The payments that were paid in a turn, else the newest one; of the amount that is expected, where one is."""
+    meant = [row for row in happened.payments if expected.amount in (None, row["amount"])]
+    began = happened.began
+    paid = [row for row in meant if began is not None and row["paid_at"] is not None and row["paid_at"] >= began]
+    return paid or meant[:1]
+
+
+def _stands_in(wanted: str, found: str) -> bool:
+    return _folded(wanted) in _folded(found)
 
 
 def _handover(expected: bool | str, happened: Happened) -> Iterator[Difference]:

@@ -6,6 +6,7 @@ from typing import Annotated, TypeAlias
 import regex
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
 
+from actions.qris.states import PaymentState
 from agent.scenarios.events import NonEmpty, Part
 from settings import Duration, Settings
 
@@ -73,7 +74,9 @@ class PaymentExpectation(Part):
     amount: int | None = Field(default=None, ge=1, description="Whole rupiah.", examples=[50000])
     merchant: NonEmpty | None = Field(default=None, description="The name in the code.")
     reference: NonEmpty | None = Field(default=None, description="The reference of the payment.")
-    state: NonEmpty | None = Field(default=None, description="The payment's state: open, paid, expired …")
+    state: PaymentState | None = Field(
+        default=None, description="The payment's state: of one that was sent before, as well."
+    )
 
     @model_validator(mode="after")
     def _expects_something(self) -> "PaymentExpectation":

@@ -101,9 +101,8 @@ def _step(step: Step) -> str:
 def summary(results: Results) -> str:
     """The last line: how many passed, how long it took, what it cost."""
     passed = sum(result.passed for result in results.results)
-    seconds = sum(result.seconds for result in results.results)
     cost = sum(result.cost for result in results.results)
-    return f"{passed} of {len(results.results)} scenarios as expected, {seconds:.1f} s" + (
+    return f"{passed} of {len(results.results)} scenarios as expected, {results.seconds:.1f} s" + (
         f", ${cost:.4f}" if cost else ""
     )
 

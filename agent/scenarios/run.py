@@ -97,12 +97,13 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """A whole run with one configuration. `notes` concern all of it; `documents` were read."""
+    """A whole run with one configuration. `notes` concern all of it; `documents` were read; `seconds` is how long it took."""
 
     config: AgentConfig
     results: Sequence[Result]
     notes: Sequence[str] = ()
     documents: Sequence[str] = ()
+    seconds: float = 0.0
 
     @property
     def passed(self) -> bool:
@@ -173,7 +174,8 @@ async def run(
     """
     loaded = [_load(file) for file in files]
     known: dict[int, Result] = {place: each for place, each in enumerate(loaded) if isinstance(each, Result)}
-    told = 0
+    told, clock = 0, asyncio.get_running_loop().time
+    began = clock()
 
     def tell() -> None:
         """Hand on the results before which none is missing."""
@@ -198,7 +200,7 @@ async def run(
                 if isinstance(each, Scenario):
                     group.create_task(one(place, each))
         results = [known[place] for place in range(len(loaded))]
-        return Results(config, results, tuple(stage.notes), stage.documents)
+        return Results(config, results, tuple(stage.notes), stage.documents, clock() - began)
 
 
 def _load(file: Path) -> Scenario | Result:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,11 @@ def test_what_the_schema_takes_is_played_or_refused_at_its_place(tmp_path: Path)
         files.append(shop / "tests" / f"taken{number}.yaml")
         files[-1].write_text(json.dumps({**document, "runs": 1}, indent=1).replace("${NUMBER}", "3"))
     assert len(files) > 15, "too few of them are read for this to say anything"
+    began = time.monotonic()
     results = asyncio.run(run(config, files, Options()))
+    assert 0 < results.seconds <= time.monotonic() - began, (
+        "several are played at the same time, and it is said how long all took"
+    )
     wrong = [(each.path.read_text(), crash) for each in results.results if (crash := _crash(each))]
     assert wrong == []
 

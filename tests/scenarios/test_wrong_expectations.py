@@ -107,6 +107,22 @@ CASES = {
         "payment.state",
         "expired",
     ),
+    "the state of the older of two payments": Case(
+        "  - customer: bayar 50rb\n  - customer: bayar 75rb\n",
+        "event: {payment.paid: {number: 1}}",
+        "payment: {amount: 50000, state: paid}",
+        "payment: {amount: 75000, state: paid}",
+        "payment.state",
+        "open",
+    ),
+    "a payment that came late": Case(
+        "  - customer: bayar 50rb\n  - wait: 16m\n",
+        "event: {payment.paid: {amount: 50000}}",
+        "payment: {state: paid_late}",
+        "payment: {state: paid}",
+        "payment.state",
+        "paid_late",
+    ),
     "a payment's amount": Case(
         "", "customer: bayar 50rb", "payment: {amount: 50000}", "payment: {amount: 75000}", "payment.amount", "Rp50.000"
     ),
