@@ -26,6 +26,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from agent.config.config import Role
 from agent.web.answers import ROLE, TOKEN, error_answer
 from agent.web.auth import Gate, Token
+from settings.text import cleaned
 
 log = structlog.get_logger()
 
@@ -219,13 +220,18 @@ class Tools:
         if operation is None:
             return _failed("not_found", f"there is no tool {name!r}")
         try:
-            path, query, body = operation.request(arguments)
+            path, query, body = operation.request(cleaned(arguments))
         except ValueError as error:
             return _failed("invalid", str(error))
         transport = httpx.ASGITransport(_as(self._api, token))
         try:
             async with httpx.AsyncClient(transport=transport, base_url="http://balas.invalid") as client:
                 answer = await client.request(operation.method, path, params=query, json=body)
+        except httpx.InvalidURL:  # more than an address takes
+            longest = max(
+                (*operation.in_path, *operation.in_query), key=lambda each: len(_word(arguments.get(each, "")))
+            )
+            return _failed("invalid", f"{longest}: {len(_word(arguments[longest])):,} characters are too many")
         except Exception:
             log.exception("tool_failed", tool=name)
             return _failed("failed", "this failed; the log of the agent says why")

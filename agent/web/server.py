@@ -96,6 +96,16 @@ def _below(path: str, app: ASGIApp) -> Mount:
     return mount
 
 
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """Give a body that was read once more."""
+    told = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def replayed() -> Message:
+        return next(told, None) or await receive()
+
+    return replayed
+
+
 class _Mcp:
     """`/mcp`, built at its first request: its library takes a second to import."""
 
@@ -111,26 +121,25 @@ class _Mcp:
         if isinstance(token, JSONResponse):
             await token(scope, receive, send)
             return
-        body = await _body(Request(scope, receive))
-        if isinstance(body, Response):
-            await body(scope, receive, send)
-            return
-        try:
-            from_json(body)
-        except ValueError:  # its library reads only what Python's parser can read to the end
-            await JSONResponse({"error": "the body is not JSON"}, 400)(scope, receive, send)
-            return
-        told = iter([{"type": "http.request", "body": body, "more_body": False}])
-
-        async def replayed() -> Message:
-            return next(told, None) or await receive()
-
+        if (
+            scope["method"] == "POST"
+        ):  # all that its library answers; it reads only what Python's parser can read to the end
+            body = await _body(Request(scope, receive))
+            if isinstance(body, Response):
+                await body(scope, receive, send)
+                return
+            try:
+                from_json(body)
+            except ValueError:
+                await JSONResponse({"error": "the body is not JSON"}, 400)(scope, receive, send)
+                return
+            receive = _replayed(body, receive)
         async with self._building:
             if self._built is None:
                 chapter = await asyncio.to_thread(importlib.import_module, "agent.web.mcp")
                 self._built = chapter.Endpoint(chapter.Tools(self._api, self._agent.config.name))
         self._built.tools.introduce(self._agent.config.name)
-        await self._built({**scope, TOKEN: token}, replayed, send)
+        await self._built({**scope, TOKEN: token}, receive, send)
 
     async def aclose(self) -> None:
         """End what is under way."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, get_args
 from urllib.parse import parse_qsl
 
+import httpx
 import pytest
 from mcp.shared.memory import create_connected_server_and_client_session
 from mcp.types import TextContent
@@ -18,7 +19,7 @@ from agent.ledger import tables
 from agent.web.auth import Token
 from agent.web.mcp import LARGEST, Operation, Tools, operations_of
 from agent.web.server import Swaps, create_app
-from tests.web.test_contract import ELSEWHERE, ONE, PROMO, RIGHT, _probe, agent
+from tests.web.test_contract import ELSEWHERE, ONE, PROMO, RIGHT, TOKENS, _probe, agent
 
 __all__ = ["agent"]
 
@@ -119,3 +120,31 @@ async def test_a_trial_is_told_whole_or_cut_but_never_refused(agent: Agent, text
     failed, _, found = await _call(agent, "test_agent", text=text)
     assert not failed
     assert found["reply"]
+
+
+@pytest.mark.parametrize(
+    ("tool", "field"), [("search_knowledge", "q"), ("read_contact", "contact"), ("list_conversations", "before")]
+)
+async def test_an_argument_that_no_address_can_hold_is_refused_by_name(agent: Agent, tool: str, field: str) -> None:
+    failed, text, found = await _call(agent, tool, **{field: "x" * 70_000})
+    assert failed
+    assert found["error"]["code"] == "invalid"
+    assert field in text
+
+
+@pytest.mark.parametrize(
+    ("tool", "field"), [("search_knowledge", "q"), ("read_contact", "contact"), ("test_agent", "text")]
+)
+async def test_letters_that_are_none_are_replaced_in_arguments(agent: Agent, tool: str, field: str) -> None:
+    _, _, found = await _call(agent, tool, **{field: "jam\ud800 buka?"})
+    assert found.get("error", {}).get("code", "not_found") == "not_found"
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "PATCH"])
+async def test_without_a_session_there_is_only_post(agent: Agent, method: str) -> None:
+    app = create_app(agent)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://agent") as client:
+        answer = await client.request(method, "/mcp", headers={"Authorization": f"Bearer {TOKENS['viewer']}"})
+    await app.state.mcp.aclose()
+    assert answer.status_code == 405
+    assert answer.headers["Allow"] == "POST"

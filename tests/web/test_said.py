@@ -17,7 +17,7 @@ MADE = (
     "agent/broadcasts/compose.py", "agent/broadcasts/feeder.py", "agent/broadcasts/plan.py", "agent/workflows",
     "agent/ledger/broadcasts.py",
     "agent/ledger/events.py", "agent/ledger/human.py", "agent/ledger/overview.py", "agent/ledger/workflows.py", "agent/ledger/restored.py",
-    "agent/swap.py", "knowledge/documents", "knowledge/sync", "knowledge/knowledge.py",
+    "agent/swap.py", "agent/config/semantics.py", "knowledge/documents", "knowledge/sync", "knowledge/knowledge.py",
 )  # fmt: skip
 """Where reasons, refusals and problems are worded."""
 
@@ -71,7 +71,7 @@ def _made(file: Path) -> Iterator[str]:
             if name in LOGGED:
                 continue
             given = [each.value for each in node.keywords if each.arg in ("reason", "why")]
-            if name[:1].isupper() or name in ("error_answer", "_unknown", "skipped", "withdraw"):
+            if name[:1].isupper() or name in ("error_answer", "_unknown", "skipped", "withdraw", "add"):
                 given += node.args
         elif isinstance(node, ast.Assign) and any(
             getattr(each, "id", "") in ("reason", "why") for each in node.targets

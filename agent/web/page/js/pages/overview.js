@@ -57,7 +57,7 @@ function Plot({ title, rows, by, lines, whole }) {
     const make = () => new uPlot({
       width: Math.max(200, place.current.clientWidth), height: 190, cursor: { y: false }, legend: { show: false },
       scales: { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.15 : 1] } },
-      axes: [{ ...axis, grid: { show: false }, size: 28, values: (_plot, splits) => splits.map((at) => day.format(at * 1000)), space: 70 }, { ...axis, size: 48, ...(whole ? { incrs: [1, 2, 5].flatMap((n) => [0, 1, 2, 3, 4, 5].map((power) => n * 10 ** power)).sort((a, b) => a - b) } : {}) }],
+      axes: [{ ...axis, grid: { show: false }, size: 28, values: (_plot, splits) => splits.map((at) => day.format(at * 1000)), space: 70 }, { ...axis, size: 48, ...(whole ? { incrs: [1, 2, 5].flatMap((n) => [0, 1, 2, 3, 4, 5].map((power) => n * 10 ** power)).sort((a, b) => a - b) } : { values: (_plot, splits) => splits.map((at) => String(Number(at.toPrecision(3)))) }) }],
       series: [{}, ...lines.map(([, label], at) => ({ label, stroke: colour(["--plot-a", "--plot-b", "--plot-c"][at]), width: 2, points: { show: rows.length < 32, size: 5 }, spanGaps: true }))],
     }, [rows.map((row) => new Date(row.at) / 1000), ...lines.map(([name]) => rows.map((row) => row[name]))], place.current);
     const plot = make();
