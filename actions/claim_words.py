@@ -239,6 +239,11 @@ REPORT = (
     rf"\b(?P<verb>{_NOMINAL})\w*\b.{{0,25}}\b(?P<v>sukses|berhasil)(?=\W*$| ya\b| kak\b)",
     rf"\b(?:both|all) (?:\w+ )?(?:{_THINGS}) (?:is|are)(?: now)? (?P<v>(?P<verb>{_DONE}))\b",
     r"\b(?:table|room|seat|slot|bay|court) \w{1,4} is (?P<v>(?P<verb>reserved|booked|held))\b",
+    r"\b(?:the|our|your) (?:\w+ )?(?:driver|courier|doctor|technician|kitchen|warehouse|team|manager|staff|reception|front desk|vet|coach)"
+    r" (?:has|have) (?:now |already )?been (?P<v>(?P<verb>told|asked|informed|notified|alerted))\b",
+    r"^\W*(?:transfer|cancellation|booking|refund|payment|reservation|extension|registration|exchange|upgrade) (?P<v>(?P<verb>complete))\b",
+    rf"\b(?:meja|kamar|mobil|kursi|tempat)\w*\b(?: \w+){{0,4}}? (?P<v>{MARK}\s+(?P<verb>siap)) (?:menunggu|menanti) "
+    r"(?:kakak|anda|kamu|bapak|ibu)\b",
     r"\byour (?:[\w-]+ ){1,3}?has (?P<v>(?:now )?(?P<verb>started|begun|ended|stopped))\b",
     r"\b(?:your plan is|you're|you are) (?P<v>(?P<verb>now)) (?:on|off|pro|basic|gold|premium|free|\$)",
     r"^\W*(?P<v>(?P<verb>confirmed|berhasil))\W*$",

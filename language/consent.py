@@ -87,8 +87,8 @@ def _by_rules(text: str, question: Question) -> tuple[Reading | None, float]:
     clauses = [clause for sentence in sentences for clause in sentence]
     at = _deciding(sentences)
     if at is None:
-        clear = clauses and not any(c.obstacle or c.question or c.change or c.takes_back or c.selects for c in clauses)
-        return None, _BEYOND_DOUBT if clear else _NEVER
+        hindered = any(c.obstacle or c.question or c.change or c.takes_back or c.selects or c.wishes for c in clauses)
+        return None, _BEYOND_DOUBT if clauses and not hindered else _NEVER
     first, before, after = clauses[at], clauses[:at], clauses[at + 1 :]
     if first.verdict == "no":
         if first.question:
