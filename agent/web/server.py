@@ -192,7 +192,10 @@ async def _body(request: Request) -> bytes | Response:
     try:
         return await read_body(request, LARGEST_WEBHOOK)
     except HTTPException as error:
-        return JSONResponse({"error": error.detail}, error.status_code, headers={"Connection": "close"})
+        late = (
+            {"Connection": "close"} if error.status_code == 408 else None
+        )  # one that was too large is read to its end
+        return JSONResponse({"error": error.detail}, error.status_code, headers=late)
 
 
 async def _webhook(request: Request) -> Response:
