@@ -81,7 +81,15 @@ async def test_what_the_console_saves_passes_elsewhere(tmp_path: Path, browser: 
             await _say(page, "bayar 50rb")
             await _say(page, "saya mau bicara dengan manusia")
             name, scenario, cassette = await _saved(page)
-            for kind in ("cancel_order: {}", "send_qris: {}", "voice:", "image:", "handover: true", "passage:"):
+            for kind in (
+                "history:",
+                "cancel_order: {}",
+                "send_qris: {}",
+                "voice:",
+                "image:",
+                "handover: true",
+                "passage:",
+            ):
                 assert kind in scenario, scenario
             texts[name.removesuffix(".yaml")] = scenario, cassette
     await passes(folder, texts, tmp_path / "elsewhere")
