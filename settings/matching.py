@@ -141,16 +141,30 @@ def _environment() -> Any:
     import jsonpath
     import regex
     from jsonpath.function_extensions import Match, Search
+    from jsonpath.parse import Parser
+    from jsonpath.segments import JSONPathChildSegment, JSONPathRecursiveDescentSegment
 
-    class Node(jsonpath.JSONPathMatch):
-        __slots__ = ()
+    class Child(JSONPathChildSegment):
+        def resolve(self, nodes: Any) -> Any:
+            for node in super().resolve(nodes):
+                _rest()
+                yield node
 
-        def __init__(self, **keys: Any) -> None:
+    class Descent(JSONPathRecursiveDescentSegment):
+        def _visit(self, node: Any, depth: int = 1) -> Any:
             _rest()
-            super().__init__(**keys)
+            yield from super()._visit(node, depth)
+
+    class Segments(Parser):
+        """The segments of a path, and of the paths in its filters, each within the budget."""
+
+        def parse_query(self, stream: Any) -> Any:
+            for segment in super().parse_query(stream):
+                kind = Child if isinstance(segment, JSONPathChildSegment) else Descent
+                yield kind(env=segment.env, token=segment.token, selectors=segment.selectors)
 
     class Bounded(jsonpath.JSONPathEnvironment):
-        match_class = Node
+        parser_class = Segments
 
         def is_truthy(self, obj: object) -> bool:
             _rest()
