@@ -1,6 +1,7 @@
 """The model as a judge of replies, and as a customer: both asked like any model call, so that both are recorded."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,6 +25,13 @@ _CUSTOMER = """\
 You play a customer who writes to a business in a chat. You are: {persona}. You want: {goal}. Write one short chat message at a time, \
 as such a person would, in the language that the persona suggests. Never play the business, and never say that you are a model. When you \
 have what you want, or see that you will not get it, answer with exactly {end}."""
+
+_SAID = re.compile(
+    r"""[\s>*_`"']*(?:(?:final\ )?(?:verdict|judge?ment|answer|result)[\s*_]*[:=][\s*_`"']*)?  # what some put in front
+    (?P<word>PASS|FAIL)[*_`"']*\s*
+    (?:[:.,;=\u2013\u2014-](?P<reason>.*)|$)""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 END = "[END]"
 _SECONDS = 90.0
@@ -65,9 +73,10 @@ async def judge(models: "Sequence[ChatModel]", rubric: str, conversation: str, c
 
 def _verdict(rubric: str, text: str) -> Verdict:
     for line in reversed(text.splitlines()):  # a model that thinks aloud ends with its verdict
-        word, colon, reason = line.strip().strip("*`").partition(":")
-        if colon and word.strip("* ").upper() in ("PASS", "FAIL"):
-            return Verdict(rubric, word.strip("* ").upper() == "PASS", reason.strip(" *") or "no reason given")
+        if found := _SAID.fullmatch(line):
+            return Verdict(
+                rubric, found["word"].upper() == "PASS", (found["reason"] or "").strip(" *_`\"'") or "no reason given"
+            )
     return Verdict(rubric, False, f"the judge's answer cannot be read: {text[:200]!r}")
 
 
