@@ -212,14 +212,20 @@ def _xml(text: str) -> str:
 
 def first_reason(result: Result) -> str:
     """The first thing that is not as expected, on one line."""
+    return _reasons(result)[0]
+
+
+def _reasons(result: Result) -> list[str]:
+    """What is not as expected, a line each; at least one."""
     if result.errors:
-        return str(result.errors[0])
+        return [str(error) for error in result.errors]
     played = result.shown
     if played is not None and played.failed:
-        return " ".join(
-            f"{_where(result, played.failed[0])}: {str(played.failed[0].difference).partition(': ')[2]}".split()
-        )
-    return (played.error if played is not None else None) or "it did not run"
+        return [
+            " ".join(f"{_where(result, each)}: {str(each.difference).partition(': ')[2]}".split())
+            for each in played.failed
+        ]
+    return [(played.error if played is not None else None) or "it did not run"]
 
 
 def annotations(results: Results) -> Iterator[str]:
@@ -308,12 +314,14 @@ def _wrong(result: Result, failed: Failed) -> str:
 
 
 def side_by_side(first: tuple[str, Results], second: tuple[str, Results]) -> str:
-    """Two configurations against each other: a line for each scenario with both outcomes, tokens and costs."""
+    """Two configurations against each other: for each scenario both outcomes, tokens and costs, why the second fails, and replies."""
     (left, one), (right, other) = first, second
     width = max(len(result.name) for result in one.results)
     lines = [f"{'':<{width}}  {left:<28}  {right}"]
     for mine, theirs in zip(one.results, other.results, strict=True):
         lines.append(f"{mine.name:<{width}}  {_outcome(mine):<28}  {_outcome(theirs)}")
+        if not theirs.passed:  # why the first one fails stands above
+            lines += [f"{'':<{width}}  ✗ {brief(reason, _LONGEST)}" for reason in _reasons(theirs)]
         for here, there in zip(_texts(mine), _texts(theirs), strict=False):
             if here != there:
                 lines += [f"{'':<{width}}  − {brief(here, _LONGEST)}", f"{'':<{width}}  + {brief(there, _LONGEST)}"]

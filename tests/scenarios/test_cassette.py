@@ -249,6 +249,7 @@ def test_two_configurations_stand_side_by_side(shop: Path, scenario: Write, caps
     assert code == 0
     line = next(line for line in out.splitlines() if "order status" in line and "✗" in line)
     assert line.index("✓") < line.index("✗")
+    assert "order_status.yaml:2: turn 1, reply.contains: expected '07.00'" in out, "why the other one fails"
 
 
 def test_a_cassette_that_is_none_is_an_error(shop: Path, scenario: Write, capsys: pytest.CaptureFixture[str]) -> None:
