@@ -164,13 +164,16 @@ class Place:
     here: World
     kit: Kit
     server: Server
+    name: str = ""
     begun: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     async def post(self, payload: Any, headers: Mapping[str, str] | None = None) -> httpx.Response:
         body = json.dumps(dated(payload, self.begun)).encode()
         given = self.kit.signed(body) if headers is None else headers
         async with httpx.AsyncClient(trust_env=False) as client:
-            return await client.post(f"{self.here.url}/webhooks/{self.kit.name}", content=body, headers=dict(given))
+            return await client.post(
+                f"{self.here.url}/webhooks/{self.name or self.kit.name}", content=body, headers=dict(given)
+            )
 
     async def say(self, number: str, text: str) -> None:
         answer = await self.post(self.kit.said(number, text))
@@ -392,17 +395,14 @@ async def test_two_platforms_are_served_by_one_agent(tmp_path: Path) -> None:
         entries = [entry(unipile, servers[0]), entry(zernio, servers[1], name="sales")]
         async with world(tmp_path, messaging=entries) as here:
             await here.start()
-            first, second = Place(here, unipile, servers[0]), Place(here, zernio, servers[1])
+            first, second = Place(here, unipile, servers[0]), Place(here, zernio, servers[1], "sales")
             await first.say("in1", "satu?")
-            body = json.dumps(dated(zernio.said("m1", "dua?"), datetime.now(UTC))).encode()
+            await second.say("m1", "dua?")
+            unnamed = Place(here, zernio, servers[1])
+            assert (await unnamed.post(zernio.said("m1", "dua?"))).status_code == 404
+            assert await first.got(1) == ["Jawaban untuk: satu?"]
+            assert await second.got(1) == ["Jawaban untuk: dua?"]
             async with httpx.AsyncClient(trust_env=False) as client:
-                answer = await client.post(
-                    f"{here.url}/webhooks/sales", content=body, headers=dict(zernio.signed(body))
-                )
-                assert answer.status_code == 200
-                assert (await client.post(f"{here.url}/webhooks/zernio", content=body)).status_code == 404
-                assert await first.got(1) == ["Jawaban untuk: satu?"]
-                assert await second.got(1) == ["Jawaban untuk: dua?"]
                 metrics = (await client.get(f"{here.url}/metrics")).text
             assert 'balas_platform{kind="zernio",platform="sales"} 1.0' in metrics
             assert 'balas_platform_outbound{platform="unipile",state="sent"} 1.0' in metrics
@@ -442,15 +442,15 @@ async def test_two_accounts_of_one_platform_are_told_apart_by_name(tmp_path: Pat
             entry(kit, server, name=name, account=account)
             for server, name, account in zip(servers, ("toko", "grosir"), ("acc_1", "acc_2"), strict=True)
         ]
-        async with world(tmp_path, messaging=entries) as here, httpx.AsyncClient(trust_env=False) as client:
+        async with world(tmp_path, messaging=entries) as here:
             await here.start()
-            for account, name in (("acc_1", "toko"), ("acc_2", "grosir"), ("acc_2", "toko")):
+            first, second = (
+                Place(here, kit, server, name) for server, name in zip(servers, ("toko", "grosir"), strict=True)
+            )
+            for account, shop in (("acc_1", first), ("acc_2", second), ("acc_2", first)):
                 payload = test_zernio.received(id="m1", text=f"halo {account}?")
                 payload["account"] |= {"id": account, "accountId": account}
-                body = json.dumps(dated(payload, datetime.now(UTC))).encode()
-                answer = await client.post(f"{here.url}/webhooks/{name}", content=body, headers=dict(kit.signed(body)))
-                assert answer.status_code == 200
-            first, second = (Place(here, kit, server) for server in servers)
+                assert (await shop.post(payload)).status_code == 200
             assert await first.got(1) == ["Jawaban untuk: halo acc_1?"]
             assert await second.got(1) == ["Jawaban untuk: halo acc_2?"]
             await here.settled()
