@@ -19,6 +19,7 @@ from actions.lookups import LookUps, remedy
 from actions.parameters import Parameter, Schema, model_schema
 from actions.provenance import bound_values, without_source
 from actions.template import plain
+from settings.matching import TooCostly
 from settings.text import from_json
 
 
@@ -191,10 +192,6 @@ MOST_CHECKS = 20_000
 """Keywords of a schema that are held against a value: references that multiply would take for ever, over a value of three levels too."""
 
 _CHECKS: ContextVar[Iterator[int]] = ContextVar("checks")
-
-
-class TooCostly(ValueError):
-    """A schema that takes more than `MOST_CHECKS` checks over a value."""
 
 
 def errors_in(value: Json, held_against: Any) -> list[tuple[str, str]]:

@@ -29,7 +29,7 @@ _END: ContextVar[float] = ContextVar("end")
 
 
 class TooCostly(ValueError):
-    """A path or pattern that takes too long over this value."""
+    """A path, pattern or schema that takes too long over this value."""
 
 
 def known_regex(pattern: str) -> str:

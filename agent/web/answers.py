@@ -299,10 +299,7 @@ async def apart(request: Request, work: Callable[..., T], *given: Any) -> T:
         work: a function that neither waits nor knows the loop.
         given: its arguments.
     """
-    state = request.app.state
-    if not hasattr(state, "apart"):
-        state.apart = asyncio.Semaphore(1)
-    async with state.apart:
+    async with request.app.state.apart:
         return await asyncio.to_thread(work, *given)
 
 

@@ -1,5 +1,6 @@
 """`/api/v1`: everything that the owner's tools and the console may ask of the running agent, described by its own OpenAPI document."""
 
+import asyncio
 import copy
 from functools import partial
 from typing import Any
@@ -53,6 +54,7 @@ def create_api(state: State, version: str) -> Gate:
         generate_unique_id_function=lambda route: route.name,
     )
     app.state = state
+    state.apart = asyncio.Semaphore(1)
     for chapter in (
         conversations, scenarios, contacts, turns, agents, knowledge, actions, broadcasts, workflows, followups, payments, stats,
     ):  # fmt: skip

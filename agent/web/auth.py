@@ -29,7 +29,7 @@ from agent.config.environment import secret_values
 from agent.ledger import audit, contacts
 from agent.ledger.errors import LedgerUnavailable
 from agent.web.answers import BODY_SECONDS, TOKEN, bounded, error_answer, read_body
-from agent.workflows.hooks import SIGNATURES
+from agent.workflows.hooks import PING_SIZES, SIGNATURES
 from messaging.types import ContactKey
 from settings.text import from_json
 
@@ -40,9 +40,6 @@ CSRF_HEADER = "x-balas-console"
 """A header that a page of another origin cannot send: with the cookie alone nothing is changed."""
 
 SESSION = timedelta(hours=12)
-_PING = range(12, 32)
-"""Bytes of what WooCommerce posts without a signature when a webhook is saved: `webhook_id=` and a number."""
-
 LARGEST_BODY = 1024 * 1024
 """Bytes of a request: its JSON or YAML is read on the event loop, where a megabyte of brackets takes a fifth of a second."""
 
@@ -238,7 +235,7 @@ class Gate:
             token = self._looked_at(given.strip(), [own], scope)
             scope["balas.hook_verified"] = isinstance(token, Token)
             return token
-        if any(name in headers for name in SIGNATURES) or int(headers.get("content-length", "0")) in _PING:
+        if any(name in headers for name in SIGNATURES) or int(headers.get("content-length", "0")) in PING_SIZES:
             return own
         return _unknown("send the workflow's token as a bearer token")
 

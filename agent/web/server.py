@@ -121,9 +121,7 @@ class _Mcp:
         if isinstance(token, JSONResponse):
             await token(scope, receive, send)
             return
-        if (
-            scope["method"] == "POST"
-        ):  # all that its library answers; it reads only what Python's parser can read to the end
+        if scope["method"] == "POST":  # its library reads only what Python's parser can read to the end
             body = await _body(Request(scope, receive))
             if isinstance(body, Response):
                 await body(scope, receive, send)
@@ -192,9 +190,8 @@ async def _body(request: Request) -> bytes | Response:
     try:
         return await read_body(request, LARGEST_WEBHOOK)
     except HTTPException as error:
-        late = (
-            {"Connection": "close"} if error.status_code == 408 else None
-        )  # one that was too large is read to its end
+        # One that was too large is read to its end.
+        late = {"Connection": "close"} if error.status_code == 408 else None
         return JSONResponse({"error": error.detail}, error.status_code, headers=late)
 
 

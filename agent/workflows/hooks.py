@@ -35,6 +35,10 @@ SIGNATURES = (WOOCOMMERCE_SIGNATURE, STRIPE_SIGNATURE, RAZORPAY_SIGNATURE)
 
 _WOOCOMMERCE_DELIVERY = "x-wc-webhook-delivery-id"
 _RAZORPAY_EVENT = "x-razorpay-event-id"
+_PING = re.compile(rb"webhook_id=\d{1,20}")
+PING_SIZES = range(12, 32)
+"""Bytes that a ping of WooCommerce may have: as much of it as its headers show."""
+
 _LONGEST = 200
 """Characters of an event's id that are kept; a longer one is known by its digest."""
 
@@ -106,7 +110,7 @@ def _is(expected: str, given: str) -> bool:
 
 def is_woocommerce_ping(body: bytes) -> bool:
     """Tell whether it is what WooCommerce posts, unsigned, when a webhook is saved: `webhook_id=12`, and nothing else."""
-    return re.fullmatch(rb"webhook_id=\d{1,20}", body) is not None
+    return _PING.fullmatch(body) is not None
 
 
 def read_hook(flow: Workflow, headers: Mapping[str, str], body: bytes) -> Hook:

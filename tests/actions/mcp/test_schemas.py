@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from jsonschema.exceptions import _WrappedReferencingError
 
-from actions.arguments import TooCostly, errors_in, validator
+from actions.arguments import errors_in, validator
 from actions.mcp.schemas import is_quick, refusal
+from settings.matching import TooCostly
 
 
 def _deep(levels: int) -> dict[str, Any]:
