@@ -66,7 +66,8 @@ _BURST = timedelta(milliseconds=200)
 _PAYABLE = {"payment.paid": ("open", "expired"), "payment.expired": ("open",)}
 """In which states of a payment an event can happen to it."""
 
-_AUTHORS: Mapping[str, history.Author] = {"customer": "contact", "agent": "agent", "colleague": "human"}
+AUTHORS: Mapping[str, history.Author] = {"customer": "contact", "agent": "agent", "colleague": "human"}
+"""Who wrote a line of `history:`, as the ledger calls them."""
 
 
 @dataclass(slots=True)
@@ -258,7 +259,7 @@ class Conversation:
     async def remember(self, lines: Sequence[Remembered]) -> Happened:
         """Let the history hold what was said without the agent's doing: nobody answers it."""
         now, contact = self.timeline(), await self._platform.contact(self.key)
-        said = [history.Line(_AUTHORS[each.author], each.text, now) for each in lines]
+        said = [history.Line(AUTHORS[each.author], each.text, now) for each in lines]
 
         def work(connection: Connection) -> None:
             if contacts.load(connection, self.key) is None:

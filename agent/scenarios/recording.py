@@ -102,18 +102,19 @@ class Recording:
     @property
     def before(self) -> Sequence[Line]:
         """What was said before the first turn."""
-        own = self.own
-        return self.lines[: own.index(True) if True in own else 0]
+        return self.lines[: self._first]
 
     @property
     def meanwhile(self) -> Sequence[Line]:
         """What was said since then outside of turns, and not by a human: by reminders, workflows and broadcasts, by reactions."""
-        later = zip(self.lines, self.own, strict=True)
-        return [
-            line
-            for line, own in list(later)[len(self.before) :]
-            if not own and not line.turn and line.author != "human"
-        ]
+        later = list(zip(self.lines, self.own, strict=True))[self._first :]
+        return [line for line, own in later if not own and not line.turn and line.author != "human"]
+
+    @property
+    def _first(self) -> int:
+        """The place of the first line that belongs to a turn."""
+        own = self.own
+        return own.index(True) if True in own else 0
 
     @property
     def colleagues(self) -> list[tuple[datetime, str]]:

@@ -22,7 +22,7 @@ from agent.models.chat import ChatModel
 from agent.scenarios.anonymise import Anonymiser
 from agent.scenarios.cassette import Cassette, NotRecorded, StagedChat, Tape
 from agent.scenarios.cassette import dumped as cassette_text
-from agent.scenarios.conversation import Conversation, open_conversation
+from agent.scenarios.conversation import AUTHORS, Conversation, open_conversation
 from agent.scenarios.format import CASSETTE, Scenario, Turn, begins, loads
 from agent.scenarios.happened import Happened
 from agent.scenarios.media import stand_in
@@ -45,7 +45,7 @@ _ALIKE = 0.6
 """From which likeness on two texts are the same one, worded anew."""
 
 _COLLEAGUE = "colleague@example.com"
-_AUTHORS = {"contact": "customer", "agent": "agent", "human": "colleague"}
+_WRITTEN = {author: written for written, author in AUTHORS.items()}
 
 
 class _InOrder(StagedChat):
@@ -273,7 +273,7 @@ class _Retelling:
             await self._happen({"event": "payment.paid" if what == newest else event})
 
     async def _remember(self, lines: Sequence[Line]) -> None:
-        said = [{_AUTHORS[line.author]: self.anonymiser.text(line.text)} for line in lines if line.text.strip()]
+        said = [{_WRITTEN[line.author]: self.anonymiser.text(line.text)} for line in lines if line.text.strip()]
         if said:
             await self._happen({"history": said})
             self._known += sum("agent" in each for each in said)
