@@ -56,6 +56,17 @@ def words(name: str, key: str) -> frozenset[str]:
     return frozenset(word for each in sections(name) for word in each.get(key, "").split())
 
 
+def phrases(name: str, key: str) -> frozenset[str]:
+    """Read a list of phrases of every language together.
+
+    Args:
+        name: of the section.
+        key: whose value is a string of phrases with commas between them.
+    """
+    found = (each.get(key, "").split(",") for each in sections(name))
+    return frozenset(plain for several in found for phrase in several if (plain := " ".join(phrase.split())))
+
+
 def pattern(name: str, key: str) -> str:
     """Join the patterns of every language into one, to be put into brackets by who uses it.
 

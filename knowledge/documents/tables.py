@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias
 
 from knowledge.errors import Unreadable
 from language.calendar import months, weekdays
+from language.tables import phrases, words
 
 MAX_CELLS = 400_000
 """Cells of one table, spans expanded; a larger one is a mistake or an attack."""
@@ -46,36 +47,9 @@ _SHAPES: Sequence[tuple[Class, re.Pattern[str]]] = (
     ),
     ("measure", re.compile(r"[±~<>≥≤]*+\s*+\d[\d.,]*+(?:\s*+[-–x×]\s*+\d[\d.,]*+)*+\s*+[^\W\d]++.{0,12}")),
 )
-_STATUS = frozenset(
-    "- – — . / x ✓ ✔ ✗ ok n/a na nil gratis free tutup closed libur habis kosong sold tersedia tidak ada ya yes no ready available "
-    "included termasuk tbd buka open penuh full".split()
-) | {
-    "sold out",
-    "tidak ada",
-    "tidak tersedia",
-    "tidak termasuk",
-    "not included",
-    "exclude",
-    "include",
-    "not available",
-    "24 jam",
-    "bebas ongkir",
-    "free of charge",
-    "buka 24 jam",
-}
-_HEADER_WORDS = frozenset(
-    "no nomor number nama name produk product item barang menu harga price biaya cost tarif rate fee ongkir ongkos kota city daerah "
-    "area wilayah region cabang branch outlet lokasi location alamat address telepon phone telp hp email jam hours waktu time hari day "
-    "tanggal date bulan month tahun year kode code sku ukuran size varian variant warna color colour stok stock jumlah qty quantity "
-    "kategori category jenis type tipe deskripsi description keterangan note notes catatan satuan unit berat weight isi paket package "
-    "layanan service durasi duration diskon discount total status merek brand kurir courier estimasi pertanyaan question jawaban answer "
-    "bahan material rasa luas kapasitas capacity "
-    "soalan jawapan bandar negeri saiz kuantiti masa tarikh hujung cabang min max minimum maksimum subtotal tujuan destination etd".split()
-)
-_KEYS = frozenset(
-    "nama name alamat address telepon phone telp hp email e-mail website situs instagram whatsapp wa jam buka hours lokasi location "
-    "kota city kontak contact owner pemilik rekening bank npwp fax facebook berdiri didirikan metode pembayaran".split()
-)
+_STATUS = frozenset("- – — . / x ✓ ✔ ✗".split()) | phrases("cells", "states")
+_HEADER_WORDS = words("cells", "labels")
+_KEYS = words("cells", "fields")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _SENTENCE = re.compile(r"[.!?;:]\s|[.!;]$")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from language import languages
-from language.tables import section, sections, words
+from language.tables import phrases, section, sections, words
 
 
 def test_every_language_has_its_file_and_its_english_name() -> None:
@@ -19,3 +19,8 @@ def test_a_section_that_a_language_does_not_have_is_empty() -> None:
 def test_a_language_without_a_file_is_named_in_the_error() -> None:
     with pytest.raises(LookupError, match=r"xx\.toml"):
         section("xx", "numbers")
+
+
+def test_phrases_of_all_languages_are_read_together() -> None:
+    assert {"sold out", "tidak tersedia", "24 jam"} <= phrases("cells", "states")
+    assert phrases("no such section", "states") == frozenset()
