@@ -119,10 +119,14 @@ def _now(key: ContactKey, turn: RecordedTurn, connection: Connection) -> list[Re
 def _as_it_was(
     key: ContactKey, recording: Recording, turn: RecordedTurn, known: Mapping[str, str], connection: Connection
 ) -> None:
-    """Let a turn come after what was really said, so that one difference does not become many, and after what people did."""
-    message = tables.message
-    mine = (message.c.platform == key.platform, message.c.contact == key.id)
-    connection.execute(delete(message).where(*mine))
+    """Let a turn come after what was really said, so that one difference does not become many, and after what people did.
+
+    What the replay has sent outside of turns (a reminder that a busy machine had not sent yet when the customer wrote) was not said.
+    """
+    message, outbound = tables.message, tables.outbound
+    connection.execute(delete(message).where(message.c.platform == key.platform, message.c.contact == key.id))
+    of_no_turn = (outbound.c.platform == key.platform, outbound.c.contact == key.id, outbound.c.turn.is_(None))
+    connection.execute(delete(outbound).where(*of_no_turn))
     said = [replace(line, turn=known.get(line.turn or "")) for line in recording.lines[: turn.before]]
     history.append(connection, key, said)
     at = turn.received_at[0]

@@ -207,6 +207,18 @@ def test_a_conversation_of_any_kind_shows_no_difference_on_the_same_configuratio
     assert code == 0, capsys.readouterr().out
 
 
+def test_a_reminder_that_was_not_sent_before_a_yes_does_not_come_between_it_and_its_question(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent = shop / "agent.yaml"
+    says = "  - customer: batalkan pesanan KS-10234\n  - wait: 10s\n  - customer: ya\n"
+    contact = f"contact: {{phone: '{PHONE}'}}\nactions: {{cancel_order: {{return: {{}}}}}}"
+    record(shop, f"{contact}\nnow: 2026-11-27T10:00:00\nturns:\n{says}")
+    agent.write_text(agent.read_text().replace("after: 90m", "after: 3s"))
+    code, out = replay(shop, capsys, PHONE)
+    assert (code, out.splitlines()[-1]) == (0, "2 turns, no difference"), out
+
+
 def chatty(asked: Question) -> object:
     if "Summarise" in asked.system or "summary" in asked.system.casefold():
         return "Pelanggan bertanya tentang kopi."
