@@ -25,33 +25,40 @@ REFUSAL = "refusal"
 BLOCKS = "content_blocks"
 """Key in `AIMessage.additional_kwargs`: the content as a list, as a provider wants it back within the turn."""
 
-_CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"})
-_BLOCKED = frozenset(
-    "content_filter content_filtered safety refusal recitation blocklist prohibited_content spii image_safety sensitive language".split()
+_CUT_OFF = re.compile(r"length|max_[a-z_]{0,20}tokens|token_limit|window_exceeded|truncat")
+_BLOCKED = re.compile(
+    r"filter|safety|toxic|guardrail|moderat|refus|recitation|blocklist|blocked|prohibited|spii|sensitive|\Alanguage\Z"
 )
-_BROKEN = frozenset(
-    "error malformed_function_call unexpected_tool_call too_many_tool_calls missing_thought_signature malformed_response abort "
-    "other".split()
+_BROKEN = re.compile(
+    r"error|malformed|unexpected_tool|too_many_tool|missing_thought|abort|cancel|interrupt|fail|time_?out|overload|resource|\Aother\Z"
 )
+"""Why an answer ended, by the words that servers share; any other reason is an end."""
 
 _PLAIN = frozenset({"type", "text", "index", "annotations"})
 """Keys of a block that is nothing but its text; Gemini also signs texts."""
 
-_TAGS = (
-    r"(?:[\w-]+:)?(?:think|thinking|thought|thoughts|reasoning|reflection|analysis|scratchpad|antthinking|monologue)"
+_TAGS = r"(?:[\w-]+:)?(?:think|thinking|thought|thoughts|reasoning|reflection|analysis|scratch_?pad|antthinking|(?:inner_)?monologue)"
+_OPEN = (
+    rf"(?:<{_TAGS}(?:\s[^<>]*)?>|\[THINK(?:ING)?\]|◁think▷|<\|(?:begin_of_thought|start_thinking|thinking|think)\|>)"
 )
-_OPEN = rf"(?:<{_TAGS}(?:\s[^<>]*)?>|\[THINK(?:ING)?\]|◁think▷|<\|(?:begin_of_thought|thinking|think)\|>)"
-_END = rf"(?:</{_TAGS}\s*>|\[/THINK(?:ING)?\]|◁/think▷|<\|(?:end_of_thought|/thinking|/think)\|>)"
+_END = rf"(?:</{_TAGS}\s*>|\[/THINK(?:ING)?\]|◁/think▷|<\|(?:end_of_thought|end_thinking|/thinking|/think)\|>)"
 _THOUGHT = re.compile(rf"{_OPEN}(?:(?!{_OPEN})[\s\S])*?{_END}", re.IGNORECASE)
 _ENDED = re.compile(rf"\A[\s\S]*{_END}", re.IGNORECASE)
 _UNENDED = re.compile(rf"{_OPEN}[\s\S]*", re.IGNORECASE)
-_FINAL = re.compile(r"<\|channel\|>\s*final\b[^<]*<\|message\|>", re.IGNORECASE)
+_FINAL = re.compile(
+    r"<\|channel\|>\s*final\b[^<]*<\|message\|>|(?<=\S)assistantfinal(?=\S)"
+    r"|(?:\A|\n)[ \t*_#]{0,6}(?:final answer|jawaban akhir)[ \t*_]{0,6}:[ \t*_]{0,6}",
+    re.IGNORECASE,
+)
 _CHANNEL = re.compile(
     r"(?:<\|start\|>\s*assistant)?<\|channel\|>\s*(?:analysis|commentary(?![^<]*\bto=))[^<]*<\|message\|>[\s\S]*?(?:<\|end\|>|(?=<\|start\|>)|\Z)",
     re.IGNORECASE,
 )
 _NEXT_TURN = re.compile(
-    r"(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|<\|start\|>)\s*(?:user|human|system|tool)\b[\s\S]*",
+    r"(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|<\|start\|>)\s*(?:user|human|system|tool)\b[\s\S]*"
+    r"|(?:<\|(?:user|human|system|observation)\|>|<｜user｜>)[\s\S]*"
+    r"|(?<=\S)\s*\n(?:human|user|customer|pelanggan) ?:[^\n]*\n\s*(?:assistant|asisten|ai|agent|bot) ?:[\s\S]*"
+    r"|(?<=\S)\s*\n(?:human ?:|### ?(?:instruction|input|user|human)\b)[\s\S]*",
     re.IGNORECASE,
 )
 _OWN_TURN = re.compile(
@@ -60,13 +67,19 @@ _OWN_TURN = re.compile(
 )
 _TOKENS = re.compile(
     r"<\|(?!tool|python_tag|channel|constrain|message|call)[\w▁ -]{1,40}\|>|<｜(?!tool)[^｜<>]{1,40}｜>"
-    r"|</?s>|\[/?INST\]|<(?:bos|eos|pad|unk)>"
-    r"|<(?:start|end)_of_turn>",
+    r"|</?s>|\[/?INST\]|<</?SYS>>|<(?:bos|eos|pad|unk|turn_end)>"
+    r"|<(?:start|end)_of_[a-z]{1,20}>|<(?:extra_id_|unused|reserved_)\d{1,6}>|<0x[0-9A-F]{2}>"
+    r"|\A>>>\s?all\b|\A### ?(?:response|assistant) ?:|</?assistant>|\n\s*data: ?\[DONE\]\s*\Z",
     re.IGNORECASE,
 )
 _PERSON = r"(?:the|this|our) (?:customer|user)|(?:si )?pelanggan(?: (?:ini|tersebut|yang (?:anda|kamu|kita) hubungi))?"
 _THINKS = re.compile(
-    r"\A\W{0,5}(?:(?:ok(?:ay)?|alright|hmm|so|well|baik|oke)\W{1,3})?(?:let'?s think|let me think|(?:we|I) (?:need|have|should) "
+    r"(?:\A|\n)[ \t*_#(]{0,6}(?:thought|thinking(?: process)?|reasoning|analysis|analisis|pemikiran|chain of thought)[ \t*_]{0,6}:"
+    r"|\A(?:assistant)?analysis(?-i:[A-Z])"
+    r"|\A\W{0,5}(?:sure\W{1,3}|certainly\W{1,3}|baik\W{1,3})?(?:here(?:'s| is| are) (?:a|the|my|one|some)"
+    r"(?: possible| suggested| sample| draft)? (?:repl|response|draft)|berikut(?: ini)?(?: adalah)? (?:contoh |draf )?"
+    r"(?:balasan|jawaban|respons?) (?:untuk pelanggan|yang (?:bisa|dapat)))"
+    r"|\A\W{0,5}(?:(?:ok(?:ay)?|alright|hmm|so|well|baik|oke)\W{1,3})?(?:let'?s think|let me think|(?:we|I) (?:need|have|should) "
     r"to (?:respond|answer|reply|find|figure|analy[sz]e|determine)|mari kita (?:pikirkan|analisis)|"
     r"(?:langkah pertama|pertama),? (?:kita|saya) perlu)\b"
     rf"|(?:\A|[.!?:\n] ?(?:\d\. ?)?)\W{{0,3}}(?:okay,? |so |alright,? |hmm,? ){{0,2}}"
@@ -77,13 +90,17 @@ _THINKS = re.compile(
     r"|\bpelanggan yang (?:anda|kamu|kita) hubungi\b",
     re.IGNORECASE,
 )
-"""Reasoning in plain words: whoever reads it is the customer, and no reply speaks about them as of another."""
+"""Reasoning and drafts in plain words: whoever reads it is the customer, and no reply speaks about them as of another."""
 _IMITATED = re.compile(
     r"<(?:colleague|sent|runtime|context|earlier|remembered|passages?)>[^<\n]{0,40}\bholds\b", re.IGNORECASE
 )
 """A rule of ours said again, with its element."""
 _EMPTY = re.compile(r"<([\w:-]{1,60})>\s{0,9}</\1\s{0,9}>")
 """An element without content: `<tools></tools>`."""
+_ESCAPED = re.compile(r"&lt;(/?[\w|:-]{1,40})&gt;")
+"""A tag that the server has escaped."""
+_PIECES = re.compile("[ĠĊ▁]")
+"""Spaces and line breaks of a tokenizer's vocabulary, where the server has left them in place of the real ones."""
 _NOTHING = re.compile(
     r"""[\s"'`*_#.,:;{}\[\]()|-]*+(?:null|none|undefined|n/a)?[\s"'`*_#.,:;{}\[\]()|-]*+""", re.IGNORECASE
 )
@@ -133,7 +150,7 @@ def judge(message: AIMessage, tools: Collection[str], prefix: str, *, to_custome
         to_customer: whether it is what the customer reads; a summary speaks about them.
     """
     finish = _finish_reason(message)
-    if finish in _BLOCKED:
+    if _BLOCKED.search(finish):
         return Failed(f"the answer was withheld ({finish})")
     if (feedback := message.response_metadata.get("prompt_feedback")) and feedback.get("block_reason"):
         return Failed("the question was withheld")  # Gemini
@@ -146,7 +163,7 @@ def judge(message: AIMessage, tools: Collection[str], prefix: str, *, to_custome
         return _too_long(text)
     if refusal and not text and not raw:
         return Failed("the model refused to answer")
-    if raw and finish in _CUT_OFF and raw[-1].get("arguments") in (None, ""):
+    if raw and _CUT_OFF.search(finish) and raw[-1].get("arguments") in (None, ""):
         return Repairable("a tool call was cut off", _told("it was cut off before its arguments", tools), _written(raw))
     if raw:
         return _judge_calls(message, raw, tools, prefix, text)
@@ -156,9 +173,9 @@ def judge(message: AIMessage, tools: Collection[str], prefix: str, *, to_custome
     if reading.calls:
         found = [{"id": None, "name": call.name, "arguments": call.arguments} for call in reading.calls]
         return _judge_calls(message, found, tools, prefix, reading.rest)
-    if finish in _CUT_OFF:
+    if _CUT_OFF.search(finish):
         return replace(_too_long(text), reason="the answer was cut off at the limit of tokens")
-    if finish in _BROKEN:
+    if _BROKEN.search(finish):
         return Repairable(
             f"the server broke the answer off ({finish})", "Your answer did not arrive. Write it again.", text
         )
@@ -194,8 +211,17 @@ def _too_long(text: str) -> Repairable:
 
 
 def _tool_named(text: str, tools: Collection[str]) -> str | None:
-    """The tool that a text names by a name that is no word: `hand_over`."""
-    return next((name for name in tools if "_" in name and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)), None)
+    """The tool that a text names: by a name that is no word (`hand_over`), or as a tool (`the refund tool`, `tool: refund`)."""
+    for name in tools:
+        word = rf"(?<!\w){re.escape(name)}(?!\w)"
+        if "_" not in name:
+            word = (
+                rf"{word}[`'\"]? (?:tool|function)\b|\b(?:tool|function|fungsi|action)[ :=]{{1,3}}[`'\"]?{word}"
+                rf"|(?:\A|\n)\s{{0,9}}[/@#$]{word}"
+            )
+        if re.search(word, text):
+            return name
+    return None
 
 
 def visible_text(text: str) -> str:
@@ -203,6 +229,9 @@ def visible_text(text: str) -> str:
 
     With only an end tag, everything before it was reasoning; with only a start tag, everything after it is.
     """
+    text = _ESCAPED.sub(r"<\1>", text)
+    if not re.search(r"\s", text):
+        text = _PIECES.sub(lambda piece: "\n" if piece[0] == "Ċ" else " ", text)
     final = list(_FINAL.finditer(text))
     if final:
         text = text[final[-1].end() :]

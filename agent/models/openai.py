@@ -20,6 +20,7 @@ from agent import slots
 from agent.models.caching import kept_breakpoints
 from agent.models.dialects import Dialect, error_text, wait_of, window_of
 from agent.models.judge import RAW_CALLS, REFUSAL
+from agent.models.textcalls import ARGUMENT_KEYS
 from settings.backoff import requested_wait
 
 log = structlog.get_logger()
@@ -247,12 +248,15 @@ def read_message(said: Mapping[str, Any]) -> AIMessage:
     if said.get("refusal"):
         kept[REFUSAL] = str(said["refusal"])
     content = said.get("content")
+    if isinstance(content, list):
+        content = [block for block in content if isinstance(block, str | dict)]
     return AIMessage(content=content if isinstance(content, str | list) else "", additional_kwargs=kept)
 
 
 def _raw_call(call: Mapping[str, Any]) -> dict[str, Any]:
     function = call["function"] if isinstance(call.get("function"), Mapping) else call
-    return {"id": call.get("id"), "name": function.get("name"), "arguments": function.get("arguments")}
+    arguments = next((function[key] for key in ARGUMENT_KEYS if function.get(key) is not None), None)
+    return {"id": call.get("id"), "name": function.get("name"), "arguments": arguments}
 
 
 def _raise_error(answer: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from agent.models.lenient import Unreadable, parse, parse_all
 
 _NAME_KEYS = ("name", "tool_name", "tool", "function_name", "function", "action", "recipient_name")
-_ARGUMENT_KEYS = ("arguments", "parameters", "args", "input", "params", "kwargs", "tool_input", "action_input")
+ARGUMENT_KEYS = ("arguments", "parameters", "args", "input", "params", "kwargs", "tool_input", "action_input")
 _LIST_KEYS = ("tool_calls", "function_calls", "calls", "tools", "tool_uses")
 _PREFIX = r"(?:functions|function|tools|tool|default_api|api)[./:]"
 _BETWEEN = (
@@ -69,7 +69,7 @@ _SUBSCRIPT = re.compile(
 )
 _BRACKETS = re.compile(r"\A[();, \t]*+[\[\]{}][\[\]{}();, \t]*+(?:\n|\Z)|\n[();, \t]*+[\[\]{}][\[\]{}();, \t]*+\Z")
 """A first or last line of nothing but brackets: the rest of a call."""
-_CODE = re.compile(r"^[ \t]*(?:\[|print\()?(?:[a-z]+\.)?[a-z]\w*_\w+\((?:\s*\w+\s*=|\s*\))", re.MULTILINE)
+_CODE = re.compile(r"\\boxed\{|^[ \t]*(?:\[|print\()?(?:[a-z]+\.)?[a-z]\w*_\w+\((?:\s*\w+\s*=|\s*\))", re.MULTILINE)
 
 
 _SPEAKING = frozenset(
@@ -353,9 +353,9 @@ def _shaped(value: Any, names: Collection[str]) -> Iterator[TextCall]:
             yield from _shaped(value[key], names)
             return
     name = next((value[key] for key in _NAME_KEYS if isinstance(value.get(key), str)), None)
-    arguments = next((key for key in _ARGUMENT_KEYS if key in value), None)
+    arguments = next((key for key in ARGUMENT_KEYS if key in value), None)
     if name is not None and (known := resolve(name, names)) is not None:
-        extra = value.keys() - {*_NAME_KEYS, *_ARGUMENT_KEYS, "id", "type", "call_id", "index"}
+        extra = value.keys() - {*_NAME_KEYS, *ARGUMENT_KEYS, "id", "type", "call_id", "index"}
         if arguments is not None or not extra:
             yield TextCall(known, value[arguments] if arguments else {})
     elif name is not None and arguments is not None and spoken(name, value[arguments]) is not None:
@@ -380,7 +380,7 @@ def _malformed(text: str, names: Collection[str]) -> str | None:
     if _MARKERS.search(text):
         return "a tool call stands in the text and cannot be read"
     bare = _FENCE.sub("", text).strip()
-    if bare.strip("`'\"*.:") in names and not bare.isalpha():
+    if bare.strip("`'\"*.:[](){}<>/@#") in names:
         return "the answer is the name of a tool"
     if bare.lower() in _ROLES or bare.lower() in {
         part for name in names for part in name.lower().split("_") if "_" in name

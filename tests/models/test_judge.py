@@ -53,6 +53,26 @@ def native(arguments: Any, name: Any = "get_order", **more: Any) -> dict[str, An
         ("Buka jam 8.<|im_end|>\n<|im_start|>user\nterima kasih", "Buka jam 8."),
         ("<|start_header_id|>assistant<|end_header_id|>\n\nBuka jam 8.<|eot_id|>", "Buka jam 8."),
         ("Buka jam 8.</s>", "Buka jam 8."),
+        ("<|START_THINKING|>hm<|END_THINKING|><|START_RESPONSE|>Buka jam 8.<|END_RESPONSE|>", "Buka jam 8."),
+        ("<scratch_pad>hm</scratch_pad>Buka jam 8.", "Buka jam 8."),
+        ("<inner_monologue>hm</inner_monologue>Buka jam 8.", "Buka jam 8."),
+        ("&lt;think&gt;hm&lt;/think&gt;Buka jam 8.", "Buka jam 8."),
+        ("assistantanalysisThe user asks.assistantfinalBuka jam 8.", "Buka jam 8."),
+        ("Thought: I know it.\nFinal Answer: Buka jam 8.", "Buka jam 8."),
+        ("Buka jam 8.\n\nUser: oke\nAssistant: sama-sama", "Buka jam 8."),
+        ("Buka jam 8.\nHuman: oke", "Buka jam 8."),
+        ("Buka jam 8.\n### Instruction:\nhalo", "Buka jam 8."),
+        ("### Response:\nBuka jam 8.", "Buka jam 8."),
+        ("Buka jam 8.\n<|user|>\noke", "Buka jam 8."),
+        ("Buka jam 8.<｜User｜>oke", "Buka jam 8."),
+        ("Buka jam 8.<end_of_utterance><extra_id_0><unused99><0x0A><turn_end>", "Buka jam 8."),
+        ("<assistant>Buka jam 8.</assistant>", "Buka jam 8."),
+        ("[INST]<<SYS>>Buka jam 8.<</SYS>>[/INST]", "Buka jam 8."),
+        (">>>all\nBuka jam 8.", "Buka jam 8."),
+        ("Buka jam 8.\n\ndata: [DONE]", "Buka jam 8."),
+        ("BukaĠjamĠ8.Ċ", "Buka jam 8."),
+        ("▁Buka▁jam▁8.", "Buka jam 8."),
+        ("Pelanggan: Ibu Sari\nTotal: Rp92.000", "Pelanggan: Ibu Sari\nTotal: Rp92.000"),
         ("Buka jam 8 < jam 9.", "Buka jam 8 < jam 9."),
     ],
 )
@@ -157,7 +177,9 @@ def test_long_reasoning_is_no_long_answer() -> None:
 
 
 @pytest.mark.parametrize("content", ["Pesanan Anda sedang", ""])
-@pytest.mark.parametrize("finish", ["length", "max_tokens", "MAX_TOKENS", "model_length"])
+@pytest.mark.parametrize(
+    "finish", ["length", "max_tokens", "MAX_TOKENS", "model_length", "max_new_tokens", "token_limit"]
+)
 def test_an_answer_that_was_cut_off_is_asked_for_again(finish: str, content: str) -> None:
     verdict = judged(finish, content=content)
     assert isinstance(verdict, Repairable)
@@ -165,16 +187,48 @@ def test_an_answer_that_was_cut_off_is_asked_for_again(finish: str, content: str
 
 
 @pytest.mark.parametrize("content", ["Pesanan Anda sedang", "", None])
-@pytest.mark.parametrize("finish", ["content_filter", "SAFETY", "FinishReason.RECITATION", "refusal"])
+@pytest.mark.parametrize(
+    "finish", ["content_filter", "SAFETY", "FinishReason.RECITATION", "refusal", "ERROR_TOXIC", "guardrail_intervened"]
+)
 def test_an_answer_that_was_withheld_is_for_the_next_model(finish: str, content: Any) -> None:
     assert isinstance(judged(finish, content=content), Failed)
+
+
+@pytest.mark.parametrize(
+    "finish", ["stop", "eos", "stop_sequence", "COMPLETE", "end_turn", "tool_calls", "unknown", ""]
+)
+def test_any_other_reason_is_an_end(finish: str) -> None:
+    assert said(judged(finish, content="Buka jam 8.")) == "Buka jam 8."
+
+
+@pytest.mark.parametrize("key", ["arguments", "args", "input", "parameters"])
+def test_what_a_call_is_given_is_read_under_any_key(key: str) -> None:
+    given = {"order_id": "KS-1"}
+    for call in ({"name": "get_order", key: given}, {"function": {"name": "get_order", key: given}}):
+        assert called(judged(content="", tool_calls=[call])) == [("get_order", given)]
+
+
+def test_a_list_of_blocks_may_hold_nothing_in_places() -> None:
+    assert said(judged(content=[None, {"type": "text", "text": "Halo kak"}, 7])) == "Halo kak"
 
 
 def test_a_refusal_is_for_the_next_model() -> None:
     assert isinstance(judged(content=None, refusal="I cannot help with that."), Failed)
 
 
-@pytest.mark.parametrize("finish", ["error", "MALFORMED_FUNCTION_CALL", "abort"])
+@pytest.mark.parametrize(
+    "finish",
+    [
+        "error",
+        "MALFORMED_FUNCTION_CALL",
+        "abort",
+        "cancelled",
+        "timeout",
+        "network_error",
+        "insufficient_system_resource",
+        "engine_overloaded",
+    ],
+)
 def test_an_answer_that_the_server_broke_off_is_asked_for_again(finish: str) -> None:
     assert isinstance(judged(finish, content="Pesanan"), Repairable)
 
@@ -413,6 +467,14 @@ def test_raw_data_is_not_for_the_customer(content: str) -> None:
         "Pelanggan bertanya tentang jam buka.",
         "Saya tidak dapat menjawab karena pelanggan yang Anda hubungi memilih bahasa Indonesia.",
         "Mari kita pikirkan: pelanggan ini ingin membatalkan.",
+        "Thought: it is in the passages.\nKami buka jam 8.",
+        "**Thinking:** ia tanya jam.\n\n**Answer:** Kami buka jam 8.",
+        "Question: jam buka?\nThought: it is known\nAnswer: Kami buka jam 8.",
+        "Thinking Process:\n1. Analyze\n\nKami buka jam 8.",
+        "(Thinking: tanya jam) Kami buka jam 8.",
+        "analysisThe hours are known. Kami buka jam 8.",
+        'Sure! Here\'s a response you can send: "Kami buka jam 8."',
+        'Berikut balasan untuk pelanggan:\n\n"Kami buka jam 8."',
     ],
 )
 def test_thinking_aloud_about_the_customer_is_never_shown(text: str) -> None:
@@ -431,10 +493,32 @@ def test_thinking_aloud_about_the_customer_is_never_shown(text: str) -> None:
         "We need your order number to find it.",
         "If the user wants to reset a password, open Settings.",
         "I think the Gayo beans are what you want.",
+        "Here is the answer to your question: we open at 8.",
+        "Berikut jawaban untuk pertanyaan Kakak: buka jam 8.",
+        "Baik, berikut rincian pesanannya:\n- Kopi: 2",
     ],
 )
 def test_what_speaks_of_customers_in_general_is_a_reply(text: str) -> None:
     assert said(judged(content=text)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "refund",
+        "[refund]",
+        "/refund KS-1",
+        "@refund KS-1",
+        "tool: refund\norder_id: KS-1",
+        "I will call the `refund` tool now.",
+        "Saya akan memanggil fungsi refund.",
+        "\\boxed{Halo kak}",
+    ],
+)
+def test_a_tool_whose_name_is_a_word_is_not_spoken_of_either(text: str) -> None:
+    assert isinstance(judge(AIMessage(text), ("refund",), "t/1"), Repairable)
+    plain = AIMessage("Refund diproses 3 hari; your refund is on its way.")
+    assert isinstance(judge(plain, ("refund",), "t/1"), Good)
 
 
 def test_a_summary_may_speak_about_the_customer() -> None:
