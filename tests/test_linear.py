@@ -137,7 +137,7 @@ def test_every_pattern_is_linear() -> None:
 
 def test_patterns_are_found_wherever_they_stand() -> None:
     names = {use.name for use in patterns()}
-    assert {"agent.turn.gate._ANNOUNCING", "knowledge.documents.tables._SHAPES", "actions.claims._GENERAL"} <= names
+    assert {"agent.turn.gate._ANNOUNCING", "knowledge.documents.cells._SHAPES", "actions.claims._GENERAL"} <= names
     assert any(name.startswith("agent.models.textcalls:") for name in names)
 
 

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
 
 from knowledge.documents.ooxml import Package, opened
 from knowledge.documents.passage import Composer, Loaded
@@ -12,6 +13,7 @@ from knowledge.errors import Unreadable
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _ALTERNATE = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _HEADING = re.compile(r"(?:heading|judul|tajuk|überschrift|titre|título) (\d)", re.IGNORECASE)
+Said = TypeVar("Said")
 Notes: TypeAlias = Mapping[tuple[str, str], str]
 """Text of the notes of a document, by kind (`footnote`) and id."""
 _GONE = frozenset({f"{W}del", f"{W}moveFrom", f"{W}instrText", f"{W}delText", f"{W}rPrChange", f"{W}pPrChange"})
@@ -28,6 +30,28 @@ def load(data: bytes) -> Loaded:
         return _Reader(package).load()
 
 
+@dataclass(frozen=True, slots=True)
+class _Styles:
+    """By the id of a style: the level of headings, whether its text is bold, and whether the first row of its tables is."""
+
+    levels: Mapping[str, int]
+    bold: Mapping[str, bool]
+    heads: Mapping[str, bool]
+
+
+def _inherited(own: Mapping[str, Said], based: Mapping[str, str]) -> dict[str, Said]:
+    """What every style says, or the nearest one that it is based on."""
+    found = dict(own)
+    for id_ in based:
+        above, seen = id_, {id_}
+        while above and above not in own and based.get(above) and based[above] not in seen:
+            above = based[above]
+            seen.add(above)
+        if above in own:
+            found.setdefault(id_, own[above])
+    return found
+
+
 class _Reader:
     """Reads one document."""
 
@@ -35,7 +59,7 @@ class _Reader:
         self._package = package
         self._main = package.main()
         self._parts = package.relations(self._main)
-        self._levels = self._styles()
+        self._styles = self._read_styles()
         self._composer = Composer()
         self._left_out: list[str] = []
         self._notes = self._read_notes()
@@ -61,29 +85,29 @@ class _Reader:
     def _part(self, kind: str) -> str | None:
         return next((one.target for one in self._parts.values() if one.kind == kind), None)
 
-    def _styles(self) -> dict[str, int]:
-        """The heading level of every paragraph style that has one, also by the style it is based on."""
+    def _read_styles(self) -> "_Styles":
+        """Read what styles say of their paragraphs, runs and tables, also by the style each is based on."""
         root = self._package.xml(self._part("styles") or "word/styles.xml")
-        own: dict[str, int] = {}
+        levels: dict[str, int] = {}
+        bold: dict[str, bool] = {}
+        heads: dict[str, bool] = {}
         based: dict[str, str] = {}
         for style in () if root is None else root.iter(f"{W}style"):
             name, id_ = _value(style.find(f"{W}name")), style.get(f"{W}styleId") or ""
             outline = style.find(f"{W}pPr/{W}outlineLvl")
             if match := _HEADING.match(name):
-                own[id_] = min(max(1, int(match[1])), 6)
+                levels[id_] = min(max(1, int(match[1])), 6)
             elif name.lower() == "title":
-                own[id_] = 1
+                levels[id_] = 1
             elif outline is not None and _value(outline).isdigit() and int(_value(outline)) < 9:
-                own[id_] = min(int(_value(outline)) + 1, 6)
+                levels[id_] = min(int(_value(outline)) + 1, 6)
+            if (mark := style.find(f"{W}rPr/{W}b")) is not None:
+                bold[id_] = _is_on(mark)
+            for part in style.iter(f"{W}tblStylePr"):
+                if part.get(f"{W}type") == "firstRow" and (mark := part.find(f"{W}rPr/{W}b")) is not None:
+                    heads[id_] = _is_on(mark)
             based[id_] = _value(style.find(f"{W}basedOn"))
-        for id_ in based:
-            above, seen = id_, {id_}
-            while above and above not in own and based.get(above) and based[above] not in seen:
-                above = based[above]
-                seen.add(above)
-            if above in own:
-                own.setdefault(id_, own[above])
-        return own
+        return _Styles(_inherited(levels, based), _inherited(bold, based), _inherited(heads, based))
 
     def _story(self, parent: Any) -> None:
         """Append the paragraphs and tables below an element, in their order."""
@@ -107,10 +131,10 @@ class _Reader:
         outline = _value(properties.find(f"{W}outlineLvl"))
         if outline.isdigit():
             return min(int(outline) + 1, 6) if int(outline) < 9 else None
-        return self._levels.get(_value(properties.find(f"{W}pStyle")))
+        return self._styles.levels.get(_value(properties.find(f"{W}pStyle")))
 
     def _table(self, table: Any) -> None:
-        rows, hidden = _grid(table, self._notes)
+        rows, hidden = _grid(table, self._notes, self._styles)
         if hidden:
             self._left_out.append("hidden rows of a table")
         self._composer.table(rows)
@@ -142,7 +166,7 @@ class _Reader:
             notes = self._package.xml(part) if part else None
             for note in () if notes is None else notes:
                 if note.get(f"{W}type") in (None, "normal"):
-                    found[kind, note.get(f"{W}id") or ""] = _cell_text(note, {}, 0)
+                    found[kind, note.get(f"{W}id") or ""] = _cell_text(note, {}, self._styles, 0)
         return found
 
 
@@ -225,11 +249,12 @@ def _boxes(item: Any) -> Iterator[Any]:
         yield box
 
 
-def _grid(table: Any, notes: Notes, depth: int = 0) -> tuple[Grid, bool]:
+def _grid(table: Any, notes: Notes, styles: _Styles, depth: int = 0) -> tuple[Grid, bool]:
     """The cells of a table with their spans, and whether rows of it are hidden. A vertically merged cell grows downwards."""
     rows: list[list[Cell | None]] = []
     open_cells: dict[int, tuple[int, int]] = {}  # by column: where the cell stands in `rows`
     hidden = False
+    heads_first = _is_styled_head(table, styles)
     for row in _rows(table):
         properties = row.find(f"{W}trPr")
         if properties is not None and (properties.find(f"{W}del") is not None):
@@ -238,6 +263,7 @@ def _grid(table: Any, notes: Notes, depth: int = 0) -> tuple[Grid, bool]:
             hidden = True
             continue
         is_head = properties is not None and _is_on(properties.find(f"{W}tblHeader"))
+        is_head = is_head or (heads_first and not rows)
         cells: list[Cell | None] = []
         column = _number(properties, "gridBefore")
         cells += [None] * column
@@ -257,8 +283,8 @@ def _grid(table: Any, notes: Notes, depth: int = 0) -> tuple[Grid, bool]:
                     open_cells[column] = (len(rows), len(cells))
                 else:
                     open_cells.pop(column, None)
-                text = _cell_text(cell, notes, depth)
-                cells.append(Cell(text, width, 1, is_head or _is_bold(cell)))
+                text = _cell_text(cell, notes, styles, depth)
+                cells.append(Cell(text, width, 1, is_head or _is_bold(cell, styles)))
             column += width
         rows.append(cells)
     return grid(rows), hidden
@@ -293,13 +319,13 @@ def _number(properties: Any, name: str) -> int:
     return min(int(value), 1000) if value.isdigit() else 0
 
 
-def _cell_text(cell: Any, notes: Notes, depth: int) -> str:
+def _cell_text(cell: Any, notes: Notes, styles: _Styles, depth: int) -> str:
     """The text of a cell in one line: paragraphs and list items after each other, the rows of a table in it with their labels."""
     parts: list[str] = []
     for item in _items(cell):
         if item.tag == f"{W}tbl":
             if depth < _DEEPEST:
-                parts.append(inline(_grid(item, notes, depth + 1)[0]))
+                parts.append(inline(_grid(item, notes, styles, depth + 1)[0]))
             continue
         text = " ".join(_text(item, notes).split())
         is_item = item.find(f"{W}pPr/{W}numPr") is not None or "list" in _value(item.find(f"{W}pPr/{W}pStyle")).lower()
@@ -308,7 +334,27 @@ def _cell_text(cell: Any, notes: Notes, depth: int) -> str:
     return " ".join(parts).rstrip(";")
 
 
-def _is_bold(cell: Any) -> bool:
-    """Whether every run with text in a cell is bold."""
+def _is_styled_head(table: Any, styles: _Styles) -> bool:
+    """Whether the style of a table sets its first row in bold, and the table uses that part of it."""
+    properties = table.find(f"{W}tblPr")
+    look = None if properties is None else properties.find(f"{W}tblLook")
+    if look is None or not styles.heads.get(_value(properties.find(f"{W}tblStyle"))):
+        return False
+    named = look.get(f"{W}firstRow")
+    return named in ("1", "true", "on") if named else bool(int(_value(look) or "0", 16) & 0x20)
+
+
+def _is_bold(cell: Any, styles: _Styles) -> bool:
+    """Whether every run with text in a cell is bold, by itself or by its style or that of its paragraph."""
     runs = [run for run in cell.iter(f"{W}r") if (run.findtext(f"{W}t") or "").strip()]
-    return bool(runs) and all(_is_on(run.find(f"{W}rPr/{W}b")) for run in runs)
+    return bool(runs) and all(_is_bold_run(run, styles) for run in runs)
+
+
+def _is_bold_run(run: Any, styles: _Styles) -> bool:
+    if (own := run.find(f"{W}rPr/{W}b")) is not None:
+        return _is_on(own)
+    named = _value(run.find(f"{W}rPr/{W}rStyle"))
+    if named in styles.bold:
+        return styles.bold[named]
+    paragraph = next(run.iterancestors(f"{W}p"), None)
+    return paragraph is not None and styles.bold.get(_value(paragraph.find(f"{W}pPr/{W}pStyle")), False)

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, TypeAlias
 
+from knowledge.documents.cells import classify
 from knowledge.documents.passage import Composer, Loaded, meaningful
-from knowledge.documents.tables import Cell, Grid, classify, grid
+from knowledge.documents.tables import Cell, Grid, grid
 from knowledge.errors import Unreadable
 
 MAX_PAGES = 2_000
@@ -290,15 +291,33 @@ def _unruled(lines: Sequence[_TextLine]) -> tuple[list[_TextLine], list[tuple[Bo
         while end < len(lines) and (len(lines[end].parts) > 1 or (end > at and _may_go_on(lines[last : end + 1]))):
             last = end if len(lines[end].parts) > 1 else last
             end += 1
-        run = lines[at : last + 1]
-        rows = _in_columns(run) if len(run) >= _LEAST_LINES else None
-        if rows is None:
+        for end in _ends(lines[at : last + 1]):
+            run = lines[at : at + end]
+            if (rows := _in_columns(run)) is not None:
+                tables.append((_around([line.box for line in run]), rows))
+                at += end
+                break
+        else:
             rest.append(lines[at])
             at += 1
-        else:
-            tables.append((_around([line.box for line in run]), rows))
-            at = last + 1
     return rest, tables
+
+
+def _ends(run: Sequence[_TextLine]) -> list[int]:
+    """List how many lines the first table of a run may have: all, those before a gap and rows of other parts, or before a lone line."""
+    steps = [after.box[1] - line.box[1] for line, after in itertools.pairwise(run)]
+    usual = median(steps) if steps else 0.0
+    wide = [
+        at for at, step in enumerate(steps, 1) if step > 1.4 * usual and _LEAST_LINES <= at <= len(run) - _LEAST_LINES
+    ]
+    other = [at for at in wide if _most(run[:at]) != _most(run[at:])]
+    lone = [at for at, line in enumerate(run) if len(line.parts) <= 1 and at >= _LEAST_LINES]
+    ends = [*other[:1], len(run), *lone[:1]]
+    return [end for end in dict.fromkeys(ends) if end >= _LEAST_LINES]
+
+
+def _most(run: Sequence[_TextLine]) -> int:
+    return max((len(line.parts) for line in run), default=0)
 
 
 def _may_go_on(lines: Sequence[_TextLine]) -> bool:

@@ -6,51 +6,35 @@
 A label that cannot be told is left out: a value without a label can be asked about, a value under another's label is wrong.
 """
 
-import itertools
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from statistics import median
 from typing import Literal, TypeAlias
 
+from knowledge.documents.cells import (
+    LONGEST_LABEL,
+    VALUES,
+    WORDS,
+    Class,
+    classify,
+    grows,
+    is_field,
+    is_header_word,
+    is_measured,
+    is_named,
+    is_tier,
+    lowest,
+    usual_kind,
+)
 from knowledge.errors import Unreadable
-from language.calendar import months, weekdays
-from language.tables import phrases, words
 
 MAX_CELLS = 400_000
 """Cells of one table, spans expanded; a larger one is a mistake or an attack."""
 MAX_HEADER_ROWS = 3
-LONGEST_LABEL = 60  # characters; a longer cell is a sentence, not a label
+_NEAR = 30  # rows looked at above a row that may begin another table
 LONGEST_SECTION = 80  # characters; a longer line over or under a table is prose
 
-Class = Literal["", "status", "number", "percent", "date", "time", "year", "measure", "weekday", "month", "text"]
-
-_WORDS: frozenset[Class] = frozenset({"text", "weekday", "month"})
-_VALUES: frozenset[Class] = frozenset({"number", "percent", "date", "time", "year", "measure"})
-_MEASURED: frozenset[Class] = frozenset(
-    {"year", "measure", "date", "time", "percent"}
-)  # kinds of value that label columns, too
-_CURRENCY = r"(?:rp|idr|rm|myr|usd|sgd|eur|aud|s\$|us\$|[$€£¥₩₹])"
-_SHAPES: Sequence[tuple[Class, re.Pattern[str]]] = (
-    ("year", re.compile(r"(?:19|20)\d\d")),
-    ("percent", re.compile(r"[+\-−±]?[\d.,]++\s*+%")),
-    ("time", re.compile(r"\d{1,2}[.:]\d{2}(?:[.:]\d{2})?(?:\s*(?:am|pm|wib|wita|wit))?(?:\s*+[-–—][^\d\n]*+\d.*+)?")),
-    ("date", re.compile(r"\d{4}-\d{1,2}-\d{1,2}.*|\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}|\d{1,2}\s+[^\W\d]{3,9}\.?\s+\d{4}")),
-    (
-        "number",
-        re.compile(
-            rf"[(+\-−±~<>≥≤]*+\s*+{_CURRENCY}?\s*+\.?\s*+\d[\d.,\s()/+-]*+"
-            rf"(?:{_CURRENCY}|,-|rb|ribu|jt|juta|k)?[\d.,)\-–—\s]*+(?:{_CURRENCY}\s*+[\d.,]++)?"
-        ),
-    ),
-    ("measure", re.compile(r"[±~<>≥≤]*+\s*+\d[\d.,]*+(?:\s*+[-–x×]\s*+\d[\d.,]*+)*+\s*+[^\W\d]++.{0,12}")),
-)
-_STATUS = frozenset("- – — . / x ✓ ✔ ✗".split()) | phrases("cells", "states")
-_HEADER_WORDS = words("cells", "labels")
-_KEYS = words("cells", "fields")
-_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _SENTENCE = re.compile(r"[.!?;:]\s|[.!;]$")
 
 
@@ -222,12 +206,36 @@ def _parts(rows: Grid) -> Iterator[list[int]]:
                 yield part
             part = []
             continue
-        if part and not all(_is_lone(rows[row]) for row in part) and usual >= 2 and _is_section(slots):
+        is_section = usual >= 2 and _is_section(slots)
+        if part and not all(_is_lone(rows[row]) for row in part) and (is_section or _begins_anew(at, part, rows)):
             yield part
             part = []
         part.append(at)
     if part:
         yield part
+
+
+def _begins_anew(at: int, part: Sequence[int], rows: Grid) -> bool:
+    """Whether a row is the header of another table under the rows of a part: words in columns of values, over values.
+
+    It must name a column anew (`Harga` under prices) or one that was empty so far, or hold nothing but words of headers, since
+    `tanya admin` may stand in any column.
+    """
+    if len(part) < 2 or at + 1 >= len(rows):
+        return False
+    columns = {slot.column: slot.text.strip() for slot in _filled(rows[at]) if slot.width == slot.height == 1}
+    if len(columns) < 2 or len(set(columns.values())) < len(columns) or len(columns) < len(_filled(rows[at])):
+        return False
+    if any(classify(text) not in ("text", "weekday", "month", "measure") for text in columns.values()):
+        return False
+    values = {column for column in columns if classify(rows[at + 1][column].text) in VALUES}
+    near = [*part[:MAX_HEADER_ROWS], *part[MAX_HEADER_ROWS:][-_NEAR:]]
+    above = {column: [rows[row][column].text.strip() for row in near] for column in values}
+    if any(not any(texts) for texts in above.values()):
+        return True
+    is_anew = any(columns[at].lower() in map(str.lower, texts[:MAX_HEADER_ROWS]) for at, texts in above.items())
+    is_known = is_anew or all(map(is_header_word, columns.values()))
+    return is_known and any(usual_kind(texts[1:]) in VALUES for texts in above.values())
 
 
 def _is_section(slots: Sequence[Slot]) -> bool:
@@ -274,9 +282,9 @@ def _is_note(row: int, body: Sequence[int], rows: Grid) -> bool:
 def _is_of_kind(body: Sequence[int], before: Sequence[int], rows: Grid) -> bool:
     """Whether the values of a part are of the kinds that stood in their columns so far."""
     for column in range(len(rows[0]) if before else 0):
-        usual = _usual([rows[row][column].text.strip() for row in before])
+        usual = usual_kind([rows[row][column].text.strip() for row in before])
         kinds = [kind for row in body if (kind := classify(rows[row][column].text)) not in ("", "status")]
-        if usual in _VALUES and kinds and usual not in ["number" if kind == "year" else kind for kind in kinds]:
+        if usual in VALUES and kinds and usual not in ["number" if kind == "year" else kind for kind in kinds]:
             return False
     return True
 
@@ -373,7 +381,7 @@ def _verdict(heads: Grid, under: Grid, continues: bool) -> Verdict:
     if strong and not all(all(slot.strong for slot in _filled(row)) for row in under):
         return "header"
     unlike, like = _contrast(last, under)
-    words = sum(1 for column, text in enumerate(last) if _is_named(text, [row[column].text for row in under]))
+    words = sum(1 for column, text in enumerate(last) if is_named(text, [row[column].text for row in under]))
     if like or any(_sentence_like(text) for text in filled):
         return "row"
     if words >= 0.5 * len(filled) and (unlike or len(set(filled)) == len(filled)) and not _is_form(heads, under):
@@ -393,33 +401,31 @@ def _contrast(heads: Sequence[str], under: Grid) -> tuple[int, int]:
     """Count the columns whose first cell is unlike the cells below in kind, and those where it is one of them."""
     columns = [[row[column].text.strip() for row in under] for column in range(len(heads))]
     kinds = [classify(head) for head in heads]
-    measured = len({head for head in heads if _is_measured(head)}) >= 2
+    measured = len({head for head in heads if is_measured(head)}) >= 2
     states = len({head.lower() for head, kind in zip(heads, kinds, strict=True) if kind == "status"}) >= 2
-    named = any(_is_named(head, below) for head, below in zip(heads, columns, strict=True))
+    named = any(is_named(head, below) for head, below in zip(heads, columns, strict=True))
     counted = _counted(heads, kinds, under)
+    tiers = _tiers(heads, columns)
     unlike = like = 0
     for column, (head, kind, below) in enumerate(zip(heads, kinds, columns, strict=True)):
-        usual = _usual(below)
+        usual = usual_kind(below)
         if not kind or column in counted:
             continue
-        if kind in _WORDS:
-            unlike += usual in _VALUES or (kind != "text" and usual == "text")
+        if column in tiers:
+            unlike += usual in VALUES
+            continue
+        if kind in WORDS:
+            unlike += usual in VALUES or (kind != "text" and usual == "text")
             like += kind == usual != "text" or (kind == "text" and head in below)
-        elif kind == "status" and not (measured and _is_measured(head)):
-            is_name = (states or named) and (usual in _VALUES or (states and usual in _WORDS))
+        elif kind == "status" and not (measured and is_measured(head)):
+            is_name = (states or named) and (usual in VALUES or (states and usual in WORDS))
             unlike += is_name
             like += not is_name
         else:
-            is_name = measured and _is_measured(head) and usual not in (kind, None) and head not in below
-            unlike += is_name and usual in _VALUES
+            is_name = measured and is_measured(head) and usual not in (kind, None) and head not in below
+            unlike += is_name and usual in VALUES
             like += not is_name
     return unlike, like
-
-
-def _is_measured(head: str) -> bool:
-    """Whether a cell may be a label that is a measure: `24 jam` over prices, besides being how long a shop is open."""
-    plain = " ".join(head.split()).lower()
-    return any(kind in _MEASURED and shape.fullmatch(plain) for kind, shape in _SHAPES)
 
 
 def _counted(heads: Sequence[str], kinds: Sequence[Class], under: Grid) -> frozenset[int]:
@@ -427,35 +433,22 @@ def _counted(heads: Sequence[str], kinds: Sequence[Class], under: Grid) -> froze
     columns = [at for at, head in enumerate(heads) if head.isdecimal() and len(head) <= 4]
     if (
         len(columns) < 3
-        or not _grows([heads[at] for at in columns])
+        or not grows([heads[at] for at in columns])
         or any(kind == "number" for at, kind in enumerate(kinds) if at not in columns)
     ):
         return frozenset()
-    named = any(_is_named(head, [row[at].text for row in under]) for at, head in enumerate(heads) if at not in columns)
-    grow_too = sum(1 for row in under if _grows([row[at].text.strip() for at in columns]))
+    named = any(is_named(head, [row[at].text for row in under]) for at, head in enumerate(heads) if at not in columns)
+    grow_too = sum(1 for row in under if grows([row[at].text.strip() for at in columns]))
     return frozenset(columns) if named and grow_too < 0.5 * len(under) else frozenset()
 
 
-def _grows(texts: Sequence[str]) -> bool:
-    numbers = [int(text) for text in texts if text.isdecimal()]
-    return len(numbers) == len(texts) and all(one < other for one, other in itertools.pairwise(numbers))
-
-
-def _usual(texts: Sequence[str]) -> Class | None:
-    """The kind of most cells of a column; `None` when they are mixed or say only `gratis`, `-` and the like."""
-    kinds = [kind for text in texts if (kind := classify(text)) not in ("", "status")]
-    if "number" in kinds:  # 2000 among prices is a price
-        kinds = ["number" if kind == "year" else kind for kind in kinds]
-    if not kinds:
-        return None
-    kind, times = Counter(kinds).most_common(1)[0]
-    return kind if times >= 0.6 * len(kinds) else None
-
-
-def _is_named(head: str, below: Sequence[str]) -> bool:
-    """Whether a cell holds a word that headers use, and the cells below do not: `Kota` is one, over `Kota Bandung` it is not."""
-    words = _HEADER_WORDS & set(_WORD.findall(head.lower()))
-    return bool(words) and not words & set(_WORD.findall(" ".join(below).lower()))
+def _tiers(heads: Sequence[str], columns: Sequence[Sequence[str]]) -> frozenset[int]:
+    """The columns that are named by growing ranges, as tiers of quantity are (`1-99 | 100-499 | 500+`), over what are none."""
+    found = [at for at, head in enumerate(heads) if is_tier(head)]
+    bounds = [lowest(heads[at]) for at in found]
+    is_under = any(is_tier(text) for at in found for text in columns[at])
+    grow = len(set(bounds)) > 1 and bounds == sorted(bounds)
+    return frozenset(found) if grow and not is_under else frozenset()
 
 
 def _sentence_like(text: str) -> bool:
@@ -474,17 +467,11 @@ def _is_form(heads: Grid, under: Grid) -> bool:
         return True
     if len(names) < len(rows) or len(set(names)) < len(names):
         return False
-    spoken = sum(1 for name in names if _is_header_word(name))
-    if spoken >= 2 and spoken >= 0.6 * len(names) and not _is_header_word(rows[0][1].text):
+    spoken = sum(1 for name in names if is_header_word(name))
+    if spoken >= 2 and spoken >= 0.6 * len(names) and not is_header_word(rows[0][1].text):
         return True
-    named = sum(1 for name in names if _KEYS & set(_WORD.findall(name.lower())))
-    return named >= 2 and named >= 0.4 * len(names) and _usual([row[1].text for row in rows]) in (None, "text")
-
-
-def _is_header_word(text: str) -> bool:
-    """Whether headers and forms use each word of a cell: `Warna`, but not `Warna Hitam`."""
-    words = _WORD.findall(text.lower())
-    return bool(words) and all(word in _HEADER_WORDS or word in _KEYS for word in words)
+    named = sum(1 for name in names if is_field(name))
+    return named >= 2 and named >= 0.4 * len(names) and usual_kind([row[1].text for row in rows]) in (None, "text")
 
 
 def _is_nominal(filled: Sequence[str], under: Grid, heads: Grid) -> bool:
@@ -513,32 +500,6 @@ def _labels(heads: Grid) -> tuple[str, ...]:
     return tuple(" ".join(" ".join(parts).split()) for parts in columns)
 
 
-@cache
-def _day_names() -> tuple[frozenset[str], frozenset[str]]:
-    return frozenset(weekdays()), frozenset(months())
-
-
-def classify(text: str) -> Class:
-    """Tell what kind of value a cell holds."""
-    plain = " ".join(text.split()).lower()
-    if not plain:
-        return ""
-    if plain in _STATUS:
-        return "status"
-    if len(plain) > LONGEST_LABEL:
-        return "text"
-    for kind, shape in _SHAPES:
-        if shape.fullmatch(plain):
-            return kind
-    days, names = _day_names()
-    words = [word.strip() for word in re.split(r"[-–—,&/]|\bs/?d\b|\bsampai\b|\bto\b", plain)]
-    if all(word in days for word in words):
-        return "weekday"
-    if all(word in names for word in words):
-        return "month"
-    return "text"
-
-
 def labelled(labels: Sequence[str], cells: Sequence[str]) -> str:
     """Format a row as `column: value` lines, without empty cells.
 
@@ -565,7 +526,7 @@ def _is_paired(cells: Sequence[str]) -> bool:
         return False
     return len(names) == 1 or (
         bool(names)
-        and (all(classify(value) in _VALUES for value in values) or all(_is_header_word(name) for name in names))
+        and (all(classify(value) in VALUES for value in values) or all(is_header_word(name) for name in names))
     )
 
 

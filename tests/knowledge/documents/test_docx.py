@@ -3,6 +3,7 @@
 import io
 from typing import Any
 
+import pytest
 from docx import Document
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
@@ -88,6 +89,26 @@ def test_a_table_in_a_cell_and_a_list_in_a_cell_stay_in_their_row() -> None:
     made.save(out)
     [passage] = split("a.docx", load(out.getvalue()))
     assert passage.text == "Paket: A; Isi: Barang: Kopi, Jumlah: 2\nPaket: B; Isi: Teh; Gula"
+
+
+@pytest.mark.parametrize("by", ["paragraph", "run", "table"])
+def test_a_head_that_is_bold_by_a_style_is_the_head(by: str) -> None:
+    made = Document()
+    style = made.styles.add_style("Kepala", 2 if by == "run" else 1)
+    style.font.bold = True
+    made.styles.add_style("Kepala Lagi", 2 if by == "run" else 1).base_style = style
+    table = made.add_table(3, 3, style="Medium Shading 1 Accent 1" if by == "table" else None)
+    for row, cells in enumerate([["Gramatur", "100", "200"], ["HVS", "450", "375"], ["Ivory", "3.350", "2.725"]]):
+        for column, text in enumerate(cells):
+            paragraph = table.cell(row, column).paragraphs[0]
+            written = paragraph.add_run(text, style="Kepala Lagi" if by == "run" and not row else None)
+            assert written.bold is None
+            if by == "paragraph" and not row:
+                paragraph.style = "Kepala Lagi"
+    out = io.BytesIO()
+    made.save(out)
+    [passage] = split("a.docx", load(out.getvalue()))
+    assert passage.text.split("\n")[0] == "Gramatur: HVS; 100: 450; 200: 375"
 
 
 def test_a_heading_is_known_by_the_style_it_is_based_on() -> None:

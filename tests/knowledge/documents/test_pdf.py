@@ -33,6 +33,33 @@ def test_a_table_without_lines_has_labels(by_column: bool) -> None:
     ]
 
 
+def test_tables_without_lines_under_each_other_keep_their_own_columns() -> None:
+    food = drawn([["Makanan", "Harga"], ["Rawon", "32.500"], ["Soto", "27.500"]], [90, 330], False)
+    drinks = [["Minuman", "Panas", "Dingin"], ["Teh", "6.500", "8.250"], ["Jahe", "9.500", "11.750"]]
+    below = b"".join(
+        line(text, x, 620 - 18 * r) for r, row in enumerate(drinks) for x, text in zip((50, 250, 330), row, strict=True)
+    )
+    assert texts(food + below) == [
+        "Makanan: Rawon; Harga: 32.500",
+        "Makanan: Soto; Harga: 27.500",
+        "Minuman: Teh; Panas: 6.500; Dingin: 8.250",
+        "Minuman: Jahe; Panas: 9.500; Dingin: 11.750",
+    ]
+
+
+def test_a_form_under_a_remark_does_not_take_the_labels_of_the_table_before() -> None:
+    form = line("Harga belum termasuk pajak.", y=628) + b"".join(
+        line(name, 50, 610 - 18 * r) + line(value, 250, 610 - 18 * r)
+        for r, (name, value) in enumerate(
+            [("Rekening", "PT Bahari"), ("Bank", "777123"), ("NPWP", "09.111"), ("Kontak", "Bu Tini")]
+        )
+    )
+    assert texts(drawn(PRICES, [50, 250, 400], False) + form)[:2] == [
+        "Menu: Kopi susu; Panas: 18.000; Dingin: 20.000",
+        "Menu: Teh tarik; Panas: 15.000; Dingin: 17.000",
+    ]
+
+
 def test_a_cell_that_goes_on_in_the_next_line_stays_one_cell() -> None:
     rows = [
         [("Paket", 50, 700), ("Harga", 300, 700)],

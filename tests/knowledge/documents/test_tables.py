@@ -9,8 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
+from knowledge.documents.cells import classify
 from knowledge.documents.loading import load
-from knowledge.documents.tables import MAX_CELLS, Cell, classify, grid, inline, labelled, plain, read_table
+from knowledge.documents.tables import MAX_CELLS, Cell, grid, inline, labelled, plain, read_table
 from knowledge.errors import Unreadable
 from tests.knowledge.samples import grid as ruled
 from tests.knowledge.samples import pdf
@@ -287,6 +288,8 @@ def test_labels_that_come_again_begin_another_row() -> None:
         (["Hari", "Buka", "Tutup"], ["Senin", "08.00", "17.00"]),
         (["Menu", "Senin", "Selasa"], ["Pagi", "Soto", "Rawon"]),
         (["Kota", "Kurir"], ["Bandung", "JNE"]),
+        (["Kertas", "1-99", "100-499", "500+"], ["HVS", "450", "375", "290"]),
+        (["Jarak", "< 3 km", "3-7 km", "> 7 km"], ["Motor", "5.000", "9.000", "15.000"]),
     ],
 )
 def test_a_header_of_years_measures_days_and_words_is_one(header: list[str], row: list[str]) -> None:
@@ -314,6 +317,30 @@ def test_a_new_table_right_after_another_has_its_own_header_or_none() -> None:
     assert all(line.labels == () for line in unsure.lines)
     other_width = read_table(plain([["1", "2", "3"], ["4", "5", "6"]]), before)
     assert all(line.labels == () for line in other_width.lines)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [["Minuman", "Panas", "Dingin"], ["Minuman", "Harga", ""], ["Kurir", "Tarif", ""]],
+    ids=["a column more", "a name again", "words of headers"],
+)
+def test_a_header_among_the_rows_begins_another_table(head: list[str]) -> None:
+    rows = [["Makanan", "Harga", ""], ["Rawon", "32.500", ""], ["Soto", "tanya admin", ""], ["Sate", "27.000", ""]]
+    below = [["A", "6.500", "8.250" if head[2] else ""], ["B", "9.500", "11.750" if head[2] else ""]]
+    shown = rows_of(*rows, head, *below)
+    assert shown[:3] == [
+        "Makanan: Rawon; Harga: 32.500",
+        "Makanan: Soto; Harga: tanya admin",
+        "Makanan: Sate; Harga: 27.000",
+    ]
+    assert shown[3:] == [
+        "; ".join(f"{name}: {value}" for name, value in zip(head, row, strict=True) if value) for row in below
+    ]
+
+
+def test_ranges_over_ranges_are_a_row() -> None:
+    rows = [["Kebaya", "10-15", "20-25"], ["Jas", "12-15", "22-25"], ["Gaun", "12-14", "21-25"]]
+    assert rows_of(*rows)[0] == "Kebaya; 10-15; 20-25"
 
 
 def test_a_repeated_header_is_no_row() -> None:
