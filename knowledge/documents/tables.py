@@ -152,9 +152,10 @@ def read_table(rows: Grid, before: Table | None = None) -> Table:
         lines += [Line(part[0], (name,), path=path, is_note=True) for name in names if name not in short]
         body = part[at:]
         later = [row for other in parts[number + 1 :] for row in other if not _is_lone(rows[row])]
-        height, found = _header(body, later, rows, labels)
-        if not height and short and number and not _is_of_kind(body, [line.at for line in lines if line.labels], rows):
-            found = ()  # a part with a title of its own and other values
+        is_anew = bool(number and body) and _begins_anew(part[0], parts[number - 1], rows)
+        height, found = _header(body, later, rows, () if is_anew else labels)
+        if not height and number and not _goes_on(body, [line.at for line in lines if line.labels], rows):
+            found = ()
         if short and number == 0:
             title = path = short
         elif short:
@@ -218,8 +219,8 @@ def _parts(rows: Grid) -> Iterator[list[int]]:
 def _begins_anew(at: int, part: Sequence[int], rows: Grid) -> bool:
     """Whether a row is the header of another table under the rows of a part: words in columns of values, over values.
 
-    It must name a column anew (`Harga` under prices) or one that was empty so far, or hold nothing but words of headers, since
-    `tanya admin` may stand in any column.
+    It must be marked as a heading, name a column anew (`Harga` under prices) or one that was empty so far, or hold nothing but words of
+    headers, since `tanya admin` may stand in any column.
     """
     if len(part) < 2 or at + 1 >= len(rows):
         return False
@@ -228,6 +229,10 @@ def _begins_anew(at: int, part: Sequence[int], rows: Grid) -> bool:
         return False
     if any(classify(text) not in ("text", "weekday", "month", "measure") for text in columns.values()):
         return False
+    if all(_all_strong(rows[row]) for row in (at, part[0])) and not any(
+        _all_strong(rows[row]) for row in (at + 1, part[-1])
+    ):
+        return True
     values = {column for column in columns if classify(rows[at + 1][column].text) in VALUES}
     near = [*part[:MAX_HEADER_ROWS], *part[MAX_HEADER_ROWS:][-_NEAR:]]
     above = {column: [rows[row][column].text.strip() for row in near] for column in values}
@@ -236,6 +241,10 @@ def _begins_anew(at: int, part: Sequence[int], rows: Grid) -> bool:
     is_anew = any(columns[at].lower() in map(str.lower, texts[:MAX_HEADER_ROWS]) for at, texts in above.items())
     is_known = is_anew or all(map(is_header_word, columns.values()))
     return is_known and any(usual_kind(texts[1:]) in VALUES for texts in above.values())
+
+
+def _all_strong(slots: Sequence[Slot]) -> bool:
+    return all(slot.strong for slot in _filled(slots))
 
 
 def _is_section(slots: Sequence[Slot]) -> bool:
@@ -279,12 +288,18 @@ def _is_note(row: int, body: Sequence[int], rows: Grid) -> bool:
     return is_last and (text.startswith(("*", "†", "#")) or len(text) > LONGEST_LABEL or bool(_SENTENCE.search(text)))
 
 
-def _is_of_kind(body: Sequence[int], before: Sequence[int], rows: Grid) -> bool:
-    """Whether the values of a part are of the kinds that stood in their columns so far."""
-    for column in range(len(rows[0]) if before else 0):
-        usual = usual_kind([rows[row][column].text.strip() for row in before])
-        kinds = [kind for row in body if (kind := classify(rows[row][column].text)) not in ("", "status")]
-        if usual in VALUES and kinds and usual not in ["number" if kind == "year" else kind for kind in kinds]:
+def _goes_on(body: Sequence[int], before: Sequence[int], rows: Grid) -> bool:
+    """Whether a part goes on with the rows before: it fills as many columns, and its values are of the kinds of their columns."""
+    if not before:
+        return True
+    usual = median(len(_filled(rows[row])) for row in before)
+    if body and max(len(_filled(rows[row])) for row in body) < 0.6 * usual:
+        return False
+    for column in range(len(rows[0])):
+        kind = usual_kind([rows[row][column].text.strip() for row in before])
+        kinds = [classify(rows[row][column].text) for row in body]
+        found = ["number" if one == "year" else one for one in kinds if one not in ("", "status")]
+        if kind in VALUES and found and kind not in found:
             return False
     return True
 
@@ -342,7 +357,7 @@ def _heights(body: Sequence[int], rows: Grid) -> list[int]:
         found.append(2)
     strong = 0
     for row in body[: MAX_HEADER_ROWS + 1]:
-        if not all(slot.strong for slot in _filled(rows[row])):
+        if not _all_strong(rows[row]):
             break
         strong += 1
     if 1 < strong <= MAX_HEADER_ROWS and strong < len(body):
@@ -377,8 +392,7 @@ def _verdict(heads: Grid, under: Grid, continues: bool) -> Verdict:
     usual = median([len(_filled(row)) for row in under])
     if not filled or len(filled) < 0.6 * usual or any(len(text) > LONGEST_LABEL for text in filled):
         return "row"
-    strong = all(slot.strong for row in heads for slot in _filled(row))
-    if strong and not all(all(slot.strong for slot in _filled(row)) for row in under):
+    if all(map(_all_strong, heads)) and not all(map(_all_strong, under)):
         return "header"
     unlike, like = _contrast(last, under)
     words = sum(1 for column, text in enumerate(last) if is_named(text, [row[column].text for row in under]))
@@ -401,7 +415,8 @@ def _contrast(heads: Sequence[str], under: Grid) -> tuple[int, int]:
     """Count the columns whose first cell is unlike the cells below in kind, and those where it is one of them."""
     columns = [[row[column].text.strip() for row in under] for column in range(len(heads))]
     kinds = [classify(head) for head in heads]
-    measured = len({head for head in heads if is_measured(head)}) >= 2
+    over_values = any(kind in WORDS and usual_kind(below) in VALUES for kind, below in zip(kinds, columns, strict=True))
+    measured = len({head for head in heads if is_measured(head)}) >= (1 if over_values else 2)
     states = len({head.lower() for head, kind in zip(heads, kinds, strict=True) if kind == "status"}) >= 2
     named = any(is_named(head, below) for head, below in zip(heads, columns, strict=True))
     counted = _counted(heads, kinds, under)
