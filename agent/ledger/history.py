@@ -1,12 +1,12 @@
 """The conversation as the model sees it: what the contact, the agent and human colleagues wrote, in order."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
-from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy import Column, ColumnElement, Connection, bindparam, delete, func, or_, select
 
 from agent.ledger.database import at, change, insert_of, is_postgres, where
 from agent.ledger.statement import Statement
@@ -39,6 +39,16 @@ class Line:
         return self.text if self.said is None else self.said
 
 
+class Worded(Protocol):
+    """Words of the contact, and the platform's id of their message."""
+
+    @property
+    def message_id(self) -> str | None: ...
+
+    @property
+    def own_words(self) -> str: ...
+
+
 RECENTLY_SAID = 100
 """Texts of a contact that every turn reads; older ones are read when an argument is not found in these."""
 
@@ -63,7 +73,7 @@ _NEWEST = Statement(
 )
 
 _SAID = Statement(
-    select(func.coalesce(table.c.said, table.c.text))
+    select(table.c.message_id, func.coalesce(table.c.said, table.c.text).label("own_words"))
     .where(_OF_CONTACT, table.c.author == "contact")
     .order_by(table.c.n.desc())
     .limit(at("limit"))
@@ -113,6 +123,17 @@ def of_message(connection: Connection, key: ContactKey, message_id: str) -> Line
     """Find the line of one of the platform's messages."""
     row = _OF_MESSAGE.first(connection, {**_at(key), "at_message_id": message_id})
     return None if row is None else _line(row)
+
+
+def versions_of(connection: Connection, key: ContactKey, message_id: str) -> list[Line]:
+    """Find the lines of one of the contact's messages and of its corrections, oldest first."""
+    mine = select(table).where(
+        table.c.platform == key.platform,
+        table.c.contact == key.id,
+        table.c.author == "contact",
+        versions(table.c.message_id, message_id),
+    )
+    return [_line(row) for row in connection.execute(mine.order_by(table.c.n))]
 
 
 def remove_unsent(connection: Connection, key: ContactKey, turns: Sequence[str]) -> None:
@@ -179,6 +200,54 @@ def _in_order(lines: list[Line]) -> list[Line]:
     return lines
 
 
-def said(connection: Connection, key: ContactKey, limit: int = RECENTLY_SAID) -> list[str]:
-    """List the newest texts that the contact wrote, oldest first."""
-    return [row[0] for row in reversed(_SAID.all(connection, {**_at(key), "at_limit": limit}))]
+def said(
+    connection: Connection, key: ContactKey, limit: int = RECENTLY_SAID, *, corrections: Iterable[str] = ()
+) -> list[str]:
+    """List the newest texts that the contact wrote, oldest first; nothing in place of one that they corrected since.
+
+    Args:
+        connection: a transaction.
+        key: the contact.
+        limit: the most texts.
+        corrections: ids of messages that are no lines yet.
+    """
+    return standing(list(reversed(_SAID.all(connection, {**_at(key), "at_limit": limit}))), corrections)
+
+
+def standing(lines: Sequence[Worded], corrections: Iterable[str] = ()) -> list[str]:
+    """Leave out the words of messages that a later one corrects.
+
+    Args:
+        lines: oldest first.
+        corrections: ids of messages that came after them.
+
+    Returns:
+        As many texts as there are lines.
+    """
+    corrected = {corrected_id(each) for each in corrections} - {None}
+    texts = []
+    for line in reversed(lines):
+        first = line.message_id and (corrected_id(line.message_id) or line.message_id)
+        texts.append("" if first in corrected else line.own_words)
+        if line.message_id and first != line.message_id:
+            corrected.add(first)
+    return texts[::-1]
+
+
+_CORRECTS = "/edit/"
+
+
+def correction_id(message_id: str, fingerprint: str) -> str:
+    """The id under which the correction of a message is kept."""
+    return f"{message_id}{_CORRECTS}{fingerprint}"
+
+
+def corrected_id(message_id: str) -> str | None:
+    """The id of the message that one corrects; None where it corrects none."""
+    first, corrects, _ = message_id.rpartition(_CORRECTS)
+    return first if corrects else None
+
+
+def versions(column: Column[Any], message_id: str) -> ColumnElement[bool]:
+    """Match the id of a message and those of its corrections."""
+    return or_(column == message_id, column.startswith(f"{message_id}{_CORRECTS}", autoescape=True))

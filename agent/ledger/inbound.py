@@ -329,6 +329,14 @@ def _row_of(connection: Connection, key: ContactKey, message_id: str) -> Any:
     return _THIS.first(connection, {"at_platform": key.platform, "at_contact": key.id, "at_message_id": message_id})
 
 
+def _versions(connection: Connection, key: ContactKey, message_id: str) -> Sequence[Any]:
+    """The rows of a message and of its corrections, oldest first."""
+    mine = select(table).where(
+        table.c.platform == key.platform, table.c.contact == key.id, history.versions(table.c.message_id, message_id)
+    )
+    return connection.execute(mine.order_by(table.c.n)).all()
+
+
 def _reaction(connection: Connection, event: Reaction) -> Accepted:
     """A reaction joins the history, and is no question: nothing is answered."""
     key = event.contact.key
@@ -363,7 +371,7 @@ def _edited(connection: Connection, event: MessageEdited, now: datetime, rules: 
     if erasure.is_erased(connection, key, event.message_id):
         return Accepted(duplicate=True)
     lock_contact(connection, key.platform, key.id)
-    row = _row_of(connection, key, event.message_id)
+    row = next(reversed(_versions(connection, key, event.message_id)), None)
     if row is not None and (row.payload["text"] or "").strip() == event.text.strip():
         return Accepted(duplicate=True, contact=key)  # a preview or a reaction was added to it
     if row is not None and row.state == "waiting" and row.turn is None:
@@ -374,10 +382,10 @@ def _edited(connection: Connection, event: MessageEdited, now: datetime, rules: 
     if row is None and history.of_message(connection, key, event.message_id) is None:
         first = InboundMessage(event.contact, event.message_id, event.sent_at, event.text, channel=event.channel)
         return _message(connection, first, now, rules)
-    digest = hashlib.blake2b(event.text.encode(), digest_size=8).hexdigest()
+    digest = hashlib.blake2b(f"{event.sent_at.isoformat()} {event.text}".encode(), digest_size=8).hexdigest()
     again = InboundMessage(
         event.contact,
-        f"{event.message_id}/edit/{digest}",
+        history.correction_id(event.message_id, digest),
         event.sent_at,
         event.text,
         channel=event.channel,
@@ -387,12 +395,15 @@ def _edited(connection: Connection, event: MessageEdited, now: datetime, rules: 
 
 
 def _deleted(connection: Connection, event: MessageDeleted, now: datetime) -> Accepted:
-    """What a customer took back is neither answered nor kept, also when it comes later; a turn that has taken it goes on."""
+    """What a customer took back is neither answered nor kept, also when it comes later; a turn that has taken it goes on.
+
+    A message that was corrected is taken back with its corrections.
+    """
     key = event.contact.key
     lock_contact(connection, key.platform, key.id)
-    row = _row_of(connection, key, event.message_id)
-    line = history.of_message(connection, key, event.message_id)
-    if row is None and line is None and not erasure.is_erased(connection, key, event.message_id):
+    rows = _versions(connection, key, event.message_id)
+    lines = history.versions_of(connection, key, event.message_id)
+    if not rows and not lines and not erasure.is_erased(connection, key, event.message_id):
         contacts.remember(connection, event.contact)
         insert_new(
             connection,
@@ -405,7 +416,9 @@ def _deleted(connection: Connection, event: MessageDeleted, now: datetime) -> Ac
             state="held",
             outcome=InboundOutcome.TAKEN_BACK,
         )
-    if row is not None and row.state == "waiting" and row.turn is None:
+    for row in rows:
+        if row.state != "waiting" or row.turn is not None:
+            continue
         empty: dict[str, Any] = {
             "text": None,
             "attachments": [],
@@ -420,9 +433,10 @@ def _deleted(connection: Connection, event: MessageDeleted, now: datetime) -> Ac
             {"n": row.n},
             {"payload": {**row.payload, **empty}, "state": "held", "outcome": InboundOutcome.TAKEN_BACK},
         )
-        line = history.Line("contact", "", row.received_at, message_id=event.message_id)
+        line = history.Line("contact", "", row.received_at, message_id=row.message_id)
         history.append(connection, key, [line])
-    if line is not None and line.author == "contact":
+        lines.append(line)
+    for line in lines:
         history.rewrite(connection, key, replace(line, text=mark("deleted message"), attachments=(), said=""))
     return Accepted(contact=key)
 

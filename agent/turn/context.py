@@ -12,7 +12,7 @@ whether the customer has written more meanwhile. The exceptions with which a tur
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -305,9 +305,11 @@ class TurnContext:
         if self.recollected:
             return False
         self.recollected = True
+        new = [message.message_id for message in self.claim.messages]
 
         def read(connection: Connection) -> tuple[dict[str, list[Json]], list[str]]:
-            return steps.results(connection, self.key), history.said(connection, self.key, history.ALL)
+            said = history.said(connection, self.key, history.ALL, corrections=new)
+            return steps.results(connection, self.key), said
 
         await self.steps.flush()
         results, said = await self.steps.read(read)
@@ -396,7 +398,7 @@ def begin(
         claim=claim,
         steps=StepLog(database, claim.turn, recorded, clock=clock, context=str(claim.key)),
         history=tuple(line for line in known if line.message_id not in claimed),
-        said=_said(connection, key, known, earlier),
+        said=_said(connection, key, known, earlier, claimed),
         called=called,
         earlier=earlier,
         results=results,
@@ -413,11 +415,13 @@ def begin(
     )
 
 
-def _said(connection: Connection, key: ContactKey, lines: Sequence[Line], earlier: int) -> tuple[str, ...]:
+def _said(
+    connection: Connection, key: ContactKey, lines: Sequence[Line], earlier: int, new: Collection[str]
+) -> tuple[str, ...]:
     """What the customer wrote, also before what the model sees: their own words stay theirs, however long ago."""
     if not earlier:
-        return tuple(line.own_words for line in lines if line.author == "contact")
-    return tuple(history.said(connection, key))
+        return tuple(history.standing([line for line in lines if line.author == "contact"], new))
+    return tuple(history.said(connection, key, corrections=new))
 
 
 class TurnStopped(Exception):

@@ -23,6 +23,7 @@ from agent.ledger.contacts import ContactState
 from agent.ledger.database import Database, Work, write_with_retry
 from agent.ledger.errors import LeaseLost, LedgerUnavailable
 from agent.ledger.followups import Plan
+from agent.ledger.history import standing
 from agent.ledger.inbound import Waiting
 from agent.ledger.tables import InboundOutcome
 from agent.ledger.turns import Committed, Result
@@ -323,7 +324,10 @@ class Turns:
         turn.history = history
         messages = await self._files.stored(turn.claim.messages, turn.steps)
         turn.messages = await self._listener.hear(messages, turn.steps)
-        turn.said = (*turn.said, *spoken, *(said for message in turn.messages for said in message.said))
+        heard = zip(turn.claim.messages, turn.messages, strict=True)
+        lines = [words.line(message.sent_at, turn.id, message.message_id) for message, words in heard]
+        said = zip(turn.messages, standing(lines), strict=True)
+        turn.said = (*turn.said, *spoken, *(each for words, stands in said if stands for each in words.said))
         if not turn.typed and self._settings.language == "auto":
             turn.language = next((message.language for message in turn.messages if message.language), turn.language)
 

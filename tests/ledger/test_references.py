@@ -124,6 +124,37 @@ async def test_what_was_taken_back_is_not_answered_in_whichever_order_it_comes(
     assert "kopi" not in "".join(await database.read(lambda c: history.said(c, BUDI)))
 
 
+async def test_of_a_message_that_is_corrected_again_and_back_only_the_newest_words_are_said(database: Database) -> None:
+    await _accept(database, message(1, "dua kopi"))
+    await _answered(database, "Baik.")
+    for minute, text in enumerate(("tiga kopi", "dua kopi", "tiga kopi", "lima kopi"), 1):
+        edit = MessageEdited(contact(), "m1", NOW + timedelta(minutes=minute), text)
+        await _accept(database, edit)
+        assert (await _accept(database, edit)).duplicate
+        await _answered(database, "Baik.")
+        assert [each for each in await database.read(lambda c: history.said(c, BUDI)) if each] == [text]
+
+
+async def test_a_correction_that_no_turn_has_taken_is_corrected_in_its_place(database: Database) -> None:
+    await _accept(database, message(1, "dua kopi"))
+    await _answered(database, "Baik.")
+    for text in ("tiga kopi", "empat kopi"):
+        await _accept(database, MessageEdited(contact(), "m1", NOW, text))
+    assert [each.text for each in await database.read(lambda c: inbound.waiting(c, BUDI))] == ["empat kopi"]
+
+
+async def test_a_deleted_message_takes_its_corrections_with_it(database: Database) -> None:
+    await _accept(database, message(1, "nomor saya 0812"))
+    await _answered(database, "Baik.")
+    await _accept(database, MessageEdited(contact(), "m1", NOW, "nomor saya 0813"))
+    await _answered(database, "Baik.")
+    await _accept(database, MessageEdited(contact(), "m1", NOW + timedelta(minutes=1), "nomor saya 0814"))
+    await _accept(database, MessageDeleted(contact(), "m1"))
+    assert await database.read(lambda c: inbound.waiting(c, BUDI)) == []
+    assert not any(await database.read(lambda c: history.said(c, BUDI)))
+    assert "081" not in "".join(line.text for line in await _history(database) if line.author == "contact")
+
+
 async def test_a_deleted_message_is_neither_answered_nor_kept(database: Database) -> None:
     await _accept(database, message(1, "nomor saya 0812"))
     await _accept(database, MessageDeleted(contact(), "m1"))

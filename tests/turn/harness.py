@@ -36,6 +36,7 @@ from agent.turn.retrieval import Search
 from agent.turn.turn import Turns, TurnSettings
 from messaging.errors import NotFound
 from messaging.types import Attachment, ContactKey, Event, PlatformMessage, Text
+from tests.actions.conftest import TLS
 from tests.ledger.messages import BUDI, NOW, RULES, quiet
 from voice import FetchLimits, Speaker, Transcriber
 
@@ -164,7 +165,7 @@ class Desk:
     transcriber: Transcriber | None = None
     files: FileReader | None = None
     speaker: Speaker | None = None
-    client: httpx.AsyncClient = field(default_factory=httpx.AsyncClient)
+    client: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(verify=TLS))
     now: datetime = NOW
     listed: list[tuple[Attachment, ...] | BaseException] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)

@@ -1,6 +1,7 @@
 """Consent over whole conversations: whatever comes in between, an effect runs only with a yes to the newest delivered question, once."""
 
 import asyncio
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from actions.action import Outcome
-from agent.ledger import human, migrate, outbound
+from agent.ledger import human, outbound
 from agent.ledger.sqlite import SqliteDatabase
 from agent.ledger.tables import outbound as table
 from agent.turn.context import TurnContext
@@ -183,11 +184,11 @@ class Talk:
         await self.desk.answer()
 
 
-async def played(steps: Sequence[str]) -> Talk:
+async def played(empty_ledger: Path, steps: Sequence[str]) -> Talk:
     audio = Reply(200, {"Content-Type": "audio/ogg"}, b"heard")
     with tempfile.TemporaryDirectory() as folder, serve(lambda request: audio) as store:
+        shutil.copy(empty_ledger, Path(folder) / "ledger.db")
         database = SqliteDatabase(Path(folder) / "ledger.db")
-        await asyncio.to_thread(migrate.upgrade, database.engine)
         done = Outcome("done", "Pesanan dibatalkan.", {"status": "cancelled"})
         cancel = CountedAction("cancel_order", done, effect=True, confirm="Batalkan pesanan {order_id}?")
         ears = Ears(store.url)
@@ -219,15 +220,17 @@ async def played(steps: Sequence[str]) -> Talk:
 @example(["ask KS-1", "deliver", "colleague", "reply yes"])
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(st.lists(st.sampled_from(STEPS), min_size=2, max_size=8))
-def test_only_a_yes_to_the_newest_delivered_question_runs_what_it_asked_for(steps: list[str]) -> None:
-    talk = asyncio.run(played(steps))
+def test_only_a_yes_to_the_newest_delivered_question_runs_what_it_asked_for(
+    empty_ledger: Path, steps: list[str]
+) -> None:
+    talk = asyncio.run(played(empty_ledger, steps))
     allowed = list(talk.due)
     for order in talk.ran:
         assert order in allowed, (steps, talk.ran, talk.due)
         allowed.remove(order)
 
 
-def test_a_yes_to_the_newest_delivered_question_runs_it() -> None:
+def test_a_yes_to_the_newest_delivered_question_runs_it(empty_ledger: Path) -> None:
     for steps in (
         ["ask KS-1", "deliver", "yes"],
         ["ask KS-1", "deliver", "ask KS-2", "deliver", "yes"],
@@ -236,6 +239,6 @@ def test_a_yes_to_the_newest_delivered_question_runs_it() -> None:
         ["ask KS-1", "deliver", "yes deleted", "reply yes"],
         ["ask KS-1", "deliver", "reply elsewhere", "deliver", "ask KS-1", "deliver", "reply yes"],
     ):
-        talk = asyncio.run(played(steps))
+        talk = asyncio.run(played(empty_ledger, steps))
         assert talk.ran == talk.due
         assert len(talk.ran) == 1
