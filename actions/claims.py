@@ -9,6 +9,7 @@ in `actions/sentences.py`.
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from actions.action import Action, Json
@@ -174,8 +175,27 @@ class _Evidence:
     def states(self, clause: str = "") -> list[str]:
         """The texts of the results that say what is; those of one record where the clause names it by its id."""
         ids = {squash(match[0]) for match in _ID.finditer(clause)}
-        records = [record for record in _records(self.results) if ids & set(map(squash, _own_texts(record)))]
-        return list(_states(list(records) or self.results))
+        records = [record for record, named in self._named_records if not ids.isdisjoint(named)] if ids else []
+        return list(_states(records)) if records else self._all_states
+
+    @cached_property
+    def _named_records(self) -> list[tuple[Mapping[str, Json], frozenset[str]]]:
+        """The records of all results, each with its own texts as ids are compared."""
+        return [(record, frozenset(map(squash, _own_texts(record)))) for record in _records(self.results)]
+
+    @cached_property
+    def _all_states(self) -> list[str]:
+        return list(_states(self.results))
+
+    @cached_property
+    def _known_texts(self) -> list[str]:
+        """What was looked up and what came of it."""
+        return list(texts_in([*self.heard.asked, *self.results.values()]))
+
+    @cached_property
+    def _known_ids(self) -> list[str]:
+        """The ids in all results."""
+        return _ids_of(list(self.results.values()))
 
     def did(self, action: Action, verb: str, clause: str) -> bool:
         """Whether the receipt of an action proves that what the verb names was done, to what the clause names."""
@@ -243,14 +263,14 @@ class _Evidence:
         """Whether the ids of a clause were looked up, where it is known what was looked up."""
         if not self.heard.asked:
             return True
-        known = list(texts_in([*self.heard.asked, *self.results.values()]))
-        return all(any(contains(each, match[0]) for each in known) for match in _ID.finditer(clause))
+        return all(any(contains(each, match[0]) for each in self._known_texts) for match in _ID.finditer(clause))
 
     def _same_id(self, action: Action | None, clause: str) -> bool:
         """Whether the ids of a clause are among those that an action returned, or any, where ids of their kind were returned."""
         named = [match[0] for match in _ID.finditer(clause)]
-        found = self.results.values() if action is None else [self.results.get(action.name, ())]
-        known = [match[0] for match in _ID.finditer(" ".join(texts_in(list(found))))]
+        if not named:
+            return True
+        known = self._known_ids if action is None else _ids_of(self.results.get(action.name, ()))
         return all(
             any(squash(one) == squash(other) for other in known)
             for one in named
@@ -550,6 +570,10 @@ def _is_found(verb: str, clause: str, evidence: _Evidence) -> bool:
         said = [stems(word) for word in content(verb)]
         return any(not one.isdisjoint(stems(word)) for word in content(" ".join(states)) for one in said)
     return not any(_names(states, stems) for stems in _SAME_STATE)
+
+
+def _ids_of(value: object) -> list[str]:
+    return [match[0] for match in _ID.finditer(" ".join(texts_in(value)))]
 
 
 def _names(states: Sequence[str], stems: Sequence[str]) -> bool:

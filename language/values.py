@@ -6,11 +6,14 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 from language.numbers import as_digits, signs
 from settings.phone import InvalidPhone, to_e164
 
 _WORD = re.compile(r"[^\W\d_]+|\d+")
+_SHORT = 400
+"""Characters of a text that is split once for all values that are looked for in it; passages and instructions would fill the memory."""
 
 
 def pieces(text: str) -> list[str]:
@@ -20,7 +23,14 @@ def pieces(text: str) -> list[str]:
 
 def squash(text: str) -> str:
     """Reduce a text to its letters and digits: `"KS-10 345"` → `"ks10345"`."""
+    return _short_squashed(text) if len(text) <= _SHORT else _squashed(text)
+
+
+def _squashed(text: str) -> str:
     return "".join(pieces(text))
+
+
+_short_squashed = lru_cache(1024)(_squashed)
 
 
 def contains(text: str, value: str) -> bool:
@@ -31,11 +41,22 @@ def contains(text: str, value: str) -> bool:
     target = squash(value)
     if not target:
         return False
+    variants = _short_variants(text) if len(text) <= _SHORT else _variants(text)
+    return any(target in written and _has_run(words, target) for words, written in variants)
+
+
+def _variants(text: str) -> list[tuple[Sequence[str], str]]:
+    """The words of a text as written, with digits for spoken ones, and without spoken signs; each apart and written together."""
     words = pieces(text)
     spoken, silent = as_digits(words), signs()
-    return any(
-        _has_run(variant, target) for variant in (words, spoken, [word for word in spoken if word not in silent])
-    )
+    variants = [words]
+    for other in (spoken, [word for word in spoken if word not in silent]):
+        if other != variants[-1]:
+            variants.append(other)
+    return [(each, "".join(each)) for each in variants]
+
+
+_short_variants = lru_cache(1024)(_variants)
 
 
 def _has_run(words: Sequence[str], target: str) -> bool:
