@@ -1,10 +1,11 @@
 """OpenAI-compatible chat models: the client, and what its exceptions mean (retry, or try another model)."""
 
 import json
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
@@ -22,6 +23,9 @@ from agent.models.dialects import Dialect, error_text, wait_of, window_of
 from agent.models.judge import RAW_CALLS, REFUSAL
 from agent.models.textcalls import ARGUMENT_KEYS
 from settings.backoff import requested_wait
+
+if TYPE_CHECKING:
+    import httpx2
 
 log = structlog.get_logger()
 
@@ -129,11 +133,13 @@ class CompatibleChat(ChatOpenAI):
     """`ChatOpenAI`, asked in the dialect of its server, without the client's typed request and answer.
 
     Walking the type hints of every message, and building an object of every field to take it apart again, took half of
-    the processor time of a call, and grew with the history. Connections, errors and headers stay the client's.
+    the processor time of a call, and grew with the history; merging headers, options and retries around each request took
+    half of the rest. Connections, errors and headers stay the client's.
     What the answer is worth is for `agent.models.judge`; here nothing of it is lost or changed.
     """
 
     _dialect: Dialect = PrivateAttr(default_factory=Dialect)
+    _endpoint: "_Endpoint | None" = PrivateAttr(default=None)
 
     @property
     def dialect(self) -> Dialect:
@@ -176,7 +182,7 @@ class CompatibleChat(ChatOpenAI):
         for _ in range(_MOST_REFUSALS):
             body = self._dialect.fit(payload)
             try:
-                return await self.root_async_client.post("/chat/completions", cast_to=object, body=body)
+                return await self._request(body)
             except (json.JSONDecodeError, UnicodeDecodeError) as error:  # cut off or damaged on the way
                 raise ServerFault(f"its body cannot be read: {error}") from error
             except openai.APIStatusError as error:
@@ -186,6 +192,51 @@ class CompatibleChat(ChatOpenAI):
                     raise
                 log.warning("model_dialect", model=self.model_name, learned=learned, said=error_text(said)[:200])
         raise ServerFault(f"it refused {_MOST_REFUSALS} forms of one request", 400)
+
+    async def _request(self, body: Mapping[str, Any]) -> Any:
+        """One request; its answer as JSON, or as text where that is no JSON by its type."""
+        import anyio
+        import httpx2
+        import openai
+
+        client = self.root_async_client
+        http = self.http_async_client or client._client
+        endpoint = self._endpoint = self._endpoint or _Endpoint.of(client)
+        content = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        request = httpx2.Request(
+            "POST", endpoint.url, headers=endpoint.headers, content=content, extensions=endpoint.extensions
+        )
+        try:
+            response = await http.send(request)
+        except httpx2.TimeoutException as error:
+            raise openai.APITimeoutError(request=request) from error
+        except (httpx2.RequestError, ssl.SSLError, anyio.EndOfStream) as error:
+            raise openai.APIConnectionError(request=request) from error
+        if not response.is_success:
+            raise client._make_status_error_from_response(response)
+        is_json = response.headers.get("content-type", "").partition(";")[0].strip().endswith("json")
+        return response.json() if is_json else response.text
+
+
+@dataclass(frozen=True, slots=True)
+class _Endpoint:
+    """Where a client sends its requests, with the headers and timeouts that all of them have."""
+
+    url: "httpx2.URL"
+    headers: "httpx2.Headers"
+    extensions: dict[str, Any]
+
+    @classmethod
+    def of(cls, client: Any) -> "_Endpoint":
+        """Read them from a request that the client builds."""
+        from openai._models import FinalRequestOptions
+
+        options = FinalRequestOptions.construct(method="post", url="/chat/completions", json_data={})
+        built = client._build_request(options, retries_taken=0)
+        headers = built.headers.copy()
+        for name in ("content-length", "transfer-encoding"):
+            headers.pop(name, None)
+        return cls(built.url, headers, dict(built.extensions))
 
 
 def _echo(message: AIMessage, sent: dict[str, Any]) -> None:
