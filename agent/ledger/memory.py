@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, select
+from sqlalchemy import Connection, exists, func, select
 
 from agent.ledger import steps
 from agent.ledger.database import at, change, lock_contact, upsert, where
@@ -19,7 +19,7 @@ from agent.ledger.tables import fact, message, summary, turn
 from language.values import contains
 from messaging.types import ContactKey
 
-_LOAD = select(summary).where(where(summary, "platform", "contact"))
+_LOAD = Statement(select(summary).where(where(summary, "platform", "contact")))
 _OPEN = select(func.count()).select_from(
     select(message.c.n)
     .where(where(message, "platform", "contact"), message.c.n > at("after"))
@@ -67,16 +67,16 @@ class Portion:
 
 def load(connection: Connection, key: ContactKey) -> Summary | None:
     """Load the summary; `None` when there is none."""
-    row = connection.execute(_LOAD, _at(key)).first()
+    row = _LOAD.first(connection, _at(key))
     return Summary(row.text, row.upto, row.updated_at) if row is not None and row.text else None
 
 
 def due(connection: Connection, key: ContactKey, window: int) -> bool:
     """Tell whether more than `window` messages are not covered."""
-    return _due(connection, key, connection.execute(_LOAD, _at(key)).first(), window)
+    return _due(connection, key, _LOAD.first(connection, _at(key)), window)
 
 
-def _due(connection: Connection, key: ContactKey, row: Row[Any] | None, window: int) -> bool:
+def _due(connection: Connection, key: ContactKey, row: Any | None, window: int) -> bool:
     covered = max(row.upto, row.asked_upto) if row is not None else 0
     count: int = connection.execute(_OPEN, {**_at(key), "at_after": covered, "at_most": window + 1}).scalar_one()
     return count > window
@@ -88,7 +88,7 @@ def begin(connection: Connection, key: ContactKey, window: int, now: datetime) -
     It is marked as taken, so that a process that dies on the way does not pay a model twice. The next extension covers it too.
     """
     lock_contact(connection, key.platform, key.id)
-    row = connection.execute(_LOAD, _at(key)).first()
+    row = _LOAD.first(connection, _at(key))
     if not _due(connection, key, row, window):
         return None
     upto = row.upto if row is not None else 0

@@ -88,6 +88,7 @@ def compact(engine: Engine) -> None:
             connection.driver_connection.execute("VACUUM (ANALYZE)")
             connection.driver_connection.autocommit = False
         else:
+            connection.driver_connection.execute("PRAGMA temp_store = FILE")  # the copy may be larger than the memory
             connection.driver_connection.execute("VACUUM")
             connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:

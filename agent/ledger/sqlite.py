@@ -225,9 +225,8 @@ def _resolve(batch: list[_Job]) -> None:
 
 
 def _engine(path: Path, *, begin: str) -> Engine:
-    engine = create_engine(
-        f"sqlite:///{path}", poolclass=NullPool, connect_args={"check_same_thread": False}, json_serializer=to_json
-    )
+    given = {"check_same_thread": False, "cached_statements": 1024}
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args=given, json_serializer=to_json)
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
@@ -236,6 +235,9 @@ def _engine(path: Path, *, begin: str) -> Engine:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(
+            "PRAGMA temp_store = MEMORY"
+        )  # else what undoes a statement is a file, made and removed each time
 
     def start(connection: Any) -> None:
         connection.execute(begin)
