@@ -13,7 +13,7 @@ from actions.errors import OpenApiError
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document of OpenAPI 3.0 or 3.1, the files that it refers to included. `where` is its file or address.
+    """A document of OpenAPI 3.0 or 3.1, or of Swagger 2.0, the files that it refers to included. `where` is its file or address.
 
     `unresolved` gathers the references that could not be followed, with the reason.
     """
@@ -25,11 +25,6 @@ class Document:
     @property
     def title(self) -> str:
         return str((self.root.get("info") or {}).get("title") or "api")
-
-    @property
-    def version(self) -> tuple[int, int]:
-        major, minor, *_ = str(self.root["openapi"]).split(".")
-        return int(major), int(minor)
 
     def resolve(self, value: Any) -> Any:
         """`value`, or what its `$ref` leads to. A reference that leads nowhere, outside or in circles is an empty mapping."""
@@ -62,18 +57,16 @@ def read_document(text: str, where: str) -> Document:
     """Read a document in JSON or YAML. Of a local file, the files beside and below it that it refers to are read too.
 
     Raises:
-        OpenApiError: it is neither, or no OpenAPI 3.0 or 3.1.
+        OpenApiError: it is neither, or no OpenAPI 3.0 or 3.1 and no Swagger 2.0.
     """
     root = _parsed(text, where)
     if not isinstance(root, Mapping):
         raise OpenApiError(f"{where} is no OpenAPI document: its top is not a mapping")
-    if "swagger" in root:
+    version = str(root.get("openapi") or root.get("swagger") or "")
+    if not version.startswith(("3.0", "3.1") if "openapi" in root else "2.0"):
         raise OpenApiError(
-            f"{where} is Swagger {root['swagger']}; convert it to OpenAPI 3 first (converter.swagger.io)"
+            f"{where} has openapi: {version or 'nothing'}; OpenAPI 3.0 and 3.1 and Swagger 2.0 can be imported"
         )
-    version = str(root.get("openapi") or "")
-    if not version.startswith(("3.0", "3.1")):
-        raise OpenApiError(f"{where} has openapi: {version or 'nothing'}; 3.0 and 3.1 can be imported")
     if where.startswith(("http://", "https://")):
         return Document(root, where)
     return Document(_Bundle(Path(where)).bundled(root), where)

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from actions.errors import OpenApiError
 from actions.openapi.document import Document
 from actions.openapi.operations import METHODS, Declaration, Reference, declaration, unique
+from actions.openapi.swagger import converted
 from actions.settings import ActionList
 
 
@@ -34,6 +35,8 @@ def import_openapi(document: Document, *, only: Sequence[str] = (), server: str 
     Raises:
         OpenApiError: the document names no address, or `only` matches nothing.
     """
+    if "swagger" in document.root:
+        document = converted(document)
     found: list[Declaration] = []
     lost: list[str] = []
     names: dict[str, Any] = {}

@@ -4,12 +4,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from actions.errors import OpenApiError
 from actions.openapi.document import Document, SchemaReader, shortened
 
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
+_JSON = "application/json"
 MOST_PARAMETERS = 25  # a model loses sight of more
 
 _SET_BY_OTHERS = frozenset({"accept", "content-type", "authorization"})  # OpenAPI: "shall be ignored"
@@ -41,6 +42,7 @@ class _Draft:
     request: dict[str, Any] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     surplus: list[str] = field(default_factory=list)
+    joined: list[str] = field(default_factory=list)  # lists of the query that stand in one value, with commas
 
     def add(self, name: str, schema: dict[str, Any], *, required: bool) -> str | None:
         """Declare a parameter; its name in templates, or None when it is left out."""
@@ -79,6 +81,8 @@ def declaration(
     draft.request = {"method": method.upper(), "url": address.rstrip("/") + path}
     for raw in _parameters(document, item.get("parameters"), operation):
         _parameter(draft, raw)
+    if draft.joined:
+        draft.request["url"] += "?" + "&".join(draft.joined)
     _body(document, draft, operation)
     _auth(document, draft, operation, address)
     if draft.surplus:
@@ -195,7 +199,7 @@ def _parameter(draft: _Draft, raw: Mapping[str, Any]) -> None:
     if (
         place not in ("path", "query", "header")
         or "schema" not in raw
-        or raw.get("style") in ("deepObject", "matrix", "label")
+        or raw.get("style", "form") not in ("form", "simple")
     ):
         draft.left_out.append(f"{place} parameter {name}" + (" (required!)" if required else ""))
         return
@@ -211,6 +215,8 @@ def _parameter(draft: _Draft, raw: Mapping[str, Any]) -> None:
     if place == "path":
         schema.pop("optional", None)
         draft.request["url"] = draft.request["url"].replace(f"{{{name}}}", f"{{{key}}}")
+    elif place == "query" and raw.get("explode") is False and schema.get("type") == "array":
+        draft.joined.append(f"{quote(name)}={{{key}}}")
     else:
         draft.request.setdefault("query" if place == "query" else "headers", {})[name] = f"{{{key}}}"
 
@@ -224,6 +230,8 @@ def _body(document: Document, draft: _Draft, operation: Mapping[str, Any]) -> No
     if kind is None or draft.request["method"] in ("GET", "HEAD"):
         draft.left_out.append(f"the body ({', '.join(content)})")
         return
+    if place == "json" and kind not in (_JSON, "*/*"):
+        draft.request.setdefault("headers", {})["Content-Type"] = kind
     schema = draft.reader.read((content[kind] or {}).get("schema") or {}, "body")
     properties = schema.get("properties")
     if not properties:
@@ -246,7 +254,7 @@ def _body(document: Document, draft: _Draft, operation: Mapping[str, Any]) -> No
 def _body_kind(content: Mapping[str, Any]) -> tuple[str | None, str]:
     for kind in content:
         plain = kind.partition(";")[0].strip()
-        if plain in ("application/json", "*/*") or plain.endswith("+json"):
+        if plain in (_JSON, "*/*") or plain.endswith("+json"):
             return kind, "json"
     for kind, place in (("application/x-www-form-urlencoded", "form"), ("multipart/form-data", "multipart")):
         if kind in content:

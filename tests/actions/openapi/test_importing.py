@@ -267,8 +267,8 @@ def test_references_in_circles_and_out_of_the_document_end() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("swagger: '2.0'", "convert it to OpenAPI 3"),
-        ("openapi: 4.0.0", "3.0 and 3.1 can be imported"),
+        ("swagger: '1.2'", "Swagger 2.0 can be imported"),
+        ("openapi: 4.0.0", "3.0 and 3.1 and Swagger 2.0 can be imported"),
         ("[1, 2]", "not a mapping"),
         ("a: [", "neither JSON nor YAML"),
         ("", "not a mapping"),

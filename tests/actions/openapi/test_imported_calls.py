@@ -1,0 +1,332 @@
+"""Imported actions are called at a server: what arrives is what the document demands, in every style of writing documents."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+import pytest
+from pydantic import TypeAdapter
+from ruamel.yaml import YAML
+
+from actions.http.action import HttpAction
+from actions.openapi import import_openapi, read_document
+from actions.redaction import Redactor
+from actions.settings import ActionList, DeclaredAction
+from agent.config.environment import expand
+from tests.actions.conftest import NOW, Received, Reply, Shop, context
+
+LAUNDRY = """
+openapi: 3.0.2
+info: {title: Laundry, version: "3"}
+paths:
+  /outlets/{outlet-id}/pickups:
+    parameters:
+      - {$ref: "#/components/parameters/Outlet"}
+    post:
+      operationId: bookPickup
+      summary: Book a pickup.
+      parameters:
+        - {name: X-Request-Source, in: header, required: true, schema: {type: string, enum: [chat, web]}}
+        - {name: dryRun, in: query, schema: {type: boolean}}
+      requestBody:
+        required: true
+        content:
+          application/json:
+            schema:
+              allOf:
+                - {$ref: "#/components/schemas/Slot"}
+                - type: object
+                  required: [items]
+                  properties:
+                    items:
+                      type: array
+                      items:
+                        allOf: [{$ref: "#/components/schemas/Item"}, {required: [kg]}]
+                    id: {type: string, readOnly: true}
+    get:
+      operationId: listPickups
+      summary: List pickups.
+      parameters:
+        - {name: status, in: query, style: form, explode: false, schema: {type: array, items: {type: string, enum: [open, done]}}}
+        - {name: tag, in: query, schema: {type: array, items: {type: string}}}
+        - {name: X-Zones, in: header, schema: {type: array, items: {type: string}}}
+components:
+  parameters:
+    Outlet: {name: outlet-id, in: path, required: true, schema: {type: integer, minimum: 1}}
+  schemas:
+    Slot:
+      type: object
+      required: [date]
+      properties: {date: {type: string, format: date}, window: {$ref: "#/components/schemas/Window"}}
+    Window: {type: string, enum: [pagi, sore], default: pagi}
+    Item:
+      type: object
+      properties: {kind: {type: string, enum: [kiloan, satuan]}, kg: {type: number, exclusiveMinimum: true, minimum: 0}}
+"""
+CLINIC = """
+openapi: 3.1.0
+info: {title: Clinic, version: "1"}
+paths:
+  /v2/patients/{patient.id}/visits/{visit}:
+    patch:
+      operationId: patients.visits.update
+      summary: Change a visit.
+      parameters:
+        - {name: patient.id, in: path, required: true, schema: {type: string, format: uuid}}
+        - {name: visit, in: path, required: true, schema: {type: integer}}
+      requestBody:
+        content:
+          application/merge-patch+json; charset=utf-8:
+            schema:
+              type: object
+              properties:
+                reason: {type: [string, "null"]}
+                urgency: {oneOf: [{const: low, title: Low}, {const: high, title: High}]}
+                payment:
+                  oneOf:
+                    - {type: object, required: [cash], properties: {cash: {const: true}}}
+                    - {type: object, required: [card], properties: {card: {$ref: "#/$defs/Card"}}}
+$defs:
+  Card: {type: object, required: [last4], properties: {last4: {type: string, pattern: "^[0-9]{4}$"}}}
+"""
+TICKETS = """
+swagger: "2.0"
+info: {title: Tickets, version: "1"}
+host: tickets.example
+basePath: /api
+schemes: [https]
+consumes: [application/json]
+securityDefinitions: {key: {type: apiKey, in: header, name: X-Key}}
+security: [{key: []}]
+parameters:
+  Show: {name: show_id, in: path, required: true, type: string, pattern: "^S[0-9]+$"}
+paths:
+  /shows/{show_id}/seats:
+    parameters: [{$ref: "#/parameters/Show"}]
+    get:
+      operationId: findSeats
+      summary: Find seats.
+      parameters:
+        - {name: rows, in: query, type: array, items: {type: string}, collectionFormat: csv, required: true}
+        - {name: class, in: query, type: array, items: {type: string, enum: [vip, festival]}, collectionFormat: multi}
+        - {name: limit, in: query, type: integer, default: 10}
+    post:
+      operationId: holdSeats
+      summary: Hold seats.
+      parameters:
+        - {name: order, in: body, required: true, schema: {$ref: "#/definitions/Hold"}}
+  /shows/{show_id}/waitlist:
+    post:
+      operationId: joinWaitlist
+      summary: Join the waiting list.
+      consumes: [application/x-www-form-urlencoded]
+      parameters:
+        - {$ref: "#/parameters/Show"}
+        - {name: note, in: formData, type: string}
+        - {name: count, in: formData, type: integer, required: true}
+definitions:
+  Base: {type: object, required: [seats], properties: {seats: {type: array, items: {type: string}}}}
+  Hold: {allOf: [{$ref: "#/definitions/Base"}, {type: object, properties: {minutes: {type: integer, maximum: 30}}}]}
+"""
+PARCELS = json.dumps(
+    {
+        "openapi": "3.0.1",
+        "info": {"title": "Parcels"},
+        "paths": {
+            "/track/{codes}": {
+                "get": {
+                    "operationId": "Track_Many",
+                    "summary": "Track parcels.",
+                    "parameters": [
+                        {
+                            "name": "codes",
+                            "in": "path",
+                            "required": True,
+                            "schema": {"type": "array", "items": {"type": "string"}},
+                        },
+                        {"name": "fields[]", "in": "query", "schema": {"type": "array", "items": {"type": "string"}}},
+                        {
+                            "name": "page",
+                            "in": "query",
+                            "style": "pipeDelimited",
+                            "schema": {"type": "array", "items": {"type": "string"}},
+                        },
+                    ],
+                }
+            },
+            "/labels": {
+                "post": {
+                    "operationId": "Labels_Create",
+                    "summary": "Make labels.",
+                    "requestBody": {
+                        "content": {
+                            "application/json": {
+                                "schema": {"type": "array", "items": {"$ref": "#/components/schemas/L"}}
+                            }
+                        }
+                    },
+                }
+            },
+        },
+        "components": {
+            "schemas": {"L": {"type": "object", "required": ["to"], "properties": {"to": {"type": "string"}}}}
+        },
+    }
+)
+MEMBERS = """
+openapi: 3.1.1
+info: {title: Members, version: "1"}
+paths:
+  /members:
+    put:
+      summary: Save a member.
+      requestBody:
+        required: true
+        content:
+          multipart/form-data:
+            schema:
+              type: object
+              required: [level]
+              properties:
+                level: {$ref: "#/components/schemas/Level"}
+                since: {type: string, format: date}
+                points: {anyOf: [{type: integer}, {type: "null"}]}
+                photo: {type: string, format: binary}
+  /members/search:
+    get:
+      summary: Search.
+      parameters:
+        - {name: q, in: query, required: true, allowEmptyValue: false, schema: {type: string, minLength: 2}}
+        - {name: sort, in: query, schema: {enum: [name, -since]}}
+        - {name: active, in: query, schema: {type: boolean}}
+components: {schemas: {Level: {type: integer, enum: [1, 2, 3]}}}
+"""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A call of the model, and the request that the document demands for it."""
+
+    document: str
+    action: str
+    arguments: dict[str, Any]
+    target: str
+    query: list[tuple[str, str]] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+    body: Any = None
+
+
+UUID = "7f3c9c1e-8d0e-4a55-9a55-3b1c0d8f1234"
+CALLS = [
+    Wanted(
+        LAUNDRY,
+        "book_pickup",
+        {"outlet_id": 7, "x_request_source": "chat", "dry_run": False, "date": "2026-12-01", "items": [{"kind": "kiloan", "kg": 2.5}]},
+        "POST /outlets/7/pickups",
+        [("dryRun", "false")],
+        {"x-request-source": "chat"},
+        {"date": "2026-12-01", "window": "pagi", "items": [{"kind": "kiloan", "kg": 2.5}]},
+    ),
+    Wanted(
+        LAUNDRY,
+        "list_pickups",
+        {"outlet_id": 7, "status": ["open", "done"], "tag": ["a", "b"], "x_zones": ["utara", "timur"]},
+        "GET /outlets/7/pickups",
+        [("status", "open,done"), ("tag", "a"), ("tag", "b")],
+        {"x-zones": "utara,timur"},
+    ),
+    Wanted(LAUNDRY, "list_pickups", {"outlet_id": 7}, "GET /outlets/7/pickups"),
+    Wanted(
+        CLINIC,
+        "patients_visits_update",
+        {"patient_id": UUID, "visit": 12, "urgency": "high", "payment": {"card": {"last4": "1234"}}},
+        f"PATCH /v2/patients/{UUID}/visits/12",
+        body={"urgency": "high", "payment": {"card": {"last4": "1234"}}},
+        headers={"content-type": "application/merge-patch+json; charset=utf-8"},
+    ),
+    Wanted(
+        TICKETS,
+        "find_seats",
+        {"show_id": "S12", "rows": ["A", "B"], "class": ["vip", "festival"]},
+        "GET /api/shows/S12/seats",
+        [("rows", "A,B"), ("class", "vip"), ("class", "festival"), ("limit", "10")],
+        {"x-key": "k3y"},
+    ),
+    Wanted(
+        TICKETS,
+        "hold_seats",
+        {"show_id": "S12", "seats": ["A1", "A2"], "minutes": 15},
+        "POST /api/shows/S12/seats",
+        headers={"content-type": "application/json"},
+        body={"seats": ["A1", "A2"], "minutes": 15},
+    ),
+    Wanted(TICKETS, "join_waitlist", {"show_id": "S12", "count": 2}, "POST /api/shows/S12/waitlist", body=b"count=2"),
+    Wanted(PARCELS, "track_many", {"codes": ["P1", "P2"], "fields": ["eta", "by"]}, "GET /track/P1,P2",
+        [("fields[]", "eta"), ("fields[]", "by")]),
+    Wanted(PARCELS, "labels_create", {"body": [{"to": "Jl. Mawar 1"}]}, "POST /labels", body=[{"to": "Jl. Mawar 1"}]),
+    Wanted(MEMBERS, "put_members", {"level": 2, "since": "2026-01-31"}, "PUT /members", body={"level": "2", "since": "2026-01-31"}),
+    Wanted(
+        MEMBERS, "get_members_search", {"q": "budi & ani", "sort": "-since", "active": True}, "GET /members/search",
+        [("q", "budi & ani"), ("sort", "-since"), ("active", "true")],
+    ),
+]  # fmt: skip
+
+
+def actions_of(text: str, shop: Shop, client: httpx.AsyncClient) -> dict[str, HttpAction]:
+    base = "/api" if "swagger" in text else ""
+    found = import_openapi(read_document(text, "doc.yaml"), server=shop.url(base))
+    written = expand(found.text, {"TICKETS_KEY": "k3y"}).text
+    entries = TypeAdapter(ActionList).validate_python(YAML(typ="safe").load(written)["actions"])
+    declared = [entry for entry in entries if isinstance(entry, DeclaredAction)]
+    return {each.name: HttpAction(each, client, Redactor(()), lambda: NOW) for each in declared}
+
+
+def sent(request: Received) -> Any:
+    kind = request.headers.get("content-type", "")
+    if "json" in kind:
+        return request.json
+    if kind.startswith("multipart/form-data"):
+        import email
+
+        whole = email.message_from_bytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + request.body)
+        return {
+            part.get_param("name", header="content-disposition"): part.get_payload() for part in whole.get_payload()
+        }  # type: ignore[union-attr]
+    return request.body or None
+
+
+@pytest.mark.parametrize("wanted", CALLS, ids=lambda each: each.action)
+async def test_an_imported_action_sends_what_its_document_demands(
+    wanted: Wanted, shop: Shop, client: httpx.AsyncClient
+) -> None:
+    action = actions_of(wanted.document, shop, client)[wanted.action]
+    method, path = wanted.target.split(" ")
+    requests: list[Received] = []
+
+    def take(request: Received) -> Reply:
+        requests.append(request)
+        return Reply(200, {"ok": True})
+
+    for written in (path, path.replace(",", "%2C")):
+        shop.on(written, take)
+    said = [json.dumps(wanted.arguments, ensure_ascii=False)]
+    outcome = await action.run(wanted.arguments, context(said=said))
+    assert outcome.status == "done", outcome.content
+    (request,) = requests
+    assert request.method == method
+    assert parse_qsl(urlsplit(request.target).query, keep_blank_values=True) == wanted.query
+    assert {name: request.headers.get(name) for name in wanted.headers} == wanted.headers
+    assert sent(request) == wanted.body
+
+
+def test_what_an_imported_action_cannot_send_is_named() -> None:
+    found = import_openapi(read_document(PARCELS, "doc.json"), server="https://p.example")
+    assert any("page" in note for note in found.left_out)
+    found = import_openapi(read_document(MEMBERS, "doc.yaml"), server="https://m.example")
+    assert any("photo" in note for note in found.left_out)
+
+
+def test_the_server_of_a_swagger_document_is_its_scheme_host_and_base_path() -> None:
+    assert "url: https://tickets.example/api/shows/" in import_openapi(read_document(TICKETS, "doc.yaml")).text
