@@ -30,9 +30,15 @@ _OVERFLOW = re.compile(
     r"context[_ ](?:length|window|size)|maximum context|exceeds? (?:the )?(?:available )?context|exceed_context_size|prompt is too long"
     r"|(?:input|prompt) (?:token count|is too long|length)|too many (?:input )?tokens|reduce the length of (?:the|your) (?:messages|prompt)"
     r"|prompt contains \d+ tokens|max_tokens must be at least 1, got -|inputs? tokens? \+|context the overflows|input is too long"
-    r"|exceeds the (?:maximum|limit|model)[^.]{0,40}tokens|longer than the maximum|exceeds? (?:the )?model'?s? max",
+    r"|exceeds the (?:maximum|limit|model)[^.]{0,40}tokens|longer than the maximum|exceeds? (?:the )?model'?s? max"
+    r"|(?:request|payload)(?: body| entity)? (?:is )?too large|range of input length|exceeded model token limit|exceeds? maximum length"
+    r"|tokens\W{0,3} must be <=|max(?:imum)? (?:message )?tokens(?: allowed|$)",
     re.IGNORECASE,
 )
+_ANSWER_TOO_LONG = re.compile(
+    r"max_\w{0,20}tokens\W{1,4}(?:or \W?max_\w{0,20}tokens\W{1,4})?(?:is )?too large", re.IGNORECASE
+)
+"""It is the wanted answer that is too long, not the conversation."""
 _WINDOWS = (
     re.compile(r'"n_ctx"\s*:\s*(\d+)'),
     re.compile(
@@ -41,31 +47,42 @@ _WINDOWS = (
         re.IGNORECASE,
     ),
     re.compile(r">\s*(\d[\d,_]{2,})\s*(?:maximum|tokens)"),
+    re.compile(r"(?:<= ?|\[\d{1,9}, ?|exceeds? |maximum length of )(\d[\d,_]{2,20})", re.IGNORECASE),
     re.compile(r"(?<![\d,_])(\d[\d,_]{2,20})(?:\s{1,9}tokens?)?\s{1,9}(?:maximum|max)\b", re.IGNORECASE),
 )
 _ALTERNATE = re.compile(
-    r"roles? must alternate|alternat\w{1,9} (?:between )?user|unexpected role|last message must|after (?:role|a tool)",
+    r"roles? (?:must|should)(?: be)? alternat|alternat\w{1,9} (?:between )?user|unexpected role|last message must|after (?:role|a tool)"
+    r"|(?:must|should) (?:start|begin) with a user|first message must|consecutive messages|turn comes immediately after",
     re.I,
 )
 _NO_SYSTEM = re.compile(
-    r"system (?:role|message|prompt)s?[^.]{0,30}(?:not supported|unsupported|not allowed)|does not support[^.]{0,20}system"
-    r"|developer instruction is not enabled",
+    r"system (?:role|message|prompt)s?[^.]{0,30}(?:not supported|unsupported|not allowed)|(?:does not|doesn't) support[^.]{0,20}system"
+    r"|role\W{1,3}system\W{1,3}(?:is )?not supported|invalid role\W{1,3}system|developer instruction is not enabled",
     re.IGNORECASE,
 )
 _NO_TOOLS = re.compile(
-    r"(?:does not|doesn't|do not) support (?:tools?|functions?|tool use|tool call|function call)|(?:tools?|function[ _]call\w*|tool use)"
-    r" (?:is|are)(?: currently)? not (?:supported|enabled)|no endpoints found that support tool use|tools param requires --jinja"
-    r"|tool choice requires --enable-auto-tool-choice|unsupported param(?:eter)?: tools",
+    r"(?:does not|doesn't|do not) support (?:tools?|functions?|tool use|tool call|function call)"
+    r"|(?<!\w)(?:tools?|(?:function|tool)[ _]call\w*|tool use)\W{1,2}(?:is|are)(?: currently)? not (?:supported|enabled|allowed)"
+    r"|no endpoints found that support tool use|tools param requires --jinja|tool choice requires --enable-auto-tool-choice"
+    r"|unsupported param(?:eter)?: tools",
     re.IGNORECASE,
 )
 _NO_IMAGES = re.compile(
     r"image[_ ]?(?:urls?|inputs?|contents?|s)?\b[^.]{0,60}(?:not supported|unsupported|only supported|not allowed|isn't supported)"
     r"|(?:not|n't) support[^.]{0,40}(?:image|vision|multi-?modal)|support image input|at most 0 image|not a (?:multi-?modal|vision)"
-    r"|unknown variant [`'\"]?image_url|content must be a string|content\S* should be a valid string|required for image input",
+    r"|unknown variant [`'\"]?image_url|content must be a string|content\S*\s+(?:input )?should be a valid string|required for image input"
+    r"|content\.type\b|failed to process image|unsupported (?:content|media) type",
     re.IGNORECASE,
 )
 _REASONING_WANTED = re.compile(
-    r"reasoning_content[^.]{0,60}must be\s+passed back|missing\s+[`']?reasoning_content", re.IGNORECASE
+    r"reasoning_content[^.]{0,60}(?:must be\s+passed back|is missing|is required)|missing\s+[`']?reasoning_content",
+    re.IGNORECASE,
+)
+_UNKNOWN = re.compile(r"not (?:permitted|allowed|supported)|unknown|unexpected|unrecognized|unsupported", re.IGNORECASE)
+_UNREADABLE_CALL = re.compile(
+    r"tool_use_failed|failed to (?:call a function|parse (?:tool|function) call)|(?:error parsing|invalid) tool call"
+    r"|tool call validation failed",
+    re.IGNORECASE,
 )
 _SIGNATURE_WANTED = re.compile(r"missing a?\s*[`']?thought_signature", re.IGNORECASE)
 _NO_SIGNATURE = "skip_thought_signature_validator"
@@ -164,9 +181,11 @@ class Dialect:
 
     def _learn_parameter(self, error: object, text: str, body: Body) -> str | None:
         named = [_last_key(place) for place in _places(error)]
-        words = [
-            key for key in sorted(body, key=len, reverse=True) if re.search(rf"(?<![\w]){re.escape(key)}(?![\w])", text)
-        ]
+        words = [key for key in sorted(body, key=len, reverse=True) if _names(text, key)]
+        words += [key for key, other in _LIMITS.items() if key in body and _names(text, other)]
+        if named[:1] == ["tools"] and self.tools and _UNKNOWN.search(text):
+            self.tools = False
+            return "it does not take tools; they are described and called in the text"
         for key in (*named, *words):
             if key in body and key not in _ESSENTIAL:
                 return self._without(key, text)
@@ -206,6 +225,11 @@ class Dialect:
         return made
 
 
+def _names(text: str, parameter: str) -> bool:
+    """Whether a text names a parameter, in snake case or in camel case."""
+    return bool(re.search(rf"(?<!\w){re.escape(parameter).replace('_', '_?')}(?!\w)", text, re.IGNORECASE))
+
+
 def window_of(error: object, asked: int) -> int | None:
     """Read from an error how many tokens fit into the model, when it says that the conversation is too long for it.
 
@@ -217,12 +241,28 @@ def window_of(error: object, asked: int) -> int | None:
         The window; two thirds of what was asked where the error names no size; `None` for any other error.
     """
     text = error_text(error)
-    if not _OVERFLOW.search(text):
+    if not _OVERFLOW.search(text) or _ANSWER_TOO_LONG.search(text):
         return None
     for pattern in _WINDOWS:
         if match := pattern.search(text):
             return int(re.sub(r"\D", "", match[1]))
     return max(asked * 2 // 3, 1)
+
+
+def unreadable_call(error: object) -> str | None:
+    """What the model wrote whose call the server itself could not read, and answered with an error for it (Groq, llama.cpp, Ollama).
+
+    Args:
+        error: body of the answer.
+
+    Returns:
+        The model's own words, empty where the server does not tell them; `None` for any other error.
+    """
+    if not _UNREADABLE_CALL.search(error_text(error)):
+        return None
+    inner = error.get("error", error) if isinstance(error, Mapping) else None
+    written = inner.get("failed_generation") if isinstance(inner, Mapping) else None
+    return written if isinstance(written, str) else ""
 
 
 def wait_of(error: object) -> timedelta | None:

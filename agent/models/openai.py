@@ -19,7 +19,7 @@ from pydantic import PrivateAttr
 
 from agent import slots
 from agent.models.caching import kept_breakpoints
-from agent.models.dialects import Dialect, error_text, wait_of, window_of
+from agent.models.dialects import Dialect, error_text, unreadable_call, wait_of, window_of
 from agent.models.judge import RAW_CALLS, REFUSAL
 from agent.models.textcalls import ARGUMENT_KEYS
 from settings.backoff import requested_wait
@@ -126,7 +126,7 @@ def _broken(error: BaseException) -> bool:
 
 
 def _passing(status: int) -> bool:
-    return status in (408, 409, 425, 429) or status >= 500
+    return status in (408, 409, 423, 424, 425, 429, 498) or status >= 500
 
 
 class CompatibleChat(ChatOpenAI):
@@ -187,6 +187,8 @@ class CompatibleChat(ChatOpenAI):
                 raise ServerFault(f"its body cannot be read: {error}") from error
             except openai.APIStatusError as error:
                 said = error.body if error.body is not None else error.response.text
+                if (written := unreadable_call(said)) is not None:
+                    return _unread(written)
                 learned = None if window_of(said, 0) is not None else self._dialect.learn(error.status_code, said, body)
                 if learned is None:
                     raise
@@ -237,6 +239,12 @@ class _Endpoint:
         for name in ("content-length", "transfer-encoding"):
             headers.pop(name, None)
         return cls(built.url, headers, dict(built.extensions))
+
+
+def _unread(written: str) -> dict[str, Any]:
+    """The answer that a server keeps back because it cannot read the call in it; `agent.models.judge` may, or tells the model."""
+    message = {"role": "assistant", "content": written}
+    return {"choices": [{"message": message, "finish_reason": "malformed_function_call"}]}
 
 
 def _echo(message: AIMessage, sent: dict[str, Any]) -> None:
@@ -324,15 +332,22 @@ def _raise_error(answer: Mapping[str, Any]) -> None:
 def _usage(usage: object) -> UsageMetadata | None:
     if not isinstance(usage, Mapping):
         return None
-    given, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    if not isinstance(given, int) or not isinstance(written, int):
+    given, written = _tokens(usage.get("prompt_tokens")), _tokens(usage.get("completion_tokens"))
+    if not given or written is None:
         return None
     details = usage.get("prompt_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, Mapping) else usage.get("prompt_cache_hit_tokens")
+    details = details if isinstance(details, Mapping) else {"cached_tokens": usage.get("prompt_cache_hit_tokens")}
     found = UsageMetadata(input_tokens=given, output_tokens=written, total_tokens=given + written)
-    if isinstance(cached, int):
-        found["input_token_details"] = {"cache_read": cached}
-    written = details.get("cache_write_tokens") if isinstance(details, Mapping) else None  # OpenRouter
-    if isinstance(written, int):
-        found["input_token_details"] = {**found.get("input_token_details", {}), "cache_creation": written}
+    for name, key in (
+        ("cache_read", "cached_tokens"),
+        ("cache_creation", "cache_write_tokens"),
+    ):  # the latter is OpenRouter's
+        if (part := _tokens(details.get(key))) is not None:
+            found["input_token_details"] = {**found.get("input_token_details", {}), name: min(part, given)}
     return found
+
+
+def _tokens(value: object) -> int | None:
+    """A number of tokens as a server counts; `None` where it does not."""
+    whole = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 2**31
+    return int(value) if whole else None

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from agent.models.chat import model_client
 from agent.models.judge import Good, judge
-from agent.models.openai import CompatibleChat, Failure, ServerFault, classify
+from agent.models.openai import CompatibleChat, Failure, ServerFault, classify, read_answer
 from agent.web.listening import listening
 from settings.clock import now
 
@@ -126,6 +126,27 @@ async def test_200_with_something_else_than_an_answer_is_a_failure(answer: Respo
         with pytest.raises(ServerFault) as raised:
             await _chat(CompatibleChat, address).ainvoke(CONVERSATION)
     assert classify(raised.value, now()).retryable is retryable
+
+
+@pytest.mark.parametrize(
+    ("usage", "counted"),
+    [
+        ({"prompt_tokens": 10.0, "completion_tokens": 3}, (10, 3)),
+        ({"prompt_tokens": 10, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 50}}, (10, 3)),
+        ({"prompt_tokens": -5, "completion_tokens": 3}, None),
+        ({"prompt_tokens": 0, "completion_tokens": 0}, None),
+        ({"prompt_tokens": True, "completion_tokens": True}, None),
+        ({"prompt_tokens": 10**30, "completion_tokens": 3}, None),
+        ({"prompt_tokens": "10", "completion_tokens": "3"}, None),
+        ([], None),
+    ],
+)
+def test_no_server_can_count_what_is_no_number_of_tokens(usage: Any, counted: tuple[int, int] | None) -> None:
+    answer = read_answer({"choices": [{"message": {"content": "Besok."}}], "usage": usage}).generations[0].message
+    assert isinstance(answer, AIMessage)
+    read = answer.usage_metadata
+    assert (read and (read["input_tokens"], read["output_tokens"])) == counted
+    assert read is None or read.get("input_token_details", {}).get("cache_read", 0) <= read["input_tokens"]
 
 
 class _ApiError(Exception):

@@ -156,6 +156,70 @@ def test_a_refusal_that_names_a_parameter_drops_it_in_any_wording(status: int, a
     assert set(body) - set(dialect.fit(body)) == {learned}
 
 
+@pytest.mark.parametrize(
+    ("error", "learned"),
+    [
+        ("After the (optional) system message(s), user and assistant roles should be alternating.", "alternating"),
+        ("A conversation must start with a user message.", "alternating"),
+        ('messages: first message must use the "user" role', "alternating"),
+        ("Please ensure that function call turn comes immediately after a user turn.", "alternating"),
+        ("Multiple consecutive messages with role 'user' are not allowed", "alternating"),
+        ("Role 'system' is not supported by this model", "system"),
+        ("invalid role: system, must be one of user, assistant", "system"),
+        ("This model doesn't support system messages. Try again without one.", "system"),
+        ("Unsupported parameter: 'tools' is not supported with this model.", "tools"),
+        ("`tool calling` is not supported with this model", "tools"),
+        ("Invalid parameter: 'tools' is not allowed for this model.", "tools"),
+        ({"detail": [{"loc": ["body", "tools"], "msg": "Extra inputs are not permitted"}]}, "tools"),
+        ("Argument not supported on this model: frequencyPenalty", "frequency_penalty"),
+        ("Unsupported parameter: 'parallel_tool_calls' is not supported with this model.", "parallel_tool_calls"),
+        ("deepseek-reasoner does not support this tool_choice", "tool_choice"),
+        ("max_tokens: 100000 > 8192, which is the maximum allowed number of output tokens", "max_completion_tokens"),
+        ("'max_tokens' or 'max_completion_tokens' is too large: 4096. Maximum context length is 4096 tokens", "max_completion_tokens"),
+        ("thinking is enabled but reasoning_content is missing in assistant tool call message at index 2", "reasoning"),
+        ({"detail": [{"loc": ["body", "messages", 0, "content"], "msg": "Input should be a valid string"}]}, "images"),
+        ("messages.content.type 参数非法,取值范围 ['text']", "images"),
+        ("unsupported content type: image_url", "images"),
+    ],
+)  # fmt: skip
+def test_each_refusal_teaches_the_one_thing_that_it_is_about(error: Any, learned: str) -> None:
+    picture = [{"type": "image_url", "image_url": {"url": "data:"}}]
+    body: Body = dict.fromkeys(
+        ("temperature", "tool_choice", "parallel_tool_calls", "frequency_penalty", "user", "max_completion_tokens"), 1
+    )
+    body |= {"model": "m", "tools": TOOLS, "messages": [{"role": "user", "content": picture}]}
+    dialect = Dialect()
+    assert window_of(error, 900) is None
+    assert dialect.learn(400, error, body) is not None
+    changed = {name for name in Dialect.__slots__ if getattr(dialect, name) != getattr(Dialect(), name)}
+    assert changed <= {"dropped", "renamed"} or changed == {learned}
+    assert changed - {"dropped", "renamed"} or {*dialect.dropped, *dialect.renamed} == {learned}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refused("Failed to call a function.", code="tool_use_failed"),
+        (500, {"error": {"code": 500, "message": "Failed to parse tool call arguments as JSON", "type": "server_error"}}),
+        (500, {"error": {"message": "error parsing tool call: raw='{\"order_id\"', err=unexpected end of JSON input"}}),
+    ],
+)  # fmt: skip
+async def test_a_call_that_the_server_could_not_read_is_told_to_the_model(answer: servers.Answer) -> None:
+    answers = iter([answer, completion({"content": REPLY})])
+    async with serving(lambda body: next(answers)) as (address, bodies):
+        asked = models(address, retries=0)
+        assert (await ask(asked, HISTORY)).message.text == REPLY
+    assert "did not arrive" in json.dumps(bodies[-1]["messages"][-1])
+
+
+async def test_a_call_that_only_the_server_could_not_read_is_made() -> None:
+    status, failed = refused("Failed to call a function.", code="tool_use_failed")
+    failed["error"]["failed_generation"] = '<function=get_order{"order_id": "KS-1"}</function>'
+    async with serving(lambda body: (status, failed)) as (address, bodies):
+        (called,) = (await ask(models(address, retries=0), HISTORY)).message.tool_calls
+    assert (called["name"], called["args"], len(bodies)) == ("get_order", {"order_id": "KS-1"}, 1)
+
+
 def test_the_limit_of_the_answer_is_renamed_and_only_then_dropped() -> None:
     dialect, body = Dialect(), {"model": "m", "messages": [], "max_completion_tokens": 50}
     assert dialect.learn(400, {"error": {"message": "Unknown parameter: max_completion_tokens"}}, body)
@@ -216,6 +280,16 @@ def test_a_conversation_is_put_in_turns_and_nothing_of_it_is_lost() -> None:
         ("This endpoint's maximum context length is 32,768 tokens. However, you requested about 40000 tokens", 32768),
         ("Your input exceeds the context window of this model. Please adjust your input and try again.", 600),
         ({"object": "error", "message": "max_tokens must be at least 1, got -186."}, 600),
+        ("Request too large for gpt-4.1 in organization o on tokens per min (TPM): Limit 30000, Requested 40000.", 30000),
+        ("Request too large for model `m` on tokens per minute (TPM): Limit 6000, Requested 8123, reduce your message size.", 6000),
+        ("Range of input length should be [1, 30720]", 30720),
+        ("`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 4000 `inputs` tokens", 4096),
+        ("The input exceeds maximum length of 2048", 2048),
+        ("input token count exceeds 32768", 32768),
+        ("Your request exceeded model token limit: 8192 (requested: 9000)", 8192),
+        ("tokens in request more than max tokens allowed: 8192", 8192),
+        ("total tokens of image and text exceed max message tokens", 600),
+        ({"detail": "Request body too large"}, 600),
         ({"error": {"code": "context_length_exceeded", "message": "Please reduce the length of the messages."}}, 600),
     ],
 )  # fmt: skip
@@ -224,7 +298,13 @@ def test_an_overflow_is_recognised_in_any_wording_with_the_window(error: Any, wi
 
 
 @pytest.mark.parametrize(
-    "error", ["Rate limit reached for tokens per min (TPM): Limit 30000", "Invalid API key", {"detail": "not found"}]
+    "error",
+    [
+        "Rate limit reached for tokens per min (TPM): Limit 30000",
+        "Invalid API key",
+        {"detail": "not found"},
+        "max_tokens is too large: 100000. This model supports at most 16384 completion tokens",
+    ],
 )
 def test_other_errors_are_no_overflow(error: Any) -> None:
     assert window_of(error, 900) is None
