@@ -296,23 +296,49 @@ def _iso(text: str, timezone: tzinfo) -> datetime | None:
 
 
 def _phrase(text: str) -> str:
-    """Lower case, single spaces, usual spellings, number words in digits, "sejam" as "1 jam"."""
+    """Lower case, single spaces, usual spellings, number words in digits, "sejam" as "1 jam", hours from and to as the first."""
     phrase = figures(" ".join(text.casefold().split()))
+    for words, minutes in _minutes_before_the_hour().items():
+        phrase = re.sub(rf"\b{words}\s+(1[0-2]|[1-9])\b(?![.:]\d)", lambda match: _at(int(match[1]), minutes), phrase)  # noqa: B023
+    phrase = _from_to().sub(lambda match: match[match.lastindex or 0], phrase)
     phrase = _grammar().one_prefix.sub(r"1 \1", phrase)
     for word, usual in spellings().items():
         phrase = re.sub(rf"\b{re.escape(word)}\b", usual, phrase)
     return phrase
 
 
+@cache
+def _minutes_before_the_hour() -> dict[str, int]:
+    """Minutes that are said before their hour (`half past 4`), negative where they lead up to it (`quarter to 5`)."""
+    found = (pair.partition("=") for pair in _phrases("minutes_before"))
+    return {re.escape(words.strip()): int(minutes) for words, _, minutes in found}
+
+
+def _at(hour: int, minutes: int) -> str:
+    """An hour of twelve and the minutes from it: `4:30`, `12:45`."""
+    return f"{hour if minutes >= 0 else hour - 1 or 12}:{minutes % 60:02}"
+
+
+@cache
+def _from_to() -> re.Pattern[str]:
+    """Hours from and to: `jam 9-10`, `9-10am`, `08.00-09.00`; without a word or a minute it is a date."""
+    to, grammar = r"\s?[-–—]\s?\d{1,2}", _grammar()
+    half_day = rf"(?=\s?(?:{_any(grammar.am | grammar.pm)})\b)"
+    return re.compile(
+        rf"(\b(?:{_any(_phrases('clock'))})\s*\d{{1,2}}(?:[.:]\d{{2}})?)(?:{to}|\s?/\s?\d{{1,2}})(?:[.:]\d{{2}})?(?![\d/-])"
+        rf"|(?<![\d/-])(\d{{1,2}}[.:]\d{{2}}){to}[.:]\d{{2}}(?!\d)|(?<![\d/-])(\d{{1,2}}){to}{half_day}"
+    )
+
+
 def _is_impossible(phrase: str, today: date) -> bool:
     """Whether a phrase names an hour, a minute or a day of the calendar that there is not."""
     for match in _HOUR.finditer(phrase):
-        if int(match["hour"]) > 24 or int(match["minute"] or 0) > 59:
+        if int(match["hour"]) > 23 or int(match["minute"] or 0) > 59:
             return True
     for match in _grammar().clock.finditer(phrase):
         if match["word"] and not _counts_hours(phrase, match):
             digits = re.match(r"\d*", phrase[match.start("hour") :])
-            if len(digits[0] if digits else "") > 2 or int(match["hour"]) > 24 or int(match["minute"] or 0) > 59:
+            if len(digits[0] if digits else "") > 2 or int(match["hour"]) > 23 or int(match["minute"] or 0) > 59:
                 return True
     days = [
         reader(match, today)
@@ -479,11 +505,11 @@ def _clock(phrase: str) -> _Clock | None:
 
 def _read_time(match: re.Match[str], part: str | None) -> _Clock | None:
     hour, minute = int(match["hour"]), int(match["minute"] or 0)
-    if hour > 24 or minute > 59:
+    if hour > 23 or minute > 59:
         return None
     grammar, half_day = _grammar(), match["half_day"]
     fixed = bool(half_day or part) or hour > 12 or hour == 0 or bool(match["minute"] and match["hour"].startswith("0"))
-    minutes = hour % 24 * 60 + minute
+    minutes = hour * 60 + minute
     if half_day in grammar.pm or part in grammar.second_half or part in grammar.midday:
         minutes += 720 if hour < 12 and not (part in grammar.midday and hour >= 10) else 0
     elif hour == 12 and half_day in grammar.am:

@@ -338,16 +338,15 @@ def _usage(usage: object) -> UsageMetadata | None:
     details = usage.get("prompt_tokens_details")
     details = details if isinstance(details, Mapping) else {"cached_tokens": usage.get("prompt_cache_hit_tokens")}
     found = UsageMetadata(input_tokens=given, output_tokens=written, total_tokens=given + written)
-    for name, key in (
-        ("cache_read", "cached_tokens"),
-        ("cache_creation", "cache_write_tokens"),
-    ):  # the latter is OpenRouter's
-        if (part := _tokens(details.get(key))) is not None:
-            found["input_token_details"] = {**found.get("input_token_details", {}), name: min(part, given)}
+    if (cached := _tokens(details.get("cached_tokens"))) is not None:
+        found["input_token_details"] = {"cache_read": min(cached, given)}
+    if (kept := _tokens(details.get("cache_write_tokens"))) is not None:  # OpenRouter
+        found["input_token_details"] = {**found.get("input_token_details", {}), "cache_creation": min(kept, given)}
     return found
 
 
 def _tokens(value: object) -> int | None:
     """A number of tokens as a server counts; `None` where it does not."""
-    whole = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 2**31
-    return int(value) if whole else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if 0 <= value < 2**31 else None

@@ -17,6 +17,7 @@ from typing import Final
 from actions.action import Action, Outcome
 from actions.claims import says_handover
 from actions.deeds import deeds_in_text, deeds_of_action
+from actions.identity import Identity, identity_of
 from actions.reminders.wording import asks_to_be_reminded, names_a_time
 from agent.turn.context import TurnContext
 from language.agreement import fold, kinds_of, tokenized, undoes, vocabulary
@@ -110,6 +111,26 @@ def lacking(turn: TurnContext, action: Action) -> Outcome | None:
     if turn.task is not None or not needed or action.builtin in _UNASKED or not turn.messages:
         return None
     return None if _has_ground(turn, action, _said_in(turn)) else _refusal(action)
+
+
+def repeated(turn: TurnContext, action: Action, effect: Identity) -> Outcome | None:
+    """Refuse an effect that earlier messages have had already, and that the new ones do not ask for once more.
+
+    Args:
+        turn: with its messages in words.
+        action: what the model calls.
+        effect: what it would do.
+    """
+    before = [call for calls in turn.called.values() for call in calls if call.name == action.name]
+    if not before or before[-1].output["status"] != "done" or turn.task is not None:
+        return None
+    if identity_of(action, before[-1].arguments).digest != effect.digest:
+        return None
+    if any(_names(action, line) and not _ONLY_ASKS.search(line) for line in _said_in(turn).new):
+        return None
+    return Outcome(
+        "refused", f"This was done before in this conversation: {before[-1].output['content']} Tell the customer so."
+    )
 
 
 def _refusal(action: Action) -> Outcome:

@@ -54,8 +54,10 @@ async def perform(
     if (before := turn.done.get(effect.key)) is not None:
         return replace(before, content=f"This was done before in this turn, once. {before.content}", requests=())
     asked_in = await consent.agreed_in(turn, action, effect, clock())
-    if asked_in is None and (refusal := grounds.lacking(turn, action)) is not None:
-        return refusal
+    if asked_in is None:
+        refusal = grounds.lacking(turn, action) or grounds.repeated(turn, action, effect)
+        if refusal is not None:
+            return refusal
     if action.confirm is not None and asked_in is None:
         if turn.asked is not None and turn.asked.digest == effect.digest and turn.asked.reading == "no":
             return Outcome("refused", "The customer said no. Nothing was done.")

@@ -60,6 +60,17 @@ tomorrow morning at 8          | 2026-11-22 08:00
 the day after tomorrow at noon | 2026-11-23 12:00
 tonight                        | 2026-11-21 19:00
 at 5                           | 2026-11-21 17:00
+selasa jam 9-10                | 2026-11-24 09:00
+selasa jam 9 - 10 pagi         | 2026-11-24 09:00
+besok jam 2-4 sore             | 2026-11-22 14:00
+jam 13-15                      | 2026-11-21 13:00
+rabu jam 09.00-10.00           | 2026-11-25 09:00
+tuesday 9-10am                 | 2026-11-24 09:00
+tuesday at 9-10                | 2026-11-24 09:00
+tanggal 9-10                   | 2027-10-09 09:00
+thursday at half past four     | 2026-11-26 16:30
+quarter to 5 tomorrow          | 2026-11-22 16:45
+tomorrow at quarter past nine  | 2026-11-22 09:15
 esok pukul 3 petang            | 2026-11-22 15:00
 terserah                       | -
 kemarin                        | -
@@ -149,6 +160,9 @@ def test_a_time_that_no_calendar_has_is_none(text: str) -> None:
     "phrase",
     [
         "senin jam 30",
+        "senin jam 24",
+        "besok jam 24.30",
+        "senin pukul 24:00",
         "besok jam 13.75",
         "besok jam 10:61",
         "tomorrow at 25:00",
@@ -166,7 +180,7 @@ def test_an_hour_or_a_day_that_there_is_not_means_no_time(phrase: str) -> None:
 
 @given(
     st.sampled_from(["besok", "lusa", "senin", "tomorrow", "friday"]),
-    st.integers(25, 999),
+    st.integers(24, 999),
     st.sampled_from(["jam", "pukul", "at"]),
 )
 def test_no_hour_beyond_the_day_is_read_as_another(day: str, hour: int, word: str) -> None:
