@@ -32,6 +32,7 @@ _CONSENT = re.compile(r"cookie|consent|gdpr|skip-?link|skip-?to|screen-reader", 
 _MENU_NAMES = re.compile(r"nav|menu|crumb|sidebar|share|social|pagination|related|tags?\b|widget", re.IGNORECASE)
 _COPYRIGHT = re.compile(r"©|\(c\)|copyright|hak cipta|all rights|hak terpelihara|powered by", re.IGNORECASE)
 _FACT = re.compile(r"\d")
+_PICTURE = re.compile(r"\.[a-z]{3,4}$", re.IGNORECASE)  # the name of its file
 _BLOCKS = frozenset(
     "address article aside blockquote body center details dd div dl dt fieldset figcaption figure footer form header hr li main ol "
     "p pre section summary table tbody td tfoot th thead tr ul h1 h2 h3 h4 h5 h6 caption legend".split()
@@ -192,6 +193,10 @@ class _Reader:
     def _child(self, child: Any, prefix: str) -> None:
         if child.tag == "br":
             self._gathered.append("\n")
+        elif child.tag == "img":
+            described = (child.get("alt") or "").strip()
+            if _FACT.search(described) and " " in described and not _PICTURE.search(described):
+                self._gathered.append(f" {described} ")
         elif child.tag == "button":
             asked = " ".join(_lined(child).split())
             if asked.endswith("?"):  # an accordion

@@ -4,18 +4,18 @@ PDFium reads the text, with the place of every character; pdfplumber finds the t
 a hundred times as long. A page is released before the next one is read.
 """
 
-import io
 import itertools
 import logging
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
-from typing import Any, TypeAlias
+from typing import Any
 
-from knowledge.documents.cells import classify
+from knowledge.documents.cells import classify, is_header_word
 from knowledge.documents.passage import Composer, Loaded, meaningful
+from knowledge.documents.ruled import SAME, Box, TableFinder, is_within, placed
 from knowledge.documents.tables import Cell, Grid, grid
 from knowledge.errors import Unreadable
 
@@ -31,10 +31,6 @@ _DIGITS = re.compile(r"\d+")
 _BULLET = re.compile(r"^(?:[•◦▪■●○–—*-]|\(?[0-9a-zA-Z]{1,2}[.)])\s")
 _PAGE_NUMBER = re.compile(r"(?:page|halaman|hal\.?)?[\W#]*(?:(?:of|dari|/)[\W#]*)?")
 _MARGIN = 0.09  # of the height of a page, above and below, where running titles stand
-_SAME = 3.0  # points within which two edges are one
-
-Box: TypeAlias = tuple[float, float, float, float]
-"""Left, top, right, bottom in points from the top left of the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +39,7 @@ class _TextLine:
     box: Box
     is_wide: bool = False  # holds gaps as between the columns of a table
     parts: tuple["_TextLine", ...] = ()  # what stands between such gaps
+    words: tuple["_TextLine", ...] = ()  # what stands between any gap that is wider than a blank
 
 
 @dataclass(slots=True)
@@ -115,7 +112,7 @@ def _pages(document: Any, data: bytes) -> Iterator[_Page]:
     from pypdfium2 import raw
 
     characters = 0
-    with _TableFinder(data) as finder:
+    with TableFinder(data) as finder:
         for number in range(len(document)):
             page = document[number]
             read = _Page(page.get_height())
@@ -134,7 +131,7 @@ def _pages(document: Any, data: bytes) -> Iterator[_Page]:
             read.is_drawn = drawn > MAX_DRAWN
             if lines and drawn >= 3 and not read.is_drawn:
                 read.tables = finder.tables(number)
-            read.lines = [line for line in lines if not any(_is_within(line.box, box) for box, _ in read.tables)]
+            read.lines = [line for line in lines if not any(is_within(line.box, box) for box, _ in read.tables)]
             yield read
 
 
@@ -159,8 +156,8 @@ def _lines(text: Any, page: Any) -> Iterator[_TextLine]:
         if letter in ("\n", "-\n"):
             line = "".join(letters) + letter.rstrip("\n")
             if line.strip() and boxes:
-                parts = tuple(_parted(letters, places, boxes))
-                yield _TextLine(line, _around(boxes), len(parts) > 1, parts)
+                parts, words = (tuple(_parted(letters, places, boxes, gap)) for gap in (_WIDE, _NARROW))
+                yield _TextLine(line, _around(boxes), len(parts) > 1, parts, words)
             letters, boxes, places = [], [], []
             continue
         letters.append(letter)
@@ -182,10 +179,16 @@ def _around(boxes: Sequence[Box]) -> Box:
     return min(lefts), min(tops), max(rights), max(bottoms)
 
 
-def _parted(letters: Sequence[str], places: Sequence[int], boxes: Sequence[Box]) -> Iterator[_TextLine]:
-    """The parts of a line whose letters stand apart by more than two of its heights, as the cells of a table without lines do."""
+_WIDE = 2.5
+"""Heights of a line by which cells of a table without lines stand apart, whatever stands above and below."""
+_NARROW = 1.1
+"""Those by which they stand apart where the lines around them show columns."""
+
+
+def _parted(letters: Sequence[str], places: Sequence[int], boxes: Sequence[Box], gap: float) -> Iterator[_TextLine]:
+    """The parts of a line whose letters stand apart by more than some of its heights, as the cells of a table without lines do."""
     height = max(1.0, median(box[3] - box[1] for box in boxes))
-    edges = [at for at in range(1, len(boxes)) if boxes[at][0] - boxes[at - 1][2] > 2.5 * height]
+    edges = [at for at in range(1, len(boxes)) if boxes[at][0] - boxes[at - 1][2] > gap * height]
     for first, last in itertools.pairwise([0, *edges, len(boxes)]):
         end = places[last] if last < len(boxes) else len(letters)
         text = "".join(letters[places[first] if first else 0 : end])
@@ -216,7 +219,7 @@ def _by_column(lines: Sequence[_TextLine]) -> Iterator[_TextLine]:
 
 def _is_aligned(parts: Sequence[_TextLine], first: Sequence[_TextLine]) -> bool:
     return len(parts) == len(first) and all(
-        abs(part.box[0] - other.box[0]) <= _SAME for part, other in zip(parts, first, strict=True)
+        abs(part.box[0] - other.box[0]) <= SAME for part, other in zip(parts, first, strict=True)
     )
 
 
@@ -238,7 +241,7 @@ def _across(lines: Sequence[_TextLine]) -> list[_TextLine]:
     """
     out: list[_TextLine] = []
     begin = 0
-    for block in _downwards(lines):
+    for block in _downwards(_on_one_height(lines)):
         places = [_beside(line, out, begin) for line in block]
         values = [classify(line.text) not in ("text", "") for line in block]
         is_column = len(block) >= _LEAST_LINES and None not in places and sum(values) > 0.5 * len(block)
@@ -246,8 +249,7 @@ def _across(lines: Sequence[_TextLine]) -> list[_TextLine]:
         for at, line, is_value in zip(places, block, values, strict=True):
             if at is None or not (is_column or is_value):
                 break
-            row = (*(out[at].parts or (out[at],)), *(line.parts or (line,)))
-            out[at] = _TextLine(" ".join(part.text for part in row), _around([part.box for part in row]), True, row)
+            out[at] = _joined((out[at], line))
             joined += 1
         if joined < len(block):
             begin = len(out)
@@ -255,11 +257,31 @@ def _across(lines: Sequence[_TextLine]) -> list[_TextLine]:
     return out
 
 
+def _on_one_height(lines: Sequence[_TextLine]) -> Iterator[_TextLine]:
+    """Join lines that were written after each other at the same height, from left to right, as the cells of a row."""
+    held: list[_TextLine] = []
+    for line in lines:
+        if held and _beside(line, held[-1:], 0) is None:
+            yield _joined(held)
+            held = []
+        held.append(line)
+    if held:
+        yield _joined(held)
+
+
+def _joined(cells: Sequence[_TextLine]) -> _TextLine:
+    if len(cells) == 1:
+        return cells[0]
+    parts = tuple(part for cell in cells for part in cell.parts or (cell,))
+    words = tuple(word for cell in cells for word in cell.words or (cell,))
+    return _TextLine(" ".join(part.text for part in parts), _around([part.box for part in parts]), True, parts, words)
+
+
 def _downwards(lines: Sequence[_TextLine]) -> Iterator[list[_TextLine]]:
     """Split lines where the text goes up the page again."""
     block: list[_TextLine] = []
     for line in lines:
-        if block and line.box[1] < block[-1].box[1] - _SAME:
+        if block and line.box[1] < block[-1].box[1] - SAME:
             yield block
             block = []
         block.append(line)
@@ -313,7 +335,13 @@ def _ends(run: Sequence[_TextLine]) -> list[int]:
     other = [at for at in wide if _most(run[:at]) != _most(run[at:])]
     lone = [at for at, line in enumerate(run) if len(line.parts) <= 1 and at >= _LEAST_LINES]
     ends = [*other[:1], len(run), *lone[:1]]
-    return [end for end in dict.fromkeys(ends) if end >= _LEAST_LINES]
+    return [end for end in dict.fromkeys(ends) if end >= _least(run)]
+
+
+def _least(run: Sequence[_TextLine]) -> int:
+    """How many lines a table must have; a head of known words and one row are one."""
+    is_head = len(run[0].parts) > 1 and all(is_header_word(part.text) for part in run[0].parts)
+    return 2 if is_head else _LEAST_LINES
 
 
 def _most(run: Sequence[_TextLine]) -> int:
@@ -328,10 +356,11 @@ def _may_go_on(lines: Sequence[_TextLine]) -> bool:
 
 def _in_columns(run: Sequence[_TextLine]) -> Grid | None:
     """The grid of lines whose parts stand in columns; `None` where they do not, or where no column holds values."""
-    most = max(len(line.parts) for line in run)
+    run = _as_columned(run)
+    most = _most(run)
     full = [line for line in run if len(line.parts) == most]
     several = [line for line in run if len(line.parts) > 1]
-    if len(full) < _LEAST_LINES or len(full) < 0.5 * len(several):
+    if len(full) < _least(run) or len(full) < 0.5 * len(several):
         return None
     columns = [
         (min(part.box[0] for part in parts), max(part.box[2] for part in parts))
@@ -339,9 +368,10 @@ def _in_columns(run: Sequence[_TextLine]) -> Grid | None:
     ]
     if any(one[1] > other[0] for one, other in itertools.pairwise(columns)):
         return None
+    below = full[1:] if _least(run) < _LEAST_LINES else full
     if not any(
-        sum(1 for part in parts if classify(part.text) != "text") > 0.5 * len(full)
-        for parts in zip(*(line.parts for line in full), strict=True)
+        sum(1 for part in parts if classify(part.text) != "text") > 0.5 * len(below)
+        for parts in zip(*(line.parts for line in below), strict=True)
     ):
         return None
     pairs = ((line, after) for line, after in itertools.pairwise(run) if len(line.parts) > 1 < len(after.parts))
@@ -361,136 +391,26 @@ def _in_columns(run: Sequence[_TextLine]) -> Grid | None:
                 rows[-1][at] = Cell(f"{rows[-1][at].text} {cell.text}" if at in rows[-1] else cell.text, cell.columns)
         else:
             rows.append(cells)
-    return grid(_filled(rows, most))
+    return grid(placed(rows, most))
+
+
+def _as_columned(run: Sequence[_TextLine]) -> list[_TextLine]:
+    """Part lines further whose words stand each in a column of the line with the most parts."""
+    columns = [(part.box[0], part.box[2]) for part in max(run, key=lambda line: len(line.parts)).parts]
+    out: list[_TextLine] = []
+    for line in run:
+        reached = [
+            [at for at, (left, right) in enumerate(columns) if word.box[0] < right and left < word.box[2]]
+            for word in line.words
+        ]
+        places = [each[0] for each in reached if len(each) == 1]
+        is_finer = len(line.parts) < len(line.words) == len(places) == len(set(places))
+        out.append(replace(line, parts=line.words) if is_finer else line)
+    return out
 
 
 def _distance(box: Box, column: tuple[float, float]) -> float:
     return max(box[0] - column[1], column[0] - box[2])
-
-
-def _is_within(inner: Box, outer: Box) -> bool:
-    across, down = (inner[0] + inner[2]) / 2, (inner[1] + inner[3]) / 2
-    return outer[0] - 1 <= across <= outer[2] + 1 and outer[1] - 1 <= down <= outer[3] + 1
-
-
-class _TableFinder:
-    """Finds the ruled tables of single pages; what pdfplumber cannot read has none."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._document: Any = None
-
-    def __enter__(self) -> "_TableFinder":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._document is not None:
-            self._document.close()
-
-    def tables(self, number: int) -> list[tuple[Box, Grid]]:
-        import pdfplumber
-        from pdfminer.pdfexceptions import PDFException
-        from pdfplumber.utils.exceptions import PdfminerException
-
-        try:
-            if self._document is None:
-                self._document = pdfplumber.open(io.BytesIO(self._data))
-            page = self._document.pages[number]
-            try:
-                found = [(tuple(table.bbox), _grid(table, page)) for table in page.find_tables()]
-            finally:
-                page.close()
-        except (PDFException, PdfminerException, ValueError, KeyError, TypeError, IndexError, AttributeError):
-            return []  # PDFium could read the page and pdfminer cannot: its text without tables is better than nothing
-        return [(box, rows) for box, rows in found if len(rows) > 1 and len(rows[0]) > 1]
-
-
-def _grid(table: Any, page: Any) -> Grid:
-    """The cells of a table in a grid; a cell that reaches over several edges is merged."""
-    boxes: list[Box] = sorted({tuple(cell) for cell in table.cells}, key=lambda box: (box[1], box[0]))
-    across, down = (
-        _edges([x for box in boxes for x in (box[0], box[2])]),
-        _edges([y for box in boxes for y in (box[1], box[3])]),
-    )
-    letters: dict[int, list[Any]] = {}
-    for char in page.chars:
-        middle = ((char["x0"] + char["x1"]) / 2, (char["top"] + char["bottom"]) / 2)
-        if not _is_within((*middle, *middle), tuple(table.bbox)):
-            continue
-        for at, box in enumerate(boxes):
-            if box[0] <= middle[0] < box[2] and box[1] <= middle[1] < box[3]:
-                letters.setdefault(at, []).append(char)
-                break
-    rows: list[dict[int, Cell]] = [{} for _ in range(len(down) - 1)]
-    for at, box in enumerate(boxes):
-        left, right = _place(across, box[0]), _place(across, box[2])
-        top, bottom = _place(down, box[1]), _place(down, box[3])
-        chars = letters.get(at, [])
-        text = _cell_text(chars)
-        visible = [char for char in chars if char["text"].strip()]
-        strong = bool(visible) and all(
-            "bold" in char["fontname"].lower() or "black" in char["fontname"].lower() for char in visible
-        )
-        if right > left and bottom > top:
-            rows[top][left] = Cell(text, right - left, bottom - top, strong)
-    return _kept(grid(_filled(rows, len(across) - 1)))
-
-
-def _cell_text(chars: Sequence[Any]) -> str:
-    """The text of a cell; what stands upright in it is read along its own direction."""
-    from pdfplumber.utils.text import extract_text
-
-    if not chars or any(char["upright"] for char in chars):
-        return " ".join((extract_text(list(chars)) or "").split()) if chars else ""
-    rises = chars[0]["matrix"][1] > 0
-    lines: dict[int, list[Any]] = {}
-    for char in sorted(chars, key=lambda char: char["x0"] if rises else -char["x0"]):
-        place = next((at for at in lines if abs(at - char["x0"]) < char["width"] / 2), round(char["x0"]))
-        lines.setdefault(place, []).append(char)
-    words: list[str] = []
-    for line in lines.values():
-        line.sort(key=lambda char: -char["bottom"] if rises else char["top"])
-        words.append(line[0]["text"])
-        for before, char in itertools.pairwise(line):
-            gap = before["top"] - char["bottom"] if rises else char["top"] - before["bottom"]
-            words.append((" " if gap > 0.15 * char["size"] else "") + char["text"])
-        words.append(" ")
-    return " ".join("".join(words).split())
-
-
-def _filled(rows: Sequence[dict[int, Cell]], width: int) -> list[list[Cell | None]]:
-    """Cells at their columns, with gaps where there is none."""
-    taken: set[tuple[int, int]] = set()
-    out: list[list[Cell | None]] = []
-    for at, row in enumerate(rows):
-        cells: list[Cell | None] = []
-        for column in range(width):
-            if (cell := row.get(column)) is not None:
-                cells.append(cell)
-                taken.update((at + down, column + right) for down in range(cell.rows) for right in range(cell.columns))
-            elif (at, column) not in taken:
-                cells.append(None)
-        out.append(cells)
-    return out
-
-
-def _kept(rows: Grid) -> Grid:
-    """A table without the rows and columns that hold nothing at all: double lines make such."""
-    columns = [column for column in range(len(rows[0]) if rows else 0) if any(row[column].text for row in rows)]
-    return [[row[column] for column in columns] for row in rows if any(slot.text for slot in row)]
-
-
-def _edges(places: Sequence[float]) -> list[float]:
-    """The distinct edges, in order; those that lie within `_SAME` of each other are one."""
-    edges: list[float] = []
-    for place in sorted(places):
-        if not edges or place - edges[-1] > _SAME:
-            edges.append(place)
-    return edges
-
-
-def _place(edges: Sequence[float], place: float) -> int:
-    return min(range(len(edges)), key=lambda at: abs(edges[at] - place))
 
 
 def _running_titles(pages: Sequence[_Page]) -> set[str]:
@@ -530,7 +450,7 @@ def _compose(page: _Page, running: set[str], said: set[str], composer: Composer)
     for box, rows in sorted([*page.tables, *unruled], key=lambda each: (each[0][1], each[0][0])):
         at = next((at for at, line in enumerate(lines) if line.box[1] >= box[1] and _overlaps(line.box, box)), None)
         if at is None:
-            above = [at for at, line in enumerate(lines) if line.box[3] <= box[1] + _SAME]
+            above = [at for at, line in enumerate(lines) if line.box[3] <= box[1] + SAME]
             at = max(above) + 1 if above else 0
         places.setdefault(at, []).append(rows)
     pending: list[_TextLine] = []

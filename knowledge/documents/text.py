@@ -23,6 +23,8 @@ _BREAK = re.compile(  # any tag but those that stand within a word
     re.IGNORECASE,
 )
 _LINE = re.compile(r"[^\r\n]+")
+_RULE = re.compile(r"[\s+=_|│┃║\-─━═┌┐└┘├┤┬┴┼╔╗╚╝╠╣╦╩╬]+")  # drawn between the rows of a table
+_DRAWN = re.compile(r"[|│┃║]")
 _MOST_ROWS = 500
 _WIDEST = 300  # characters
 _LONGEST_FRONT = 20_000  # characters
@@ -49,7 +51,7 @@ def _aligned(text: str, start: int, end: int) -> list[Block]:
     """A paragraph, or the rows of a table whose columns are set apart by blanks, one under the other, or by tabs."""
     whole = [Block("paragraph", start, end)]
     begin = text.rfind("\n", 0, start) + 1  # the blanks before its first word are part of the columns
-    lines = [match for match in _LINE.finditer(text, begin, end) if match[0].strip()]
+    lines = [match for match in _LINE.finditer(text, begin, end) if match[0].strip() and not _RULE.fullmatch(match[0])]
     if not 3 <= len(lines) <= _MOST_ROWS:
         return whole
     rows = _columns([match[0] for match in lines])
@@ -71,9 +73,11 @@ def _aligned(text: str, start: int, end: int) -> list[Block]:
 
 
 def _columns(lines: Sequence[str]) -> list[list[str]]:
-    """The cells of lines, cut where all of them are blank and their first is so widely; none where they are no columns."""
+    """The cells of lines, cut at tabs, at drawn lines, or where all are blank and most so widely; none where they are no columns."""
     if all("\t" in line.strip() for line in lines):
         return [[cell.strip() for cell in line.split("\t")] for line in lines]
+    if all(_DRAWN.search(line.strip(), 1) for line in lines):
+        return [[cell.strip() for cell in _DRAWN.split(line.strip().strip("|│┃║"))] for line in lines]
     width = max(map(len, lines))
     if width > _WIDEST or any("\t" in line for line in lines):
         return []

@@ -126,6 +126,22 @@ def test_the_facts_of_a_footer_stay_under_no_heading() -> None:
     assert [(one.title, one.text) for one in found] == [("Toko", "Jl. Melati 5"), ("Toko > Retur", "7 hari.")]
 
 
+def test_the_facts_that_a_picture_is_described_with_are_read() -> None:
+    pictures = '<img alt="Kebaya Encim Rp385.000"><img alt="IMG 2034.jpg"><img alt="logo2"><img alt="Suasana toko">'
+    assert passages(f"<p>Baru:</p><figure>{pictures}</figure>")[0].text.split() == [
+        "Baru:",
+        "Kebaya",
+        "Encim",
+        "Rp385.000",
+    ]
+
+
+def test_a_row_of_headings_among_the_rows_begins_another_table() -> None:
+    first = "<tr><th>Jam<th>Biasa<th>Libur<tr><td>08-16<td>95.000<td>125.000<tr><td>16-22<td>145.000<td>175.000"
+    found = passages(f"<table>{first}<tr><th>Sewa<th>Member<th>Umum<tr><td>Rompi<td>gratis<td>3.750</table>")
+    assert found[0].text.split("\n")[-1] == "Sewa: Rompi; Member: gratis; Umum: 3.750"
+
+
 def test_a_layout_table_is_no_table() -> None:
     found = passages("<table><tr><td><h2>Harga</h2><table><tr><th>A<th>B<tr><td>1<td>2</table></td></tr></table>")
     assert [(one.path, one.text) for one in found] == [(("Harga",), "A: 1; B: 2")]

@@ -60,6 +60,23 @@ def test_a_form_under_a_remark_does_not_take_the_labels_of_the_table_before() ->
     ]
 
 
+def test_cells_close_to_each_other_are_parted_where_other_rows_show_columns() -> None:
+    rows = [["Durasi", "Weekday", "Weekend"], ["1 jam", "41000", "51000"], ["3 jam", "101000", "131000"]]
+    written = b"".join(
+        line(text, x, 700 - 18 * r) for r, row in enumerate(rows) for x, text in zip((50, 150, 210), row, strict=True)
+    )
+    assert texts(written) == [
+        "Durasi: 1 jam; Weekday: 41000; Weekend: 51000",
+        "Durasi: 3 jam; Weekday: 101000; Weekend: 131000",
+    ]
+
+
+def test_a_head_of_known_words_over_one_row_is_a_table() -> None:
+    assert texts(drawn([["Menu", "Porsi", "Harga"], ["Gudeg", "1", "24.750"]], [50, 235, 380], False)) == [
+        "Menu: Gudeg; Porsi: 1; Harga: 24.750"
+    ]
+
+
 def test_a_cell_that_goes_on_in_the_next_line_stays_one_cell() -> None:
     rows = [
         [("Paket", 50, 700), ("Harga", 300, 700)],

@@ -11,6 +11,7 @@ from openpyxl import Workbook
 
 from knowledge.documents.cells import classify
 from knowledge.documents.loading import load
+from knowledge.documents.splitter import split
 from knowledge.documents.tables import MAX_CELLS, Cell, grid, inline, labelled, plain, read_table
 from knowledge.errors import Unreadable
 from tests.knowledge.samples import grid as ruled
@@ -336,6 +337,28 @@ def test_a_header_among_the_rows_begins_another_table(head: list[str]) -> None:
     assert shown[3:] == [
         "; ".join(f"{name}: {value}" for name, value in zip(head, row, strict=True) if value) for row in below
     ]
+
+
+def test_a_few_values_under_an_empty_row_have_not_the_labels_of_the_table_above() -> None:
+    rows = [["Kelas", "Senin", "Rabu", "Harga"], ["Hatha", "07.00", "18.30", "88000"], ["Yin", "20.00", "-", "78000"]]
+    assert rows_of(*rows, [""] * 4, ["Parkir motor", "2500", "", ""])[-1] == "Parkir motor: 2500"
+    one = [["Kelas", "Senin"], ["Hatha", "07.00"], ["", ""], ["Diskon", "15%"]]
+    assert rows_of(*one)[-1] == "Diskon: 15%"
+
+
+def test_a_measure_beside_a_word_over_values_is_a_label() -> None:
+    assert rows_of(["Barang", "1 jam", "Seharian"], ["Ban", "11.000", "33.500"], ["Gazebo", "61.000", "163.000"])[
+        0
+    ] == ("Barang: Ban; 1 jam: 11.000; Seharian: 33.500")
+
+
+@pytest.mark.parametrize("sign", ["|", "│"])
+def test_a_table_that_is_drawn_with_signs_is_one(sign: str) -> None:
+    rule = "+-----+-----+\n" if sign == "|" else "├─────┼─────┤\n"
+    rows = [["Kertas", "Warna"], ["A4", "1.150"], ["F4", "1.350"]]
+    text = rule.join(["", *(f"{sign} {one:6} {sign} {other:6} {sign}\n" for one, other in rows), ""])
+    [passage] = split("a.txt", load("a.txt", text.encode()))
+    assert passage.text.split("\n")[1:] == ["Kertas: A4; Warna: 1.150", "Kertas: F4; Warna: 1.350"]
 
 
 def test_ranges_over_ranges_are_a_row() -> None:
