@@ -53,6 +53,9 @@ class Document:
         return found
 
 
+_SHAPES: Mapping[str, type] = {"info": dict, "paths": dict, "components": dict, "servers": list}
+
+
 def read_document(text: str, where: str) -> Document:
     """Read a document in JSON or YAML. Of a local file, the files beside and below it that it refers to are read too.
 
@@ -67,6 +70,9 @@ def read_document(text: str, where: str) -> Document:
         raise OpenApiError(
             f"{where} has openapi: {version or 'nothing'}; OpenAPI 3.0 and 3.1 and Swagger 2.0 can be imported"
         )
+    for part in ("info", "paths", "components", "servers"):
+        if not isinstance(root.get(part) or _SHAPES[part](), _SHAPES[part]):
+            raise OpenApiError(f"{where} is no OpenAPI document: `{part}` has another shape")
     if where.startswith(("http://", "https://")):
         return Document(root, where)
     return Document(_Bundle(Path(where)).bundled(root), where)

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -25,12 +25,15 @@ class Imported:
     left_out: tuple[str, ...]
 
 
-def import_openapi(document: Document, *, only: Sequence[str] = (), server: str | None = None) -> Imported:
+def import_openapi(
+    document: Document, *, only: Sequence[str] = (), server: str | None = None, taken: Collection[str] = ()
+) -> Imported:
     """The operations of a document as declarations.
 
     Args:
         only: names, operation ids, tags or paths (`*` allowed) to take; everything that is not deprecated when empty.
         server: the address of the API, instead of the document's own.
+        taken: names of variables of the environment that are in use; the import refers to none of them.
 
     Raises:
         OpenApiError: the document names no address, or `only` matches nothing.
@@ -48,7 +51,19 @@ def import_openapi(document: Document, *, only: Sequence[str] = (), server: str 
             continue
         if only and not _may_match(path, method, operation, only):
             continue
-        drafted = declaration(document, path, method, item, operation, server)
+        try:
+            drafted = declaration(document, path, method, item, operation, server, taken)
+        except (
+            AttributeError,
+            IndexError,
+            KeyError,
+            TypeError,
+            ValueError,
+        ) as error:  # anything may stand anywhere in it
+            lost.append(
+                f"{method.upper()} {path}: it is not written as OpenAPI has it ({type(error).__name__}: {error})"
+            )
+            continue
         drafted.entry["name"] = unique(drafted.entry["name"], names)
         if only and not any(_matches(drafted, wanted) for wanted in only):
             continue
@@ -129,7 +144,7 @@ def _text(document: Document, found: Sequence[Declaration], lost: Sequence[str])
     yaml.allow_unicode = True
     yaml.indent(mapping=2, sequence=4, offset=2)
     out = io.StringIO()
-    out.write(_HEAD.format(where=document.where, title=" ".join(document.title.split())))
+    out.write(_HEAD.format(where=_comment(document.where), title=_comment(document.title)))
     for line in lost:
         out.write(f"# Left out: {_comment(line)}\n")
     out.write("actions:\n" if found else "actions: []\n")

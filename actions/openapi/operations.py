@@ -1,7 +1,7 @@
 """From one operation of an OpenAPI document to one declaration."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
@@ -21,6 +21,7 @@ _IDENTITY = (
 _CUSTOMER = re.compile(
     r"(^|_)(customer|user|member|account|client|buyer|patient|guest|contact)(_?(id|no|number|code|uuid|ref))?$"
 )
+_CREDENTIALS = ("TOKEN", "USER", "PASSWORD", "KEY", "CLIENT_ID", "CLIENT_SECRET")
 _REFERENCE = re.compile(r"(^|_)(id|ids|uuid|number|no|code|ref|reference|sku|slug|key|token|username|name)$")
 
 
@@ -69,8 +70,9 @@ def declaration(
     item: Mapping[str, Any],
     operation: Mapping[str, Any],
     server: str | None,
+    taken: Collection[str],
 ) -> Declaration:
-    """The declaration of one operation. `server` replaces the document's own.
+    """The declaration of one operation. `server` replaces the document's own, `taken` are variables that mean something else.
 
     Raises:
         OpenApiError: the document names no address and `server` is not given.
@@ -84,7 +86,7 @@ def declaration(
     if draft.joined:
         draft.request["url"] += "?" + "&".join(draft.joined)
     _body(document, draft, operation)
-    _auth(document, draft, operation, address)
+    _auth(document, draft, operation, address, taken)
     if draft.surplus:
         few = ", ".join(draft.surplus[:8]) + (" …" if len(draft.surplus) > 8 else "")
         draft.left_out.append(f"{len(draft.surplus)} optional parameters beyond {MOST_PARAMETERS}: {few}")
@@ -262,12 +264,16 @@ def _body_kind(content: Mapping[str, Any]) -> tuple[str | None, str]:
     return None, ""
 
 
-def _auth(document: Document, draft: _Draft, operation: Mapping[str, Any], address: str) -> None:
+def _auth(
+    document: Document, draft: _Draft, operation: Mapping[str, Any], address: str, taken: Collection[str]
+) -> None:
     wanted = operation.get("security", document.root.get("security")) or []
     schemes = (document.root.get("components") or {}).get("securitySchemes") or {}
-    prefix = re.sub(r"[^A-Z0-9]+", "_", document.title.upper()).strip("_")[:30] or "API"
     if not wanted or {} in wanted:
         return
+    prefix, known = _prefix(document.title, taken)
+    if known:
+        draft.left_out.append(f"{known} is in use; it may be of another server, so {prefix}_… is read")
     unusable: list[str] = []
     for choice in wanted:
         found = [(name, document.resolve(schemes.get(name) or {}), scopes) for name, scopes in choice.items()]
@@ -277,6 +283,19 @@ def _auth(document: Document, draft: _Draft, operation: Mapping[str, Any], addre
             return
         unusable.append(" + ".join(f"{name} ({scheme.get('type', 'unknown')})" for name, scheme, _ in found))
     draft.left_out.append(f"the authentication: {', or '.join(unusable)}")
+
+
+def _prefix(title: str, taken: Collection[str]) -> tuple[str, str | None]:
+    """How the variables of an API are named, and the variable that is in use under the name of its title.
+
+    A document that calls itself `OpenAI` must not be sent the key of OpenAI.
+    """
+    prefix = re.sub(r"[^A-Z0-9]+", "_", title.upper()).strip("_")[:30] or "API"
+    prefix = f"API_{prefix}" if prefix[0].isdigit() else prefix
+    known = next((f"{prefix}_{part}" for part in _CREDENTIALS if f"{prefix}_{part}" in taken), None)
+    while any(f"{prefix}_{part}" in taken for part in _CREDENTIALS):
+        prefix = f"IMPORTED_{prefix}"
+    return prefix, known
 
 
 def _auth_of(scheme: Mapping[str, Any], scopes: list[str], prefix: str, address: str) -> dict[str, Any] | None:

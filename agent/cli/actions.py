@@ -75,7 +75,7 @@ def import_document(
     from actions.openapi import import_openapi, read_document
 
     text = asyncio.run(_fetched(source)) if source.startswith(("http://", "https://")) else _file(source)
-    found = import_openapi(read_document(text, source), only=only or (), server=server)
+    found = import_openapi(read_document(text, source), only=only or (), server=server, taken=_in_use())
     if output is None:
         typer.echo(found.text, nl=False)
     else:
@@ -83,6 +83,15 @@ def import_document(
             raise InputError(f"{output} exists; it is not overwritten. Choose another name.")
         output.write_text(found.text)
     typer.echo(f"{len(found.names)} actions; {len(found.left_out)} things left out (see the comments).", err=True)
+
+
+def _in_use() -> set[str]:
+    """The variables that are set here, or that agent.yaml refers to."""
+    from agent.config.environment import environment_of, referred_names
+
+    file = Path("agent.yaml")
+    written = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+    return {*environment_of(Path()), *referred_names(written)}
 
 
 async def _all(config: Path) -> "list[Action]":

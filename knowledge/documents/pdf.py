@@ -8,7 +8,7 @@ import itertools
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
@@ -277,7 +277,7 @@ def _joined(cells: Sequence[_TextLine]) -> _TextLine:
     return _TextLine(" ".join(part.text for part in parts), _around([part.box for part in parts]), True, parts, words)
 
 
-def _downwards(lines: Sequence[_TextLine]) -> Iterator[list[_TextLine]]:
+def _downwards(lines: Iterable[_TextLine]) -> Iterator[list[_TextLine]]:
     """Split lines where the text goes up the page again."""
     block: list[_TextLine] = []
     for line in lines:

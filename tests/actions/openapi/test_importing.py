@@ -1,6 +1,9 @@
 """OpenAPI documents become declarations that agent.yaml takes."""
 
+import copy
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -395,3 +398,55 @@ def test_local_files_are_followed_and_what_is_not_there_is_named(tmp_path: Path)
 def test_a_document_nested_too_deeply_is_refused(text: str) -> None:
     with pytest.raises(OpenApiError):
         read_document(text, "doc.json")
+
+
+def places(value: object, above: tuple[object, ...] = ()) -> Iterator[tuple[object, ...]]:
+    """Every place in a document below its version."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, member in inner:
+        if key != "openapi":
+            yield (*above, key)
+            yield from places(member, (*above, key))
+
+
+@pytest.mark.parametrize("other", [5, "x", [1], {"a": 1}, None, True], ids=repr)
+def test_a_document_with_anything_anywhere_is_imported_or_refused(other: object) -> None:
+    scheme = {"type": "oauth2", "flows": {"clientCredentials": {"tokenUrl": "/t", "scopes": {"a": "b"}}}}
+    schema = {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer", "enum": [1], "minimum": 1}}}
+    schema["allOf"] = [{"oneOf": [{"type": "string"}, {"type": "null"}]}]
+    operation = {
+        "operationId": "a", "tags": ["t"], "security": [{"s": ["a"]}], "servers": [{"url": "/v", "variables": {"x": {"default": "y"}}}],
+        "parameters": [{"name": "q", "in": "query", "required": True, "schema": {"type": "string"}}],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+    }  # fmt: skip
+    document = spec(paths={"/a": {"post": operation}}, components={"securitySchemes": {"s": scheme}})
+    for place in list(places(document)):
+        changed = copy.deepcopy(document)
+        within: Any = changed
+        for key in place[:-1]:
+            within = within[key]
+        within[place[-1]] = other
+        with suppress(OpenApiError):
+            import_openapi(read_document(json.dumps(changed), "doc.json"))
+
+
+@pytest.mark.parametrize(
+    ("title", "scheme", "variable"),
+    [
+        ("Aelyst", {"type": "http", "scheme": "bearer"}, "AELYST_TOKEN"),
+        ("OpenAI API", {"type": "apiKey", "in": "query", "name": "k"}, "OPENAI_API_KEY"),
+        ("aws secret-access", {"type": "apiKey", "in": "header", "name": "k"}, "AWS_SECRET_ACCESS_KEY"),
+        ("shop", {"type": "http", "scheme": "basic"}, "SHOP_PASSWORD"),
+    ],
+)
+def test_a_document_is_not_sent_what_is_in_use_under_its_title(
+    title: str, scheme: dict[str, str], variable: str
+) -> None:
+    """An API that called itself `OpenAI API` was sent the key of OpenAI."""
+    document = spec(info={"title": title}, security=[{"s": []}], components={"securitySchemes": {"s": scheme}})
+    read = read_document(json.dumps(document), "doc.json")
+    assert f"${{{variable}}}" in import_openapi(read).text
+    found = import_openapi(read, taken={variable, f"IMPORTED_{variable}"})
+    assert f"${{{variable}}}" not in found.text
+    assert f"${{IMPORTED_IMPORTED_{variable}}}" in found.text
+    assert any(variable in note for note in found.left_out)
