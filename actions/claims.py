@@ -189,8 +189,8 @@ class _Evidence:
 
     @cached_property
     def _known_texts(self) -> list[str]:
-        """What was looked up and what came of it."""
-        return list(texts_in([*self.heard.asked, *self.results.values()]))
+        """What was looked up and what came of it, the last first: most replies speak of that."""
+        return list(texts_in([*self.heard.asked, *self.results.values()]))[::-1]
 
     @cached_property
     def _known_ids(self) -> list[str]:
@@ -271,14 +271,12 @@ class _Evidence:
         if not named:
             return True
         known = self._known_ids if action is None else _ids_of(self.results.get(action.name, ()))
-        return all(
-            any(squash(one) == squash(other) for other in known)
-            for one in named
-            if any(_letters(one) == _letters(other) for other in known)
-        )
+        kinds = set(map(_letters, known))
+        same = set(map(squash, known))
+        return all(squash(one) in same for one in named if _letters(one) in kinds)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Heard:
     """What else a conversation knows: states may be told from it, and what the business does for everyone.
 
@@ -303,20 +301,19 @@ class Heard:
             customer: the customer's word is enough.
         """
         ids = [match[0] for match in _ID.finditer(clause.text)]
-        told_by = self.customer if customer else ()
-        lines = [line for each in told_by for line in _LINE.split(each) if not _ASKED.search(line)]
-        lines += [each for each in self.told if all(contains(each, one) for one in ids)]
+        lines = self._stated if customer else []
+        lines = lines + [each for each in self.told if all(contains(each, one) for one in ids)]
         return any(contains(line, said) for line in lines) or any(contains(each, clause.text) for each in self.business)
+
+    @cached_property
+    def _stated(self) -> list[str]:
+        """What the customer wrote and did not ask, line by line."""
+        return [line for each in self.customer for line in _LINE.split(each) if not _ASKED.search(line)]
 
     def supports(self, clause: str) -> bool:
         """Whether a sentence of the business, or one in which the customer told how things stand, has most of the words of a clause."""
         meant = [stems(word) for word in content(clause)]
-        told = [
-            line
-            for each in self.customer
-            for line in _LINE.split(each)
-            if _IS_SO.search(line) and not _ASKED.search(line)
-        ]
+        told = [line for line in self._stated if _IS_SO.search(line)]
         lines = (line for each in self.business for line in _LINE.split(each))
         known = (frozenset[str]().union(*map(stems, content(line))) for line in (*told, *lines))
         return bool(meant) and any(

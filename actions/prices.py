@@ -123,6 +123,15 @@ class Known:
         return frozenset(share for text in (*self.business, *self.results) for _, share in _shares(text))
 
 
+def names_any(text: str) -> bool:
+    """Tell whether a reply names an amount of money or a discount.
+
+    Args:
+        text: the reply as the customer would read it.
+    """
+    return any(True for _ in _amounts(text)) or any(True for _ in _reductions(text))
+
+
 def unfounded(text: str, known: Known) -> list[str]:
     """Find the amounts of money, and the discounts, in a reply that are not borne out, as they are written there.
 

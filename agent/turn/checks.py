@@ -134,10 +134,11 @@ def _unfounded(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> l
 
     What a picture shows is not known here, nor what an agent sells that has neither documents nor look-ups.
     """
-    from actions.prices import Known, unfounded
+    from actions.prices import Known, names_any, unfounded
 
     if (
-        turn.pictures
+        not names_any(text)
+        or turn.pictures
         or turn.retrieved.needs_human
         or (turn.retrieved.nearest is None and not any(map(_looks_up, actions.values())))
     ):
