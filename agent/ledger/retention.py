@@ -96,14 +96,19 @@ def compact(engine: Engine) -> None:
 
 
 def _drop_oldest(connection: Connection, table: Table, time: str, before: datetime) -> int:
-    """Remove what is old and done among the rows with the smallest numbers."""
+    """Remove what is old and done among the rows with the smallest numbers, however many before them are under way."""
     state = table.c.state if "state" in table.c else None
     columns = [table.c.n, table.c[time].label("at"), *([state] if state is not None else [])]
-    rows = connection.execute(select(*columns).order_by(table.c.n).limit(BATCH)).all()
-    old = [row.n for row in rows if row.at < before and (state is None or row.state not in _UNDER_WAY)]
-    if old:
-        connection.execute(delete(table).where(table.c.n.in_(old)))
-    return len(old)
+    passed = -1
+    while True:
+        rows = connection.execute(select(*columns).where(table.c.n > passed).order_by(table.c.n).limit(BATCH)).all()
+        aged = [row for row in rows if row.at < before]
+        old = [row.n for row in aged if state is None or row.state not in _UNDER_WAY]
+        if old:
+            connection.execute(delete(table).where(table.c.n.in_(old)))
+        if old or not aged or len(rows) < BATCH:
+            return len(old)
+        passed = rows[-1].n
 
 
 def _drop_turns(connection: Connection, before: datetime) -> int:

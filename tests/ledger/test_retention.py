@@ -121,6 +121,24 @@ async def test_a_long_past_goes_in_many_short_transactions(database: Database, m
     assert await _left(database, step) == {"unfinished", "week", "today"}
 
 
+async def test_what_is_under_way_does_not_keep_what_came_after_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BATCH", 5)
+
+    def stuck(connection: Connection) -> None:
+        for number in range(12):
+            _conversation(connection, f"stuck{number}", NOW - 500 * DAY, "running")
+
+    await database.write(stuck)
+    await _fill(database, 7)
+    await Retention(database, lambda: NOW).trim(RetentionSettings.model_validate({"messages": "365d"}))
+    for table in (inbound, outbound):
+        left = await _left(database, table)
+        assert {name for name in left if not name.startswith("stuck")} == {"unfinished", "month", "week", "today"}
+        assert len(left) == 12 + 4
+
+
 async def test_a_second_trim_takes_what_has_grown_old_since(database: Database) -> None:
     await _fill(database, 2)
     clock = [NOW]
