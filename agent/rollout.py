@@ -20,7 +20,7 @@ from agent.ledger.rollout import Configuration, Process
 
 log = structlog.get_logger()
 
-_POLL = timedelta(seconds=1)
+_POLL = timedelta(seconds=2)
 _REPORT = timedelta(seconds=3)
 """How often a process says that it runs; also the pause before one that was refused is tried again."""
 
