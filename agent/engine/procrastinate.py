@@ -39,6 +39,9 @@ _HEARTBEAT = STALLED / 4
 _AGAIN = 1.0
 """Seconds until the database is tried again after it could not be reached."""
 
+_GIVEN_UP = 5.0
+"""Seconds after which the pool begins anew to connect: its pauses double until then, to as long as an outage has lasted."""
+
 _SAID_AGAIN = 30.0
 """Seconds after which the session that listens says again to what: a server that is frozen is noticed by its silence."""
 
@@ -95,6 +98,7 @@ class _Connector(PsycopgConnector):
             min_size=1,
             max_size=4,
             timeout=10.0,  # seconds until one of these is free
+            reconnect_timeout=_GIVEN_UP,
         )
         self._address = psycopg.conninfo.make_conninfo(url, **UNREACHABLE)
         self.queues = QUEUES

@@ -33,6 +33,9 @@ ANSWER = timedelta(seconds=5)
 PING = timedelta(seconds=2)
 """How long a pooled connection may take to answer a ping before a new one is opened instead."""
 
+_FRESH = 1.0
+"""Seconds for which a connection that has just answered is not pinged: under load each ping would be a round trip more."""
+
 UNREACHABLE = {
     "connect_timeout": 3,  # seconds to open a connection; the system's own limit is two minutes
     "tcp_user_timeout": 10_000,  # milliseconds that sent bytes may stay unacknowledged: the network drops them
@@ -62,6 +65,8 @@ class LedgerConnection(psycopg.Connection[Any]):
     """A connection that waits `answer_within` seconds for each answer."""
 
     answer_within = ANSWER.total_seconds()
+    answered = -_FRESH
+    """When it was last given back to its pool, by the monotonic clock."""
 
     def wait(self, gen: PQGen[RV], interval: float = _INTERVAL, timeout: float | None = None) -> RV:
         if timeout is not None:
@@ -175,9 +180,16 @@ def _engine(url: str, connections: int) -> Engine:
     def expect_ping(connection: LedgerConnection | None, _record: object) -> None:
         if connection is not None:
             connection.answer_within = PING.total_seconds()
+            connection.answered = time.monotonic()
 
     @event.listens_for(engine, "checkout")
     def expect_answers(connection: LedgerConnection, _record: object, _proxy: object) -> None:
         connection.answer_within = ANSWER.total_seconds()
 
+    ping = engine.dialect.do_ping
+
+    def do_ping(connection: Any) -> bool:
+        return time.monotonic() - connection.answered < _FRESH or ping(connection)
+
+    engine.dialect.do_ping = do_ping  # type: ignore[method-assign, assignment]
     return engine

@@ -7,14 +7,16 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import Connection, text
 
+from agent.ledger import postgres
 from agent.ledger.database import take_time, write_with_retry
 from agent.ledger.errors import LedgerUnavailable
-from agent.ledger.postgres import PostgresDatabase
+from agent.ledger.postgres import PING, LedgerConnection, PostgresDatabase
 from tests.postgres import Postgres
 from tests.road import Road, road_to
 
@@ -55,6 +57,26 @@ def _sleep(seconds: float) -> "object":
         connection.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": seconds})
 
     return work
+
+
+async def test_a_connection_is_pinged_only_when_it_has_been_idle(
+    far: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+    wait = LedgerConnection.wait
+
+    def watched(connection: LedgerConnection, *arguments: Any, **named: Any) -> Any:
+        asked.append(connection.answer_within)
+        return wait(connection, *arguments, **named)
+
+    monkeypatch.setattr(LedgerConnection, "wait", watched)
+    monkeypatch.setattr(postgres, "_FRESH", 600.0)
+    await far.write(_keep(1))
+    assert asked
+    assert PING.total_seconds() not in asked
+    monkeypatch.setattr(postgres, "_FRESH", 0.0)
+    await far.write(_keep(2))
+    assert PING.total_seconds() in asked
 
 
 def _kept(connection: Connection) -> list[int]:
