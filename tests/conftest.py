@@ -1,8 +1,10 @@
+import os
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import certifi
 import httpx
 import pytest
 import structlog
@@ -17,6 +19,14 @@ settings.register_profile("unhurried", deadline=None, suppress_health_check=[Hea
 settings.load_profile("unhurried")  # a busy machine is no bug
 for client in (httpx.Client, httpx.AsyncClient):
     client.__init__.__kwdefaults__["timeout"] = httpx.Timeout(90)  # type: ignore[index, misc]  # httpx waits for five seconds
+
+_END = "-----END CERTIFICATE-----\n"
+_authority = NamedTemporaryFile("w", suffix=".pem")  # noqa: SIM115 - as long as the process, and those that it starts
+_authority.write(Path(certifi.where()).read_text().partition(_END)[0] + _END)
+_authority.flush()
+os.environ["SSL_CERT_FILE"] = (
+    _authority.name
+)  # no test leaves the machine; the whole list costs 20 ms for each HTTP client
 
 __all__ = ["database", "postgres", "sqlite"]
 
