@@ -230,6 +230,11 @@ def moment_named(text: str, now: datetime, timezone: tzinfo) -> datetime | None:
         return None
 
 
+def names_no_time(text: str, today: date) -> bool:
+    """Tell whether a text names an hour or a day that there is not: `senin jam 24`, `31 Februari`."""
+    return _is_impossible(_phrase(text), today)
+
+
 def exact_moment(text: str, now: datetime, timezone: tzinfo) -> datetime | None:
     """Read the point in time that a phrase means, as `moment_named`, but only where it names the hour too.
 

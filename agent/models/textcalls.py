@@ -380,7 +380,7 @@ def _malformed(text: str, names: Collection[str]) -> str | None:
     if _MARKERS.search(text):
         return "a tool call stands in the text and cannot be read"
     bare = _FENCE.sub("", text).strip()
-    if bare.strip("`'\"*.:[](){}<>/@#") in names:
+    if bare.strip("`'\"*.:[](){}<>/@#").lower() in map(str.lower, names):
         return "the answer is the name of a tool"
     if bare.lower() in _ROLES or bare.lower() in {
         part for name in names for part in name.lower().split("_") if "_" in name

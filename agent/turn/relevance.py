@@ -3,6 +3,7 @@
 - It denies what was just done: "pesanan tidak ditemukan" after the order was cancelled.
 - It does not know what an action has just returned.
 - It says again that something is not known or not possible, in the same words, to another message.
+- It agrees to an hour or a day that there is not.
 
 The first is grave: such a draft is never sent. The others are told to the model once.
 """
@@ -17,6 +18,7 @@ from actions.action import Action, Json
 from actions.deeds import deeds_in_text, deeds_of_action
 from actions.sentences import clauses, plain
 from agent.turn.context import TurnContext
+from language.dates import names_no_time
 from language.intents import says_dont_know, small_talk
 from language.values import contains, squash
 
@@ -36,6 +38,10 @@ _DENIES: Final = re.compile(
     r"did(?:n't| not))\b",
     re.IGNORECASE,
 )
+_REFUSES: Final = re.compile(
+    r"\b(?:tidak|tak|bukan|belum|nggak|enggak|gak|ga|kagak|tiada|takde|no|not|none|never|cannot|invalid|salah|maaf|sorry)\b|n't\b",
+    re.IGNORECASE,
+)
 _SAME: Final = 24
 """Letters and digits of a reply that is long enough to be remembered as one that was sent before."""
 
@@ -50,7 +56,9 @@ def fault(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> Fault 
     """
     if turn.task is not None or not turn.messages or turn.question is not None:
         return None
-    return _denied(turn, text, actions) or _unread(turn, text, actions) or _repeated(turn, text)
+    return (
+        _denied(turn, text, actions) or _unread(turn, text, actions) or _repeated(turn, text) or _at_no_time(turn, text)
+    )
 
 
 def _denied(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> Fault | None:
@@ -120,6 +128,19 @@ def _repeated(turn: TurnContext, text: str) -> Fault | None:
             )
             return Fault(told, text[:80], grave=False)
     return None
+
+
+def _at_no_time(turn: TurnContext, text: str) -> Fault | None:
+    """A draft that neither asks nor denies anything, to a message that names a time that there is not."""
+    today = turn.claim.started_at.date()
+    named = next((said for said in turn.typed if names_no_time(said, today)), None)
+    if named is None or "?" in text or _REFUSES.search(text):
+        return None
+    told = (
+        f"The customer writes {named[:300]!r}: there is no such hour or day, and your draft does not say so. It was not sent. Tell them, "
+        "and ask which one they mean."
+    )
+    return Fault(told, text[:80], grave=False)
 
 
 def _fields(value: Json, key: str = "") -> Iterable[tuple[str, str]]:

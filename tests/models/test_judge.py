@@ -148,7 +148,7 @@ def test_an_unknown_tool_is_told_to_the_model_with_the_tools_that_there_are(name
 
 
 @pytest.mark.parametrize(
-    "content", [None, "", "  \n", "<think>hm</think>", "<think>hm", "null", "None", '""', "{}", "..."]
+    "content", [None, "", "  \n", "<think>hm</think>", "<think>hm", "null", "None", '""', "{}", "...", "False", "true"]
 )
 def test_an_answer_of_nothing_is_told_to_the_model(content: Any) -> None:
     verdict = judged(content=content)
@@ -506,6 +506,7 @@ def test_what_speaks_of_customers_in_general_is_a_reply(text: str) -> None:
     "text",
     [
         "refund",
+        "Refund",
         "[refund]",
         "/refund KS-1",
         "@refund KS-1",

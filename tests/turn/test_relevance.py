@@ -137,3 +137,28 @@ async def test_a_foreign_reply_before_a_handover_leaves_the_announcement_alone(d
     await desk.receive(message(1, "kecewa banget saya, tolong dong pesanannya diurus"))
     await desk.answer()
     assert await desk.said() == ["Sebentar ya, saya sambungkan ke tim kami."]
+
+
+@pytest.mark.parametrize("said", ["bisa senin jam 24 ga?", "31 februari jam 9 bisa?", "besok jam 25.00 ya kak"])
+async def test_a_time_that_there_is_not_is_not_agreed_to(desk: Desk, said: str) -> None:
+    desk.model.replies = [says("Ya, bisa. Silakan datang."), says("Maaf, jam itu tidak ada. Maksudnya jam berapa?")]
+    await desk.receive(message(1, said))
+    await desk.answer()
+    assert await desk.said() == ["Maaf, jam itu tidak ada. Maksudnya jam berapa?"]
+    assert "no such hour or day" in desk.model.asked[1][-1].text
+
+
+@pytest.mark.parametrize(
+    ("said", "reply"),
+    [
+        ("bisa senin jam 24 ga?", "Maksudnya jam berapa, Kak?"),
+        ("bisa senin jam 24 ga?", "Tidak ada jam 24, Kak."),
+        ("bisa senin jam 23 ga?", "Ya, bisa. Silakan datang."),
+        ("buka 24 jam?", "Ya, kami buka 24 jam."),
+    ],
+)
+async def test_what_says_so_or_speaks_of_another_time_is_a_reply(desk: Desk, said: str, reply: str) -> None:
+    desk.model.replies = [says(reply)]
+    await desk.receive(message(1, said))
+    await desk.answer()
+    assert await desk.said() == [reply]
