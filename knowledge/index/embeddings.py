@@ -38,6 +38,9 @@ _NAMED: tuple[tuple[str, str, str], ...] = (
 """Prefixes that models want according to their cards: pattern of the name, before a question, before a passage."""
 
 
+_TOO_MANY = re.compile(r"batch|too (?:many|large)|at most|maximum", re.IGNORECASE)
+
+
 @dataclass(frozen=True, slots=True)
 class Prefixes:
     """What a model wants in front of a question and of a passage."""
@@ -102,6 +105,8 @@ class Endpoint:
         self._settings = settings
         self._client = client
         self.weight = settings.weight
+        self._size = ENDPOINT_BATCH
+        self._options = {"encoding_format": "float"}
         named = prefixes_by_name(settings.model)
         self._prefixes = _chosen(settings, named)
         self.name = f"{settings.base_url.rstrip('/')} {settings.model}{_mark(self._prefixes)}"
@@ -113,25 +118,38 @@ class Endpoint:
         return await self._embed([self._prefixes.query + text for text in texts])
 
     async def _embed(self, texts: Sequence[str]) -> Vectors:
-        rows: list[list[float]] = []
-        for at in range(0, len(texts), ENDPOINT_BATCH):
-            rows += await self._batch(texts[at : at + ENDPOINT_BATCH])
+        rows: list[Any] = []
+        while len(rows) < len(texts):
+            rows += await self._batch(texts[len(rows) : len(rows) + self._size])
         try:
-            return unit(np.array(rows, dtype=np.float32))
-        except ValueError as error:
-            raise EmbeddingError(f"{self.name} sent vectors of different lengths") from error
+            vectors = np.array(rows, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise EmbeddingError(f"{self.name} sent vectors of different lengths, or of no numbers") from error
+        if vectors.ndim != 2 or not vectors.shape[1] or not np.isfinite(vectors).all():
+            raise EmbeddingError(f"{self.name} sent vectors of no numbers")
+        return unit(vectors)
 
-    async def _batch(self, texts: Sequence[str]) -> list[list[float]]:
+    async def _batch(self, texts: Sequence[str]) -> list[Any]:
+        """Embed a batch; shorter ones, and no parameter that not every server knows, once the server refuses this."""
         key = self._settings.api_key
+        body = {"model": self._settings.model, "input": list(texts), **self._options}
         try:
             response = await self._client().post(
                 f"{self._settings.base_url.rstrip('/')}/embeddings",
-                json={"model": self._settings.model, "input": list(texts), "encoding_format": "float"},
+                json=body,
                 headers={"Authorization": f"Bearer {key.get_secret_value()}"} if key else None,
                 timeout=TIMEOUT,
             )
+            if response.status_code in (400, 413, 422):
+                if "encoding_format" in body and "encoding_format" in response.text:
+                    self._options = {}
+                    return await self._batch(texts)
+                if len(texts) > 1 and _TOO_MANY.search(response.text):
+                    half = self._size = len(texts) // 2
+                    return [*await self._batch(texts[:half]), *await self._batch(texts[half:])]
             response.raise_for_status()
-            data: list[Any] = sorted(response.json()["data"], key=lambda item: item["index"])
+            data = response.json()["data"]
+            places = {int(item["index"]): item["embedding"] for item in data if "index" in item}
             vectors = [item["embedding"] for item in data]
         except httpx.HTTPStatusError as error:
             raise EmbeddingError(
@@ -143,7 +161,7 @@ class Endpoint:
             raise EmbeddingError(f"{self.name} did not answer as an embeddings endpoint does: {error}") from error
         if len(vectors) != len(texts):
             raise EmbeddingError(f"{self.name} sent {len(vectors)} vectors for {len(texts)} texts")
-        return vectors
+        return [vector for _, vector in sorted(places.items())] if len(places) == len(vectors) else vectors
 
 
 def _chosen(settings: EndpointSettings | FolderSettings, named: Prefixes) -> Prefixes:

@@ -2,17 +2,28 @@
 
 import asyncio
 import json
+import math
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
 from knowledge.errors import EmbeddingError
 from knowledge.index import dense
-from knowledge.index.embeddings import HashedGrams, OnnxModel, Prefixes, prefixes_by_name, read_pooling, read_prefixes
-from knowledge.settings import FolderSettings
+from knowledge.index.embeddings import (
+    Endpoint,
+    HashedGrams,
+    OnnxModel,
+    Prefixes,
+    prefixes_by_name,
+    read_pooling,
+    read_prefixes,
+)
+from knowledge.settings import EndpointSettings, FolderSettings
 from tests.knowledge.conftest import OpenKnowledge
 from tests.knowledge.memory import MemoryStore
 
@@ -67,6 +78,78 @@ def hotel(tmp_path: Path) -> Path:
         "# Harga\n\n## Menginap\n\nPenginapan mulai dua ratus ribu.\n\n## Minum\n\nKopi sepuluh ribu.\n"
     )
     return tmp_path
+
+
+def _answering(answer: Callable[[dict[str, Any]], Any]) -> tuple[Endpoint, list[dict[str, Any]]]:
+    """An endpoint whose provider answers so, and what it was asked."""
+    asked: list[dict[str, Any]] = []
+
+    async def respond(request: httpx.Request) -> httpx.Response:
+        asked.append(json.loads(request.content))
+        status, body = answer(asked[-1])
+        return httpx.Response(status, content=json.dumps(body))
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(respond))
+    settings = EndpointSettings(model="text-embedding-3-small", base_url="https://api.example/v1")
+    return Endpoint(settings, lambda: client), asked
+
+
+def _vectors(texts: Sequence[str]) -> list[dict[str, Any]]:
+    return [{"index": at, "embedding": [float(len(text)), 1.0, 0.0]} for at, text in enumerate(texts)]
+
+
+TEXTS = ["x" * length for length in range(1, 71)]
+
+
+@pytest.mark.parametrize("change", ["none", "reversed", "no index", "index as text"])
+async def test_every_text_gets_its_own_vector_in_whatever_order_they_come(change: str) -> None:
+    def answer(body: dict[str, Any]) -> Any:
+        data = _vectors(body["input"])
+        for item in data:
+            if change == "no index":
+                del item["index"]
+            elif change == "index as text":
+                item["index"] = str(item["index"])
+        return 200, {"data": data[::-1] if change == "reversed" else data}
+
+    endpoint, asked = _answering(answer)
+    vectors = await endpoint.embed(TEXTS)
+    assert [round(float(row[0] / row[1])) for row in vectors] == list(range(1, 71))
+    assert [len(body["input"]) for body in asked] == [32, 32, 6]
+
+
+@pytest.mark.parametrize(
+    "vector",
+    [[None, 1.0, 0.0], [math.nan, 1.0, 0.0], [math.inf, 1.0, 0.0], [], [[1.0, 0.0]], 1.0, "AAAA", {"float": [1.0]}],
+)
+async def test_vectors_of_no_numbers_are_none(vector: Any) -> None:
+    endpoint, _ = _answering(lambda body: (200, {"data": [{"index": 0, "embedding": vector}]}))
+    with pytest.raises(EmbeddingError):
+        await endpoint.embed(["halo"])
+
+
+@pytest.mark.parametrize(("status", "error"), [(429, "Rate limit reached"), (401, "Incorrect API key"), (200, "no")])
+async def test_a_provider_that_does_not_embed_says_why(status: int, error: str) -> None:
+    endpoint, asked = _answering(lambda body: (status, {"error": {"message": error}}))
+    with pytest.raises(EmbeddingError, match=str(status) if status != 200 else "data"):
+        await endpoint.embed(TEXTS)
+    assert len(asked) == 1
+
+
+async def test_what_a_provider_refuses_of_a_request_is_left_out_and_long_batches_are_shortened() -> None:
+    def answer(body: dict[str, Any]) -> Any:
+        if "encoding_format" in body:
+            return 400, {"error": {"message": "encoding_format must be base64 or null"}}
+        if len(body["input"]) > 8:
+            return 413, {"error": f"batch size {len(body['input'])} > maximum allowed batch size 8"}
+        return 200, {"data": _vectors(body["input"])}
+
+    endpoint, asked = _answering(answer)
+    vectors = await endpoint.embed(TEXTS)
+    assert [round(float(row[0] / row[1])) for row in vectors] == list(range(1, 71))
+    before = len(asked)
+    await endpoint.embed(TEXTS)
+    assert [len(body["input"]) for body in asked[before:]] == [8] * 8 + [6]
 
 
 async def test_a_model_finds_what_no_keyword_shares(
