@@ -19,7 +19,7 @@ from actions.lookups import LookUps, remedy
 from actions.parameters import Parameter, Schema, model_schema
 from actions.provenance import bound_values, without_source
 from actions.template import plain
-from settings.matching import TooCostly
+from settings.matching import TooCostly, bounded, search
 from settings.text import from_json
 
 
@@ -134,7 +134,10 @@ class Arguments:
         return " or ".join(source.name.removeprefix("custom.") for source in self._parameters[name].source) or name
 
     def _invalid(self, name: str, value: Json) -> list[str]:
-        found = errors_in(value, self._validators[name])[:1]
+        try:
+            found = errors_in(value, self._validators[name])[:1]
+        except TooCostly as error:
+            found = [("", str(error))]
         return [f"{name}.{where}".rstrip(".") + f" is not valid: {what}" for where, what in found]
 
     def _provenance(self, given: Mapping[str, Json], arguments: Mapping[str, Json], context: Context) -> Outcome | None:
@@ -202,12 +205,14 @@ def errors_in(value: Json, held_against: Any) -> list[tuple[str, str]]:
         held_against: a `validator`.
 
     Raises:
-        Exception: the schema refers to itself without end, to what is not there, or is too costly.
+        TooCostly: the schema, or a pattern in it, is too costly for this value.
+        Exception: the schema refers to itself without end, or to what is not there.
     """
     token = _CHECKS.set(iter(range(MOST_CHECKS)))
     try:
-        found = islice(held_against.iter_errors(value), 5)
-        return [(".".join(map(str, error.absolute_path)), error.message[:300]) for error in found]
+        with bounded():
+            found = islice(held_against.iter_errors(value), 5)
+            return [(".".join(map(str, error.absolute_path)), error.message[:300]) for error in found]
     finally:
         _CHECKS.reset(token)
 
@@ -219,6 +224,20 @@ def _counted(check: Any) -> Any:
         yield from check(validator, wanted, value, schema) or ()
 
     return counted
+
+
+def _pattern(validator: Any, wanted: str, value: Any, _: Any) -> Any:
+    from jsonschema import ValidationError
+
+    if isinstance(value, str) and not search(wanted, value):
+        yield ValidationError(f"{value!r} does not match {wanted!r}")
+
+
+def _pattern_properties(validator: Any, wanted: Mapping[str, Any], value: Any, _: Any) -> Any:
+    for pattern, schema in wanted.items() if isinstance(value, dict) else ():
+        for name, item in value.items():
+            if search(pattern, name):
+                yield from validator.descend(item, schema, path=name, schema_path=pattern)
 
 
 def _of_one_dialect(schema: Any) -> Any:
@@ -237,7 +256,8 @@ def _validators() -> Any:
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
-    counted = {name: _counted(check) for name, check in Draft202012Validator.VALIDATORS.items()}
+    checks = {**Draft202012Validator.VALIDATORS, "pattern": _pattern, "patternProperties": _pattern_properties}
+    counted = {name: _counted(check) for name, check in checks.items()}
     return extend(Draft202012Validator, counted)  # type: ignore[no-untyped-call]
 
 

@@ -167,7 +167,7 @@ _IMPERATIVE: Final = re.compile(
 )
 _NO_DEALING: Final = re.compile(
     r"\b(?:full|fully booked|sold out|available|penuh|habis|kosong|tersedia|on leave|cuti|our website|I'll|we'll|I'd|unable|let's|let|"
-    r"you wish|you want|you'd|you would|you'll(?!.*\b(?:today|tonight|tomorrow)\b)|is possible|dibantu|talk to you)\b",
+    r"you wish|you want|you'd|you would|you'll(?!.{0,200}\b(?:today|tonight|tomorrow)\b)|is possible|dibantu|talk to you)\b",
     re.IGNORECASE,
 )
 """What is in stock or off duty, offered, promised or not possible."""

@@ -58,9 +58,12 @@ _WE = r"(?:kami|kita|tim kami|pihak kami|admin kami|sistem kami|sistem)"
 _FILL = (
     r"(?:(?:bantu|langsung|pun|juga|tadi|barusan|baru saja|resmi|selesai|berhasil|berjaya|sukses|otomatis|secara \w+|sekarang|kak|kakak|"
     r"ya|dong|"
-    r"untuk (?:kakak|anda|kamu))\s+)*"
+    r"untuk (?:kakak|anda|kamu))\s+){0,8}"
 )
-_ADVERBS = r"(?:\s+(?:now|already|just|also|successfully|officially|fully|gone ahead and|been|all|then|since|indeed|finally|duly|both))*"
+_ADVERBS = (
+    r"(?:\s+(?:now|already|just|also|successfully|officially|fully|gone ahead and|been|all|then|since|indeed|finally|"
+    r"duly|both)){0,5}"
+)
 # What a reply itself does, or what was only looked at: no deed outside.
 _TOLD = (
     r"(?:sampai|jelas|sebut|tulis|catat|lihat|baca|cek|periksa|dengar|paham|pelajari|temu|infor|kabar|tanya|terang|rangkum|lampir|siap|"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from actions.action import Action, Json
 from actions.assertions import Assertion, asserted, presumed
@@ -24,6 +24,10 @@ from language.lexicon import content
 from language.stems import stems
 from language.tokens import words
 from language.values import contains, squash
+from settings.matching import TooCostly, bounded, matches_in
+
+if TYPE_CHECKING:
+    import regex
 
 Kind = Literal["declared", "act", "report", "payment", "handover", "recurring", "state", "promise"]
 
@@ -162,6 +166,22 @@ class _Evidence:
         self.heard = heard
         self.done = [action for action in actions if action.name in receipts]
         self.results = results or {}
+        self.declared: dict[str, list[tuple[Action, regex.Match[str]]]] = {}
+
+    def read(self, stated: Iterable[Clause]) -> None:
+        """Look for what the actions declare as their claims, all within one limit of time.
+
+        Raises:
+            TooCostly: a pattern of agent.yaml takes too long.
+        """
+        with bounded():
+            for clause in stated:
+                self.declared[clause.text] = [
+                    (action, match)
+                    for action in self.actions
+                    for pattern in action.claims
+                    for match in matches_in(pattern, clause.text, re.IGNORECASE)
+                ]
 
     @property
     def is_empty(self) -> bool:
@@ -351,7 +371,12 @@ def unproven(
     evidence = _Evidence(list(actions), receipts, results, heard or Heard())
     reply = joined(plain(text))
     waits, presumes = asks_first(reply), evidence.is_empty and not asks_for_something(reply)
-    found = (_unproven_in(clause, evidence, waits=waits, presumes=presumes) for clause in clauses(reply))
+    stated = list(clauses(reply))
+    try:
+        evidence.read(stated)
+    except TooCostly:
+        return [Claim(text, "declared")]  # what could not be read in time was not proven
+    found = (_unproven_in(clause, evidence, waits=waits, presumes=presumes) for clause in stated)
     return [claim for claim in found if claim is not None]
 
 
@@ -383,7 +408,7 @@ def _matches(patterns: Iterable[re.Pattern[str]], clause: Clause) -> Iterator[re
 _MARKED = re.compile(rf"(?:^|\s){MARK}\b|\bbeen\b|\b(?:has|have)\b|'ve\b|\bI\b", re.IGNORECASE)
 
 
-def _open(clause: Clause, match: re.Match[str], *, own: bool, promise: bool = False) -> bool:
+def _open(clause: Clause, match: "re.Match[str] | regex.Match[str]", *, own: bool, promise: bool = False) -> bool:
     groups = match.re.groupindex
     verb = next(
         (match.start(name) for name in ("v", "v2", "verb") if name in groups and match[name] is not None),
@@ -398,14 +423,12 @@ def _open(clause: Clause, match: re.Match[str], *, own: bool, promise: bool = Fa
 def _declared(clause: Clause, evidence: _Evidence) -> Claim | None:
     missing: Claim | None = None
     receipts = {action.name for action in evidence.done}
-    for action in evidence.actions:
-        for pattern in action.claims:
-            for match in re.finditer(pattern, clause.text, re.IGNORECASE):
-                if _open(clause, match, own=_MYSELF.search(match[0]) is not None):
-                    continue
-                if action.name in receipts:
-                    return None  # several actions may be declared with one claim; any of them proves it
-                missing = missing or Claim(match[0], "declared", action.name)
+    for action, match in evidence.declared[clause.text]:
+        if _open(clause, match, own=_MYSELF.search(match[0]) is not None):
+            continue
+        if action.name in receipts:
+            return None  # several actions may be declared with one claim; any of them proves it
+        missing = missing or Claim(match[0], "declared", action.name)
     return None if missing is None or _is_told(missing.text, clause.text, evidence) else missing
 
 
@@ -422,12 +445,7 @@ def _general(clause: Clause, evidence: _Evidence) -> tuple[Claim | None, bool]:
     if (promised := promise_of_many(clause.text)) is not None and not is_offered(clause, _OFTEN.search(clause.text)):
         kept = any(map(_acts_outside, evidence.done))
         return None if kept else Claim(promised, "recurring"), kept
-    proven = [
-        match.span()
-        for action in evidence.done
-        for pattern in action.claims
-        for match in re.finditer(pattern, clause.text, re.IGNORECASE)
-    ]
+    proven = [match.span() for action, match in evidence.declared[clause.text] if action in evidence.done]
     borne_out = bool(proven)
     about_shop = _TELLS_OF_SHOP.match(clause.text) is not None
     for kind, patterns in _GENERAL:

@@ -22,7 +22,7 @@ _CHANGE = (
 _BLOCK = r"blokir|block|sekat|suspend|beku|freez|frozen|(?<!un)lock|(?<!buka )kunci|nonaktif|deactiv|matikan|disabl"
 _PAUSE = r"jeda|paus|tangguh|\bhold|suspend|beku|freez|frozen|tunda|henti|stop|nonaktif"
 _ACTIVATE = (
-    r"(?<!non)(?<!de)(?:aktifkan|aktifin|aktifasi|aktivasi|activat)|enabl|nyala|hidupkan|(?:turn|switch)\w* on\b|start|"
+    r"(?<!non)(?<!de)(?:aktifkan|aktifin|aktifasi|aktivasi|activat)|enabl|nyala|hidupkan|(?:turn|switch)\w{0,4} on\b|start|"
     r"resum|lanjutkan"
 )
 _SEND = r"kirim|transfer|send|sent|ship|hantar|mail|dispatch|forward|terus"

@@ -4,9 +4,10 @@
 visible in a branch. `readable` reduces a schema to what `actions.parameters.Schema` knows.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from settings.matching import known_regex
 
 _KEPT = frozenset(
     "type title description enum const default examples pattern format minLength maxLength minimum maximum exclusiveMinimum "
@@ -126,7 +127,6 @@ def _type_of(value: Any) -> str:
 
 def _compiles(pattern: Any) -> bool:
     try:
-        re.compile(pattern)
-    except (re.error, TypeError):
+        return isinstance(pattern, str) and known_regex(pattern) is not None
+    except ValueError:
         return False
-    return True

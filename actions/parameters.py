@@ -21,6 +21,7 @@ from pydantic import (
 from actions.action import Json
 from actions.scope import action_scope, list_scope, suggest
 from settings import Settings
+from settings.matching import known_regex
 
 CONTACT_FACTS = ("id", "phone", "email", "first_name", "last_name", "language", "country")
 SourceKind = Literal["model", "conversation", "contact", "secret", "const", "action"]
@@ -78,14 +79,6 @@ def parse_sources(value: object) -> tuple[Source, ...]:
     return sources
 
 
-def _regular_expression(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"{text!r} is not a regular expression: {error}") from None
-    return text
-
-
 def _json_type(value: object) -> object:
     for kind in value if isinstance(value, list) and value else [value]:
         if kind not in JSON_TYPES:
@@ -99,8 +92,8 @@ JsonType = Annotated[
     WithJsonSchema({"anyOf": [{"enum": list(JSON_TYPES)}, {"type": "array", "items": {"enum": list(JSON_TYPES)}}]}),
 ]
 
-Pattern = Annotated[str, AfterValidator(_regular_expression)]
-"""A regular expression of Python's `re`."""
+Pattern = Annotated[str, AfterValidator(known_regex)]
+"""A regular expression of Python's; what stands in it is looked for within a limit of time, see `settings.matching`."""
 
 Sources = Annotated[
     tuple[Source, ...],
@@ -288,5 +281,5 @@ def _described(parameter: Parameter) -> dict[str, Json]:
     return schema | {"description": f"{schema.get('description') or ''} {origin}".strip()}
 
 
-ORIGIN = re.compile(r" ?\[from [^\]]*\]$")
+ORIGIN = re.compile(r" ?\[from [^\[\]]*\]$")
 """What a description says of where a value may come from."""

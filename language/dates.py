@@ -176,7 +176,7 @@ def _any_time() -> re.Pattern[str]:
         rf"(?:(?:{part_before}) )?{not_part}(?:{parts})(?:\s+(?:{_any(_phrases('part_after'))}))?",
         _any(zones()),
     )
-    leading = rf"(?:(?:{_any(_phrases('leading') | every)}|(?:{one_prefix})(?:{_any(every)}))\s+)*"
+    leading = rf"(?:(?:{_any(_phrases('leading') | every)}|(?:{one_prefix})(?:{_any(every)}))\s+){{0,5}}"
     return re.compile(rf"\b{leading}(?:{'|'.join(kinds)})(?!\w)", re.IGNORECASE)
 
 

@@ -52,13 +52,10 @@ def on_one_line(template: Template) -> Template:
 
 def _collapsed(part: Any, *, inside: bool) -> Any:
     """A part of components; only texts inside `parameters` are changed."""
+    if isinstance(part, str):
+        return " ".join(part.split()) if inside else part
     if isinstance(part, Mapping):
-        return {
-            name: " ".join(value.split())
-            if inside and isinstance(value, str)
-            else _collapsed(value, inside=inside or name == "parameters")
-            for name, value in part.items()
-        }
+        return {name: _collapsed(value, inside=inside or name == "parameters") for name, value in part.items()}
     if isinstance(part, list | tuple):
         return [_collapsed(each, inside=inside) for each in part]
     return part

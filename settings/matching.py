@@ -12,9 +12,12 @@ from contextvars import ContextVar
 from datetime import timedelta
 from functools import cache, lru_cache, reduce
 from itertools import islice
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field
+
+if TYPE_CHECKING:
+    import regex
 
 PATTERN_TIME = timedelta(seconds=0.5)
 """How long a pattern may be looked for in one text."""
@@ -25,11 +28,28 @@ PATH_TIME = timedelta(seconds=5)
 _FLAGS = {re.A: "a", re.I: "i", re.M: "m", re.S: "s"}
 
 _END: ContextVar[float] = ContextVar("end")
-"""When what is looked for now is given up, on the monotonic clock."""
+"""When what is looked for now is given up, on the clock of the thread's processor time: a busy machine gives nothing up."""
 
 
 class TooCostly(ValueError):
     """A path, pattern or schema that takes too long over this value."""
+
+
+@contextmanager
+def bounded(time_limit: timedelta = PATTERN_TIME) -> Iterator[None]:
+    """Give all that is looked for inside one limit of processor time; inside another limit the outer one holds.
+
+    Args:
+        time_limit: after which `TooCostly` is raised.
+    """
+    if _END.get(None) is not None:
+        yield
+        return
+    token = _END.set(time.thread_time() + time_limit.total_seconds())
+    try:
+        yield
+    finally:
+        _END.reset(token)
 
 
 def known_regex(pattern: str) -> str:
@@ -43,16 +63,40 @@ def known_regex(pattern: str) -> str:
     return pattern
 
 
-def found_in(pattern: str, text: str) -> bool:
-    """Search a text, upper and lower case alike.
+def search(pattern: str, text: str, flags: int = 0) -> bool:
+    """Tell whether a pattern is in a text.
+
+    Args:
+        pattern: one that `known_regex` took.
+        text: of any length.
+        flags: as `re` has them.
 
     Raises:
         TooCostly: it takes longer than `PATTERN_TIME`.
     """
     import regex
 
-    with _bounded(PATTERN_TIME):
-        return _tried(regex.compile(pattern, regex.IGNORECASE).search, text)
+    with bounded():
+        return _tried(regex.compile(pattern, flags).search, text)
+
+
+def fullmatch(pattern: str, text: str) -> bool:
+    """Tell whether a pattern is a whole text; as `search`."""
+    import regex
+
+    with bounded():
+        return _tried(regex.compile(pattern).fullmatch, text)
+
+
+def matches_in(pattern: str, text: str, flags: int = 0) -> "list[regex.Match[str]]":
+    """Find every match in a text; as `search`. What comes has what matches of `re` have."""
+    import regex
+
+    with bounded():
+        try:
+            return list(regex.compile(pattern, flags).finditer(text, timeout=_rest(), concurrent=True))
+        except TimeoutError:
+            raise _too_costly(text) from None
 
 
 def known_path(path: str) -> str:
@@ -85,7 +129,7 @@ def values_at(path: str, value: Any, most: int | None = None) -> list[Any]:
     from jsonpath import JSONPathError
 
     try:
-        with _bounded(PATH_TIME):
+        with bounded(PATH_TIME):
             return [found.obj for found in islice(_followed(_compiled(path), value), most)]
     except (JSONPathError, RecursionError) as error:
         raise ValueError(str(error)) from None
@@ -106,18 +150,9 @@ def finds_one(path: str) -> bool:
     return isinstance(compiled, JSONPath) and compiled.singular_query()
 
 
-@contextmanager
-def _bounded(time_limit: timedelta) -> Iterator[None]:
-    token = _END.set(time.monotonic() + time_limit.total_seconds())
-    try:
-        yield
-    finally:
-        _END.reset(token)
-
-
 def _rest() -> float:
     """The seconds that are left. Raises `TooCostly` when there are none."""
-    rest = _END.get() - time.monotonic()
+    rest = _END.get() - time.thread_time()
     if rest <= 0:
         raise TooCostly("it takes too long over this value")
     return rest
@@ -127,7 +162,11 @@ def _tried(search: Any, text: str) -> bool:
     try:
         return search(text, timeout=_rest(), concurrent=True) is not None
     except TimeoutError:
-        raise TooCostly(f"a pattern takes too long over a text of {len(text)} characters") from None
+        raise _too_costly(text) from None
+
+
+def _too_costly(text: str) -> TooCostly:
+    return TooCostly(f"a pattern takes too long over a text of {len(text)} characters")
 
 
 @lru_cache(maxsize=512)

@@ -160,10 +160,10 @@ def element(name: str, text: str) -> str:
 
 MARKS = re.compile(
     r"\[\s*(?:image|video|audio|file|sticker|location|contact card|reaction|deleted message|in reply to|correction of"
-    r"|a? ?voice note)\b[^\]]*\]",
+    r"|a? ?voice note)\b[^\]]*+(?:\]|\Z)",
     re.IGNORECASE,
 )
-"""What we put in brackets beside a customer's words: none of it was said by them."""
+"""What we put in brackets beside a customer's words: none of it was said by them. One that is never closed reaches to the end."""
 
 
 def unmarked(text: str) -> str:
@@ -172,7 +172,7 @@ def unmarked(text: str) -> str:
     Args:
         text: what they typed.
     """
-    return MARKS.sub(lambda found: f"({found[0][1:-1]})", text) if "[" in text else text
+    return MARKS.sub(lambda found: f"({found[0][1:].removesuffix(']')})", text) if "[" in text else text
 
 
 def mark(kind: str, detail: str = "") -> str:

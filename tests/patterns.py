@@ -65,7 +65,7 @@ def patterns() -> list[Use]:
         if not held and "re." not in text:
             continue
         source = Source(ast.parse(text))
-        uses = list(_written(source, module))
+        uses = [use for use in _written(source, module) if isinstance(use, Use)]
         for attribute, inside in held.items():
             single = isinstance(vars(module)[attribute], re.Pattern)
             ways = _ways(source, attribute) if single else _ways_of_table(source, attribute)
@@ -75,6 +75,28 @@ def patterns() -> list[Use]:
                 known = found.setdefault((use.pattern.pattern, use.pattern.flags), use)
                 found[use.pattern.pattern, use.pattern.flags] = replace(known, ways=known.ways | use.ways)
     return list(found.values())
+
+
+def unread() -> set[str]:
+    """Modules that make or apply patterns whose text is only known when they do, or that call `re` by another name."""
+    found = set()
+    for module in _modules():
+        text = Path(inspect.getfile(module)).read_text(encoding="utf-8")
+        if "re" not in text:
+            continue
+        source = Source(ast.parse(text))
+        renamed = any(
+            (isinstance(node, ast.ImportFrom) and node.module in ("re", "regex"))
+            or (
+                isinstance(node, ast.Import)
+                and any(name.name in ("re", "regex") and name.asname for name in node.names)
+            )
+            or (isinstance(node, ast.Import) and any(name.name == "regex" for name in node.names))
+            for node in source.nodes
+        )
+        if renamed or any(isinstance(use, str) for use in _written(source, module)):
+            found.add(module.__name__)
+    return found
 
 
 def _modules() -> Iterator[ModuleType]:
@@ -98,7 +120,7 @@ def _ways(source: Source, name: str) -> frozenset[str]:
     for node in source.nodes:
         if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load) and node not in called:
             return USES
-    return frozenset(ways)
+    return frozenset(ways) or USES
 
 
 def _ways_of_table(source: Source, name: str) -> frozenset[str]:
@@ -125,8 +147,8 @@ def _ways_of_table(source: Source, name: str) -> frozenset[str]:
     return ways or USES
 
 
-def _written(source: Source, module: ModuleType) -> Iterator[Use]:
-    """The patterns that stand in calls such as `re.sub(r"…", …)`.
+def _written(source: Source, module: ModuleType) -> Iterator[Use | str]:
+    """The patterns that stand in calls such as `re.sub(r"…", …)`, and the places whose pattern is only known when they are called.
 
     What an f-string takes from the module is what it is there; what it takes from a function's own names is its f-string, or the word "xy".
     """
@@ -146,6 +168,8 @@ def _written(source: Source, module: ModuleType) -> Iterator[Use]:
             continue
         text = _text(node.args[0], module, local)
         if text is None:
+            if not (isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, bytes)):
+                yield f"{module.__name__}:{node.lineno}"
             continue
         flags = [*(item.value for item in node.keywords), *node.args[1:]]
         flag = next((ast.unparse(found) for found in flags if FLAGS.fullmatch(ast.unparse(found))), "0")
@@ -171,6 +195,8 @@ def _local(source: Source) -> dict[str, ast.JoinedStr]:
 def _text(node: ast.expr, module: ModuleType, local: Mapping[str, ast.JoinedStr]) -> str | None:
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.Name) and (node.id in local or hasattr(module, node.id)):
+        return _filled(node, module, local)
     if isinstance(node, ast.BinOp):
         left, right = _text(node.left, module, local), _text(node.right, module, local)
         return None if left is None or right is None else left + right
@@ -185,7 +211,8 @@ def _text(node: ast.expr, module: ModuleType, local: Mapping[str, ast.JoinedStr]
 
 def _filled(node: ast.expr, module: ModuleType, local: Mapping[str, ast.JoinedStr]) -> str:
     if isinstance(node, ast.Name) and node.id in local:
-        return _text(local[node.id], module, local) or ""
+        others = {name: text for name, text in local.items() if name != node.id}
+        return _text(local[node.id], module, others) or ""
     try:
         return str(eval(ast.unparse(node), dict(vars(module))))  # noqa: S307 - our own source
     except (NameError, AttributeError, TypeError):
@@ -214,11 +241,14 @@ def attacks(pattern: "re.Pattern[str]") -> list[tuple[str, str]]:
     tree = parser.parse(pattern.pattern, pattern.flags & ~re.DEBUG)
     letters = list(dict.fromkeys(_letters(tree)))[:10]
     begins = _literals(tree)[:2]
-    repeated = [*letters, *(a + b for a in letters[:5] for b in letters[:5] if a != b)]
-    repeated += [word for word in _literals(tree)[:4] if len(word) > 1]
-    return [(unit, start) for unit in dict.fromkeys(repeated) for start in ("", *begins)]
+    begun = [*letters, *(word for word in _literals(tree)[:4] if len(word) > 1)]
+    samples = list(dict.fromkeys(_samples(tree, "")))[:6]
+    repeated = [*begun, *(a + b for a in letters[:5] for b in letters[:5] if a != b)]
+    repeated += [unit for sample in samples for unit in (sample, f"{sample} ")]
+    return [(unit, "") for unit in dict.fromkeys(repeated)] + [(unit, start) for unit in begun for start in begins]
 
 
+REPEATS = (codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT)
 _CATEGORIES = {
     codes.CATEGORY_DIGIT: "1",
     codes.CATEGORY_SPACE: " \n",
@@ -253,7 +283,7 @@ def _letters(tree: Any) -> Iterator[str]:
 
 
 def _children(op: Any, argument: Any) -> Iterable[Any]:
-    if op in (codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT):
+    if op in REPEATS:
         return [argument[2]]
     if op is codes.SUBPATTERN:
         return [argument[3]]
@@ -266,6 +296,31 @@ def _children(op: Any, argument: Any) -> Iterable[Any]:
     if op is codes.GROUPREF_EXISTS:
         return [part for part in argument[1:] if part is not None]
     return []
+
+
+def _samples(tree: Any, before: str) -> Iterator[str]:
+    """Texts that a repetition may begin at again and again: what stands before it, what it repeats, and both."""
+    for op, argument in tree:
+        if op in REPEATS and argument[1] > 20:
+            body = "".join(map(_sample, argument[2]))
+            yield from filter(None, (before, body, before + body))
+        for inner in _children(op, argument):
+            yield from _samples(inner, before)
+        before += _sample((op, argument))
+
+
+def _sample(item: Any) -> str:
+    """A text that a part of a pattern matches, near enough."""
+    op, argument = item
+    if op is codes.IN and argument[0][0] is codes.NEGATE:
+        return "a"
+    if op is codes.BRANCH:
+        return "".join(map(_sample, argument[1][0]))
+    if op in REPEATS:
+        return min(argument[0], 20) * "".join(map(_sample, argument[2]))
+    if op in (codes.SUBPATTERN, codes.ATOMIC_GROUP):
+        return "".join(_sample(inner) for part in _children(op, argument) for inner in part)
+    return next(_letters([item]), "") if op in (codes.LITERAL, codes.NOT_LITERAL, codes.ANY, codes.IN) else ""
 
 
 def _literals(tree: Any) -> list[str]:

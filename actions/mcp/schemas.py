@@ -7,6 +7,7 @@ ever. `jsonschema` would otherwise fetch a remote `$ref` by itself, past the gua
 import json
 import re
 from collections.abc import Iterator, Mapping
+from math import inf, prod
 from re import _constants as codes  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
@@ -21,7 +22,9 @@ DEEPEST = 20
 
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _LONGEST_PATTERN = 200
-_REPEATS = (codes.MAX_REPEAT, codes.MIN_REPEAT)
+_LONGEST_TEXT = 4096
+_MOST_WAYS = 100_000
+_REPEATS = (codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT)
 
 
 def refusal(schema: Json) -> str | None:
@@ -63,7 +66,7 @@ def _parts(schema: Json) -> Iterator[tuple[Mapping[str, Json], int]]:
 
 
 def is_quick(pattern: str) -> bool:
-    """Whether a regular expression takes no more than quadratic time: one repetition without end at most, none inside another.
+    """Whether a regular expression can match a text in few ways only: one repetition without end at most, none inside another.
 
     Args:
         pattern: in the syntax of `re`; one that `re` cannot read is not quick.
@@ -74,35 +77,28 @@ def is_quick(pattern: str) -> bool:
         tree = parser.parse(pattern)
     except (re.error, RecursionError, OverflowError):
         return False
-    return _endless(tree) <= 1
+    return _ways(tree) <= _MOST_WAYS
 
 
-def _endless(tree: Any) -> int:
-    """How many repetitions without end (or of more than 1,000) a pattern holds; 2 at least where choices are repeated."""
-    count = 0
+def _ways(tree: Any) -> float:
+    """In how many ways at most a pattern can match what begins at one place of a text."""
+    ways = 1.0
     for op, argument in tree:
-        if op in _REPEATS and argument[1] > 10 and _chooses(argument[2]):
-            count += 2
+        inner = [_ways(part) for part in _inside(op, argument)]
         if op in _REPEATS:
-            count += int(argument[1] > 1000)
-        if op is codes.GROUPREF:
-            count += 2
-        count += sum(_endless(part) for part in _inside(op, argument))
-    return count
-
-
-def _chooses(tree: Any) -> bool:
-    """Whether a part can match the same text in several ways: it has alternatives, or a repetition of no fixed length."""
-    return any(
-        op is codes.BRANCH
-        or (op in _REPEATS and argument[0] != argument[1])
-        or any(map(_chooses, _inside(op, argument)))
-        for op, argument in tree
-    )
+            least, most = argument[0], min(argument[1], _LONGEST_TEXT)
+            ways *= (most - least + 1) * min(inner[0], _MOST_WAYS) ** min(most, 50)
+        elif op is codes.BRANCH:
+            ways *= sum(inner)
+        elif op is codes.GROUPREF:
+            return inf
+        else:
+            ways *= prod(inner)
+    return ways
 
 
 def _inside(op: Any, argument: Any) -> list[Any]:
-    if op in (codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT):
+    if op in _REPEATS:
         return [argument[2]]
     if op is codes.SUBPATTERN:
         return [argument[3]]

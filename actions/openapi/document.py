@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from actions.errors import OpenApiError
+from settings.matching import known_regex
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,9 +276,9 @@ class SchemaReader:
         if not isinstance(pattern, str):
             return
         try:
-            re.compile(pattern)
-        except re.error:
-            self.left_out.append(f"{where}: the pattern {pattern} is not one of Python's")
+            known_regex(pattern)
+        except ValueError:
+            self.left_out.append(f"{where}: the pattern {pattern} is no regular expression")
         else:
             schema["pattern"] = pattern
 

@@ -4,6 +4,7 @@ Nothing is recorded that nobody listens to: `listen` says what agent.yaml wants 
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,7 +22,7 @@ from agent.ledger.tables import contact as contact_table
 from agent.ledger.tables import event as table
 from agent.ledger.workflows import Run
 from messaging.types import ContactKey
-from settings.matching import TooCostly, found_in
+from settings.matching import TooCostly, search
 
 log = structlog.get_logger()
 
@@ -251,7 +252,7 @@ def matches(trigger: Trigger, data: Mapping[str, Any]) -> bool:
 
 def _found(pattern: str, text: str) -> bool:
     try:
-        return found_in(pattern, text)
+        return search(pattern, text, re.IGNORECASE)
     except TooCostly as error:
         log.warning("pattern_too_costly", pattern=pattern, reason=str(error))
         return False

@@ -70,7 +70,8 @@ _NO_TOOLS = re.compile(
 _NO_IMAGES = re.compile(
     r"image[_ ]?(?:urls?|inputs?|contents?|s)?\b[^.]{0,60}(?:not supported|unsupported|only supported|not allowed|isn't supported)"
     r"|(?:not|n't) support[^.]{0,40}(?:image|vision|multi-?modal)|support image input|at most 0 image|not a (?:multi-?modal|vision)"
-    r"|unknown variant [`'\"]?image_url|content must be a string|content\S*\s+(?:input )?should be a valid string|required for image input"
+    r"|unknown variant [`'\"]?image_url|content must be a string|content\S{0,60}\s+(?:input )?should be a valid string"
+    r"|required for image input"
     r"|content\.type\b|failed to process image|unsupported (?:content|media) type",
     re.IGNORECASE,
 )

@@ -69,7 +69,7 @@ _TOKENS = re.compile(
     r"<\|(?!tool|python_tag|channel|constrain|message|call)[\w▁ -]{1,40}\|>|<｜(?!tool)[^｜<>]{1,40}｜>"
     r"|</?s>|\[/?INST\]|<</?SYS>>|<(?:bos|eos|pad|unk|turn_end)>"
     r"|<(?:start|end)_of_[a-z]{1,20}>|<(?:extra_id_|unused|reserved_)\d{1,6}>|<0x[0-9A-F]{2}>"
-    r"|\A>>>\s?all\b|\A### ?(?:response|assistant) ?:|</?assistant>|\n\s*data: ?\[DONE\]\s*\Z",
+    r"|\A>>>\s?all\b|\A### ?(?:response|assistant) ?:|</?assistant>|(?<!\s)\s++data: ?\[DONE\]\s*+\Z",
     re.IGNORECASE,
 )
 _PERSON = r"(?:the|this|our) (?:customer|user)|(?:si )?pelanggan(?: (?:ini|tersebut|yang (?:anda|kamu|kita) hubungi))?"

@@ -69,7 +69,9 @@ _SUBSCRIPT = re.compile(
 )
 _BRACKETS = re.compile(r"\A[();, \t]*+[\[\]{}][\[\]{}();, \t]*+(?:\n|\Z)|\n[();, \t]*+[\[\]{}][\[\]{}();, \t]*+\Z")
 """A first or last line of nothing but brackets: the rest of a call."""
-_CODE = re.compile(r"\\boxed\{|^[ \t]*(?:\[|print\()?(?:[a-z]+\.)?[a-z]\w*_\w+\((?:\s*\w+\s*=|\s*\))", re.MULTILINE)
+_CODE = re.compile(
+    r"\\boxed\{|^[ \t]*(?:\[|print\()?(?:[a-z]+\.)?(?=[a-z]\w*?_\w)\w++\((?:\s*\w+\s*=|\s*\))", re.MULTILINE
+)
 
 
 _SPEAKING = frozenset(
@@ -403,4 +405,4 @@ def _malformed(text: str, names: Collection[str]) -> str | None:
         rf"""\{{\s*+(?:\{{\s*+)?\\?["'](?:{"|".join(_NAME_KEYS)})\\?["']\s*+:\s*+\\?["'](?:{words})\b""", text
     ):
         return "a tool call stands in the text and cannot be read"
-    return "a tool's tag stands in the text" if words and re.search(rf"</?(?:{words})\b[^>]*>", text) else None
+    return "a tool's tag stands in the text" if words and re.search(rf"</?(?:{words})\b[^>]{{0,300}}>", text) else None

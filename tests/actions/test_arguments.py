@@ -128,3 +128,12 @@ async def test_arguments_are_taken_in_the_type_that_is_meant_and_checked(client:
         outcome = await action.run(wrong, context())  # type: ignore[arg-type]
         assert outcome.status == "refused", wrong
     assert len(shop.requests) == 1
+
+
+def test_a_value_that_takes_too_long_to_hold_against_its_pattern_is_refused() -> None:
+    parameters = {"id": Parameter.model_validate({"pattern": "(a|aa)+$"})}
+    assert isinstance(Arguments(parameters).take({"id": "aaa"}, context()), Values)
+    values = Arguments(parameters).take({"id": "a" * 80 + "!"}, context())
+    assert isinstance(values, Outcome)
+    assert values.status == "refused"
+    assert "takes too long" in values.content

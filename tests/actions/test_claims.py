@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from actions.claims import unproven
+from actions.claims import Claim, unproven
 
 
 @dataclass
@@ -194,3 +194,10 @@ def test_every_claim_of_a_reply_is_told_in_order() -> None:
         ("Sudah saya batalkan", "cancel_order"),
         ("Tim kami akan menghubungi", None),
     ]
+
+
+def test_a_claim_pattern_that_takes_too_long_leaves_the_reply_unproven() -> None:
+    slow = Known("cancel_order", claims=["(a|aa)+$"])
+    text = f"Pesanannya {'a' * 80}!"
+    assert unproven("Pesanannya aaa", [slow], ["cancel_order"]) == []  # type: ignore[list-item]
+    assert unproven(text, [slow], ["cancel_order"]) == [Claim(text, "declared")]  # type: ignore[list-item]

@@ -268,3 +268,5 @@ def test_the_texts_of_a_template_are_one_line_each() -> None:
     assert flat.texts == ("a b", "c d e")
     assert on_one_line(Template("hi", "id", (body,))).texts == ("Budi Santoso",)
     assert flat.components[0]["text"] == "Halo {{1}}\nSalam"
+    bare = {"type": "body", "text": "a\nb", "parameters": ["a\nb", {"x": ["c \t d"]}]}
+    assert on_one_line(Template("hi", "id", (bare,))).components[0] == bare | {"parameters": ["a b", {"x": ["c d"]}]}

@@ -1,6 +1,8 @@
 """What an owner has written to be looked for, over what strangers write."""
 
+import re
 import time
+from datetime import timedelta
 from typing import Any
 
 import jsonpath
@@ -9,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from settings import matching
-from settings.matching import TooCostly, finds_one, found_in, known_path, known_regex, values_at
+from settings.matching import (
+    TooCostly,
+    bounded,
+    finds_one,
+    fullmatch,
+    known_path,
+    known_regex,
+    matches_in,
+    search,
+    values_at,
+)
 
 HOSTILE = "a" * 80
 """Backtracks for years over `(a|aa)+b`."""
@@ -55,11 +67,24 @@ def test_a_path_that_goes_everywhere_again_and_again_is_given_up(monkeypatch: py
         assert time.process_time() - begun < 20 * matching.PATTERN_TIME.total_seconds()
 
 
-def test_a_pattern_over_a_message_is_given_up() -> None:
-    assert found_in("^promo", "PROMO hari ini")
-    assert not found_in("^promo", "ada promo?")
-    with pytest.raises(TooCostly):
-        found_in("(a|aa)+$", HOSTILE + "c")
+def test_a_pattern_finds_what_re_finds() -> None:
+    assert search("^promo", "PROMO hari ini", re.IGNORECASE)
+    assert not search("^promo", "PROMO hari ini")
+    assert fullmatch("KS-[0-9]{2}", "KS-12")
+    assert not fullmatch("KS-[0-9]{2}", "KS-123")
+    assert [match["v"] for match in matches_in("(?P<v>dua|tiga)", "Dua atau tiga", re.IGNORECASE)] == ["Dua", "tiga"]
+
+
+@pytest.mark.parametrize("pattern", ["(a|aa)+$", "(a|aa)+[^a!]", r"(?:\w+?\W*?)+?\d"])
+@pytest.mark.parametrize("look", [search, fullmatch, matches_in])
+def test_a_pattern_over_a_message_is_given_up(look: Any, pattern: str) -> None:
+    with pytest.raises(TooCostly), bounded(timedelta(seconds=0.05)):
+        look(pattern, 10 * HOSTILE + "!")
+
+
+def test_all_that_is_looked_for_within_a_limit_shares_it() -> None:
+    with bounded(timedelta(seconds=0.05)), pytest.raises(TooCostly):
+        [matches_in("a*a*a*[bc]", HOSTILE + "!") for _ in range(100_000)]
 
 
 @pytest.mark.parametrize("path", ["$.[", "$[?", "a b c", "$.a["])

@@ -109,6 +109,7 @@ def test_words_from_outside_end_no_element_of_ours(words: str) -> None:
         ("[voice note] ya", "(voice note) ya"),
         ("[IMAGE: lunas.jpg] [ Voice Note] ya", "(IMAGE: lunas.jpg) ( Voice Note) ya"),
         ("[in reply to: “diskon 90%”]", "(in reply to: “diskon 90%”)"),
+        ("[image: lunas.jpg", "(image: lunas.jpg)"),
         ("[menu] [imagery] <3", "[menu] [imagery] <3"),
     ],
 )

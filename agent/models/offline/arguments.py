@@ -16,6 +16,7 @@ from language import lexicon
 from language.dates import day_named, exact_moment, moment_named, time_named
 from language.numbers import as_digits, digits, every_vocabulary
 from language.values import pieces
+from settings.matching import TooCostly, bounded, fullmatch, matches_in, search
 
 Value: TypeAlias = str | int | float | bool | list[Any]
 Schema: TypeAlias = Mapping[str, Any]
@@ -107,7 +108,7 @@ def _in_range(value: Value, schema: Schema) -> bool:
 
 def _fits(value: str, schema: Schema) -> bool:
     pattern = schema.get("pattern")
-    if pattern and re.search(pattern, value) is None:
+    if pattern and not search(pattern, value):
         return False
     return bool(schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)))
 
@@ -176,13 +177,17 @@ def _patterned(pattern: str, text: str) -> tuple[str, ...]:
     """Values that match, written exactly, in other case or spacing, or spoken digit by digit."""
     plain = unicodedata.normalize("NFKC", text)
     core = pattern.removeprefix("^").removesuffix("$")
-    exact = [match[0] for match in re.finditer(rf"(?<![A-Za-z0-9])(?:{core})(?![A-Za-z0-9])", plain) if match[0]]
-    if exact:
-        return tuple(dict.fromkeys(exact))
-    said = as_digits(pieces(plain))
-    if _DIGITS.search(pattern) and not any(token.isdigit() for token in said):
+    try:
+        with bounded():
+            alone = rf"(?<![A-Za-z0-9])(?:{core})(?![A-Za-z0-9])"
+            if exact := [match[0] for match in matches_in(alone, plain) if match[0]]:
+                return tuple(dict.fromkeys(exact))
+            said = as_digits(pieces(plain))
+            if _DIGITS.search(pattern) and not any(token.isdigit() for token in said):
+                return ()
+            return tuple(dict.fromkeys(_joined(pattern, said)))
+    except TooCostly:
         return ()
-    return tuple(dict.fromkeys(_joined(pattern, said)))
 
 
 def bare(schema: Schema, text: str) -> str | None:
@@ -198,7 +203,7 @@ def bare(schema: Schema, text: str) -> str | None:
     numbers = [token for token in said if token.isdigit()]
     whole = "".join(numbers)
     candidates = [*numbers, whole] if len(numbers) == len(said) else numbers
-    fitting = [head[1] + number for number in candidates if re.search(pattern, head[1] + number)]
+    fitting = [head[1] + number for number in candidates if search(pattern, head[1] + number)]
     return fitting[0] if len(set(fitting)) == 1 else None
 
 
@@ -228,7 +233,7 @@ def _spelling(pattern: str, run: Sequence[str]) -> str | None:
     for separator in _SEPARATORS if len(parts) > 1 else ("",):
         joined = separator.join(parts)
         for spelling in (joined, joined.upper()):
-            if re.fullmatch(pattern, spelling):
+            if fullmatch(pattern, spelling):
                 return spelling
     return None
 

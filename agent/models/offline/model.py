@@ -58,7 +58,7 @@ _FOR_THE_MODEL = re.compile(
 )
 _NOT_FOUND = re.compile(r"\b404\b|not found|tidak (?:di)?temukan|tidak ada|does not exist|no such", re.IGNORECASE)
 _SERVER_SAYS = re.compile(r'"(?:error|message|detail|pesan)"\s*:\s*"((?:[^"\\]|\\.)*)"')
-_SENT_BESIDE = re.compile(r"\bis sent\b.*\bas a picture with a caption\b")
+_SENT_BESIDE = re.compile(r"\bis sent\b.{0,300}\bas a picture with a caption\b")
 _SCHEDULED = re.compile(r"\bScheduled for (.{1,100}?)\.(?:\s|$)")
 _REFUSED_BY_CUSTOMER = re.compile(r"\bsaid no\b")
 _ID = re.compile(r"id|\w+_id", re.IGNORECASE)

@@ -30,6 +30,9 @@ def _deep(levels: int) -> dict[str, Any]:
         ({"properties": {"a": {"pattern": "(a+)+$"}}}, "for ever"),
         ({"patternProperties": {"^(\\w|\\d)*$": {}, "(x*)*": {}}}, "for ever"),
         ({"properties": {"a": {"pattern": "(a|a{1,60}){1,60}b"}}}, "for ever"),
+        ({"properties": {"a": {"pattern": "a{1,999}a{1,999}a{1,999}b"}}}, "for ever"),
+        ({"properties": {"a": {"pattern": "(?:(?:a?){9}){9}b"}}}, "for ever"),
+        ({"properties": {"a": {"pattern": r"(\w{1,9})\1"}}}, "for ever"),
         ([], "no object"),
     ],
 )
@@ -43,7 +46,20 @@ def test_usual_schemas_are_accepted() -> None:
     assert refusal(_deep(5)) is None
 
 
-@pytest.mark.parametrize("pattern", ["^[A-Z]{2}-[0-9]{5}$", "^\\S+$", "^(ja|tidak)$", "^(?:[a-z]{1,8})$"])
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *(
+            "^[A-Z]{2}-[0-9]{5}$",
+            "^\\S+$",
+            "^(ja|tidak)$",
+            "^(?:[a-z]{1,8})$",
+            r"^\+?[1-9]\d{6,14}$",
+            "^https?://\\S+$",
+        ),
+        *("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", r"^[\w.+-]{1,64}@[\w.-]{1,200}$", r"^\d{4}-\d\d(-\d\d)?$"),
+    ],
+)
 def test_usual_patterns_are_quick(pattern: str) -> None:
     assert is_quick(pattern)
 
@@ -86,3 +102,17 @@ def test_references_that_multiply_over_a_value_are_given_up(schema: dict[str, An
 def test_a_schema_that_is_nothing_but_itself_is_an_error_and_no_loop(schema: dict[str, Any]) -> None:
     with pytest.raises((RecursionError, TooCostly)):
         errors_in({}, validator(schema))
+
+
+@pytest.mark.parametrize("pattern", ["(a|aa)+$", "(a|aa)+[^a!]", r"(?:\w+?\W*?)+?\d"])
+def test_a_pattern_that_takes_too_long_over_a_value_is_given_up(pattern: str) -> None:
+    for schema in ({"pattern": pattern}, {"patternProperties": {pattern: {"type": "string"}}}):
+        with pytest.raises(TooCostly):
+            errors_in("a" * 400 + "!" if "pattern" in schema else {"a" * 400 + "!": 1}, validator(schema))
+
+
+def test_patterns_mean_what_they_do_in_json_schema() -> None:
+    schema = {"properties": {"id": {"pattern": "^KS-"}}, "patternProperties": {"^n_": {"type": "integer"}}}
+    assert errors_in({"id": "KS-1", "n_a": 1, "x": "y"}, validator(schema)) == []
+    assert errors_in({"id": "ks-1"}, validator(schema)) == [("id", "'ks-1' does not match '^KS-'")]
+    assert errors_in({"n_a": "1"}, validator(schema)) == [("n_a", "'1' is not of type 'integer'")]

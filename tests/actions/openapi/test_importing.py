@@ -98,7 +98,7 @@ components:
             lines: {type: array, minItems: 1, items: {$ref: "#/components/schemas/Line"}}
             gift: {type: boolean, nullable: true}
             pay: {oneOf: [{$ref: "#/components/schemas/Cash"}, {type: string, enum: [later]}]}
-            code: {type: string, pattern: "\\\\p{L}+"}
+            code: {type: string, pattern: "[^"}
     Line:
       type: object
       required: [bookId, count]

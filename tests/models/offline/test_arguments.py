@@ -1,5 +1,6 @@
 """The arguments of a call, read off what the customer wrote."""
 
+from agent.models.offline.arguments import values_named
 from tests.models.offline.shop import ask, called, exchange, tool
 
 
@@ -58,3 +59,8 @@ def test_a_plain_text_is_asked_for_and_taken_from_the_answer() -> None:
     assert asked.text == "Boleh sebutkan alamat lengkap?"
     answer = ask("Jalan Mawar 8, Bogor", tools=[complain], before=exchange("ubah alamat kirim dong", asked.text))
     assert called(answer) == [("set_address", {"address": "Jalan Mawar 8, Bogor"})]
+
+
+def test_a_pattern_that_takes_too_long_over_a_message_reads_nothing() -> None:
+    assert list(values_named("id", {"pattern": "(a|aa)+"}, "nomornya aaa")) == ["aaa"]
+    assert list(values_named("id", {"pattern": "(a|aa)+"}, f"nomornya {'a' * 80}1")) == []
