@@ -17,9 +17,11 @@ from phonenumbers import (
     region_code_for_number,
 )
 
-_OLDER_PLANS = re.compile(r"\+55[1-9][0-9][6-9][0-9]{7}|\+521[1-9][0-9]{9}")
+_OLDER_PLANS = re.compile(r"\+55[1-9][0-9][6-9][0-9]{7}|\+521[1-9][0-9]{9}|\+22[59][0-9]{8}")
 _BRAZIL = re.compile(r"\+55(?P<area>[1-9][0-9])9?(?P<rest>[6-9][0-9]{7})")
 _MEXICO = re.compile(r"\+521?(?P<rest>[1-9][0-9]{9})")
+_ARGENTINA = re.compile(r"\+549?(?P<rest>[1-8][0-9]{9})")
+_BENIN = re.compile(r"\+229(?:01)?(?P<rest>[0-9]{8})")
 _REASONS = {ValidationResult.TOO_SHORT: "it is too short", ValidationResult.TOO_LONG: "it is too long"}
 
 
@@ -60,7 +62,8 @@ def to_assigned_e164(text: str, region: str) -> str:
 def of_older_plan(phone: str) -> bool:
     """Whether a number in E.164 is written as before its country's new plan, as ids of WhatsApp are.
 
-    Brazilian mobiles had no ninth digit (`+55 11 8765-4321`), Mexican ones a 1 after the country (`+52 1 55 …`).
+    Brazilian mobiles had no ninth digit (`+55 11 8765-4321`), Mexican ones a 1 after the country (`+52 1 55 …`), numbers of Benin and
+    Ivory Coast two digits less.
     """
     return _OLDER_PLANS.fullmatch(phone) is not None
 
@@ -68,7 +71,7 @@ def of_older_plan(phone: str) -> bool:
 def spellings(phone: str) -> tuple[str, ...]:
     """All spellings of a subscriber's number: that of today's plan first, then that of the older one, where there is one.
 
-    WhatsApp names Brazilian and Mexican customers by either, and both are one person.
+    WhatsApp names customers in Brazil, Mexico and Benin by either, and both are one person; so it is with the 9 before Argentine mobiles.
 
     Args:
         phone: in E.164.
@@ -77,6 +80,10 @@ def spellings(phone: str) -> tuple[str, ...]:
         return (f"+55{match['area']}9{match['rest']}", f"+55{match['area']}{match['rest']}")
     if match := _MEXICO.fullmatch(phone):
         return (f"+52{match['rest']}", f"+521{match['rest']}")
+    if match := _ARGENTINA.fullmatch(phone):
+        return (f"+549{match['rest']}", f"+54{match['rest']}")
+    if match := _BENIN.fullmatch(phone):
+        return (f"+22901{match['rest']}", f"+229{match['rest']}")
     return (phone,)
 
 

@@ -192,10 +192,12 @@ def without_outdated(turn: TurnContext, text: str) -> str:
 
 
 _IMITATED = re.compile(
-    r"\[(?:a human colleague wrote:?|qris \d[^\]\n]{0,80}|a? ?voice note[^\]\n]{0,60}|the rest of this message[^\]\n]{0,60}|system"
-    r"|refused|failed|unknown|confirm|(?:image|video|audio|file|sticker|location|contact card|reaction|deleted message|in reply to"
-    r"|correction of|attachment)(?:: ?[^\]\n]{0,400})?)\] ?"
-    r"|</?(?:colleague|context|earlier|file|passages?|remembered|runtime|sent)\b[^<>\n]{0,400}>\n?",
+    r"\\?[\[【［]\s{0,3}(?:(?:an? )?(?:human )?(?:colleague|agent)(?: (?:wrote|writes|says|said|replied))?\s{0,3}:?|a? ?human"
+    r"|qris \d[^\]】］\n]{0,80}|a? ?voice note[^\]】］\n]{0,60}|the rest of this message[^\]】］\n]{0,60}"
+    r"|system|refused|failed|unknown|confirm"
+    r"|(?:image|video|audio|file|sticker|location|contact card|reaction|deleted message|in reply to|correction of|attachment)"
+    r"(?:\s{0,3}: ?[^\]】］\n]{0,400})?)\s{0,3}(?<!\\)\\?[\]】］] ?"
+    r"|<\s{0,3}/?\s{0,3}(?:colleague|context|earlier|file|passages?|remembered|runtime|sent)\b[^<>\n]{0,400}>\n?",
     re.IGNORECASE,
 )
 """What we write beside the words of others, in the customer's messages and in results: only we may."""

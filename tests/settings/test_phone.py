@@ -55,14 +55,22 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     assert to_e164(number, "GB") == number
 
 
-@pytest.mark.parametrize("text", ["+55 11 8765-4321", "+52 1 55 1234 5678"])
+@pytest.mark.parametrize("text", ["+55 11 8765-4321", "+52 1 55 1234 5678", "+229 97 12 34 56", "+225 07 12 34 56"])
 def test_numbers_of_older_plans_are_taken_as_written(text: str) -> None:
     assert to_assigned_e164(text, "ID") == text.replace(" ", "").replace("-", "")
     assert of_older_plan(to_assigned_e164(text, "ID"))
     assert not of_older_plan("+5511987654321")
 
 
-@pytest.mark.parametrize(("one", "other"), [("+551187654321", "+5511987654321"), ("+5215512345678", "+525512345678")])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("+551187654321", "+5511987654321"),
+        ("+5215512345678", "+525512345678"),
+        ("+541123456789", "+5491123456789"),
+        ("+22997123456", "+2290197123456"),
+    ],
+)
 def test_both_spellings_of_a_number_are_one_subscriber(one: str, other: str) -> None:
     assert spellings(one) == spellings(other) == (other, one)
 
