@@ -25,6 +25,10 @@ class Imported:
     left_out: tuple[str, ...]
 
 
+_MISSHAPEN = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+"""What reading raises where something else stands than OpenAPI has there: anything may stand anywhere in a document."""
+
+
 def import_openapi(
     document: Document, *, only: Sequence[str] = (), server: str | None = None, taken: Collection[str] = ()
 ) -> Imported:
@@ -39,7 +43,10 @@ def import_openapi(
         OpenApiError: the document names no address, or `only` matches nothing.
     """
     if "swagger" in document.root:
-        document = converted(document)
+        try:
+            document = converted(document)
+        except _MISSHAPEN as error:
+            raise OpenApiError(f"{document.where} is not written as Swagger has it ({error})") from error
     found: list[Declaration] = []
     lost: list[str] = []
     names: dict[str, Any] = {}
@@ -53,13 +60,7 @@ def import_openapi(
             continue
         try:
             drafted = declaration(document, path, method, item, operation, server, taken)
-        except (
-            AttributeError,
-            IndexError,
-            KeyError,
-            TypeError,
-            ValueError,
-        ) as error:  # anything may stand anywhere in it
+        except _MISSHAPEN as error:
             lost.append(
                 f"{method.upper()} {path}: it is not written as OpenAPI has it ({type(error).__name__}: {error})"
             )

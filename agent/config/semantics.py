@@ -271,21 +271,42 @@ def _model(config: AgentConfig, problems: _Problems) -> None:
         )
 
 
-PUBLIC_KEYS = frozenset({"sandbox-secret", "sandbox", "secret", "changeme", "change-me", "test", "password"})
-"""Keys that stand in documentation and samples: whoever has read them can sign with them."""
+PUBLIC_KEYS = frozenset(
+    "sandbox-secret sandbox secret changeme change-me test password token demo-secret woo-webhook-secret whsec_demo_secret "
+    "razorpay_demo_secret your-secret your_secret your-token your_token webhook-secret webhook_secret api-token api_token my-secret "
+    "secret123 password123 12345678 123456789 1234567890 qwertyui".split()
+)
+"""Keys that stand in documentation and samples, or are tried first: whoever has read them can sign with them."""
+
+
+def _is_public(key: str) -> bool:
+    return key.strip().strip("<>").casefold() in PUBLIC_KEYS
 
 
 def _public_keys(config: AgentConfig, problems: _Problems) -> None:
+    """Name keys that strangers know, at every door that a key opens."""
     for place, entry in _entries(config):
-        if entry.effective_platform != "sandbox" and any(key.decode() in PUBLIC_KEYS for key in entry.signing_keys):
+        if entry.effective_platform != "sandbox" and any(_is_public(key.decode()) for key in entry.signing_keys):
             problems.add(
                 (*place, "webhook_secret"),
                 f"this key is public, so anybody could sign webhooks of {entry.effective_platform}; set the signing key that the "
                 "platform shows",
             )
-    token = config.server.api_token
-    if token is not None and token.get_secret_value() in PUBLIC_KEYS and not is_local(f"http://{config.server.host}"):
-        problems.add(("server", "api_token"), "this token is public; set one of your own")
+    if any(entry.effective_platform != "sandbox" for _, entry in _entries(config)):
+        for number, workflow in enumerate(config.workflows):
+            if workflow.token is not None and _is_public(workflow.token.get_secret_value()):
+                problems.add(
+                    ("workflows", number, "token"),
+                    "this token is public, so anybody could call this hook; set one of your own",
+                )
+    addresses = (f"http://{config.server.host}", config.server.public_url or "")
+    if not all(is_local(address) for address in addresses if address):
+        tokens = [
+            (("server", "tokens", number, "token"), each.token) for number, each in enumerate(config.server.tokens)
+        ]
+        for path, token in [(("server", "api_token"), config.server.api_token), *tokens]:
+            if token is not None and _is_public(token.get_secret_value()):
+                problems.add(path, "this token is public; set one of your own")
 
 
 def _entries(config: AgentConfig) -> Iterator[tuple[Path, MessagingSettings]]:

@@ -1,8 +1,10 @@
+import re
 from pathlib import Path
 
 import pytest
 
 from agent.config import examine, examine_text
+from agent.config.semantics import PUBLIC_KEYS
 
 MINIMAL = "name: Melati\ninstructions: Jawab singkat.\nvoice: {model: none}\n"
 
@@ -182,10 +184,48 @@ def test_a_function_that_cannot_be_an_action_is_an_error_at_its_line(tmp_path: P
     assert "did you mean people" in found[1][1]
 
 
-@pytest.mark.parametrize("key", ["sandbox-secret", "changeme", "real,sandbox-secret"])
+@pytest.mark.parametrize("key", ["sandbox-secret", "changeme", "real,sandbox-secret", "ChangeMe", "<your-secret>"])
 def test_a_public_key_is_an_error_outside_the_sandbox(key: str) -> None:
     given = f"messaging: {{platform: aelyst, token: real-token, webhook_secret: '{key}'}}\n"
     found = examine_text(MINIMAL + given, environment={})
     assert ["this key is public" in str(error) for error in found.errors] == [True]
     inside = "messaging: {platform: sandbox, webhook_secret: sandbox-secret}\n"
     assert not examine_text(MINIMAL + inside, environment={}).errors
+
+
+PLATFORM = "messaging: {platform: aelyst, token: real-token, webhook_secret: of-our-own-account}\n"
+HOOK = "workflows:\n- {name: Order, on: webhook, token: woo-webhook-secret, do: [{send: hi}]}\n"
+PUBLISHED = "server: {public_url: 'https://agent.example', "
+
+
+@pytest.mark.parametrize(
+    ("given", "place"),
+    [
+        (PLATFORM + HOOK, "workflows[0].token"),
+        (PLATFORM + PUBLISHED + "api_token: Password123}\n", "server.api_token"),
+        (PLATFORM + PUBLISHED + "tokens: [{name: Rina, token: of-rina-alone}, {name: A, token: '12345678'}]}\n", "server.tokens[1].token"),
+        (PLATFORM + "server: {host: 0.0.0.0, api_token: your-token}\n", "server.api_token"),
+    ],
+)  # fmt: skip
+def test_a_public_token_is_an_error_at_every_door_that_strangers_reach(given: str, place: str) -> None:
+    """The hooks of the samples took orders and payments signed with the keys that stand in them."""
+    assert [
+        place in str(error) and "public" in str(error) for error in examine_text(MINIMAL + given, environment={}).errors
+    ] == [True]
+    at_home = (
+        given.replace("aelyst, token: real-token", "sandbox")
+        .replace("https://agent.example", "http://127.0.0.1:8000")
+        .replace("0.0.0.0", "127.0.0.1")
+    )
+    assert not [error for error in examine_text(MINIMAL + at_home, environment={}).errors if "public" in str(error)]
+
+
+def test_every_key_that_a_sample_stands_in_for_is_public() -> None:
+    samples = (Path(__file__).parents[2] / "examples").glob("*/agent.yaml")
+    given = {
+        key
+        for sample in samples
+        for key in re.findall(r"token: \$\{\w+:-([\w-]+)\}", sample.read_text(encoding="utf-8"))
+    }
+    assert given
+    assert given <= PUBLIC_KEYS

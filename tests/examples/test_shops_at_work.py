@@ -33,6 +33,14 @@ def test_the_scenarios_of_the_example_come_out_as_expected(
     assert run(["test", "-c", str(EXAMPLES / example / "agent.yaml")]) == 0, capsys.readouterr().out
 
 
+KEYS = {
+    "WOO_WEBHOOK_SECRET": "key-of-the-woo-shop",
+    "STRIPE_WEBHOOK_SECRET": "key-of-the-stripe-account",
+    "RAZORPAY_WEBHOOK_SECRET": "key-of-the-razorpay-account",
+}
+"""Those of the examples are public: outside the sandbox an agent does not start with them."""
+
+
 @asynccontextmanager
 async def at_work(folder: Path, example: str, app: ASGIApp, *names: str) -> AsyncIterator[World]:
     """The example's agent, whose systems stand behind the variables `names`; commands of the agent find them there, too."""
@@ -44,6 +52,8 @@ async def at_work(folder: Path, example: str, app: ASGIApp, *names: str) -> Asyn
         with pytest.MonkeyPatch.context() as variables:
             for name in names:
                 variables.setenv(name, f"{url}{path}")
+            for name, key in KEYS.items():
+                variables.setenv(name, key)
             here.config["server"]["api_token"] = "token-of-the-shops-agent"
             await here.start()
             yield here
@@ -66,7 +76,7 @@ async def test_a_woocommerce_customer_asks_for_an_order_and_is_told_of_its_chang
         here.sandbox.state.contacts.update(sari, {"email": "sari@example.com"})
         asked = here.sandbox.say(sari, "pesanan 7001 sudah sampai mana?")
         assert "processing" in (await here.texts(sari, after=asked))[0]
-        body, headers = webhook({**ORDERS[0], "status": "completed"}, "woo-webhook-secret", "d-1")
+        body, headers = webhook({**ORDERS[0], "status": "completed"}, KEYS["WOO_WEBHOOK_SECRET"], "d-1")
         first, again = (
             await hook(here, "order-updated", body, headers),
             await hook(here, "order-updated", body, headers),
@@ -98,11 +108,11 @@ async def test_a_payment_page_is_made_after_a_yes_and_settled_by_its_signed_webh
         assert "https://checkout.example/cs_1" in (await here.texts(sari, after=agreed))[0]
         assert [link["amount_total"] for link in providers.links.values()] == [5_000_000]
         event = {"id": "evt_1", "data": {"object": {"metadata": {"phone": PHONE}}}}
-        body, headers = stripe_webhook(event, "whsec_demo_secret", int(time.time()))
+        body, headers = stripe_webhook(event, KEYS["STRIPE_WEBHOOK_SECRET"], int(time.time()))
         assert [(await hook(here, "stripe-paid", body, headers))["duplicate"] for _ in range(2)] == [False, True]
         thanks = "Pembayaran sudah kami terima, terima kasih!"
         await until(lambda: thanks in texts(here) and "paid" in here.sandbox.phone(PHONE).tags, here)
-        old = stripe_webhook(event, "whsec_demo_secret", int(time.time()) - 3600)
+        old = stripe_webhook(event, KEYS["STRIPE_WEBHOOK_SECRET"], int(time.time()) - 3600)
         await hook(here, "stripe-paid", *old, 401)
         await hook(here, "razorpay-paid", *razorpay_webhook(event, "wrong", "e-1"), 401)
         await here.settled()

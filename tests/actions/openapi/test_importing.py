@@ -404,7 +404,7 @@ def places(value: object, above: tuple[object, ...] = ()) -> Iterator[tuple[obje
     """Every place in a document below its version."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, member in inner:
-        if key != "openapi":
+        if key not in ("openapi", "swagger"):
             yield (*above, key)
             yield from places(member, (*above, key))
 
@@ -419,9 +419,18 @@ def test_a_document_with_anything_anywhere_is_imported_or_refused(other: object)
         "parameters": [{"name": "q", "in": "query", "required": True, "schema": {"type": "string"}}],
         "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
     }  # fmt: skip
+    older = {
+        "operationId": "a",
+        "consumes": ["application/json"],
+        "parameters": [{"name": "q", "in": "query", "type": "string"}],
+    }
+    swagger = {
+        "swagger": "2.0", "info": {"title": "T"}, "host": "a.example", "paths": {"/a": {"post": older}}, "definitions": {"A": schema},
+        "securityDefinitions": {"s": {"type": "basic"}},
+    }  # fmt: skip
     document = spec(paths={"/a": {"post": operation}}, components={"securitySchemes": {"s": scheme}})
-    for place in list(places(document)):
-        changed = copy.deepcopy(document)
+    for root, place in [(one, place) for one in (document, swagger) for place in places(one)]:
+        changed = copy.deepcopy(root)
         within: Any = changed
         for key in place[:-1]:
             within = within[key]
