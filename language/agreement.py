@@ -93,6 +93,8 @@ class _Words:
     questions: frozenset[str]
     says: frozenset[str]
     wants: frozenset[str]
+    dissents: frozenset[str]
+    wills: frozenset[str]
 
     @property
     def agreeing(self) -> frozenset[str]:
@@ -114,6 +116,7 @@ class _Phrases:
     not_now: re.Pattern[str]
     delays: re.Pattern[str]
     calls_off: re.Pattern[str]
+    no_longer: re.Pattern[str]
     plans: re.Pattern[str]
     exclaims: re.Pattern[str]
     reported: re.Pattern[str]

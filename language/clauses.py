@@ -159,6 +159,8 @@ class Clause:
         states: whether it tells how things are ("udah gak dipakai", "kelamaan"), which is no wish.
         plans: whether it tells what the customer will do later: "nanti saya transfer".
         keeps: whether it says that something goes on as it is.
+        dissents: whether it denies a will or a word: "I don't think so", "saya gak bilang gitu".
+        no_longer: whether it tells that something has come to its end: "I don't use it anymore".
         tag: whether it is only a "ya" that asks for agreement when something stands before it.
     """
 
@@ -176,6 +178,8 @@ class Clause:
     states: bool = False
     plans: bool = False
     keeps: bool = False
+    dissents: bool = False
+    no_longer: bool = False
     tag: bool = False
 
 
@@ -188,9 +192,13 @@ def read_clause(text: str, question: Question) -> Clause:
     reminds = phrases.no_problem.match(text) is not None
     text = phrases.no_problem.sub(" ", phrases.soft_conditions.sub(" ", text))
     delayed = phrases.delays.search(text) is not None
+    ended = phrases.no_longer.search(text) is not None
+    dissenting = _dissents(tokenized(text))
     put_off = phrases.not_now.search(text) is not None
+    uncalled = text
     if question.undoing:
         text = _called_off(text, question)
+    called_off = text != uncalled
     takes_back = phrases.retractions.match(text.strip()) is not None
     for pattern, instead in (
         (phrases.not_going_on, " no "),
@@ -256,8 +264,8 @@ def read_clause(text: str, question: Question) -> Clause:
     )
     if verdict is None and plain and (resigned or aside):
         verdict = "open"
-    if verdict == "yes" and aside and not found & (words.yes | words.go):
-        verdict = "open"
+    if verdict == "yes" and (aside or (called_off and not leads)) and not found & (words.yes | words.go):
+        verdict = "open"  # "gak jadi pindah" to "Batalkan sewa?" may mean the stay or the move
     changes = found & words.changes - named - meant
     comment = reminds or told
     return (
@@ -299,6 +307,8 @@ def read_clause(text: str, question: Question) -> Clause:
             or (not (question.undoing and denied - words.other) and _only_names(tokens, content)),
             negative=bool(denied),
             states=_states(tokens, question, denied),
+            dissents=bool(denied) and dissenting,
+            no_longer=ended and not undo and not found & (words.dissents | words.stay | words.keep),
             keeps=bool(found & words.stay or (found & words.keep and not denied)),
             tag=tokens in (["ya"], ["yah"], ["y"]),
         )
@@ -336,6 +346,21 @@ def _wants(tokens: list[str]) -> bool:
     return any(
         word in words.wants
         and not (tokens[at + 1 : at + 2] and tokens[at + 1] in words.demonstratives | words.pronouns)
+        for at, word in enumerate(tokens)
+    )
+
+
+def _dissents(tokens: list[str]) -> bool:
+    """Whether what is denied is a word, a thought, or the wish for something: `I don't think so`, but not `I don't want it`."""
+    words = vocabulary()
+    empty = words.pronouns | words.demonstratives | words.addressed | words.neutral
+    return any(
+        word in words.dissents
+        or (
+            word in words.wills
+            and not empty.issuperset(tokens[at + 1 :])
+            and (words.keep | words.stay).isdisjoint(tokens[at + 1 :])
+        )
         for at, word in enumerate(tokens)
     )
 

@@ -45,14 +45,14 @@ _DOUBTED: Final = 0.05
 """How likely where they read a yes."""
 
 _BEYOND_DOUBT: Final = 0.95
-"""How likely where they find no yes and nothing that stands in its way, or a number that the question does not hold."""
+"""How likely where they find no yes and nothing that stands in its way."""
 
 _NEVER: Final = 2.0
 
 _CODE: Final = re.compile(r"(?<![\w-])(?:[a-z]{1,6}-\d[\w-]{0,30}|[a-z]{1,6}\d{2,20}|#\w{1,30})")
 """The id of a thing: `KS-10345`, `rp77`; but not `iya2`."""
 
-_NUMBER: Final = re.compile(r"\d+(?:[.,:]\d+)*")
+_NUMBER: Final = re.compile(r"\d++(?:[.,:]\d++)*+(?! ?%)")
 
 _CLAUSE: Final = re.compile(r"(?<!\d)[,:/]|[,:/](?!\d)|[()]| [-–—]+ ")  # `1,8 juta` and `19.00` are one word each
 
@@ -75,8 +75,8 @@ def consent(text: str, asked: str = "") -> Reading | None:
         return reading
     if asked and any(not contains(asked, code) for code in _CODE.findall(own)):
         return None  # "batalkan KS-1" to "Batalkan pesanan KS-2?"
-    if reading == "open" and any(number not in question.digits for number in _NUMBER.findall(own)):
-        bar = max(bar, _BEYOND_DOUBT)
+    if question.undoing and any(number not in question.digits for number in _NUMBER.findall(own)):
+        return reading and "open"  # "batalkan 1" to "Batalkan A1 dan A2?"
     likely = likelihood(own, fold(asked), undoing=question.undoing)
     return "yes" if likely >= bar else "open" if reading else None
 
@@ -108,11 +108,12 @@ def _by_rules(text: str, question: Question) -> tuple[Reading | None, float]:
         asked_later = not any(clause.question for clause in sentences[0])
         said_first = asked_later and sentences[0] and first in sentences[0] and first.explicit
         return "open" if said_first else None, _NEVER
-    if question.choice:
+    if question.choice or (question.undoing and not first.explicit and any(clause.dissents for clause in clauses)):
         return "open", _NEVER
     if (
         first.verdict == "open"
         or any(not clause.plain for clause in before)
+        or any(clause.no_longer and clause.verdict == "no" for clause in after)
         or any(_adds(one, question) for one in after)
     ):
         phrases, undecided = idioms(), vocabulary().undecided
@@ -158,6 +159,8 @@ def _deciding(sentences: Sequence[Sequence[Clause]]) -> int | None:
 def _taken_back(after: list[Clause], question: Question) -> Literal["no", "doubt", "open"] | None:
     """Whether a later clause takes a yes back."""
     for at, clause in enumerate(after):
+        if clause.no_longer and question.undoing:
+            continue
         if clause.verdict == "no":
             if question.undoing and (clause.comment or clause.states) and not (clause.takes_back or clause.keeps):
                 return "open" if clause.plain else _taken_back(after[at + 1 :], question)  # "iya, saya gak jadi beli"

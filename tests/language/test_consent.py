@@ -262,6 +262,47 @@ def test_a_word_of_the_question_may_be_shortened(answer: str) -> None:
     assert yes_or_no(answer, "Bekukan mulai 1 Februari selama 2 bulan?") == "yes"
 
 
+@pytest.mark.parametrize("question", [CANCEL, "Hapus akun Kakak beserta semua poinnya?", "Stop the weekly box?"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *("iya, aku gak bilang gitu", "ya, kami gak setuju", "yes, I don't think so", "ya saya gak minta itu"),
+        *("yes, I didn't ask for that", "yes I don't want to lose my points", "ya saya gak mau poinnya hilang"),
+        *("iya kak udah gak setuju", "yeah, I don't agree", "yes, it's not broken anymore", "ya batalkan 1"),
+        *("cancel 1 seat", "yes, I no longer want to cancel", "gak jadi pindah bu"),
+    ],
+)
+def test_a_yes_to_undoing_that_is_denied_behind_it_is_none(question: str, answer: str) -> None:
+    assert yes_or_no(answer, question) != "yes"
+
+
+@pytest.mark.parametrize("question", [CANCEL, "Hapus akun Kakak beserta semua poinnya?", "Stop the weekly box?"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "yes, I don't use it anymore",
+        "iya saya udah gak pake lagi",
+        "yes, cancel it, I don't need it anymore",
+        "ok 100%",
+    ],
+)
+def test_a_habit_that_ended_is_a_reason_for_undoing(question: str, answer: str) -> None:
+    assert yes_or_no(answer, question) == "yes"
+
+
+@pytest.mark.parametrize("answer", ["batalkan KS-1", "ya KS-1", "iya kak KS-1", "iya batalkan KS-1 ya"])
+def test_a_yes_that_names_another_id_is_none(answer: str) -> None:
+    for question in ("Batalkan pesanan KS-2?", "Cancel booking BK-7781?", "Hapus akun rp77?"):
+        assert consent(answer, question) is None
+
+
+def test_the_reader_of_answers_stops_a_yes_that_the_rules_misread(monkeypatch: pytest.MonkeyPatch) -> None:
+    misread = ("yes if there's no fee", "Cancel your gym membership ending 31 January?")
+    assert yes_or_no(*misread) != "yes"
+    monkeypatch.setattr("language.consent.likelihood", lambda *_, **__: 1.0)
+    assert yes_or_no(*misread) == "yes"
+
+
 def test_not_being_able_to_come_is_no_refusal_to_cancel() -> None:
     assert consent("gak bisa datang", "Batalkan reservasi?") is None
 
