@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,14 @@ from sqlalchemy import text
 
 from agent.ledger import migrate
 from agent.ledger.database import Database
-from agent.ledger.postgres import PostgresDatabase
+from agent.ledger.postgres import LIMITS, PostgresDatabase
 from agent.ledger.sqlite import SqliteDatabase
 
 if TYPE_CHECKING:
     from tests.postgres import Postgres
+
+
+LIMITS["idle_in_transaction_session_timeout"] = timedelta(seconds=90)  # a busy machine may let a test wait that long
 
 
 @pytest.fixture

@@ -286,6 +286,7 @@ async def test_the_figures_are_those_of_the_conversation(tmp_path: Path) -> None
         here.model.broken = 500
         asked = here.sandbox.say(budi, "masih ada?")
         assert await here.texts(budi, after=asked) == ["Maaf."]
+        await here.settled()  # the customer may have it before the ledger knows
         today = datetime.now(UTC).date()
         for query in ("", f"?from={today - timedelta(days=2)}&to={today + timedelta(days=2)}", "?by=hour"):
             rows = (await ask(client, "GET", f"/stats{query}"))["stats"]

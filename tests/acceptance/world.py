@@ -5,12 +5,14 @@ import base64
 import hashlib
 import hmac
 import os
+import random
 import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +33,14 @@ def signed(body: bytes, secret: str = SECRET) -> dict[str, str]:
     return {"X-Webhook-Signature": signature}
 
 
+_ports = count(random.randrange(10_000, 30_000))
+
+
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A port on which nobody listens, below those that systems give to connections: one of these would take it before its server."""
+    while True:
+        with suppress(OSError), socket.create_server(("127.0.0.1", next(_ports))) as listener:
+            return int(listener.getsockname()[1])
 
 
 @dataclass
