@@ -38,6 +38,9 @@ QUESTIONS = (
 """A prime number of sentences: a contact who says the same again and again is taken for a machine."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 
+PEERS = Path(os.environ.get("BENCH_PEERS", "nowhere"))
+"""Where other frameworks are installed, each in a folder of its own: `agno` is a virtual environment, `vercel` has node_modules."""
+
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -149,23 +152,38 @@ def children(pid: int) -> list[int]:
 
 
 def installed() -> list[str]:
-    """Other frameworks with a floor of their own that are installed here."""
-    return [name for name in ("agno",) if importlib.util.find_spec(name) is not None]
+    """Other frameworks with a floor of their own that are installed here, or below `PEERS`."""
+    found = [name for name in ("agno",) if _python_of(name) is not None]
+    return found + (["vercel"] if (PEERS / "vercel" / "node_modules" / "ai").is_dir() else [])
+
+
+def _python_of(framework: str) -> str | None:
+    """The interpreter that knows a framework."""
+    if importlib.util.find_spec(framework) is not None:
+        return sys.executable
+    own = PEERS / framework / "bin" / "python"
+    return str(own) if own.exists() else None
+
+
+def _command(name: str, port: int, stub: str, folder: Path) -> list[str]:
+    """What starts a system under test."""
+    if name == "vercel":
+        return ["node", str(Path(__file__).parent / "floors" / "vercel.mjs"), str(port), stub]
+    if name == "balas":
+        (folder / "agent.yaml").write_text(CONFIG.format(stub=stub, port=port))
+        return [sys.executable, "-m", "agent", "--log-level", "warning", "serve", "-c", str(folder / "agent.yaml")]
+    python = (_python_of(name) if name == "agno" else None) or sys.executable
+    return [python, "-m", "bench.floors.program", name, str(port), stub, str(folder / "floor.db")]
 
 
 @asynccontextmanager
 async def subject(name: str) -> AsyncIterator[Subject]:
-    """Start `balas`, or a floor (`raw`, `agent`, `agno`), with a stub of its own."""
+    """Start `balas`, or a floor (`raw`, `agent`, `agno`, `vercel`), with a stub of its own."""
     stub_port, port = free_port(), free_port()
     stub = f"http://127.0.0.1:{stub_port}"
     with tempfile.TemporaryDirectory(prefix="balas-bench-") as folder:
         stub_process = subprocess.Popen([sys.executable, "-m", "bench.stub", str(stub_port)])
-        if name == "balas":
-            (Path(folder) / "agent.yaml").write_text(CONFIG.format(stub=stub, port=port))
-            command = ["-m", "agent", "--log-level", "warning", "serve", "-c", f"{folder}/agent.yaml"]
-        else:
-            command = ["-m", "bench.floors.program", name, str(port), stub, f"{folder}/floor.db"]
-        process = subprocess.Popen([sys.executable, *command])
+        process = subprocess.Popen(_command(name, port, stub, Path(folder)))
         try:
             async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=2000)) as client:
                 url = f"http://127.0.0.1:{port}"
@@ -182,7 +200,7 @@ async def ready(client: httpx.AsyncClient, url: str, process: "subprocess.Popen[
     """Wait until an address answers 200, at most a minute of tries."""
     for _ in range(600):
         if process.poll() is not None:
-            raise RuntimeError(f"{process.args} ended with {process.returncode}")
+            raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
         try:
             if (await client.get(url)).status_code == 200:
                 return

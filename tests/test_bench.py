@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from agent.web.listening import listening
-from bench import overhead, simulation
+from bench import overhead, simulation, subject
 from bench.subject import Subject
 
 
@@ -29,6 +29,16 @@ async def test_a_message_that_does_not_arrive_is_told_and_counted(
         assert await overhead.arrived(one, 2) == 0
         assert await overhead.arrived(one, 5) == 3
     assert capsys.readouterr().out == "balas: 3 of 5 messages have not arrived\n"
+
+
+def test_other_frameworks_are_compared_where_they_are_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "PEERS", tmp_path)
+    assert subject.installed() == []
+    for folder in ("agno/bin/python", "vercel/node_modules/ai"):
+        (tmp_path / folder).mkdir(parents=True)
+    assert subject.installed() == ["agno", "vercel"]
 
 
 COSTS = simulation.Costs(web=0.004, worker=0.02, postgres=0.01, calls=2, call=1.0)
