@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from agent.config import AgentConfig
-from agent.config.environment import secret_values
+from agent.config.environment import check_proxies, secret_values
 from agent.config.summary import with_vectors
 from agent.ledger import open_database
 from agent.ledger.database import Database
@@ -207,6 +207,7 @@ async def assemble(
     conversation, limits, zone = config.conversation, config.limits, config.zone
     timeout = max(entry.timeout for entry in config.platforms).total_seconds()
     if instead is None:
+        check_proxies()
         client = await resources.enter_async_context(httpx.AsyncClient(timeout=timeout))
     else:
         client = instead.client

@@ -184,6 +184,11 @@ class Limiter:
 
     Keys that are not in use are dropped, so any number of them may come and go.
 
+    The queue knows no deadline: each request goes when those that asked before it have gone, and nobody overtakes, so none waits for ever
+    while the platform answers. How many wait is bounded by those who ask: a contact has one request at a time, a broadcast
+    is fed at its own rate a few seconds ahead. Who gives up leaves the queue; what a wait may have overtaken
+    is checked once more before it leaves (`messaging.transport.before_request`).
+
     Args:
         rate: what is allowed until the platform says otherwise.
         clock: monotonic seconds.

@@ -44,7 +44,9 @@ def choose(probabilities: Iterable[tuple[str, float]], languages: Sequence[str])
         if target in scores:
             scores[target] += probability
     total = sum(scores.values())
-    best = max(languages, key=lambda language: scores[language])
+    # neighbours take votes from each other: together they are one language of those that are far apart
+    both = {language: scores[language] + scores.get(NEIGHBOURS.get(language, ""), 0.0) for language in languages}
+    best = max(languages, key=lambda language: (both[language], scores[language]))
     neighbour = NEIGHBOURS.get(best)
     if neighbour in scores and languages.index(neighbour) < languages.index(best):
         best = best if scores[best] >= _CLEARLY * scores[neighbour] else neighbour

@@ -18,7 +18,7 @@ from actions.mcp.settings import McpAction
 from actions.settings import DeclaredAction
 from agent.cli.options import ConfigFile
 from agent.config import AgentConfig, Examination, examine
-from agent.config.environment import secret_values
+from agent.config.environment import check_proxies, secret_values
 from agent.config.load import position_of
 from agent.config.model import OFFLINE
 from agent.config.semantics import read_fields, written_fields
@@ -305,6 +305,7 @@ def check(
     _print(examination)
     if examination.config is None:
         raise typer.Exit(1)
+    check_proxies()
     if not online and any(
         one.tools or one.bind or one.confirm for one in examination.config.actions if isinstance(one, McpAction)
     ):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import StringIO
@@ -179,3 +180,24 @@ def _parts(value: str) -> Iterator[str]:
         return
     if password:
         yield from {password, unquote(password)}
+
+
+def check_proxies() -> None:
+    """Refuse proxies of the environment that no client could use, before the first one is made.
+
+    Raises:
+        InputError: a variable holds no address, or that of a kind of proxy that is not known.
+    """
+    from urllib.request import getproxies_environment
+
+    if not (found := getproxies_environment()):
+        return
+    import httpx
+
+    try:
+        httpx.Client(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)).close()
+    except (ValueError, httpx.InvalidURL) as error:
+        names = ", ".join(sorted(f"{scheme}_proxy".upper() for scheme in found))
+        raise InputError(
+            f"a proxy of the environment ({names}) cannot be used: {error}; write http://host:port or socks5://host:port"
+        ) from None

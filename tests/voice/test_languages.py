@@ -23,6 +23,12 @@ def test_between_neighbours_the_agents_first_language_has_the_benefit_of_the_dou
     assert choose([("id", 0.5), ("ms", 0.4)], ["ms", "id"])[0] == "ms"
 
 
+def test_neighbours_do_not_lose_to_a_third_by_their_number() -> None:
+    assert choose([("en", 0.34), ("id", 0.33), ("ms", 0.33)], ["id", "en", "ms"])[0] == "id"
+    assert choose([("en", 0.5), ("id", 0.3), ("ms", 0.2)], ["id", "ms"])[0] == "id"
+    assert choose([("en", 0.6), ("id", 0.2), ("ms", 0.2)], ["id", "en", "ms"])[0] == "en"
+
+
 def test_a_language_the_agent_does_not_speak_is_never_chosen() -> None:
     assert choose([("ja", 0.9), ("en", 0.06), ("id", 0.04)], ["id", "en"])[0] == "en"
     assert choose([("ja", 1.0)], ["id", "en"]) == ("id", 0.0)
