@@ -124,12 +124,12 @@ class Known:
 
 
 def names_any(text: str) -> bool:
-    """Tell whether a reply names an amount of money or a discount.
+    """Tell whether a reply names an amount of money, a discount, or a number, an address or a link.
 
     Args:
         text: the reply as the customer would read it.
     """
-    return any(True for _ in _amounts(text)) or any(True for _ in _reductions(text))
+    return bool(_DETAIL.search(text)) or any(True for _ in _amounts(text)) or any(True for _ in _reductions(text))
 
 
 def unfounded(text: str, known: Known) -> list[str]:
@@ -147,6 +147,35 @@ def unfounded(text: str, known: Known) -> list[str]:
         sums = _Sums(text, found, known)
         loose += [each.text for each in found if not (_is_known(each, known) or sums.give(each))]
     return loose
+
+
+_DETAIL = re.compile(
+    r"(?:https?://|www\.)[^\s<>()\"']{3,200}|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}"
+    r"|(?<![\w.,/-])(?:\+\d|0\d)(?:[ -]?\d){7,13}(?![\w-])|(?<![\w.,/-])\d{10,18}(?![\w-]|[.,]\d)",
+    re.IGNORECASE,
+)
+_LAST = 8
+"""Digits at the end of a phone number that are the same with and without the code of its country."""
+
+
+def unknown_details(text: str, known: Known) -> list[str]:
+    """Find the phone and account numbers, e-mail addresses and links in a reply that stand nowhere.
+
+    Args:
+        text: the reply as the customer would read it.
+        known: where they may stand.
+    """
+    found = [match[0].rstrip(".,;:!?*_/") for match in _DETAIL.finditer(text)]
+    if not found:
+        return []
+    sources = "\n".join((*known.business, *known.results, *known.customer)).casefold()
+    digits = re.sub(r"[^\d\n]", "", sources)
+    return [each for each in found if not _stands(each.casefold(), sources, digits)]
+
+
+def _stands(detail: str, sources: str, digits: str) -> bool:
+    own = re.sub(r"\D", "", detail)
+    return detail in sources or (len(own) >= _LAST and own[-_LAST:] in digits)
 
 
 def _is_known(amount: "_Amount", known: Known) -> bool:

@@ -100,8 +100,8 @@ def _fault(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> relev
     if prices := _unfounded(turn, text, actions):
         told = (
             f"Your draft names {prices[0]!r}, which stands in no instruction, passage or result, and does not follow from what stands "
-            "there. It was not sent. Write the reply again with amounts that stand there only, each sum with its parts; where there is "
-            "none, say that you don't know and offer to ask a colleague."
+            "there. It was not sent. Write the reply again with amounts and addresses that stand there only, each sum with its parts; "
+            "where there is none, say that you don't know and offer to ask a colleague."
         )
         return relevance.Fault(told, prices[0], grave=True)
     return relevance.fault(turn, text, actions)
@@ -130,11 +130,11 @@ def _unproven(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> li
 
 
 def _unfounded(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> list[str]:
-    """The amounts of money that nothing bears out.
+    """The amounts of money, and the numbers, addresses and links, that nothing bears out.
 
     What a picture shows is not known here, nor what an agent sells that has neither documents nor look-ups.
     """
-    from actions.prices import Known, names_any, unfounded
+    from actions.prices import Known, names_any, unfounded, unknown_details
 
     if (
         not names_any(text)
@@ -159,7 +159,7 @@ def _unfounded(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> l
         results=(*done, *told, *files, *remembered),
         customer=(*turn.said, *(message.told for message in turn.messages)),
     )
-    return unfounded(text, known)
+    return unfounded(text, known) + unknown_details(text, known)
 
 
 def _looks_up(action: Action) -> bool:

@@ -3,7 +3,7 @@
 - It denies what was just done: "pesanan tidak ditemukan" after the order was cancelled.
 - It does not know what an action has just returned.
 - It says again that something is not known or not possible, in the same words, to another message.
-- It agrees to an hour or a day that there is not.
+- It agrees to an hour or a day that there is not, or to one without having looked anything up.
 
 The first is grave: such a draft is never sent. The others are told to the model once.
 """
@@ -16,8 +16,10 @@ from typing import Final
 
 from actions.action import Action, Json
 from actions.deeds import deeds_in_text, deeds_of_action
+from actions.reminders.wording import names_a_time
 from actions.sentences import clauses, plain
 from agent.turn.context import TurnContext
+from language.agreement import fold, tokenized, vocabulary
 from language.dates import names_no_time
 from language.intents import says_dont_know, small_talk
 from language.values import contains, squash
@@ -42,6 +44,9 @@ _REFUSES: Final = re.compile(
     r"\b(?:tidak|tak|bukan|belum|nggak|enggak|gak|ga|kagak|tiada|takde|no|not|none|never|cannot|invalid|salah|maaf|sorry)\b|n't\b",
     re.IGNORECASE,
 )
+_POSSIBLE: Final = frozenset(
+    "bisa boleh ada kosong tersedia available possible free can could you we is it yes".split()
+)
 _SAME: Final = 24
 """Letters and digits of a reply that is long enough to be remembered as one that was sent before."""
 
@@ -57,7 +62,11 @@ def fault(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> Fault 
     if turn.task is not None or not turn.messages or turn.question is not None:
         return None
     return (
-        _denied(turn, text, actions) or _unread(turn, text, actions) or _repeated(turn, text) or _at_no_time(turn, text)
+        _denied(turn, text, actions)
+        or _unread(turn, text, actions)
+        or _repeated(turn, text)
+        or _at_no_time(turn, text)
+        or _echoed(turn, text)
     )
 
 
@@ -139,6 +148,19 @@ def _at_no_time(turn: TurnContext, text: str) -> Fault | None:
     told = (
         f"The customer writes {named[:300]!r}: there is no such hour or day, and your draft does not say so. It was not sent. Tell them, "
         "and ask which one they mean."
+    )
+    return Fault(told, text[:80], grave=False)
+
+
+def _echoed(turn: TurnContext, text: str) -> Fault | None:
+    """A draft that says the customer's question again as if it were so: `Sabtu jam 4 sore bisa.`"""
+    words, said = vocabulary(), set(tokenized(fold(" ".join(turn.typed))))
+    own = set(tokenized(fold(text))) - words.agreeing - words.addressed - _POSSIBLE
+    if turn.receipts or "?" in text or not own or not own <= said or not names_a_time(text):
+        return None
+    told = (
+        "Your draft only says again what the customer asks, as if it were so, and was not sent. Whether that time is possible must stand "
+        "in a result or a passage: look it up, or tell what the passages say of it, or say that you don't know."
     )
     return Fault(told, text[:80], grave=False)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from actions.prices import Known, unfounded
+from actions.prices import Known, unfounded, unknown_details
 
 LAUNDRY = """Cuci kering setrika Rp7.000 per kg, cuci kering saja Rp5.000 per kg, setrika saja Rp4.500 per kg. Minimal 3 kg.
 Selimut Rp20.000, bed cover Rp35.000, jas Rp30.000, karpet Rp15.000 per meter persegi.
@@ -109,3 +109,36 @@ def test_a_single_price_bears_out_no_other_but_that_of_two(known: int, invented:
 
 def test_no_amount_costs_no_time() -> None:
     assert unfounded("Ada, Kak. Silakan datang.", Known(("x" * 1_000_000,))) == []
+
+
+CONTACT = "Telp 0812-3456-7890, BCA 8830123456 a.n. Sari. Email halo@toko.example, https://toko.example/menu"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Hubungi 0812 3456 7890 ya Kak.",
+        "WA ke +62 812-3456-7890 atau https://wa.me/6281234567890.",
+        "Transfer ke BCA 8830123456 a.n. Sari.",
+        "Menunya di https://toko.example/menu. Email: Halo@toko.example",
+        "Buka 08.00-19.00, 2026-12-01, totalnya Rp1.250.000, pesanan TK-3107.",
+        "Nomor yang Kakak kirim, 085711112222, sudah kami catat.",
+    ],
+)
+def test_a_number_an_address_or_a_link_that_stands_somewhere_may_be_told(reply: str) -> None:
+    assert unknown_details(reply, Known((CONTACT,), customer=("nomor saya 0857-1111-2222",))) == []
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Hubungi 0813-1111-2222 ya Kak.",
+        "Transfer ke BCA 1234567890.",
+        "Tulis ke info@toko.example saja.",
+        "Lihat https://toko.example/promo ya.",
+        "Cek www.lain.example",
+        "Call +44 20 7946 0958.",
+    ],
+)
+def test_one_that_stands_nowhere_is_invented(reply: str) -> None:
+    assert len(unknown_details(reply, Known((CONTACT,)))) == 1

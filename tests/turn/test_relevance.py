@@ -162,3 +162,30 @@ async def test_what_says_so_or_speaks_of_another_time_is_a_reply(desk: Desk, sai
     await desk.receive(message(1, said))
     await desk.answer()
     assert await desk.said() == [reply]
+
+
+@pytest.mark.parametrize("reply", ["Sabtu jam 4 sore bisa.", "Ya bisa kak, sabtu jam 4 sore.", "Bisa, sabtu jam 4."])
+async def test_the_customers_own_question_is_no_answer_about_a_time(desk: Desk, reply: str) -> None:
+    desk.model.replies = [says(reply), says("Sabtu kami tutup jam 3, Kak.")]
+    await desk.receive(message(1, "sabtu jam 4 sore bisa ga kak?"))
+    await desk.answer()
+    assert await desk.said() == ["Sabtu kami tutup jam 3, Kak."]
+
+
+async def test_a_time_that_was_looked_up_may_be_said_again(desk: Desk) -> None:
+    looking_up(desk)
+    desk.model.replies = [calls("get_order"), says("Bisa, sabtu jam 4 sore.")]
+    await desk.receive(message(1, "sabtu jam 4 sore bisa diambil ga?"))
+    await desk.answer()
+    assert await desk.said() == ["Bisa, sabtu jam 4 sore."]
+
+
+async def test_an_account_number_that_stands_nowhere_is_not_told(desk: Desk) -> None:
+    looking_up(desk)
+    desk.model.replies = [
+        says("Transfer ke BCA 1234567890 ya Kak."),
+        says("Nomor rekeningnya saya tanyakan dulu ya Kak."),
+    ]
+    await desk.receive(message(1, "transfer ke mana?"))
+    await desk.answer()
+    assert await desk.said() == ["Nomor rekeningnya saya tanyakan dulu ya Kak."]
