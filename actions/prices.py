@@ -175,7 +175,7 @@ def unknown_details(text: str, known: Known) -> list[str]:
 
 def _stands(detail: str, sources: str, digits: str) -> bool:
     own = re.sub(r"\D", "", detail)
-    return detail in sources or (len(own) >= _LAST and own[-_LAST:] in digits)
+    return detail in sources or (len(own) >= _LAST and (own if detail[0] in "123456789" else own[-_LAST:]) in digits)
 
 
 def _is_known(amount: "_Amount", known: Known) -> bool:

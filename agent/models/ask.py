@@ -392,4 +392,4 @@ def _repair(told: str, written: str) -> "list[BaseMessage]":
     """What a model gets back of an answer that was not sent, and what it is told of it."""
     from langchain_core.messages import AIMessage, HumanMessage
 
-    return [AIMessage(written[:_WRITTEN] or "(nothing)"), HumanMessage(element("runtime", told))]
+    return [AIMessage(written[:_WRITTEN] or "…"), HumanMessage(element("runtime", told))]

@@ -102,7 +102,8 @@ _ESCAPED = re.compile(r"&lt;(/?[\w|:-]{1,40})&gt;")
 _PIECES = re.compile("[ĠĊ▁]")
 """Spaces and line breaks of a tokenizer's vocabulary, where the server has left them in place of the real ones."""
 _NOTHING = re.compile(
-    r"""[\s"'`*_#.,:;{}\[\]()|-]*+(?:null|none|undefined|n/a|true|false)?[\s"'`*_#.,:;{}\[\]()|-]*+""", re.IGNORECASE
+    r"""[\s"'`*_#.…,:;{}\[\]()|-]*+(?:null|none|nothing|undefined|n/a|true|false|(?<=\()\d{1,3}(?=\)))?[\s"'`*_#.…,:;{}\[\]()|-]*+""",
+    re.IGNORECASE,
 )
 
 

@@ -133,7 +133,7 @@ def test_a_number_an_address_or_a_link_that_stands_somewhere_may_be_told(reply: 
     "reply",
     [
         "Hubungi 0813-1111-2222 ya Kak.",
-        "Transfer ke BCA 1234567890.",
+        "Transfer ke BCA 5550001112.",
         "Tulis ke info@toko.example saja.",
         "Lihat https://toko.example/promo ya.",
         "Cek www.lain.example",

@@ -148,7 +148,24 @@ def test_an_unknown_tool_is_told_to_the_model_with_the_tools_that_there_are(name
 
 
 @pytest.mark.parametrize(
-    "content", [None, "", "  \n", "<think>hm</think>", "<think>hm", "null", "None", '""', "{}", "...", "False", "true"]
+    "content",
+    [
+        None,
+        "",
+        "  \n",
+        "<think>hm</think>",
+        "<think>hm",
+        "null",
+        "None",
+        '""',
+        "{}",
+        "...",
+        "…",
+        "False",
+        "true",
+        "(nothing)",
+        "(0)",
+    ],
 )
 def test_an_answer_of_nothing_is_told_to_the_model(content: Any) -> None:
     verdict = judged(content=content)
