@@ -248,6 +248,11 @@ _LONGEST_DESCRIPTION = 4_000
 _SESSION_TERMINATED = "Session terminated"
 """What the MCP library makes of a 404 for a session."""
 
+_SESSION = "mcp-session-id"
+_ENDED = (httpx.codes.BAD_REQUEST, httpx.codes.GONE)
+"""What servers answer for a session that they do not know, instead of the 404 that the protocol demands: the MCP library would
+wait for an answer until the time-out. The TypeScript SDK's example says 400, `No valid session ID provided`."""
+
 RETRY = Backoff(timedelta(seconds=5), timedelta(minutes=1), least=0.5)
 """How often a server that was away at the start is tried again."""
 
@@ -431,7 +436,12 @@ class _SharedClient(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         request.extensions = {**request.extensions, "guard": self._guard}
-        return await self._client.send(request, stream=True, follow_redirects=False)
+        response = await self._client.send(request, stream=True, follow_redirects=False)
+        if response.status_code in _ENDED and _SESSION in request.headers:
+            told = await response.aread()
+            if response.status_code == httpx.codes.GONE or b"session" in told.lower():
+                return httpx.Response(httpx.codes.NOT_FOUND, request=request)
+        return response
 
 
 async def open_server(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -16,6 +17,8 @@ from pydantic import TypeAdapter
 
 from actions import Actions, open_actions
 from actions.errors import ActionsError, McpError
+from actions.mcp.server import Connection
+from actions.mcp.settings import McpAction
 from actions.settings import ActionList
 from settings.backoff import Backoff
 from tests.actions.conftest import context
@@ -142,6 +145,40 @@ async def test_a_server_that_was_started_anew_gets_a_new_session(client: httpx.A
             assert (await actions["reserve"].run({"item": "kopi", "count": 2}, told)).status == "done"
     finally:
         await actions.aclose()
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [(404, b""), (410, b""), (400, b'{"error": {"message": "Bad Request: No valid session ID provided"}}')],
+)
+async def test_a_session_that_a_server_no_longer_knows_is_replaced_however_it_says_so(status: int, told: bytes) -> None:
+    begun = 0
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal begun
+        if request.method != "POST" or "id" not in (asked := json.loads(request.content)):
+            return httpx.Response(202 if request.method == "POST" else 405)
+        result: dict[str, object] = {"content": [{"type": "text", "text": "ok"}]}
+        if asked["method"] == "initialize":
+            begun += 1
+            server = {"name": "x", "version": "1"}
+            result = {"protocolVersion": "2025-03-26", "capabilities": {"tools": {}}, "serverInfo": server}
+        elif asked["method"] == "tools/list":
+            result = {"tools": []}
+        elif begun == 1:
+            return httpx.Response(status, content=told, headers={"content-type": "application/json"})
+        headers = {"mcp-session-id": f"session-{begun}"}
+        return httpx.Response(200, json={"jsonrpc": "2.0", "id": asked["id"], "result": result}, headers=headers)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+        settings = McpAction.model_validate({"mcp": {"url": "https://mcp.example.com/mcp"}, "timeout": "90s"})
+        connection = Connection(settings, client)
+        try:
+            async with asyncio.timeout(60):
+                result = await connection.call("stock", {}, attempts=2)
+        finally:
+            await connection.aclose()
+    assert (result.content[0].text, begun) == ("ok", 2)  # type: ignore[union-attr]
 
 
 async def test_a_server_that_is_away_at_the_start_brings_its_tools_later(
