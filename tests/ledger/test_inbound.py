@@ -8,7 +8,15 @@ import pytest
 
 from agent.ledger import contacts, history, inbound
 from agent.ledger.database import Database
-from messaging.types import AssigneeChanged, ContactKey, ConversationClosed, Event, PastMessage, Person
+from messaging.types import (
+    AssigneeChanged,
+    ContactKey,
+    ConversationClosed,
+    Event,
+    MessageEdited,
+    PastMessage,
+    Person,
+)
 from tests.ledger.messages import BUDI, NOW, RULES, contact, message, sent
 
 
@@ -152,3 +160,13 @@ async def test_up_to_thirty_days_a_message_counts_from_when_it_was_written(
     await _accept(database, replace(message(1), sent_at=NOW - age))
     state = await database.read(lambda connection: contacts.known(connection, BUDI))
     assert state.last_inbound_at == (NOW if opens else NOW - age)
+
+
+async def test_an_id_belongs_to_its_contact_and_platform(database: Database) -> None:
+    texts = {BUDI: "satu", ContactKey("aelyst", "8"): "dua", ContactKey("whatsapp", "7"): "tiga"}
+    for _ in range(2):
+        for key, text in texts.items():
+            await _accept(database, message(1, text, key=key))
+    await _accept(database, MessageEdited(contact(ContactKey("aelyst", "8")), "m1", NOW, "dua, bukan satu"))
+    waiting = {key: await database.read(lambda c, key=key: inbound.waiting(c, key)) for key in texts}
+    assert [[each.text for each in waiting[key]] for key in texts] == [["satu"], ["dua, bukan satu"], ["tiga"]]
