@@ -227,7 +227,7 @@ REPORT = (
     r" (?P<v>(?:resmi )?(?P<verb>di-?(?:batalkan|cancel|refund|booking|reservasi|jadwalkan|ubah|hapus)|batal|berhenti))"
     r"(?=\W*$| ya\b| kak\b| per (?:hari|tanggal))",
     rf"\b(?:{_HELD})\b(?: (?:kakak|anda|kamu))? (?P<v>resmi (?P<verb>batal|berhenti|aktif|berakhir|dibatalkan|ditutup))\b",
-    r"\b(?:kakak|anda|kamu)\s+(?P<v>(?:(?:sekarang|kini|sudah|telah|resmi)\s+)+(?P<verb>(?:men)?jadi|terdaftar|tergabung))\b"
+    r"\b(?:kakak|anda|kamu|adi[kn]d?a?|ananda|dedek|putr[ai](?:nya)?)\s+(?P<v>(?:(?:sekarang|kini|sudah|telah|resmi)\s+)+(?P<verb>(?:men)?jadi|terdaftar|tergabung))\b"
     r"(?=.{0,25}\b(?:member|anggota|peserta)\b)",
     rf"\bwe(?:'ve| have){_ADVERBS}\s+(?P<v>(?P<verb>(?!{_TOLD_EN}|miss|help|lov|assum|confus|keep|serv)\w{{3,}}ed))"
     r"(?: (?:in|up|down|off|out|back))?\s+(?:all )?(?:you(?! (?:that|about|earlier|before))|your)\b",

@@ -4,13 +4,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import Connection
 
 from actions.action import Outcome
 from agent.ledger import outbound
 from agent.turn.consent import asks_for, written_by
-from messaging.types import Text
-from tests.ledger.messages import BUDI, NOW, message, sent
-from tests.turn.harness import CountedAction, Desk, calls, says
+from messaging.types import MessageEdited, Text
+from tests.ledger.messages import BUDI, NOW, contact, message, sent
+from tests.turn.harness import OWNER, CountedAction, Desk, calls, says
 
 QUESTION = "Batalkan pesanan {order_id}?"
 
@@ -124,6 +125,33 @@ async def test_a_yes_to_a_question_that_never_arrived_runs_nothing(desk: Desk) -
         lambda c: [outbound.mark(c, each.id, "failed", now=desk.now) for each in outbound.heads(c, BUDI)]
     )
     await say(desk, 2, "ok", says("Ada lagi?"))
+    assert cancel.ran == []
+
+
+@pytest.mark.parametrize("state", ["uncertain", "failed"])
+async def test_a_yes_to_a_question_that_was_sent_and_perhaps_never_arrived_runs_nothing(desk: Desk, state: str) -> None:
+    cancel = await question(desk, delivered=False)
+
+    def attempt(connection: Connection) -> None:
+        for each in outbound.heads(connection, BUDI):
+            outbound.mark_sending(connection, each.id, OWNER, desk.now)
+            outbound.mark(connection, each.id, state, now=desk.now)
+
+    await desk.database.write(attempt)
+    desk.now += timedelta(seconds=5)
+    await say(desk, 2, "ya", calls("cancel_order", order_id="KS-1"))
+    assert cancel.ran == []
+
+
+async def test_an_earlier_message_that_is_corrected_to_a_yes_answers_no_question(desk: Desk) -> None:
+    cancel = cancelling()
+    desk.actions = [cancel]
+    await say(desk, 1, "Batalkan pesanan KS-1", calls("cancel_order", order_id="KS-1"))
+    await desk.deliver()
+    desk.now += timedelta(seconds=5)
+    desk.model.replies = [calls("cancel_order", order_id="KS-1")]
+    await desk.receive(MessageEdited(contact(), "m1", desk.now, "ya"))
+    await desk.answer()
     assert cancel.ran == []
 
 
