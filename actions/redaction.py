@@ -7,6 +7,7 @@ written: card numbers, passwords and codes.
 import base64
 import json
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
@@ -103,22 +104,102 @@ def learn(*secrets: str) -> None:
 
 
 def _spellings(secret: str) -> set[str]:
-    """A secret as it stands in texts: plain, percent-encoded, in JSON, and in base64 (as in Basic credentials)."""
+    """A secret as it stands in texts: plain, percent-encoded, in JSON, in base64 (as in Basic credentials) and in hex."""
     in_json = (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
-    encoded = base64.b64encode(secret.encode("utf-8", "replace")).decode().rstrip("=")
-    return {secret, quote(secret, safe=""), quote_plus(secret), *in_json, *([encoded] if len(encoded) >= 8 else [])}
+    written = secret.encode("utf-8", "replace")
+    encoded = {base64.b64encode(written).decode().rstrip("="), base64.urlsafe_b64encode(written).decode().rstrip("=")}
+    long = {form for form in (*encoded, written.hex()) if len(form) >= 8}
+    return {secret, quote(secret, safe=""), quote_plus(secret), *in_json, *long}
+
+
+_ESCAPE = re.compile(
+    r"&#0{0,6}(?P<decimal>[0-9]{1,7});|&#x0{0,6}(?P<hex>[0-9a-f]{1,6});|&(?P<named>amp|lt|gt|quot|apos);"
+    r"|%(?:25){0,4}(?P<byte>[0-9a-f]{2})|\\{1,8}u(?P<code>[0-9a-f]{4})|\\{1,8}(?P<letter>[^\\])",
+    re.IGNORECASE,
+)
+_NAMED_SIGNS = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
+
+
+def _unescaped(text: str) -> tuple[bytes, list[int], list[int]]:
+    """Read the escapes of HTML, addresses and JSON in a text, percent signs that are escaped again included.
+
+    Returns:
+        What the text says, in UTF-8 and lower case; where its pieces begin in that, and where in the text.
+    """
+    pieces: list[bytes] = []
+    inner, outer = [0], [0]
+    length = at = 0
+
+    def add(piece: bytes, end: int) -> None:
+        nonlocal length
+        pieces.append(piece)
+        length += len(piece)
+        inner.append(length)
+        outer.append(end)
+
+    for found in _ESCAPE.finditer(text):
+        if found.start() > at:
+            add(text[at : found.start()].encode("utf-8", "replace"), found.start())
+        kind, value = found.lastgroup or "", found[found.lastgroup or 0]
+        if kind == "byte":
+            piece = bytes([int(value, 16)])
+        elif kind in ("decimal", "hex", "code"):
+            number = int(value, 10 if kind == "decimal" else 16)
+            piece = chr(number).encode("utf-8", "replace") if number < 0x110000 else b"?"
+        else:
+            piece = _NAMED_SIGNS.get(value.lower(), value).encode("utf-8", "replace")
+        add(piece, found.end())
+        at = found.end()
+    add(text[at:].encode("utf-8", "replace"), len(text))
+    return b"".join(pieces).lower(), inner, outer
+
+
+def _without(text: str, secrets: Sequence[bytes]) -> str:
+    """Mask secrets of which letters are escaped; a piece of the text that holds part of one goes with it."""
+    said, inner, outer = _unescaped(text)
+    spans: list[tuple[int, int]] = []
+    for secret in secrets:
+        at = said.find(secret)
+        while at >= 0:
+            first, last = bisect_right(inner, at) - 1, bisect_left(inner, at + len(secret))
+            begin = outer[first] + (
+                len(said[inner[first] : at].decode("utf-8", "ignore"))
+                if first + 1 < len(inner) and _is_plain(inner, outer, first)
+                else 0
+            )
+            end = outer[last] - (
+                len(said[at + len(secret) : inner[last]].decode("utf-8", "ignore"))
+                if _is_plain(inner, outer, last - 1)
+                else 0
+            )
+            spans.append((begin, end))
+            at = said.find(secret, at + len(secret))
+    parts: list[str] = []
+    at = 0
+    for begin, end in sorted(spans):
+        if begin >= at:
+            parts += (text[at:begin], MASK)
+        at = max(at, end)
+    return "".join([*parts, text[at:]])
+
+
+def _is_plain(inner: Sequence[int], outer: Sequence[int], piece: int) -> bool:
+    """Whether a piece stands in the text as it is: an escape says one letter in several."""
+    return inner[piece + 1] - inner[piece] >= outer[piece + 1] - outer[piece]
 
 
 class Redactor:
     """Replaces known secrets in texts and structures, and those that are learnt while the process runs.
 
-    A secret is also found percent-encoded, as it stands in a URL, in base64, and as it stands in JSON.
+    A secret is also found in base64 and hex, and with letters escaped as URLs, JSON and HTML have it; one of eight letters or more in
+    capitals, too.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets = frozenset(secret for secret in secrets if len(secret) >= _SHORTEST)
         self._known = -1
         self._compiled: re.Pattern[str] | None = None
+        self._said: Sequence[bytes] = ()
 
     @property
     def _pattern(self) -> re.Pattern[str] | None:
@@ -126,7 +207,13 @@ class Redactor:
             self._known = len(_learned)
             spellings = {form for secret in self._secrets | _learned for form in _spellings(secret)}
             longest_first = sorted(spellings, key=len, reverse=True)
-            self._compiled = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+            forms = [f"(?i:{re.escape(form)})" if len(form) >= 8 else re.escape(form) for form in longest_first]
+            self._compiled = re.compile("|".join(forms)) if forms else None
+            self._said = [
+                form
+                for one in self._secrets | _learned
+                for form in {_unescaped(one)[0], one.lower().encode("utf-8", "replace")}
+            ]
         return self._compiled
 
     def also(self, secrets: Iterable[str]) -> "Redactor":
@@ -135,7 +222,10 @@ class Redactor:
 
     def text(self, text: str) -> str:
         pattern = self._pattern
-        return pattern.sub(MASK, text) if pattern else text
+        if pattern is None:
+            return text
+        text = pattern.sub(MASK, text)
+        return _without(text, self._said) if _ESCAPE.search(text) else text
 
     def __call__(self, value: Any) -> Any:
         """The same structure of mappings, lists and texts without secrets; keys are texts too."""

@@ -115,3 +115,22 @@ def test_secrets_in_the_options_of_an_extension_are_known_by_their_names(
     options: dict[str, Any], secrets: set[str]
 ) -> None:
     assert secrets_of([MessagingSettings(platform="sandbox", options=options)]) == secrets | {""}
+
+
+def test_a_secret_is_found_with_its_letters_escaped() -> None:
+    """An entity of each letter passed to the model, and reached the customer as the letters themselves."""
+    for secret in ('Br"kr\\9f8e7d/+=x&<y', "p@ss:w0rd%41", "kunci-é-rahasia"):
+        redact = Redactor([secret]).text
+        once = quote_plus(secret)
+        written = [
+            once.lower(),
+            quote_plus(once),
+            quote_plus(quote_plus(once)),
+            secret.encode().hex().upper(),
+            secret.upper(),
+        ]
+        written += [
+            "".join(form.format(ord(letter)) for letter in secret) for form in ("&#{};", "&#x{:X};", "\\u{:04x}")
+        ]
+        assert MASK in redact(json.dumps(json.dumps(json.dumps(secret))))
+        assert {redact(f"a {each} z") for each in written} == {f"a {MASK} z"}
