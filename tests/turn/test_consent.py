@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection
 
 from actions.action import Outcome
-from agent.ledger import outbound
+from agent.ledger import human, outbound
 from agent.turn.consent import asks_for, written_by
 from messaging.types import MessageEdited, Text
 from tests.ledger.messages import BUDI, NOW, contact, message, sent
@@ -117,6 +117,14 @@ async def test_two_yes_in_a_burst_and_one_more_after_it_run_it_once(desk: Desk) 
     await say(desk, 4, "ya", calls("cancel_order", order_id="KS-1"), says("Sudah dibatalkan."))
     assert len(cancel.ran) == 1
     assert (await desk.said())[-1] == "Sudah dibatalkan."
+
+
+async def test_a_yes_after_the_conversation_was_closed_answers_no_question_of_before(desk: Desk) -> None:
+    cancel = await question(desk)
+    await desk.database.write(lambda c: human.close(c, BUDI, desk.now))
+    desk.now += timedelta(minutes=1)
+    await say(desk, 2, "ya", calls("cancel_order", order_id="KS-1"), says("Ada yang bisa dibantu?"))
+    assert cancel.ran == []
 
 
 async def test_a_yes_to_a_question_that_never_arrived_runs_nothing(desk: Desk) -> None:
@@ -324,3 +332,19 @@ def test_a_question_names_a_date_in_words() -> None:
     template = "Pesan meja {day} untuk {people}?"
     assert asks_for("Saya pesan meja untuk 4 orang tanggal 7 Desember 2026, ya?", template, arguments, now)
     assert not asks_for("Saya pesan meja untuk 5 orang tanggal 7 Desember 2026, ya?", template, arguments, now)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Batalkan pesanan KS-1? Atau KS-1 dikirim saja?",
+        "Batalkan pesanan KS-1? Alamatnya masih sama?",
+        "Pesanan KS-1 sudah dibatalkan. Lanjut?",
+        "Pesanan KS-1 tidak bisa dibatalkan. Lanjut saja?",
+        "Pesanan KS-1 tidak saya batalkan ya?",
+    ],
+)
+def test_a_message_with_two_questions_or_that_denies_the_deed_does_not_ask_for_it(said: str) -> None:
+    asked = {"order_id": "KS-1"}
+    assert asks_for("Batalkan pesanan KS-1?", QUESTION, asked, NOW)
+    assert not asks_for(said, QUESTION, asked, NOW)
