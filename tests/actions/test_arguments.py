@@ -57,6 +57,25 @@ def test_what_no_request_can_carry_is_taken_out() -> None:
     assert values.all == {"text": "kopi  susu", "tree": {"a": "x", "": None}, "any": {"n": None}}
 
 
+def test_a_value_for_what_is_bound_or_not_there_is_refused_by_its_name() -> None:
+    parameters = {
+        "order_id": Parameter.model_validate({"type": "string", "from": "model"}),
+        "phone": Parameter.model_validate({"from": "contact.phone"}),
+    }
+    for name in ("phone", "nothing"):
+        refused = Arguments(parameters).take({"order_id": "KS-1", name: "+6281111111111"}, context())
+        assert isinstance(refused, Outcome)
+        assert (refused.status, f"there is no parameter {name}" in refused.content) == ("refused", True)
+
+
+def test_a_default_is_the_owners_word_and_needs_no_source() -> None:
+    parameters = {"pieces": Parameter.model_validate({"type": "integer", "default": 1, "from": "conversation"})}
+    values = Arguments(parameters).take({}, context())
+    assert isinstance(values, Values)
+    assert values.all == {"pieces": 1}
+    assert isinstance(Arguments(parameters).take({"pieces": 2}, context()), Outcome)
+
+
 async def test_arguments_nested_beyond_reason_are_refused(client: httpx.AsyncClient, shop: Shop) -> None:
     tree: Any = 1
     for _ in range(5000):

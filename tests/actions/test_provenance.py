@@ -143,6 +143,25 @@ def test_enumerations_and_booleans_need_no_provenance_and_parts_of_structures_do
     assert unsupported([{"size": "L", "rahasia": True}], schema, [source], told) == "rahasia"
 
 
+@pytest.mark.parametrize(
+    ("value", "texts", "lacking"),
+    [
+        ("445 Maple Drive", ["rumahnya di Maple Drive", "nomor 445"], None),
+        ("445 Maple Drive", ["Drive ke toko", "suka maple", "nomor 445"], "445 Maple Drive"),
+        (
+            "Jalan Mawar 7 Blok C Bandung Jawa Barat",
+            ["Jawa Barat itu luas", "di Bandung juga", "Blok C lama", "7 orang", "Jalan Mawar"],
+            "Jalan Mawar 7 Blok C Bandung Jawa Barat",
+        ),
+    ],
+)
+def test_a_text_may_be_put_together_from_few_and_long_parts_only(
+    value: str, texts: list[str], lacking: str | None
+) -> None:
+    (source,) = Parameter.model_validate({"from": "conversation"}).source
+    assert unsupported(value, Schema.model_validate({"type": "string"}), [source], context(said=texts)) == lacking
+
+
 def test_a_value_of_an_earlier_result_is_known_by_value_or_as_words_of_a_text() -> None:
     result: Any = {"orders": [{"id": "KS-10345", "n": 7}], "note": "Lihat juga KS-20000.", "paid": True}
     assert found("KS-10345", result)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection
@@ -125,6 +126,35 @@ async def test_a_yes_after_the_conversation_was_closed_answers_no_question_of_be
     desk.now += timedelta(minutes=1)
     await say(desk, 2, "ya", calls("cancel_order", order_id="KS-1"), says("Ada yang bisa dibantu?"))
     assert cancel.ran == []
+
+
+async def test_after_a_no_the_same_is_refused_and_not_asked_again(desk: Desk) -> None:
+    cancel = await question(desk)
+    await say(desk, 2, "tidak jadi", calls("cancel_order", order_id="KS-1"), says("Baik, tidak jadi."))
+    assert cancel.ran == []
+    assert (await desk.said())[-1] == "Baik, tidak jadi."
+    assert "said no" in desk.model.asked[-1][-1].text
+
+
+class Noted(CountedAction):
+    """An action with a note, which does not tell one effect from another."""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        texts = {"order_id": {"type": "string"}, "note": {"type": "string"}}
+        return {"type": "object", "properties": texts, "required": ["order_id"]}
+
+
+async def test_a_yes_runs_what_was_asked_to_the_letter(desk: Desk) -> None:
+    cancel = Noted("cancel_order", Outcome("done", "Pesanan dibatalkan."), effect=True, confirm=QUESTION)
+    desk.actions = [cancel]
+    await say(desk, 1, "batalkan KS-1", calls("cancel_order", order_id="KS-1", note="salah ukuran"))
+    await desk.deliver()
+    desk.now += timedelta(seconds=3)
+    await say(
+        desk, 2, "ok kalau gitu", calls("cancel_order", order_id="KS-1", note="refund penuh"), says("Sudah dibatalkan.")
+    )
+    assert [arguments for arguments, _ in cancel.ran] == [{"order_id": "KS-1", "note": "salah ukuran"}]
 
 
 async def test_a_yes_to_a_question_that_never_arrived_runs_nothing(desk: Desk) -> None:
