@@ -93,12 +93,12 @@ async def test_a_reply_by_api_is_a_humans_word(tmp_path: Path) -> None:
     """Sent once, in the history, and the agent is silent although it was just thinking."""
     async with api(tmp_path) as (here, client):
         budi = here.sandbox.phone(PHONE)
-        here.model.delay = 1
-        here.sandbox.say(budi, "pesanan saya di mana?")
-        await here.model.working()
-        replied = await _json(
-            client, "POST", f"/conversations/{PHONE}/reply", {"text": "Saya **Rina**, saya cek.", "by": "Rina"}
-        )
+        async with here.model.held():
+            here.sandbox.say(budi, "pesanan saya di mana?")
+            await here.model.working()
+            replied = await _json(
+                client, "POST", f"/conversations/{PHONE}/reply", {"text": "Saya **Rina**, saya cek.", "by": "Rina"}
+            )
         assert len(replied["deliveries"]) == 1
         assert replied["paused"]["by"] == "Rina"
         assert await here.texts(budi) == ["Saya *Rina*, saya cek."]

@@ -85,7 +85,6 @@ async def test_a_worker_that_dies_when_the_clock_is_set_back_holds_nobody_up(
             clock.set(-HOUR)
             first.kill()
 
-        here.model.delay = 6.0
         await _set_in_the_middle(here, one_less, within=90)
 
 
@@ -96,18 +95,16 @@ async def _now(clock: Clock, ahead: int) -> None:
 async def _set_in_the_middle(here: World, set_clock: Callable[[], Awaitable[None]], *, within: float = 90) -> None:
     """Set the clock while a delivery waits for its next attempt, a turn runs, and a message waits for more."""
     talk = Talk(here)
-    delay, here.model.delay = here.model.delay or 3.0, 0.0
     here.sandbox.fault("server_error", times=3, only="sends")
     postponed = talk.ask()
     await _logged(here, "delivery_postponed")
-    here.model.delay = delay
-    running = talk.ask()
-    await here.model.working()
-    waiting = here.sandbox.phone("+6281399999999")
-    here.sandbox.say(waiting, "halo")  # the quiet window is two seconds for this
-    await _accepted(here, waiting)
-    await set_clock()
-    here.model.delay = 0.0
+    async with here.model.held():
+        running = talk.ask()
+        await here.model.working()
+        waiting = here.sandbox.phone("+6281399999999")
+        here.sandbox.say(waiting, "halo")  # the quiet window is two seconds for this
+        await _accepted(here, waiting)
+        await set_clock()
     await talk.all_answered_once_in_order(within=within)
     for person in (postponed, running):
         talk.ask(person)

@@ -8,7 +8,7 @@ import pytest
 
 from messaging.sandbox.faults import FaultName
 from messaging.sandbox.records import Contact
-from tests.acceptance.flow import until
+from tests.acceptance.flow import rows, until
 from tests.acceptance.shop import shop
 from tests.acceptance.stub_model import Answer, Asked
 from tests.acceptance.world import World, world
@@ -92,12 +92,13 @@ async def _rewritten(here: World, contact: Contact, position: int) -> int:
 
 async def test_a_question_that_lands_while_the_model_thinks_is_answered_with_the_first(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
-        here.model.delay = 1.0
         await here.start()
         budi = here.sandbox.phone("+6281234567802")
-        here.sandbox.say(budi, "buka jam berapa?")
-        await here.model.working()
-        here.sandbox.say(budi, "dan di mana lokasinya?")
+        async with here.model.held():
+            here.sandbox.say(budi, "buka jam berapa?")
+            await here.model.working()
+            here.sandbox.say(budi, "dan di mana lokasinya?")
+            await _accepted(here, 2)
         (reply,) = await here.texts(budi)
         await here.settled(2.5)
         assert len(here.sandbox.sent(budi)) == 1
@@ -107,23 +108,29 @@ async def test_a_question_that_lands_while_the_model_thinks_is_answered_with_the
 
 async def test_a_change_of_mind_while_the_model_thinks_comes_before_any_effect(tmp_path: Path) -> None:
     def answer(asked: Asked) -> Answer:
-        if "jangan" not in asked.question and not asked.results:
+        if "jangan" not in "".join(asked.conversation) and not asked.results:
             return {"call": "cancel_order", "arguments": {"order_id": "KS-10234"}}
-        return f"[{asked.question}] {_cancelled(asked)}"
+        return "Baik Kak, tidak jadi." if not asked.results else _cancelled(asked)
 
     async with shop() as store, world(tmp_path, actions=store.actions(), network=LOOPBACK) as here:
         here.model.answer = answer
-        here.model.delay = 1.0
         await here.start()
         budi = here.sandbox.phone("+6281234567802")
-        here.sandbox.say(budi, "batalkan KS-10234")
-        await here.model.working()
-        here.sandbox.say(budi, "eh jangan jadi dibatalkan ya")
+        async with here.model.held():
+            here.sandbox.say(budi, "batalkan KS-10234")
+            await here.model.working()
+            here.sandbox.say(budi, "eh jangan jadi dibatalkan ya")
+            await _accepted(here, 2)
         (reply,) = await here.texts(budi)
         await here.settled(2.5)
-        assert "eh jangan jadi" in reply
+        assert reply == "Baik Kak, tidak jadi."
         assert len(here.sandbox.sent(budi)) == 1
         assert store.cancelled == {}
+
+
+async def _accepted(here: World, messages: int) -> None:
+    """Wait until the ledger holds so many messages of customers."""
+    await until(lambda: rows(here, "SELECT count(*) FROM inbound")[0][0] == messages, here)
 
 
 def _cancelled(asked: Asked) -> str:

@@ -121,16 +121,15 @@ async def test_a_last_word_that_is_reported_after_the_giving_back_is_the_answer(
 
 async def test_a_human_who_returns_while_the_agent_thinks_is_not_talked_over(tmp_path: Path) -> None:
     async with world(tmp_path, conversation=UNTIL_GIVEN_BACK) as here:
-        here.model.delay = 2
         await here.start()
         budi = await _left_alone(here)
-        here.sandbox.unassign(budi)
-        await here.model.working()
-        await write(here, budi, "Sudah di jalan, Kak.")
+        async with here.model.held():
+            here.sandbox.unassign(budi)
+            await here.model.working()
+            await write(here, budi, "Sudah di jalan, Kak.")
         await here.settled(4)
         assert here.sandbox.sent(budi) == []
         here.sandbox.close(budi)
-        here.model.delay = 0
         asked = here.sandbox.say(budi, "halo, buka jam berapa?")
         await here.texts(budi, after=asked)
         contents = here.model.asked[-1].conversation

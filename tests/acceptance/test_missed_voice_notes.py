@@ -50,17 +50,16 @@ async def test_what_was_said_in_a_voice_note_to_a_human_is_known_when_the_agent_
 
 async def test_a_turn_that_dies_after_listening_goes_on_with_what_it_heard(tmp_path: Path) -> None:
     async with world(tmp_path, **HEARING) as here:
-        here.model.delay = 3
         await here.start()
         budi = here.sandbox.phone("+6281234567802")
         here.sandbox.assign(budi, 2)
         here.sandbox.attach(budi, LATE.read_bytes(), "note.ogg")
         await _held(here, budi, 1)
         here.sandbox.close(budi)
-        here.sandbox.say(budi, "tadi saya bilang apa ya?")
-        await here.model.working()
-        await here.kill()
-        here.model.delay = 0
+        async with here.model.held():
+            here.sandbox.say(budi, "tadi saya bilang apa ya?")
+            await here.model.working()
+            await here.kill()
         await here.start()
         assert len(await here.texts(budi)) == 1
         assert _said(here)[0] == "[voice note] pesanan saya belum sampai"

@@ -26,12 +26,12 @@ async def _answered(here: World, contact: Contact, *left: str) -> None:
 
 async def test_a_human_who_writes_while_the_model_thinks_is_not_talked_over(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
-        here.model.delay = 1.0
         await here.start()
         budi = here.sandbox.phone("+6281234567802")
-        here.sandbox.say(budi, "pesanan saya di mana?")
-        await here.model.working()
-        here.sandbox.reply_as_human(budi, "Halo, saya Rina, saya bantu ya.")
+        async with here.model.held():
+            here.sandbox.say(budi, "pesanan saya di mana?")
+            await here.model.working()
+            await write(here, budi, "Halo, saya Rina, saya bantu ya.")
         await here.settled(2.5)
         assert here.sandbox.sent(budi) == []
 
@@ -209,12 +209,15 @@ async def test_colleagues_learn_what_was_done_although_its_answer_was_not_sent(t
 
     async with shop() as store, world(tmp_path, actions=store.actions(), network=LOOPBACK) as here:
         here.model.answer = answer
-        here.model.delay = 0.7
         await here.start()
         budi = here.sandbox.phone("+6281234567802")
-        here.sandbox.say(budi, "batalkan KS-10234")
-        await until(lambda: store.cancelled, here)
-        here.sandbox.reply_as_human(budi, "Saya Rina, saya cek dulu ya.")
+        async with here.model.held() as free:
+            here.sandbox.say(budi, "batalkan KS-10234")
+            await here.model.working()
+            free.set()
+            free.clear()  # only the first request goes on
+            await until(lambda: store.cancelled, here)
+            await write(here, budi, "Saya Rina, saya cek dulu ya.")
         note = await noted(here, budi)
         assert "cancel_order(order_id=KS-10234)" in note
         assert here.sandbox.sent(budi) == []
