@@ -364,6 +364,7 @@ export const SAID = [
   ["several workers need PostgreSQL, found SQLite; set storage: postgresql://…, or workers: false", "beberapa worker perlu PostgreSQL, ditemukan SQLite; tulis storage: postgresql://…, atau workers: false"],
   ["the embedded Chroma belongs to one process of a machine, the others search by keywords only; set knowledge.chroma.url to a Chroma server", "Chroma tertanam milik satu proses di mesin, yang lain hanya mencari dengan kata kunci; isi knowledge.chroma.url dengan server Chroma"],
   ["this key is public, so anybody could sign webhooks of {}; set the signing key that the platform shows", "kunci ini umum, jadi siapa pun bisa menandatangani webhook {}; isi kunci yang ditampilkan platform"],
+  ["this token is public, so anybody could call this hook; set one of your own", "token ini umum, jadi siapa pun bisa memanggil hook ini; buat token sendiri"],
   ["this token is public; set one of your own", "token ini umum; buat token sendiri"],
   ["two entries are called {}, so their webhooks and contacts cannot be told apart; give each a `name`", "dua entri bernama {}, jadi webhook dan kontaknya tidak dapat dibedakan; beri masing-masing `name`"],
   ["webhooks are accepted without a signature; anybody can send them", "webhook diterima tanpa tanda tangan; siapa pun bisa mengirimnya"],

@@ -25,17 +25,17 @@ function Step({ step }) {
 function inside(step, output) {
   if (step.kind === "retrieval") return html`
     <p class="small soft">${t("Searched for")}: ${(step.input?.queries || []).join(" · ")}${output.off_topic ? ` — ${t("about something else than the documents")}` : ""}</p>
-    <${Hits} hits=${output.hits || []} />${output.passages && html`<details><summary>${t("What the model read")}</summary><pre>${output.passages}</pre></details>`}`;
+    <${Hits} hits=${output.hits || []} />${output.passages && html`<details><summary>${t("What the model read")}</summary><pre tabIndex="0">${output.passages}</pre></details>`}`;
   if (step.kind === "model") {
     const data = output.data || output, calls = data.tool_calls || [];
-    return html`${data.content && html`<pre>${json(data.content)}</pre>`}
+    return html`${data.content && html`<pre tabIndex="0">${json(data.content)}</pre>`}
       ${calls.map((call, at) => html`<p key=${at} class="small">${t("wants to call")} <code>${call.name}</code> ${JSON.stringify(call.args)}</p>`)}
-      ${step.input?.system && html`<details><summary>${t("The prompt")}</summary><pre>${step.input.system}</pre></details>`}`;
+      ${step.input?.system && html`<details><summary>${t("The prompt")}</summary><pre tabIndex="0">${step.input.system}</pre></details>`}`;
   }
-  if (step.kind === "action") return html`<h3>${t("Arguments")}</h3><pre>${json(step.input?.arguments ?? step.input)}</pre>
-    <h3>${t("Result")}</h3><pre>${said(output.content) || ""}</pre>${output.data != null && html`<pre>${json(output.data)}</pre>`}`;
-  if (step.kind === "transcription") return html`<pre>${output.text || said(output.error) || json(output)}</pre>`;
-  return html`<pre>${json(output)}</pre>`;
+  if (step.kind === "action") return html`<h3>${t("Arguments")}</h3><pre tabIndex="0">${json(step.input?.arguments ?? step.input)}</pre>
+    <h3>${t("Result")}</h3><pre tabIndex="0">${said(output.content) || ""}</pre>${output.data != null && html`<pre tabIndex="0">${json(output.data)}</pre>`}`;
+  if (step.kind === "transcription") return html`<pre tabIndex="0">${output.text || said(output.error) || json(output)}</pre>`;
+  return html`<pre tabIndex="0">${json(output)}</pre>`;
 }
 
 export function Hits({ hits }) {

@@ -26,7 +26,7 @@ function One({ action }) {
         <label><span>${t("As this customer (optional)")}</span><input value=${contact} placeholder="+62812…" onInput=${(event) => setContact(event.target.value)} /></label></div>
       <div class="row"><button disabled=${busy}>${t("Check only")}</button>${may("operator") && html`<button type="button" class="primary" disabled=${busy} onClick=${() => run(true)}>${t("Call for real")}</button>`}</div>
       ${error && html`<div class="notice bad" role="alert"><div>${remedy(error)}</div></div>`}
-      ${result && html`<div class="stack tight" role="status"><div class="row"><${Badge} kind=${result.status === "done" ? "good" : result.status === "dry" ? "accent" : "bad"}>${result.status === "dry" ? t("fine, not called") : t(result.status)}</${Badge}><span class="soft small">${seconds(result.seconds)}</span></div><pre>${said(result.content)}</pre>${result.data != null && html`<pre>${json(result.data)}</pre>`}</div>`}
+      ${result && html`<div class="stack tight" role="status"><div class="row"><${Badge} kind=${result.status === "done" ? "good" : result.status === "dry" ? "accent" : "bad"}>${result.status === "dry" ? t("fine, not called") : t(result.status)}</${Badge}><span class="soft small">${seconds(result.seconds)}</span></div><pre tabIndex="0">${said(result.content)}</pre>${result.data != null && html`<pre tabIndex="0">${json(result.data)}</pre>`}</div>`}
     </form></details>`;
 }
 
