@@ -330,6 +330,7 @@ class Tape:
         return played
 
     def _answer(self, packed: Mapping[str, Any]) -> AIMessage:
+        self.anonymiser(packed)  # what comes later gets other stand-ins than those that stand here
         return read_answer(self.anonymiser.reveal(packed))
 
 

@@ -55,6 +55,9 @@ def with_model(shop: Path, url: str, **more: str) -> Path:
     return agent
 
 
+TELEPHONE = {"asisten Kopi Senja.": "asisten Kopi Senja. Telepon 0812-9999-8888, surel toko@melati.co.id."}
+
+
 def melati(asked: Question) -> object:
     """A model that knows the example of the contract."""
     if "You judge" in asked.system:
@@ -73,7 +76,7 @@ def test_the_example_of_the_contract_is_recorded_and_played_without_its_model(
 ) -> None:
     path = scenario(CONTRACT)
     with serving(melati) as model:
-        with_model(shop, model.url)
+        with_model(shop, model.url, **TELEPHONE)
         code, out = run(shop, capsys, "--record")
         assert code == 0, out
     code, out = run(shop, capsys)

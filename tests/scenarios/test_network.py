@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.stub_model import Asked as Question
-from tests.scenarios.test_cassette import serving, with_model
+from tests.scenarios.test_cassette import TELEPHONE, serving, with_model
 from tests.scenarios.test_events import WORKFLOWS
 from tests.scenarios.test_run import run
 
@@ -83,7 +83,7 @@ def test_without_live_no_connection_is_made_and_what_varies_is_played_as_it_was_
     agent.write_text(agent.read_text() + WORKFLOWS)
     paths = [scenario(text, name) for name, text in {"order": ORDER, "played": PLAYED, "varies": VARIES}.items()]
     with serving(varying) as model:
-        with_model(shop, model.url)
+        with_model(shop, model.url, **TELEPHONE)
         with noticed() as connections:
             assert run(shop, capsys)[0] == 1
             assert connections == []
