@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from tests.postgres import Postgres
 
 
-LIMITS["idle_in_transaction_session_timeout"] = timedelta(seconds=90)  # a busy machine may let a test wait that long
-
-
 @pytest.fixture
 async def sqlite(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
     database = SqliteDatabase(tmp_path / "ledger.db")
@@ -30,7 +27,9 @@ async def sqlite(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
 
 
 @pytest.fixture
-async def postgres(postgres_server: "Postgres") -> AsyncIterator[PostgresDatabase]:
+async def postgres(postgres_server: "Postgres", monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PostgresDatabase]:
+    # A busy machine may let a session of a test wait longer than one of an agent.
+    monkeypatch.setitem(LIMITS, "idle_in_transaction_session_timeout", timedelta(seconds=90))
     database = PostgresDatabase(postgres_server.url)
     await asyncio.to_thread(_empty, database)
     await asyncio.to_thread(migrate.upgrade, database.engine)

@@ -31,10 +31,6 @@ class Agenda:
             pass
         self._timeline.move_to(until)
 
-    async def falls_due(self, until: datetime) -> bool:
-        """Whether anything falls due until a moment."""
-        return await self._agent.database.read(lambda connection: self._first(connection, until)) is not None
-
     async def settle(self, contact: ContactKey) -> None:
         """Do what is due now, and go on until the contact is answered and everything is sent, or it takes too long."""
         until = self._timeline() + _SETTLING

@@ -252,10 +252,6 @@ class Conversation:
         until = self.timeline() + span
         return await self._happens(f"{_words(span)} later", lambda: self._agenda.pass_until(until))
 
-    async def falls_due(self, until: datetime) -> bool:
-        """Whether anything falls due until a moment."""
-        return await self._agenda.falls_due(until)
-
     async def remember(self, lines: Sequence[Remembered]) -> Happened:
         """Let the history hold what was said without the agent's doing: nobody answers it."""
         now, contact = self.timeline(), await self._platform.contact(self.key)

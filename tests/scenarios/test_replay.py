@@ -217,6 +217,12 @@ def test_a_reminder_that_was_not_sent_before_a_yes_does_not_come_between_it_and_
     agent.write_text(agent.read_text().replace("after: 90m", "after: 3s"))
     code, out = replay(shop, capsys, PHONE)
     assert (code, out.splitlines()[-1]) == (0, "2 turns, no difference"), out
+    path = shop / "tests" / "saved.yaml"
+    assert replay(shop, capsys, PHONE, "--save", str(path))[0] == 0
+    assert "not kept" not in path.read_text()
+    assert "cancel_order: {}" in path.read_text()
+    code = balas(["test", "-c", str(agent), str(path)])
+    assert code == 0, capsys.readouterr().out
 
 
 def chatty(asked: Question) -> object:
