@@ -71,8 +71,8 @@ def read_document(text: str, where: str) -> Document:
         raise OpenApiError(
             f"{where} has openapi: {version or 'nothing'}; OpenAPI 3.0 and 3.1 and Swagger 2.0 can be imported"
         )
-    for part in ("info", "paths", "components", "servers"):
-        if not isinstance(root.get(part) or _SHAPES[part](), _SHAPES[part]):
+    for part, shape in _SHAPES.items():
+        if not isinstance(root.get(part) or shape(), shape):
             raise OpenApiError(f"{where} is no OpenAPI document: `{part}` has another shape")
     if where.startswith(("http://", "https://")):
         return Document(root, where)
