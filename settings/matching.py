@@ -12,12 +12,14 @@ from contextvars import ContextVar
 from datetime import timedelta
 from functools import cache, lru_cache, reduce
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, Field
 
 if TYPE_CHECKING:
     import regex
+
+    Found: TypeAlias = regex.Match[str]
 
 PATTERN_TIME = timedelta(seconds=0.5)
 """How long a pattern may be looked for in one text."""
@@ -88,7 +90,7 @@ def fullmatch(pattern: str, text: str) -> bool:
         return _tried(regex.compile(pattern).fullmatch, text)
 
 
-def matches_in(pattern: str, text: str, flags: int = 0) -> "list[regex.Match[str]]":
+def matches_in(pattern: str, text: str, flags: int = 0) -> "list[Found]":
     """Find every match in a text; as `search`. What comes has what matches of `re` have."""
     import regex
 

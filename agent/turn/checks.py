@@ -108,7 +108,8 @@ def _fault(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> relev
 
 
 def _unproven(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> list[str]:
-    from actions.claims import Heard, unproven
+    from actions.claims import unproven
+    from actions.evidence import Heard
 
     receipts = {*turn.receipts, *(name for name, outputs in turn.results.items() if outputs)}
     before: list[Json] = [

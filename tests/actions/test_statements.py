@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actions.action import Json
-from actions.claims import Heard, unproven
+from actions.claims import unproven
+from actions.evidence import Heard
 from tests.actions.test_claims import Known
 from tests.actions.test_claims_corpus import ACTIONS
 
