@@ -10,7 +10,7 @@ from actions.errors import OpenApiError
 from actions.openapi.document import Document, SchemaReader, shortened
 
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
-_JSON = "application/json"
+JSON = "application/json"
 MOST_PARAMETERS = 25  # a model loses sight of more
 
 _SET_BY_OTHERS = frozenset({"accept", "content-type", "authorization"})  # OpenAPI: "shall be ignored"
@@ -232,7 +232,7 @@ def _body(document: Document, draft: _Draft, operation: Mapping[str, Any]) -> No
     if kind is None or draft.request["method"] in ("GET", "HEAD"):
         draft.left_out.append(f"the body ({', '.join(content)})")
         return
-    if place == "json" and kind not in (_JSON, "*/*"):
+    if place == "json" and kind not in (JSON, "*/*"):
         draft.request.setdefault("headers", {})["Content-Type"] = kind
     schema = draft.reader.read((content[kind] or {}).get("schema") or {}, "body")
     properties = schema.get("properties")
@@ -256,7 +256,7 @@ def _body(document: Document, draft: _Draft, operation: Mapping[str, Any]) -> No
 def _body_kind(content: Mapping[str, Any]) -> tuple[str | None, str]:
     for kind in content:
         plain = kind.partition(";")[0].strip()
-        if plain in (_JSON, "*/*") or plain.endswith("+json"):
+        if plain in (JSON, "*/*") or plain.endswith("+json"):
             return kind, "json"
     for kind, place in (("application/x-www-form-urlencoded", "form"), ("multipart/form-data", "multipart")):
         if kind in content:

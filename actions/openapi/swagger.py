@@ -8,11 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from actions.openapi.document import Document
-from actions.openapi.operations import METHODS
+from actions.openapi.operations import JSON, METHODS
 
 _BESIDE_THE_SCHEMA = ("name", "in", "required", "description", "collectionFormat", "allowEmptyValue")
 _STYLES = {"csv": "form", "multi": "form", "pipes": "pipeDelimited", "ssv": "spaceDelimited", "tsv": "tabDelimited"}
-_JSON = "application/json"
 
 
 def converted(document: Document) -> Document:
@@ -41,7 +40,7 @@ def _item(document: Document, raw: Any) -> Iterator[tuple[str, Any]]:
 def _operation(document: Document, shared: Sequence[Any], operation: Mapping[str, Any]) -> dict[str, Any]:
     found = [document.resolve(raw) for raw in (*shared, *(operation.get("parameters") or ()))]
     parameters = {(raw.get("in"), raw.get("name")): raw for raw in found if isinstance(raw, Mapping)}.values()
-    kinds = operation.get("consumes") or document.root.get("consumes") or [_JSON]
+    kinds = operation.get("consumes") or document.root.get("consumes") or [JSON]
     form = [raw for raw in parameters if raw.get("in") == "formData"]
     body = next((raw for raw in parameters if raw.get("in") == "body"), None)
     rest = [_parameter(raw) for raw in parameters if raw.get("in") not in ("body", "formData")]
