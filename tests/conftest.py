@@ -1,3 +1,4 @@
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from tests.databases import database, postgres, sqlite
 if TYPE_CHECKING:
     from tests.postgres import Postgres
 
+gc.disable()  # until all tests are collected: what is imported stays, and looking through it again and again took a third of the time
+
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")  # a busy machine is no bug
 for client in (httpx.Client, httpx.AsyncClient):
@@ -29,6 +32,11 @@ os.environ["SSL_CERT_FILE"] = (
 )  # no test leaves the machine; the whole list costs 20 ms for each HTTP client
 
 __all__ = ["database", "postgres", "sqlite"]
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

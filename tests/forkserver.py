@@ -38,6 +38,7 @@ IMPORTED = (
     "agent.ledger.migrate",
     "agent.models.chat",
     "agent.models.offline.model",
+    "agent.models.openai",
     "agent.payments",
     "agent.profiles",
     "agent.reminders",
@@ -57,7 +58,8 @@ IMPORTED = (
     "knowledge.knowledge",
     "langchain_openai",
     "messaging.aelyst",
-    "openai.resources.chat.completions",
+    "openai.lib._chat_completion_resources",
+    "openai.resources.chat.chat",
     "openai.types",
     "rapidfuzz.fuzz",
     "rapidfuzz.process",
@@ -71,6 +73,7 @@ IMPORTED = (
     "uvicorn.loops.auto",
     "uvicorn.protocols.http.auto",
     "uvicorn.protocols.websockets.auto",
+    "uvloop",
     "voice.local",
     "voice.pool",
 )
@@ -82,14 +85,15 @@ LARGEST = 1024 * 1024
 def main() -> None:
     """Serve on the socket that is standard input, until its other end is closed; in a fork, be the command."""
     asking = socket.socket(fileno=os.dup(0))
+    gc.disable()  # what is imported stays
     for name in IMPORTED:
         importlib.import_module(name)
         if threads() != 1:
             sys.exit(f"importing {name} starts a thread, so it cannot be forked")
-    gc.collect()
     gc.freeze()
     request = _serve(asking)
     if request is not None:
+        gc.enable()
         sys.argv = [str(Path(sys.modules["agent"].__path__[0]) / "__main__.py"), *request["words"]]
         runpy.run_module("agent", run_name="__main__", alter_sys=True)
 
