@@ -172,8 +172,6 @@ async def assemble(
         limited: what becomes of the actions before they are offered, for a trial.
         instead: what a scenario puts in the place of the outside world.
     """
-    import httpx
-
     from agent import logging
     from agent.app import Agent, Job
     from agent.broadcasts.feeder import Feeder
@@ -200,6 +198,7 @@ async def assemble(
     from agent.workflows.jobs import WorkflowJobs
     from agent.workflows.runner import WorkflowRules, Workflows
     from agent.workflows.sender import EventSender, targets_of
+    from settings.connections import open_client
     from voice import FetchLimits, open_speaker, open_transcriber
 
     logging.hide(secret_values(config))
@@ -208,7 +207,7 @@ async def assemble(
     timeout = max(entry.timeout for entry in config.platforms).total_seconds()
     if instead is None:
         check_proxies()
-        client = await resources.enter_async_context(httpx.AsyncClient(timeout=timeout))
+        client = await resources.enter_async_context(open_client(timeout))
     else:
         client = instead.client
 

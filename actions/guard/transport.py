@@ -1,26 +1,26 @@
 """The guarded HTTP client: it resolves a name, checks the address, connects to exactly that address and bounds the answer.
 
-`Limits` say how far one exchange may go, `BoundedBody` counts what arrives, `GuardedBackend` opens the sockets, and
+`Limits` say how far one exchange may go, `BoundedBody` counts what arrives, `Guard` says which addresses may be connected to, and
 `GuardedTransport` puts them together; `guarded_client` is what the rest of the process uses.
 """
 
 import asyncio
+import errno
 import ipaddress
 import re
 import socket
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any, TypeAlias
+from typing import Any, cast
 
-import httpcore
 import httpx
 
 from actions.errors import ForbiddenHeader, ForbiddenTarget, ResponseTooLarge, ResponseTooSlow, WrongContentType
 from actions.guard.addresses import Address, PrivateHosts, check_host
+from settings.connections import Connections, Resolver
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,47 +136,6 @@ _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 _TEXT = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*")
 _TARGET = re.compile(rb"/[\x21-\x7e]*")
 
-_ERRORS: dict[type[Exception], type[httpx.TransportError]] = {
-    httpcore.ConnectTimeout: httpx.ConnectTimeout,
-    httpcore.ReadTimeout: httpx.ReadTimeout,
-    httpcore.WriteTimeout: httpx.WriteTimeout,
-    httpcore.PoolTimeout: httpx.PoolTimeout,
-    httpcore.ConnectError: httpx.ConnectError,
-    httpcore.ReadError: httpx.ReadError,
-    httpcore.WriteError: httpx.WriteError,
-    httpcore.LocalProtocolError: httpx.LocalProtocolError,
-    httpcore.RemoteProtocolError: httpx.RemoteProtocolError,
-    httpcore.UnsupportedProtocol: httpx.UnsupportedProtocol,
-}
-
-
-@contextmanager
-def _as_httpx() -> Iterator[None]:
-    try:
-        yield
-    except tuple(_ERRORS) as error:
-        raise _ERRORS[type(error)](str(error) or type(error).__name__) from error
-
-
-class _Wire(httpx.AsyncByteStream):
-    """httpcore's response stream with httpx's exceptions."""
-
-    def __init__(self, inner: object) -> None:
-        self._inner = inner
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _as_httpx():
-            async for chunk in self._inner:  # type: ignore[attr-defined]
-                yield chunk
-
-    async def aclose(self) -> None:
-        with _as_httpx():
-            await self._inner.aclose()  # type: ignore[attr-defined]
-
-
-Resolver: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Host name and port to addresses. The seam for tests of DNS rebinding."""
-
 
 async def resolve(host: str, port: int) -> Sequence[str]:
     """The addresses of a name as the system knows them, IPv4 first: it is reachable from more machines."""
@@ -185,8 +144,8 @@ async def resolve(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(info[4][0]) for info in infos))
 
 
-class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Opens TCP connections to permitted addresses only.
+class Guard:
+    """Which addresses may be connected to.
 
     A name is resolved here and nowhere else, so what was checked is what is connected to: a name that answers
     differently the next time (DNS rebinding) gains nothing. TLS above it verifies the certificate for the name.
@@ -195,65 +154,42 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     def __init__(self, private: PrivateHosts, resolver: Resolver = resolve) -> None:
         self._private = private
         self._resolver = resolver
-        self._sockets = httpcore.AnyIOBackend()
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        addresses = await self._permitted(host, port, timeout)
-        for address in addresses[:-1]:
-            try:
-                return await self._sockets.connect_tcp(str(address), port, timeout, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                continue  # the next address of the same name may answer
-        return await self._sockets.connect_tcp(str(addresses[-1]), port, timeout, local_address, socket_options)
+    def check_literal(self, host: str, port: int) -> None:
+        """Raise `ForbiddenTarget` where `host` is an address, which nothing resolves, and may not be reached."""
+        literal = check_host(host)
+        if literal is not None:
+            self._permitted([literal], host, port)
 
-    async def connect_unix_socket(
-        self,
-        path: str,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        raise ForbiddenTarget(f"the socket {path!r} is not on the network")
+    async def resolve(self, host: str, port: int) -> Sequence[str]:
+        """Resolve a name; the addresses of it that may be reached.
 
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-    async def _permitted(self, host: str, port: int, seconds: float | None) -> list[Address]:
+        Raises:
+            ForbiddenTarget: there is none.
+            OSError: the name cannot be resolved.
+        """
         try:
-            literal = check_host(host)
-        except ValueError as error:
-            raise ForbiddenTarget(str(error)) from None
-        found = [literal] if literal is not None else await self._resolve(host, port, seconds)
+            found = await self._resolver(host, port)
+        except (OSError, UnicodeError) as error:
+            raise OSError(errno.EHOSTUNREACH, f"{host} cannot be resolved: {error}") from error
+        if not found:
+            raise OSError(errno.EHOSTUNREACH, f"{host} has no address")
+        addresses = [ipaddress.ip_address(text.partition("%")[0]) for text in found]
+        return [str(address) for address in self._permitted(addresses, host, port)]
+
+    def _permitted(self, found: Sequence[Address], host: str, port: int) -> Sequence[Address]:
         permitted = [address for address in found if self._private.permits(address, host, port)]
         if not permitted:
-            where = host if literal is not None else f"{host} ({', '.join(map(str, found))})"
+            where = host if str(found[0]) == host else f"{host} ({', '.join(map(str, found))})"
             raise ForbiddenTarget(
                 f"{where} is not a public address; if the agent is meant to reach it, add "
                 f"{host!r} to network.allow_private"
             )
         return permitted
 
-    async def _resolve(self, host: str, port: int, seconds: float | None) -> list[Address]:
-        try:
-            async with asyncio.timeout(seconds):
-                texts = await self._resolver(host, port)
-        except TimeoutError:
-            raise httpcore.ConnectTimeout(f"resolving {host} took longer than {seconds:g} s") from None
-        except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError(f"{host} cannot be resolved: {error}") from error
-        if not texts:
-            raise httpcore.ConnectError(f"{host} has no address")
-        return [ipaddress.ip_address(text.partition("%")[0]) for text in texts]
-
 
 class GuardedTransport(httpx.AsyncBaseTransport):
-    """Checks the URL and the headers, connects through `GuardedBackend`, and bounds the answer."""
+    """Checks the URL and the headers, connects where `Guard` permits it, and bounds the answer."""
 
     def __init__(
         self,
@@ -265,12 +201,11 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         max_connections: int = 100,
     ) -> None:
         self._limits = limits
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=ssl_context or httpx.create_ssl_context(trust_env=False),
-            max_connections=max_connections,
-            max_keepalive_connections=20,
-            keepalive_expiry=4,  # below that of common servers: an effect sent into a closing connection is lost
-            network_backend=GuardedBackend(private, resolver),
+        self._guard = Guard(private, resolver)
+        self._connections = Connections(
+            certificates=lambda: ssl_context or httpx.create_ssl_context(trust_env=False),
+            most=max_connections,
+            resolver=self._guard.resolve,
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -279,39 +214,32 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         check_headers(request)
         deadline = None if limits.seconds is None else asyncio.get_running_loop().time() + limits.seconds
         where = f"{request.method} {origin(request.url)}"
-        raw = httpcore.Request(
-            method=request.method,
-            url=httpcore.URL(
-                scheme=request.url.raw_scheme,
-                host=request.url.raw_host,
-                port=request.url.port,
-                target=request.url.raw_path,
-            ),
-            headers=request.headers.raw,
-            content=request.stream,
-            extensions={key: value for key, value in request.extensions.items() if key != "sni_hostname"},
-        )
+        self._guard.check_literal(request.url.raw_host.decode("ascii"), port_of(request.url))
         try:
-            with _as_httpx():
-                async with asyncio.timeout_at(deadline):
-                    answer = await self._pool.handle_async_request(raw)
+            async with asyncio.timeout_at(deadline):
+                answer = await self._connections.handle_async_request(request)
         except TimeoutError:
             raise ResponseTooSlow(f"{where} did not answer within {limits.seconds:g} s") from None
-        wire = _Wire(answer.stream)
+        wire = cast("httpx.AsyncByteStream", answer.stream)
         try:
-            headers, encoding = check_answer(answer.status, httpx.Headers(answer.headers), limits, where)
+            headers, encoding = check_answer(answer.status_code, answer.headers, limits, where)
         except BaseException:
             await wire.aclose()
             raise
         return httpx.Response(
-            status_code=answer.status,
+            status_code=answer.status_code,
             headers=headers,
             stream=BoundedBody(wire, where, encoding, limits.max_bytes, deadline),
             extensions=answer.extensions,
         )
 
     async def aclose(self) -> None:
-        await self._pool.aclose()
+        await self._connections.aclose()
+
+
+def port_of(url: httpx.URL) -> int:
+    """The port that a URL means, written or not."""
+    return url.port or (443 if url.scheme == "https" else 80)
 
 
 def check_target(url: httpx.URL, limits: Limits) -> None:
@@ -328,7 +256,7 @@ def check_target(url: httpx.URL, limits: Limits) -> None:
         raise ForbiddenTarget(f"the path of a URL of {url.host} holds spaces or control characters")
     if limits.origins is not None and origin(url) not in limits.origins:
         raise ForbiddenTarget(f"{origin(url)} is not the declared host ({', '.join(sorted(limits.origins))})")
-    port = url.port or (443 if url.scheme == "https" else 80)
+    port = port_of(url)
     if not 0 < port < 65536 or (limits.ports is not None and port not in limits.ports):
         raise ForbiddenTarget(f"port {port} of {url.host} may not be reached")
 
