@@ -97,11 +97,19 @@ def write_migration(message: str) -> None:
     """Write a migration that brings the tables of the migrations so far to what the code says."""
     from alembic import command
 
+    _name_conditions()
     with create_engine("sqlite://").begin() as connection:
         config = _config(connection)
         command.upgrade(config, "head")
         number = len(list(_MIGRATIONS.glob("versions/[0-9]*.py"))) + 1
         command.revision(config, message, autogenerate=True, rev_id=f"{number:04}")
+
+
+def _name_conditions() -> None:
+    """Give the partial indexes their condition on PostgreSQL: naming it in the tables would load its dialects into every command."""
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            index.dialect_kwargs["postgresql_where"] = index.dialect_kwargs.get("sqlite_where")
 
 
 if __name__ == "__main__":

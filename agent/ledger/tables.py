@@ -49,9 +49,9 @@ metadata = MetaData(
 
 
 def _failed(table: Table, at: Column[datetime]) -> None:
-    """Index the failed rows by time: they are few, and are listed."""
+    """Index the failed rows by time: they are few, and are listed. `agent.ledger.migrate` says the condition to PostgreSQL."""
     failed = text("state = 'failed'")
-    Index(f"ix_{table.name}_failed", at, table.c.id, sqlite_where=failed, postgresql_where=failed)
+    Index(f"ix_{table.name}_failed", at, table.c.id, sqlite_where=failed)
 
 
 # Conversations
@@ -157,7 +157,7 @@ turn = Table(
 )
 _failed(turn, turn.c.started_at)
 # Every turn asks what the day has cost: only turns that cost something are in this index.
-Index("ix_turn_cost", turn.c.started_at, turn.c.cost, sqlite_where=turn.c.cost > 0, postgresql_where=turn.c.cost > 0)
+Index("ix_turn_cost", turn.c.started_at, turn.c.cost, sqlite_where=turn.c.cost > 0)
 
 trial = Table(  # what trying the agent has cost: their turns stand in a ledger that is thrown away
     "trial",
@@ -186,9 +186,7 @@ step = Table(
     UniqueConstraint("turn", "key"),
 )
 
-Index(
-    "ix_step_action", step.c.started_at, sqlite_where=text("kind = 'action'"), postgresql_where=text("kind = 'action'")
-)
+Index("ix_step_action", step.c.started_at, sqlite_where=text("kind = 'action'"))
 
 message = Table(
     "message",
