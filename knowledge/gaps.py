@@ -11,7 +11,6 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from knowledge.errors import NoPlace
-from knowledge.index.embeddings import HashedGrams
 from knowledge.store import Gap
 from language.lexicon import STOPWORDS
 from language.tokens import words
@@ -46,6 +45,8 @@ def without_private(question: str) -> str:
 
 def clustered(gaps: Sequence[Gap]) -> list[Cluster]:
     """Cluster similar questions, most asked first. A question joins the first cluster whose leader it resembles."""
+    from knowledge.index.embeddings import HashedGrams  # with numpy, which commands that only note gaps need not load
+
     ordered = sorted(gaps, key=lambda gap: (-gap.times, gap.id))
     if not ordered:
         return []

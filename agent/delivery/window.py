@@ -8,12 +8,14 @@ is for what a human types, so nothing here ever sends it. Telegram, e-mail, web 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from agent.config.texts import TemplateSettings, fill
-from agent.ledger.contacts import ContactState
-from agent.ledger.outbound import Delivery
 from messaging.types import ChannelKind, ChannelTemplate, Email, MessageTag, Outbound, Template, Text
+
+if TYPE_CHECKING:
+    from agent.ledger.contacts import ContactState
+    from agent.ledger.outbound import Delivery
 
 WINDOW = timedelta(hours=24)
 """How long after the customer's last message a business may write freely, where there is a window."""
@@ -41,14 +43,14 @@ class Skip:
     reason: str
 
 
-def closes(contact: ContactState, kind: ChannelKind) -> datetime | None:
+def closes(contact: "ContactState", kind: ChannelKind) -> datetime | None:
     """Tell when free text ends on such a channel (a time long past for a contact who never wrote); `None` where it never does."""
     if kind is not ChannelKind.WHATSAPP and kind not in _TAGGED:
         return None
     return _NEVER if contact.last_inbound_at is None else contact.last_inbound_at + WINDOW
 
 
-def decide(wording: Wording, contact: ContactState, kind: ChannelKind, now: datetime) -> Outbound | Skip:
+def decide(wording: Wording, contact: "ContactState", kind: ChannelKind, now: datetime) -> Outbound | Skip:
     """Decide what a message that the business starts, or that comes late, goes out as.
 
     Facts of the contact are filled in. A template with a placeholder for which no fact is known is not sent: WhatsApp refuses it.
@@ -111,7 +113,7 @@ class Obstacle:
     reason: str
 
 
-def obstacle(delivery: Delivery, contact: ContactState, now: datetime) -> Obstacle | None:
+def obstacle(delivery: "Delivery", contact: "ContactState", now: datetime) -> Obstacle | None:
     """Tell what stands against a message at the last moment before it is sent, or `None`.
 
     What was decided before a human took over, or before the contact opted out, is not sent after it (`skipped`); the handover's
@@ -136,7 +138,7 @@ def obstacle(delivery: Delivery, contact: ContactState, now: datetime) -> Obstac
     return Obstacle("failed", f"too late: {_closed(contact)}") if end is not None and now > end else None
 
 
-def _closed(contact: ContactState) -> str:
+def _closed(contact: "ContactState") -> str:
     if contact.last_inbound_at is None:
         return "the customer never wrote, so the 24-hour window is closed"
     return "the 24-hour window is closed"
