@@ -5,6 +5,7 @@ sent; every other error that some may have been, also where the server closed a 
 twice. The `trace` extension of a request is told when the first byte is about to leave.
 """
 
+import asyncio
 import io
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -26,6 +27,8 @@ KEEP_ALIVE = 4.0
 
 _LEAVING = ("http11.send_request_headers.started", "http11.send_request_body.complete")
 """What `trace` hears before the first byte leaves, in the names of httpcore's events."""
+_PATIENCE = 10
+"""How many times the time-out of a read the head of an answer may take: aiohttp's own ends with the first `100 Continue`."""
 _LONGEST_LINE = 64 * 1024
 _LARGE = 1024 * 1024
 
@@ -59,23 +62,26 @@ class Connections(httpx.AsyncBaseTransport):
         url = request.url
         content = await request.aread()
         asked = request.extensions
+        seconds = asked.get("timeout", {})
+        read = seconds.get("read")
         try:
-            answer = await session.request(
-                request.method,
-                URL(f"{url.scheme}://{url.netloc.decode()}{url.raw_path.decode()}", encoded=True),
-                headers=[(name.decode(), value.decode()) for name, value in request.headers.raw],
-                data=io.BytesIO(content) if len(content) > _LARGE else content or None,
-                timeout=_timeouts(asked.get("timeout", {})),
-                allow_redirects=False,
-                trace_request_ctx=asked.get("trace"),
-            )
+            async with asyncio.timeout(None if read is None else read * _PATIENCE):
+                answer = await session.request(
+                    request.method,
+                    URL(f"{url.scheme}://{url.netloc.decode()}{url.raw_path.decode()}", encoded=True),
+                    headers=[(name.decode(), value.decode()) for name, value in request.headers.raw],
+                    data=io.BytesIO(content) if len(content) > _LARGE else content or None,
+                    timeout=_timeouts(seconds),
+                    allow_redirects=False,
+                    trace_request_ctx=asked.get("trace"),
+                )
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise _as_httpx(error) from error
         return httpx.Response(
             answer.status,
             headers=answer.raw_headers,
             stream=_Body(answer),
-            extensions={"http_version": b"HTTP/1.1", "reason_phrase": (answer.reason or "").encode()},
+            extensions={"http_version": b"HTTP/1.1", "reason_phrase": (answer.reason or "").encode("ascii", "replace")},
         )
 
     async def aclose(self) -> None:

@@ -89,6 +89,7 @@ def free_port() -> int:
         (b"nonsense\r\n\r\n", httpx.RemoteProtocolError),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", httpx.ReadTimeout),
         (b"", httpx.ReadTimeout),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", httpx.ReadTimeout),
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE"])
@@ -103,6 +104,26 @@ async def test_what_fails_after_the_first_byte_is_not_an_error_of_connecting_and
                 await client.request(method, server.url, extensions={"trace": leaving})
         assert len(server.requests) == 2, "a kept connection that broke is not tried again with another"
         assert leaving.events == ["http11.send_request_headers.started", "http11.send_request_body.complete"]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"200 \xff\xfe",
+        b"200 OK\r\nSet-Cookie: \x00\xff=;\xfe",
+        b"302 F\r\nLocation: http://[::bad",
+        b"200 OK\r\n\xffA: b",
+    ],
+)
+async def test_whatever_the_head_of_an_answer_holds_is_an_answer_or_an_error_after_the_first_byte(head: bytes) -> None:
+    async with running(lambda _: b"HTTP/1.1 " + head + b"\r\nContent-Length: 2\r\n\r\nhi") as server:
+        answer, _ = await ask(server.url, "POST", content=b"x")
+        if isinstance(answer, httpx.Response):
+            assert (answer.status_code, answer.text) == (int(head[:3]), "hi")
+            assert answer.reason_phrase.isascii()
+        else:
+            assert isinstance(answer, httpx.RemoteProtocolError)
+        assert len(server.requests) == 1
 
 
 async def test_where_no_connection_came_about_nothing_is_said_to_have_left() -> None:
