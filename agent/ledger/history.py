@@ -6,14 +6,18 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Literal, Protocol
 
-from sqlalchemy import Column, ColumnElement, Connection, bindparam, delete, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, bindparam, delete, func, or_, select, update
 
-from agent.ledger.database import at, change, insert_of, is_postgres, where
+from agent.ledger.database import at, insert_of, is_postgres, where
 from agent.ledger.statement import Statement
 from agent.ledger.tables import message as table
 from messaging.types import ContactKey
+from settings.text import mark
 
 Author = Literal["contact", "agent", "human"]
+
+DELETED = mark("deleted message")
+"""What stands for a message that its sender took back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,12 @@ _SAID = Statement(
     .limit(at("limit"))
 )
 
+_REWRITE = Statement(
+    update(table)
+    .where(_OF_CONTACT, where(table, "message_id"), table.c.text != DELETED)
+    .values({name: bindparam(name) for name in ("text", "attachments", "said")})
+)
+
 
 def _at(key: ContactKey) -> dict[str, str]:
     return {"at_platform": key.platform, "at_contact": key.id}
@@ -113,10 +123,9 @@ def append(connection: Connection, key: ContactKey, lines: Sequence[Line]) -> No
 
 
 def rewrite(connection: Connection, key: ContactKey, line: Line) -> None:
-    """Give the message that the contact sent the text, attachments and own words of `line`."""
-    where_it_is = {"platform": key.platform, "contact": key.id, "message_id": line.message_id}
+    """Give the message that the contact sent the text, attachments and own words of `line`; one that was deleted stays so."""
     found = {"text": line.text, "attachments": list(line.attachments), "said": line.said}
-    change(connection, table, where_it_is, found)
+    _REWRITE.count(connection, {**_at(key), "at_message_id": line.message_id, **found})
 
 
 def of_message(connection: Connection, key: ContactKey, message_id: str) -> Line | None:

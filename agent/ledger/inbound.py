@@ -397,6 +397,8 @@ def _edited(connection: Connection, event: MessageEdited, now: datetime, rules: 
 def _deleted(connection: Connection, event: MessageDeleted, now: datetime) -> Accepted:
     """What a customer took back is neither answered nor kept, also when it comes later; a turn that has taken it goes on.
 
+    What that turn keeps of it is the mark of a deleted message, and a turn that begins anew leaves it out.
+
     A message that was corrected is taken back with its corrections.
     """
     key = event.contact.key
@@ -417,7 +419,13 @@ def _deleted(connection: Connection, event: MessageDeleted, now: datetime) -> Ac
             outcome=InboundOutcome.TAKEN_BACK,
         )
     for row in rows:
-        if row.state != "waiting" or row.turn is not None:
+        if row.state != "waiting":
+            continue
+        line = history.Line("contact", "", row.received_at, message_id=row.message_id)
+        history.append(connection, key, [line])
+        lines.append(line)
+        if row.turn is not None:
+            change(connection, table, {"n": row.n}, {"outcome": InboundOutcome.TAKEN_BACK})
             continue
         empty: dict[str, Any] = {
             "text": None,
@@ -433,11 +441,8 @@ def _deleted(connection: Connection, event: MessageDeleted, now: datetime) -> Ac
             {"n": row.n},
             {"payload": {**row.payload, **empty}, "state": "held", "outcome": InboundOutcome.TAKEN_BACK},
         )
-        line = history.Line("contact", "", row.received_at, message_id=row.message_id)
-        history.append(connection, key, [line])
-        lines.append(line)
     for line in lines:
-        history.rewrite(connection, key, replace(line, text=mark("deleted message"), attachments=(), said=""))
+        history.rewrite(connection, key, replace(line, text=history.DELETED, attachments=(), said=""))
     return Accepted(contact=key)
 
 

@@ -354,6 +354,8 @@ def commit(
     if mine.turn_state != "running":
         return _ENDED[mine.turn_state]
     if result.restart_allowed and mine.newer:
+        back = {"turn": claim.turn, "outcome": InboundOutcome.TAKEN_BACK}
+        change(connection, inbound_table, back, {"state": "held", "turn": None})
         change(connection, inbound_table, {"turn": claim.turn}, {"turn": None})
         _finish(connection, claim.turn, "abandoned", "a newer message arrived", now, spent=result)
         return "abandoned"
