@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 
 from actions.action import Action
 from actions.qris.actions import CheckPayment, SendQris
-from actions.qris.errors import GatewayError, GatewayRefused, GatewayUnavailable
+from actions.qris.errors import GatewayError
 from actions.qris.gateways import Gateway, connect
+from actions.qris.gateways.gateway import status_of
 from actions.qris.settings import PaymentsSettings
 from agent.ledger import payments
 from agent.ledger.database import Database
@@ -22,10 +23,7 @@ from agent.ledger.payments import LedgerPaymentBook, Payment, Settled, Unmatched
 log = structlog.get_logger()
 
 PATIENCE = timedelta(hours=1)
-"""How long a payment stays open after its expiry because its gateway does not answer."""
-
-STATUS_TIMEOUT = timedelta(seconds=10)
-"""How long a notification waits for the gateway's status: gateways give up on our answer after about 15 seconds."""
+"""How long a payment stays open after its expiry because its gateway does not tell its status."""
 
 
 def open_gateway(
@@ -84,18 +82,17 @@ async def receive(
         NotificationForged: the signature is wrong (401).
         NotificationUnreadable: it is not the gateway's format (400).
         GatewayUnavailable: the status is not known now; nothing was settled, it must come again (503).
-        GatewayRefused: the gateway does not tell the status; likewise (503).
+        GatewayRefused: the gateway does not tell the status of this charge; likewise (503).
         LedgerUnavailable: it must come again (503).
     """
     hint = gateway.verify(headers, body, path)
     known = await database.read(lambda connection: payments.matching(connection, hint))
     if isinstance(known, str):
         return known, hint.order
-    try:
-        async with asyncio.timeout(STATUS_TIMEOUT.total_seconds()):
-            event = await gateway.status(known.order, known.provider_id or "")
-    except TimeoutError as error:
-        raise GatewayUnavailable(f"{gateway.name} does not tell the status of {known.order} in time") from error
+    event = await status_of(gateway, known.order, known.provider_id)
+    if hint.merchant is not None and event.merchant not in (None, hint.merchant):
+        log.warning("payment_of_another_merchant", gateway=gateway.name, order=hint.order, hint=hint.merchant)
+        return "contradicted", hint.order
     if event.what != hint.what:
         log.warning("payment_status_differs", gateway=gateway.name, order=hint.order, hint=hint.what, status=event.what)
     elif event.payer is None:
@@ -159,14 +156,11 @@ async def end_overdue(database: Database, now: datetime, gateway: Gateway | None
 
 async def _really_unpaid(gateway: Gateway, database: Database, payment: Payment, now: datetime) -> bool:
     try:
-        event = await gateway.status(payment.order, payment.provider_id or "")
-    except GatewayUnavailable as error:
+        event = await status_of(gateway, payment.order, payment.provider_id)
+    except GatewayError as error:
         log.warning("payment_status_unknown", payment=payment.id, reason=str(error))
         return payment.expires_at is None or now > payment.expires_at + PATIENCE
-    except GatewayRefused as error:
-        log.warning("payment_status_refused", payment=payment.id, reason=str(error))
-        return True
-    if event.what == "paid":
+    if event.what not in ("pending", "expired"):
         await database.write(lambda connection: payments.settle(connection, event, now))
         return False
     if event.what == "pending":

@@ -14,7 +14,7 @@ from actions.action import CONFIRM_EXPIRES, Context, Json, Outcome, SendPayment
 from actions.provenance import found
 from actions.qris.code import parse, with_amount
 from actions.qris.errors import GatewayError, GatewayUnavailable, PayloadError
-from actions.qris.gateways.gateway import Event, Gateway
+from actions.qris.gateways.gateway import Event, Gateway, status_of
 from actions.qris.mentions import amounts_in, mentioned, says_paid, spoken_amount
 from actions.qris.money import Ambiguous, Amount, format_rupiah
 from actions.qris.settings import QrisSettings
@@ -423,7 +423,7 @@ class CheckPayment:
         if self._gateway is None or payment.provider != self._gateway.name or payment.provider_id is None:
             return False
         try:
-            event = await self._gateway.status(payment.order or payment.reference, payment.provider_id)
+            event = await status_of(self._gateway, payment.order or payment.reference, payment.provider_id)
         except GatewayError:
             return False  # the book stays right: no payment has arrived
         if event.what != "paid":

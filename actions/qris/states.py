@@ -66,7 +66,7 @@ def happen(standing: Standing, event: Happened) -> Transition:
     same = Transition(standing.state, standing.paid, standing.receipts)
     if event.what == "paid":
         return _paid(standing, event, same)
-    if event.what == "refunded" and standing.state not in ("refunded", "open"):
+    if event.what == "refunded" and standing.state != "refunded":
         return Transition("refunded", standing.paid, standing.receipts, customer="refunded", owner="refunded")
     if standing.state != "open":
         return same  # a late "expired" or "cancelled" never undoes money that arrived
@@ -81,19 +81,19 @@ def happen(standing: Standing, event: Happened) -> Transition:
 
 def _paid(standing: Standing, event: Happened, same: Transition) -> Transition:
     receipt = event.receipt or f"at {event.at.isoformat()}"
-    if receipt in standing.receipts:
-        return same
     amount = standing.amount if event.amount is None else event.amount
     total, receipts = standing.paid + amount, (*standing.receipts, receipt)
+    if receipt in standing.receipts:
+        if standing.state != "partial" or standing.receipts != (receipt,) or amount <= standing.paid:
+            return same
+        total, receipts = amount, standing.receipts  # the gateway counts the rest under the same charge
     if standing.state in SETTLED or standing.state == "refunded":
         return Transition("paid_twice", total, receipts, customer="paid_twice", owner="paid_twice")
     if total < standing.amount:
         return Transition("partial", total, receipts, customer="partial", owner="partial")
     if total > standing.amount:
         return Transition("overpaid", total, receipts, customer="overpaid", owner="overpaid")
-    late = standing.state in ("expired", "cancelled", "failed") or (
-        standing.expires is not None and event.at > standing.expires
-    )
+    late = standing.state in ("expired", "cancelled") or (standing.expires is not None and event.at > standing.expires)
     if late:
         return Transition("paid_late", total, receipts, customer="paid_late", owner="paid_late")
     return Transition("paid", total, receipts, customer="paid")

@@ -153,9 +153,12 @@ def settle(connection: Connection, event: Event, now: datetime) -> Settled | Unm
     row = _match(connection, event)
     if isinstance(row, str):
         return row
-    row = _lock(connection, row.id)
-    happened = Happened(event.what, event.at, event.amount, event.receipt, event.payer)
-    return _apply(connection, row, happened, now)
+    changed = False
+    for one in (*event.earlier, event):
+        happened = Happened(one.what, one.at, one.amount, one.receipt, one.payer)
+        settled = _apply(connection, _lock(connection, row.id), happened, now)
+        changed = changed or settled.changed
+    return Settled(settled.payment, changed)
 
 
 def mark_paid(connection: Connection, payment_id: str, by: str, now: datetime, amount: int | None = None) -> Settled:

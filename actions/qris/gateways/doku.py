@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from actions.qris.errors import GatewayRefused, NotificationForged, NotificationUnreadable
+from actions.qris.errors import GatewayRefused, NotificationForged
 from actions.qris.gateways.gateway import Charge, Event, call, reason_in, required
 from actions.qris.gateways.settings import DokuSettings
 from actions.qris.gateways.signing import (
@@ -22,6 +22,8 @@ from actions.qris.gateways.signing import (
     hmac_sha256,
     hmac_sha512,
     moment,
+    name_of,
+    part_of,
     read_json,
     rupiah,
     same,
@@ -79,7 +81,7 @@ class Doku:
         if self._settings.postal_code is not None:
             body["additionalInfo"]["postalCode"] = self._settings.postal_code
         answer = await self._call(self._settings.generate_path, body)
-        info = answer.get("additionalInfo") or {}
+        info = part_of(answer, "additionalInfo")
         return Charge(
             order,
             str(answer.get("referenceNo") or info.get("contractId") or order),
@@ -98,9 +100,11 @@ class Doku:
                 "merchantId": self._settings.merchant_id,
             },
         )
-        return _snap_event(
-            {"originalPartnerReferenceNo": order, "originalReferenceNo": provider_id, **answer}, self._clock()
-        )
+        known = {"originalPartnerReferenceNo": order, "originalReferenceNo": provider_id}
+        event = _snap_event(known | answer, self._clock())
+        if event.merchant not in (None, self._settings.merchant_id):
+            raise GatewayRefused(f"{NAME} answered about the merchant {event.merchant}")
+        return event
 
     async def cancel(self, order: str, provider_id: str) -> None:
         await self._call(
@@ -117,6 +121,17 @@ class Doku:
         return verify(self._settings, headers, body, path, self._clock())
 
     async def _call(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Call once; once more with a new access token where the one that is kept does not hold any more."""
+        kept = self._token
+        try:
+            return await self._signed(path, body)
+        except GatewayRefused as error:
+            if kept is None or error.args[1:] != (401,):
+                raise
+        self._token = None
+        return await self._signed(path, body)
+
+    async def _signed(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         token = await self._access_token()
         content = json.dumps(body, separators=(",", ":")).encode()
         timestamp = _timestamp(self._clock())
@@ -157,7 +172,7 @@ class Doku:
             body=b'{"grantType":"client_credentials"}',
         )
         token = required(answer, "accessToken", NAME)
-        lifetime = timedelta(seconds=int(answer.get("expiresIn") or 900))
+        lifetime = timedelta(seconds=min(86_400, rupiah(answer.get("expiresIn") or 900)))
         self._token = (token, now + lifetime - _EARLY)
         return token
 
@@ -194,7 +209,12 @@ def verify(settings: DokuSettings, headers: Mapping[str, str], body: bytes, path
         return _old_event(read_json(body), now)
     _check_snap(settings, headers, body, path)
     _check_time(headers.get("x-timestamp"), now, "X-TIMESTAMP")
-    return _snap_event(read_json(body), now)
+    if "x-partner-id" in headers:
+        same(settings.client_id, headers["x-partner-id"], "X-PARTNER-ID")
+    event = _snap_event(read_json(body), now)
+    if event.merchant is not None:
+        same(settings.merchant_id, event.merchant, "merchantId")
+    return event
 
 
 def _check_snap(settings: DokuSettings, headers: Mapping[str, str], body: bytes, path: str) -> None:
@@ -246,9 +266,7 @@ def _minified(body: bytes) -> bytes:
 
 
 def _snap_event(values: Mapping[str, Any], now: datetime) -> Event:
-    money, info = values.get("amount"), values.get("additionalInfo") or {}
-    if not isinstance(money, dict):
-        raise NotificationUnreadable("the field amount is missing")
+    money, info = part_of(values, "amount"), part_of(values, "additionalInfo")
     order = values.get("originalPartnerReferenceNo") or values.get("originalPartnerReferanceNo")
     reference = values.get("originalReferenceNo")
     return Event(
@@ -259,16 +277,14 @@ def _snap_event(values: Mapping[str, Any], now: datetime) -> Event:
         amount=rupiah(text_of(money, "value")),
         currency=text_of(money, "currency"),
         at=moment(values.get("paidTime") or values.get("transactionDate") or info.get("paidTime"), now),
-        receipt=str(info.get("rrn") or info.get("approvalCode") or reference or order),
-        payer=info.get("issuer"),
+        receipt=str(reference or order),  # a code is for one payment
+        payer=name_of(info.get("issuer")),
+        merchant=name_of(values.get("merchantId")),
     )
 
 
 def _old_event(values: Mapping[str, Any], now: datetime) -> Event:
-    order, transaction = values.get("order"), values.get("transaction")
-    if not isinstance(order, dict) or not isinstance(transaction, dict):
-        raise NotificationUnreadable("the fields order and transaction are missing")
-    reference = transaction.get("original_request_id")
+    order, transaction = part_of(values, "order"), part_of(values, "transaction")
     return Event(
         gateway=NAME,
         order=text_of(order, "invoice_number"),
@@ -277,8 +293,8 @@ def _old_event(values: Mapping[str, Any], now: datetime) -> Event:
         amount=rupiah(text_of(order, "amount")),
         currency=str(order.get("currency", "IDR")),
         at=moment(transaction.get("date"), now),
-        receipt=str(reference or order["invoice_number"]),
-        payer=(values.get("acquirer") or {}).get("name") if isinstance(values.get("acquirer"), dict) else None,
+        receipt=text_of(order, "invoice_number"),
+        payer=name_of(part_of(values, "acquirer").get("name")),
     )
 
 

@@ -11,7 +11,7 @@ import httpx
 from actions.qris.errors import GatewayRefused, NotificationUnreadable
 from actions.qris.gateways.gateway import Charge, Event, call, reason_in, required
 from actions.qris.gateways.settings import DuitkuSettings
-from actions.qris.gateways.signing import hmac_sha256, md5, read_json, rupiah, same, text_of
+from actions.qris.gateways.signing import hmac_sha256, md5, name_of, read_json, rupiah, same, text_of
 from actions.qris.states import Happening
 
 NAME = "duitku"
@@ -66,9 +66,18 @@ class Duitku:
         what = _STATUS.get(str(answer.get("statusCode")))
         if what is None:
             raise GatewayRefused(f"{NAME} refused (status {answer.get('statusCode')}): {reason_in(answer)}")
+        if answer.get("merchantCode", self._settings.merchant_code) != self._settings.merchant_code:
+            raise GatewayRefused(f"{NAME} answered about the merchant {answer['merchantCode']}")
         reference = required(answer, "reference", NAME)
         return Event(
-            NAME, order, reference, what, rupiah(answer.get("amount")), "IDR", self._clock(), receipt=reference
+            NAME,
+            required(answer, "merchantOrderId", NAME),
+            reference,
+            what,
+            rupiah(text_of(answer, "amount")),
+            str(answer.get("currency", "IDR")),
+            self._clock(),
+            receipt=reference,
         )
 
     async def cancel(self, order: str, provider_id: str) -> None:
@@ -111,8 +120,8 @@ def verify(settings: DuitkuSettings, headers: Mapping[str, str], body: bytes, no
         amount=rupiah(amount),
         currency="IDR",
         at=now,  # the callback carries no time of payment
-        receipt=values.get("publisherOrderId") or reference,
-        payer=values.get("issuerCode") or None,
+        receipt=reference,
+        payer=name_of(values.get("issuerCode")),
     )
 
 

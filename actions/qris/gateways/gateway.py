@@ -1,13 +1,14 @@
 """The interface of payment gateways, its values, and the HTTP call that all of them make."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import httpx
 
-from actions.qris.errors import GatewayRefused, GatewayUnavailable
+from actions.qris.errors import GatewayRefused, GatewayUnavailable, NotificationUnreadable
 from actions.qris.states import Happening
 from settings.text import from_json
 
@@ -34,8 +35,10 @@ class Event:
     amount: int | None  # rupiah
     currency: str  # ISO 4217
     at: datetime
-    receipt: str | None  # the gateway's id of the money's movement; the same in a redelivery
+    receipt: str | None  # the gateway's id of the money's movement; the same in a redelivery and in each status
     payer: str | None = None  # the payer's bank or wallet
+    merchant: str | None = None  # whose charge it is, where the gateway says so
+    earlier: "tuple[Event, ...]" = ()  # payments before this one, where a code can be paid more than once
 
 
 class Gateway(Protocol):
@@ -76,9 +79,46 @@ class Gateway(Protocol):
         """
 
 
+STATUS_TIMEOUT = timedelta(seconds=10)
+"""How long a status may take in all: gateways give up on our answer to their notification after about 15 seconds."""
+
+
+async def status_of(gateway: Gateway, order: str, provider_id: str | None) -> Event:
+    """Ask a gateway for the state of one charge, and take no answer that is about anything else.
+
+    Args:
+        gateway: it is asked once.
+        order: our id of the charge.
+        provider_id: the gateway's id of it, where it gave one.
+
+    Raises:
+        GatewayUnavailable: no answer within `STATUS_TIMEOUT`, or none that tells the state.
+        GatewayRefused: it does not tell the state, or that of another order, charge or currency.
+    """
+    try:
+        async with asyncio.timeout(STATUS_TIMEOUT.total_seconds()):
+            event = await gateway.status(order, provider_id or "")
+    except TimeoutError as error:
+        raise GatewayUnavailable(f"{gateway.name} does not tell the status of {order} in time") from error
+    except NotificationUnreadable as error:
+        raise GatewayRefused(f"{gateway.name} tells a status of {order} that cannot be read: {error}") from error
+    for one in (event, *event.earlier):
+        if one.order != order:
+            raise GatewayRefused(f"{gateway.name} was asked for the order {order} and answered about {one.order}")
+        if provider_id and one.provider_id and one.provider_id != provider_id:
+            raise GatewayRefused(
+                f"{gateway.name} was asked for the charge {provider_id} of {order} and answered about {one.provider_id}"
+            )
+        if one.currency != "IDR":
+            raise GatewayRefused(f"{gateway.name} tells the status of {order} in {one.currency}, not in rupiah")
+    return event
+
+
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 LONGEST = 30.0
-"""Seconds for one call; these gateways take up to 20."""
+"""Seconds for one call, to its last byte; these gateways take up to 20."""
+LARGEST = 1024 * 1024
+"""Bytes of an answer; these gateways send a few thousand."""
 
 
 async def call(
@@ -93,25 +133,35 @@ async def call(
     """Call a gateway once and read the JSON object that it answers.
 
     Raises:
-        GatewayUnavailable: no answer within `LONGEST`, or HTTP 408, 425, 429 or 5xx; the outcome is unknown.
-        GatewayRefused: it said no; `args` hold the HTTP status and the answer.
+        GatewayUnavailable: no answer within `LONGEST` and `LARGEST`, or HTTP 408, 425, 429 or 5xx; the outcome is unknown.
+        GatewayRefused: it said no, or sent us elsewhere; `args` hold the HTTP status and the answer.
     """
+    content = bytearray()
     try:
-        response = await client.request(method, url, headers=dict(headers), content=body, timeout=LONGEST)
-    except httpx.HTTPError as error:
+        async with (
+            asyncio.timeout(LONGEST),
+            client.stream(method, url, headers=dict(headers), content=body, timeout=LONGEST) as response,
+        ):
+            if response.status_code in _AGAIN:
+                raise GatewayUnavailable(f"{gateway} cannot answer now (HTTP {response.status_code})")
+            async for chunk in response.aiter_bytes():
+                content += chunk
+                if len(content) > LARGEST:
+                    raise GatewayUnavailable(f"{gateway} answered more than {LARGEST:,} bytes")
+    except (httpx.HTTPError, TimeoutError) as error:
         raise GatewayUnavailable(f"{gateway} does not answer ({type(error).__name__})") from error
-    if response.status_code in _AGAIN:
-        raise GatewayUnavailable(f"{gateway} cannot answer now (HTTP {response.status_code})")
     try:
-        answer = from_json(response.content)
+        answer = from_json(bytes(content))
     except ValueError as error:
         raise GatewayUnavailable(
             f"{gateway} answered something that is not JSON (HTTP {response.status_code})"
         ) from error
     if not isinstance(answer, dict):
         raise GatewayRefused(f"{gateway} answered a JSON {type(answer).__name__} (HTTP {response.status_code})")
-    if response.status_code >= 400:
-        raise GatewayRefused(f"{gateway} refused (HTTP {response.status_code}): {reason_in(answer)}")
+    if not response.is_success:
+        raise GatewayRefused(
+            f"{gateway} refused (HTTP {response.status_code}): {reason_in(answer)}", response.status_code
+        )
     return answer
 
 

@@ -11,7 +11,7 @@ import httpx
 from actions.qris.errors import GatewayRefused
 from actions.qris.gateways.gateway import Charge, Event, call, reason_in, required
 from actions.qris.gateways.settings import MidtransSettings
-from actions.qris.gateways.signing import WIB, moment, read_json, rupiah, same, sha512, text_of
+from actions.qris.gateways.signing import WIB, moment, name_of, read_json, rupiah, same, sha512, text_of
 from actions.qris.states import Happening
 
 NAME = "midtrans"
@@ -23,9 +23,9 @@ _HAPPENING: dict[str, Happening] = {
     "deny": "failed",
     "failure": "failed",
     "refund": "refunded",
-    "partial_refund": "refunded",
     "chargeback": "refunded",
-    "partial_chargeback": "refunded",
+    "partial_refund": "paid",
+    "partial_chargeback": "paid",
 }
 
 
@@ -71,8 +71,8 @@ class Midtrans:
 
     async def status(self, order: str, provider_id: str) -> Event:
         answer = await self._call("GET", f"/v2/{order}/status")
-        if str(answer.get("status_code", "")).startswith("4"):
-            raise GatewayRefused(f"{NAME} refused (status {answer['status_code']}): {reason_in(answer)}")
+        if "transaction_status" not in answer:  # the code of one that has expired is 407
+            raise GatewayRefused(f"{NAME} refused (status {answer.get('status_code')}): {reason_in(answer)}")
         return _event(answer, self._clock())
 
     async def cancel(self, order: str, provider_id: str) -> None:
@@ -130,5 +130,6 @@ def _event(values: Mapping[str, Any], now: datetime) -> Event:
         currency=str(values.get("currency", "IDR")),
         at=moment(values.get("settlement_time") or values.get("transaction_time"), now),
         receipt=text_of(values, "transaction_id"),
-        payer=values.get("issuer"),
+        payer=name_of(values.get("issuer")),
+        merchant=name_of(values.get("merchant_id")),
     )

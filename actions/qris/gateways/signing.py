@@ -73,6 +73,17 @@ def text_of(values: Mapping[str, Any], name: str) -> str:
     return str(value)
 
 
+def part_of(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A field that holds further fields; empty when it is missing or something else."""
+    value = values.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def name_of(value: object) -> str | None:
+    """The name of a bank, wallet or merchant, for people to read; at most 100 characters."""
+    return str(value)[:100] if isinstance(value, str | int) and value != "" else None
+
+
 def rupiah(value: object) -> int:
     """An amount as gateways write it: `50000`, `"50000.00"`.
 
@@ -92,6 +103,6 @@ def moment(value: object, fallback: datetime) -> datetime:
     """A time as gateways write it, in UTC; without a zone it is Jakarta's. `fallback` when there is none to be read."""
     try:
         at = datetime.fromisoformat(str(value).strip())
-    except ValueError:
+        return (at if at.tzinfo is not None else at.replace(tzinfo=WIB)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return fallback
-    return (at if at.tzinfo is not None else at.replace(tzinfo=WIB)).astimezone(UTC)

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ import httpx
 from actions.qris.errors import GatewayRefused, NotificationUnreadable
 from actions.qris.gateways.gateway import Charge, Event, call, reason_in, required
 from actions.qris.gateways.settings import XenditSettings
-from actions.qris.gateways.signing import moment, read_json, rupiah, same, text_of
+from actions.qris.gateways.signing import moment, name_of, part_of, read_json, rupiah, same, text_of
 from actions.qris.states import Happening
 
 NAME = "xendit"
@@ -77,14 +78,24 @@ class Xendit:
         if self._v3:
             return _request_event(await self._call("GET", f"/v3/payment_requests/{provider_id}"), self._clock())
         code = await self._call("GET", f"/qr_codes/{provider_id}")
-        payments = await self._call("GET", f"/qr_codes/{provider_id}/payments")
-        paid = [one for one in payments.get("data", []) if one.get("status") in ("SUCCEEDED", "COMPLETED")]
-        if paid:
-            last = max(paid, key=lambda one: str(one.get("created", "")))
-            return _code_event({"qr_id": provider_id, "reference_id": order, **last}, self._clock())
-        happening = _HAPPENING.get(str(code.get("status")), "pending")
+        listed = (await self._call("GET", f"/qr_codes/{provider_id}/payments")).get("data")
+        if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+            raise GatewayRefused(f"{NAME} does not list the payments of {order}")
+        known = {"qr_id": provider_id, "reference_id": order}
+        payments = sorted((_code_event(known | one, self._clock()) for one in listed), key=lambda one: one.at)
+        moved = [one for one in payments if one.what in ("paid", "refunded")]
+        if moved:
+            return replace(moved[-1], earlier=tuple(moved[:-1]))
         return Event(
-            NAME, order, provider_id, happening, None, str(code.get("currency", "IDR")), self._clock(), receipt=None
+            NAME,
+            text_of(code, "reference_id"),
+            text_of(code, "id"),
+            _HAPPENING.get(text_of(code, "status"), "pending"),
+            None,
+            text_of(code, "currency"),
+            self._clock(),
+            receipt=None,
+            merchant=name_of(code.get("business_id")),
         )
 
     async def cancel(self, order: str, provider_id: str) -> None:
@@ -118,6 +129,8 @@ class Xendit:
 
 def _qr_text(answer: Mapping[str, Any]) -> str:
     for action in answer.get("actions") or ():
+        if not isinstance(action, dict):
+            continue
         if action.get("descriptor") == "QR_STRING" or str(action.get("value", "")).startswith("0002"):
             return str(action["value"])
     raise GatewayRefused(f"{NAME} answered without a QR code: {reason_in(answer)}")
@@ -127,16 +140,17 @@ def verify(settings: XenditSettings, headers: Mapping[str, str], body: bytes, no
     """The event of a notification; see `Gateway.verify`. Its token is a shared secret, which proves no content."""
     same(settings.callback_token.get_secret_value(), headers.get("x-callback-token"), "x-callback-token")
     values = read_json(body)
-    data = values.get("data")
-    if not isinstance(data, dict):
+    data = part_of(values, "data")
+    if not data:
         raise NotificationUnreadable(f"the event {values.get('event')!r} has no data; the API of 2020 is not supported")
+    data = {"business_id": values.get("business_id"), **data}
     if str(values.get("event", "")).startswith("qr."):
         return _code_event(data, now)
     return _request_event(data, now)
 
 
 def _code_event(data: Mapping[str, Any], now: datetime) -> Event:
-    detail = data.get("payment_detail") or data.get("payment_details") or {}
+    detail = part_of(data, "payment_detail") or part_of(data, "payment_details")
     return Event(
         gateway=NAME,
         order=text_of(data, "reference_id"),
@@ -146,13 +160,13 @@ def _code_event(data: Mapping[str, Any], now: datetime) -> Event:
         currency=text_of(data, "currency"),
         at=moment(data.get("created"), now),
         receipt=text_of(data, "id"),
-        payer=detail.get("source"),
+        payer=name_of(detail.get("source")),
+        merchant=name_of(data.get("business_id")),
     )
 
 
 def _request_event(data: Mapping[str, Any], now: datetime) -> Event:
     what = _HAPPENING.get(text_of(data, "status"), "pending")
-    details = data.get("payment_details") or {}
     return Event(
         gateway=NAME,
         order=text_of(data, "reference_id"),
@@ -161,6 +175,7 @@ def _request_event(data: Mapping[str, Any], now: datetime) -> Event:
         amount=rupiah(text_of(data, "request_amount")),
         currency=text_of(data, "currency"),
         at=moment(data.get("captured") or data.get("created") or data.get("updated"), now),
-        receipt=str(data.get("payment_id") or data.get("latest_payment_id") or data["payment_request_id"]),
-        payer=details.get("issuer_name") if isinstance(details, dict) else None,
+        receipt=text_of(data, "payment_request_id"),  # it is for one payment
+        payer=name_of(part_of(data, "payment_details").get("issuer_name")),
+        merchant=name_of(data.get("business_id")),
     )

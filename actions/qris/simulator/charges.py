@@ -52,8 +52,8 @@ class Charge:
 
     @property
     def arrived(self) -> int:
-        """The amount that the last payment brought; the amount asked for while there is none."""
-        return next((payment.amount for payment in reversed(self.payments) if payment.status == "paid"), self.amount)
+        """What the payments brought in all; the amount asked for while there is none."""
+        return sum(payment.amount for payment in self.payments if payment.status == "paid") or self.amount
 
     @property
     def payload(self) -> str:

@@ -114,6 +114,7 @@ def notification(charge: Charge, payment: Payment, keys: Keys) -> Notification:
 def _code(charge: Charge) -> dict[str, Any]:
     return {
         "id": charge.id,
+        "business_id": "simulator",
         "reference_id": charge.order,
         "type": "DYNAMIC",
         "currency": "IDR",
@@ -128,6 +129,7 @@ def _code(charge: Charge) -> dict[str, Any]:
 def _code_payment(charge: Charge, payment: Payment) -> dict[str, Any]:
     return {
         "id": f"qrpy_{payment.receipt}",
+        "business_id": "simulator",
         "qr_id": charge.id,
         "qr_string": charge.payload,
         "reference_id": charge.order,
@@ -144,6 +146,7 @@ def _code_payment(charge: Charge, payment: Payment) -> dict[str, Any]:
 def _request(charge: Charge) -> dict[str, Any]:
     return {
         "payment_request_id": charge.id,
+        "business_id": "simulator",
         "reference_id": charge.order,
         "country": "ID",
         "currency": "IDR",

@@ -298,7 +298,7 @@ def test_a_snap_provider_that_signs_with_its_rsa_key(rsa_keys):
     )
     headers = {"x-timestamp": timestamp, "x-signature": signature}
     event = gateway.verify(headers, body, "/payments/doku")
-    assert (event.order, event.amount, event.receipt) == ("INV-1", 50000, "123")
+    assert (event.order, event.amount, event.receipt) == ("INV-1", 50000, "R1")
     with pytest.raises(NotificationForged):
         gateway.verify(headers, body, "/payments/other")
     with pytest.raises(NotificationForged):
