@@ -117,6 +117,8 @@ class _Phrases:
     delays: re.Pattern[str]
     calls_off: re.Pattern[str]
     no_longer: re.Pattern[str]
+    settled: re.Pattern[str]
+    resumed: re.Pattern[str]
     plans: re.Pattern[str]
     exclaims: re.Pattern[str]
     reported: re.Pattern[str]

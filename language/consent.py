@@ -108,6 +108,8 @@ def _by_rules(text: str, question: Question) -> tuple[Reading | None, float]:
         asked_later = not any(clause.question for clause in sentences[0])
         said_first = asked_later and sentences[0] and first in sentences[0] and first.explicit
         return "open" if said_first else None, _NEVER
+    if not first.explicit and _is_moot(text, clauses, question):
+        return "open", _NEVER
     if question.choice or (question.undoing and not first.explicit and any(clause.dissents for clause in clauses)):
         return "open", _NEVER
     if (
@@ -126,6 +128,13 @@ def _by_rules(text: str, question: Question) -> tuple[Reading | None, float]:
             return "open", _CERTAIN
         return "open", _CERTAIN if question.undoing else _SURE
     return ("open", _NEVER) if idioms().hedges.search(text) else ("yes", _DOUBTED)
+
+
+def _is_moot(text: str, clauses: Sequence[Clause], question: Question) -> bool:
+    """Whether what was asked about has come, passed or is wanted after all: `ya, paketnya sudah sampai` to "Kirim ulang?"."""
+    if question.undoing:
+        return idioms().resumed.search(text) is not None
+    return idioms().settled.search(text) is not None or any(clause.no_longer for clause in clauses)
 
 
 def _does_something(text: str, question: Question) -> bool:
