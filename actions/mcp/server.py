@@ -25,6 +25,7 @@ from actions.json_schema import flattened, readable
 from actions.lookups import LookUps, remedy
 from actions.mcp.schemas import refusal
 from actions.mcp.settings import McpAction
+from actions.mcp.transport import SESSION_TERMINATED, SharedClient, refused
 from actions.parameters import Parameter, Schema
 from actions.provenance import bound_values, without_source
 from actions.redaction import Redactor
@@ -245,18 +246,8 @@ def _parsed(text: str) -> Json:
 
 _MOST_TOOLS = 200
 _LONGEST_DESCRIPTION = 4_000
-_SESSION_TERMINATED = "Session terminated"
-"""What the MCP library makes of a 404 for a session."""
-
-_SESSION = "mcp-session-id"
-_ENDED = (httpx.codes.BAD_REQUEST, httpx.codes.GONE)
-"""What servers answer for a session that they do not know, instead of the 404 that the protocol demands: the MCP library would
-wait for an answer until the time-out. The TypeScript SDK's example says 400, `No valid session ID provided`."""
-
 RETRY = Backoff(timedelta(seconds=5), timedelta(minutes=1), least=0.5)
 """How often a server that was away at the start is tried again."""
-
-_CONTENT_TYPES = ["application/json", "text/event-stream"]
 
 
 class Connection:
@@ -325,14 +316,16 @@ class Connection:
         try:
             return await session.call_tool(tool, dict(arguments), read_timeout_seconds=timedelta(seconds=self._seconds))
         except Exception as error:
-            if isinstance(error, ProtocolError) and error.error.message == _SESSION_TERMINATED:
+            if isinstance(error, ProtocolError) and error.error.message == SESSION_TERMINATED:
                 self._discard(session)
                 if attempts > 1:
                     return await self.call(tool, arguments, attempts - 1)
                 raise McpError(
                     f"the session with {self.where} had ended; a new one is begun with the next call"
                 ) from error
-            # Any other error of the protocol comes from a live server that refuses or is slow.
+            if isinstance(error, ProtocolError) and refused(error.error.code):
+                raise McpError(f"the MCP server {self.where} does not take the call: {error}") from error
+            # Any other error of the protocol comes from a live server that fails or is slow.
             if not isinstance(error, ProtocolError) or error.error.code == CONNECTION_CLOSED:
                 self._discard(session)
                 if attempts > 1:
@@ -414,34 +407,12 @@ class Connection:
     ) -> httpx.AsyncClient:
         allowed = origin(httpx.URL(self._settings.mcp.url or ""))
         return httpx.AsyncClient(
-            transport=_SharedClient(self._client, allowed), headers=headers, timeout=timeout, auth=auth, trust_env=False
+            transport=SharedClient(self._client, allowed), headers=headers, timeout=timeout, auth=auth, trust_env=False
         )
 
 
 Listing = Callable[[Connection], Awaitable["list[Tool]"]]
 """Lists the tools of a server. Raises `McpError`."""
-
-
-class _SharedClient(httpx.AsyncBaseTransport):
-    """The guarded client as a transport that may be closed: the MCP library closes its client, the process keeps its own."""
-
-    def __init__(self, client: httpx.AsyncClient, allowed: str) -> None:
-        self._client = client
-        self._guard = {
-            "origins": [allowed],
-            "seconds": None,
-            "max_bytes": 32 * 1024 * 1024,
-            "content_types": _CONTENT_TYPES,
-        }
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        request.extensions = {**request.extensions, "guard": self._guard}
-        response = await self._client.send(request, stream=True, follow_redirects=False)
-        if response.status_code in _ENDED and _SESSION in request.headers:
-            told = await response.aread()
-            if response.status_code == httpx.codes.GONE or b"session" in told.lower():
-                return httpx.Response(httpx.codes.NOT_FOUND, request=request)
-        return response
 
 
 async def open_server(

@@ -17,8 +17,9 @@ from pydantic import TypeAdapter
 
 from actions import Actions, open_actions
 from actions.errors import ActionsError, McpError
-from actions.mcp.server import Connection
+from actions.mcp.server import Connection, McpToolAction
 from actions.mcp.settings import McpAction
+from actions.redaction import Redactor
 from actions.settings import ActionList
 from settings.backoff import Backoff
 from tests.actions.conftest import context
@@ -147,15 +148,26 @@ async def test_a_server_that_was_started_anew_gets_a_new_session(client: httpx.A
         await actions.aclose()
 
 
-@pytest.mark.parametrize(
-    ("status", "told"),
-    [(404, b""), (410, b""), (400, b'{"error": {"message": "Bad Request: No valid session ID provided"}}')],
-)
-async def test_a_session_that_a_server_no_longer_knows_is_replaced_however_it_says_so(status: int, told: bytes) -> None:
+EVENTS = {"content-type": "text/event-stream"}
+
+
+def lost(*_: object) -> httpx.Response:
+    raise httpx.ReadError("reset")
+
+
+def unreachable(*_: object) -> httpx.Response:
+    raise httpx.ConnectError("refused")
+
+
+@contextlib.asynccontextmanager
+async def failing(fault: Callable[[httpx.Request], httpx.Response], once: bool = False) -> AsyncIterator[Connection]:
+    """A connection to a server with sessions that answers calls of tools by a fault, those of the first session only if `once`."""
     begun = 0
 
     def answer(request: httpx.Request) -> httpx.Response:
         nonlocal begun
+        if "last-event-id" in request.headers:
+            return httpx.Response(500)
         if request.method != "POST" or "id" not in (asked := json.loads(request.content)):
             return httpx.Response(202 if request.method == "POST" else 405)
         result: dict[str, object] = {"content": [{"type": "text", "text": "ok"}]}
@@ -165,8 +177,8 @@ async def test_a_session_that_a_server_no_longer_knows_is_replaced_however_it_sa
             result = {"protocolVersion": "2025-03-26", "capabilities": {"tools": {}}, "serverInfo": server}
         elif asked["method"] == "tools/list":
             result = {"tools": []}
-        elif begun == 1:
-            return httpx.Response(status, content=told, headers={"content-type": "application/json"})
+        elif begun == 1 or not once:
+            return fault(request)
         headers = {"mcp-session-id": f"session-{begun}"}
         return httpx.Response(200, json={"jsonrpc": "2.0", "id": asked["id"], "result": result}, headers=headers)
 
@@ -175,10 +187,63 @@ async def test_a_session_that_a_server_no_longer_knows_is_replaced_however_it_sa
         connection = Connection(settings, client)
         try:
             async with asyncio.timeout(60):
-                result = await connection.call("stock", {}, attempts=2)
+                yield connection
         finally:
             await connection.aclose()
-    assert (result.content[0].text, begun) == ("ok", 2)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [(404, b""), (410, b""), (400, b'{"error": {"message": "Bad Request: No valid session ID provided"}}')],
+)
+async def test_a_session_that_a_server_no_longer_knows_is_replaced_however_it_says_so(status: int, told: bytes) -> None:
+    headers = {"content-type": "application/json"}
+    async with failing(lambda _: httpx.Response(status, content=told, headers=headers), once=True) as connection:
+        result = await connection.call("stock", {}, attempts=2)
+    assert result.content[0].text == "ok"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "told"),
+    [
+        (lambda _: httpx.Response(401), "failed", "401 Unauthorized"),
+        (lambda _: httpx.Response(403, text="no"), "failed", "403"),
+        (lambda _: httpx.Response(429, headers={"retry-after": "5"}), "failed", "429"),
+        (lambda _: httpx.Response(302, headers={"location": "https://login.example.com"}), "unknown", ""),
+        (lambda _: httpx.Response(500, text="Traceback"), "unknown", ""),
+        (lambda _: httpx.Response(502, html="<h1>Bad gateway</h1>"), "unknown", ""),
+        (lambda _: httpx.Response(200, html="<h1>Log in</h1>"), "unknown", ""),
+        (lambda _: httpx.Response(200), "unknown", ""),
+        (lambda _: httpx.Response(204), "unknown", ""),
+        (lambda _: httpx.Response(200, json=[]), "unknown", ""),
+        (lambda _: httpx.Response(200, json={"jsonrpc": "2.0", "id": 99, "result": {}}), "unknown", ""),
+        (lambda _: httpx.Response(200, content=b'{"jsonrpc', headers={"content-type": "application/json"}), "unknown", ""),
+        (lambda _: httpx.Response(200, content=b"", headers=EVENTS), "unknown", ""),
+        (lambda _: httpx.Response(200, content=b"data: {nonsense}\n\n: ping\n\n", headers=EVENTS), "unknown", ""),
+        (lambda _: httpx.Response(200, content=b"id: 7\nretry: 1\ndata:\n\n", headers=EVENTS), "unknown", ""),
+        (lambda _: httpx.Response(200, json={"jsonrpc": "2.0", "id": None, "error": {"code": -32602, "message": "no count"}}),
+         "failed", "no count"),
+        (lambda _: httpx.Response(200, json={"jsonrpc": "2.0", "id": 1, "error": {"code": -32603}}), "unknown", ""),
+        (lost, "unknown", ""),
+        (unreachable, "failed", "refused"),
+    ],
+)  # fmt: skip
+async def test_a_call_that_gets_no_answer_of_the_protocol_ends_at_once(
+    fault: Callable[[httpx.Request], httpx.Response], status: str, told: str
+) -> None:
+    from mcp.types import Tool
+
+    async with failing(fault) as connection:
+        tool = Tool(name="reserve", inputSchema={"type": "object"})
+        action = McpToolAction(connection._settings, tool, connection, Redactor([]))
+        outcome = await action.run({}, context())
+    assert (outcome.status, told in outcome.content) == (status, True), outcome
+
+
+@pytest.mark.parametrize("fault", [lost, lambda _: httpx.Response(200, content=b": ping\n\n", headers=EVENTS)])
+async def test_a_call_that_may_be_repeated_is_after_a_connection_broke(fault: Callable[..., httpx.Response]) -> None:
+    async with failing(fault, once=True) as connection:
+        assert (await connection.call("stock", {}, attempts=2)).content[0].text == "ok"  # type: ignore[union-attr]
 
 
 async def test_a_server_that_is_away_at_the_start_brings_its_tools_later(
