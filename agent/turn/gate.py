@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -117,31 +118,48 @@ SAME_MOST = 4
 SLOWER = (timedelta(0), timedelta(0), timedelta(seconds=10), timedelta(seconds=60))
 """How long the answer waits when much the same was written once, twice … before: machines slow down, people hardly notice."""
 
-_FEW_WORDS = 4
-_FEW_COUNT = 4
+PROMPT = timedelta(seconds=8)
+"""Who writes sooner after what was written to them has hardly read it."""
 
+_FEW_WORDS = 4
+_QUARTER = 4
+
+_LATEST = 40
 _ALIKE = 90.0
-_DIGITS = re.compile(r"\d")
+_NUMBER = re.compile(r"\d+")
 
 
 def repeated(texts: Sequence[str], history: Sequence[Line], now: datetime) -> int:
     """Count how often the contact has written much the same within the last hour, these messages left out.
 
-    Digits do not count: a machine numbers its messages. A text of few words counts a quarter, since people say "ok" often.
+    With other numbers it counts only where it followed promptly on what was written to the contact: a machine numbers its messages,
+    and a person asks the same of one order after the other. So do files without words. A question with other numbers, a file, and
+    a text of few words count a quarter: people ask quickly, send several photos, and say "ok" often.
 
     Args:
-        texts: what the contact typed in the messages to answer.
+        texts: what the contact typed in the messages to answer; none for files without words.
         history: what was said before.
         now: the time, aware UTC.
     """
     from rapidfuzz import fuzz
 
-    said = _essence(" ".join(texts))
-    if not said:
+    text = " ".join(texts)
+    said, numbers = _essence(text), _numbers(text)
+    if text.strip() and not said:  # nothing but numbers
         return 0
-    before = [line for line in history if line.author == "contact" and now - line.at < SAME_WITHIN]
-    same = sum(fuzz.ratio(said, _essence(line.text)) >= _ALIKE for line in before[-20:])
-    return same if len(said.split()) >= _FEW_WORDS else same // _FEW_COUNT
+    same = prompt = 0
+    for before, line in list(pairwise([None, *history]))[-_LATEST:]:
+        if line is None or line.author != "contact" or now - line.at >= SAME_WITHIN:
+            continue
+        if fuzz.ratio(said, _essence(line.own_words)) < _ALIKE if said else line.own_words or not line.attachments:
+            continue
+        if said and _numbers(line.own_words) == numbers:
+            same += 1
+        elif before is not None and before.author != "contact" and line.at - before.at < PROMPT:
+            prompt += 1
+    if len(said.split()) < _FEW_WORDS:
+        return (same + prompt) // _QUARTER
+    return same + (prompt // _QUARTER if _asks(text) else prompt)
 
 
 def slowed(due: datetime, waiting: Sequence[Waiting], history: Sequence[Line]) -> datetime:
@@ -158,7 +176,15 @@ def slowed(due: datetime, waiting: Sequence[Waiting], history: Sequence[Line]) -
 
 
 def _essence(text: str) -> str:
-    return " ".join(_DIGITS.sub("", text[:1000]).casefold().split())
+    return " ".join(_NUMBER.sub("", text[:1000]).casefold().split())
+
+
+def _numbers(text: str) -> list[str]:
+    return _NUMBER.findall(text[:1000])
+
+
+def _asks(text: str) -> bool:
+    return "?" in text or any(word in _QUESTION for word in _WORD.findall(text.casefold())[:1])
 
 
 _EDGE = re.compile(r"^\W+|\W+$")

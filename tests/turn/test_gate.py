@@ -237,8 +237,17 @@ def test_one_contact_cannot_use_up_the_budget_of_all() -> None:
     assert isinstance(_decide(spent=Spent(1, 19.0, 4.9)), Answer)
 
 
-def _said(text: str, times: int, apart: timedelta = timedelta(minutes=1)) -> list[Line]:
-    return [Line("contact", text.format(n), NOON - apart * (times - n)) for n in range(times)]
+def _said(
+    text: str, times: int, apart: timedelta = timedelta(minutes=1), after: timedelta = timedelta(seconds=2)
+) -> list[Line]:
+    """Much the same, `after` each answer; an empty text is a photo."""
+    said = []
+    for n in range(times):
+        at = NOON - apart * (times - n)
+        photo = {"kind": "image", "url": "https://x.example/1.jpg", "name": None}
+        said.append(Line("agent", f"Baik {n}.", at - after))
+        said.append(Line("contact", text.format(n) or "[image]", at, () if text else (photo,), said=text.format(n)))
+    return said
 
 
 @pytest.mark.parametrize(
@@ -264,3 +273,24 @@ def test_another_machine_gets_no_answer_after_a_few_rounds_and_a_person_does() -
     assert repeated([text.format(9)], _said(text, SAME_MOST, SAME_WITHIN), NOON) == 0
     assert repeated(["1"], _said("1", 20), NOON) == 0  # a choice from a numbered list
     assert repeated(["berapa harga kopi susu?"], _said("apakah besok buka jam delapan?", 9), NOON) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "times", "after", "count"),
+    [
+        ("Pesanan KS-{} saya sudah sampai mana ya kak", 9, 25, 0),  # a person, one order after the other
+        ("Tolong kirim invoice nomor INV/2026/{}", 9, 12, 0),
+        ("Di mana pesanan KS-{} saya?", 5, 1, 1),  # pasted by a quick person
+        ("Di mana pesanan KS-7 saya?", 5, 60, 5),  # the same of the same, as before
+        ("Thank you for contacting us! Your ticket number is {}.", 4, 1, 4),
+        ("Tiket {} Anda sudah kami terima. Ada lagi yang bisa dibantu?", 16, 1, 4),
+        ("", 16, 1, 4),  # a machine that answers by a picture
+        ("", 9, 1, 2),
+        ("", 16, 30, 0),  # a person who sends photos
+    ],
+)
+def test_other_numbers_are_those_of_a_machine_where_they_come_promptly(
+    text: str, times: int, after: float, count: int
+) -> None:
+    history = _said(text, times, timedelta(minutes=2), timedelta(seconds=after))
+    assert repeated([text.format(99)] if text else [], history, NOON) == count

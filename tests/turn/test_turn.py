@@ -456,15 +456,24 @@ async def test_another_machine_gets_ever_slower_answers_and_then_silence_and_a_n
         assert isinstance(begun, TurnContext)
         await desk.turns().run(begun, lambda _: None)
         desk.now += timedelta(seconds=5)
-    assert waits == [0, 0, 10, 60, 0, 0, 0, 0]
-    assert len(desk.model.asked) == 4
+    assert waits == [0, 0, 0, 10, 60, 0, 0, 0]
+    assert len(desk.model.asked) == 5
     notes = [content.text for content in await desk.contents() if isinstance(content, Comment)]
     assert notes == [
         "The agent stays silent: much the same message came 5 times within an hour: another machine seems to answer."
     ]
     await desk.receive(message(20, "Halo, saya manusia. Kopi susu berapa harganya?"))
     await desk.answer()
-    assert len(desk.model.asked) == 5
+    assert len(desk.model.asked) == 6
+
+
+async def test_a_person_who_asks_the_same_of_many_orders_is_answered_each_time(desk: Desk) -> None:
+    desk.model.replies = [says(f"Boleh tahu nama pemesannya, kak? {n}") for n in range(9)]
+    for number in range(9):
+        await desk.receive(message(number, f"Pesanan KS-{2000 + number} saya sudah sampai mana ya kak"))
+        await desk.answer()
+        desk.now += timedelta(seconds=20)
+    assert len(desk.model.asked) == 9
 
 
 async def test_a_short_word_is_answered_however_often_it_comes(desk: Desk) -> None:
