@@ -12,6 +12,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from actions.redaction import Redactor
+from settings.text import cleaned, harmless
 
 _TEXTS: Final = frozenset(
     {"text", "texts", "body", "content", "caption", "transcript", "prompt", "arguments", "question", "answer", "reply"}
@@ -50,6 +51,7 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
         structlog.processors.format_exc_info,  # plain: tracebacks with local variables would show secrets and texts
         without_texts,
         _secrets,
+        _harmless,
     ]
     renderer: Processor = (
         structlog.dev.ConsoleRenderer(colors=True, exception_formatter=structlog.dev.plain_traceback)
@@ -66,7 +68,7 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _secrets, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _secrets, _harmless, renderer],
         )
     )
     root = logging.getLogger()
@@ -91,6 +93,16 @@ def without_texts(logger: WrappedLogger, method: str, event: EventDict) -> Event
     if method == "debug" or event.get("level") == "debug":
         return event
     return {key: _length(value) if key in _TEXTS else value for key, value in event.items()}
+
+
+def _harmless(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Take what would steer a terminal out of every text of a line; the event itself is one line."""
+    shown: EventDict = {
+        key: harmless(value) if isinstance(value, str) else cleaned(value) for key, value in event.items()
+    }
+    if "\n" in (told := str(shown.get("event", ""))):
+        shown["event"] = " ".join(told.split())
+    return shown
 
 
 def _length(value: object) -> object:

@@ -17,6 +17,7 @@ DEEPEST = 64
 """Levels of a structure that are kept; what is deeper is replaced by `None`."""
 
 _UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\U000e0000-\U000e01ef]")
+_ISOLATES = re.compile("[\u2066-\u2069]")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _BREAK = re.compile("[\x0b\x0c\x85]")
 _FLAG = "\U0001f3f4[\U000e0030-\U000e007a]{1,6}\U000e007f"  # England, Scotland, Wales
@@ -38,6 +39,11 @@ def clean(text: str) -> str:
     joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     shown = _SELECTORS.sub(r"\1", _SMUGGLED.sub(r"\1", joined))
     return _CONTROL.sub("", _BREAK.sub("\n", shown))
+
+
+def harmless(text: str) -> str:
+    """Write text for a terminal: `clean`, and without isolates, which change the order of what is read, and returns within a line."""
+    return _ISOLATES.sub("", clean(text.replace("\r", "")))
 
 
 def cleaned(value: T) -> T:

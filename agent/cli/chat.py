@@ -60,7 +60,7 @@ async def _interactive(config: "AgentConfig", phone: str | None) -> None:
     from agent.cli.session import FIRST_CUSTOMER, FOLDER, open_session
     from agent.errors import BalasError
 
-    console = Console()
+    console = Console(markup=False, emoji=False)  # names and errors hold brackets and colons of others
     history = config.resolve(FOLDER / "history")
     history.parent.mkdir(parents=True, exist_ok=True)
     prompt: PromptSession[str] = PromptSession(history=FileHistory(str(history)), key_bindings=leaving_keys())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from agent.cli.options import ConfigFile, in_ledger
+from agent.cli.options import ConfigFile, in_ledger, line_of
 from agent.errors import InputError
 from settings import parse_duration
 
@@ -243,7 +243,7 @@ def _print(known: "Overview") -> None:
         print(f"  earlier (up to message {known.summary.upto}):")
         print(f"    {known.summary.text}")
     for line in known.lines:
-        print(f"  {_clock(line.at)} {line.author:<8} {line.text}")
+        print(line_of(line.at, line.author, line.text))
 
 
 def _paused(state: "ContactState") -> str | None:

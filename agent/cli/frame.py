@@ -73,8 +73,11 @@ def _line(error: BaseException) -> str:
 
 
 LEVELS = ("debug", "info", "warning", "error")
-_SHOWS_RECORDS = frozenset({"ledger", "contact", "followups", "broadcast", "actions", "replay", "test", "workflows"})
-"""Commands that print what customers and APIs wrote, and colour nothing."""
+_DRAWS = frozenset({"chat", "demo", "qris"})
+"""Commands that colour and draw on a terminal; what they show of others was cleaned where it came in."""
+
+_SPEAKS = "mcp"
+"""The command whose output is a protocol's, in bytes."""
 
 _FOR_OTHERS = frozenset({"init", "qris"})
 """Commands whose files are made to be passed on."""
@@ -162,15 +165,20 @@ def _split(words: Sequence[str]) -> _Call | str:
 
 
 class _Plain(io.TextIOBase):
-    """Standard output without control characters: what customers wrote must not steer the owner's terminal."""
+    """An output without control characters: what customers, files and servers wrote must not steer the owner's terminal."""
+
+    encoding = "utf-8"
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
 
     def write(self, text: str) -> int:
-        from settings.text import clean
+        shown = text
+        if not text.replace("\n", "").isprintable():
+            from settings.text import harmless
 
-        self._out.write(clean(text))
+            shown = harmless(text)
+        self._out.write(shown)
         return len(text)
 
     def flush(self) -> None:
@@ -179,8 +187,9 @@ class _Plain(io.TextIOBase):
     def fileno(self) -> int:
         return self._out.fileno()
 
-    def isatty(self) -> bool:
-        return self._out.isatty()
+
+def _complain(message: str) -> None:
+    _Plain(sys.stderr).write(f"{message}\n")
 
 
 def _run(command: Command, call: _Call) -> int:
@@ -190,8 +199,9 @@ def _run(command: Command, call: _Call) -> int:
         configure(call.log_level or command.log_level)
         if command.name not in _FOR_OTHERS:
             os.umask(0o077)  # ledger, index and media hold what customers write
-        if command.name in _SHOWS_RECORDS:
-            with contextlib.redirect_stdout(_Plain(sys.stdout)):
+        if command.name != _SPEAKS and not (command.name in _DRAWS and sys.stdout.isatty()):
+            plain = _Plain(sys.stdout), _Plain(sys.stderr)
+            with contextlib.redirect_stdout(plain[0]), contextlib.redirect_stderr(plain[1]):
                 return _invoke(command, call.arguments)
         return _invoke(command, call.arguments)
     except KeyboardInterrupt:
@@ -204,7 +214,7 @@ def _run(command: Command, call: _Call) -> int:
             raise
 
         message, code = explain(error)
-        sys.stderr.write(f"{message}\n")
+        _complain(message)
         return code
 
 
@@ -218,11 +228,11 @@ def _invoke(command: Command, arguments: Sequence[str]) -> int:
         context = getattr(error, "ctx", None)
         message = error.format_message()
         if message.lstrip().startswith("Usage:"):  # a group without a command of its own
-            sys.stderr.write(f"{message}\n")
+            _complain(message)
         elif error.exit_code == UsageError.exit_code:
             return _usage_error(message, context.command_path if context else f"balas {command.name}")
         else:
-            sys.stderr.write(f"{message}\n")
+            _complain(message)
         return error.exit_code
     except typer.Abort:
         return _INTERRUPTED
@@ -259,7 +269,7 @@ def _unknown(name: str) -> str:
 
 
 def _usage_error(message: str, where: str = "balas") -> int:
-    sys.stderr.write(f"{where}: {message} (`{where} --help` shows how)\n")
+    _complain(f"{where}: {message} (`{where} --help` shows how)")
     return 2
 
 

@@ -15,6 +15,7 @@ from agent.assembly import open_knowledge
 from agent.cli.options import ConfigFile
 from agent.config import AgentConfig, load
 from agent.errors import InputError, OutsideError
+from settings.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -134,7 +135,7 @@ def show(config: ConfigFile = _DEFAULT, as_json: Json = False) -> None:
         return
     from rich.console import Console
 
-    Console().print(_source_table(statuses))
+    Console(markup=False, emoji=False).print(_source_table(statuses))
     for status in statuses:
         for problem in ([f"{status.id}: {status.error}"] if status.error else []) + list(status.problems):
             typer.echo(problem, err=True)
@@ -295,6 +296,10 @@ async def _reject(config: AgentConfig, number: int) -> None:
         await knowledge.reject(number)
 
 
+_WIDEST = 60
+"""Characters of a source beside its bar."""
+
+
 @contextmanager
 def _bar() -> "Iterator[Callable[[Progress], None]]":
     """A bar per source on stderr, where there is a terminal."""
@@ -302,13 +307,15 @@ def _bar() -> "Iterator[Callable[[Progress], None]]":
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
     from rich.progress import Progress as Bars
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Bars(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bars:
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+    terminal = sys.__stderr__  # the frame shows no other command's movements of the cursor
+    drawn = terminal is not None and terminal.isatty()
+    with Bars(*columns, console=Console(file=terminal), disable=not drawn) as bars:
         tasks: dict[str, Any] = {}
 
         def show(progress: "Progress") -> None:
             if progress.source not in tasks:
-                tasks[progress.source] = bars.add_task(progress.source)
+                tasks[progress.source] = bars.add_task(one_line(progress.source, _WIDEST))
             bars.update(tasks[progress.source], completed=progress.done, total=progress.total)
 
         yield show

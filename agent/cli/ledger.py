@@ -12,7 +12,7 @@ import typer
 from sqlalchemy import Connection
 
 from actions.redaction import Redactor
-from agent.cli.options import ConfigFile, in_ledger
+from agent.cli.options import ConfigFile, in_ledger, line_of
 from agent.config import load
 from agent.config.environment import secret_values
 from agent.errors import InputError
@@ -101,9 +101,9 @@ def _show(record: dict[str, Any]) -> None:
     key = state["contact"]["key"]
     print(", ".join([f"{key['platform']}:{key['id']}  {state['contact']['first_name'] or ''}", *_silences(state)]))
     for line in record["conversation"]:
-        print(f"  {_clock(line['at'])} {line['author']:<8} {line['text']}")
+        print(line_of(line["at"], line["author"], line["text"]))
     for note in record["notes"]:
-        print(f"  {_clock(note['created_at'])} note     {note['content']['text']}")
+        print(line_of(note["created_at"], "note", note["content"]["text"]))
     for turn in record["turns"]:
         print(f"  turn {turn['id']} {turn['state']} {turn['reason'] or ''}".rstrip())
         for step in turn["steps"]:

@@ -393,4 +393,4 @@ def _table(rows: list[dict[str, Any]], zone: Any) -> None:
             arrived,
             row["id"],
         )
-    Console(highlight=False).print(table)
+    Console(highlight=False, markup=False, emoji=False).print(table)

@@ -230,3 +230,51 @@ def test_errors_of_the_wings_have_their_exit_codes() -> None:
 
 def test_only_the_first_line_of_a_foreign_error_is_shown() -> None:
     assert explain(RuntimeError("one\ntwo")) == ("unexpected RuntimeError: one (--debug shows where)", 3)
+
+
+EVIL = "\x1b]0;pwn\x07\x1b[2J\x9b31m\u202e\u2066[/red]"
+STEERING = ("\x1b", "\x9b", "\x07", "\u202e", "\u2066", "\r")
+
+
+@pytest.fixture
+def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An agent whose documents have names that steer a terminal; one cannot be read, one has bytes that are no text."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / f"docs/{EVIL.replace('/', '')}.md").write_text(f"# Harga {EVIL}\n\nTeh tarik 9000.\n")
+    (tmp_path / f"docs/{EVIL.replace('/', '')}.xlsx").write_text("no workbook")
+    (tmp_path / "docs" / os.fsdecode(b"caf\xe9.md")).write_text("# Kopi\n\nKopi tubruk 7000.\n")
+    (tmp_path / "agent.yaml").write_text(
+        "name: A\ninstructions: B\nvoice: {model: none}\nknowledge: {sources: [docs/*]}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("knowledge", "sync"),
+        ("check", "-c", f"{EVIL}.yaml"),
+        ("check", f"--{EVIL}"),
+        (EVIL,),
+        ("test", f"{EVIL}.yaml"),
+        ("actions", "import", f"{EVIL}.json"),
+        ("voice", "transcribe", f"{EVIL}.ogg"),
+        ("broadcast", f"{EVIL}.yaml"),
+        ("restore", f"{EVIL}.tar", "to"),
+        ("ledger", "show", EVIL),
+        ("qris", "read", EVIL),
+    ],
+)
+def test_names_of_files_and_words_of_others_steer_no_terminal(
+    hostile: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(words)
+    if words == ("knowledge", "sync"):
+        run(["knowledge", "list"])
+        run(["knowledge", "search", "harga teh tarik dan kopi tubruk"])
+    said = capsys.readouterr()
+    told = said.out + said.err
+    assert told
+    assert not [each for each in STEERING if each in told], repr(told)
+    assert "Traceback" not in told

@@ -100,3 +100,19 @@ def test_libraries_log_in_the_same_form() -> None:
     (line,) = lines(out)
     assert line["event"] == "said so"
     assert line["level"] == "warning"
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_no_line_steers_a_terminal_or_looks_like_two(terminal: bool) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return terminal
+
+    out = Terminal()
+    configure("info", out)
+    evil = "\x1b]0;pwn\x07\x1b[2J\x9b31m\u202e\u2066\n2026-01-01 [info] approved"
+    structlog.get_logger().info("refused", path=evil, deep={"name": evil.replace("\u2066", "")})
+    logging.getLogger("library").warning("said %s", evil)
+    told = out.getvalue()
+    assert len(told.splitlines()) == 2
+    assert not [each for each in ("\x1b]", "\x1b[2J", "\x07", "\x9b", "\u202e", "\u2066") if each in told], repr(told)
