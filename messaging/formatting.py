@@ -66,7 +66,7 @@ Dialect = Literal["whatsapp", "plain"]
 
 _MARKS: tuple[tuple[Style, str], ...] = (("bold", "*"), ("italic", "_"), ("strike", "~"))
 _STYLES: dict[str, Style] = {"strong": "bold", "em": "italic", "s": "strike"}
-_URL = re.compile(r"https?://[^\s<>*`|\[\]]+[^\s<>*`|\[\].,;:!?\"'”’)_~]")
+_URL = re.compile(r"https?://(?:[^\s<>*`|\[\]]|(?<=[=/&,_-])\*(?=\w))+[^\s<>*`|\[\].,;:!?\"'”’)_~]")
 _LINE_BREAK = re.compile(r"<br ?/?>", re.IGNORECASE)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,31}:")
 _HOST = re.compile(r"[^\s/?#:@.]+(?:\.[^\s/?#:@.]+)+(?=[/?#:]|$)")

@@ -44,6 +44,8 @@ from messaging.types import Template
         ("AT&amp;T \\*bintang\\*", "AT&T *bintang*"),
         ("<b>x</b>", "<b>x</b>"),
         ("**https://a.example/b**", "https://a.example/b"),
+        ("https://a.example/a_b?q=*a*&r=_x_ ya", "https://a.example/a_b?q=*a*&r=_x_ ya"),
+        ("https://aaa.id/_*0 dan https://aaa.id/_*0", "https://aaa.id/_*0 dan https://aaa.id/_*0"),
         ("https://a.example/_x_/y_z dan *itu*", "https://a.example/_x_/y_z dan _itu_"),
         ("un**frigg**ing", "unfrigging"),
         ("**tebal\nsekali**", "*tebal*\n*sekali*"),
