@@ -53,6 +53,7 @@ from messaging.types import (
     QuickReplies,
     Quote,
     Reaction,
+    ReceivedKind,
     Template,
     Text,
     participant_of,
@@ -99,6 +100,7 @@ _KINDS = {
 }
 """What a message without words or files is, by what `metadata` says of it."""
 
+_FILE: ReceivedKind = "file"
 _COMMENT = "comment-"
 _MOST_BUTTONS, _MOST_REPLIES, _LONGEST_REPLY = 3, 13, 20
 
@@ -239,11 +241,12 @@ class _Reader:
         return Reaction(contact, f"{to}/reaction/{emoji or ''}", self._time(), to, emoji)
 
     def _attachment(self, source: Mapping[str, Json]) -> Attachment:
-        url = first(source, "url") or ""
-        kind = MEDIA_KINDS.get((first(source, "type", "originalType") or "").lower(), "file")
+        url = first(source, "url", "refreshUrl") or first(mapping(source.get("payload")), "url") or ""
         if _below(url, self._base_url):
             url = platform_file(self._platform, url[len(self._base_url) :])
         mime = first(source, "mimeType", "contentType")
+        told = (first(source, "type"), first(source, "originalType"), (mime or "").partition("/")[0])
+        kind = next((MEDIA_KINDS[name.lower()] for name in told if name and name.lower() in MEDIA_KINDS), _FILE)
         return Attachment(kind, url, first(source, "filename", "name"), mime, pending=not url)
 
     def _outgoing(self) -> Event:

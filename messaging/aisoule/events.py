@@ -48,7 +48,9 @@ _STATES: Mapping[str, DeliveryState] = {
     "message.read": "read",
     "message.failed": "failed",
 }
-_KINDS: Mapping[str, ReceivedKind] = {**MEDIA_KINDS, "document": "file", "file": "file"}
+_KINDS: Mapping[str, ReceivedKind] = {**MEDIA_KINDS, "ptt": "audio", "document": "file", "file": "file"}
+_FILES = ("media", "file", "attachment", "attachments")
+_LINKS = ("url", "link", "media_url", "mediaUrl", "file_url")
 _ACCOUNTS = ("whatsapp_account_id", "waba_number", "account_id")
 
 
@@ -161,16 +163,32 @@ def _words(data: Mapping[str, Json], kind: str) -> str | None:
 
 
 def read_media(data: Mapping[str, Json], kind: str) -> tuple[Attachment, ...]:
-    """Read the file of a message: `audio.url` (`help`) or `audio.link` (`docs`), likewise for the other types.
+    """Read the files of a message.
 
-    No document shows one; a file that cannot be found is `pending`, and the names of the fields go into the log.
+    No document shows one, so they are looked for where messages of AIsoule and its like hold one: below the name of the type
+    (`audio.link`), in `media`, `file` or a list of `attachments`, or in the message itself (`media_url`). A file that cannot be found
+    is `pending`, and the names of the fields go into the log.
     """
     what = _KINDS.get(kind)
+    places = [
+        data.get(kind) if what else None,
+        *(item for name in _FILES for item in items(data.get(name)) or [data.get(name)]),
+    ]
+    parts = [{"url": place} if isinstance(place, str) and "://" in place else mapping(place) for place in places]
+    found = [part for part in parts if first(part, *_LINKS)]
+    if not found and what and first(data, *_LINKS):
+        found = [data]
+    if found:
+        return tuple(_attachment(part, what) for part in found)
     if what is None:
         return ()
-    part = mapping(data.get(kind))
-    url = first(part, "url", "link")
-    if url is None:
-        log.warning("aisoule_file_not_found", type=kind, fields=sorted(data), inside=sorted(part))
-    mime = first(part, "mime_type", "mimetype")
-    return (Attachment(what, url or "", first(part, "filename", "name"), mime, pending=url is None),)
+    log.warning("aisoule_file_not_found", type=kind, fields=sorted(data), inside=sorted(parts[0]))
+    return (_attachment(parts[0], what),)
+
+
+def _attachment(part: Mapping[str, Json], what: ReceivedKind | None) -> Attachment:
+    mime = first(part, "mime_type", "mimetype", "mimeType")
+    named = _KINDS.get((first(part, "type", "kind") or "").lower()) or MEDIA_KINDS.get((mime or "").partition("/")[0])
+    url = first(part, *_LINKS)
+    kind = what or named or "file"
+    return Attachment(kind, url or "", first(part, "filename", "file_name", "name"), mime, pending=url is None)

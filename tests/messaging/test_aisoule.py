@@ -110,11 +110,31 @@ def test_a_message_of_either_dialect_is_read(payload: dict[str, Any], dialect: s
     assert event.channel.kind is ChannelKind.WHATSAPP
 
 
-@pytest.mark.parametrize("field", ["url", "link"])
-def test_a_voice_note_is_found_where_it_should_be(field: str) -> None:
-    event = event_of(with_data(HELP, type="audio", text=None, audio={field: "https://cdn.example/a.ogg"}))
-    (attachment,) = event.attachments
-    assert (attachment.kind, attachment.url, attachment.pending) == ("audio", "https://cdn.example/a.ogg", False)
+OGG_URL, PNG_URL = "https://cdn.example/a.ogg", "https://cdn.example/b.png"
+
+
+@pytest.mark.parametrize(
+    ("data", "files"),
+    [
+        ({"type": "audio", "audio": {"url": OGG_URL}}, [("audio", OGG_URL)]),
+        ({"type": "audio", "audio": {"link": OGG_URL, "mime_type": "audio/ogg; codecs=opus"}}, [("audio", OGG_URL)]),
+        ({"type": "voice", "voice": OGG_URL}, [("audio", OGG_URL)]),
+        ({"type": "ptt", "media": {"url": OGG_URL, "mimetype": "audio/ogg"}}, [("audio", OGG_URL)]),
+        ({"type": "audio", "media_url": OGG_URL}, [("audio", OGG_URL)]),
+        ({"type": "image", "media": PNG_URL, "caption": "ini"}, [("image", PNG_URL)]),
+        ({"type": "document", "attachments": [{"url": "https://cdn.example/c", "name": "c.pdf"}]},
+         [("file", "https://cdn.example/c")]),
+        ({"type": "text", "text": "ini", "attachments": [{"type": "image", "url": PNG_URL}, {"url": OGG_URL, "mimeType": "audio/ogg"}]},
+         [("image", PNG_URL), ("audio", OGG_URL)]),
+        ({"type": "media", "attachments": [{"link": "https://cdn.example/c"}, {"type": "audio"}]}, [("file", "https://cdn.example/c")]),
+        ({"type": "text", "text": "lihat", "url": "https://a.example"}, []),
+        ({"type": "text", "text": "https://a.example", "media": None, "attachments": []}, []),
+    ],
+)  # fmt: skip
+def test_files_are_found_wherever_a_message_may_hold_them(data: dict[str, Any], files: list[tuple[str, str]]) -> None:
+    event = event_of(with_data(HELP, **{"text": None, **data}))
+    assert [(each.kind, each.url) for each in event.attachments] == files
+    assert not any(each.pending for each in event.attachments)
 
 
 def test_a_voice_note_elsewhere_is_pending_and_its_fields_are_logged(

@@ -123,6 +123,18 @@ def test_a_picture_has_its_own_address_and_a_file_of_the_api_has_none() -> None:
     assert read_platform_file(foreign.url) is read_platform_file(climbing.url) is None
 
 
+def test_what_a_file_is_and_where_is_found_without_its_usual_fields() -> None:
+    attachments = [
+        {"mimeType": "audio/ogg; codecs=opus", "url": "https://cdn.example/a"},
+        {"type": "share", "originalType": "image", "payload": {"url": "https://cdn.example/b"}},
+        {"type": "image", "refreshUrl": "https://cdn.example/c"},
+        {"type": "ephemeral"},
+    ]
+    event = parsed(received(text=None, attachments=attachments))
+    found = [(each.kind, each.url.rpartition("/")[2], each.pending) for each in event.attachments]
+    assert found == [("audio", "a", False), ("image", "b", False), ("image", "c", False), ("file", "", True)]
+
+
 def test_a_tapped_button_and_a_place_become_words() -> None:
     tapped = received(text=None) | {"metadata": {"postbackTitle": "Pesan sekarang", "postbackPayload": "ORDER"}}
     assert parsed(tapped).text == "Pesan sekarang"
