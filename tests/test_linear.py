@@ -130,6 +130,7 @@ def _worst(use: Use, small: int = 2_500) -> tuple[str, str, float] | None:
     return None
 
 
+@pytest.mark.timeout(900)  # the walk takes a minute of processor time, which a busy machine gives in many
 def test_every_pattern_is_linear() -> None:
     slow = {f"{use.name} {use.pattern.pattern}": worst for use in patterns() if (worst := _worst(use))}
     assert not slow, "\n".join(f"{name[:300]}: {attack}" for name, attack in slow.items())
