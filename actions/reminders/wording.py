@@ -69,7 +69,7 @@ _TIMELY = re.compile(
 
 def names_a_time(text: str) -> bool:
     """Tell whether a text says when: `besok jam 9`, `the day before`, `2 jam lagi`."""
-    return _TIMELY.search(text) is not None or without_times(text) != text
+    return _TIMELY.search(text) is not None or without_times(text) != " ".join(text.split())
 
 
 def asks_to_be_reminded(text: str) -> bool:

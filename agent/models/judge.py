@@ -99,6 +99,8 @@ _EMPTY = re.compile(r"<([\w:-]{1,60})>\s{0,9}</\1\s{0,9}>")
 """An element without content: `<tools></tools>`."""
 _ESCAPED = re.compile(r"&lt;(/?[\w|:-]{1,40})&gt;")
 """A tag that the server has escaped."""
+_SENTENCE_END = re.compile(r"[.!?:…]\Z")
+"""Parts of an answer are its text as it goes on, mid-sentence too (Mistral cuts at references), but for whole sentences without a blank."""
 _PIECES = re.compile("[ĠĊ▁]")
 """Spaces and line breaks of a tokenizer's vocabulary, where the server has left them in place of the real ones."""
 _NOTHING = re.compile(
@@ -345,7 +347,10 @@ def _content(message: AIMessage) -> str:
     parts = [
         block if isinstance(block, str) else str(block.get("text") or "") for block in message.content if _shown(block)
     ]
-    return "\n".join(part for part in parts if part)
+    text = ""
+    for part in parts:
+        text += "\n" + part if _SENTENCE_END.search(text) and part[:1].isupper() else part
+    return text
 
 
 def _shown(block: Any) -> bool:

@@ -229,6 +229,19 @@ def test_a_list_of_blocks_may_hold_nothing_in_places() -> None:
     assert said(judged(content=[None, {"type": "text", "text": "Halo kak"}, 7])) == "Halo kak"
 
 
+@pytest.mark.parametrize(
+    ("parts", "shown"),
+    [
+        (["Halo ", "kak!"], "Halo kak!"),
+        (["Ongkirnya Rp15", ".000 ya kak"], "Ongkirnya Rp15.000 ya kak"),
+        (["Kami buka jam 8", " sampai 20."], "Kami buka jam 8 sampai 20."),
+        (["Halo kak.", "Ada yang bisa dibantu?"], "Halo kak.\nAda yang bisa dibantu?"),
+    ],
+)
+def test_a_text_that_comes_in_parts_is_put_together_as_it_was_cut(parts: list[str], shown: str) -> None:
+    assert said(judged(content=[{"type": "text", "text": part} for part in parts])) == shown
+
+
 def test_a_refusal_is_for_the_next_model() -> None:
     assert isinstance(judged(content=None, refusal="I cannot help with that."), Failed)
 

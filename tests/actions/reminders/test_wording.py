@@ -2,7 +2,7 @@
 
 import pytest
 
-from actions.reminders.wording import subject
+from actions.reminders.wording import names_a_time, subject
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,9 @@ def test_what_is_left_is_what_it_is_about(said: str, left: str) -> None:
 )
 def test_who_only_says_when_is_reminded_of_nothing_in_particular(said: str) -> None:
     assert subject(said) == ""
+
+
+@pytest.mark.parametrize("gap", [" ", "  ", "\n"])
+@pytest.mark.parametrize(("said", "timely"), [("halo{}kak", False), ("besok{}ya", True), ("jam 9{}boleh", True)])
+def test_a_time_is_named_by_words_and_not_by_how_they_are_spaced(said: str, gap: str, *, timely: bool) -> None:
+    assert names_a_time(said.format(gap)) is timely
