@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Column, Connection, Label, and_, exists, select
+from sqlalchemy import Column, Connection, Label, and_, exists, literal_column, select
 
 from agent.ledger import contacts, erasure, events, followups, history, human, outbound
-from agent.ledger.codec import pack_inbound
+from agent.ledger.codec import pack_inbound, unpack_inbound
 from agent.ledger.database import at, change, insert_new, lock_contact, one_of, where
 from agent.ledger.statement import Statement
 from agent.ledger.tables import InboundOutcome, contact
@@ -38,6 +38,9 @@ from settings.text import mark, one_line, quoted
 
 UNTAKEN = and_(one_of(table.c.state, "waiting"), table.c.turn.is_(None))
 """That no turn has taken a message."""
+
+TAKEN_BACK = and_(one_of(table.c.state, "waiting"), table.c.outcome == literal_column(f"'{InboundOutcome.TAKEN_BACK}'"))
+"""That a customer took back a message which a turn is answering."""
 
 
 def _of_contact(column: Column[Any]) -> Label[Any]:
@@ -372,10 +375,15 @@ def _edited(connection: Connection, event: MessageEdited, now: datetime, rules: 
         return Accepted(duplicate=True)
     lock_contact(connection, key.platform, key.id)
     row = next(reversed(_versions(connection, key, event.message_id)), None)
-    if row is not None and (row.payload["text"] or "").strip() == event.text.strip():
-        return Accepted(duplicate=True, contact=key)  # a preview or a reaction was added to it
+    if row is not None and (
+        row.outcome == InboundOutcome.TAKEN_BACK
+        or (row.payload["text"] or "").strip() == event.text.strip()  # a preview or a reaction was added to it
+        or event.sent_at < unpack_inbound(event.contact, row.payload).sent_at  # a later edit has overtaken it
+    ):
+        return Accepted(duplicate=True, contact=key)
     if row is not None and row.state == "waiting" and row.turn is None:
-        change(connection, table, {"n": row.n}, {"payload": {**row.payload, "text": event.text}})
+        newest = replace(unpack_inbound(event.contact, row.payload), text=event.text, sent_at=event.sent_at)
+        change(connection, table, {"n": row.n}, {"payload": pack_inbound(newest)})
         return Accepted(contact=key, wake_at=rules.due(waiting(connection, key)))
     if now - event.sent_at > _CREDIBLE:
         return Accepted(contact=key)
@@ -389,17 +397,16 @@ def _edited(connection: Connection, event: MessageEdited, now: datetime, rules: 
         event.sent_at,
         event.text,
         channel=event.channel,
-        quote=Quote(event.message_id, corrected=True),
+        quote=Quote(event.message_id if row is None else row.message_id, corrected=True),
     )
     return _message(connection, again, now, rules)
 
 
 def _deleted(connection: Connection, event: MessageDeleted, now: datetime) -> Accepted:
-    """What a customer took back is neither answered nor kept, also when it comes later; a turn that has taken it goes on.
+    """What a customer took back is neither answered nor kept, also when it comes later.
 
-    What that turn keeps of it is the mark of a deleted message, and a turn that begins anew leaves it out.
-
-    A message that was corrected is taken back with its corrections.
+    A message that was corrected is taken back with its corrections. A turn that is answering it begins again without it, unless it has
+    already done something; then it keeps the mark of a deleted message.
     """
     key = event.contact.key
     lock_contact(connection, key.platform, key.id)
@@ -419,31 +426,42 @@ def _deleted(connection: Connection, event: MessageDeleted, now: datetime) -> Ac
             outcome=InboundOutcome.TAKEN_BACK,
         )
     for row in rows:
-        if row.state != "waiting":
-            continue
-        line = history.Line("contact", "", row.received_at, message_id=row.message_id)
-        history.append(connection, key, [line])
-        lines.append(line)
-        if row.turn is not None:
-            change(connection, table, {"n": row.n}, {"outcome": InboundOutcome.TAKEN_BACK})
-            continue
-        empty: dict[str, Any] = {
-            "text": None,
-            "attachments": [],
-            "location": None,
-            "cards": [],
-            "quote": None,
-            "kind": "deleted",
-        }
-        change(
-            connection,
-            table,
-            {"n": row.n},
-            {"payload": {**row.payload, **empty}, "state": "held", "outcome": InboundOutcome.TAKEN_BACK},
-        )
+        if row.state == "waiting":
+            line = history.Line("contact", "", row.received_at, message_id=row.message_id)
+            history.append(connection, key, [line])
+            lines.append(line)
+        if row.state == "waiting" and row.turn is not None:
+            change(
+                connection, table, {"n": row.n}, {"outcome": InboundOutcome.TAKEN_BACK}
+            )  # the turn's end does the rest
+        else:
+            _empty(connection, row)
     for line in lines:
         history.rewrite(connection, key, replace(line, text=history.DELETED, attachments=(), said=""))
     return Accepted(contact=key)
+
+
+def empty_taken_back(connection: Connection, turn: str) -> None:
+    """Forget what the customer took back while a turn was answering it; the turn's other messages stay with it."""
+    mine = select(table).where(table.c.turn == turn, TAKEN_BACK)
+    for row in connection.execute(mine).all():
+        _empty(connection, row)
+
+
+def _empty(connection: Connection, row: Any) -> None:
+    """Keep nothing of a message but that it was there; one that waits, or that a human had, is not answered any more."""
+    words: dict[str, Any] = {
+        "text": None,
+        "attachments": [],
+        "location": None,
+        "cards": [],
+        "quote": None,
+        "kind": "deleted",
+    }
+    values: dict[str, Any] = {"payload": {**row.payload, **words}}
+    if row.state in ("waiting", "held"):
+        values |= {"state": "held", "outcome": InboundOutcome.TAKEN_BACK}
+    change(connection, table, {"n": row.n}, values)
 
 
 def _sent(connection: Connection, event: MessageSent, now: datetime, rules: Rules) -> Accepted:

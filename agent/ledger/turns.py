@@ -58,6 +58,7 @@ _MINE = Statement(  # with the contact as it is now
             inbound_table.c.platform == table.c.platform, inbound_table.c.contact == table.c.contact, inbound.UNTAKEN
         )
         .label("newer"),
+        exists().where(inbound_table.c.turn == at("turn"), inbound.TAKEN_BACK).label("taken_back"),
         contact_table,
     )
     .select_from(
@@ -77,7 +78,9 @@ _OPEN_WORK = Statement(
         followups.NEXT.scalar_subquery(),
     )
 )
-_NEWER = Statement(select(exists().where(where(inbound_table, "platform", "contact"), inbound.UNTAKEN)))
+_NEWER = Statement(
+    select(exists().where(where(inbound_table, "platform", "contact"), or_(inbound.UNTAKEN, inbound.TAKEN_BACK)))
+)
 _ATTACH = Statement(
     update(inbound_table)
     .where(where(inbound_table, "platform", "contact"), inbound.UNTAKEN)
@@ -268,7 +271,7 @@ def renew(connection: Connection, turn_id: str, owner: str, until: datetime) -> 
 
 
 def newer_messages(connection: Connection, key: ContactKey) -> bool:
-    """Tell whether messages arrived since the turn was claimed."""
+    """Tell whether messages arrived, or were taken back, since the turn was claimed."""
     return bool(_NEWER.scalar(connection, _at(key)))
 
 
@@ -328,9 +331,9 @@ def commit(
 ) -> Committed:
     """End a turn in one transaction.
 
-    If a message arrived meanwhile, the turn is abandoned when that is allowed. If a human took over meanwhile, its record is
-    kept and nothing is said; what colleagues see of it (notes, tags, fields) is kept as well. A turn that was ended already
-    stays as it is: the database's answer to the first time may have been lost.
+    If a message arrived or was taken back meanwhile, the turn is abandoned when that is allowed. If a human took over meanwhile,
+    its record is kept and nothing is said; what colleagues see of it (notes, tags, fields) is kept as well. A turn that was ended
+    already stays as it is: the database's answer to the first time may have been lost.
 
     Args:
         connection: the transaction.
@@ -353,9 +356,9 @@ def commit(
         raise LeaseLost(f"turn {claim.turn} was taken over by another worker")
     if mine.turn_state != "running":
         return _ENDED[mine.turn_state]
-    if result.restart_allowed and mine.newer:
-        back = {"turn": claim.turn, "outcome": InboundOutcome.TAKEN_BACK}
-        change(connection, inbound_table, back, {"state": "held", "turn": None})
+    if mine.taken_back:
+        inbound.empty_taken_back(connection, claim.turn)
+    if result.restart_allowed and (mine.newer or mine.taken_back):
         change(connection, inbound_table, {"turn": claim.turn}, {"turn": None})
         _finish(connection, claim.turn, "abandoned", "a newer message arrived", now, spent=result)
         return "abandoned"

@@ -39,6 +39,12 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 _QUALITY = 82
 _PICTURE = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|GIF8[79]a|RIFF.{4}WEBP", re.DOTALL)
 _PDF = re.compile(rb"[\x00-\x20\xef\xbb\xbf]{0,16}%PDF-")
+_OFFICE: Final[Mapping[bytes, str]] = {
+    b"word/document.xml": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    b"xl/workbook.xml": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    b"ppt/presentation.xml": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+}
+"""The part that a document of each kind holds; the names of parts stand plain in its archive."""
 
 Reason = Literal["unseen", "too_large", "not_fetched", "unreadable"]
 
@@ -188,13 +194,20 @@ class FileReader:
         from knowledge.errors import Unreadable
         from settings.text import clean
 
-        kind = "application/pdf" if _PDF.match(data) else attachment.mime_type
+        kind = _kind_by_bytes(data) or attachment.mime_type
         try:
             read = await self._documents.read(attachment.name or "file", data, kind)
         except Unreadable as error:
             return Content(unread="unreadable", detail=str(error))
         text = clean(read.text).strip()
         return Content(text if len(text) <= self._characters else f"{text[: self._characters].rstrip()} …")
+
+
+def _kind_by_bytes(data: bytes) -> str | None:
+    """The MIME type that a document has by what is in it; platforms send files without a name and as a stream of bytes."""
+    if _PDF.match(data):
+        return "application/pdf"
+    return next((kind for part, kind in _OFFICE.items() if part in data), None) if data.startswith(b"PK") else None
 
 
 def is_picture(attachment: "Attachment") -> bool:

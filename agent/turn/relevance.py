@@ -156,7 +156,7 @@ def _echoed(turn: TurnContext, text: str) -> Fault | None:
     """A draft that says the customer's question again as if it were so: `Sabtu jam 4 sore bisa.`"""
     words, said = vocabulary(), set(tokenized(fold(" ".join(turn.typed))))
     own = set(tokenized(fold(text))) - words.agreeing - words.addressed - _POSSIBLE
-    if turn.receipts or "?" in text or not own or not own <= said or not names_a_time(text):
+    if turn.receipts or "?" in text or not own or not own <= said or not names_a_time(text) or small_talk(text):
         return None
     told = (
         "Your draft only says again what the customer asks, as if it were so, and was not sent. Whether that time is possible must stand "

@@ -22,7 +22,7 @@ from agent.models.judge import call_id
 from agent.models.tokens import PICTURES, Counter, cut
 from agent.turn.retrieval import escape
 from agent.turn.steps import told
-from settings.text import element, quoted, untagged
+from settings.text import element, quoted, unmarked, untagged
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -202,7 +202,7 @@ def written_files(records: Iterable[Mapping[str, Any]], most: int | None = None)
         most: characters of each; all without.
     """
     return [
-        f"<file name={escape(quoted(record.get('name') or record['kind']))}>\n{escape(record['text'][:most])}\n</file>"
+        f"<file name={escape(quoted(unmarked(record.get('name') or record['kind'])))}>\n{escape(record['text'][:most])}\n</file>"
         for record in records
         if record.get("text")
     ]

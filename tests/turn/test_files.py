@@ -138,6 +138,19 @@ async def test_files_are_told_apart_by_their_bytes() -> None:
     assert len(read) <= MOST_CHARACTERS + 2
 
 
+async def test_an_office_document_without_name_and_type_is_known_by_its_parts() -> None:
+    from openpyxl import Workbook
+
+    made, book = BytesIO(), Workbook()
+    book.active.append(["Mawar", 12])
+    book.save(made)
+    async with reading({"f": made.getvalue()}) as (reader, address):
+        for name, kind in ((None, "application/octet-stream"), ("bukti.pdf", "application/pdf"), ("f.xlsx", None)):
+            content = await reader.read(Attachment("file", f"{address}/f", name, kind))
+            assert content.text is not None
+            assert "Mawar" in content.text
+
+
 async def test_where_no_model_sees_no_picture_is_fetched() -> None:
     async with reading({}, sees=False) as (reader, address):
         assert (await reader.read(Attachment("image", f"{address}/never"))).unread == "unseen"

@@ -189,3 +189,13 @@ async def test_an_account_number_that_stands_nowhere_is_not_told(desk: Desk) -> 
     await desk.receive(message(1, "transfer ke mana?"))
     await desk.answer()
     assert await desk.said() == ["Nomor rekeningnya saya tanyakan dulu ya Kak."]
+
+
+@pytest.mark.parametrize(
+    ("said", "reply"), [("halo kak selamat siang", "Selamat siang!"), ("good morning", "Good morning!")]
+)
+async def test_a_greeting_that_is_returned_is_no_echo(desk: Desk, said: str, reply: str) -> None:
+    desk.model.replies = [says(reply)]
+    await desk.receive(message(1, said))
+    await desk.answer()
+    assert await desk.said() == [reply]
