@@ -9,6 +9,7 @@ repeated, but not agreed to as a price.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,6 +18,7 @@ from typing import Final
 
 from actions.qris.money import NUMBER, SCALES
 from actions.sentences import clauses, plain
+from language.lexicon import content, forms_of
 from language.numbers import numbers, runs
 
 _SCALE: Final = "|".join(sorted(SCALES, key=len, reverse=True))
@@ -67,6 +69,10 @@ _REDUCES: Final = re.compile(r"\b(?:diskon\w*|discount\w*|potongan\w*|cash ?back
 _VALUE: Final = re.compile(r"""["']\s?[:=]\s?["']?(\d{1,12}(?:\.\d{1,2})?)["']?\s?[,}\]]""")
 """A number as the value of a key: `"price": 152,`."""
 _PARENTHESES: Final = re.compile(r"[()]")
+_OF_ANY: Final = re.compile(
+    r"\b(?:per \w+|mulai|dari|from|starting|start|starts|sekitar|about|hanya|only|rp|idr)\b", re.IGNORECASE
+)
+"""Words of prices that tell nothing of what they are for."""
 _NEAR: Final = 60
 """Characters before a clause that may say what an amount in it is: `Total: Rp85.000`."""
 _ROUNDED: Final = 1
@@ -147,6 +153,47 @@ def unfounded(text: str, known: Known) -> list[str]:
         sums = _Sums(text, found, known)
         loose += [each.text for each in found if not (_is_known(each, known) or sums.give(each))]
     return loose
+
+
+def misplaced(text: str, rows: Iterable[str], said: str, elsewhere: Known) -> list[tuple[str, bool]]:
+    """Find the amounts that a reply gives for one thing while the rows of the business give them for another.
+
+    `Cabut gigi Rp250.000` where that is what `Tambal gigi` costs. A row is told by the words that few others have; an amount is in its
+    place where the words beside it, or else those of the question, share one with a row that holds it, or with no row at all.
+
+    Args:
+        text: the reply as the customer would read it.
+        rows: lines of passages: rows of tables, entries of lists.
+        said: what the customer asks.
+        elsewhere: where else amounts may come from; those are not judged.
+
+    Returns:
+        Each amount as it is written, and whether the reply itself names the other thing.
+    """
+    found = [each for each in _amounts(text) if not (_OF_SUM.search(each.context) or each.values & elsewhere.numbers)]
+    priced = {row: _subject(row) for row in dict.fromkeys(rows) if found and re.search(r"\d{3}", row)}
+    counts = Counter(form for forms in priced.values() for form in forms)
+    telling = {form for form, times in counts.items() if times <= max(1, len(priced) // 2)}
+    times = {*numbers(text), *elsewhere.named, Decimal(2)}
+    loose = []
+    for amount in found:
+        line = next((each for each in text.splitlines() if amount.text in each and len(list(_amounts(each))) == 1), "")
+        parts = (amount.clause, amount.before, line)
+        named = next((own for part in parts if (own := _subject(part) & telling)), frozenset())
+        meant = named or _subject(said) & telling
+        holding = [row for row in priced if amount.values & _numbers([row])]
+        own_rows = [row for row, forms in priced.items() if meant & forms]
+        if not holding or not own_rows or not set(holding).isdisjoint(own_rows):
+            continue
+        if not any(value / one in times for value in amount.values for one in _money(own_rows)):
+            loose.append((amount.text, bool(named)))
+    return loose
+
+
+def _subject(text: str) -> frozenset[str]:
+    """What a text is about, without its numbers and what is said of any price."""
+    about = content(_OF_ANY.sub(" ", _OF_PRICE.sub(" ", text)))
+    return frozenset(form for form in forms_of(about) if not any(map(str.isdigit, form)))
 
 
 _DETAIL = re.compile(

@@ -87,7 +87,8 @@ _THINKS = re.compile(
     r"asks|is asking|wants to|said|says|provided|wrote|has asked|seems to|did not|didn't|bertanya|"
     r"menanyakan|mengatakan|menulis|meminta|menyebutkan|tampaknya|sepertinya)\b"
     r"|\b(?:diminta|ditanyakan|dikatakan|ditulis) (?:oleh )?(?:si )?pelanggan\b|\b(?:respond|reply|answer) to the (?:customer|user)\b"
-    r"|\bpelanggan yang (?:anda|kamu|kita) hubungi\b",
+    r"|\bpelanggan yang (?:anda|kamu|kita) hubungi\b"
+    r"|\b(?:provide|give|tell|share|send|confirm|know|need|enter|specify)(?: \w+){0,3} (?:the|this) (?:customer|user)'s\b",
     re.IGNORECASE,
 )
 """Reasoning and drafts in plain words: whoever reads it is the customer, and no reply speaks about them as of another."""

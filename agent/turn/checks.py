@@ -1,7 +1,8 @@
 """Checks of what the model answered, before anything is sent.
 
 - `sendable`: a reply must not claim what no action did in this conversation, nor tell what nobody looked up, nor promise what nothing
-  does, nor name a price that stands nowhere (`actions.prices`), nor deny or miss what was done and found (`agent.turn.relevance`); it is
+  does, nor name a price, an address or a person that stands nowhere or the price of something else (`actions.prices`,
+  `actions.people`), nor deny or miss what was done and found (`agent.turn.relevance`); it is
   repaired once, then a human takes over.
 - `unanswered`: the question that the documents should have answered and did not, for `balas knowledge gaps`.
 - `without_outdated`: where only an outdated copy holds the answer, a human answers.
@@ -97,14 +98,7 @@ def _fault(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> relev
         return relevance.Fault(told, claims[0], grave=True)
     if turn.answered_by == OFFLINE:
         return None  # a program quotes documents and results as they are
-    if prices := _unfounded(turn, text, actions):
-        told = (
-            f"Your draft names {prices[0]!r}, which stands in no instruction, passage or result, and does not follow from what stands "
-            "there. It was not sent. Write the reply again with amounts and addresses that stand there only, each sum with its parts; "
-            "where there is none, say that you don't know and offer to ask a colleague."
-        )
-        return relevance.Fault(told, prices[0], grave=True)
-    return relevance.fault(turn, text, actions)
+    return _unfounded(turn, text, actions) or relevance.fault(turn, text, actions)
 
 
 def _unproven(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> list[str]:
@@ -130,20 +124,22 @@ def _unproven(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> li
     ]
 
 
-def _unfounded(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> list[str]:
-    """The amounts of money, and the numbers, addresses and links, that nothing bears out.
+def _unfounded(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> relevance.Fault | None:
+    """A draft with amounts of money, numbers, addresses, links or people that nothing bears out, or with the price of something else.
 
     What a picture shows is not known here, nor what an agent sells that has neither documents nor look-ups.
     """
-    from actions.prices import Known, names_any, unfounded, unknown_details
+    from actions.people import introduced, unknown_people
+    from actions.prices import Known, misplaced, names_any, unfounded, unknown_details
 
+    people = introduced(text)
     if (
-        not names_any(text)
+        not (people or names_any(text))
         or turn.pictures
         or turn.retrieved.needs_human
         or (turn.retrieved.nearest is None and not any(map(_looks_up, actions.values())))
     ):
-        return []
+        return None
     owner = [
         _json([action.description, action.confirm, dict(action.parameters)])
         for action in actions.values()
@@ -155,12 +151,28 @@ def _unfounded(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> l
     told = [line.text for line in turn.history if line.author != "contact"]
     files = [record["text"] for message in turn.messages for record in message.attachments if record.get("text")]
     remembered = [turn.memory.summary or "", *turn.memory.facts.values()]
-    known = Known(
-        business=(turn.system, turn.retrieved.passages, turn.instruction or "", *owner),
+    elsewhere = Known(
+        business=(turn.system, turn.instruction or "", *owner),
         results=(*done, *told, *files, *remembered),
         customer=(*turn.said, *(message.told for message in turn.messages)),
     )
-    return unfounded(text, known) + unknown_details(text, known)
+    known = replace(elsewhere, business=(*elsewhere.business, turn.retrieved.passages))
+    who = [name for name in (turn.contact.contact.first_name, turn.contact.contact.last_name) if name]
+    sources = (*known.business, *known.results, *known.customer, *who)
+    if loose := unfounded(text, known) + unknown_details(text, known) + unknown_people(people, sources):
+        told_model = (
+            f"Your draft names {loose[0]!r}, which stands in no instruction, passage or result, and does not follow from what stands "
+            "there. It was not sent. Write the reply again with amounts, addresses and names of people that stand there only, each sum "
+            "with its parts; where there is none, say that you don't know and offer to ask a colleague."
+        )
+        return relevance.Fault(told_model, loose[0], grave=True)
+    for amount, named in misplaced(text, turn.retrieved.passages.splitlines(), " ".join(turn.typed), elsewhere):
+        told_model = (
+            f"Your draft gives {amount!r} for something else than the passages do, and was not sent. Take each price from the line of what "
+            "the customer asks for; where there is no such line, say that you don't know the price and offer to ask a colleague."
+        )
+        return relevance.Fault(told_model, amount, grave=named)
+    return None
 
 
 def _looks_up(action: Action) -> bool:

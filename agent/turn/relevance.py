@@ -1,8 +1,9 @@
 """Whether a draft answers at all, as far as a program can tell: what a weak model does with a conversation that it has lost.
 
 - It denies what was just done: "pesanan tidak ditemukan" after the order was cancelled.
-- It does not know what an action has just returned.
-- It says again that something is not known or not possible, in the same words, to another message.
+- It does not know what an action has just returned, or won't help.
+- It says in the same words what it said to another message: that something is not known or not possible, a question, or an answer of
+  another subject.
 - It agrees to an hour or a day that there is not, or to one without having looked anything up.
 
 The first is grave: such a draft is never sent. The others are told to the model once.
@@ -22,6 +23,7 @@ from agent.turn.context import TurnContext
 from language.agreement import fold, tokenized, vocabulary
 from language.dates import names_no_time
 from language.intents import says_dont_know, small_talk
+from language.lexicon import content, forms_of
 from language.values import contains, squash
 
 
@@ -38,6 +40,10 @@ _DENIES: Final = re.compile(
     r"\b(?:(?:tidak|tak|belum|nggak|gak|ga) (?:dapat|bisa|berhasil|ditemukan|menemukan|dijumpai|jumpa)|gagal|"
     r"can(?:no|')t|can not|could(?:n't| not)|unable|not able|failed|(?:wasn't|was not|isn't|is not|not) (?:found|possible|able)|"
     r"did(?:n't| not))\b",
+    re.IGNORECASE,
+)
+_HELPLESS: Final = re.compile(
+    r"\b(?:can(?:no|')t|can not|unable to|not able to) (?:assist|help)\b|\b(?:tidak|tak|belum) (?:dapat|bisa) (?:mem)?bantu\b",
     re.IGNORECASE,
 )
 _REFUSES: Final = re.compile(
@@ -96,8 +102,8 @@ def _tells(text: str, action: Action, results: Sequence[Json]) -> bool:
 
 
 def _unread(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> Fault | None:
-    """A draft that knows nothing, although a look-up of this turn, or one whose very field is asked for, has the answer."""
-    if not says_dont_know(text):
+    """A draft that knows nothing or won't help, although a look-up of this turn, or one whose very field is asked for, has the answer."""
+    if not (says_dont_know(text) or _HELPLESS.search(text)):
         return None
     asked = squash(" ".join(turn.typed))
     for name, results in turn.results.items():
@@ -120,17 +126,18 @@ def _unread(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> Faul
 
 
 def _repeated(turn: TurnContext, text: str) -> Fault | None:
-    """A refusal or an "I don't know" that was sent before, to another message."""
+    """What was sent before, to another message: a refusal, an "I don't know" or a question; anything to one of another subject."""
     draft, said = squash(text), squash(" ".join(turn.typed))
-    if not (says_dont_know(text) or _DENIES.search(text)) or "?" in text:
-        return None
+    evades = says_dont_know(text) or _DENIES.search(text) or "?" in text
     if len(draft) < _SAME or not said or all(small_talk(each) is not None for each in turn.typed):
         return None
-    asked = ""
+    subject, asked = forms_of(content(" ".join(turn.typed))), ""
     for line in turn.history[-8:]:
         if line.author == "contact":
-            asked = squash(line.text)
-        elif squash(line.text) == draft and asked != said:
+            asked = line.own_words
+        elif squash(line.text) == draft and (evades or subject) and squash(asked) != said:
+            if not evades and not subject.isdisjoint(forms_of(content(asked))):
+                continue
             told = (
                 f"You wrote exactly this before, to another message, so it was not sent. The customer now writes {turn.typed[-1][:300]!r}. "
                 "Answer that, from what the conversation, the passages and the results say."

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from actions.prices import Known, unfounded, unknown_details
+from actions.prices import Known, misplaced, unfounded, unknown_details
 
 LAUNDRY = """Cuci kering setrika Rp7.000 per kg, cuci kering saja Rp5.000 per kg, setrika saja Rp4.500 per kg. Minimal 3 kg.
 Selimut Rp20.000, bed cover Rp35.000, jas Rp30.000, karpet Rp15.000 per meter persegi.
@@ -142,3 +142,54 @@ def test_a_number_an_address_or_a_link_that_stands_somewhere_may_be_told(reply: 
 )
 def test_one_that_stands_nowhere_is_invented(reply: str) -> None:
     assert len(unknown_details(reply, Known((CONTACT,)))) == 1
+
+
+ROWS = (
+    "Layanan: Konsultasi dan pemeriksaan; Tarif: Rp100.000",
+    "Layanan: Pembersihan karang gigi (scaling); Tarif: Rp350.000",
+    "Layanan: Tambal gigi; Tarif: mulai Rp250.000 per gigi",
+    "Layanan: Cabut gigi susu; Tarif: Rp150.000",
+    "Layanan: Cabut gigi dewasa; Tarif: mulai Rp400.000",
+    "Layanan: Bleaching; Tarif: Rp1.800.000",
+    "Layanan: Kawat gigi (behel) metal; Tarif: mulai Rp6.500.000",
+)
+
+
+@pytest.mark.parametrize(
+    ("reply", "said", "found"),
+    [
+        ("Layanan: Cabut gigi; Tarif: mulai Rp250.000 per gigi", "tambal gigi?", [("Rp250.000", True)]),
+        ("Tambal gigi Rp350.000 kak", "tambal?", [("Rp350.000", True)]),
+        ("Tarif bleaching mulai Rp6.500.000", "bleaching", [("Rp6.500.000", True)]),
+        ("Rp350.000 ya kak", "kalau tambal gigi?", [("Rp350.000", False)]),
+        ("Rp250.000 ya kak", "kalau tambal gigi?", []),
+        ("Scaling Rp350.000, tambal mulai Rp250.000", "scaling dan tambal", []),
+        ("Untuk pembersihan karang gigi biayanya 350rb", "scaling", []),
+        ("Biayanya mulai 6,5 juta", "kalau behel", []),
+        ("Pemutihan gigi Rp1.800.000", "pemutihan brp", []),
+        ("Selisih cabut dewasa dan susu Rp250.000", "bedanya?", []),
+        ("Cabut gigi susu 2 gigi Rp300.000", "dua gigi", []),
+    ],
+)
+def test_a_price_is_found_where_it_belongs_to_something_else(
+    reply: str, said: str, found: list[tuple[str, bool]]
+) -> None:
+    assert misplaced(reply, ROWS, said, Known(())) == found
+
+
+def test_every_price_of_a_table_is_in_its_place_and_those_of_other_rows_are_not() -> None:
+    labels = [(row.split("; ")[0].removeprefix("Layanan: "), row.rpartition("Rp")[2].split()[0]) for row in ROWS]
+    for name, price in labels:
+        for reply in (f"{name} Rp{price} ya Kak", f"Harga {name} adalah Rp{price}.", f"Rp{price} untuk {name}"):
+            assert misplaced(reply, ROWS, f"{name} berapa?", Known(())) == [], reply
+    wrong = [
+        f"{name} Rp{price} ya Kak"
+        for name, _ in labels
+        for other, price in labels
+        if other.split()[0] != name.split()[0]
+    ]
+    assert all(misplaced(reply, ROWS, "", Known(())) for reply in wrong)
+
+
+def test_an_amount_that_stands_elsewhere_too_is_not_judged() -> None:
+    assert misplaced("Tambal gigi Rp350.000 kak", ROWS, "", Known(("Paket tambal Rp350.000",))) == []

@@ -505,6 +505,7 @@ def test_raw_data_is_not_for_the_customer(content: str) -> None:
         "analysisThe hours are known. Kami buka jam 8.",
         'Sure! Here\'s a response you can send: "Kami buka jam 8."',
         'Berikut balasan untuk pelanggan:\n\n"Kami buka jam 8."',
+        "To get an accurate price for your oil change, can you please provide the customer's name?",
     ],
 )
 def test_thinking_aloud_about_the_customer_is_never_shown(text: str) -> None:

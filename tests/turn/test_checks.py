@@ -126,6 +126,25 @@ async def test_a_price_that_is_invented_again_hands_over(desk: Desk) -> None:
     assert await desk.said() == [HANDED_OVER]
 
 
+@pytest.mark.parametrize(
+    ("said", "draft", "sent"),
+    [
+        ("siapa nama mekaniknya?", "Mekanik kami bernama Pak Anton Wibowo.", "Maaf Kak, saya belum tahu namanya."),
+        ("kampas rem berapa?", "Kampas rem Rp45.000 ya Kak.", "Kampas rem Rp60.000 ya Kak."),
+        ("kampas rem berapa?", "Rp45.000 ya Kak.", "Rp60.000 ya Kak."),
+        ("siapa mekaniknya?", "Mekanik kami Joko Susilo Kak.", None),
+    ],
+)
+async def test_people_and_prices_of_the_passages_alone_are_told(
+    desk: Desk, said: str, draft: str, sent: str | None
+) -> None:
+    desk.knowledge = Shelf(hit("Kampas rem: Rp60.000\nBan dalam: Rp45.000\nOli: Rp70.000\nMekanik: Joko Susilo"))
+    desk.model.replies = [says(draft), says(sent or "")]
+    await desk.receive(message(1, said))
+    await desk.answer()
+    assert await desk.said() == [sent or draft]
+
+
 async def test_prices_of_passages_results_and_earlier_answers_are_sent(desk: Desk) -> None:
     desk.knowledge = Shelf(hit("Kampas rem Rp60.000, ban dalam Rp45.000"))
     desk.actions = [CountedAction("get_bill", Outcome("done", "ok", {"total": 215_000}))]

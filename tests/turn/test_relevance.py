@@ -199,3 +199,35 @@ async def test_a_greeting_that_is_returned_is_no_echo(desk: Desk, said: str, rep
     await desk.receive(message(1, said))
     await desk.answer()
     assert await desk.said() == [reply]
+
+
+@pytest.mark.parametrize(
+    ("first", "reply", "then", "told"),
+    [
+        ("harga cabut gigi?", "Cabut gigi mulai Rp150.000 ya Kak.", "siapa nama dokternya?", True),
+        ("harga cabut gigi?", "Cabut gigi mulai Rp150.000 ya Kak.", "cabut gigi berapa tadi kak", False),
+        ("servis motor", "Boleh tahu nama Kakak dan alamatnya?", "ganti ban berapa?", True),
+        ("halo", "Halo Kak, ada yang bisa kami bantu hari ini?", "pagi", False),
+        ("besok buka?", "Besok kami buka jam 8 pagi ya Kak.", "ok kak makasih", False),
+    ],
+)
+async def test_what_was_said_to_something_else_is_not_said_again(
+    desk: Desk, first: str, reply: str, then: str, *, told: bool
+) -> None:
+    desk.model.replies = [says(reply), says(reply), says("Maaf Kak, saya belum tahu.")]
+    for number, said in enumerate((first, then), 1):
+        await desk.receive(message(number, said))
+        await desk.answer()
+    assert (await desk.said())[1:] == ["Maaf Kak, saya belum tahu." if told else reply]
+
+
+async def test_a_model_that_wont_help_is_shown_what_it_looked_up(desk: Desk) -> None:
+    looking_up(desk)
+    desk.model.replies = [
+        calls("get_order"),
+        says("I apologize, but I can't assist with that."),
+        says("Resinya JP1234567890 ya Kak."),
+    ]
+    await desk.receive(message(1, "status KS-10235"))
+    await desk.answer()
+    assert await desk.said() == ["Resinya JP1234567890 ya Kak."]
