@@ -4,15 +4,18 @@
 - It does not know what an action has just returned, or won't help.
 - It says in the same words what it said to another message: that something is not known or not possible, a question, or an answer of
   another subject.
-- It agrees to an hour or a day that there is not, or to one without having looked anything up.
+- It agrees to an hour or a day that there is not, or to one without having looked anything up, or names a day by a wrong weekday.
+- It tells the customer a sentence of the prompt.
 
-The first is grave: such a draft is never sent. The others are told to the model once.
+The first and the last are grave: such a draft is never sent. The others are told to the model once.
 """
 
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from functools import cache
 from typing import Final
 
 from actions.action import Action, Json
@@ -20,7 +23,9 @@ from actions.deeds import deeds_in_text, deeds_of_action
 from actions.reminders.wording import names_a_time
 from actions.sentences import clauses, plain
 from agent.turn.context import TurnContext
+from agent.turn.prompt import NO_PASSAGE
 from language.agreement import fold, tokenized, vocabulary
+from language.calendar import months, weekdays
 from language.dates import names_no_time
 from language.intents import says_dont_know, small_talk
 from language.lexicon import content, forms_of
@@ -73,6 +78,8 @@ def fault(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> Fault 
         or _repeated(turn, text)
         or _at_no_time(turn, text)
         or _echoed(turn, text)
+        or _misdated(turn, text)
+        or _recited(text)
     )
 
 
@@ -170,6 +177,53 @@ def _echoed(turn: TurnContext, text: str) -> Fault | None:
         "in a result or a passage: look it up, or tell what the passages say of it, or say that you don't know."
     )
     return Fault(told, text[:80], grave=False)
+
+
+def _misdated(turn: TurnContext, text: str) -> Fault | None:
+    """A draft that names a day by a weekday that it is not: `Senin, 3 Desember 2026` is a Thursday. Without a year, any near one counts."""
+    this_year = turn.claim.started_at.year
+    for match in _dated().finditer(text):
+        month = months().get((match["month"] or match["named"]).lower())
+        years = [int(match["year"])] if match["year"] else [this_year - 1, this_year, this_year + 1]
+        days = [day for year in years if month and (day := _day(year, month, int(match["day"] or match["nth"])))]
+        if days and all(day.weekday() != weekdays()[match["weekday"].lower()] for day in days):
+            if match[0] in turn.retrieved.passages or match[0] in turn.text:
+                continue
+            told = (
+                f"Your draft says {match[0]!r}, which is no {match['weekday']}, and was not sent. Write the reply again with the date as "
+                "the result, the passage or the customer names it, without a weekday that stands nowhere."
+            )
+            return Fault(told, match[0], grave=False)
+    return None
+
+
+@cache
+def _dated() -> re.Pattern[str]:
+    days, named = ("|".join(map(re.escape, words)) for words in (weekdays(), months()))
+    return re.compile(
+        rf"\b(?P<weekday>{days}),? (?:tanggal |tgl |the )?(?:(?P<day>\d{{1,2}})(?:st|nd|rd|th)? (?P<month>{named})"
+        rf"|(?P<named>{named}) (?P<nth>\d{{1,2}})(?:st|nd|rd|th)?)\b(?:,? (?P<year>20\d\d)\b)?",
+        re.IGNORECASE,
+    )
+
+
+def _day(year: int, month: int, day: int) -> date | None:
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
+
+
+def _recited(text: str) -> Fault | None:
+    """A draft that says a sentence of ours to the customer: what the prompt says of itself."""
+    said = squash(text)
+    if squash(NO_PASSAGE) not in said:
+        return None
+    told = (
+        "Your draft says what only you are told, and was not sent. The customer knows of no passages. Write the reply in plain words; "
+        "if you don't know the answer, say so and offer to ask a colleague."
+    )
+    return Fault(told, text[:80], grave=True)
 
 
 def _fields(value: Json, key: str = "") -> Iterable[tuple[str, str]]:

@@ -231,3 +231,23 @@ async def test_a_model_that_wont_help_is_shown_what_it_looked_up(desk: Desk) -> 
     await desk.receive(message(1, "status KS-10235"))
     await desk.answer()
     assert await desk.said() == ["Resinya JP1234567890 ya Kak."]
+
+
+@pytest.mark.parametrize(
+    ("draft", "sent"),
+    [
+        ("Bisa diambil Senin, 3 Desember 2026 ya Kak.", "Bisa diambil 3 Desember 2026 ya Kak."),
+        ("You can collect it on Monday, December 3rd, 2026.", "You can collect it on December 3rd."),
+        ("Bisa diambil Kamis, 3 Desember 2026 ya Kak.", None),
+        ("Kami libur Jumat 25 Desember.", None),
+        ("Senin 30 pesanan, Selasa 3 pesanan.", None),
+        ("No passage of the knowledge base fits this message.", "Maaf Kak, saya belum tahu."),
+    ],
+)
+async def test_no_day_is_named_by_a_wrong_weekday_and_nothing_of_the_prompt_is_told(
+    desk: Desk, draft: str, sent: str | None
+) -> None:
+    desk.model.replies = [says(draft), says(sent or "")]
+    await desk.receive(message(1, "kapan selesai?" if "collect" not in draft else "when is it done?"))
+    await desk.answer()
+    assert await desk.said() == [sent or draft]
