@@ -4,8 +4,8 @@ VENV   := .venv
 PYTHON ?= python3
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-# Most of the tests of processes wait rather than work: for a lease to end, a quiet moment, a database to come back.
-TESTERS = $(shell $(PYTHON) -c "import os; print(os.cpu_count() + 6)")
+# Many tests of processes wait rather than work: for a lease to end, a quiet moment, a database to come back.
+TESTERS = $(shell $(PYTHON) -c "import os; print(os.cpu_count() + 4)")
 
 # The tests start hundreds of processes; where this is set, each of them would compile all that it imports again.
 unexport PYTHONDONTWRITEBYTECODE

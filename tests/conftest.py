@@ -34,6 +34,22 @@ os.environ["SSL_CERT_FILE"] = (
 __all__ = ["database", "postgres", "sqlite"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Deal the files whose tests mostly wait, for processes, among those that work, so that the cores always have enough to do.
+
+    They are through after three quarters of the run: some take minutes, and at its end nothing would be left to do beside them.
+    """
+    waiting = Path(__file__).parent / "acceptance"
+    groups: dict[bool, dict[Path, float]] = {True: {}, False: {}}
+    for item in items:
+        groups[item.path.is_relative_to(waiting)].setdefault(item.path, 0)
+    for waits, files in groups.items():
+        for number, file in enumerate(files):
+            files[file] = number / len(files) * (0.75 if waits else 1)
+    places = groups[True] | groups[False]
+    items.sort(key=lambda item: places[item.path])
+
+
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
