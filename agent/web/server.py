@@ -327,10 +327,16 @@ async def _metrics(request: Request) -> Response:
 
 
 def _is_loopback(request: Request) -> bool:
-    """Whether the request comes from this machine and was not passed on by a proxy on it."""
+    """Whether the request comes from this machine, to an address of it, and was not passed on by a proxy on it.
+
+    A page of another site that a browser here has open can name an address of this machine as its own, but asks under its own name.
+    """
     if request.client is None or "x-forwarded-for" in request.headers or "forwarded" in request.headers:
         return False
     try:
-        return ipaddress.ip_address(request.client.host).is_loopback
+        asked = request.url.hostname or ""
+        return ipaddress.ip_address(request.client.host).is_loopback and (
+            asked == "localhost" or ipaddress.ip_address(asked).is_loopback
+        )
     except ValueError:
         return False
