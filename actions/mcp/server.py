@@ -191,8 +191,10 @@ class McpToolAction:
             return Outcome(
                 "failed", f"Nothing was called: the contact has no value for {' and '.join(missing)} on record."
             )
-        hidden = set(map(fact_key, self._bound))
-        problems = [f"there is no parameter {name}" for name in arguments if fact_key(name) in hidden]
+        free = (
+            self._properties.keys() - self._bound.keys()
+        )  # another name could be a bound one in a spelling of the server's own
+        problems = [f"there is no parameter {name}" for name in arguments if self._sources and name not in free]
         try:
             found = errors_in(dict(arguments), self._validator)
             problems += [f"{where or 'the arguments'}: {what}" for where, what in found]

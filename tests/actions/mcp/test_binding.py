@@ -60,7 +60,9 @@ async def test_a_bound_member_is_bound_wherever_the_schema_hides_it(schema: dict
 
 
 @pytest.mark.parametrize("schema", HIDDEN)
-@pytest.mark.parametrize("spelling", ["phone", "Phone", "PHONE", "p-h-o-n-e"])
+@pytest.mark.parametrize(
+    "spelling", ["phone", "Phone", "PHONE", "p-h-o-n-e", "pho\u200bne", "ph\u043ene", "phone_number"]
+)
 async def test_the_model_cannot_set_a_bound_member_in_any_spelling(schema: dict[str, Any], spelling: str) -> None:
     server = Server()
     action = tool(schema, server, bind={"phone": "contact.phone"})
