@@ -208,8 +208,8 @@ class ModelSettings(Settings):
 class LimitSettings(Settings):
     """Where a turn, a contact and a day end. A turn that reaches its limit ends with a handover, never in silence."""
 
-    model_calls: int = Field(default=8, ge=1, description="Model calls in one turn.")
-    actions: int = Field(default=12, ge=0, description="Action calls in one turn.")
+    model_calls: int = Field(default=20, ge=1, description="Model calls in one turn.")
+    actions: int = Field(default=20, ge=0, description="Action calls in one turn.")
     seconds: float = Field(default=90, gt=0, description="Seconds that one turn may take.")
     tokens_per_turn: int = Field(
         default=60_000,

@@ -51,6 +51,9 @@ _BACKOFF = Backoff(timedelta(seconds=0.5), timedelta(seconds=20), least=0.5)
 _SIDE_BY_SIDE = 4
 """How many reading actions of one answer run at the same time."""
 
+_REPEATS = 5
+"""Answers in a row that call nothing new; a model that goes on so will not end by itself."""
+
 _HISTORY = 0.75
 """Share of the prompt, without instructions and tools, that history may fill; the rest is for this turn."""
 
@@ -166,8 +169,12 @@ class Loop:
             self._models = self._bound()
         asked: list[BaseMessage] = [SystemMessage(turn.system), *messages]
         new: Sequence[BaseMessage] = ()
+        made: set[str] = set()
+        repeats = 0
         while turn.question is None:
             limit = self._limit(turn, new)
+            if limit is None and repeats >= _REPEATS:
+                limit = f"{repeats} answers in a row called only what was called before"
             if limit is not None and not turn.model_calls:
                 raise LimitReached(limit)
             limit = limit or self._beyond_budget(turn, asked)
@@ -178,6 +185,9 @@ class Loop:
             message = await self._model_call(turn, asked, self._names)
             if not message.tool_calls:
                 return message.text.strip()
+            called = {f"{call['name']} {_json(call['args'])}" for call in message.tool_calls}
+            repeats = repeats + 1 if called <= made else 0
+            made |= called
             new = await self._act(turn, message)
             asked += [message, *new]
         return turn.question.question

@@ -221,6 +221,15 @@ async def test_a_fourth_identical_look_up_is_answered_from_memory_and_fails_noth
     assert desk.model.asked[5][-1].text == "This was called with the same arguments before. shipped"
 
 
+@pytest.mark.parametrize("status", ["done", "refused", "failed"])
+async def test_a_model_that_calls_nothing_new_is_asked_for_its_answer(desk: Desk, status: Any) -> None:
+    desk.actions = [CountedAction("get_order", Outcome(status, "so"))]
+    desk.model.replies = [*(calls("get_order", order_id="1") for _ in range(6)), says("Baik Kak.")]
+    turn = await begun(desk)
+    assert await ask(desk, turn) == "Baik Kak."
+    assert "This turn has reached its limit" in desk.model.asked[6][-1].text
+
+
 async def test_what_was_looked_up_is_forgotten_when_something_was_changed(desk: Desk) -> None:
     order = CountedAction("get_order", Outcome("done", "open"))
 
