@@ -64,6 +64,8 @@ _TYPES = {
 _TEXTS = frozenset({"csv", "html", "json", "markdown", "plain"})  # their charset may stand in the content type
 _OLD = {".doc": "DOCX", ".xls": "XLSX", ".ppt": "PPTX", ".odp": "PPTX", ".rtf": "DOCX", ".eml": "PDF", ".msg": "PDF"}
 
+_SAMPLE, _ENOUGH = 20_000, 10  # characters looked at, and letters that tell
+
 GROUP = "balas.loaders"
 """The entry-point group of further loaders; each is named by a suffix without the dot, and a function from bytes to `Loaded`."""
 
@@ -98,7 +100,28 @@ def load(name: str, data: bytes, content_type: str | None = None) -> Loaded:
         raise Unreadable(f"not a readable {kind.upper()} file: {error or type(error).__name__}") from error
     if not loaded.text.strip():
         raise Unreadable("the file holds no text")
+    if kind in _TEXTS and not _is_utf8(data) and _misread(loaded.text):
+        raise Unreadable("it is written in a charset that it does not name; save it as UTF-8")
     return loaded
+
+
+_ACCENTED = re.compile("[ƒŠŒŽšœžŸª-ÿ\ufffd]")
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _misread(text: str) -> bool:
+    """Whether a text was read in the wrong 8-bit charset: no language that is written in Latin letters has this many accented ones."""
+    sample = text[:_SAMPLE]
+    letters = sum(letter.isalpha() for letter in sample)
+    strange = len(_ACCENTED.findall(sample))
+    return letters >= _ENOUGH and strange > 0.4 * letters
 
 
 def readable_kind(name: str, content_type: str | None = None) -> str:

@@ -297,3 +297,26 @@ def test_a_package_reads_nothing_that_lies_outside_of_it(tmp_path: Path, way: st
     except Unreadable as error:
         text = str(error)
     assert "RAHASIA" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "codec"),
+    [
+        ("jam.txt", "مواعيد العمل: من 9 صباحا إلى 5 مساء\nسعر القهوة 45 ريال\n", "cp1256"),
+        ("menu.csv", "商品,価格\nラーメン,980円\n定休日,火曜日\n", "shift_jis"),
+        ("faq.md", "# Вопросы\n\nДоставка стоит 300 рублей.\n", "cp1251"),
+        ("menu.html", "<p>เปิดทุกวัน ราคา 45 บาท</p>", "cp874"),
+    ],
+)
+def test_a_text_whose_charset_cannot_be_told_is_named_and_not_quoted_in_another(
+    name: str, text: str, codec: str
+) -> None:
+    with pytest.raises(Unreadable, match="save it as UTF-8"):
+        load(name, text.encode(codec))
+    assert load(name, text.encode()).text
+    accented = "Größe, Öffnung\nà la carte, crème brûlée für 4 €\n"
+    assert load(name, accented.encode()).text
+
+
+def test_accents_in_an_old_export_are_read() -> None:
+    assert "crème brûlée à côté" in load("menu.txt", "Café: crème brûlée à côté, naïve façade".encode("cp1252")).text
