@@ -249,6 +249,10 @@ class Turns:
             reason = str(error)
         except TurnStopped as error:
             reason = str(error) or type(error).__name__
+            if turn.handed_over and not turn.changes:  # the model had nothing left to do but to say so
+                log.warning("handed_over_without_words", reason=reason)
+                await turn.steps.flush()
+                return await self._writer.answer(turn, "", verdict)
         return await self._give_up(turn, reason)
 
     async def _do_task(self, turn: TurnContext, verdict: gate.Silent | gate.Say | gate.Answer) -> Result:

@@ -193,6 +193,16 @@ async def test_models_that_fail_lead_to_the_failure_text_and_a_human(desk: Desk)
     assert (await desk.state()).paused(NOW)
 
 
+async def test_who_was_handed_over_is_told_so_although_the_model_fails_then(desk: Desk) -> None:
+    asked_for = Outcome("done", "A colleague takes over.", requests=(HandOver("a question"),))
+    desk.actions = [CountedAction("hand_over", asked_for, builtin="hand_over")]
+    desk.model.replies = [calls("hand_over"), *(calls("speak_up") for _ in range(4))]
+    await desk.receive(message(1, "veneer berapa kak?"))
+    await desk.answer()
+    assert await desk.said() == ["Sebentar ya, saya sambungkan ke tim kami."]
+    assert (await desk.state()).paused_at is not None
+
+
 async def test_without_a_handover_on_failure_the_agent_keeps_answering(desk: Desk) -> None:
     desk.conversation = {"handover": {"when": ["asked"]}}
     desk.model.replies = [ValueError("no such model")]
@@ -203,7 +213,7 @@ async def test_without_a_handover_on_failure_the_agent_keeps_answering(desk: Des
 
 
 async def test_what_actions_asked_for_in_a_failed_turn_is_not_carried_out(desk: Desk) -> None:
-    desk.actions = [CountedAction("note", Outcome("done", "ok", None, (HandOver("complaint"),)))]
+    desk.actions = [CountedAction("note", Outcome("done", "ok", None, (Comment("complaint"),)))]
     desk.model.replies = [calls("note"), ValueError("gone")]
     await desk.receive(message(1, "halo"))
     await desk.answer()
