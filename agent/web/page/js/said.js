@@ -140,6 +140,7 @@ export const SAID = [
   ["a file of the kind {} cannot be read; readable are {}", "berkas jenis {} tidak dapat dibaca; yang dapat dibaca: {}"],
   ["a file of the kind {} cannot be read; {}", "berkas jenis {} tidak dapat dibaca; {}"],
   ["the file holds no text", "berkas tidak berisi teks"],
+  ["it is written in a charset that it does not name; save it as UTF-8", "berkas ditulis dengan charset yang tidak disebutkan; simpan sebagai UTF-8"],
   ["the file holds more than {} values; split it", "berkas berisi lebih dari {} nilai; bagi berkasnya"],
   ["the file has more than {} levels", "berkas lebih dari {} tingkat"],
   ["the file expands to more than {} MiB", "berkas mengembang menjadi lebih dari {} MiB"],
