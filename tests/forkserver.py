@@ -28,6 +28,7 @@ IMPORTED = (
     "agent.broadcasts.feeder",
     "agent.cli.broadcast",
     "agent.cli.chat",
+    "agent.cli.demo",
     "agent.cli.frame",
     "agent.cli.knowledge",
     "agent.cli.replay",
@@ -58,9 +59,11 @@ IMPORTED = (
     "knowledge.knowledge",
     "langchain_openai",
     "messaging.aelyst",
+    "messaging.sandbox.faces",
     "openai.lib._chat_completion_resources",
     "openai.resources.chat.chat",
     "openai.types",
+    "qrcode.main",
     "rapidfuzz.fuzz",
     "rapidfuzz.process",
     "sqlalchemy.dialects.postgresql.psycopg",
@@ -76,6 +79,7 @@ IMPORTED = (
     "uvloop",
     "voice.local",
     "voice.pool",
+    "zxingcpp",
 )
 
 LARGEST = 1024 * 1024
