@@ -41,6 +41,21 @@ async def _saved(page: Page) -> tuple[str, str, str]:
     return scenario, files[scenario], files[cassette]
 
 
+async def _said_again_stays(page: Page) -> None:
+    """What is said a second time stays as long as the first time: the end of the first does not take it away."""
+    told = page.get_by_text("balas test runs it")
+    await page.clock.install()
+    await page.clock.pause_at(await page.evaluate("Date.now() + 60000"))
+    for _ in range(2):
+        async with page.expect_response("**/scenario"):
+            await page.get_by_role("button", name="Save as scenario").click()
+        await expect(told).to_be_visible()
+        await page.clock.run_for(3000)
+    await expect(told).to_be_visible()
+    await page.clock.run_for(3000)
+    await expect(told).to_have_count(0)
+
+
 async def _say(page: Page, text: str, file: FilePayload | None = None) -> None:
     before = await page.locator(".bubble.agent").count()
     if file is not None:
@@ -92,4 +107,5 @@ async def test_what_the_console_saves_passes_elsewhere(tmp_path: Path, browser: 
             ):
                 assert kind in scenario, scenario
             texts[name.removesuffix(".yaml")] = scenario, cassette
+            await _said_again_stays(page)
     await passes(folder, texts, tmp_path / "elsewhere")

@@ -9,8 +9,8 @@ import { lang, t } from "./i18n.js";
 export const html = htm.bind(h);
 export const toast = signal(null);
 export function say(text, kind = "good") {
-  toast.value = { text, kind };
-  setTimeout(() => { if (toast.value?.text === text) toast.value = null; }, 4000);
+  const shown = toast.value = { text, kind };
+  setTimeout(() => { if (toast.value === shown) toast.value = null; }, 4000);
 }
 
 export function remedy(error) {
