@@ -1,7 +1,6 @@
 """Connections: what an error says of what was sent, and that nothing is sent twice."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,6 +9,7 @@ import httpx
 import pytest
 
 from settings.connections import Connections, open_client
+from tests.acceptance.world import free_port
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 Answer = Callable[[int], bytes | None]
@@ -75,11 +75,6 @@ async def ask(url: str, method: str = "GET", **given: Any) -> tuple[httpx.Respon
             return await client.request(method, url, extensions={"trace": leaving}, **given), leaving.events
         except httpx.TransportError as error:
             return error, leaving.events
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @pytest.mark.parametrize(
