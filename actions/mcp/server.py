@@ -191,9 +191,8 @@ class McpToolAction:
             return Outcome(
                 "failed", f"Nothing was called: the contact has no value for {' and '.join(missing)} on record."
             )
-        free = (
-            self._properties.keys() - self._bound.keys()
-        )  # another name could be a bound one in a spelling of the server's own
+        # Any other name could be a bound one in a spelling of the server's own.
+        free = self._properties.keys() - self._bound.keys()
         problems = [f"there is no parameter {name}" for name in arguments if self._sources and name not in free]
         try:
             found = errors_in(dict(arguments), self._validator)

@@ -431,9 +431,8 @@ def _deleted(connection: Connection, event: MessageDeleted, now: datetime) -> Ac
             history.append(connection, key, [line])
             lines.append(line)
         if row.state == "waiting" and row.turn is not None:
-            change(
-                connection, table, {"n": row.n}, {"outcome": InboundOutcome.TAKEN_BACK}
-            )  # the turn's end does the rest
+            # The end of the turn does the rest.
+            change(connection, table, {"n": row.n}, {"outcome": InboundOutcome.TAKEN_BACK})
         else:
             _empty(connection, row)
     for line in lines:

@@ -64,8 +64,6 @@ _TYPES = {
 _TEXTS = frozenset({"csv", "html", "json", "markdown", "plain"})  # their charset may stand in the content type
 _OLD = {".doc": "DOCX", ".xls": "XLSX", ".ppt": "PPTX", ".odp": "PPTX", ".rtf": "DOCX", ".eml": "PDF", ".msg": "PDF"}
 
-_SAMPLE, _ENOUGH = 20_000, 10  # characters looked at, and letters that tell
-
 GROUP = "balas.loaders"
 """The entry-point group of further loaders; each is named by a suffix without the dot, and a function from bytes to `Loaded`."""
 
@@ -106,6 +104,7 @@ def load(name: str, data: bytes, content_type: str | None = None) -> Loaded:
 
 
 _ACCENTED = re.compile("[ƒŠŒŽšœžŸª-ÿ\ufffd]")
+_SAMPLE, _ENOUGH = 20_000, 10  # characters looked at, and letters that tell
 
 
 def _is_utf8(data: bytes) -> bool:
