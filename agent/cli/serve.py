@@ -25,6 +25,7 @@ from agent.rollout import Rollout
 from agent.swap import Overlay
 from agent.telemetry.environment import exporting
 from agent.web.listening import bind, serving
+from agent.web.protocol import allow_connections
 from agent.web.server import Swaps, create_app, end_streams
 
 log = structlog.get_logger()
@@ -49,9 +50,10 @@ def serve(
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
-    """Run a server until it ends: on uvloop, and with quick changes between its threads."""
+    """Run a server until it ends: on uvloop, with quick changes between its threads, and as many connections as it bears."""
     import uvloop
 
+    allow_connections()
     sys.setswitchinterval(SWITCH)
     uvloop.run(work)
 

@@ -77,6 +77,7 @@ def create_app(agent: Agent, swaps: Swaps | None = None) -> Starlette:
         *console.routes(),
     ]
     app = Starlette(routes=routes, middleware=[Middleware(_NeverFail)])
+    app.router.redirect_slashes = False  # it would lead to whatever host the request names
     app.state.agent = agent
     app.state.swaps = swaps
     app.state.trials = Trials(agent)

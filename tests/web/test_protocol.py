@@ -9,7 +9,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from agent.web import protocol
@@ -33,16 +33,29 @@ async def _early(_request: Request) -> Response:
     return PlainTextResponse("too large", 413)
 
 
+_ENDED = asyncio.Event()
+
+
+async def _slow(_request: Request) -> Response:
+    async def told() -> AsyncIterator[str]:
+        yield "begun"
+        await _ENDED.wait()
+        yield "ended"
+
+    return StreamingResponse(told())
+
+
 async def _large(_request: Request) -> Response:
     return PlainTextResponse("x" * 60_000_000)
 
 
 @asynccontextmanager
-async def _connected(path: str = "") -> AsyncIterator[tuple[str, asyncio.StreamReader, asyncio.StreamWriter]]:
+async def _connected() -> AsyncIterator[tuple[str, asyncio.StreamReader, asyncio.StreamWriter]]:
     routes = [
         Route("/", _echo, methods=["GET", "POST"]),
         Route("/early", _early, methods=["POST"]),
         Route("/large", _large),
+        Route("/slow", _slow),
     ]
     async with listening(Starlette(routes=routes), "127.0.0.1", 0) as url:
         parts = urlsplit(url)
@@ -120,3 +133,33 @@ async def test_a_client_that_reads_nothing_loses_its_connection() -> None:
             assert (await client.get(url)).status_code == 200
         await asyncio.sleep(1.5)
         assert len(await _ends(reader)) < 60_000_000
+
+
+@pytest.mark.parametrize(("lines", "answered"), [(10, True), (10_000, False)])
+async def test_what_comes_behind_a_body_in_chunks_is_not_gathered(lines: int, answered: bool) -> None:
+    async with _connected() as (_, reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n")
+        writer.write(b"X-Behind: 0123456789\r\n" * lines + b"\r\n")
+        assert (b"0 bytes" in await _ends(reader)) is answered
+
+
+async def test_who_holds_many_connections_open_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", SOON)
+    monkeypatch.setattr(protocol, "MOST_CONNECTIONS", 10)
+    _ENDED.clear()
+    starts = (b"", b"GET / HTTP/1.1\r\n", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx")
+    async with _connected() as (url, under_way, writer):
+        writer.write(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+        await under_way.readexactly(1)
+        parts = urlsplit(url)
+        held = [await asyncio.open_connection(parts.hostname, parts.port) for _ in range(30)]
+        for number, (_, half) in enumerate(held):
+            half.write(starts[number % 3])
+        async with httpx.AsyncClient() as client:
+            assert (await client.post(url, content=b"12345")).text == "5 bytes"
+        assert await _ends(held[0][0]) == b""
+        _ENDED.set()
+        async with asyncio.timeout(SOON):
+            assert b"ended" in await under_way.readuntil(b"ended")
+        for _, half in held:
+            half.close()

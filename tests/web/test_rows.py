@@ -320,6 +320,16 @@ async def test_whatever_lies_below_the_api_is_answered_by_it(
     assert set(answer.json()["error"]) <= {"code", "message", "field"}
 
 
+@pytest.mark.parametrize(
+    "path", ["/healthz/", "/metrics/", "/console", "/console/x/", "/mcp/", "/media/x/", "/api/v1/contacts/"]
+)
+async def test_no_answer_leads_to_the_host_that_a_request_names(agent: Agent, path: str) -> None:
+    transport = httpx.ASGITransport(create_app(agent))
+    async with httpx.AsyncClient(transport=transport, base_url="http://agent") as outside:
+        answer = await outside.get(path, headers={"Host": "evil.example", "X-Forwarded-Host": "evil.example"})
+    assert "evil.example" not in f"{answer.headers} {answer.text}"
+
+
 FAR = ("0001-01-01", "9999-12-31", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1969-12-31T23:59:59Z")
 
 
