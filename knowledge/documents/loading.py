@@ -69,8 +69,11 @@ GROUP = "balas.loaders"
 
 _ADDED = {f".{entry.name.lower()}": entry for entry in entry_points(group=GROUP)}
 
-READABLE = (frozenset(_SUFFIXES) - {".json", ".jsonl"}) | _ADDED.keys()
-"""Suffixes of the files that a glob finds. JSON is seldom meant for customers: a feed is named by its path or address."""
+FEEDS = frozenset({".json", ".jsonl"})
+"""Suffixes of the files that are read only when they are named by path or address: JSON is seldom meant for customers."""
+
+READABLE = (frozenset(_SUFFIXES) - FEEDS) | _ADDED.keys()
+"""Suffixes of the files that a glob finds."""
 
 DOCUMENTS = READABLE | _OLD.keys() | {".key", ".numbers", ".pages", ".wps"}
 """Suffixes of files that may hold text for customers, readable or not."""
@@ -98,7 +101,7 @@ def load(name: str, data: bytes, content_type: str | None = None) -> Loaded:
         raise Unreadable(f"not a readable {kind.upper()} file: {error or type(error).__name__}") from error
     if not loaded.text.strip():
         raise Unreadable("the file holds no text")
-    if kind in _TEXTS and not _is_utf8(data) and _misread(loaded.text):
+    if kind in _TEXTS and _misread(loaded.text) and not _is_utf8(data):
         raise Unreadable("it is written in a charset that it does not name; save it as UTF-8")
     return loaded
 

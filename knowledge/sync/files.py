@@ -2,16 +2,18 @@
 
 import asyncio
 import os
+import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from glob import has_magic
 from itertools import islice, takewhile
 from pathlib import Path
 
-from knowledge.documents.loading import DOCUMENTS, READABLE
+from knowledge.documents.loading import DOCUMENTS, FEEDS, READABLE
 from knowledge.documents.passage import Document, SourceState
 from knowledge.documents.reader import DocumentReader
 from knowledge.errors import SourceError, Unreadable
@@ -52,11 +54,18 @@ class FileRef:
 
 
 def find(pattern: str, base: Path) -> Sequence[FileRef]:
-    """List the files that a path or glob names, sorted; a glob skips kinds that cannot be read.
+    """List the files that a path or glob names, sorted; a glob skips kinds that cannot be read, and hidden files.
 
     Raises:
         SourceError: there is no such file.
     """
+    try:
+        return _find(pattern, base)
+    except OSError as error:
+        raise SourceError(f"{pattern} cannot be looked for: {error.strerror or error}") from None
+
+
+def _find(pattern: str, base: Path) -> Sequence[FileRef]:
     expanded = os.path.expanduser(pattern)  # noqa: PTH111 (a glob is no path yet)
     if not has_magic(expanded):
         path = base / expanded
@@ -72,6 +81,12 @@ def find(pattern: str, base: Path) -> Sequence[FileRef]:
         if skipped := unreadable_matches(pattern, base):
             raise SourceError(
                 f"{pattern} matches only files of kinds that cannot be read, e.g. {skipped[0]}; save them as DOCX, XLSX or PDF"
+            )
+        if feeds := _feeds(pattern, base):
+            raise SourceError(f"{pattern} matches only feeds, which are read when they are named: write {feeds[0]}")
+        if expanded.endswith("**") and any(_matching(f"{expanded}/*", base)):
+            raise SourceError(
+                f"{pattern} matches folders only; write {pattern}/* for every file in them that can be read"
             )
         raise SourceError(f"no file matches {pattern}{_from_where(expanded)}")
     return [_ref(path, base) for path in found]
@@ -92,22 +107,53 @@ def unreadable_matches(pattern: str, base: Path) -> Sequence[str]:
     ]
 
 
+def _feeds(pattern: str, base: Path) -> Sequence[str]:
+    """The feeds that a glob matches and `find` skips."""
+    return [_display_path(path, base) for path in _matching(pattern, base) if path.suffix.lower() in FEEDS]
+
+
 def _matching(pattern: str, base: Path) -> Sequence[Path]:
     """The files that a glob matches; links that lead out of the folder it begins in are not followed."""
-    root, relative = _rooted(pattern, base)
     literal = _literal(pattern, base)
-    found = [path for path in root.glob(relative) if path.is_file()]
-    return sorted(path for path in found if path.resolve().is_relative_to(literal))
+    return sorted(path for path in _visible(pattern, base) if _resolved(path).is_relative_to(literal))
+
+
+def _visible(pattern: str, base: Path) -> Iterator[Path]:
+    """The files that a glob matches; hidden ones, and those that an office program puts beside an open file, only where it says so.
+
+    Raises:
+        SourceError: it is no pattern.
+    """
+    root, relative = _rooted(pattern, base)
+    begin = len(_plain(relative))
+    said = _is_hidden(Path(relative).parts[begin:])
+    if re.search(r"\*\*[^/]|[^/]\*\*", relative):
+        whole = re.sub(r"([^/])\*\*", r"\1*/**", re.sub(r"\*\*([^/])", r"**/*\1", relative))
+        raise SourceError(f"{pattern} is no pattern: ** stands for whole folders; write {whole}")
+    for path in root.glob(relative):
+        if (said or not _is_hidden(path.relative_to(root).parts[begin:])) and path.is_file():
+            yield path
+
+
+def _is_hidden(parts: Sequence[str]) -> bool:
+    return any(part.startswith((".", "~$")) and part != ".." for part in parts)
+
+
+def _resolved(path: Path) -> Path:
+    """A path with its links followed, as far as they lead anywhere: also where they lead in a circle, or it is none at all."""
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError:  # a NUL in it
+        return path
 
 
 def _outside(pattern: str, base: Path) -> list[str]:
     """The documents that a glob matches through links that lead out of the folder it begins in."""
     if not has_magic(pattern):
         return []
-    root, relative = _rooted(pattern, base)
     literal = _literal(pattern, base)
-    matching = (path for path in root.glob(relative) if path.suffix.lower() in DOCUMENTS and path.is_file())
-    return sorted(_display_path(path, base) for path in matching if not path.resolve().is_relative_to(literal))
+    matching = (path for path in _visible(pattern, base) if path.suffix.lower() in DOCUMENTS)
+    return sorted(_display_path(path, base) for path in matching if not _resolved(path).is_relative_to(literal))
 
 
 def _rooted(pattern: str, base: Path) -> tuple[Path, str]:
@@ -117,7 +163,12 @@ def _rooted(pattern: str, base: Path) -> tuple[Path, str]:
 def _literal(pattern: str, base: Path) -> Path:
     """The folder in which a glob begins."""
     root, relative = _rooted(pattern, base)
-    return root.joinpath(*takewhile(lambda part: not has_magic(part), Path(relative).parts)).resolve()
+    return _resolved(root.joinpath(*_plain(relative)))
+
+
+def _plain(relative: str) -> Sequence[str]:
+    """The parts of a glob before its first that is a pattern."""
+    return list(takewhile(lambda part: not has_magic(part), Path(relative).parts))
 
 
 def read(ref: FileRef, largest: int) -> bytes:
@@ -130,12 +181,14 @@ def read(ref: FileRef, largest: int) -> bytes:
         Unreadable: the file is larger, or cannot be opened.
     """
     try:
-        size = ref.path.stat().st_size
-        if size > largest:
-            raise Unreadable(f"{size:,} bytes are more than the {largest:,} that `knowledge.largest` allows")
-        return ref.path.read_bytes()
+        with ref.path.open("rb") as file:
+            data = file.read(largest + 1)
+            size = max(len(data), os.fstat(file.fileno()).st_size)
     except OSError as error:
         raise Unreadable(f"cannot be opened: {error.strerror or error}") from error
+    if size > largest:
+        raise Unreadable(f"{size:,} bytes are more than the {largest:,} that `knowledge.largest` allows")
+    return data
 
 
 def _ref(path: Path, base: Path) -> FileRef:
@@ -144,7 +197,8 @@ def _ref(path: Path, base: Path) -> FileRef:
 
 
 def _display_path(path: Path, base: Path) -> str:
-    return (path.relative_to(base) if path.is_relative_to(base) else path).as_posix()
+    shown = (path.relative_to(base) if path.is_relative_to(base) else path).as_posix()
+    return os.fsencode(shown).decode("utf-8", "backslashreplace")
 
 
 class FileSync:
@@ -213,7 +267,9 @@ class FileSync:
             tally.gone(document)
         if gone:
             await self._store.remove(gone)
-        tally.problems += await loop.run_in_executor(self._pool, passed_over, source.path or "", self._base)
+        tally.problems += await loop.run_in_executor(
+            self._pool, passed_over, source.path or "", self._base, self._settings
+        )
 
     async def _read(self, ref: FileRef, source: SourceSettings, before: Document | None, now: datetime) -> Change:
         async with self._ahead:
@@ -285,7 +341,7 @@ async def _problems(
     problems = [f"{ref.id}: {problem}" for ref, problem in zip(refs, found, strict=True) if problem]
     if unread:
         problems.append(f"{unread} of {len(refs)} files were not read; `balas knowledge sync` reads them all")
-    return [*problems, *passed_over(pattern, base)]
+    return [*problems, *passed_over(pattern, base, settings)]
 
 
 MOST_NEIGHBOURS = 10_000
@@ -295,15 +351,14 @@ MOST_NEIGHBOURS = 10_000
 def unread_neighbours(settings: KnowledgeSettings, base: Path) -> list[Finding]:
     """Name the documents that lie in the folder of a glob and belong to no source. The folder of agent.yaml itself is none."""
     patterns = [(at, os.path.expanduser(source.path)) for at, source in enumerate(settings.sources) if source.path]  # noqa: PTH111
-    read_already = {
-        path.resolve()
-        for _, pattern in patterns
-        for path in (_matching(pattern, base) if has_magic(pattern) else [base / pattern])
-    }
+    read_already: set[Path] = set()
+    for _, pattern in patterns:
+        with suppress(SourceError):  # `inspect` tells of it
+            read_already.update(map(_resolved, _matching(pattern, base) if has_magic(pattern) else [base / pattern]))
     found = []
     for at, pattern in patterns:
         folder = _literal(pattern, base)
-        if not has_magic(pattern) or folder == base.resolve():
+        if not has_magic(pattern) or folder == _resolved(base):
             continue
         beside = [
             path
@@ -311,7 +366,7 @@ def unread_neighbours(settings: KnowledgeSettings, base: Path) -> list[Finding]:
             if path.suffix.lower() in DOCUMENTS
             and not path.name.startswith(".")
             and path not in read_already
-            and path.resolve().is_relative_to(folder)
+            and _resolved(path).is_relative_to(folder)
         ]
         read_already.update(beside)
         if beside:
@@ -321,11 +376,18 @@ def unread_neighbours(settings: KnowledgeSettings, base: Path) -> list[Finding]:
     return found
 
 
-def passed_over(pattern: str, base: Path) -> list[str]:
-    """Say which documents a glob matches and no sync reads, and what would help: old kinds of files, links to elsewhere."""
+def passed_over(pattern: str, base: Path, settings: KnowledgeSettings) -> list[str]:
+    """Say which documents a glob matches and no sync reads, and what would help: old kinds of files, feeds, links to elsewhere."""
+    if not has_magic(pattern):
+        return []
     found = []
+    named = {_resolved(base / os.path.expanduser(source.path)) for source in settings.sources if source.path}  # noqa: PTH111
     if skipped := unreadable_matches(pattern, base):
         found.append(f"passed over, of a kind that cannot be read (save as DOCX, XLSX or PDF): {_listed(skipped)}")
+    if feeds := [feed for feed in _feeds(pattern, base) if _resolved(base / feed) not in named]:
+        found.append(
+            f"passed over, since feeds are read only when they are named (name each as a source): {_listed(feeds)}"
+        )
     if outside := _outside(os.path.expanduser(pattern), base):  # noqa: PTH111
         found.append(
             f"passed over, since they are links that lead out of the folder (copy the files into it): {_listed(outside)}"

@@ -1,13 +1,16 @@
 """Files that no passage can come from are named before anything is started."""
 
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.cli.frame import run
+from knowledge.errors import Unreadable
 from knowledge.settings import KnowledgeSettings
-from knowledge.sync.files import find, inspect, unread_neighbours
+from knowledge.sync.files import FileRef, find, inspect, read, unread_neighbours
 from tests.knowledge.samples import line, locked, pdf
 
 
@@ -56,6 +59,58 @@ def test_a_source_that_matches_nothing_readable_says_why(documents: Path) -> Non
         "no file matches faq/*.md, seen from the folder of agent.yaml",
         "docs is a folder; write docs/**/* for every file in it that can be read",
     ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("docs/**", "docs/** matches folders only; write docs/**/*"),
+        ("docs/**.md", "docs/**.md is no pattern: ** stands for whole folders; write docs/**/*.md"),
+        ("docs/a**.md", "write docs/a*/**/*.md"),
+        ("docs/*.json", "docs/*.json matches only feeds, which are read when they are named: write docs/menu.json"),
+        (f"docs/{'x' * 5_000}.md", "cannot be looked for: File name too long"),
+        ("docs/pipa.md", "there is no file docs/pipa.md"),
+        ("docs/nol.md", "there is no file docs/nol.md"),
+        ("docs/lingkar.md", "there is no file docs/lingkar.md"),
+        ("docs/lingkar.md/*.md", "no file matches"),
+        ("docs/\0.md", "there is no file"),
+    ],
+)
+def test_a_source_that_can_match_nothing_says_what_to_write(documents: Path, pattern: str, said: str) -> None:
+    folder = documents / "docs"
+    (folder / "menu.json").write_text("[]")
+    os.mkfifo(folder / "pipa.md")
+    (folder / "nol.md").symlink_to("/dev/zero")
+    (folder / "lingkar.md").symlink_to("lingkar.md")
+    [(_, message)] = found(documents, pattern)
+    assert said in message
+    assert beside(documents, "docs/*.md", pattern)
+
+
+def test_a_glob_takes_no_hidden_files_and_names_the_feeds_that_it_skips(tmp_path: Path) -> None:
+    folder = tmp_path / ".agent" / "docs"
+    (folder / ".git").mkdir(parents=True)
+    for name in ("a.md", ".b.md", "._c.md", "~$d.md", ".git/e.md", "menu.json", "harga.jsonl"):
+        (folder / name).write_text('[{"nama": "Teh"}]')
+    for pattern in ("docs/**/*", f"{folder}/**/*"):
+        assert [Path(ref.id).name for ref in find(pattern, folder.parent)] == ["a.md"]
+    assert [Path(ref.id).name for ref in find("docs/.b*", folder.parent)] == [".b.md"]
+    assert [message for _, message in found(folder.parent, "docs/*", "docs/menu.json")] == [
+        "passed over, since feeds are read only when they are named (name each as a source): docs/harga.jsonl"
+    ]
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems take no such names")
+def test_a_name_in_another_charset_is_shown_with_its_bytes(tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.md")).write_text("# Kopi\n\nLima ribu.\n")
+    (ref,) = find("*.md", tmp_path)
+    assert ref.id == r"caf\xe9.md"
+
+
+def test_a_file_that_grows_while_it_is_read_is_read_no_further_than_allowed(tmp_path: Path) -> None:
+    endless = FileRef("nol.md", Path("/dev/zero"), "", 0)
+    with pytest.raises(Unreadable, match=r"knowledge\.largest"):
+        read(endless, 1000)
 
 
 def test_a_file_that_is_missing_does_not_say_where_the_agent_lives(documents: Path) -> None:
