@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
 from functools import cache, cached_property
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 from actions.action import Context, Json, Outcome
 from actions.lookups import LookUps, remedy
@@ -108,7 +108,7 @@ class Arguments:
                     missing.append(name)
                 continue
             value = coerced(arguments.get(name), parameter)
-            if value is not None:
+            if value is not None or (name in arguments and parameter.needed and _takes_null(parameter)):
                 given[name] = value
                 problems += self._invalid(name, value)
             elif "default" in parameter.model_fields_set:
@@ -163,6 +163,11 @@ class Arguments:
 def coerced(value: Json, schema: Schema) -> Json:
     """Convert a value to the type of its schema where nothing is lost: `"3"` for an integer, `10345` for a text."""
     kind = schema.type
+    if (choices := _choices(schema)) and "type" not in schema.model_fields_set:
+        if any(_is_a(value, one.type) for one in choices):
+            return value.strip() if isinstance(value, str) else value
+        changed = ((coerced(value, one), one.type) for one in choices)
+        return next((found for found, wanted in changed if _is_a(found, wanted)), value)
     if isinstance(value, str):
         text = value.strip()
         if kind == "integer" and re.fullmatch(r"-?\d{1,15}", text):
@@ -189,6 +194,33 @@ def coerced(value: Json, schema: Schema) -> Json:
             for key, item in value.items()
         }
     return value
+
+
+_JSON_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "array": (list,),
+    "object": (dict,),
+    "null": (type(None),),
+}
+
+
+def _is_a(value: Json, kind: Any) -> bool:
+    """Whether a value has a type of JSON, or one of a list of them."""
+    return any(
+        isinstance(value, _JSON_TYPES[one]) and (one == "boolean" or not isinstance(value, bool))
+        for one in (kind if isinstance(kind, list) else [kind])
+    )
+
+
+def _choices(schema: Schema) -> list[Schema]:
+    return [*(schema.any_of or ()), *(schema.one_of or ())]
+
+
+def _takes_null(schema: Schema) -> bool:
+    return _is_a(None, schema.type) or any(_takes_null(one) for one in _choices(schema))
 
 
 MOST_CHECKS = 20_000

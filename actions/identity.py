@@ -107,7 +107,12 @@ def canonical(value: Json, schema: Mapping[str, Any]) -> Json:
         listed = [item for one in value if (item := canonical(one, inner)) is not None]
         return sorted(listed, key=lambda item: json.dumps(item, sort_keys=True)) or None
     members = schema.get("properties") or {}
-    named = {_text(key): canonical(item, members.get(key) or {}) for key, item in value.items()}
+    stated = {
+        name: member["default"]
+        for name, member in members.items()
+        if isinstance(member, Mapping) and "default" in member
+    }
+    named = {_text(key): canonical(item, members.get(key) or {}) for key, item in {**stated, **value}.items()}
     return {key: item for key, item in sorted(named.items()) if item is not None} or None
 
 
@@ -115,7 +120,9 @@ def _of_text(value: str, kind: Any, schema: Mapping[str, Any]) -> Json:
     text = _text(value)
     if not text:
         return None
-    if kind in ("integer", "number") and (number := _number(text)) is not None:
+    choices = [*(schema.get("anyOf") or ()), *(schema.get("oneOf") or ())] if kind is None else ()
+    kinds = [one.get("type") for one in choices if isinstance(one, Mapping)]
+    if {"integer", "number"} & {kind, *filter(None, map(_single, kinds))} and (number := _number(text)) is not None:
         return number
     if kind == "boolean" and text in ("true", "false"):
         return text == "true"
@@ -125,6 +132,10 @@ def _of_text(value: str, kind: Any, schema: Mapping[str, Any]) -> Json:
         except ValueError:
             return text
     return _moment(text, schema.get("format")) or text
+
+
+def _single(kind: Any) -> str | None:
+    return kind if isinstance(kind, str) else None
 
 
 def _text(value: str) -> str:

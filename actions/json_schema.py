@@ -14,9 +14,9 @@ _KEPT = frozenset(
     "exclusiveMaximum multipleOf minItems maxItems uniqueItems".split()
 )
 _BRANCHES = ("allOf", "anyOf", "oneOf", "then", "else", "dependentSchemas", "if", "not", "dependentRequired")
-_DEEPEST = 12
+DEEPEST = 12
 """Levels that are read; deeper ones, and schemas that contain themselves, describe any value."""
-_MOST = 2000
+MOST_PARTS = 2000
 """Parts of one schema that are read: references multiply."""
 
 
@@ -52,13 +52,13 @@ def _collect(
             return False
         seen.add((reference, certain))
     schema = resolved(schema, root)
-    if depth > _DEEPEST or not isinstance(schema, Mapping):
+    if depth > DEEPEST or not isinstance(schema, Mapping):
         return False
     for name, member in (schema.get("properties") or {}).items():
         properties.setdefault(name, member)
     if certain:
         required.update(dict.fromkeys(schema.get("required") or ()))
-    closed = schema.get("additionalProperties") is False
+    closed = schema.get("additionalProperties") is False and not schema.get("patternProperties")
     for key in _BRANCHES:
         branch = schema.get(key)
         branches = (
@@ -75,7 +75,7 @@ def _collect(
 
 def resolved(schema: Any, root: Mapping[str, Any]) -> Any:
     """Follow `$ref` within the document `root`; what stands beside it is added."""
-    for _ in range(_DEEPEST):
+    for _ in range(DEEPEST):
         if not isinstance(schema, Mapping) or not isinstance(schema.get("$ref"), str):
             return schema
         found: Any = root
@@ -89,12 +89,12 @@ def resolved(schema: Any, root: Mapping[str, Any]) -> Any:
 
 def readable(schema: Any, root: Mapping[str, Any]) -> dict[str, Any]:
     """Reduce a schema to the keys that `actions.parameters.Schema` has, with every `$ref` in its place."""
-    return _readable(schema, root, 0, iter(range(_MOST)))
+    return _readable(schema, root, 0, iter(range(MOST_PARTS)))
 
 
 def _readable(schema: Any, root: Mapping[str, Any], depth: int, budget: Iterator[int]) -> dict[str, Any]:
     schema = resolved(schema, root)
-    if not isinstance(schema, Mapping) or depth > _DEEPEST or next(budget, None) is None:
+    if not isinstance(schema, Mapping) or depth > DEEPEST or next(budget, None) is None:
         return {}
     kept = {key: value for key, value in schema.items() if key in _KEPT and value is not None}
     if "pattern" in kept and not _compiles(kept["pattern"]):

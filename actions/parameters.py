@@ -1,7 +1,7 @@
 """The parameters of an action: JSON Schema with a source for each value."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from actions.action import Json
-from actions.scope import action_scope, list_scope, suggest
+from actions.scope import action_scope, fact_key, list_scope, suggest
 from settings import Settings
 from settings.matching import known_regex
 
@@ -257,6 +257,35 @@ def _name_the_parameters(value: Any) -> Any:
 
 ParameterName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 Parameters: TypeAlias = Annotated[dict[ParameterName, Parameter], BeforeValidator(_name_the_parameters)]
+
+
+def left_to_the_model(parameters: Mapping[str, Parameter]) -> list[str]:
+    """Name the members of objects and lists that are called as a parameter that is bound, as `customer.phone`: the model sets them."""
+    bound = {
+        fact_key(name)
+        for parameter_name, parameter in parameters.items()
+        if parameter.bound
+        for name in (parameter_name, *(source.name for source in parameter.source if source.kind == "contact"))
+    }
+    return [
+        path
+        for name, parameter in parameters.items()
+        if not parameter.bound
+        for path, member in _members(parameter, name)
+        if fact_key(member) in bound
+    ]
+
+
+def _members(schema: Schema, path: str) -> Iterator[tuple[str, str]]:
+    for name, member in (schema.properties or {}).items():
+        yield f"{path}.{name}", name
+        yield from _members(member, f"{path}.{name}")
+    if schema.items is not None:
+        yield from _members(schema.items, f"{path}[]")
+    if isinstance(schema.additional_properties, Schema):
+        yield from _members(schema.additional_properties, f"{path}.*")
+    for one in (*(schema.any_of or ()), *(schema.one_of or ())):
+        yield from _members(one, path)
 
 
 def model_schema(parameters: Mapping[str, Parameter]) -> dict[str, Json]:

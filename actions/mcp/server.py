@@ -21,15 +21,12 @@ from actions.errors import McpError, McpUnreachable, UnmatchedBind
 from actions.guard.transport import origin
 from actions.http.response import shown
 from actions.identity import identifying
-from actions.json_schema import flattened, readable
 from actions.lookups import LookUps, remedy
+from actions.mcp.binding import Binding
 from actions.mcp.schemas import refusal
 from actions.mcp.settings import McpAction
 from actions.mcp.transport import SESSION_TERMINATED, SharedClient, refused
-from actions.parameters import Parameter, Schema
-from actions.provenance import bound_values, without_source
 from actions.redaction import Redactor
-from actions.scope import fact_key
 from settings.backoff import Backoff
 from settings.text import clean, from_json
 
@@ -60,20 +57,7 @@ class McpToolAction:
         self._settings = settings
         self._connection = connection
         self._redactor = redactor
-        self._schema = flattened(tool.inputSchema)
-        self._properties: dict[str, Any] = dict(self._schema["properties"])
-        self._sources = {
-            name: sources
-            for name in self._properties
-            for written, sources in settings.bind.items()
-            if fact_key(name) == fact_key(written)
-        }
-        self._schemas = {name: _schema(self._properties[name], self._schema) for name in self._sources}
-        self._bound = {
-            name: Parameter.model_validate({"from": list(sources), "optional": not self._needs(name)})
-            for name, sources in self._sources.items()
-            if sources[0].bound
-        }
+        self.binding = Binding(settings.bind, tool.inputSchema)
 
     @property
     def name(self) -> str:
@@ -84,13 +68,9 @@ class McpToolAction:
     def description(self) -> str:
         return clean(self._tool.description or self._tool.title or self._tool.name)[:_LONGEST_DESCRIPTION]
 
-    @cached_property
+    @property
     def parameters(self) -> Mapping[str, Json]:
-        return {
-            **self._schema,
-            "properties": {name: schema for name, schema in self._properties.items() if name not in self._bound},
-            "required": [name for name in self._schema["required"] if name not in self._bound],
-        }
+        return self.binding.visible
 
     @property
     def effect(self) -> bool:
@@ -107,7 +87,8 @@ class McpToolAction:
     @property
     def idempotent(self) -> bool:
         hints = self._tool.annotations
-        return self._reads or bool(hints and hints.idempotentHint)
+        # hints that agent.yaml does not believe in one point are not believed in the other
+        return not self.effect or bool(hints and hints.idempotentHint and not hints.readOnlyHint)
 
     @property
     def identity(self) -> Sequence[str]:
@@ -131,18 +112,6 @@ class McpToolAction:
     def outputs(self) -> Sequence[str]:
         """The names of what it answers, as far as it declares them."""
         return tuple((self._tool.outputSchema or {}).get("properties") or ())
-
-    @property
-    def parameter_names(self) -> Sequence[str]:
-        """The names of all its parameters, bound ones too."""
-        return tuple(self._properties)
-
-    @property
-    def bound(self) -> frozenset[str]:
-        """The names of `bind` that this tool has."""
-        return frozenset(
-            written for written in self._settings.bind if fact_key(written) in set(map(fact_key, self._properties))
-        )
 
     @property
     def examples(self) -> Sequence[str]:
@@ -176,24 +145,14 @@ class McpToolAction:
     @property
     def _reads(self) -> bool:
         hints = self._tool.annotations
-        return bool(hints and hints.readOnlyHint)
-
-    def _needs(self, name: str) -> bool:
-        return name in self._schema["required"]
+        return bool(hints and hints.readOnlyHint and not hints.destructiveHint)
 
     @cached_property
     def _validator(self) -> Any:
         return validator(self.parameters)
 
     def _take(self, arguments: Mapping[str, Json], context: Context) -> dict[str, Json] | Outcome:
-        bound, missing = bound_values(self._bound, context)
-        if missing:
-            return Outcome(
-                "failed", f"Nothing was called: the contact has no value for {' and '.join(missing)} on record."
-            )
-        # Any other name could be a bound one in a spelling of the server's own.
-        free = self._properties.keys() - self._bound.keys()
-        problems = [f"there is no parameter {name}" for name in arguments if self._sources and name not in free]
+        problems = [f"{name} is not yours to set" for name in self.binding.forbidden(arguments)]
         try:
             found = errors_in(dict(arguments), self._validator)
             problems += [f"{where or 'the arguments'}: {what}" for where, what in found]
@@ -201,18 +160,21 @@ class McpToolAction:
             problems.append(f"the schema of {self._tool.name} cannot be used ({type(error).__name__})")
         if problems:
             return Outcome("refused", f"Nothing was called: {'; '.join(problems[:5])}. Ask the customer; do not guess.")
-        for name, value in arguments.items():
-            if (sources := self._sources.get(name)) is None:
-                continue
-            schema = self._schemas[name]
-            if (lacking := without_source(value, schema, sources, context, self._timezone)) is not None:
-                where = f"{name}{lacking.path}"
-                return Outcome(
-                    "refused",
-                    f"Nothing was called: {lacking.value!r} for {where} is not from {' or '.join(map(str, sources))}. "
-                    + remedy(where, schema.description, lacking.sources, self._look_ups),
-                )
-        return {**arguments, **bound}
+        if (lacking := self.binding.unfounded(arguments, context, self._timezone)) is not None:
+            place, leaf = lacking
+            where = f"{place}{leaf.path}"
+            described = leaf.schema.description if leaf.schema else None
+            return Outcome(
+                "refused",
+                f"Nothing was called: {leaf.value!r} for {where} is not from {' or '.join(map(str, leaf.sources))}. "
+                + remedy(where, described, leaf.sources, self._look_ups),
+            )
+        values, missing = self.binding.filled(arguments, context)
+        if missing:
+            return Outcome(
+                "failed", f"Nothing was called: the contact has no value for {' and '.join(missing)} on record."
+            )
+        return values
 
     def _outcome(self, result: "CallToolResult") -> Outcome:
         texts = [part.text for part in result.content if part.type == "text"]
@@ -227,14 +189,6 @@ class McpToolAction:
         if result.isError:
             return Outcome("failed", content or "It was not done: the tool reported an error.")
         return Outcome("done", content or EMPTY, data)
-
-
-def _schema(written: Any, root: Mapping[str, Any]) -> Schema:
-    """A member's schema as far as provenance needs it; one that cannot be read describes nothing."""
-    try:
-        return Schema.model_validate(readable(written, root))
-    except ValueError:
-        return Schema()
 
 
 def _parsed(text: str) -> Json:
@@ -459,8 +413,8 @@ async def open_server(
         for tool in tools
         if (settings.tools is None or tool.name in settings.tools) and _accepted(tool, connection)
     ]
-    if unbound := settings.bind.keys() - {name for action in offered for name in action.bound}:
-        parameters = ", ".join(sorted({name for action in offered for name in action.parameter_names})) or "none"
+    if unbound := settings.bind.keys() - {name for action in offered for name in action.binding.names}:
+        parameters = ", ".join(sorted({name for action in offered for name in action.binding.parameters})) or "none"
         raise UnmatchedBind(
             sorted(unbound)[0],
             f"no tool of the MCP server {connection.where} has a parameter {' or '.join(sorted(unbound))}, so nothing is bound; "

@@ -210,9 +210,8 @@ class SchemaReader:
         source = self._merged(self._document.resolve(raw), where)
         if depth > DEEPEST:
             self.left_out.append(f"{where}: nested too deeply, left open")
-            return {"type": "object"} if "properties" in source else {"type": "string"}
-        schema: dict[str, Any] = {}
-        self._type(source, schema)
+            return {"type": self._typed(source).get("type", "string")}
+        schema = self._typed(source)
         schema |= {key: source[key] for key in _KEPT if source.get(key) is not None}
         if isinstance(schema.get("description"), str):
             schema["description"] = shortened(schema["description"], 200)
@@ -250,7 +249,8 @@ class SchemaReader:
         return found
 
     @staticmethod
-    def _type(source: Mapping[str, Any], schema: dict[str, Any]) -> None:
+    def _typed(source: Mapping[str, Any]) -> dict[str, Any]:
+        schema: dict[str, Any] = {}
         kinds = source.get("type")
         named = [kind for kind in (kinds if isinstance(kinds, list) else [kinds]) if kind in _TYPES and kind != "null"]
         if len(named) == 1:
@@ -261,6 +261,7 @@ class SchemaReader:
             schema["type"] = "object"
         elif "items" in source:
             schema["type"] = "array"
+        return schema
 
     @staticmethod
     def _bounds(source: Mapping[str, Any], schema: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """From one operation of an OpenAPI document to one declaration."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
@@ -53,6 +53,10 @@ class _Draft:
         key = unique(identifier(name), self.parameters)
         if source := _source(identifier(name), schema):
             schema["from"] = source
+        for place in _sources_of_members(schema, name):
+            self.left_out.append(
+                f"{place} is the model's to set: only a parameter of its own can be bound to the customer"
+            )
         if not required and "default" not in schema:
             schema["optional"] = True
         self.parameters[key] = schema
@@ -129,7 +133,14 @@ def _proposed_binding(parameters: Mapping[str, Any]) -> str | None:
     """A parameter that says who the customer is under a name that only the operator can map to a contact field."""
     if any(str(schema.get("from", "")).startswith("contact.") for schema in parameters.values()):
         return None
-    who = next((name for name in parameters if _CUSTOMER.search(name)), None)
+    who = next(
+        (
+            name
+            for name, schema in parameters.items()
+            if _CUSTOMER.search(name) and schema.get("type") in ("string", "integer", None)
+        ),
+        None,
+    )
     if who is None:
         return "no binding: add the customer's phone to the request (from: contact.phone) if the API can check it"
     return f"no binding: {who} should be {{from: contact.custom.{who}}} once your contacts have that field"
@@ -242,15 +253,47 @@ def _body(document: Document, draft: _Draft, operation: Mapping[str, Any]) -> No
         elif key := draft.add("body", schema or {"type": "object"}, required=bool(body.get("required"))):
             draft.request["json"] = f"{{{key}}}"
         return
+    if fields := _fields(draft, schema, place):
+        draft.request[place] = fields
+
+
+def _fields(draft: _Draft, schema: Mapping[str, Any], place: str, prefix: str = "") -> dict[str, Any]:
+    """The fields of a body. An object that must be there and says who the customer is, is taken apart, so that this can be bound."""
     needed = set(schema.get("required") or ())
-    fields: dict[str, str] = {}
-    for name, member in sorted(properties.items(), key=lambda item: item[0] not in needed):
+    fields: dict[str, Any] = {}
+    for name, member in sorted(schema["properties"].items(), key=lambda item: item[0] not in needed):
         if place == "multipart" and member.get("format") in ("binary", "base64"):
             draft.left_out.append(f"the file {name}" + (" (required!)" if name in needed else ""))
-        elif (key := draft.add(name, member, required=name in needed)) is not None:
+        elif place == "json" and name in needed and _names_the_customer(member):
+            fields[name] = _fields(draft, member, place, f"{prefix}{name}_")
+        elif (key := draft.add(prefix + name, member, required=name in needed)) is not None:
             fields[name] = f"{{{key}}}"
-    if fields:
-        draft.request[place] = fields
+    return fields
+
+
+def _names_the_customer(schema: Mapping[str, Any]) -> bool:
+    """Whether an object has members, of its own or of an object that must be there, which the runtime can bind."""
+    members: Mapping[str, Any] = schema.get("properties") or {}
+    return any(
+        (_source(identifier(name), member) or "").startswith("contact.")
+        or (name in (schema.get("required") or ()) and _names_the_customer(member))
+        for name, member in members.items()
+    )
+
+
+def _sources_of_members(schema: dict[str, Any], path: str) -> Iterator[str]:
+    """Say where members of objects and lists come from; yield those that should be bound and cannot be."""
+    for name, member in (schema.get("properties") or {}).items():
+        source = _source(identifier(name), member)
+        if source == "conversation":
+            member["from"] = source
+        elif source is not None:
+            yield f"{path}.{name}"
+        yield from _sources_of_members(member, f"{path}.{name}")
+    if isinstance(items := schema.get("items"), dict):
+        yield from _sources_of_members(items, f"{path}[]")
+    for choice in schema.get("anyOf") or ():
+        yield from _sources_of_members(choice, path)
 
 
 def _body_kind(content: Mapping[str, Any]) -> tuple[str | None, str]:

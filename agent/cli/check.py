@@ -268,7 +268,13 @@ def _tools(client: "httpx.AsyncClient", entry: McpAction, file: Path, number: in
                 raise _Failed(f"{position_of(file, ('actions', number, 'bind', error.name))}: {error}") from error
             except McpError as error:
                 raise _Failed(str(error)) from error
-        return f", {len(tools)} tool{'' if len(tools) == 1 else 's'}"
+        told = f", {len(tools)} tool{'' if len(tools) == 1 else 's'}"
+        for tool in tools:
+            if deep := [place for place in tool.binding.places if "." in place]:
+                told += f"; bind also holds for {', '.join(sorted(deep))} of {tool.name}"
+            if open_places := tool.binding.unbindable:
+                told += f"; warning: nothing can be bound in {', '.join(open_places)} of {tool.name}, which takes names by a pattern"
+        return told
 
     return ask
 

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +18,7 @@ from actions.builtin.settings import (
 )
 from actions.errors import FunctionError
 from actions.mcp.settings import McpAction
-from actions.parameters import CONTACT_FACTS, Source
+from actions.parameters import CONTACT_FACTS, Source, left_to_the_model
 from actions.python.settings import PythonAction
 from actions.redaction import Redactor
 from actions.settings import DeclaredAction
@@ -129,6 +130,7 @@ def doubts(config: AgentConfig, document: Document) -> list[Problem]:
     _chroma(config, problems)
     _voice(config, problems)
     _effects(config, problems)
+    _members(config, problems)
     return problems.found
 
 
@@ -228,6 +230,23 @@ def _effects(config: AgentConfig, problems: _Problems) -> None:
                     "its tools may change something, but none asks first (confirm: {tool: …}) and nothing is bound to the customer "
                     "(bind: {phone: contact.phone}); say effect: false if they only read",
                 )
+
+
+def _members(config: AgentConfig, problems: _Problems) -> None:
+    """Members of objects that are called as what is bound: nothing but the model sets them."""
+    from actions.python.action import open_function
+
+    for number, entry in enumerate(config.actions):
+        declared = entry.parameters if isinstance(entry, DeclaredAction | PythonAction) else {}
+        if isinstance(entry, PythonAction) and any(one.bound for one in declared.values()):
+            with suppress(FunctionError):  # told as an error
+                declared = open_function(entry, config.folder, Redactor()).declared
+        for path in left_to_the_model(declared):
+            problems.add(
+                ("actions", number),
+                f"{path} of {entry.label} is the model's to set, though a parameter of that name is bound to the customer; make "
+                "the members parameters of their own, or leave it out",
+            )
 
 
 def _workers(config: AgentConfig, problems: _Problems) -> None:

@@ -229,3 +229,24 @@ def test_every_key_that_a_sample_stands_in_for_is_public() -> None:
     }
     assert given
     assert given <= PUBLIC_KEYS
+
+
+def test_a_member_that_is_called_as_what_is_bound_is_a_doubt(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(
+        "from pydantic import BaseModel\n\n\nclass Guest(BaseModel):\n    name: str\n    phone: str\n\n\n"
+        'def invite(guests: list[Guest], phone: str) -> None:\n    """Invite."""\n'
+    )
+    file = tmp_path / "agent.yaml"
+    file.write_text(
+        MINIMAL + "actions:\n  - python: shop.py:invite\n    parameters:\n      phone: {from: contact.phone}\n"
+        "  - name: book\n    description: Book.\n    effect: true\n    parameters:\n      msisdn: {from: contact.phone}\n"
+        "      guest: {type: object, properties: {Phone: {type: string}, name: {type: string}}}\n"
+        "    request: {method: POST, url: https://x.example/, json: {phone: '{msisdn}', guest: '{guest}'}}\n"
+    )
+    found = [warning.message for warning in examine(file, environment={}).warnings]
+    assert [
+        message.partition(" is the model's")[0].rpartition(": ")[2] for message in found if "model's to set" in message
+    ] == [
+        "guests[].phone of invite",
+        "guest.Phone of book",
+    ]

@@ -104,3 +104,130 @@ def test_references_that_multiply_are_read_in_no_time() -> None:
     assert tool(wide, Server(), bind={"a": "conversation"}).parameters
     assert flattened(own)["properties"] == {}
     assert time.monotonic() - started < 60, "they multiply: unbounded, this takes years"
+
+
+CUSTOMER = {"type": "object", "properties": {"name": PHONE, "phone": PHONE}, "required": ["phone"]}
+OPEN = {"type": "object", "additionalProperties": True}
+BY_PATTERN = {"type": "object", "properties": {"note": PHONE}, "patternProperties": {"^(phone|mail)$": PHONE}}
+CHOICE = [
+    {"type": "object", "properties": {"id": PHONE}, "required": ["id"], "additionalProperties": False},
+    {"type": "object", "properties": {"name": PHONE, "phone": PHONE}, "required": ["name", "phone"]},
+]
+TREE = {"type": "object", "properties": {"phone": PHONE, "under": {"type": "array", "items": {"$ref": "#/$defs/T"}}}}
+MINE = "+6281234567890"
+
+PEOPLE = {"people": {"type": "array", "items": CUSTOMER}}
+DEEP = {"a": {"type": "object", "properties": {"b": {"type": "object", "properties": {"c": CUSTOMER}}}}}
+MAYBE = {"customer": {"anyOf": [CUSTOMER, {"type": "null"}]}}
+BOTH = {"customer": {"allOf": [CUSTOMER, {"required": ["name"]}]}}
+ONE_OF = {"customer": {"oneOf": CHOICE}}
+WHOLE = {"who": {"type": "object", "properties": {"phone": PHONE}}}
+BUDI = {"name": "B"}
+BUDI_BOUND = {"name": "B", "phone": MINE}
+
+INSIDE: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any] | None]] = [
+    # the members of the tool, what the model writes, what the server gets (None: nothing)
+    ({"customer": CUSTOMER}, {"customer": BUDI}, {"customer": BUDI_BOUND}),
+    ({"customer": CUSTOMER}, {"customer": {}}, {"customer": {"phone": MINE}}),
+    ({"customer": CUSTOMER}, {"customer": {"name": "B", "phone": "+62899"}}, None),
+    ({"customer": CUSTOMER}, {"customer": {"name": "B", "Phone": "+62899"}}, None),
+    ({"customer": CUSTOMER}, {"customer": {"name": "B", "phone_number": "+62899"}}, None),
+    ({"customer": CUSTOMER}, {}, {}),
+    ({"customer": {"$ref": "#/$defs/C"}}, {"customer": BUDI}, {"customer": BUDI_BOUND}),
+    ({"customer": {"$ref": "#/$defs/C"}}, {"customer": {"phone": "+62899"}}, None),
+    (MAYBE, {"customer": None}, {"customer": None}),
+    (MAYBE, {"customer": BUDI}, {"customer": BUDI_BOUND}),
+    (MAYBE, {"customer": {"name": "B", "phone": "1"}}, None),
+    (BOTH, {"customer": BUDI}, {"customer": BUDI_BOUND}),
+    (BOTH, {"customer": {}}, None),
+    (ONE_OF, {"customer": {"id": "7"}}, {"customer": {"id": "7"}}),
+    (ONE_OF, {"customer": BUDI}, {"customer": BUDI_BOUND}),
+    (ONE_OF, {"customer": {"name": "B", "phone": "1"}}, None),
+    (WHOLE, {}, {"who": {"phone": MINE}}),
+    (WHOLE, {"who": {"phone": "1"}}, None),
+    (WHOLE, {"who": {}}, None),
+    (PEOPLE, {"people": [{"name": "A"}, BUDI]}, {"people": [{"name": "A", "phone": MINE}, BUDI_BOUND]}),
+    (PEOPLE, {"people": [{"name": "A"}, {"phone": "1"}]}, None),
+    (DEEP, {"a": {"b": {"c": BUDI}}}, {"a": {"b": {"c": BUDI_BOUND}}}),
+    (DEEP, {"a": {"b": {"c": {"phone": "1"}}}}, None),
+    ({"meta": OPEN}, {"meta": {"color": "red"}}, {"meta": {"color": "red"}}),
+    ({"meta": OPEN}, {"meta": {"phone": "1"}}, None),
+    ({"meta": OPEN}, {"meta": {"who": [{"PHONE": "1"}]}}, None),
+    ({"meta": {"type": "object", "additionalProperties": CUSTOMER}}, {"meta": {"x": BUDI}}, {"meta": {"x": BUDI_BOUND}}),
+    ({"meta": {"type": "object", "additionalProperties": CUSTOMER}}, {"meta": {"x": {"phone": "1"}}}, None),
+    ({"by": BY_PATTERN}, {"by": {"note": "x"}}, {"by": {"note": "x"}}),
+    ({"by": BY_PATTERN}, {"by": {"phone": "1"}}, None),
+    (
+        {"tree": {"$ref": "#/$defs/T"}},
+        {"tree": {"under": [{"under": []}]}},
+        {"tree": {"phone": MINE, "under": [{"phone": MINE, "under": []}]}},
+    ),
+    ({"tree": {"$ref": "#/$defs/T"}}, {"tree": {"under": [{"under": [{"phone": "1"}]}]}}, None),
+]  # fmt: skip
+
+
+async def test_a_bound_name_inside_objects_and_lists_is_set_and_never_the_models() -> None:
+    for number, (members, written, wanted) in enumerate(INSIDE):
+        server = Server()
+        schema = {
+            "type": "object",
+            "properties": {"phone": PHONE, **members},
+            "$defs": {"C": CUSTOMER, "T": TREE},
+        }
+        action = tool(schema, server, bind={"phone": "contact.phone"})
+        outcome = await action.run(written, told())
+        got = server.calls[0] if server.calls else None
+        assert got == (None if wanted is None else {"phone": MINE, **wanted}), (number, members, written, outcome)
+
+
+async def test_without_the_fact_an_object_that_needs_it_calls_nothing_and_one_that_does_not_is_left_out() -> None:
+    nobody = context(contact={"id": "1", "custom": {}})
+    server = Server()
+    needed = tool({"properties": {"customer": CUSTOMER}}, server, bind={"phone": "contact.phone"})
+    assert (await needed.run({"customer": {"name": "B"}}, nobody)).status == "failed"
+    who = {"type": "object", "properties": {"phone": PHONE}, "required": ["phone"]}
+    assert (
+        await tool({"properties": {"who": who}}, server, bind={"phone": "contact.phone"}).run({}, nobody)
+    ).status == "done"
+    assert server.calls == [{}]
+
+
+async def test_a_source_holds_for_a_name_inside_objects_and_lists() -> None:
+    server = Server()
+    line = {"type": "object", "properties": {"order_id": {"type": "string"}, "count": {"type": "integer"}}}
+    schema = {"properties": {"lines": {"type": "array", "items": line}, "more": OPEN}}
+    action = tool(schema, server, bind={"order_id": "conversation"})
+    asked = context(said=["batalkan KS-1"])
+    assert (await action.run({"lines": [{"order_id": "KS-1", "count": 2}]}, asked)).status == "done"
+    refused = await action.run({"lines": [{"order_id": "KS-1"}, {"order_id": "KS-2"}]}, asked)
+    assert (refused.status, "KS-2' for lines.order_id" in refused.content) == ("refused", True)
+    assert (await action.run({"more": {"order_id": "KS-2"}}, asked)).status == "refused"
+
+
+def test_the_places_that_are_bound_and_those_that_cannot_be_are_known() -> None:
+    schema = {"properties": {"customer": CUSTOMER, "people": {"type": "array", "items": CUSTOMER}, "by": BY_PATTERN}}
+    binding = tool(schema, Server(), bind={"phone": "contact.phone"}).binding
+    assert sorted(binding.places) == ["customer.phone", "people[].phone"]
+    assert binding.unbindable == ["by (^(phone|mail)$)"]
+
+
+@pytest.mark.parametrize(
+    ("hints", "effect", "has_effect", "repeatable"),
+    [
+        (None, None, True, False),
+        ({"readOnlyHint": True}, None, False, True),
+        ({"readOnlyHint": True}, True, True, False),
+        ({"readOnlyHint": True, "idempotentHint": True}, True, True, False),
+        ({"readOnlyHint": True, "destructiveHint": True}, None, True, False),
+        ({"idempotentHint": True}, None, True, True),
+        ({"idempotentHint": True}, False, False, True),
+        ({"readOnlyHint": False, "destructiveHint": False}, None, True, False),
+    ],
+)
+def test_hints_that_agent_yaml_or_the_server_itself_gainsays_are_not_believed(
+    hints: dict[str, Any] | None, effect: bool | None, has_effect: bool, repeatable: bool
+) -> None:
+    settings = McpAction.model_validate({"mcp": {"command": "x"}, "effect": effect})
+    told_of = Tool(name="reserve", inputSchema={}, annotations=hints)  # type: ignore[arg-type]
+    action = McpToolAction(settings, told_of, Server(), Redactor())  # type: ignore[arg-type]
+    assert (action.effect, action.idempotent) == (has_effect, repeatable)

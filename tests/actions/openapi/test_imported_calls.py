@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from actions.http.action import HttpAction
 from actions.openapi import import_openapi, read_document
+from actions.parameters import left_to_the_model
 from actions.redaction import Redactor
 from actions.settings import ActionList, DeclaredAction
 from agent.config.environment import expand
@@ -203,6 +204,33 @@ paths:
         - {name: active, in: query, schema: {type: boolean}}
 components: {schemas: {Level: {type: integer, enum: [1, 2, 3]}}}
 """
+HOTEL = """
+openapi: 3.0.3
+info: {title: Hotel, version: "2"}
+paths:
+  /bookings:
+    post:
+      operationId: createBooking
+      summary: Create a booking.
+      requestBody:
+        required: true
+        content:
+          application/json:
+            schema:
+              allOf:
+                - type: object
+                  required: [room_id, guest]
+                  properties: {room_id: {type: integer}, guest: {$ref: "#/components/schemas/Guest"}}
+                - type: object
+                  required: [from]
+                  properties:
+                    from: {type: string, format: date}
+                    extras: {type: array, items: {type: object, required: [sku], properties: {sku: {type: string}}}}
+                    companions: {type: array, items: {$ref: "#/components/schemas/Guest"}}
+components:
+  schemas:
+    Guest: {type: object, required: [name, phone], properties: {name: {type: string}, phone: {type: string}, vip: {type: boolean}}}
+"""
 
 
 @dataclass(frozen=True)
@@ -268,6 +296,13 @@ CALLS = [
     Wanted(PARCELS, "labels_create", {"body": [{"to": "Jl. Mawar 1"}]}, "POST /labels", body=[{"to": "Jl. Mawar 1"}]),
     Wanted(MEMBERS, "put_members", {"level": 2, "since": "2026-01-31"}, "PUT /members", body={"level": "2", "since": "2026-01-31"}),
     Wanted(
+        HOTEL,
+        "create_booking",
+        {"room_id": 12, "guest_name": "Ani", "from": "2026-12-01", "extras": [{"sku": "B-1"}]},
+        "POST /bookings",
+        body={"room_id": 12, "guest": {"name": "Ani", "phone": "+6281234567890"}, "from": "2026-12-01", "extras": [{"sku": "B-1"}]},
+    ),
+    Wanted(
         MEMBERS, "get_members_search", {"q": "budi & ani", "sort": "-since", "active": True}, "GET /members/search",
         [("q", "budi & ani"), ("sort", "-since"), ("active", "true")],
     ),
@@ -330,3 +365,27 @@ def test_what_an_imported_action_cannot_send_is_named() -> None:
 
 def test_the_server_of_a_swagger_document_is_its_scheme_host_and_base_path() -> None:
     assert "url: https://tickets.example/api/shows/" in import_openapi(read_document(TICKETS, "doc.yaml")).text
+
+
+async def test_members_that_identify_are_bound_or_named_and_those_that_refer_must_have_been_said(
+    shop: Shop, client: httpx.AsyncClient
+) -> None:
+    action = actions_of(HOTEL, shop, client)["create_booking"]
+    told = context(said=["kamar 12 untuk Ani, B-1"])
+    call = {"room_id": 12, "guest_name": "Ani", "from": "2026-12-01"}
+    assert (await action.check({**call, "guest_phone": "+62899"}, told)) is not None
+    assert (await action.check({**call, "extras": [{"sku": "B-1"}]}, told)) is None
+    refused = await action.check({**call, "extras": [{"sku": "B-2"}]}, told)
+    assert refused is not None
+    assert "'B-2'" in refused.content
+    notes = import_openapi(read_document(HOTEL, "doc.yaml"), server="https://h.example").left_out
+    assert [note for note in notes if "companions[].phone is the model's to set" in note]
+    entries = yaml_of(HOTEL)
+    declared = TypeAdapter(ActionList).validate_python(entries)[0]
+    assert isinstance(declared, DeclaredAction)
+    assert left_to_the_model(declared.parameters) == ["companions[].phone"]
+
+
+def yaml_of(document: str) -> Any:
+    found = import_openapi(read_document(document, "doc.yaml"), server="https://h.example")
+    return YAML(typ="safe").load(found.text)["actions"]

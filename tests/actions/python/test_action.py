@@ -7,15 +7,17 @@ import pytest
 
 from actions.action import Action
 from actions.errors import FunctionError
-from actions.python.action import open_function
+from actions.identity import identity_of
+from actions.python.action import described, open_function
 from actions.python.settings import PythonAction
 from actions.redaction import Redactor
 from tests.actions.conftest import context
 
 SHOP = '''
 import threading
-from dataclasses import dataclass
+from asyncio import CancelledError
 from datetime import date
+from decimal import Decimal
 from enum import Enum
 from typing import Literal
 
@@ -71,6 +73,57 @@ def slow(booking: str) -> None:
     threading.Event().wait(5)
 
 
+def listed(booking: str, what: str = "plain", count: int = 1, price: Decimal | None = None) -> object:
+    """List what a booking has.
+
+    Args:
+        booking: the number of the booking,
+            as it stands in the message
+        what (str): which of the results
+
+    Returns:
+        count: no parameter here
+    """
+    circle: list = []
+    circle.append(circle)
+    found = {
+        "circle": circle,
+        "bytes": {"content": b"\\xff", "number": float("nan")},
+        "object": {"thing": object(), "left": 3},
+        "large": "x" * 1_100_000,
+    }
+    return found.get(what, what)
+
+
+def stopped(booking: str, how: str) -> None:
+    """Ends in a way of its own."""
+    raise {"exit": SystemExit(2), "key": KeyboardInterrupt(), "cancel": CancelledError(), "stop": StopIteration()}[how]
+
+
+async def stopped_later(booking: str, how: str) -> None:
+    """Ends in a way of its own."""
+    raise {"exit": SystemExit(2), "key": KeyboardInterrupt(), "cancel": CancelledError()}[how]
+
+
+def choose(number: int | str, note: str | None) -> dict:
+    """Choose by number or name."""
+    return {"number": number, "note": note}
+
+
+def with_context(booking: str, context: Context | None = None) -> bool:
+    """Knows the turn."""
+    return context is not None
+
+
+def several(booking: str):
+    """Yields."""
+    yield booking
+
+
+def hidden(_booking: str) -> None:
+    """Has a name that no model has."""
+
+
 def bare(x: int):
     return x
 
@@ -113,7 +166,7 @@ def test_type_hints_are_the_schema_and_the_docstring_is_the_description(shop: An
         "properties": {
             "people": {"type": "integer", "description": "[from what the customer wrote]"},
             "when": {"type": "string", "format": "date"},
-            "area": {"enum": ["inside", "terrace"], "type": "string"},
+            "area": {"enum": ["inside", "terrace"], "type": "string", "default": "inside"},
             "note": {"anyOf": [{"type": "string"}, {"type": "null"}]},
         },
         "required": ["people", "when"],
@@ -186,6 +239,76 @@ async def test_an_exception_is_an_outcome(shop: Any) -> None:
     assert (await shop("slow", timeout="50ms").run({"booking": "B-1"}, context())).status == "unknown"
 
 
+async def test_whatever_ends_a_function_is_an_outcome_and_ends_nothing_else(shop: Any) -> None:
+    for function, ways in (
+        ("stopped", ("exit", "key", "cancel", "stop")),
+        ("stopped_later", ("exit", "key", "cancel")),
+    ):
+        for how in ways:
+            outcome = await shop(function).run({"booking": "B-1", "how": how}, context())
+            assert (function, how, outcome.status) == (function, how, "unknown")
+
+
+async def test_what_was_done_is_done_whatever_the_function_returned(shop: Any) -> None:
+    wanted: dict[str, Any] = {
+        "circle": None,
+        "bytes": {"content": "_w==", "number": None},
+        "object": {"thing": None, "left": 3},
+    }
+    for what, data in wanted.items():
+        outcome = await shop("listed").run({"booking": "B-1", "what": what}, context())
+        assert (what, outcome.status, outcome.data) == (what, "done", data)
+    large = await shop("listed").run({"booking": "B-1", "what": "large"}, context())
+    assert (large.status, len(str(large.data)) < 7000) == ("done", True)
+
+
+async def test_null_and_numbers_are_taken_where_the_hints_allow_them(shop: Any) -> None:
+    chosen = await shop("choose").run({"number": 3, "note": None}, context())
+    assert chosen.data == {"number": 3, "note": None}
+    assert (await shop("choose").run({"number": "B3", "note": "x"}, context())).data == {"number": "B3", "note": "x"}
+    assert (await shop("choose").run({"number": 3}, context())).status == "refused"
+    assert (await shop("with_context").run({"booking": "B-1"}, context())).data is True
+
+
+def test_a_default_written_out_and_a_number_in_another_spelling_are_the_same_effect(shop: Any) -> None:
+    action = shop("listed")
+    one = identity_of(action, {"booking": "B-1", "price": "12.50"})
+    assert one == identity_of(action, {"booking": "b-1", "count": 1, "price": 12.5})
+    assert one != identity_of(action, {"booking": "B-1", "count": 2, "price": 12.5})
+    guests = shop("invite")
+    assert identity_of(guests, {"guests": [{"name": "A"}]}) == identity_of(
+        guests, {"guests": [{"name": "a", "children": 0}], "size": "S"}
+    )
+
+
+NUMPY = """Cancel.
+
+Parameters
+----------
+booking : str
+    the number
+count : int, optional
+    how many
+    of them
+
+Returns
+-------
+booking
+    the same
+"""
+
+
+def test_a_docstring_describes_the_parameters_in_each_style(shop: Any) -> None:
+    properties = shop("listed").parameters["properties"]
+    assert properties["booking"]["description"] == "the number of the booking, as it stands in the message"
+    assert properties["what"]["description"] == "which of the results"
+    assert "description" not in properties["count"]
+    assert described(NUMPY, ["booking", "count"]) == {"booking": "the number", "count": "how many of them"}
+    sphinx = ":param str booking: the number\n:param count: how many\n  of them\n:returns: booking: x"
+    assert described(sphinx, ["booking", "count"]) == {"booking": "the number", "count": "how many of them"}
+    assert described("Note:\n    booking: x\n", ["booking"]) == {}
+
+
 @pytest.mark.parametrize(
     ("function", "entry", "message"),
     [
@@ -194,6 +317,8 @@ async def test_an_exception_is_an_outcome(shop: Any) -> None:
         ("untyped", {}, "x has no type hint"),
         ("anything", {}, "write each parameter out"),
         ("odd", {}, "is not one of JSON"),
+        ("several", {}, "yields; an action returns"),
+        ("hidden", {}, "can be called _booking"),
         ("reserve", {"parameters": {"peple": {"from": "conversation"}}}, "no parameter peple; did you mean people"),
         ("reserve", {"confirm": "Untuk {orang}?"}, "no such parameter"),
         ("reserve", {"identity": ["orang"]}, "no parameter orang"),
