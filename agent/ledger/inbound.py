@@ -5,9 +5,9 @@ import secrets
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from sqlalchemy import Column, Connection, Label, and_, exists, literal_column, select
+from sqlalchemy import Column, Connection, Label, and_, exists, literal_column, select, update
 
 from agent.ledger import contacts, erasure, events, followups, history, human, outbound
 from agent.ledger.codec import pack_inbound, unpack_inbound
@@ -35,6 +35,9 @@ from messaging.types import (
     Reaction,
 )
 from settings.text import mark, one_line, quoted
+
+DELETED: Final = "deleted"
+"""The kind of a message of which nothing is kept but that it was there."""
 
 UNTAKEN = and_(one_of(table.c.state, "waiting"), table.c.turn.is_(None))
 """That no turn has taken a message."""
@@ -406,7 +409,7 @@ def _deleted(connection: Connection, event: MessageDeleted, now: datetime) -> Ac
     """What a customer took back is neither answered nor kept, also when it comes later.
 
     A message that was corrected is taken back with its corrections. A turn that is answering it begins again without it, unless it has
-    already done something; then it keeps the mark of a deleted message.
+    already done something; then it keeps the mark of a deleted message. Of the words nothing is kept from now on.
     """
     key = event.contact.key
     lock_contact(connection, key.platform, key.id)
@@ -420,7 +423,7 @@ def _deleted(connection: Connection, event: MessageDeleted, now: datetime) -> Ac
             platform=key.platform,
             message_id=event.message_id,
             contact=key.id,
-            payload=pack_inbound(InboundMessage(event.contact, event.message_id, now, None, kind="deleted")),
+            payload=pack_inbound(InboundMessage(event.contact, event.message_id, now, None, kind=DELETED)),
             received_at=now,
             state="held",
             outcome=InboundOutcome.TAKEN_BACK,
@@ -430,36 +433,35 @@ def _deleted(connection: Connection, event: MessageDeleted, now: datetime) -> Ac
             line = history.Line("contact", "", row.received_at, message_id=row.message_id)
             history.append(connection, key, [line])
             lines.append(line)
-        if row.state == "waiting" and row.turn is not None:
-            # The end of the turn does the rest.
-            change(connection, table, {"n": row.n}, {"outcome": InboundOutcome.TAKEN_BACK})
-        else:
-            _empty(connection, row)
+        _empty(connection, row)
     for line in lines:
         history.rewrite(connection, key, replace(line, text=history.DELETED, attachments=(), said=""))
     return Accepted(contact=key)
 
 
-def empty_taken_back(connection: Connection, turn: str) -> None:
-    """Forget what the customer took back while a turn was answering it; the turn's other messages stay with it."""
-    mine = select(table).where(table.c.turn == turn, TAKEN_BACK)
-    for row in connection.execute(mine).all():
-        _empty(connection, row)
+def leave_to_others(connection: Connection, turn: str) -> None:
+    """Give the messages of a turn that ends without an answer back; what the customer took back meanwhile waits no more."""
+    connection.execute(update(table).where(table.c.turn == turn, TAKEN_BACK).values(state="held"))
+    change(connection, table, {"turn": turn}, {"turn": None})
 
 
 def _empty(connection: Connection, row: Any) -> None:
-    """Keep nothing of a message but that it was there; one that waits, or that a human had, is not answered any more."""
+    """Keep nothing of a message but that it was there; one that waits, or that a human had, is not answered any more.
+
+    Of one that a turn is answering, the end of the turn does the rest.
+    """
     words: dict[str, Any] = {
         "text": None,
         "attachments": [],
         "location": None,
         "cards": [],
         "quote": None,
-        "kind": "deleted",
+        "kind": DELETED,
     }
     values: dict[str, Any] = {"payload": {**row.payload, **words}}
     if row.state in ("waiting", "held"):
-        values |= {"state": "held", "outcome": InboundOutcome.TAKEN_BACK}
+        values |= {"outcome": InboundOutcome.TAKEN_BACK}
+        values |= {"state": "held"} if row.turn is None or row.state == "held" else {}
     change(connection, table, {"n": row.n}, values)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, exists, func, select, update
 
 from agent.ledger.database import at, change, insert_of, is_postgres, where
 from agent.ledger.errors import LeaseLost
@@ -89,6 +89,16 @@ def _step(row: Any) -> Step:
 def of_turn(connection: Connection, turn_id: str) -> list[Step]:
     """List all steps of a turn, in order."""
     return [_step(row) for row in _OF_TURN.all(connection, {"at_turn": turn_id})]
+
+
+EFFECT = "effect/"
+"""How the place of an effect begins."""
+
+
+def has_effects(connection: Connection, turn_id: str) -> bool:
+    """Tell whether a turn has begun anything that changes something, finished or not."""
+    begun = select(exists().where(table.c.turn == turn_id, table.c.key.startswith(EFFECT, autoescape=True)))
+    return bool(connection.execute(begun).scalar())
 
 
 def finish(connection: Connection, turn_id: str, key: str, *, output: Any, ended: datetime) -> None:

@@ -162,6 +162,8 @@ def claim(
 ) -> Claim | datetime | None:
     """Take the contact's unfinished turn over, or begin one with all waiting messages.
 
+    An unfinished turn one of whose messages was taken back is abandoned instead, unless it has done something.
+
     Else when to ask again: when the lease of another worker's turn ends, or when `quiet` (the quiet window) says that no
     more is coming. `None` when nothing waits.
     """
@@ -171,16 +173,19 @@ def claim(
         if last.lease_owner != owner and last.lease_until > now:
             until: datetime = last.lease_until
             return until
-        connection.execute(
-            update(table)
-            .where(table.c.id == last.id)
-            .values(lease_owner=owner, lease_until=now + lease, takeovers=last.takeovers + 1)
-        )
         rows = connection.execute(
             select(inbound_table).where(inbound_table.c.turn == last.id).order_by(inbound_table.c.n)
         ).all()
-        taken = _claim(connection, key, rows, last.id, last.started_at, last.takeovers + 1, restarts=last.restarts)
-        return taken if last.task is None else replace(taken, task=last.task)
+        taken_back = any(row.outcome == InboundOutcome.TAKEN_BACK for row in rows)
+        if not taken_back or steps.has_effects(connection, last.id):
+            connection.execute(
+                update(table)
+                .where(table.c.id == last.id)
+                .values(lease_owner=owner, lease_until=now + lease, takeovers=last.takeovers + 1)
+            )
+            taken = _claim(connection, key, rows, last.id, last.started_at, last.takeovers + 1, restarts=last.restarts)
+            return taken if last.task is None else replace(taken, task=last.task)
+        _abandon(connection, last.id, TAKEN_BACK, now, None)
     rows = list(inbound.waiting_rows(connection, key))
     if not rows:
         return None
@@ -331,7 +336,8 @@ def commit(
 ) -> Committed:
     """End a turn in one transaction.
 
-    If a message arrived or was taken back meanwhile, the turn is abandoned when that is allowed. If a human took over meanwhile,
+    If a message arrived meanwhile, the turn is abandoned when that is allowed; if one was taken back, unless something was done.
+    If a human took over meanwhile,
     its record is kept and nothing is said; what colleagues see of it (notes, tags, fields) is kept as well. A turn that was ended
     already stays as it is: the database's answer to the first time may have been lost.
 
@@ -356,12 +362,10 @@ def commit(
         raise LeaseLost(f"turn {claim.turn} was taken over by another worker")
     if mine.turn_state != "running":
         return _ENDED[mine.turn_state]
-    if mine.taken_back:
-        inbound.empty_taken_back(connection, claim.turn)
-    if result.restart_allowed and (mine.newer or mine.taken_back):
-        change(connection, inbound_table, {"turn": claim.turn}, {"turn": None})
-        _finish(connection, claim.turn, "abandoned", "a newer message arrived", now, spent=result)
-        return "abandoned"
+    if mine.taken_back and not steps.has_effects(connection, claim.turn):
+        return _abandon(connection, claim.turn, TAKEN_BACK, now, result)
+    if result.restart_allowed and mine.newer:
+        return _abandon(connection, claim.turn, "a newer message arrived", now, result)
     state = None if mine.id is None else contacts.state_of(mine)
     silenced = _silenced(claim, state, now) if result.contents and state is not None else None
     contents, said, files = result.contents, result.said, result.files
@@ -465,8 +469,19 @@ def _follow_up(
         followups.plan(connection, state, plans, turn=turn_id, payment=payment, spoke=spoke, now=now)
 
 
+TAKEN_BACK = "a message was taken back"
+"""Why a turn is abandoned without anything done."""
+
+
+def _abandon(connection: Connection, turn_id: str, reason: str, now: datetime, spent: Result | None) -> Committed:
+    """End a turn without a word; what it was to answer, and was not taken back, waits again."""
+    inbound.leave_to_others(connection, turn_id)
+    _finish(connection, turn_id, "abandoned", reason, now, spent=spent)
+    return "abandoned"
+
+
 def _finish(
-    connection: Connection, turn_id: str, state: str, reason: str | None, now: datetime, *, spent: Result
+    connection: Connection, turn_id: str, state: str, reason: str | None, now: datetime, *, spent: Result | None
 ) -> None:
     values: dict[str, Any] = {
         "state": state,
@@ -474,7 +489,7 @@ def _finish(
         "finished_at": now,
         "lease_until": None,
     }
-    if spent.tokens or spent.cost:  # else an earlier run of it may have paid, and that stays
+    if spent is not None and (spent.tokens or spent.cost):  # else an earlier run of it may have paid, and that stays
         values |= {"tokens": spent.tokens, "cost": spent.cost}
     change(connection, table, {"id": turn_id}, values)
 

@@ -4,7 +4,7 @@ What an action does is known by its identity (`actions.identity`), not by the te
 key are made of it, so that a repeat of the model, a turn that is resumed and a question that is answered all find the one effect.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from agent.faults import point
 from agent.ledger.codec import pack_outcome, unpack_outcome
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.errors import LeaseLost, LedgerUnavailable
+from agent.ledger.steps import EFFECT
 from agent.turn import consent, grounds
 from agent.turn.context import TurnContext
 from settings.text import cleaned
@@ -125,7 +126,7 @@ async def _effect(
     if (step := turn.steps.finished(key, named)) is not None:
         return unpack_outcome(step.output)
     attempt = turn.attempts[effect.digest] = turn.attempts.get(effect.digest, 0) + 1
-    place = f"effect/{effect.digest}/{attempt}"
+    place = f"{EFFECT}{effect.digest}/{attempt}"
     if (step := turn.steps.finished(place, given)) is not None:
         turn.effects.append(action.name)
         return unpack_outcome(step.output)
@@ -181,14 +182,19 @@ def keep(
         asked_in: the turn whose question the customer said yes to.
     """
     if outcome.status == "done" and action.effect and action.builtin is None:
-        values = ", ".join(str(value) for value in arguments.values() if isinstance(value, (str, int, float)))
-        name = action.name.replace("_", " ")
-        turn.changes.append(f"{name} ({values})" if values else name)
+        turn.changes.append(change_of(action.name, arguments))
     turn.take(action, outcome)
     if outcome.status == "done":
         turn.asked_with.append(arguments)
     if outcome.status == "confirm" and turn.question is None and asked_in is None:
         turn.question = _to_confirm(turn, action, arguments, outcome.content, clock)
+
+
+def change_of(action: str, arguments: Mapping[str, Any]) -> str:
+    """Say for people what an effect has changed: `refund order (KS-1, 50000)`."""
+    values = ", ".join(str(value) for value in arguments.values() if isinstance(value, (str, int, float)))
+    name = action.replace("_", " ")
+    return f"{name} ({values})" if values else name
 
 
 async def _ask_first(

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from actions.action import Outcome
 from agent.ledger import steps as table
 from agent.ledger.database import Database, Work, write_with_retry
-from agent.ledger.steps import Step
+from agent.ledger.steps import EFFECT, Step
 from agent.telemetry import spans
 
 log = structlog.get_logger()
@@ -72,6 +72,10 @@ class StepLog:
     def outputs(self, kind: str) -> list[Any]:
         """What the finished steps of a kind returned."""
         return [step.output for step in self._steps.values() if step.kind == kind and step.output is not None]
+
+    def effects(self) -> list[Step]:
+        """The finished effects of an earlier run."""
+        return [step for step in self._steps.values() if step.key.startswith(EFFECT) and step.finished_at is not None]
 
     def interrupted(self, key: str, given: Any) -> bool:
         """Whether the step was begun by a process that did not live to finish it."""

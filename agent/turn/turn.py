@@ -24,7 +24,7 @@ from agent.ledger.database import Database, Work, write_with_retry
 from agent.ledger.errors import LeaseLost, LedgerUnavailable
 from agent.ledger.followups import Plan
 from agent.ledger.history import standing
-from agent.ledger.inbound import Waiting
+from agent.ledger.inbound import DELETED, Waiting
 from agent.ledger.tables import InboundOutcome
 from agent.ledger.turns import Committed, Result
 from agent.telemetry import spans
@@ -33,7 +33,7 @@ from agent.turn.context import BudgetReached, Superseded, TurnContext, TurnStopp
 from agent.turn.listen import Listener
 from agent.turn.loop import Loop
 from agent.turn.pending import PendingFiles
-from agent.turn.perform import perform
+from agent.turn.perform import change_of, perform
 from agent.turn.prompt import Persona, last_message, system_prompt, turn_values
 from agent.turn.reply import ReplyWriter
 from agent.turn.retrieval import Search, retrieve
@@ -192,6 +192,10 @@ class Turns:
         """Everything between claim and commit. Whatever fails on the way, the turn ends, and the customer hears of it."""
         if turn.claim.takeovers >= _MOST_TAKEOVERS:
             return await self._give_up(turn, f"it was begun {turn.claim.takeovers} times and never finished")
+        if turn.claim.takeovers and any(message.kind == DELETED for message in turn.claim.messages):
+            done = (step for step in turn.steps.effects() if step.output["status"] == "done")
+            turn.changes += [change_of(step.name, step.input["arguments"]) for step in done]
+            return await self._give_up(turn, "what was done was asked for in a message that is deleted by now")
         try:
             return await self._decided(turn)
         except (LedgerUnavailable, LeaseLost):

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, select
 
-from agent.ledger import contacts, history, inbound, outbound, turns
+from agent.ledger import contacts, history, inbound, outbound, steps, turns
 from agent.ledger.database import Database
 from agent.ledger.inbound import Accepted
 from agent.ledger.tables import InboundOutcome, turn
@@ -166,22 +166,24 @@ async def test_a_deleted_message_is_neither_answered_nor_kept(database: Database
     assert "4111" not in "".join(await database.read(lambda c: history.said(c, BUDI)))
 
 
-@pytest.mark.parametrize("newer", [False, True])
-async def test_what_is_taken_back_while_a_turn_answers_it_does_not_come_back(database: Database, newer: bool) -> None:
+@pytest.mark.parametrize("done", [False, True])
+async def test_what_is_taken_back_while_a_turn_answers_it_does_not_come_back(database: Database, done: bool) -> None:
     await _accept(database, message(1, "nomor saya 0812"))
     claim = await _claim(database)
     await _accept(database, MessageDeleted(contact(), "m1"))
-    if newer:
-        await _accept(database, message(2, "halo"))
+    await _accept(database, message(2, "halo"))
+    if done:
+        step = {"key": "effect/1/1", "kind": "action", "name": "cancel", "input_hash": "", "given": {}, "output": None}
+        await database.write(lambda c: steps.record(c, claim.turn, **step, started_at=NOW, finished_at=None))
     line = history.Line("contact", "nomor saya 0812", NOW, turn=claim.turn, message_id="m1")
     result = Result(
-        InboundOutcome.ANSWERED, lines=[line], contents=[Text("Baik.")], said=["Baik."], restart_allowed=newer
+        InboundOutcome.ANSWERED, lines=[line], contents=[Text("Baik.")], said=["Baik."], restart_allowed=not done
     )
     ended = await database.write(lambda connection: turns.commit(connection, claim, "me", result, NOW))
     await database.write(lambda connection: history.rewrite(connection, BUDI, line))
     assert "0812" not in "".join(each.text + each.own_words for each in await _history(database))
-    assert ended == ("abandoned" if newer else "done")
-    if newer:
+    assert ended == ("done" if done else "abandoned")
+    if not done:
         assert [each.text for each in (await _claim(database)).messages] == ["halo"]
 
 

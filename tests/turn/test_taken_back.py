@@ -1,12 +1,15 @@
 """What a customer deletes or corrects while, before and after the agent answers it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
-from agent.ledger import human
+from agent.ledger import human, turns
+from agent.ledger.tables import inbound
 from messaging.types import MessageDeleted, MessageEdited
 from tests.ledger.messages import BUDI, NOW, contact, message, sent
 from tests.turn.harness import CountedAction, Desk, calls, says, then
@@ -107,3 +110,83 @@ async def test_a_correction_says_which_words_it_corrects(desk: Desk) -> None:
         await desk.answer()
     assert desk.model.asked[1][-1].text.endswith('[correction of: "pesan 2"]\npesan 3')
     assert desk.model.asked[2][-1].text.endswith('[correction of: "pesan 3"]\npesan 2')
+
+
+async def kept(desk: Desk) -> str:
+    """Everything that the rows of incoming messages hold."""
+    return str(await desk.database.read(lambda c: c.execute(select(inbound.c.payload)).all()))
+
+
+async def stopped(desk: Desk) -> None:
+    """A process dies while the model thinks: the turn's lease runs out, and another takes it over."""
+    thinking = asyncio.Event()
+
+    async def think() -> None:
+        thinking.set()
+        await asyncio.Event().wait()
+
+    desk.model.replies.append(then(think, says("")))
+    process = asyncio.create_task(desk.answer())
+    async with asyncio.timeout(30):
+        await thinking.wait()
+    process.cancel()
+    await asyncio.gather(process, return_exceptions=True)
+    desk.now += 2 * turns.LEASE
+    desk.model.replies = [says("Kami buka jam 8.")]
+
+
+async def test_of_what_is_deleted_during_its_turn_nothing_is_kept_from_then_on(desk: Desk) -> None:
+    found: list[str] = []
+
+    async def look() -> None:
+        await desk.receive(deleted(1))
+        found.append(await kept(desk))
+
+    desk.model.replies = [then(look, says("Nomor KTP 33741 dicatat."))]
+    await desk.receive(message(1, SECRET))
+    await desk.answer()
+    assert found
+    assert "33741" not in found[0]
+    assert "33741" not in await kept(desk)
+
+
+async def test_a_turn_that_is_resumed_answers_nothing_that_was_deleted_meanwhile(desk: Desk) -> None:
+    await desk.receive(message(1, SECRET))
+    await stopped(desk)
+    await desk.receive(deleted(1))
+    assert not await waits(desk)
+    assert len(desk.model.asked) == 1
+    assert await desk.said() == []
+    assert [state for state, _ in await desk.ended()] == ["abandoned"]
+
+
+async def test_a_turn_that_is_resumed_answers_the_rest(desk: Desk) -> None:
+    await desk.receive(message(1, SECRET), message(2, "jam buka?"))
+    await stopped(desk)
+    await desk.receive(deleted(1))
+    await desk.answer()
+    assert await desk.said() == ["Kami buka jam 8."]
+    assert not any("33741" in each.text for each in desk.model.asked[1])
+
+
+async def test_what_was_done_before_the_crash_and_the_deletion_is_told_and_handed_over(desk: Desk) -> None:
+    action = cancelling(desk)
+    desk.model.replies = [calls("cancel", order_id="KS-1")]
+    await desk.receive(message(1, SECRET))
+    await stopped(desk)
+    await desk.receive(deleted(1))
+    await desk.answer()
+    assert (len(action.ran), len(desk.model.asked)) == (1, 2)
+    (told,) = await desk.said()
+    assert "cancel (KS-1)" in told
+    assert (await desk.state()).paused(desk.now)
+    assert "33741" not in await kept(desk) + told
+
+
+async def test_a_failure_or_a_fixed_text_answers_nothing_that_was_deleted_meanwhile(desk: Desk) -> None:
+    desk.model.replies = [then(deleting(desk), RuntimeError("broken"))]
+    await desk.receive(message(1, SECRET))
+    await desk.answer()
+    assert await desk.said() == []
+    assert not await waits(desk)
+    assert not (await desk.state()).paused(desk.now)
