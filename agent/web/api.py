@@ -34,6 +34,12 @@ from agent.web.auth import Gate
 log = structlog.get_logger()
 
 _TITLE = "balas"
+_REFUSAL = {
+    "description": "Why not.",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+}
+"""What the document says of each refusal. As a `model` FastAPI would build it anew for each status of each operation."""
+
 _CODES = {404: "not_found", 405: "method_not_allowed", 408: "too_slow", 413: "too_large"}
 
 
@@ -47,10 +53,7 @@ def create_api(state: State, version: str) -> Gate:
         redoc_url=None,
         redirect_slashes=False,
         dependencies=[Depends(_authorise)],
-        responses={
-            status: {"model": Error, "description": "Why not."}
-            for status in (400, 401, 403, 404, 408, 409, 413, 415, 429, 503)
-        },
+        responses=dict.fromkeys((400, 401, 403, 404, 408, 409, 413, 415, 429, 503), _REFUSAL),
         generate_unique_id_function=lambda route: route.name,
     )
     app.state = state
@@ -77,7 +80,8 @@ def document(app: FastAPI, server: str) -> dict[str, Any]:
     whole["servers"] = [{"url": server}]
     schemes = {"token": {"type": "http", "scheme": "bearer", "description": "A token of agent.yaml"}}
     components = whole.get("components", {})
-    schemas = {**components.get("schemas", {})}
+    error = Error.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas = {**error.pop("$defs"), "Error": error, **components.get("schemas", {})}
     whole["components"] = {**components, "schemas": schemas, "securitySchemes": schemes}
     whole["security"] = [{"token": []}]
     for path in whole["paths"].values():  # what FastAPI would answer with 422 is a 400 here, in the one form
