@@ -339,9 +339,8 @@ def test_the_corpus_is_large_enough() -> None:
     assert len(set(corpus())) == len(corpus())
 
 
-@pytest.mark.parametrize(("verdict", "before", "reply"), corpus())
-def test_a_reply_of_the_corpus_is_judged_rightly(verdict: str, before: str, reply: str) -> None:
-    assert bool(claims(reply, before)) == (verdict == "claim")
+def test_every_reply_of_the_corpus_is_judged_rightly() -> None:
+    assert not [case for case in corpus() if bool(claims(case[2], case[1])) != (case[0] == "claim")]
 
 
 def test_few_claims_of_the_fresh_batches_pass_and_nothing_true_is_held_back(capsys: pytest.CaptureFixture[str]) -> None:

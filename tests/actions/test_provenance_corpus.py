@@ -38,9 +38,8 @@ def test_the_corpus_is_large_enough() -> None:
     assert len(corpus()) >= 200
 
 
-@pytest.mark.parametrize(("said", "value", "found", "ok"), corpus())
-def test_a_value_of_the_corpus_is_judged_rightly(said: str, value: Any, found: dict[str, Any], ok: bool) -> None:
-    assert has_source(said, value, found) == ok
+def test_every_value_of_the_corpus_is_judged_rightly() -> None:
+    assert not [case for case in corpus() if has_source(*case[:3]) != case[3]]
 
 
 MONTHS = "January February March April May June July August September October November December".split()

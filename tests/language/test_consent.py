@@ -90,24 +90,19 @@ def test_each_fresh_batch_is_read_with_precision_and_most_of_it_is_read(capsys: 
     assert recall >= 0.93
 
 
-@pytest.mark.parametrize("example", [e for e in CORPUS + HELD_OUT if e.part == "adversarial"], ids=lambda e: e.answer)
-def test_what_only_looks_like_a_yes_is_none(example: Example) -> None:
-    assert example.verdict != "yes"
-    assert example.read != "yes"
+def test_what_only_looks_like_a_yes_is_none() -> None:
+    adversarial = [e for e in CORPUS + HELD_OUT if e.part == "adversarial"]
+    assert len(adversarial) > 100
+    assert not [e for e in adversarial if "yes" in (e.verdict, e.read)]
 
 
-@pytest.mark.parametrize(
-    "example",
-    [e for e in [*CORPUS, *HELD_OUT, *itertools.chain(*FRESH.values())] if e.verdict == "yes"],
-    ids=lambda e: e.answer,
-)
-def test_a_yes_is_never_read_as_a_no(example: Example) -> None:
-    assert example.read != "no"
+def test_a_yes_is_never_read_as_a_no() -> None:
+    every = [*CORPUS, *HELD_OUT, *itertools.chain(*FRESH.values())]
+    assert not [e for e in every if e.verdict == "yes" and e.read == "no"]
 
 
-@pytest.mark.parametrize("example", CONSENTS, ids=lambda e: e.answer)
-def test_no_consent_outlives_a_condition_a_question_or_a_retraction(example: Example) -> None:
-    for more in (
+def test_no_consent_outlives_a_condition_a_question_or_a_retraction() -> None:
+    additions = (
         " tapi ganti dulu",
         " kalau gratis",
         " asal besok sampai",
@@ -119,25 +114,24 @@ def test_no_consent_outlives_a_condition_a_question_or_a_retraction(example: Exa
         ". No wait",
         "\ngak jadi deh",
         ", tunggu dulu",
-    ):
-        assert consent(example.answer + more, example.question) in (None, "no", "open"), more
-        assert yes_or_no(example.answer + more, example.question) != "yes", more
+    )
+    assert not [
+        (e.question, e.answer + more)
+        for e, more in itertools.product(CONSENTS, additions)
+        if consent(e.answer + more, e.question) == "yes" or yes_or_no(e.answer + more, e.question) == "yes"
+    ]
 
 
-@pytest.mark.parametrize("example", CONSENTS, ids=lambda e: e.answer)
-def test_thanks_emoji_and_letters_held_down_change_nothing(example: Example) -> None:
-    if example.read != "yes":
-        return
-    for varied in (
-        f"{example.answer}, makasih kak",
-        f"{example.answer} 🙏🏽",
-        f"{example.answer} 😊",
-        example.answer.upper(),
-        f"  {example.answer}  ",
-        f"{example.answer}\u200b",
-        f"{example.answer}!!!",
-    ):
-        assert yes_or_no(varied, example.question) == "yes", varied
+def test_thanks_emoji_and_letters_held_down_change_nothing() -> None:
+    varied = ("{}, makasih kak", "{} 🙏🏽", "{} 😊", "  {}  ", "{}\u200b", "{}!!!")
+    read = [e for e in CONSENTS if e.read == "yes"]
+    assert len(read) > 300
+    assert not [
+        (e.question, text)
+        for e in read
+        for text in (e.answer.upper(), *(form.format(e.answer) for form in varied))
+        if yes_or_no(text, e.question) != "yes"
+    ]
 
 
 UNDOING = ["batalkan", "batalin", "batal", "cancel", "hapus", "jangan", "gak jadi", "gak usah", "don't", "stop"]

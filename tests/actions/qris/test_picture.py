@@ -1,6 +1,7 @@
 import io
 import re
 from datetime import datetime, timedelta, timezone
+from functools import cache
 
 import pytest
 from PIL import Image
@@ -53,12 +54,14 @@ def test_the_code_is_in_byte_mode_at_level_m_with_a_quiet_zone():
     assert not any(row[n] for row in matrix for n in (0, 1, 2, 3, -1, -2, -3, -4))
 
 
-CARD = card()
+@cache
+def plain_card():
+    return card()
 
 
-@pytest.mark.parametrize("data", [png(CODE), CARD])
-def test_pictures_are_8_bit_rgb_with_at_least_8_pixels_a_module(data):
-    image = Image.open(io.BytesIO(data))
+@pytest.mark.parametrize("draw", [lambda: png(CODE), plain_card])
+def test_pictures_are_8_bit_rgb_with_at_least_8_pixels_a_module(draw):
+    image = Image.open(io.BytesIO(draw()))
     assert (image.mode, image.format) == ("RGB", "PNG")
     row = [image.getpixel((x, image.height // 2)) for x in range(image.width)]
     runs = [len(run) for run in re.findall("(?<=w)b+(?=w)", "".join("b" if p == (0, 0, 0) else "w" for p in row))]
@@ -68,7 +71,7 @@ def test_pictures_are_8_bit_rgb_with_at_least_8_pixels_a_module(data):
 @pytest.mark.parametrize("width", [1080, 800, 640, 480])
 @pytest.mark.parametrize("quality", [35, 70])
 def test_a_card_survives_what_a_chat_platform_does_to_it(width, quality):
-    image = Image.open(io.BytesIO(CARD))
+    image = Image.open(io.BytesIO(plain_card()))
     smaller = image.resize((width, image.height * width // image.width), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     smaller.save(buffer, "JPEG", quality=quality)

@@ -16,9 +16,13 @@ QUICK = SandboxOptions(port=0, rate=None, sent_after=SOON, delivered_after=2 * S
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One event loop for this folder, so that its tests can share one server."""
+    here = str(Path(__file__).parent)
     for item in items:
-        here = Path(__file__).parent in item.path.parents
-        if here and isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.function):
+        if (
+            str(item.path).startswith(here)
+            and isinstance(item, pytest.Function)
+            and inspect.iscoroutinefunction(item.function)
+        ):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
