@@ -83,6 +83,8 @@ async def _all_once(
             await asyncio.sleep(0.3)
         while any(here.sandbox.phone(str(person.phone)).assignee is None for person in orders.values()):
             await asyncio.sleep(0.3)
+        while look("SELECT 1 FROM outbound WHERE state IN ('pending', 'sending', 'uncertain')"):
+            await asyncio.sleep(0.3)
     await here.settled(2)
     for order, person in orders.items():
         assert _texts(here, person) == [f"satu {order}", f"cerita {order}", f"dua {order}"]

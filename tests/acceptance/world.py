@@ -165,7 +165,7 @@ class World:
 
         On a busy machine what it still does takes longer. Workers look for news every few seconds, so no long rest is without work.
         """
-        async with asyncio.timeout(seconds + 60):
+        async with asyncio.timeout(seconds + 300):
             before, rested, in_a_row = self._cpu(), 0.0, 0.0
             while rested < seconds or in_a_row < min(seconds, _IN_A_ROW):
                 asked = time.monotonic()
