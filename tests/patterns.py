@@ -351,20 +351,21 @@ def growth(
     work: Callable[[str], object], text: Callable[[int], str], small: int = 1_000, floor: float = FLOOR
 ) -> float:
     """How much longer four times the text takes: about 4 for linear work, 16 for quadratic; 0 where it is too fast to matter."""
-    if _seconds(work, text(small), 1) < floor or _seconds(work, text(small), 3) < floor:
-        return 0.0
-    worst = math.inf
+    short, least = text(small), math.inf
+    for _ in range(3):
+        least = min(least, _seconds(work, short))
+        if least < floor:
+            return 0.0
+    long, worst = text(4 * small), math.inf
     for _ in range(3):  # on a busy machine a single measure may be wrong, but only upwards
-        worst = min(worst, _seconds(work, text(4 * small), 1) / _seconds(work, text(small), 3))
+        worst = min(worst, _seconds(work, long) / least)
         if worst <= WORST:
             break
+        least = min(_seconds(work, short) for _ in range(3))
     return worst
 
 
-def _seconds(work: Callable[[str], object], text: str, times: int) -> float:
-    best = float("inf")
-    for _ in range(times):
-        started = time.thread_time()
-        work(text)
-        best = min(best, time.thread_time() - started)
-    return best
+def _seconds(work: Callable[[str], object], text: str) -> float:
+    started = time.thread_time()
+    work(text)
+    return time.thread_time() - started

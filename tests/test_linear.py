@@ -121,7 +121,7 @@ def test_functions_over_customer_text_are_linear(name: str) -> None:
     assert not slow
 
 
-def _worst(use: Use, small: int = 2_500) -> tuple[str, str, float] | None:
+def _worst(use: Use, small: int = 1_200) -> tuple[str, str, float] | None:
     """The attack under which a pattern grows worse than its text, if there is one."""
     for unit, start in attacks(use.pattern):
         worst = growth(use.work, lambda size, u=unit, s=start: s + u * (size // len(u)) + "\x00", small=small)

@@ -124,7 +124,7 @@ def _explained(statements: dict[str, Any]) -> dict[str, Any]:
 async def test_no_statement_of_a_message_scans_sqlite(tmp_path: Path) -> None:
     async with talk(tmp_path) as here:
         await here.say()
-        await here.fill(messages=1000, others=1000)
+        await here.fill(messages=200, others=200)
         with recorded() as statements:
             await here.say()
         wrong = []

@@ -123,7 +123,7 @@ class Shop:
         return self.random.choice(found) if found else None
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**32), st.integers(10, 60))
 @example(0, 60)
 @example(7, 60)

@@ -180,7 +180,7 @@ def unchanging(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_shop(tmp_path_factory.mktemp("shop"))
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(mutated(), min_size=8, max_size=8))
 @example([_BEGINS])
 def test_whatever_is_changed_in_a_scenario_is_told_with_its_place_or_played(

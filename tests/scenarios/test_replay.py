@@ -24,6 +24,7 @@ from tests.scenarios.test_cassette import melati, serving, with_model
 from tests.scenarios.test_clock import WORKFLOWS
 
 PHONE, OTHER = "+6281311112222", "+6281333334444"
+VALIDATOR = jsonschema.Draft202012Validator(json.loads(json.dumps(schema())))
 QUESTIONS = (
     "jam berapa toko buka?",
     "harga kopi susu senja berapa?",
@@ -202,7 +203,7 @@ def test_a_conversation_of_any_kind_shows_no_difference_on_the_same_configuratio
     assert ("event: payment.paid" in path.read_text()) == (name == "payments that expire and are paid")
     assert "not kept" not in path.read_text()
     assert SAVED_WITH.get(name, "") in re.sub(r"\s+", " ", path.read_text())
-    jsonschema.validate(YAML(typ="safe").load(path.read_text()), json.loads(json.dumps(schema())))
+    VALIDATOR.validate(YAML(typ="safe").load(path.read_text()))
     code = balas(["test", "-c", str(agent), str(path)])
     assert code == 0, capsys.readouterr().out
 
