@@ -291,6 +291,9 @@ class _Builder:
 
     def _merge(self, source: Node, values: dict[str, Any], path: Path) -> None:
         """`<<`: what stands in the mapping itself goes first, then the sources in their order."""
+        self._values += 1 + len(source.value)
+        if self._values > _MOST_VALUES:
+            raise _too_many(_mark(source))
         if isinstance(source, SequenceNode):
             for each in source.value:
                 self._merge(each, values, path)

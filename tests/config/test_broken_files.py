@@ -56,9 +56,17 @@ def test_what_is_no_text_or_no_yaml_is_refused_with_its_place(data: bytes, expec
     assert str(error).startswith(expected)
 
 
-def test_aliases_that_multiply_are_stopped() -> None:
-    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
-    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+@pytest.mark.parametrize(
+    ("first", "later"),
+    [
+        ("[x, x, x, x, x, x, x, x, x, x]", "[{}]"),
+        ("{{a: 1}}", "{{<<: [{}], b: 1}}"),  # sources of sources that are all the same
+        ("[{{a: 1}}]", "[{{<<: [{}]}}]"),
+    ],
+)
+def test_aliases_that_multiply_are_stopped(first: str, later: str) -> None:
+    lines = [f"a0: &a0 {first}".replace("{{", "{").replace("}}", "}")]
+    lines += [f"a{n}: &a{n} {later.format(', '.join([f'*a{n - 1}'] * 10))}" for n in range(1, 9)]
 
     (error,) = examine_text("\n".join(lines), environment={}).errors
 
