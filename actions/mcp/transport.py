@@ -82,8 +82,8 @@ async def _answered(request: httpx.Request, response: httpx.Response, asked: Any
     if status >= 300:
         await response.aclose()
         return _failed(request, asked, status, f"it answers {status} {response.reason_phrase}".rstrip())
-    if asked is None or status == httpx.codes.ACCEPTED:  # the answer to an accepted call may come by another stream
-        return response
+    if asked is None:
+        return response  # a call has its answer here (MCP, streamable HTTP): one that is only accepted (202) gets none
     if response.headers.get("content-type", "").lower().startswith("text/event-stream"):
         stream = _Events(response, _event(asked, _CLOSED, "its answer has no end"))
         return httpx.Response(status, headers=_EVENTS | _session(response), stream=stream, request=request)

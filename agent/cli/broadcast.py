@@ -109,13 +109,12 @@ def _agreed(existing: Broadcast | None) -> bool:
 
 @asynccontextmanager
 async def _ready(config: AgentConfig, file: BroadcastFile) -> AsyncIterator[tuple[Database, Prepared]]:
-    import httpx
-
     from messaging import open_platform
+    from settings.connections import open_client
 
     async with (
         open_ledger(config) as database,
-        httpx.AsyncClient(timeout=config.platforms[0].timeout.total_seconds()) as client,
+        open_client(config.platforms[0].timeout.total_seconds()) as client,
     ):
         platform, *others = (open_platform(entry, client) for entry in config.platforms)
         yield database, await prepare(file, config, database, platform, now(), others)

@@ -72,14 +72,13 @@ async def unreachable(config: AgentConfig) -> list[str]:
 
 
 async def _probe(config: AgentConfig, file: Path) -> list[_Result]:
-    import httpx
-
     from actions.guard import guarded_client
     from actions.redaction import Redactor
+    from settings.connections import open_client
 
     redactor = Redactor(secret_values(config))
     async with (
-        httpx.AsyncClient(timeout=_SECONDS) as client,
+        open_client(_SECONDS) as client,
         guarded_client(config.network.allow_private, timeout=_SECONDS) as guarded,
     ):
         probes = list(_probes(config, client, guarded, file))

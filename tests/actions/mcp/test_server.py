@@ -214,6 +214,7 @@ async def test_a_session_that_a_server_no_longer_knows_is_replaced_however_it_sa
         (lambda _: httpx.Response(502, html="<h1>Bad gateway</h1>"), "unknown", ""),
         (lambda _: httpx.Response(200, html="<h1>Log in</h1>"), "unknown", ""),
         (lambda _: httpx.Response(200), "unknown", ""),
+        (lambda _: httpx.Response(202), "unknown", ""),
         (lambda _: httpx.Response(204), "unknown", ""),
         (lambda _: httpx.Response(200, json=[]), "unknown", ""),
         (lambda _: httpx.Response(200, json={"jsonrpc": "2.0", "id": 99, "result": {}}), "unknown", ""),
