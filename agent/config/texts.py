@@ -91,6 +91,8 @@ def _written(text: Text) -> str | dict[str, str]:
 _BRACES = re.compile(r"(?P<space>(?<!\s)\s++|)\{(?P<name>[^{}|]*)(?:\|(?P<instead>[^{}]*))?\}")
 
 _GONE = "\N{ZERO WIDTH NO-BREAK SPACE}"
+_AROUND = re.compile(rf" ?(?:\*{_GONE}\*|_{_GONE}_|~{_GONE}~|\"{_GONE}\"|“{_GONE}”|\({_GONE}\))")
+_COMMA = re.compile(rf",(?={_GONE}(?:\s*[,.:;!?]| [-–—] |\s*$))", re.MULTILINE)
 _LEFT_OVER = re.compile(rf"^{_GONE}[\s,.:;!]*(\w?)", re.MULTILINE)
 
 FACTS = (*CONTACT_FACTS, "lifecycle")
@@ -126,8 +128,8 @@ def check_mentioned_facts(text: str) -> str:
 def fill(text: str, contact: Contact, written: Callable[[str], str] = str) -> str:
     """The text with the contact's facts, each as `written` writes it.
 
-    One that is not known leaves `{…|what stands after the bar}`, or nothing, not even the space before it or the comma after it
-    at the start of a line. Braces that hold no fact stay as they are.
+    One that is not known leaves `{…|what stands after the bar}`, or nothing, not even the space before it, marks and brackets
+    around it, or the comma that set it off. Braces that hold no fact stay as they are.
     """
 
     def write(match: re.Match[str]) -> str:
@@ -139,7 +141,7 @@ def fill(text: str, contact: Contact, written: Callable[[str], str] = str) -> st
             return match["space"] + written(value)
         return "\n" * match["space"].count("\n") + _GONE
 
-    filled = _BRACES.sub(write, text)
+    filled = _COMMA.sub("", _AROUND.sub(_GONE, _BRACES.sub(write, text)))
     return _LEFT_OVER.sub(lambda match: match[1].upper(), filled).replace(_GONE, "").strip()
 
 
