@@ -219,7 +219,11 @@ def _promised(clause: Clause, evidence: Evidence) -> Claim | None:
 def _told(clause: Clause, evidence: Evidence, *, proven: bool) -> str | None:
     """What a clause tells of how something of this customer's stands, in the words of a known state or in any others."""
     heard = evidence.heard
-    if (said := state(clause)) is not None and not heard.knows(said, clause) and not evidence.shows(said, clause.text):
+    said = state(clause)
+    declared = (match[0] for action, match in evidence.declared[clause.text] if action in evidence.done)
+    if said is not None and any(said in claim for claim in declared):
+        said = None  # the receipt of the action that declares it proves it
+    if said is not None and not heard.knows(said, clause) and not evidence.shows(said, clause.text):
         return said
     told = None if proven else asserted(clause)
     if told is None or heard.knows(told.text, clause) or heard.names(told):

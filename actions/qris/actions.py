@@ -5,6 +5,7 @@ Both ask a `PaymentBook` for what was offered before; the agent's ledger impleme
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -430,6 +431,25 @@ class CheckPayment:
             return False
         await self._book.report(event, context.now)
         return True
+
+
+def told_as_arrived(text: str, results: Sequence[Json]) -> str | None:
+    """Name the payment of which an answer tells that it has arrived.
+
+    Args:
+        text: the answer.
+        results: what `check_payment` returned when it was done, oldest first.
+
+    Returns:
+        Its reference; `None` where the answer does not speak of it.
+    """
+    last = results[-1] if results else None
+    if not isinstance(last, dict) or not isinstance(reference := last.get("reference"), str):
+        return None
+    plain = " ".join(text.split())
+    named = reference in plain or (isinstance(amount := last.get("amount"), int) and format_rupiah(amount) in plain)
+    claimed = any(re.search(claim, plain, re.IGNORECASE) for claim in CheckPayment.claims)
+    return reference if named or claimed else None
 
 
 def payment_outcome(payment: KnownPayment | None, context: Context) -> Outcome:

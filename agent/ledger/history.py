@@ -151,6 +151,18 @@ def remove_unsent(connection: Connection, key: ContactKey, turns: Sequence[str])
         _REMOVE_UNSENT.count(connection, {**_at(key), "at_turn": turn})
 
 
+def remove_unsent_text(connection: Connection, key: ContactKey, text: str) -> None:
+    """Remove the newest line of the agent that is `text` and no turn's: it was never sent."""
+    mine = (
+        table.c.platform == key.platform,
+        table.c.contact == key.id,
+        table.c.author == "agent",
+        table.c.turn.is_(None),
+    )
+    newest = select(func.max(table.c.n)).where(*mine, table.c.text == text).scalar_subquery()
+    connection.execute(delete(table).where(table.c.n == newest))
+
+
 def recent(connection: Connection, key: ContactKey, limit: int) -> list[Line]:
     """List the newest `limit` lines, oldest first."""
     rows = _RECENT.all(connection, {**_at(key), "at_limit": limit})

@@ -305,6 +305,23 @@ def withdraw(connection: Connection, key: ContactKey, reason: str, behind: int =
     return sorted(turns - begun)
 
 
+def skip_texts(connection: Connection, key: ContactKey, prefix: str, reason: str) -> list[str]:
+    """Skip the texts of a contact whose ids begin with `prefix/`, as far as they have not gone out, and return them."""
+    unsent = (
+        update(table)
+        .where(
+            table.c.platform == key.platform,
+            table.c.contact == key.id,
+            table.c.lane == "message",
+            table.c.state == "pending",
+            table.c.id.startswith(f"{prefix}/", autoescape=True),
+        )
+        .values(state="skipped", reason=reason)
+        .returning(table.c.payload)
+    )
+    return [row.payload["text"] for row in connection.execute(unsent).all() if "text" in row.payload]
+
+
 def is_ours(connection: Connection, key: ContactKey, message_id: str, text: str | None, since: datetime) -> bool:
     """Tell whether a message that the platform reports as sent is one of ours.
 

@@ -279,6 +279,21 @@ def _tell(connection: Connection, row: Row[Any], transition: Transition, now: da
         contacts.set_columns(connection, key, wake_at=now)
 
 
+def leave_to_answer(connection: Connection, key: ContactKey, reference: str) -> None:
+    """Take back the message that a payment has arrived, as far as it has not gone out: the answer of a turn says the same.
+
+    What was paid twice, in part or too much is told by its own message in any case.
+    """
+    mine = select(table.c.id).where(
+        table.c.platform == key.platform, table.c.contact == key.id, table.c.reference == reference
+    )
+    for payment in connection.execute(mine).scalars().all():
+        for state in ("paid", "paid_late"):
+            reason = "the answer of a turn said it"
+            for text in outbound.skip_texts(connection, key, f"payment/{payment}/{state}", reason):
+                history.remove_unsent_text(connection, key, text)
+
+
 def _payment(row: Row[Any]) -> Payment:
     return Payment(
         id=row.id,

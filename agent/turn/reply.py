@@ -7,6 +7,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo
 
@@ -29,6 +30,7 @@ from actions.action import (
     UpdateContact,
 )
 from actions.claims import says_handover
+from actions.qris.actions import told_as_arrived
 from agent import slots
 from agent.config.conversation import ConversationSettings
 from agent.config.texts import fill
@@ -232,6 +234,10 @@ class ReplyWriter:
             result.contents.append(ChangeTags(remove=(self._conversation.opt_out.tag,)))
         if turn.gap is not None:
             result.also.append(_noted(turn.gap, now))
+        if "check_payment" in turn.receipts and (
+            arrived := told_as_arrived(text, turn.results.get("check_payment", ()))
+        ):
+            result.also.append(partial(payments.leave_to_answer, key=turn.key, reference=arrived))
         result.restart_allowed = turn.arrivals is not None and not turn.effects
         result.pacing = self._conversation.pacing
         return result

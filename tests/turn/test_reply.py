@@ -20,7 +20,8 @@ from actions.action import (
     SendQuickReplies,
     UpdateContact,
 )
-from agent.ledger import followups, media, memory, payments
+from actions.qris.actions import CheckPayment
+from agent.ledger import contacts, followups, media, memory, payments
 from agent.ledger.codec import Assign, Deliverable, OpenConversation
 from messaging.types import Channel, File, InboundMessage, QuickReplies, Text
 from tests.ledger.messages import BUDI, NOW, contact, message
@@ -258,3 +259,36 @@ async def test_a_written_message_is_answered_in_writing_and_a_voice_that_fails_l
     await desk.receive(message(2, "kalau minggu?"))
     await desk.answer()
     assert (failing.asked, (await desk.contents())[1:]) == ([("Jam 9.", "opus")], [Text("Jam 9.")])
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "told"),
+    [
+        ("Pembayaran Kakak sudah kami terima, terima kasih!", "paid", 1),
+        ("Sudah masuk ya Kak, Rp50.000 untuk INV-1.", "paid", 1),
+        ("Baik Kak, ada lagi?", "paid", 2),
+        ("Pembayaran sudah kami terima, kelebihannya kami cek.", "overpaid", 2),
+    ],
+)
+async def test_money_that_a_turn_finds_to_have_arrived_is_told_once(
+    desk: Desk, answer: str, state: str, told: int
+) -> None:
+    offer = SendPayment(PAYLOAD, 50_000, "INV-1", "Kopi Senja", None, None, "static", None, "INV-1")
+    await desk.database.write(lambda c: contacts.remember(c, contact()))
+    await desk.database.write(lambda c: payments.open_payment(c, BUDI, "p1", offer, NOW))
+
+    async def gateway_says_so() -> None:
+        paid = 50_000 if state == "paid" else 60_000
+        await desk.database.write(lambda c: payments.mark_paid(c, "p1", "the gateway", NOW, paid))
+
+    data = {"reference": "INV-1", "amount": 50_000, "state": state}
+    outcome = Outcome("done", "Pembayaran Rp50.000 untuk INV-1 sudah kami terima.", data)
+    found = CountedAction("check_payment", outcome, before=gateway_says_so, builtin="check_payment")
+    found.claims = CheckPayment.claims
+    desk.actions = [found]
+    desk.model.replies = [calls("check_payment"), says(answer)]
+    await desk.receive(message(1, "sudah saya bayar, masuk belum?"))
+    await desk.answer()
+    texts = [text for text in await desk.said() if "?" in text or "Rp" in text or "terima" in text]
+    assert (len(texts), answer in texts) == (told, True)
+    assert len([line for line in await desk.history() if line.author == "agent"]) == told
