@@ -112,6 +112,24 @@ class Connections(httpx.AsyncBaseTransport):
         return session
 
 
+class _NoCookies(httpx.Cookies):
+    """Keeps nothing, without taking an answer apart to see what it would keep."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        pass
+
+
+_NONE = _NoCookies()
+
+
+class Client(httpx.AsyncClient):
+    """A client that keeps no cookies: one contact's session would leak into another's request."""
+
+    @property  # type: ignore[misc]
+    def cookies(self) -> httpx.Cookies:
+        return _NONE
+
+
 def open_client(seconds: float) -> httpx.AsyncClient:
     """A client for the servers that agent.yaml names; where the environment names proxies, with httpx's transport, which knows them.
 
@@ -119,9 +137,9 @@ def open_client(seconds: float) -> httpx.AsyncClient:
         seconds: for connecting, and for each read and write.
     """
     if getproxies():
-        return httpx.AsyncClient(timeout=seconds)
+        return Client(timeout=seconds)
     context = httpx.create_ssl_context()
-    return httpx.AsyncClient(timeout=seconds, transport=Connections(certificates=lambda: context))
+    return Client(timeout=seconds, transport=Connections(certificates=lambda: context))
 
 
 class _Body(httpx.AsyncByteStream):

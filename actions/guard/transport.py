@@ -13,14 +13,13 @@ import ssl
 import zlib
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, cast
 
 import httpx
 
 from actions.errors import ForbiddenHeader, ForbiddenTarget, ResponseTooLarge, ResponseTooSlow, WrongContentType
 from actions.guard.addresses import Address, PrivateHosts, check_host
-from settings.connections import Connections, Resolver
+from settings.connections import Client, Connections, Resolver
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,8 +303,8 @@ def guarded_client(
 ) -> httpx.AsyncClient:
     """A client for addresses that arrive from outside and for the hosts of actions: make one and share it.
 
-    Follows at most 3 redirects, each checked like the first request. Keeps no cookies (one contact's session would leak
-    into another's) and ignores the proxies of the environment (they would resolve names out of the guard's sight).
+    Follows at most 3 redirects, each checked like the first request. Keeps no cookies and ignores the proxies of the environment
+    (they would resolve names out of the guard's sight).
 
     Args:
         allow_private: hosts, `host:port`, addresses and networks that may be reached though they are not public.
@@ -324,12 +323,11 @@ def guarded_client(
         ssl_context=ssl_context,
         max_connections=max_connections,
     )
-    return httpx.AsyncClient(
+    return Client(
         transport=transport,
         timeout=timeout,
         follow_redirects=True,
         max_redirects=3,
         trust_env=False,
         headers={"User-Agent": user_agent, "Accept-Encoding": "gzip"},
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
     )

@@ -194,3 +194,11 @@ async def test_a_client_goes_through_the_proxy_of_the_environment(monkeypatch: p
             assert (await client.get("http://api.example/proxied")).text == "hi"
     lines = [request.split(b"\r\n")[0] for request in server.requests]
     assert lines == [b"GET /direct HTTP/1.1", b"GET http://api.example/proxied HTTP/1.1"]
+
+
+async def test_a_client_sends_no_cookie_that_a_server_set() -> None:
+    answer = b"HTTP/1.1 200 OK\r\nSet-Cookie: session=budi; Path=/\r\nContent-Length: 2\r\n\r\nhi"
+    async with running(lambda _count: answer) as server, open_client(5) as client:
+        assert (await client.get(server.url)).cookies["session"] == "budi"
+        await client.get(server.url)
+        assert not any(b"cookie" in request.lower() for request in server.requests)
