@@ -71,6 +71,8 @@ _LINE_BREAK = re.compile(r"<br ?/?>", re.IGNORECASE)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,31}:")
 _HOST = re.compile(r"[^\s/?#:@.]+(?:\.[^\s/?#:@.]+)+(?=[/?#:]|$)")
 _PAGES = (".md", ".html", ".htm", ".csv", ".txt")
+_UNFORMATTED = re.compile(r"[^\W\d_](?:(?:[^\W_]|[,.?!'\"()%/;: -]|\n(?=[^\W\d_]))*[^\W_]|)[,.?!)]{0,3}")
+"""Lines that begin with a letter, without any character that means something to CommonMark or to a platform."""
 _LANGUAGE = re.compile(r"[A-Za-z][A-Za-z+#-]*")
 _AMOUNT = re.compile(r"\W{0,3}(?:\d|rp|idr|usd|rm)", re.IGNORECASE)
 _VARIABLE = re.compile(r"\{(?=\{\s*[$@])")
@@ -105,6 +107,8 @@ def for_channel(markdown: str, source: str | None) -> str:
 
 def render(markdown: str, dialect: Dialect) -> str:
     """Write Markdown in a dialect: `whatsapp` or `plain`. Variables are made inert as in `for_channel`."""
+    if _UNFORMATTED.fullmatch(markdown) and not any(found in markdown for found in ("  ", " \n", "://")):
+        return markdown
     from markdown_it.tree import SyntaxTreeNode
 
     source = markdown.replace("\r\n", "\n")

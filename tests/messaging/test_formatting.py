@@ -272,3 +272,9 @@ def test_the_texts_of_a_template_are_one_line_each() -> None:
     assert flat.components[0]["text"] == "Halo {{1}}\nSalam"
     bare = {"type": "body", "text": "a\nb", "parameters": ["a\nb", {"x": ["c \t d"]}]}
     assert on_one_line(Template("hi", "id", (bare,))).components[0] == bare | {"parameters": ["a b", {"x": ["c d"]}]}
+
+
+@given(st.from_regex(r"[a-zé][a-z0-9é ,.?!'\"()%/;:\n-]{0,60}", fullmatch=True), st.sampled_from(["whatsapp", "plain"]))
+def test_what_holds_no_mark_is_shown_as_if_it_were_read_as_markdown(text: str, dialect: Dialect) -> None:
+    read = render(f"{text}\n\n*x*", dialect)  # the mark has it read
+    assert render(text, dialect) == read.rpartition("\n\n")[0]
