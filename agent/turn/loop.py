@@ -465,7 +465,7 @@ def _again(before: Outcome) -> Outcome:
 
 
 def _essence(message: BaseMessage) -> dict[str, Any]:
-    essence: dict[str, Any] = {"type": message.type, "text": message.text}
+    essence: dict[str, Any] = {"type": message.type, "text": tokens.text_of(message)}
     if isinstance(message, AIMessage) and message.tool_calls:
         essence["calls"] = [
             {"name": call["name"], "args": call["args"], "id": call["id"]} for call in message.tool_calls

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from agent.models.chat import model_client
 from agent.models.judge import Good, judge
-from agent.models.openai import CompatibleChat, Failure, ServerFault, classify, read_answer
+from agent.models.openai import CompatibleChat, Failure, ServerFault, classify, read_answer, written
 from agent.web.listening import listening
 from settings.clock import now
 
@@ -238,3 +238,29 @@ async def test_a_model_that_takes_too_long_is_late() -> None:
             await chat.ainvoke("halo")
     failure = classify(raised.value, now())
     assert failure == Failure("the model did not answer in time", retryable=True, late=True)
+
+
+_PLAIN = [
+    HumanMessage("pesanan KS-10234?"),
+    HumanMessage(""),
+    AIMessage("sebentar"),
+    AIMessage(""),
+    AIMessage("saya cek", tool_calls=[{"name": "get_order", "args": {"nama": "Zoë"}, "id": "c1"}]),
+    AIMessage("", tool_calls=[{"name": "a", "args": {}, "id": "c1"}, {"name": "b", "args": {"x": [1]}, "id": None}]),
+    ToolMessage("dikirim", tool_call_id="c1", name="get_order"),
+]
+_OTHERS = [
+    SystemMessage("Kamu Melati."),
+    HumanMessage("halo", name="budi"),
+    HumanMessage([{"type": "text", "text": "apa ini?"}]),
+    HumanMessage("lihat", additional_kwargs={"name": "budi"}),
+    AIMessage("", invalid_tool_calls=[{"name": "a", "args": "{", "id": "c1", "error": None}]),
+    AIMessage("", additional_kwargs={"function_call": {"name": "a", "arguments": "{}"}}),
+    ToolMessage([{"type": "text", "text": "dikirim"}], tool_call_id="c1"),
+]
+
+
+def test_messages_of_text_and_calls_are_written_as_langchain_writes_them() -> None:
+    client = ChatOpenAI(model="m", base_url="http://127.0.0.1:9", api_key=SecretStr("x"))
+    assert [written(message) for message in _PLAIN] == client._get_request_payload(_PLAIN)["messages"]
+    assert [written(message) for message in _OTHERS] == [None] * len(_OTHERS)
