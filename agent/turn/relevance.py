@@ -90,8 +90,10 @@ def _denied(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> Faul
         for name in turn.effects
         if name in turn.receipts and name not in turn.unknown and name in actions and actions[name].builtin is None
     ]
+    if not done:
+        return None
     denies = [clause.text for clause in clauses(plain(text)) if _DENIES.search(clause.text) and "?" not in clause.text]
-    if not done or not denies or any(_tells(text, actions[name], turn.results.get(name, ())[-1:]) for name in done):
+    if not denies or any(_tells(text, actions[name], turn.results.get(name, ())[-1:]) for name in done):
         return None
     results = "; ".join(f"{name} was done and returned {_short(turn.results.get(name, [None])[-1])}" for name in done)
     told = f"{results}. Your draft says {denies[0]!r} and was not sent. Tell the customer what was done. Do not call anything again."
@@ -135,9 +137,10 @@ def _unread(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> Faul
 def _repeated(turn: TurnContext, text: str) -> Fault | None:
     """What was sent before, to another message: a refusal, an "I don't know" or a question; anything to one of another subject."""
     draft, said = squash(text), squash(" ".join(turn.typed))
-    evades = says_dont_know(text) or _DENIES.search(text) or "?" in text
-    if len(draft) < _SAME or not said or all(small_talk(each) is not None for each in turn.typed):
+    sent = any(line.author != "contact" and squash(line.text) == draft for line in turn.history[-8:])
+    if not sent or len(draft) < _SAME or not said or all(small_talk(each) is not None for each in turn.typed):
         return None
+    evades = says_dont_know(text) or _DENIES.search(text) or "?" in text
     subject, asked = forms_of(content(" ".join(turn.typed))), ""
     for line in turn.history[-8:]:
         if line.author == "contact":
@@ -155,9 +158,11 @@ def _repeated(turn: TurnContext, text: str) -> Fault | None:
 
 def _at_no_time(turn: TurnContext, text: str) -> Fault | None:
     """A draft that neither asks nor denies anything, to a message that names a time that there is not."""
+    if "?" in text or _REFUSES.search(text):
+        return None
     today = turn.claim.started_at.date()
     named = next((said for said in turn.typed if names_no_time(said, today)), None)
-    if named is None or "?" in text or _REFUSES.search(text):
+    if named is None:
         return None
     told = (
         f"The customer writes {named[:300]!r}: there is no such hour or day, and your draft does not say so. It was not sent. Tell them, "
@@ -168,9 +173,11 @@ def _at_no_time(turn: TurnContext, text: str) -> Fault | None:
 
 def _echoed(turn: TurnContext, text: str) -> Fault | None:
     """A draft that says the customer's question again as if it were so: `Sabtu jam 4 sore bisa.`"""
+    if turn.receipts or "?" in text:
+        return None
     words, said = vocabulary(), set(tokenized(fold(" ".join(turn.typed))))
     own = set(tokenized(fold(text))) - words.agreeing - words.addressed - _POSSIBLE
-    if turn.receipts or "?" in text or not own or not own <= said or not names_a_time(text) or small_talk(text):
+    if not own or not own <= said or not names_a_time(text) or small_talk(text):
         return None
     told = (
         "Your draft only says again what the customer asks, as if it were so, and was not sent. Whether that time is possible must stand "
