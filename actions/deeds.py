@@ -5,6 +5,7 @@ and description tell no kind proves any deed, since a business may call its acti
 """
 
 import re
+from functools import lru_cache
 from typing import Literal
 
 from actions.action import Action
@@ -71,6 +72,7 @@ _BUILTIN: dict[str, frozenset[Deed]] = {
 }
 
 
+@lru_cache(1024)
 def deeds_of_verb(verb: str) -> frozenset[Deed]:
     """Read which kinds of deed a verb of a reply names; empty when any action may have done it (`diproses`, `confirmed`)."""
     kinds = frozenset(kind for kind, words in _KINDS if words.search(verb))

@@ -111,6 +111,7 @@ class Evidence:
         self.done = [action for action in actions if action.name in receipts]
         self.results = results or {}
         self.declared: dict[str, list[tuple[Action, Found]]] = {}
+        self._states: dict[str, list[str]] = {}
 
     def read(self, stated: Iterable[Clause]) -> None:
         """Look for what the actions declare as their claims, all within one limit of time.
@@ -138,18 +139,16 @@ class Evidence:
 
     def states(self, clause: str = "") -> list[str]:
         """The texts of the results that say what is; those of one record where the clause names it by its id."""
-        ids = {squash(match[0]) for match in _ID.finditer(clause)}
-        records = [record for record, named in self._named_records if not ids.isdisjoint(named)] if ids else []
-        return list(_states(records)) if records else self._all_states
+        if (found := self._states.get(clause)) is None:
+            ids = {squash(match[0]) for match in _ID.finditer(clause)}
+            records = [record for record, named in self._named_records if not ids.isdisjoint(named)] if ids else []
+            found = self._states[clause] = list(_states(records or self.results))
+        return found
 
     @cached_property
     def _named_records(self) -> list[tuple[Mapping[str, Json], frozenset[str]]]:
         """The records of all results, each with its own texts as ids are compared."""
         return [(record, frozenset(map(squash, _own_texts(record)))) for record in _records(self.results)]
-
-    @cached_property
-    def _all_states(self) -> list[str]:
-        return list(_states(self.results))
 
     @cached_property
     def _known_texts(self) -> list[str]:

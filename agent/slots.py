@@ -131,15 +131,17 @@ class _Slot:
 _current: ContextVar[_Slot | None] = ContextVar("slot", default=None)
 
 
-@asynccontextmanager
-async def released() -> AsyncIterator[None]:
+class released:  # noqa: N801 - used as a function
     """Release the CPU slot while awaiting I/O. Without a slot, and inside another `released`, this does nothing."""
-    slot = _current.get()
-    if slot is None or not slot.held:
-        yield
-        return
-    slot.release()
-    try:
-        yield
-    finally:
-        await slot.acquire_again()
+
+    __slots__ = ("_slot",)
+
+    async def __aenter__(self) -> None:
+        slot = _current.get()
+        self._slot = slot if slot is not None and slot.held else None
+        if self._slot is not None:
+            self._slot.release()
+
+    async def __aexit__(self, *_error: object) -> None:
+        if self._slot is not None:
+            await self._slot.acquire_again()

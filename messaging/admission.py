@@ -64,7 +64,7 @@ def admitted(event: E, now: datetime) -> E:
     """
     clean = cleaned(event)
     if clean.contact is not None:
-        clean = replace(clean, contact=admitted_contact(clean.contact))
+        clean = replace(clean, contact=_capped_contact(clean.contact))
     match clean:
         case InboundMessage():
             text, left_out = _capped(clean.text)
@@ -129,7 +129,10 @@ def admitted_contact(contact: Contact) -> Contact:
     Args:
         contact: as the platform gave it.
     """
-    contact = cleaned(contact)
+    return _capped_contact(cleaned(contact))
+
+
+def _capped_contact(contact: Contact) -> Contact:
     return replace(
         contact,
         key=ContactKey(contact.key.platform, _id(contact.key.id)),

@@ -64,14 +64,14 @@ def _cleaned(value: Any, levels: int) -> Any:
         return value
     if levels == 0:
         return None
-    if isinstance(value, Mapping):
-        return {_cleaned(key, levels - 1): _cleaned(item, levels - 1) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return type(value)(_cleaned(item, levels - 1) for item in value)
     if is_dataclass(value) and not isinstance(value, type):
         found = {field.name: getattr(value, field.name) for field in fields(value)}
         changed = {name: new for name, old in found.items() if (new := _cleaned(old, levels - 1)) != old}
         return replace(value, **changed) if changed else value
+    if isinstance(value, Mapping):
+        return {_cleaned(key, levels - 1): _cleaned(item, levels - 1) for key, item in value.items()}
     return value
 
 
