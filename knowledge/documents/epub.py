@@ -40,8 +40,7 @@ def _load(package: Package) -> Loaded:
     }
     composer = Composer()
     unread: list[str] = []
-    for name in dict.fromkeys(each.get("idref") for each in book.iterfind("{*}spine/{*}itemref")):
-        place = chapters.get(name)
+    for place in dict.fromkeys(chapters.get(each.get("idref")) for each in book.iterfind("{*}spine/{*}itemref")):
         file = (
             None
             if place is None

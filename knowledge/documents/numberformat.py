@@ -37,6 +37,9 @@ _DAYS = {
     "ms": "Isnin Selasa Rabu Khamis Jumaat Sabtu Ahad".split(),
 }
 _LOCALES = {0x421: "id", 0x43E: "ms", 0x83E: "ms"}  # LCID, MS-LCID section 2.2
+_LONGEST = 255
+"""Characters of a format code, as Excel takes them."""
+
 # In these locales a comma stands before the decimals.
 _COMMA = frozenset({0x421, 0x407, 0x413, 0x40C, 0x410, 0xC0A, 0x416})
 _ALIASES = {"id-id": 0x421, "ms-my": 0x43E, "en-us": 0x409, "de-de": 0x407}
@@ -63,7 +66,7 @@ def shown(value: float, code: str, epoch: datetime = datetime(1899, 12, 30)) -> 
         code: the format code, e.g. `#,##0.00;[Red]-#,##0.00`.
         epoch: day 0 of the workbook: 30 December 1899, or 1 January 1904.
     """
-    section, is_negative_part = _chosen(value, _sections(code))
+    section, is_negative_part = _chosen(value, _sections(code if len(code) <= _LONGEST else "General"))
     if section is None or abs(value) >= _LARGEST:
         return _general(value)
     if section.is_date:
@@ -76,7 +79,7 @@ def shown(value: float, code: str, epoch: datetime = datetime(1899, 12, 30)) -> 
 
 def text_shown(text: str, code: str) -> str:
     """Write a text as a cell with this format shows it: the fourth part of the format, if it has one."""
-    parts = _split(code)
+    parts = _split(code[:_LONGEST])
     if len(parts) < 4 and "@" not in code:
         return text
     part = parts[3] if len(parts) > 3 else parts[-1]

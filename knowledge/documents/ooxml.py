@@ -52,11 +52,21 @@ class Package:
         if sum(entry.file_size for entry in self._zip.infolist()) > MAX_EXPANDED:
             raise Unreadable(f"the file expands to more than {MAX_EXPANDED // 2**20} MiB")
         self._names = {name.lower(): name for name in self._zip.namelist()}
+        self._opened = 0
 
     def open(self, part: str) -> IO[bytes] | None:
-        """Open a part for reading; `None` when the package has none of this name."""
+        """Open a part for reading; `None` when the package has none of this name.
+
+        Raises:
+            Unreadable: with those opened before, many times perhaps, it is more than twice of what a package may hold.
+        """
         name = self._names.get(part.lstrip("/").lower())
-        return self._zip.open(name) if name else None
+        if name is None:
+            return None
+        self._opened += self._zip.getinfo(name).file_size
+        if self._opened > 2 * MAX_EXPANDED:
+            raise Unreadable("it refers to its parts again and again")
+        return self._zip.open(name)
 
     def xml(self, part: str) -> Any:
         """Parse a part; `None` when there is none of this name. The namespaces of the strict form become the usual ones."""

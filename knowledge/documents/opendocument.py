@@ -114,7 +114,7 @@ class _Reader:
                 self.left_out.append("a hidden section")
             elif item.tag == f"{TABLE}table":
                 self.composer.table(self._grid(item, ""))
-            elif item.tag in (f"{TEXT}list", f"{TEXT}list-item", f"{TEXT}list-header", f"{TEXT}section"):
+            elif item.tag not in _SILENT or item.tag == f"{DRAW}text-box":  # lists, sections, frames of the page
                 self.story(item)
 
     def sheets(self, body: Any) -> None:

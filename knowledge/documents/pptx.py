@@ -36,10 +36,14 @@ def _load(package: Package) -> Loaded:
     parts = package.relations(main)
     composer = Composer()
     left_out: dict[str, None] = {}
+    read: set[str] = set()
     for number, listed in enumerate(root.iter(f"{P}sldId"), start=1):
         relation = parts.get(listed.get(f"{R}id") or "")
-        slide = None if relation is None else package.xml(relation.target)
-        if relation is None or slide is None:
+        if relation is None or relation.target in read:
+            continue
+        read.add(relation.target)
+        slide = package.xml(relation.target)
+        if slide is None:
             continue
         if slide.get("show") in ("0", "false"):
             left_out[f"the hidden slide {number}"] = None

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import isfinite, nan
 from typing import Any
 
 from knowledge.documents.numberformat import BUILT_IN, shown, text_shown
@@ -71,7 +72,8 @@ def _load(package: Package) -> Loaded:
         for each in root.iter(f"{S}sheet")
         if (each.get(f"{R}id") or "") in parts
     ]
-    sheets = [(name, part.target, state) for name, part, state in listed if part.kind == "worksheet"]
+    worksheets = {part.target: (name, part.target, state) for name, part, state in listed if part.kind == "worksheet"}
+    sheets = list(worksheets.values())
     reader = _SheetReader(package, strings, styles, epoch)
     for name, part, state in sheets:
         if state != "visible":
@@ -234,8 +236,8 @@ class _SheetReader:
                 sheet.uncached.append(place)
             return ""
         if kind == "s":
-            number = int(value)
-            return _line(text_shown(self._strings[number], style.code)) if number < len(self._strings) else ""
+            at = int(value) if value.strip().isdecimal() else len(self._strings)
+            return _line(text_shown(self._strings[at], style.code)) if at < len(self._strings) else ""
         if kind == "str":
             return _line(text_shown(value, style.code))
         if kind == "b":
@@ -245,7 +247,14 @@ class _SheetReader:
             return ""
         if kind == "d":
             return str(value).strip().removesuffix("T00:00:00")
-        return _line(shown(float(value), style.code, self._epoch))
+        try:
+            number = float(value)
+        except ValueError:
+            number = nan
+        if not isfinite(number):
+            sheet.errors.append(place)
+            return ""
+        return _line(shown(number, style.code, self._epoch))
 
 
 def _line(text: str) -> str:

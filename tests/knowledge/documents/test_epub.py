@@ -39,6 +39,13 @@ def test_chapters_stand_in_the_order_of_reading_with_their_headings() -> None:
     assert loaded.problem == "left out: chapters without text (c%20x.xhtml)"
 
 
+def test_a_chapter_that_is_listed_again_and_again_is_read_once() -> None:
+    again = "".join(f'<item id="{n}" href="b%20x.xhtml" media-type="application/xhtml+xml"/>' for n in range(99))
+    order = "".join(f'<itemref idref="{n}"/>' for n in range(99))
+    opf = f"<package><manifest>{again}</manifest><spine>{order}</spine></package>"
+    assert load("p.epub", book("b", **{"OPS__b.opf": opf})).text.count("Ganti filter") == 1
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [

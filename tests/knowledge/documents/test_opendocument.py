@@ -90,6 +90,8 @@ def test_a_text_keeps_headings_lists_notes_boxes_tables_and_margins() -> None:
         "</text:p></text:note-body></text:note><text:s/>ya.</text:p><text:tracked-changes><text:p>dihapus</text:p>"
         "</text:tracked-changes><text:list><text:list-item><text:p>KTP asli</text:p></text:list-item></text:list>"
         "<text:p><draw:frame><draw:text-box><text:p>Buka 08.00</text:p></draw:text-box></draw:frame></text:p>"
+        "<draw:frame><draw:text-box><text:p>Libur Minggu</text:p></draw:text-box></draw:frame>"
+        "<text:table-of-content><text:index-body><text:p>Isi 1</text:p></text:index-body></text:table-of-content>"
         "<text:p>Harga<office:annotation><text:p>cek lagi</text:p></office:annotation></text:p>"
         '<text:section text:display="none"><text:p>rahasia</text:p></text:section>'
         f"<table:table><table:table-header-rows>{row(cell('Alat'), cell('Harian'))}</table:table-header-rows>"
@@ -102,11 +104,12 @@ def test_a_text_keeps_headings_lists_notes_boxes_tables_and_margins() -> None:
         "Deposit Rp300.000 (tunai) ya.",
         "KTP asli",
         "Buka 08.00",
+        "Libur Minggu",
         "Alat: Bor; Harian: 60.000",
         "WA 0812-7000",
     ):
         assert fact in shown
-    assert not any(word in loaded.text for word in ("dihapus", "cek lagi", "rahasia"))
+    assert not any(word in loaded.text for word in ("dihapus", "cek lagi", "rahasia", "Isi 1"))
     assert loaded.problem == "left out: comments; a hidden section"
 
 

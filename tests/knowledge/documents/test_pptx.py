@@ -1,5 +1,8 @@
 """Slides become headings with their texts and tables; what is hidden is said."""
 
+import io
+import zipfile
+
 import pytest
 
 from knowledge.documents.loading import load
@@ -80,6 +83,14 @@ def test_a_slide_is_read_from_its_title_down_with_spans_of_tables() -> None:
         "Paket: Gerobak\nModal Cicil: 27 juta",
     ]
     assert loaded.problem is None
+
+
+def test_a_slide_that_is_listed_again_and_again_is_read_once() -> None:
+    slides = '<p:sldId r:id="r0"/>' * 99
+    listed = f"<p:presentation {P} {R}><p:sldIdLst>{slides}</p:sldIdLst></p:presentation>"
+    with zipfile.ZipFile(io.BytesIO(pptx(shape(words("Halo"))))) as source:
+        parts = {name: source.read(name).decode() for name in source.namelist()}
+    assert load("a.pptx", package(parts | {"ppt/p.xml": listed})).text.count("Halo") == 1
 
 
 def test_what_a_viewer_does_not_see_is_said_and_not_read() -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from knowledge.documents.loading import load
+from knowledge.documents.ooxml import Package
 from knowledge.documents.reader import DocumentReader
 from knowledge.errors import Unreadable
 from tests.knowledge.conftest import OpenKnowledge
@@ -74,6 +76,24 @@ async def test_a_file_made_to_hurt_is_refused_and_the_next_one_read(
     with pytest.raises(Unreadable):
         await reader.read(name, made())
     assert (await reader.read("a.md", b"isi")).text == "isi"
+
+
+def test_a_value_that_is_none_leaves_the_others_readable() -> None:
+    odd = b"<c><v>nan</v></c><c><v>1e999</v></c><c><v>abc</v></c><c t='s'><v>x</v></c><c t='s'><v>-1</v></c>"
+    loaded = load("a.xlsx", with_sheet(SHEET % (CELL % (1, 1) + b"<row><c><v>7</v></c>" + odd + b"</row>", b"")))
+    assert loaded.text.split() == ["x", "7"]
+    assert "error values in B2, C2, D2" in (loaded.problem or "")
+
+
+def test_parts_that_refer_to_each_other_in_a_circle_are_opened_a_bounded_number_of_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("knowledge.documents.ooxml.MAX_EXPANDED", 100)
+    opened = Package(package({"a.xml": b"<a/>" * 20}), "DOCX")
+    for _ in range(2):
+        assert opened.open("a.xml") is not None
+    with pytest.raises(Unreadable, match="again and again"):
+        opened.open("a.xml")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="address space")
