@@ -17,6 +17,9 @@ Said = TypeVar("Said")
 Notes: TypeAlias = Mapping[tuple[str, str], str]
 """Text of the notes of a document, by kind (`footnote`) and id."""
 _GONE = frozenset({f"{W}del", f"{W}moveFrom", f"{W}instrText", f"{W}delText", f"{W}rPrChange", f"{W}pPrChange"})
+_UNSEEN = ("vanish", "strike", "dstrike")
+_FORMULA = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
+_DRAWN = ("/chart", "/diagram")
 _DEEPEST = 8  # tables in tables
 
 
@@ -73,6 +76,8 @@ class _Reader:
             self._left_out.append("comments")
         if any(_is_on(run.find(f"{W}rPr/{W}vanish")) and run.find(f"{W}t") is not None for run in body.iter(f"{W}r")):
             self._left_out.append("hidden text")
+        if any((drawn.get("uri") or "").endswith(_DRAWN) for drawn in body.iter("{*}graphicData")):
+            self._left_out.append("charts and diagrams")
         self._margins()
         self._story(body)
         return Loaded(
@@ -204,7 +209,7 @@ def _text(paragraph: Any, notes: Notes) -> str:
             tag = child.tag
             if tag in _GONE or tag == f"{W}txbxContent" or not isinstance(tag, str):
                 continue
-            if tag == f"{W}t":
+            if tag in (f"{W}t", f"{_FORMULA}t"):
                 parts.append(child.text or "")
             elif tag in (f"{W}br", f"{W}cr"):
                 parts.append("\n")
@@ -218,7 +223,7 @@ def _text(paragraph: Any, notes: Notes) -> str:
                 parts.append(f" ({note})" if note else "")
             elif tag == f"{W}sym":
                 parts.append(" ")
-            elif tag == f"{W}r" and _is_on(child.find(f"{W}rPr/{W}vanish")):
+            elif tag == f"{W}r" and any(_is_on(child.find(f"{W}rPr/{W}{mark}")) for mark in _UNSEEN):
                 continue
             elif tag == f"{_ALTERNATE}AlternateContent":
                 visit(_choice(child))

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote
 
 from lxml import etree, html
 
@@ -36,6 +37,9 @@ _PICTURE = re.compile(r"\.[a-z]{3,4}$", re.IGNORECASE)  # the name of its file
 _BLOCKS = frozenset(
     "address article aside blockquote body center details dd div dl dt fieldset figcaption figure footer form header hr li main ol "
     "p pre section summary table tbody td tfoot th thead tr ul h1 h2 h3 h4 h5 h6 caption legend".split()
+)
+_CONTACT = re.compile(
+    r"\s*(?:mailto:|tel:|https?://wa\.me/|https?://api\.whatsapp\.com/send/?\?phone=)([^?&#\s]+)", re.IGNORECASE
 )
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _DEEPEST = 8  # tables in tables
@@ -207,6 +211,7 @@ class _Reader:
             self._block(child)
         else:
             self._children(child)
+            self._gathered.append(_contact(child))
 
     def _can_open(self, element: Any) -> bool:
         """Whether a reader of the page opens what is hidden now: the panel of a tab or of an accordion."""
@@ -262,6 +267,7 @@ class _Reader:
             for row in [part for part in table.iter("td", "th", "caption") if _table_of(part) is table]:
                 self._block(row)
         else:
+            self.composer.part()  # no page break parts a table here
             self.composer.table(self._grid(table, 0))
 
     def _grid(self, table: Any, depth: int) -> Grid:
@@ -305,9 +311,20 @@ class _Reader:
             else:
                 edge = gap if child.tag in _BLOCKS or child.tag == "br" else ""
                 item = gap == " " and child.tag == "li"
-                parts += (edge, self._cell(child, depth, gap), "; " if item else edge)
+                parts += (edge, self._cell(child, depth, gap), _contact(child), "; " if item else edge)
             parts.append(child.tail or "")
         return "".join(parts)
+
+
+def _contact(link: Any) -> str:
+    """The number or address behind a link, where its words do not say it."""
+    found = _CONTACT.match(link.get("href") or "") if link.tag == "a" else None
+    if found is None:
+        return ""
+    address, words = unquote(found[1])[:_LONGEST_FIELD], _plain(link)
+    digits = "".join(filter(str.isdigit, address))[-8:]
+    said = address in words or ("@" not in address and digits in "".join(filter(str.isdigit, words)))
+    return "" if said else f" ({address})"
 
 
 def _moved(slot: Slot) -> Slot:

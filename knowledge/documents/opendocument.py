@@ -129,6 +129,8 @@ class _Reader:
             if len(tables) > 1 and rows:
                 self.composer.heading(2, name)
             self.composer.entries(rows)
+            for box in table.iter(f"{DRAW}text-box"):
+                self.story(box)
 
     def _write(self, paragraph: Any, level: int) -> None:
         text = self._words(paragraph)

@@ -214,6 +214,10 @@ class Composer:
                 )
         self._append("", "\n")
 
+    def part(self) -> None:
+        """Begin another part of the document: a table that comes next continues none before it."""
+        self._before = None
+
     def answer(self, question: str, answer: str) -> None:
         """Append an entry of a FAQ."""
         self._before = None

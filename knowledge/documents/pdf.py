@@ -50,6 +50,7 @@ class _Page:
     lines: list[_TextLine] = field(default_factory=list)
     tables: list[tuple[Box, Grid]] = field(default_factory=list)
     is_drawn: bool = False  # too many lines to look for tables among them
+    is_filled_in: bool = False  # fields of a form, or notes, lie over it
 
     @property
     def holds_overflow(self) -> bool:
@@ -99,6 +100,8 @@ def load(data: bytes) -> Loaded:
         problems.append(
             f"values that show as #### in too narrow columns (widen them and export again): pages {_listed(unshown)}"
         )
+    if filled := [number for number, page in enumerate(pages, start=1) if page.is_filled_in]:
+        problems.append(f"left out: what was written into forms and notes (print it to a PDF): pages {_listed(filled)}")
     if drawn := [number for number, page in enumerate(pages, start=1) if page.is_drawn]:
         problems.append(f"pages on which no tables were looked for, since they are full of drawings: {_listed(drawn)}")
     return Loaded(composer.text, composer.blocks, title=title, problem="; ".join(problems) or None)
@@ -126,13 +129,28 @@ def _pages(document: Any, data: bytes) -> Iterator[_Page]:
             if characters > MAX_CHARACTERS:
                 raise Unreadable(f"the PDF holds more than {MAX_CHARACTERS // 10**6} million characters; split it")
             lines = list(_lines(text, page))
+            filled_in = any(_is_filled_in(page))
             text.close()
             page.close()
             read.is_drawn = drawn > MAX_DRAWN
+            read.is_filled_in = filled_in
             if lines and drawn >= 3 and not read.is_drawn:
                 read.tables = finder.tables(number)
             read.lines = [line for line in lines if not any(is_within(line.box, box) for box, _ in read.tables)]
             yield read
+
+
+def _is_filled_in(page: Any) -> Iterator[bool]:
+    """Whether each annotation of a page holds words that are no part of its text."""
+    from pypdfium2 import raw
+
+    for at in range(min(raw.FPDFPage_GetAnnotCount(page), MAX_DRAWN)):
+        annotation = raw.FPDFPage_GetAnnot(page, at)
+        kind = raw.FPDFAnnot_GetSubtype(annotation)
+        yield kind == raw.FPDF_ANNOT_FREETEXT or (
+            kind == raw.FPDF_ANNOT_WIDGET and bool(raw.FPDFAnnot_HasKey(annotation, b"V"))
+        )
+        raw.FPDFPage_CloseAnnot(annotation)
 
 
 def _lines(text: Any, page: Any) -> Iterator[_TextLine]:

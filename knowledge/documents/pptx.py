@@ -64,6 +64,7 @@ def _slide(slide: Any, composer: Composer, left_out: dict[str, None]) -> None:
             continue
         table = next(shape.iter(f"{A}tbl"), None)
         if table is not None:
+            composer.part()
             composer.table(_grid(table))
             continue
         if shape.tag == f"{P}graphicFrame":

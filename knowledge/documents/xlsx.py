@@ -81,12 +81,18 @@ def _load(package: Package) -> Loaded:
             continue
         sheet = reader.read(part)
         left_out += _left_out(sheet, f"of the sheet {name}" if len(sheets) > 1 else "")
-        if any(one.kind in ("comments", "threadedComment") for one in package.relations(part).values()):
+        related = package.relations(part).values()
+        if any(one.kind in ("comments", "threadedComment") for one in related):
             left_out.append(f"comments on cells {f'of the sheet {name}' if len(sheets) > 1 else ''}".strip())
         if len(sheets) > 1 and sheet.cells:
             composer.heading(2, name)
         for table in _tables(_grid(sheet)):
             composer.entries(table)
+        for drawing in (package.xml(one.target) for one in related if one.kind == "drawing"):
+            for text in _boxes(drawing):
+                composer.paragraph(text)
+            if drawing is not None and next(drawing.iter("{*}graphicFrame"), None) is not None:
+                left_out.append(f"charts {f'of the sheet {name}' if len(sheets) > 1 else ''}".strip())
     if all(block.kind == "heading" for block in composer.blocks):
         raise Unreadable("; ".join(["no sheet holds a value that is shown", *left_out]))
     return Loaded(composer.text, composer.blocks, title=package.title(), problem=_message(left_out))
@@ -94,6 +100,14 @@ def _load(package: Package) -> Loaded:
 
 def _message(left_out: Sequence[str]) -> str | None:
     return f"left out: {'; '.join(left_out)}" if left_out else None
+
+
+def _boxes(drawing: Any) -> Iterator[str]:
+    """The texts of the boxes that lie on a sheet."""
+    for box in () if drawing is None else drawing.iter("{*}txBody"):
+        lines = ("".join(text.text or "" for text in paragraph.iter("{*}t")) for paragraph in box.iter("{*}p"))
+        if text := "\n".join(line for each in lines if (line := _line(each))):
+            yield text
 
 
 def _left_out(sheet: _Sheet, where: str) -> Iterator[str]:

@@ -46,6 +46,21 @@ def test_insertions_count_and_deletions_do_not() -> None:
     assert text.split() == ["Harga", "60.000", "tetap"]
 
 
+def test_struck_out_text_is_gone_formulas_are_read_and_drawings_named() -> None:
+    made = document(
+        "<w:p NS><w:r><w:rPr><w:strike/></w:rPr><w:t>99.000 </w:t></w:r><w:r><w:rPr><w:dstrike/></w:rPr><w:t>88.000 </w:t></w:r>"
+        '<w:r><w:rPr><w:strike w:val="0"/></w:rPr><w:t>77.000</w:t></w:r></w:p>',
+        '<w:p NS xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"><m:oMath><m:r><m:t>a=b</m:t></m:r></m:oMath></w:p>',
+        '<w:p NS><w:r><w:drawing><a:graphic><a:graphicData uri="http://schemas.openxmlformats.org/drawingml/2006/diagram"/>'
+        "</a:graphic></w:drawing></w:r></w:p>",
+    )
+    out = io.BytesIO()
+    made.save(out)
+    loaded = load(out.getvalue())
+    assert loaded.text.split() == ["77.000", "a=b"]
+    assert loaded.problem == "left out: charts and diagrams"
+
+
 def test_content_controls_text_boxes_and_breaks_are_read() -> None:
     box = f"<w:txbxContent><w:p>{run('Isi kotak')}</w:p></w:txbxContent>"
     text = texts(

@@ -165,3 +165,29 @@ def test_deep_nesting_is_read_or_refused_and_nothing_worse() -> None:
     deep = "<div>" * 5_000 + "isi" + "</div>" * 5_000
     found = passages(f"<p>Awal.</p>{deep}")
     assert found[0].text.startswith("Awal.")
+
+
+def test_a_table_continues_none_that_stands_before_it() -> None:
+    prices = "<table><tr><th>Produk<th>Harga<tr><td>Sabun<td>15.000<tr><td>Sikat<td>7.500</table>"
+    hours = "<table><tr><th>Senin<td>8.000<tr><th>Sabtu<td>9.000</table>"
+    (found,) = passages(prices + hours)
+    assert "Produk: Sikat; Harga: 7.500" in found.text
+    assert "Produk: Senin" not in found.text
+
+
+@pytest.mark.parametrize(
+    ("link", "read"),
+    [
+        ('<a href="mailto:cs@toko.example?subject=x">Kirim surel</a>', "Kirim surel (cs@toko.example)"),
+        ('<a href="tel:+62215550199">telepon</a>', "telepon (+62215550199)"),
+        ('<a href="https://wa.me/6281234567890?text=halo">Chat kami</a>', "Chat kami (6281234567890)"),
+        ('<a href="tel:+62215550199">(021) 555-0199</a>', "(021) 555-0199"),
+        ('<a href="mailto:cs@toko.example">cs@toko.example</a>', "cs@toko.example"),
+        ('<a href="https://toko.example/5550199">toko</a>', "toko"),
+    ],
+)
+def test_the_number_or_address_behind_a_link_is_read_where_its_words_do_not_say_it(link: str, read: str) -> None:
+    assert passages(f"<p>{link}</p>")[0].text == read
+    assert passages(f"<table><tr><th>A<th>B<tr><td>x<td>{link}<tr><td>y<td>z</table>")[0].text.startswith(
+        f"A: x; B: {read}"
+    )

@@ -84,6 +84,14 @@ def test_hidden_sheets_rows_columns_and_formulas_without_a_value_are_said_and_no
         assert said in (loaded.problem or "")
 
 
+def test_text_boxes_of_a_sheet_are_read() -> None:
+    box = "<draw:frame><draw:text-box><text:p>{}</text:p></draw:text-box></draw:frame>"
+    rows = row(cell("Studio"), cell("Tarif")) + row(cell("A"), cell("100rb" + box.format("Minimal 2 jam")))
+    loaded = load("a.ods", sheet(f"<table:shapes>{box.format('Tutup Minggu')}</table:shapes>", rows))
+    shown = "\n".join(passage.text for passage in split("a.ods", loaded))
+    assert all(fact in shown for fact in ("Tarif: 100rb", "Minimal 2 jam", "Tutup Minggu"))
+
+
 def test_a_text_keeps_headings_lists_notes_boxes_tables_and_margins() -> None:
     body = (
         '<text:h text:outline-level="1">Sewa</text:h><text:p>Deposit Rp300.000<text:note><text:note-body><text:p>tunai'

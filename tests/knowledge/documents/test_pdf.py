@@ -97,6 +97,26 @@ def test_numbers_that_found_no_room_are_named() -> None:
     assert loaded.problem == "values that show as #### in too narrow columns (widen them and export again): pages 1"
 
 
+@pytest.mark.parametrize(
+    ("annotation", "said"),
+    [
+        (
+            b"/Subtype/Widget/FT/Tx/V(B 1234 XY)",
+            "left out: what was written into forms and notes (print it to a PDF): pages 1",
+        ),
+        (
+            b"/Subtype/FreeText/Contents(Tutup)",
+            "left out: what was written into forms and notes (print it to a PDF): pages 1",
+        ),
+        (b"/Subtype/Widget/FT/Tx", None),
+        (b"/Subtype/Link", None),
+    ],
+)
+def test_what_was_written_over_a_page_is_named(annotation: bytes, said: str | None) -> None:
+    over = b"/Annots[<</Type/Annot/Rect[0 0 99 99]%s>>]/Contents" % annotation
+    assert load(pdf(line("Formulir parkir")).replace(b"/Contents", over)).problem == said
+
+
 def test_lists_beside_each_other_are_no_table() -> None:
     rows = [["Kopi", "Roti"], ["Teh", "Donat"], ["Susu", "Kue"]]
     assert not any(":" in text for text in texts(drawn(rows, [50, 300], False)))

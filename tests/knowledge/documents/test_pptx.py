@@ -93,6 +93,16 @@ def test_a_slide_that_is_listed_again_and_again_is_read_once() -> None:
     assert load("a.pptx", package(parts | {"ppt/p.xml": listed})).text.count("Halo") == 1
 
 
+def test_two_tables_of_a_slide_are_two() -> None:
+    prices = table(*(f"{cell(a)}{cell(b)}" for a, b in (("Produk", "Harga"), ("Teh", "5.000"), ("Kopi", "8.000"))))
+    hours = table(*(f"{cell(a)}{cell(b)}" for a, b in (("Senin", "9.000"), ("Sabtu", "9.500"))), y=990).replace(
+        'firstRow="1"', ""
+    )
+    text = split("a.pptx", load("a.pptx", pptx(prices + hours)))[0].text
+    assert "Produk: Kopi; Harga: 8.000" in text
+    assert "Produk: Senin" not in text
+
+
 def test_what_a_viewer_does_not_see_is_said_and_not_read() -> None:
     ghost = shape(words("tersembunyi"), hidden='hidden="1"')
     chart = '<p:graphicFrame><p:nvGraphicFramePr><p:cNvPr id="3" name=""/></p:nvGraphicFramePr></p:graphicFrame>'

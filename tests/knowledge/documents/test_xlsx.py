@@ -9,6 +9,7 @@ from openpyxl import Workbook
 from knowledge.documents.splitter import split
 from knowledge.documents.xlsx import load
 from knowledge.errors import Unreadable
+from tests.knowledge.samples import package
 
 
 def saved(book: Workbook) -> bytes:
@@ -118,3 +119,16 @@ def _with_part(data: bytes, part: str, old: bytes, new: bytes) -> bytes:
                 content = content.replace(old, new)
             target.writestr(name, content)
     return out.getvalue()
+
+
+def test_text_boxes_of_a_sheet_are_read_and_charts_named() -> None:
+    drawing = (
+        '<d xmlns:a="x"><sp><a:txBody><a:p><a:r><a:t>Gratis ongkir </a:t></a:r><a:r><a:t>di atas 5 juta</a:t></a:r></a:p><a:p/>'
+        "</a:txBody></sp><graphicFrame/></d>"
+    )
+    relations = '<R><Relationship Id="a" Type="x/drawing" Target="/d.xml"/></R>'
+    with zipfile.ZipFile(io.BytesIO(saved(prices()))) as source:
+        parts = {name: source.read(name).decode() for name in source.namelist()}
+    loaded = load(package(parts | {"d.xml": drawing, "xl/worksheets/_rels/sheet1.xml.rels": relations}))
+    assert "\nGratis ongkir di atas 5 juta\n" in loaded.text
+    assert "charts" in (loaded.problem or "")
