@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import os
 import queue
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -164,31 +165,29 @@ class SqliteDatabase:
             connection.close()
 
     def _run_batch(self, connection: Connection, batch: "list[_Job]") -> None:
-        if len(batch) == 1:
-            self._run_alone(connection, batch[0])
-            return
-        with connection.begin():
-            driver: Any = connection.connection.driver_connection  # SQLAlchemy compiles each savepoint anew
-            for job in batch:
-                driver.execute("SAVEPOINT job")
-                try:
-                    job.result = job.work(connection)
-                except OperationalError:
-                    raise
-                except Exception as error:  # noqa: BLE001 - it belongs to the caller, who gets it
-                    driver.execute("ROLLBACK TO job")
-                    job.error = error
-                driver.execute("RELEASE job")
+        """Run works in one transaction, each undone by itself when it fails; without neighbours to protect, the transaction is.
 
-    def _run_alone(self, connection: Connection, job: "_Job") -> None:
-        """Without neighbours to protect, the transaction itself is undone when the work fails."""
-        try:
-            with connection.begin():
+        For SQLAlchemy one transaction lasts as long as the connection. The real ones are the driver's: beginning and ending one
+        through SQLAlchemy takes longer than a statement.
+        """
+        driver, alone = _driver(connection), len(batch) == 1
+        if connection.in_transaction():
+            driver.execute("BEGIN IMMEDIATE")
+        else:
+            connection.begin()
+        for job in batch:
+            if not alone:
+                driver.execute("SAVEPOINT job")
+            try:
                 job.result = job.work(connection)
-        except OperationalError:
-            raise
-        except Exception as error:  # noqa: BLE001 - it belongs to the caller, who gets it
-            job.error = error
+            except OperationalError:
+                raise
+            except Exception as error:  # noqa: BLE001 - it belongs to the caller, who gets it
+                job.error = error
+                driver.execute("ROLLBACK" if alone else "ROLLBACK TO job")
+            if not alone:
+                driver.execute("RELEASE job")
+        driver.commit()
 
 
 class _Job:
@@ -222,6 +221,10 @@ def _resolve(batch: list[_Job]) -> None:
             job.future.set_exception(job.error)
         else:
             job.future.set_result(job.result)
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    return cast("sqlite3.Connection", connection.connection.driver_connection)
 
 
 def _engine(path: Path, *, begin: str) -> Engine:
