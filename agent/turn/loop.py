@@ -171,6 +171,7 @@ class Loop:
         new: Sequence[BaseMessage] = ()
         made: set[str] = set()
         repeats = 0
+        size = tokens.of_messages(asked, _bytes)
         while turn.question is None:
             limit = self._limit(turn, new)
             if limit is None and repeats >= _REPEATS:
@@ -181,8 +182,8 @@ class Loop:
             if limit is not None and not turn.model_calls:
                 raise BudgetReached(limit)
             if limit is not None:
-                return await self._close(turn, asked, limit)
-            message = await self._model_call(turn, asked, self._names)
+                return await self._close(turn, asked, limit, size)
+            message = await self._model_call(turn, asked, self._names, size)
             if not message.tool_calls:
                 return message.text.strip()
             called = {f"{call['name']} {_json(call['args'])}" for call in message.tool_calls}
@@ -190,6 +191,7 @@ class Loop:
             made |= called
             new = await self._act(turn, message)
             asked += [message, *new]
+            size += tokens.of_messages([message, *new], _bytes)
         return turn.question.question
 
     def _limit(self, turn: TurnContext, new: Sequence[BaseMessage]) -> str | None:
@@ -221,11 +223,13 @@ class Loop:
     def _tokens(self, asked: Sequence[BaseMessage]) -> int:
         return min(tokens.of_messages(asked, self.count) + self._described, self._limits.prompt)
 
-    async def _close(self, turn: TurnContext, asked: Sequence[BaseMessage], limit: str) -> str:
+    async def _close(self, turn: TurnContext, asked: Sequence[BaseMessage], limit: str, size: int) -> str:
         """Let the model say what was done, without calling anything any more."""
         log.warning("limit_reached", turn=turn.id, limit=limit)
+        closing = HumanMessage(_CLOSING)
         try:
-            message = await self._model_call(turn, [*asked, HumanMessage(_CLOSING)], ())
+            size += tokens.of_message(closing, _bytes)
+            message = await self._model_call(turn, [*asked, closing], (), size)
         except ModelsFailed as error:
             raise LimitReached(f"{limit}; {error}") from error
         if not (text := message.text.strip()):
@@ -264,21 +268,22 @@ class Loop:
             ToolMessage(told(outcome), tool_call_id=call["id"], name=waiting.action),
         ]
 
-    async def _model_call(self, turn: TurnContext, asked: Sequence[BaseMessage], tools: Sequence[str]) -> AIMessage:
+    async def _model_call(
+        self, turn: TurnContext, asked: Sequence[BaseMessage], tools: Sequence[str], size: int
+    ) -> AIMessage:
         """One call of the model as a step.
 
         Args:
             turn: counts the call.
             asked: the whole conversation with the system prompt.
             tools: names of the actions that may be called; none for a closing call.
+            size: bytes of the conversation.
         """
         watched = turn.arrivals if not turn.effects else None
         if watched is not None and turn.model_calls and await watched.newer():
             raise Superseded(_NEWER)
         turn.model_calls += 1
-        if (
-            tokens.of_messages(asked, _bytes) + self._described > self._limits.prompt
-        ):  # no text has more tokens than bytes
+        if size + self._described > self._limits.prompt:  # no text has more tokens than bytes
             asked = tokens.shorten(asked, turn.shown, self._limits.prompt - self._described, self.count)
         key, given = f"model/{turn.model_calls}", self._fingerprint(asked, tools)
         if (step := turn.steps.finished(key, given)) is not None:
