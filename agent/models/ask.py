@@ -7,10 +7,10 @@ shortens a conversation that is too long for a model, and goes on to the next mo
 
 import asyncio
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 
@@ -27,6 +27,7 @@ from settings.text import cleaned, element
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
+    from langchain_core.runnables import RunnableConfig
 
 
 log = structlog.get_logger()
@@ -299,12 +300,21 @@ async def _call(chat: ChatModel, bound: Any, messages: "list[BaseMessage]", valu
         shown: list[BaseMessage] = []
         span.content = lambda: spans.spoken(_told(messages), _told(shown))
         async with asyncio.timeout(chat.timeout):
-            answer = await bound.ainvoke(messages, config)
+            answer = await _asked(bound, messages, config)
         if not isinstance(answer, AIMessage):
             raise TypeError(f"{chat.name} answered with a {type(answer).__name__}")
         shown.append(answer)
         _describe(span, answer)
     return answer
+
+
+def _asked(bound: Any, messages: "list[BaseMessage]", config: "RunnableConfig | None") -> Awaitable[Any]:
+    """Ask a model with what is bound to it, without langchain's merging of configurations: a binding of ours has none."""
+    from langchain_core.runnables import RunnableBinding
+
+    if isinstance(bound, RunnableBinding) and not (bound.config or bound.config_factories):
+        return bound.bound.ainvoke(messages, config, **bound.kwargs)
+    return cast("Awaitable[Any]", bound.ainvoke(messages, config))
 
 
 _ROLES = {"human": "user", "ai": "assistant"}
