@@ -223,9 +223,15 @@ def on_the_way(connection: Connection, now: datetime) -> int:
 
 
 def take(connection: Connection, broadcast: Broadcast, count: int, next_at: datetime, now: datetime) -> list[Recipient]:
-    """Move the pace on and take the next `count` recipients; none when another process was faster.
+    """Move the pace on and take the next `count` recipients, in the order of their lines.
 
     When no recipient is left, the broadcast is done.
+
+    Args:
+        next_at: when the broadcast may go on after these.
+
+    Returns:
+        The recipients, each claimed for `CLAIM`; none when another process was faster: it has moved `broadcast.next_at`.
     """
     name = broadcast.name
     moved = connection.execute(_MOVE_ON, {"at_name": name, "at_next_at": broadcast.next_at, "to": next_at})
@@ -251,12 +257,12 @@ def release(connection: Connection) -> None:
 
 
 def put_off(connection: Connection, recipient: Recipient, until: datetime, reason: str) -> None:
-    """Try this recipient again later."""
+    """Release the claim on a recipient that waits, and try it again at `until`."""
     change(connection, recipients, {"n": recipient.n, "state": "waiting"}, {"claimed_until": until, "reason": reason})
 
 
 def end(connection: Connection, recipient: Recipient, state: str, reason: str) -> None:
-    """This recipient gets nothing: `skipped` as it should be, or `failed`."""
+    """Record that a recipient gets nothing: state `skipped` where that is as it should be, else `failed`."""
     values = {"state": state, "reason": reason, "claimed_until": None}
     change(connection, recipients, {"n": recipient.n, "state": "waiting"}, values)
 
@@ -272,9 +278,17 @@ def queue(
     send_at: datetime,
     channel: str | None,
 ) -> bool:
-    """Give the message to the outbox, unless this contact has it already under another address, or it was paused meanwhile.
+    """Give the message to the outbox, and wake its contact when it is to be sent.
 
-    `said` joins the history once it is sent.
+    Args:
+        recipient: claimed by `take`.
+        said: what joins the history once the message is sent.
+        send_at: not to be sent before.
+        channel: id of the channel to send through; `None` leaves it to the platform.
+
+    Returns:
+        Whether it was queued. Not when the recipient has ended, the broadcast was paused (the recipient is free again), or the contact
+        has the message already under another address (the recipient is skipped).
     """
     state = connection.execute(_STATE, {"at_name": recipient.broadcast}).scalar()
     if connection.execute(_STILL_WAITING, {"at_n": recipient.n}).scalar() is None:
@@ -300,7 +314,10 @@ def queue(
 def sent(connection: Connection, outbound_id: str, key: ContactKey, message_id: str | None, now: datetime) -> None:
     """Add a message that went out to the conversation.
 
-    To be called before it is marked as sent: then what is written again, for want of an answer, is said once.
+    Call this before the message is marked as sent: if the transaction is repeated because its answer was lost, the line is added once.
+
+    Args:
+        message_id: the platform's id of it, if it gave one.
     """
     said = connection.execute(_SAID, {"at_outbound": outbound_id}).scalar()
     if said:

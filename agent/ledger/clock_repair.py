@@ -73,11 +73,18 @@ _DUE_LATER = (
 
 
 def repair(connection: Connection, now: datetime, *, lease: timedelta, tolerance: timedelta) -> set[ContactKey]:
-    """Bring what lies more than `tolerance` ahead of its latest possible time back to now; the contacts that it concerned.
+    """Bring what lies more than `tolerance` ahead of its latest possible time back to now.
 
     Messages that wait count as just received, a lease lasts `lease` from now, a delivery is tried again, a recipient of a
     broadcast is free again after `CLAIM`. A run of a workflow waits as long as its step says, from now; one that waits for opening
     hours looks again. Order is kept: it is that of arrival, never of times.
+
+    Args:
+        lease: how long workers take a turn for; a lease that ends after `now + lease` cannot be right.
+        tolerance: how far clocks of processes may differ without anything being moved.
+
+    Returns:
+        The contacts that were concerned, for the caller to wake.
     """
     take_time(connection)
     times = {

@@ -304,7 +304,13 @@ def set_columns(connection: Connection, key: ContactKey, **columns: Any) -> None
 def pause(
     connection: Connection, key: ContactKey, now: datetime, until: datetime | None, by: str, told_by: str = ""
 ) -> None:
-    """Let a human answer from now on; `until` is `None` when only giving it back ends that, `told_by` the webhook that says so."""
+    """Let a human answer from now on, and record the event `handover` unless the contact was paused already.
+
+    Args:
+        until: when the agent answers again; `None` when only giving the contact back ends the pause.
+        by: the reason, as people read it.
+        told_by: identity of the platform's report that says so, if one does; the same report makes one event.
+    """
     if events.wanted(connection, "handover"):
         state = load(connection, key)
         if state is not None and not state.paused(now):
@@ -432,7 +438,12 @@ def newest(
 
 
 def search(connection: Connection, q: str | None, limit: int, last: ContactKey | None = None) -> list[ContactState]:
-    """List contacts by key; those whose id, name, number, e-mail or tag contains `q`, and after `last`, when given."""
+    """List contacts in the order of their keys.
+
+    Args:
+        q: part of an id, name, number, e-mail address or tag; `None` for all.
+        last: the last one of the page before.
+    """
     statement = select(table).order_by(table.c.platform, table.c.id).limit(limit)
     if q:
         statement = statement.where(_contains(q))

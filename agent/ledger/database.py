@@ -232,7 +232,11 @@ def _insert(table: Table, names: tuple[str, ...]) -> Statement:
 
 
 def change(connection: Connection, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> int:
-    """Set columns of the rows whose columns `key` have these values; how many rows there were."""
+    """Set columns of the rows whose columns have the values in `key`.
+
+    Returns:
+        How many rows there were, whether or not a value differs.
+    """
     statement = _change(table, tuple(key), tuple(values))
     return statement.count(connection, {**{f"at_{name}": value for name, value in key.items()}, **values})
 

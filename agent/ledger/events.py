@@ -171,7 +171,7 @@ def _looping(
 
 
 def end_run(connection: Connection, run: Run, state: str, reason: str | None, now: datetime) -> None:
-    """End a run of a workflow, and record that as an event."""
+    """End a run of a workflow, and record `workflow.done` or `workflow.failed` where its state is one of these."""
     workflows.end(connection, run, state, reason, now)
     log.info("workflow_ended", workflow=run.workflow, run=run.id, contact=str(run.contact), state=state, reason=reason)
     if state in ("done", "failed"):
@@ -208,7 +208,7 @@ def insert(connection: Connection, event: Event) -> bool:
 
 
 def tell(connection: Connection, event: Event, target: WebhookSettings, now: datetime) -> None:
-    """Queue an event for a system."""
+    """Queue an event for a system. Telling it twice queues it once."""
     webhooks.add(
         connection,
         event=event.id,
@@ -287,7 +287,11 @@ def since(connection: Connection, moment: datetime, names: Sequence[str]) -> lis
 
 
 def replay(connection: Connection, targets: Sequence[WebhookSettings], moment: datetime, now: datetime) -> int:
-    """Queue again what targets were to be told since a time, with the same ids; how many deliveries."""
+    """Queue again what targets were told, or were to be told, of events from `moment` on; the ids stay the same.
+
+    Returns:
+        How many deliveries are queued again.
+    """
     count = 0
     for target in targets:
         again = []

@@ -124,8 +124,10 @@ def plan(
 ) -> None:
     """Schedule what the rules say after a turn. What was waiting by the same rule moves, what was sent is not sent again.
 
-    `payment` is the id of the contact's newest one, with its state now. Where the agent said nothing (`spoke`), only rules for
-    unanswered questions apply.
+    Args:
+        turn: id of the turn that ended.
+        payment: id and state of the contact's newest payment, if there is one.
+        spoke: whether the agent said something; if not, only rules for unanswered questions apply.
     """
     key = contact.key
     question_open = any(each.conditions.get("unanswered") for each in plans) and unanswered(connection, key)
@@ -227,7 +229,7 @@ def sent_since(connection: Connection, key: ContactKey, since: datetime) -> int:
 
 
 def end(connection: Connection, followup_id: str, state: FollowUpState, reason: str | None, now: datetime) -> None:
-    """Record how one ended."""
+    """Record how a follow-up ended, whatever its state was."""
     change(connection, table, {"id": followup_id}, {"state": state, "reason": reason, "ended_at": now})
 
 
@@ -237,7 +239,11 @@ def postpone(connection: Connection, followup_id: str, due_at: datetime) -> None
 
 
 def cancel(connection: Connection, followup_id: str, reason: str, now: datetime) -> FollowUp | None:
-    """Cancel one that is still scheduled; `None` when there is none with this id."""
+    """Cancel a follow-up that is still scheduled.
+
+    Returns:
+        It, cancelled; `None` when none with this id is scheduled.
+    """
     row = connection.execute(_CANCEL, {"at_id": followup_id, **_cancelled(reason, now)}).first()
     return None if row is None else _followup(row)
 
@@ -248,12 +254,12 @@ def cancel_on_reply(connection: Connection, key: ContactKey, now: datetime) -> N
 
 
 def cancel_all(connection: Connection, key: ContactKey, reason: str, now: datetime) -> None:
-    """Cancel everything of a contact, promises too."""
+    """Cancel every scheduled follow-up of a contact, those that the agent has promised too."""
     _OF_CONTACT.count(connection, {**_at(key), **_cancelled(reason, now)})
 
 
 def cancel_about(connection: Connection, key: ContactKey, about: str, reason: str, now: datetime) -> None:
-    """Cancel what rules have scheduled about a payment."""
+    """Cancel what rules have scheduled for a contact about a subject: `about` as in `FollowUp`, for example a payment."""
     connection.execute(_ABOUT, {**_at(key), "at_about": about, **_cancelled(reason, now)})
 
 

@@ -172,10 +172,13 @@ def recent(connection: Connection, key: ContactKey, limit: int) -> list[Line]:
 def page(
     connection: Connection, key: ContactKey, limit: int, before: int | None = None
 ) -> tuple[list[Line], int | None]:
-    """List `limit` lines, oldest first: the newest, or those before a number.
+    """List a page of a conversation, oldest line first.
+
+    Args:
+        before: only lines with a smaller number, as the page before returned it; `None` for the newest.
 
     Returns:
-        The lines, and the number before which there are more; `None` when there are not.
+        At most `limit` lines, and the number before which there are more; `None` when there are not.
     """
     statement = select(table).where(table.c.platform == key.platform, table.c.contact == key.id)
     if before is not None:

@@ -79,10 +79,15 @@ _LEAVE = (
 def begin(
     connection: Connection, key: ContactKey, now: datetime, until: datetime | None, by: str, told_by: str = ""
 ) -> None:
-    """Let a human answer from now on, at the latest until `until` (`None`: until it is given back).
+    """Let a human answer from now on.
 
     What the agent has written and not sent yet is not sent any more, and leaves its history; a question that waited for
     a yes is dropped, since the next yes is for the human.
+
+    Args:
+        until: when the agent answers again at the latest; `None`: when the conversation is given back.
+        by: the reason, as people read it.
+        told_by: identity of the platform's report that says so, if one does.
     """
     state = contacts.load(connection, key)
     since = state.paused_at if state is not None and state.paused(now) else None
@@ -99,7 +104,14 @@ def _silence(connection: Connection, key: ContactKey, by: str, behind: int = 0) 
 def assign(
     connection: Connection, key: ContactKey, now: datetime, until: datetime | None, to: Person, told_by: str
 ) -> None:
-    """Assign the conversation to a colleague. Where the agent or a workflow did it, what was to be sent before still goes out."""
+    """Record that the platform reports the conversation as assigned to a colleague: a human answers from now on.
+
+    Where the agent or a workflow has assigned it itself, what was queued before the assignment still goes out.
+
+    Args:
+        until: as in `begin`.
+        told_by: identity of the report.
+    """
     state, by = contacts.load(connection, key), f"assigned to {to.name or to.id}"
     if state is not None and state.paused(now):
         contacts.pause(connection, key, state.paused_at or now, until, by)
@@ -128,7 +140,12 @@ def is_old(state: ContactState | None, event_id: str | None, at: datetime | None
 
 
 def remember_report(connection: Connection, key: ContactKey, event_id: str | None, at: datetime | None = None) -> None:
-    """Remember that an event about who answers has been reported, so that it is known when it comes again."""
+    """Remember that an event about who answers has been reported, so that it is known when it comes again.
+
+    Args:
+        event_id: the platform's id of the event.
+        at: its time, for platforms whose events have no id; without both, nothing is remembered.
+    """
     identity, state = _identity(event_id, at), contacts.load(connection, key)
     if identity is not None and state is not None:
         contacts.set_columns(connection, key, reports=[*state.reports, identity][-_REPORTS:])

@@ -203,7 +203,12 @@ class SqlKnowledgeStore:
 
 
 def note_gap(connection: Connection, question: str, confidence: float, nearest: str | None, at: datetime) -> None:
-    """Keep a question that was not answered; the same one again is counted. `nearest` is the id of the best passage there was."""
+    """Keep a question that was not answered; the same one again is counted.
+
+    Args:
+        confidence: of the best passage, 0 to 1.
+        nearest: id of that passage, if there was one.
+    """
     new = insert_new(
         connection,
         gap,

@@ -83,9 +83,15 @@ def _due(connection: Connection, key: ContactKey, row: Any | None, window: int) 
 
 
 def begin(connection: Connection, key: ContactKey, window: int, now: datetime) -> Portion | None:
-    """Take on the extension that is due, if one is: when more than `window` messages are not covered, all but half a window of them.
+    """Claim the extension of a contact's summary, if one is due: more than `window` messages are not covered.
 
-    It is marked as taken, so that a process that dies on the way does not pay a model twice. The next extension covers it too.
+    It is marked as taken, so that a process that dies on the way does not pay a model twice; the next extension covers it too.
+
+    Args:
+        window: how many messages a prompt shows word for word.
+
+    Returns:
+        All messages that are not covered but the newest half of a window, oldest first; `None` when no extension is due.
     """
     lock_contact(connection, key.platform, key.id)
     row = _LOAD.first(connection, _at(key))
@@ -113,7 +119,17 @@ def finish(
     started_at: datetime,
     now: datetime,
 ) -> bool:
-    """Keep the extended text and what it cost; False when the contact was forgotten meanwhile."""
+    """Keep the extended text and what it cost.
+
+    Args:
+        portion: as `begin` returned it.
+        text: the whole summary, which replaces the one before.
+        tokens: of the call of the model, given and returned.
+        cost: in US dollars; it counts as the cost of the portion's turn.
+
+    Returns:
+        False when the contact was forgotten meanwhile: nothing is kept.
+    """
     lock_contact(connection, portion.key.platform, portion.key.id)
     changed = change(
         connection,
@@ -185,9 +201,12 @@ class Fact:
 
 
 def learn(connection: Connection, key: ContactKey, values: Mapping[str, str], turn: str, now: datetime) -> None:
-    """Keep facts of a contact; a newer value of the same key takes the place of the older one.
+    """Keep facts of a contact; a newer value of the same key replaces the older one.
 
-    To be called when the turn's messages are in the history: the newest one that holds the value is its origin.
+    Call this when the turn's messages are in the history: the newest one that holds the value is recorded as its origin.
+
+    Args:
+        values: from key to value, as the model noted them.
     """
     said = connection.execute(_SAID, {**_fact_at(key), "at_limit": _FAR_BACK}).all()
     for name, value in values.items():

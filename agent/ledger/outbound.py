@@ -205,12 +205,23 @@ def heads(connection: Connection, key: ContactKey) -> list[Delivery]:
 
 
 def mark_sending(connection: Connection, delivery_id: str, owner: str, now: datetime) -> bool:
-    """Mark a delivery as being sent, to be committed before the request; False when another worker has taken it meanwhile."""
+    """Mark a delivery as being sent. To be committed before the request.
+
+    Args:
+        owner: the worker that sends it, as it was claimed.
+
+    Returns:
+        False when another worker has taken it meanwhile: do not send.
+    """
     return _SENDING.count(connection, {"at_id": delivery_id, "owner": owner, "now": now}) == 1
 
 
 def keep_sending(connection: Connection, delivery_id: str, owner: str, now: datetime) -> bool:
-    """Record that the request of a delivery leaves only now; False when another worker has taken it meanwhile."""
+    """Record that the request of a delivery leaves only now, after a wait for the platform's rate.
+
+    Returns:
+        False when another worker has taken it meanwhile: do not send.
+    """
     mine = {"id": delivery_id, "state": "sending", "owner": owner}
     return change(connection, table, mine, {"attempted_at": now}) == 1
 
@@ -258,7 +269,15 @@ def mark(
     next_attempt_at: datetime | None = None,
     may_have_been_sent: bool = False,
 ) -> None:
-    """Record how an attempt ended: sent, skipped, failed, or pending and uncertain with the time of the next one."""
+    """Record how an attempt ended.
+
+    Args:
+        state: `sent`, `skipped` or `failed`, or `pending` for another attempt.
+        reason: why, except for `sent`; as people read it.
+        message_id: the platform's id of what was sent.
+        next_attempt_at: when to try again, with `pending`.
+        may_have_been_sent: nobody knows whether the platform has it; the next attempt looks it up there first.
+    """
     values: dict[str, Any] = {"state": state, "reason": reason, "may_have_been_sent": may_have_been_sent}
     if message_id is not None:
         values["platform_message_id"] = message_id
@@ -294,7 +313,10 @@ def own_assignment(connection: Connection, key: ContactKey, to: Person, since: d
 
 
 def withdraw(connection: Connection, key: ContactKey, reason: str, behind: int = 0) -> list[str]:
-    """Skip all unsent messages of turns to a contact, or those behind a place in the outbox.
+    """Skip the unsent messages of turns to a contact.
+
+    Args:
+        behind: only those behind this place in the outbox (`outbound.n`); 0 for all.
 
     Returns:
         The turns of which nothing at all has gone out.
@@ -306,7 +328,11 @@ def withdraw(connection: Connection, key: ContactKey, reason: str, behind: int =
 
 
 def skip_texts(connection: Connection, key: ContactKey, prefix: str, reason: str) -> list[str]:
-    """Skip the texts of a contact whose ids begin with `prefix/`, as far as they have not gone out, and return them."""
+    """Skip what a contact has not got yet of the texts whose ids begin with `prefix/`.
+
+    Returns:
+        These texts, in no particular order.
+    """
     unsent = (
         update(table)
         .where(
@@ -325,8 +351,12 @@ def skip_texts(connection: Connection, key: ContactKey, prefix: str, reason: str
 def is_ours(connection: Connection, key: ContactKey, message_id: str, text: str | None, since: datetime) -> bool:
     """Tell whether a message that the platform reports as sent is one of ours.
 
-    The report may come before the answer to our own request, so one with the same text that is on its way, or has gone out
-    since a time, counts as well.
+    The report may come before the answer to our own request, so one with the same text that is on its way counts as well, and one that
+    has gone out since `since`.
+
+    Args:
+        message_id: the platform's id of the message.
+        text: `None` for one without a text.
     """
     place = {"at_platform": key.platform, "at_contact": key.id}
     if _KNOWN.first(connection, {**place, "at_platform_message_id": message_id}):
@@ -361,7 +391,7 @@ def report_sent(
 
 
 def report_noted(connection: Connection, key: ContactKey, text: str | None, now: datetime) -> None:
-    """Settle the note for colleagues whose fate is unknown and that says this: the platform reports that it stands there."""
+    """Settle the note for colleagues that the platform reports to have: the first one with this text of which it was unknown."""
     for row in connection.execute(_UNSETTLED_NOTES, {"at_platform": key.platform, "at_contact": key.id}).all():
         if row.payload["type"] == "Comment" and row.payload["text"].split() == (text or "").split():
             _settle(connection, row, f"note/{row.id}", now)
@@ -379,7 +409,12 @@ def _settle(connection: Connection, row: Any, message_id: str, now: datetime) ->
 
 
 def report_failed(connection: Connection, key: ContactKey, message_id: str, reason: str, now: datetime) -> None:
-    """Record that a message which the platform had accepted was not delivered: it becomes a dead letter."""
+    """Record that a message which the platform had accepted was not delivered: it becomes a dead letter.
+
+    Args:
+        message_id: the platform's id of the message; an unknown one changes nothing.
+        reason: the platform's words.
+    """
     found = {"platform": key.platform, "contact": key.id, "platform_message_id": message_id}
     change(connection, table, found, {"state": "failed", "reason": f"the platform reports: {reason}"})
 

@@ -121,7 +121,13 @@ def newest(
     last: Cursor | None = None,
     limit: int = 100,
 ) -> list[Payment]:
-    """List payments of all contacts, newest first; of some states, since a time, or after `last`, when given."""
+    """List payments of all contacts, newest first.
+
+    Args:
+        states: only in these; empty for all.
+        since: only created at or after this time.
+        last: the last one of the page before.
+    """
     statement = select(table).order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit)
     if states:
         statement = statement.where(table.c.state.in_(states))
@@ -162,9 +168,13 @@ def settle(connection: Connection, event: Event, now: datetime) -> Settled | Unm
 
 
 def mark_paid(connection: Connection, payment_id: str, by: str, now: datetime, amount: int | None = None) -> Settled:
-    """Record that the operator has seen the money: for static codes, which no gateway reports. `amount` when another one arrived.
+    """Record that the operator has seen the money: for static codes, which no gateway reports.
 
-    Marking the same payment as paid again with the same amount changes nothing.
+    Marking the same payment as paid again with the same amount changes nothing. The payment has to be in the ledger.
+
+    Args:
+        by: who says so.
+        amount: what arrived, in rupiah; `None` for the amount of the payment.
     """
     row = _lock(connection, payment_id)
     paid = row.amount if amount is None else amount
@@ -317,7 +327,16 @@ def _payment(row: Row[Any]) -> Payment:
 
 
 def hold_amount(connection: Connection, key: str, amounts: Sequence[int], until: datetime, now: datetime) -> int | None:
-    """Hold the first of `amounts` that is free, or keep the one held already for the same `key`."""
+    """Hold the first amount that is free, or keep the one held already for the same `key`.
+
+    Args:
+        key: what the amount is held for.
+        amounts: in rupiah, the preferred one first.
+        until: when the hold ends.
+
+    Returns:
+        The amount; `None` when all are held.
+    """
     connection.execute(delete(amount_hold).where(amount_hold.c.until <= now))
     held: int | None = connection.execute(select(amount_hold.c.amount).where(amount_hold.c.key == key)).scalar()
     if held is not None:

@@ -62,7 +62,11 @@ def number(connection: Connection) -> int | None:
 
 
 def publish(connection: Connection, text: str, files: Sequence[str], at: datetime) -> int:
-    """Let all processes go by another text; the earlier ones are dropped, with the secrets that they may hold.
+    """Publish a configuration for all processes; the earlier ones are deleted, with the secrets that they may hold.
+
+    Args:
+        text: of agent.yaml.
+        files: hashes of the texts on disk that it replaces.
 
     Returns:
         Its number.

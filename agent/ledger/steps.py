@@ -102,7 +102,7 @@ def has_effects(connection: Connection, turn_id: str) -> bool:
 
 
 def finish(connection: Connection, turn_id: str, key: str, *, output: Any, ended: datetime) -> None:
-    """Complete a step that was started."""
+    """Complete a step that `record` has written without `finished_at`."""
     change(connection, table, {"turn": turn_id, "key": key}, {"output": output, "finished_at": ended})
 
 
@@ -124,6 +124,15 @@ def record(
     """Write a step: one that is over, or, without `finished_at`, an effect before it happens, so that a crash leaves it visible.
 
     Writing it again changes nothing: a caller that lost the connection cannot know whether the first time was committed.
+
+    Args:
+        key: place of the step in its turn, for example `model/2`.
+        kind: what it is: `model`, `action`, ….
+        input_hash: tells the same step from a different one with the same key.
+        given: the input, as JSON; to be read by people.
+        output: the result, as JSON; a resumed turn uses it instead of repeating the step.
+        tokens: given and returned.
+        cost: in US dollars.
 
     Returns:
         Whether it is new.

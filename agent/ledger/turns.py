@@ -164,8 +164,13 @@ def claim(
 
     An unfinished turn one of whose messages was taken back is abandoned instead, unless it has done something.
 
-    Else when to ask again: when the lease of another worker's turn ends, or when `quiet` (the quiet window) says that no
-    more is coming. `None` when nothing waits.
+    Args:
+        owner: the worker; it may claim its own turn again.
+        lease: how long the turn is its own without being renewed.
+        quiet: from the waiting messages, when no more is to be expected (the quiet window); `None` does not wait.
+
+    Returns:
+        The turn; or when to ask again, because another worker's lease or the quiet window lasts until then; `None` when nothing waits.
     """
     lock_contact(connection, key.platform, key.id)
     last = _LAST.first(connection, _at(key))
@@ -235,7 +240,11 @@ def _claim(
 
 
 def add_task(connection: Connection, key: ContactKey, turn_id: str, task: Mapping[str, Any], now: datetime) -> None:
-    """Write a turn that does something for a workflow; the next worker of the contact claims it. Adding it twice adds it once."""
+    """Write a turn that does something for a workflow; the next worker of the contact claims it. Adding it twice adds it once.
+
+    Args:
+        task: as JSON, what `Claim.task` gives the worker.
+    """
     insert_new(
         connection,
         table,
@@ -261,7 +270,7 @@ def outcome_of(connection: Connection, turn_id: str) -> tuple[str, str | None] |
 
 
 def renew(connection: Connection, turn_id: str, owner: str, until: datetime) -> None:
-    """Renew the lease.
+    """Renew the lease to last until `until`.
 
     Raises:
         LeaseLost: another worker has the turn now.
@@ -546,5 +555,10 @@ def dollars(connection: Connection, since: datetime) -> float:
 
 
 def record_trial(connection: Connection, name: str, at: datetime, tokens: int, cost: float) -> None:
-    """Count what a trial has cost so far, in US dollars; the same name again counts instead of what it was."""
+    """Record what a trial has cost so far; the same name again replaces what was recorded.
+
+    Args:
+        tokens: given and returned.
+        cost: in US dollars.
+    """
     upsert(connection, trial, id=name, at=at, tokens=tokens, cost=cost)

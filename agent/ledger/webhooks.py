@@ -70,7 +70,15 @@ def add(
     body: str,
     now: datetime,
 ) -> None:
-    """Queue a delivery; the same event for the same target again changes nothing."""
+    """Queue a delivery; the same event for the same target again changes nothing.
+
+    Args:
+        event: id of the event, which the receiver sees too.
+        name: what is delivered, as people read it.
+        target: identity of the receiver: `webhooks:URL`, or `workflow:NAME:STEP`.
+        key: the contact that it is about, in whose order it is delivered; `None` for none.
+        body: the JSON to be posted, as text.
+    """
     insert_new(
         connection,
         table,
@@ -146,7 +154,13 @@ def mark(
     reason: str | None = None,
     next_attempt_at: datetime | None = None,
 ) -> None:
-    """Record how an attempt ended: sent, failed, or pending with the time of the next one."""
+    """Record how an attempt ended. A delivery that is not pending any more stays as it is.
+
+    Args:
+        state: `sent`, `failed`, or `pending` for another attempt.
+        status: HTTP status of the answer, if there was one.
+        next_attempt_at: when to try again, with `pending`.
+    """
     values: dict[str, Any] = {"state": state, "status": status, "reason": reason, "claimed_until": None}
     if state == "sent":
         values["sent_at"] = now
@@ -181,7 +195,13 @@ def newest(
     last: Cursor | None = None,
     limit: int = 200,
 ) -> list[Delivery]:
-    """List deliveries, the newest first: of some states, since a time, or after `last`, when given."""
+    """List deliveries, the newest first.
+
+    Args:
+        states: only in these; empty for all.
+        since: only created at or after this time.
+        last: the last one of the page before.
+    """
     statement = select(table).order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit)
     if states:
         statement = statement.where(one_of(table.c.state, *states))

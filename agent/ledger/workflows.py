@@ -222,7 +222,7 @@ def has_run(connection: Connection, run: Run, since: datetime | None) -> bool:
 
 
 def begun_since(connection: Connection, workflow: str, key: ContactKey, since: datetime) -> int:
-    """Count the runs of a workflow that were begun for a contact since a time, without those that were refused."""
+    """Count the runs of a workflow that began for a contact at or after `since`, without those that were refused."""
     statement = select(func.count()).where(
         where(table, "platform", "contact"),
         table.c.workflow == workflow,
@@ -248,10 +248,13 @@ def start(connection: Connection, run: Run, now: datetime) -> None:
 
 
 def begin_step(connection: Connection, run: Run, kind: str, now: datetime) -> bool:
-    """Record that a step is under way; one that is retried begins anew.
+    """Record that the current step of a run is under way; one that is retried begins anew.
+
+    Args:
+        kind: `send`, `wait`, `action`, …: the key of the step in agent.yaml.
 
     Returns:
-        Whether it was under way already: whoever began it was interrupted.
+        Whether it was under way already: the process that began it was interrupted.
     """
     begun = select(workflow_step.c.n).where(
         workflow_step.c.run == run.id, workflow_step.c.n == run.step, workflow_step.c.finished_at.is_(None)
@@ -273,7 +276,14 @@ def end_step(
     next_at: datetime | None = None,
     until_replied: bool = False,
 ) -> None:
-    """Record how a step ended, and move the run on to the next one, due now or at `next_at`."""
+    """Record how the current step ended, and move the run on to the next one.
+
+    Args:
+        outcome: `done`, `skipped` or `failed`.
+        reason: as people read it.
+        next_at: when the next step is due; `None` for now.
+        until_replied: the next step is due earlier when the customer writes.
+    """
     values: dict[str, Any] = {"kind": kind, "finished_at": now, "outcome": outcome, "reason": reason}
     if not change(connection, workflow_step, {"run": run.id, "n": run.step}, values):
         insert_row(connection, workflow_step, {"run": run.id, "n": run.step, "started_at": now, **values})
@@ -297,13 +307,17 @@ def hand_to_turn(connection: Connection, run: Run, turn_id: str) -> None:
 
 
 def end(connection: Connection, run: Run, state: str, reason: str | None, now: datetime) -> None:
-    """End a run."""
+    """End a run that is running, without an event (`events.end_run` records one)."""
     values = {"state": state, "reason": reason, "ended_at": now, "next_at": None, "turn": None, "until_replied": False}
     change(connection, table, {"id": run.id, "state": "running"}, {**values, "claimed_until": None})
 
 
 def cancel(connection: Connection, identity: str, reason: str, now: datetime) -> Run | None:
-    """Cancel a run that has not ended; `None` when there is none with this id."""
+    """Cancel a run that has not ended.
+
+    Returns:
+        It, cancelled; `None` when no running one has this id.
+    """
     run = load(connection, identity)
     if run is None or run.state != "running":
         return None
@@ -312,7 +326,7 @@ def cancel(connection: Connection, identity: str, reason: str, now: datetime) ->
 
 
 def cancel_all(connection: Connection, key: ContactKey, reason: str, now: datetime) -> None:
-    """Cancel everything of a contact."""
+    """Cancel all running runs of a contact."""
     _OF_CONTACT.count(connection, {**_at(key), "why": reason, "ended": now})
 
 
@@ -373,7 +387,13 @@ def listed(
     last: Cursor | None = None,
     limit: int = 200,
 ) -> list[Run]:
-    """List runs, the newest first: of a workflow, in some states, after `last`, when given."""
+    """List runs, the newest first.
+
+    Args:
+        workflow: only of this one.
+        states: only in these; empty for all.
+        last: the last one of the page before.
+    """
     statement = select(table).order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit)
     if workflow is not None:
         statement = statement.where(table.c.workflow == workflow)
@@ -419,7 +439,11 @@ def free_claims(connection: Connection) -> None:
 
 
 def bind(connection: Connection, run: Run, key: ContactKey, due_at: datetime) -> None:
-    """Give a run, and the event that began it, the contact that was looked up."""
+    """Give a run that began without a contact, and the event that began it, the contact that was looked up.
+
+    Args:
+        due_at: when the run goes on.
+    """
     columns = {"platform": key.platform, "contact": key.id, "next_at": due_at, "claimed_until": None}
     change(connection, table, {"id": run.id, "state": "running"}, columns)
     if run.trigger == "webhook":
@@ -436,7 +460,7 @@ def release(connection: Connection, run: Run, next_at: datetime) -> None:
 
 
 def add_batch(connection: Connection, workflow: str, event: str, now: datetime) -> None:
-    """Ask for a run for everybody of the workflow's audience."""
+    """Ask for a run for each contact of the workflow's audience; asking again for the same event changes nothing."""
     insert_new(connection, workflow_batch, event=event, workflow=workflow, state="waiting", created_at=now)
 
 
@@ -466,12 +490,12 @@ def open_times(connection: Connection) -> list[datetime]:
 
 
 def end_batch(connection: Connection, event: str, state: str, reason: str | None = None) -> None:
-    """Record that an audience has its runs, or why not."""
+    """Record that the runs of an audience have begun, or why they have not."""
     change(connection, workflow_batch, {"event": event}, {"state": state, "reason": reason, "claimed_until": None})
 
 
 def postpone_batch(connection: Connection, event: str, until: datetime, reason: str) -> None:
-    """Ask for an audience again later."""
+    """Look for an audience again at `until`."""
     change(connection, workflow_batch, {"event": event}, {"claimed_until": until, "reason": reason})
 
 
@@ -482,12 +506,12 @@ def scheduled(connection: Connection) -> dict[str, tuple[str, datetime]]:
 
 
 def schedule(connection: Connection, workflow: str, cron: str, next_at: datetime) -> None:
-    """Set the next time of a workflow."""
+    """Set the next time of a workflow, and the `cron` expression that it was computed from."""
     upsert(connection, workflow_schedule, workflow=workflow, cron=cron, next_at=next_at)
 
 
 def take_time_of(connection: Connection, workflow: str, was: datetime, next_at: datetime) -> bool:
-    """Move a schedule on; False when another process has taken this time."""
+    """Move a schedule on from `was` to `next_at`; False when another process has done so."""
     mine = update(workflow_schedule).where(workflow_schedule.c.workflow == workflow, workflow_schedule.c.next_at == was)
     return bool(connection.execute(mine.values(next_at=next_at)).rowcount)
 
