@@ -126,6 +126,8 @@ class SendFile:
 
 @dataclass(frozen=True, slots=True)
 class SendQuickReplies:
+    """A question with answers to choose from."""
+
     title: str
     replies: tuple[str, ...]
 

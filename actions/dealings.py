@@ -232,6 +232,7 @@ def unparted(clause: Clause) -> str:
 
 
 def is_dealing(word: str) -> bool:
+    """Tell whether a word names what a customer and a business do with each other, also with the endings -nya, - and -s."""
     return any(stem in _DEALINGS for stem in (word, word.removesuffix("nya").removesuffix("-"), word.removesuffix("s")))
 
 

@@ -65,6 +65,11 @@ def parse_source(text: str) -> Source:
 
 
 def parse_sources(value: object) -> tuple[Source, ...]:
+    """Read `from:` of a parameter: one source or a list of them.
+
+    Raises:
+        ValueError: it is neither, or its sources cannot stand together; the message is for the author of agent.yaml.
+    """
     items: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
     if not items or not all(isinstance(item, str | Source) for item in items):
         raise ValueError("write one source or a list of them, e.g. conversation or [conversation, get_order]")

@@ -59,10 +59,14 @@ def _bound(source: Source, parameter: Parameter, context: Context) -> Any:
 def unsupported(
     value: Json, schema: Schema, sources: Sequence[Source], context: Context, timezone: tzinfo = UTC
 ) -> str | int | float | None:
-    """Find the first part of `value` that none of its sources produced; None when all of it has its provenance.
+    """Find the first part of `value` that none of its sources produced; `None` when all of it has its provenance.
 
     Members and items may have sources of their own. Enumerations, constants and booleans need none: the model can only choose among
     what agent.yaml lists.
+
+    Args:
+        sources: those of the whole value, for parts without their own.
+        timezone: of the business, in which customers mean dates and times.
     """
     lacking = without_source(value, schema, sources, context, timezone)
     return None if lacking is None else lacking.value
@@ -271,7 +275,12 @@ def _in_a_list(words: str, context: Context) -> bool:
 
 
 def said(leaf: str | int | float, context: Context, schema: Schema | None = None, timezone: tzinfo = UTC) -> bool:
-    """Tell whether the customer wrote or said a value, in one message or across neighbouring ones."""
+    """Tell whether the customer wrote or said a value, in one message or across neighbouring ones.
+
+    Args:
+        schema: of the value; its format and pattern say as what it is looked for.
+        timezone: of the business, in which customers mean dates and times.
+    """
     texts = own_words(context)
     if isinstance(leaf, int | float):
         return any(Decimal(str(leaf)) in numbers(text) for text in texts)

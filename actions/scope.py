@@ -57,6 +57,7 @@ def action_scope() -> ActionScope | None:
 
 @contextmanager
 def within_list(scope: ListScope) -> Iterator[None]:
+    """Validate a list of actions; `list_scope` returns `scope` meanwhile."""
     token = _list.set(scope)
     try:
         yield
@@ -66,6 +67,7 @@ def within_list(scope: ListScope) -> Iterator[None]:
 
 @contextmanager
 def within_action(scope: ActionScope) -> Iterator[None]:
+    """Validate one action; `action_scope` returns `scope` meanwhile."""
     token = _action.set(scope)
     try:
         yield

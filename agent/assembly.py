@@ -476,9 +476,16 @@ async def open_actions(
     clock: Clock = now,
     listing: "Listing | None" = None,
 ) -> "AsyncIterator[Actions]":
-    """The agent's actions by name; without `database` and `client` it opens its own.
+    """Open the agent's actions, by name.
 
-    An MCP server that cannot be reached is an error, unless `away` is called with it: then it is tried again until it answers.
+    Args:
+        database: keeps payments and reminders; `None` opens the configured one.
+        client: makes all requests; `None` opens a guarded one.
+        gateway: of payments, where agent.yaml names one.
+        in_format: brings contact fields into the platform's formats.
+        away: is called with the name of each MCP server that cannot be reached, which is tried again until it answers; without it
+            that is an error.
+        listing: what is known of MCP servers from before.
     """
     from actions import Redactor
     from actions import open_actions as open_listed

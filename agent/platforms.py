@@ -45,7 +45,16 @@ _LARGEST_FILE = 100_000_000
 
 
 def media_reader(database: Database, guarded: "httpx.AsyncClient", ours: str, clock: Clock) -> "MediaReader":
-    """Reads what is uploaded to a platform: our own files from the ledger, those of others over the guarded client."""
+    """Make the reader of what is uploaded to a platform: our own files from the ledger, those of others over the guarded client.
+
+    Args:
+        guarded: the client that refuses private addresses.
+        ours: what the URLs of our own files begin with; the rest is their token.
+
+    Returns:
+        The reader. It raises `Invalid` where the file is not there, and `NotSent` where it cannot be fetched now; it takes at most
+        100 MB and 60 seconds.
+    """
     import httpx
 
     from agent.ledger import media

@@ -83,7 +83,11 @@ def _cluster(gaps: Sequence[Gap]) -> Cluster:
 
 
 def write_entry(file: Path, question: str, others: Sequence[str], answer: str) -> None:
-    """Append a question with its answer to a Markdown file, which is created if needed; `others` become aliases in its front matter."""
+    """Append a question with its answer to a Markdown file, which is created if needed.
+
+    Args:
+        others: further ways to ask it, which become aliases in the file's front matter.
+    """
     text = file.read_text(encoding="utf-8") if file.exists() else ""
     heading = question if question.rstrip().endswith("?") else f"{question.rstrip(' .!')}?"
     body = f"{text.rstrip()}\n\n" if text.strip() else ""

@@ -41,7 +41,13 @@ class Library:
         states: Sequence[SourceState],
         sources: Sequence[SourceSettings],
     ) -> "Library":
-        """Index the passages. Takes seconds of CPU for tens of thousands: call it in a worker thread."""
+        """Index the passages. Takes seconds of CPU for tens of thousands: call it in a worker thread.
+
+        Args:
+            documents: every one that a passage belongs to.
+            states: of the sources, as of the last sync.
+            sources: as agent.yaml lists them now.
+        """
         by_document: dict[str, list[Passage]] = {}
         for passage in passages:
             by_document.setdefault(passage.document, []).append(passage)
@@ -91,7 +97,14 @@ class Library:
         return np.where(other, scores * np.float32(OTHER_LANGUAGE), scores)
 
     def hit(self, at: int, score: float, now: datetime, today: date | None = None) -> Hit:
-        """Build the hit for the passage at position `at`, with its freshness at `now`, and on the day `today`."""
+        """Build the hit for a passage.
+
+        Args:
+            at: position of the passage in `passages`.
+            score: 0 to 1.
+            now: its freshness is that at this time.
+            today: the customer's day, for documents that are valid until a date.
+        """
         passage = self.passages[at]
         document = self.documents[passage.document]
         state, source = self.states.get(document.source), self.sources.get(document.source)

@@ -131,6 +131,8 @@ class _Phrases:
 
 @cache
 def vocabulary() -> _Words:
+    """The words of consent in all languages, by what they do; read once."""
+
     def listed(key: str) -> frozenset[str]:
         if key == "deeds":
             return frozenset(_kinds())
@@ -141,6 +143,8 @@ def vocabulary() -> _Words:
 
 @cache
 def idioms() -> _Phrases:
+    """The phrases of consent in all languages, each kind as one pattern; read once."""
+
     def any_of(key: str) -> re.Pattern[str]:
         patterns = (pattern for data in sections("consent") for pattern in data.get(key, ()))
         return re.compile(rf"(?<![\w'])(?:{'|'.join(dict.fromkeys(patterns)) or _NEVER})(?![\w'])")
@@ -167,6 +171,7 @@ def dayparts() -> Mapping[str, tuple[int, int]]:
 
 @cache
 def known_words() -> frozenset[str]:
+    """Words that are not taken for a misspelled yes or no."""
     words = vocabulary()
     return words.function | words.undo | words.deeds | words.conditions | words.limits | words.changes | words.questions
 
@@ -192,6 +197,7 @@ def shortened(text: str) -> str:
 
 
 def fold(text: str) -> str:
+    """Prepare a reply for reading: lower case, signs spelled out, quotations and ornaments left out, run-together words parted."""
     folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'").replace("‘", "'")
     folded = _TWICE.sub(r"\1 \1", _SHORTENED.sub(r"\1 ", folded))
     for sign, meaning in _SIGNS.items():
@@ -267,4 +273,5 @@ def roots(verb: str) -> frozenset[str]:
 
 
 def undoes(word: str) -> bool:
+    """Tell whether a word is about undoing something: `batalin`, `cancel`."""
     return word in vocabulary().undo or not word_forms(word).isdisjoint({"batal", "cancel", "hapus"})

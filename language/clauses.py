@@ -45,7 +45,6 @@ _DOES: Final = re.compile(
 )
 """A word in the affixes of a verb, or of what is felt: `dibungkus`, `naikin`, `kehabisan`, `expired`."""
 _STATIVE: Final = re.compile(r"(?:ke|ter)\w{3,}")
-ARTICLES: Final = frozenset({"a", "an", "the"})
 _CALLED_OFF: Final = "batalkan"
 
 
@@ -78,6 +77,7 @@ _OF_A_DEED: Final = re.compile(r"pe\w{4,}an")
 
 @lru_cache(maxsize=500)
 def question_of(asked: str) -> Question:
+    """Read the question that a customer was asked."""
     words = vocabulary()
     folded = _ANSWERS.sub(" ", fold(asked))
     sentences = [sentence for sentence in SENTENCE.findall(folded) if "?" in sentence] or [folded]
@@ -184,6 +184,7 @@ class Clause:
 
 
 def read_clause(text: str, question: Question) -> Clause:
+    """Read one clause of the answer to a question. `text` is as `fold` returns it."""
     words, phrases = vocabulary(), idioms()
     text = " ".join(text.split())
     if phrases.plans.match(text):

@@ -97,8 +97,10 @@ def standard_field(name: str, value: str) -> str:
 class Platform(Protocol):
     """One messaging platform: `verify` and `parse` do no I/O; every other method is an HTTP call.
 
-    A call makes exactly one attempt (the outbox decides about retries) and raises from `messaging.errors`.
-    Waiting for the platform's rate limit happens inside the call.
+    A call makes exactly one attempt; the outbox decides about retries. Waiting for the platform's rate limit happens inside the call.
+
+    Every call raises a `PlatformError` (see `messaging.errors`) where it fails: `Unsupported`, without a request, for what
+    `capabilities` denies; else by the platform's answer, or the lack of one. Only errors that are worth a note are named below.
     """
 
     name: str
@@ -119,7 +121,11 @@ class Platform(Protocol):
         """
 
     def parse(self, body: bytes) -> list[Event]:
-        """Read the events of a webhook body, in order. Raises `PayloadError` for what is not the platform's JSON."""
+        """Read the events of a webhook body, in order; `[]` when it tells nothing that concerns the agent.
+
+        Raises:
+            PayloadError: it is not what the platform sends.
+        """
 
     def challenge(self, query: Mapping[str, str]) -> str | None:
         """Answer the request with which a platform makes sure of a webhook's address; `None` refuses it.
@@ -141,6 +147,10 @@ class Platform(Protocol):
 
         Returns:
             The platform's message id: it has accepted the message, not yet delivered it. `None` where it names none.
+
+        Raises:
+            Invalid: the platform will never take this message.
+            OutcomeUnknown: it may have gone out; so may it after any error with `certain=False`. Look it up before it is sent again.
         """
 
     async def fetch(self, reference: str, most: int) -> bytes:
@@ -148,7 +158,11 @@ class Platform(Protocol):
 
         Args:
             reference: what the client itself wrote into the attachment with `messaging.types.platform_file`.
-            most: bytes; a larger file raises `Invalid`.
+            most: bytes.
+
+        Raises:
+            Invalid: the file is larger, or the platform names no place of it.
+            NotFound: the platform does not have it, or not any more.
         """
 
     async def messages(self, contact: ContactKey, since: datetime | None = None) -> Sequence[PlatformMessage]:
@@ -167,6 +181,10 @@ class Platform(Protocol):
         """Create a contact, or update the one that another process has created meanwhile. `first_name` is needed.
 
         A new contact cannot be used at once: calls for it wait in this process, other processes must wait `settling`.
+
+        Raises:
+            Invalid: `first_name` is missing, or a value is not in the format of its field.
+            UnknownField: the platform has no such field.
         """
 
     def list_contacts(self, wanted: ContactFilter) -> AsyncIterator[Contact]:

@@ -50,7 +50,11 @@ class PlatformClass(Protocol):
 
 
 def platform_class(name: str) -> PlatformClass:
-    """Import the class of a platform. One that comes along cannot be replaced by a package."""
+    """Import the class of a platform. A package cannot replace one that balas has itself.
+
+    Raises:
+        LookupError: no platform has this name; the message lists those that are known.
+    """
     if (place := BUILT_IN.get(name)) is not None:
         module, _, attribute = place.partition(":")
         return cast("PlatformClass", getattr(import_module(module), attribute))

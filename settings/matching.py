@@ -91,7 +91,7 @@ def fullmatch(pattern: str, text: str) -> bool:
 
 
 def matches_in(pattern: str, text: str, flags: int = 0) -> "list[Found]":
-    """Find every match in a text; as `search`. What comes has what matches of `re` have."""
+    """Find every match in a text; arguments and errors as for `search`. The result has the methods of a match of `re`."""
     import regex
 
     with bounded():

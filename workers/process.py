@@ -18,21 +18,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from typing import Any, BinaryIO, Protocol, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 _LENGTHS = struct.Struct(">II")
 _WATCH_INTERVAL = 0.2  # seconds between two looks at the memory in use, where it cannot be limited
 _RECURSION = 5_000  # frames; parsers of nested files recurse, and 256 nested elements are more than 1,000 frames
 
 
-class Reasoned(Protocol):
-    """An exception that the parent gets told by its reason, rather than as the end of the worker."""
-
-    reason: str
-
-
 Handler: TypeAlias = Callable[[Mapping[str, Any], bytes, Callable[[], bool]], Mapping[str, Any]]
-"""Works on a task: its header, its body, and whether it was dropped meanwhile. Returns the answer, to be written as JSON."""
+"""Works on a task: its header, its body, and whether it was dropped meanwhile. Returns the answer, to be written as JSON.
+
+An exception with a `reason` (a word for programs) fails the task: the caller gets `TaskFailed`. Any other one ends the worker.
+"""
 
 
 def pack(header: Mapping[str, Any], body: bytes = b"") -> bytes:

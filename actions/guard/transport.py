@@ -242,7 +242,11 @@ def port_of(url: httpx.URL) -> int:
 
 
 def check_target(url: httpx.URL, limits: Limits) -> None:
-    """Raise `ForbiddenTarget` unless the URL is plain http(s) to a name or a canonical address, within the limits."""
+    """Check that a URL is plain http(s) to a name or a canonical address, within the limits.
+
+    Raises:
+        ForbiddenTarget: it is not; the message says why, without the URL's secrets.
+    """
     if url.scheme not in ("http", "https"):
         raise ForbiddenTarget(f"{url.scheme or 'no scheme'}: only http and https are reached over the network")
     if url.userinfo:
@@ -261,7 +265,11 @@ def check_target(url: httpx.URL, limits: Limits) -> None:
 
 
 def check_headers(request: httpx.Request) -> None:
-    """Raise `ForbiddenHeader` when a header or the method could start a line of its own (request splitting)."""
+    """Check that neither the method nor a header could start a line of its own (request splitting).
+
+    Raises:
+        ForbiddenHeader: one could, or the Host header is not that of the URL.
+    """
     if not _TOKEN.fullmatch(request.method.encode("ascii", "replace")):
         raise ForbiddenHeader(f"{request.method!r} is no HTTP method")
     for name, value in request.headers.raw:
@@ -274,7 +282,18 @@ def check_headers(request: httpx.Request) -> None:
 
 
 def check_answer(status: int, headers: httpx.Headers, limits: Limits, where: str) -> tuple[httpx.Headers, str]:
-    """The headers without those of an encoding that is unpacked here, and that encoding (`""` for none)."""
+    """Check an answer before its body is read.
+
+    Args:
+        where: the call, for messages: `GET https://host`.
+
+    Returns:
+        The headers without those of an encoding that is unpacked here, and that encoding (`""` for none).
+
+    Raises:
+        WrongContentType: it is of another type than the limits allow, or in an encoding that was not asked for.
+        ResponseTooLarge: it says that it has more bytes than the limits allow.
+    """
     if 200 <= status < 300 and status not in (204, 205) and not limits.accepts(headers.get("content-type", "")):
         wanted = ", ".join(limits.content_types or ())
         raise WrongContentType(f"{where} answered with {headers.get('content-type', 'no content type')}, not {wanted}")

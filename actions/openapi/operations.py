@@ -76,7 +76,12 @@ def declaration(
     server: str | None,
     taken: Collection[str],
 ) -> Declaration:
-    """The declaration of one operation. `server` replaces the document's own, `taken` are variables that mean something else.
+    """Declare one operation as an action.
+
+    Args:
+        item: the path item that holds the operation; its parameters apply too.
+        server: replaces the document's own address.
+        taken: names of environment variables that are in use; the declaration refers to none of them.
 
     Raises:
         OpenApiError: the document names no address and `server` is not given.
@@ -154,6 +159,7 @@ def identifier(text: str) -> str:
 
 
 def unique(name: str, taken: Mapping[str, Any]) -> str:
+    """The name, with a number behind it where it is taken: `name_2`."""
     number = 2
     found = name
     while found in taken:

@@ -199,7 +199,11 @@ def open_function(
     timezone: tzinfo = UTC,
     look_ups: LookUps | None = None,
 ) -> FunctionAction:
-    """Import the function of an entry and make it an action. A path is relative to `folder`.
+    """Import the function of an entry and make it an action.
+
+    Args:
+        folder: the function's path is relative to it.
+        look_ups: what the function may ask, where it wants to; `None` for nothing.
 
     Raises:
         FunctionError: it cannot be imported, or cannot be an action.

@@ -149,6 +149,13 @@ MESSAGES: dict[str, dict[str, str]] = {
 
 
 def message(name: str, to: Literal["id", "en", "owner"], *, amount: int, paid: int, reference: str) -> str:
-    """The text of a transition, amounts written out."""
+    """Word a transition for the customer or the owner.
+
+    Args:
+        name: of the message, a key of `MESSAGES`.
+        to: the customer's language, or the owner.
+        amount: what was asked for, in rupiah.
+        paid: what has arrived in all, in rupiah.
+    """
     text = MESSAGES[name][to]
     return text.format(amount=format_rupiah(amount), paid=format_rupiah(paid), reference=reference)

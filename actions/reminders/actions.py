@@ -252,7 +252,16 @@ def _about(reminder: Reminder) -> str:
 
 
 def choose(waiting: Sequence[Reminder], which: str, now: datetime, zone: tzinfo) -> list[Reminder]:
-    """The reminders that are meant: all, the one of a number, of a time, of a day, or of words in it; `[]` when that is not clear."""
+    """Find the reminders that a customer means: all, the one of a number, of a time, of a day, or of words in it.
+
+    Args:
+        waiting: as they were listed to the customer; the first one has the number 1.
+        which: the customer's words.
+        zone: of the customer, in which they mean days and times.
+
+    Returns:
+        `[]` when it is not clear which one is meant.
+    """
     words = pieces(which)
     if set(words) & _ALL:
         return list(waiting)

@@ -372,7 +372,11 @@ def _disagreement(row: Row, state: ContactState | None, book: Book) -> str | Non
 
 
 async def from_filter(wanted: AudienceFilter, book: Book, platform: Platform, now: datetime) -> Audience:
-    """The contacts that the filter finds. Raises `PlatformError` when the platform cannot be asked."""
+    """Find the contacts that a filter wants, in the ledger and on the platform.
+
+    Raises:
+        PlatformError: the platform cannot be asked.
+    """
     people = []
     async for contact, state in _candidates(wanted, book, platform):
         if wanted.workflow and contact.key not in book.gone_through:

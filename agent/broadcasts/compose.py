@@ -50,7 +50,11 @@ def language_of(contact: ContactState, row: Mapping[str, str], default: str) -> 
 
 
 def compose(occasion: Occasion, contact: ContactState, row: Mapping[str, str], now: datetime) -> Message | Skip:
-    """The message for one contact, who may have a row of the CSV file."""
+    """Write the message for one contact, or say why they get none.
+
+    Args:
+        row: the columns of their line of the CSV file; empty without one.
+    """
     if contact.contact.status == "blocked":
         return Skip("the contact is blocked on the platform")
     if contact.opted_out_at is not None:

@@ -48,10 +48,13 @@ MOST = 40
 
 
 def pace(settings: BroadcastSettings, next_at: datetime, now: datetime, on_the_way: int) -> tuple[int, datetime]:
-    """How many recipients to take now, and when the next is due; both by the rate.
+    """Tell how many recipients to take now, and when the next is due; both by the rate.
 
-    `on_the_way` are being prepared or in the outbox. Time that passed unused (the process was
-    down, the platform slow) is made up for by two seconds' worth, no more.
+    Time that passed unused (the process was down, the platform slow) is made up for by two seconds' worth, no more.
+
+    Args:
+        next_at: when the next one was due.
+        on_the_way: how many are being prepared or in the outbox.
     """
     step = settings.rate.per / settings.rate.count
     begin = max(next_at, now - IDLE)
@@ -64,10 +67,14 @@ def pace(settings: BroadcastSettings, next_at: datetime, now: datetime, on_the_w
 def mended(
     settings: BroadcastSettings, next_at: datetime, now: datetime, *, zone: ZoneInfo, tolerance: timedelta
 ) -> datetime:
-    """When the next recipient is due where the clock may have been ahead when `next_at` was written.
+    """Tell when the next recipient is due where the clock may have been ahead when `next_at` was written.
 
-    The time that the owner wrote stays, and nothing goes out before it. What we made of a clock is at most one step of the
-    rate ahead, or the next opening of its hours.
+    The time that the owner wrote stays, and nothing goes out before it. A time that was computed from the clock is at most one step of
+    the rate ahead, or the next opening of its hours.
+
+    Args:
+        zone: of the business.
+        tolerance: how far clocks of processes may differ.
     """
     begins = settings.begins(zone)
     soon = now + settings.rate.per / settings.rate.count
@@ -83,7 +90,15 @@ def _opening(settings: BroadcastSettings, local: datetime) -> datetime | None:
 
 
 def mend(connection: Connection, now: datetime, *, zone: ZoneInfo, tolerance: timedelta) -> list[str]:
-    """Bring back the broadcasts whose next recipient would wait for a time that a wrong clock gave; their names."""
+    """Bring back the broadcasts whose next recipient would wait for a time that a wrong clock gave.
+
+    Args:
+        zone: of the business.
+        tolerance: how far clocks of processes may differ.
+
+    Returns:
+        The names of those that were moved.
+    """
     moved = []
     for broadcast in broadcasts.ahead(connection, now + tolerance):
         settings = BroadcastSettings.model_validate(broadcast.settings)

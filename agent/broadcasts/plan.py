@@ -52,7 +52,12 @@ class Plan:
 
 
 def make_plan(audience: Audience, occasion: Occasion, known: frozenset[str], now: datetime) -> Plan:
-    """Look at everybody. `now` is when it is sent; `known` the addresses that are recipients already."""
+    """Count what each person of an audience would get.
+
+    Args:
+        known: addresses that are recipients of the broadcast already.
+        now: when it is sent.
+    """
     plan = Plan(audience=len(audience.people) + len(audience.bad), bad=audience.bad)
     seen: set[ContactKey] = set()
     for person in audience.people:

@@ -102,7 +102,12 @@ def _hint(prepared: Prepared, file: BroadcastFile, config: AgentConfig) -> str |
 def report(
     broadcast: Broadcast, counts: Mapping[str, int], reasons: Sequence[Reason], zone: ZoneInfo, now: datetime
 ) -> str:
-    """How far it is, and why some got nothing."""
+    """Write for people how far a broadcast is, and why some got nothing.
+
+    Args:
+        counts: recipients by state; every one of `STATES` is a key.
+        zone: of the business, in which times are shown.
+    """
     lines = [f"{broadcast.name}: {_state(broadcast, zone, now)}"]
     lines += [f"  {state:<8} {counts[state]}" for state in STATES]
     lines += [f"    {each.count} {each.state}: {each.reason}" for each in reasons]

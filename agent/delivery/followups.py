@@ -41,6 +41,8 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Send:
+    """It is sent now."""
+
     content: Outbound
 
 
@@ -62,10 +64,15 @@ class Wait:
 def judge(
     followup: FollowUp, facts: Facts, *, settings: FollowUpSettings, hours: Hours | None, zone: ZoneInfo, now: datetime
 ) -> Send | End | Wait:
-    """Send it, end it with its reason, or wait for the next opening.
+    """Decide whether a follow-up is sent, ended with a reason, or decided again at the next opening.
 
     A promise (`rule` is `None`) is kept at the hour that the customer asked for, whatever they wrote since and however much was
     sent today; only silence that was asked for, a human, and the channel's window stand against it.
+
+    Args:
+        facts: of the contact, read in the same transaction.
+        hours: when rules may write; `None` for always.
+        zone: of the business, for `hours`.
     """
     contact = facts.contact
     if contact.contact.status == "blocked":

@@ -25,7 +25,12 @@ def since(created_at: datetime) -> datetime:
 
 
 def is_ours(listed: PlatformMessage, content: Outbound, created_at: datetime, known: Collection[str]) -> bool:
-    """Tell whether a listed message is the delivery of `content`. `known` are the ids of what we know to have sent."""
+    """Tell whether a message that the platform lists is the delivery of `content`.
+
+    Args:
+        created_at: when the delivery was queued; what was sent long before is not it.
+        known: the platform's ids of the contact's messages that are accounted for: of other deliveries.
+    """
     return (
         listed.direction == "outgoing"
         and listed.id not in known

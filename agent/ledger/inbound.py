@@ -92,7 +92,6 @@ class Waiting:
     """A message that no turn has taken yet, as the quiet window sees it: `received_at` is when it came, or when a human gave it back."""
 
     text: str | None
-    has_attachment: bool
     received_at: datetime
 
 
@@ -268,7 +267,7 @@ def _message(connection: Connection, event: InboundMessage, now: datetime, rules
     if before.given_back_at is not None and event.sent_at < before.given_back_at <= now:  # it comes late: so does what
         event = replace(event, contact=replace(event.contact, assignee=None))  # it says of the assignment
     _assigned_without_event(connection, event, now, rules)
-    waits = Waiting(event.text, bool(event.attachments), now)
+    waits = Waiting(event.text, now)
     due = rules.due(waiting(connection, key) if before.waiting else [waits])
     columns: dict[str, Any] = {"last_inbound_at": _latest(event, before.last_inbound_at, now), "wake_at": due}
     if event.channel is not None:
@@ -557,10 +556,7 @@ def waiting_rows(connection: Connection, key: ContactKey) -> Sequence[Any]:
 
 def as_waiting(rows: Sequence[Any]) -> list[Waiting]:
     """Read rows of `waiting_rows`."""
-    return [
-        Waiting(row.payload["text"], bool(row.payload["attachments"]), row.given_back_at or row.received_at)
-        for row in rows
-    ]
+    return [Waiting(row.payload["text"], row.given_back_at or row.received_at) for row in rows]
 
 
 def waiting(connection: Connection, key: ContactKey) -> list[Waiting]:

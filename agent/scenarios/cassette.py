@@ -304,7 +304,11 @@ class Tape:
         return self.anonymiser.text(DATE.sub("", text))
 
     def play(self, asked: Asked) -> AIMessage | None:
-        """The recorded answer; `None` where the model is to be asked."""
+        """Find the recorded answer; `None` where the model is to be asked.
+
+        Raises:
+            NotRecorded: the prompt is not on the tape, and nothing is recorded now; the message says what changed.
+        """
         self._calls += 1
         call = self.cassette.find(asked, self.run, any_run=self.mode == "play")
         if call is not None:

@@ -50,7 +50,11 @@ class Receivers:
         self._faults.extend([fault] * fault.times)
 
     def take(self, request: httpx.Request) -> httpx.Response:
-        """Answer a request. A fault is used up by each attempt."""
+        """Answer a request. A fault is used up by each attempt.
+
+        Raises:
+            httpx.ReadTimeout: the scenario wants the answer to be lost.
+        """
         fault = self._faults.popleft().fail if self._faults else None
         if isinstance(fault, int):
             return httpx.Response(fault)
@@ -82,7 +86,12 @@ class Files(httpx.AsyncBaseTransport):
         return FILES + httpx.URL(path).raw_path.decode()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer a request."""
+        """Answer a request: to a receiver, for a file of the scenario, or, with `--live`, from the network.
+
+        Raises:
+            NoNetwork: it is for another host, and the scenario has no network.
+            httpx.ReadTimeout: see `Receivers.take`.
+        """
         if EVENT_ID in request.headers:
             return self.receivers.take(request)
         answer = _answering.get()

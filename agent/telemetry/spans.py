@@ -193,7 +193,11 @@ def measured(
 
 
 def used(span: Span, tokens_in: int, tokens_out: int, cached: int) -> None:
-    """Note the tokens that a model call read and wrote; `cached` of those that it read came from the server's cache."""
+    """Note the tokens that a model call read and wrote.
+
+    Args:
+        cached: how many of `tokens_in` came from the server's cache.
+    """
     span.attributes["gen_ai.usage.input_tokens"] = tokens_in
     span.attributes["gen_ai.usage.output_tokens"] = tokens_out
     if cached:

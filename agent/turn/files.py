@@ -81,7 +81,12 @@ class _NoPicture(Exception):
 
 
 def open_handler(options: Mapping[str, Any]) -> "Handler":
-    """Make the handler of pictures. Runs inside a worker."""
+    """Make the handler of pictures. Runs inside a worker.
+
+    Returns:
+        A handler that reads a picture and answers `{"jpeg": …}`: it in Base64, upright, at most `SIDE` pixels on each side. Where that is
+        not possible it raises an exception with a `reason`, which `workers` hands on to the caller.
+    """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     Image.MAX_IMAGE_PIXELS = None  # our own bound is checked before anything is decoded

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 from typing import Any, cast
 
@@ -37,7 +37,6 @@ from agent.turn import consent
 from agent.turn.context import BudgetReached, LimitReached, ModelsFailed, Superseded, TurnContext
 from agent.turn.perform import keep, look_up, perform
 from agent.turn.steps import input_hash, told
-from settings.backoff import Backoff
 from settings.text import element
 
 log = structlog.get_logger()
@@ -47,7 +46,6 @@ CONFIRMED = "action/confirmed/"
 """How the key of the step of a confirmed action begins, before the turn that asked."""
 
 _NEWER = "a newer message arrived"
-_BACKOFF = Backoff(timedelta(seconds=0.5), timedelta(seconds=20), least=0.5)
 _SIDE_BY_SIDE = 4
 """How many reading actions of one answer run at the same time."""
 

@@ -41,7 +41,14 @@ class Search(Protocol):
         language: str | None = None,
         today: date | None = None,
     ) -> "SearchResult":
-        """Find passages for the queries, best first; those that are valid until a date, up to `today`."""
+        """Find passages, best first.
+
+        Args:
+            queries: ways to ask for the same.
+            limit: how many passages at most; `None` for the number in agent.yaml.
+            language: of the customer; passages in another one count less.
+            today: the customer's day, for passages that are valid until a date.
+        """
 
 
 class Hit(Protocol):

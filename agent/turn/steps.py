@@ -121,7 +121,7 @@ class StepLog:
         self._keep(full, kind, name, given, None, now, None)
 
     async def finish(self, key: str, kind: str, name: str, given: Any, output: Any) -> None:
-        """Complete what `start` began."""
+        """Complete what `start` began. Arguments as in `record`."""
         full, now = _full(key, given), self._clock()
         started = self._steps[full].started_at
         await write_with_retry(

@@ -129,7 +129,11 @@ def read_hook(flow: Workflow, headers: Mapping[str, str], body: bytes) -> Hook:
 
 
 def accept(connection: Connection, flow: Workflow, hook: Hook, now: datetime) -> Begun:
-    """Record a hook's event and begin its run; an event that came before begins none."""
+    """Record a hook's event and begin its run; an event that came before begins none.
+
+    Returns:
+        The run, or what its id would be where it is not there any more; its contact is `None` as long as the address is not looked up.
+    """
     state = None if hook.address is None else known_contact(connection, hook.address)
     key = None if state is None else state.key
     event = f"hook/{flow.name}/{hook.identity}"

@@ -345,7 +345,12 @@ def obstacle(
     rules: WorkflowRules,
     now: datetime,
 ) -> str | None:
-    """Say why a run does not begin; `state` is `None` for one without a contact."""
+    """Say why a run does not begin, as people read it; `None` when nothing stands against it.
+
+    Args:
+        state: the contact's; `None` for a run without one.
+        rules: opening hours and the business's midnight.
+    """
     unmet = _unmet(workflow.condition, state, open_now=rules.open_now(now))
     if unmet is not None:
         return f"if: {unmet}"
@@ -382,7 +387,15 @@ class Words:
 
 
 def wording(send: SendStep, data: Mapping[str, Any], state: ContactState, default_language: str, now: datetime) -> Any:
-    """What a `send` goes out as: the text while the channel's window is open, the template after it; or why nothing is sent."""
+    """Decide what a `send` goes out as: the text while the channel's window is open, the template after it.
+
+    Args:
+        data: of the run, for the placeholders.
+        default_language: of the agent, for a contact whose language is not known.
+
+    Returns:
+        What goes out, or `Skip` with the reason why nothing is sent.
+    """
     template = None
     if send.template is not None:
         parameters = tuple(fill_event(each, data) for each in send.template.parameters)
@@ -441,7 +454,12 @@ def _fact(contact: Contact, name: str) -> Any:
 
 
 def queue_post(connection: Connection, run: Run, workflow: Workflow, words: Words, now: datetime) -> None:
-    """Queue a request to another system, in order with the others about this contact."""
+    """Queue a request to another system, in order with the others about this contact.
+
+    Args:
+        run: its current step is a `post`.
+        words: fill in the address and the body.
+    """
     post = workflow.do[run.step].post
     assert post is not None  # noqa: S101 - a step of this kind
     event = Event(

@@ -89,11 +89,17 @@ class Coverage:
         related: Sequence[Sequence[tuple[int, float]]],
         importance: Floats,
     ) -> tuple[Floats, Floats, Floats]:
-        """For each record what its best sentence covers, and the share of neighbouring words that stand together in it; then for
-        each place how well any word of the records matches it. All are 0 to 1.
+        """Measure how well records cover a question of n places (words).
 
-        For every place in the question: `close` are grams and weight of its readings (-1 for a gram that no record has), `related` words
-        that mean nearly the same, `importance` how much the place counts.
+        Args:
+            records: positions of m records.
+            close: for each place, the grams of each of its readings with the reading's weight; -1 for a gram that no record has.
+            related: for each place, words that mean nearly the same, by number, with a weight.
+            importance: of shape (n,): how much each place counts.
+
+        Returns:
+            Of shape (m,), what the best sentence of each record covers; of shape (m,), the share of neighbouring places that stand
+            together in it; and how well any word of the records matches, by place. All are 0 to 1.
         """
         tokens, bounds, sentences, of_sentence = self._gathered(records)
         distinct, inverse = np.unique(tokens, return_inverse=True)

@@ -44,10 +44,6 @@ class SyncReport:
     sources: tuple[SourceReport, ...]
     seconds: float
 
-    @property
-    def is_changed(self) -> bool:
-        return any(one.added or one.changed or one.removed for one in self.sources)
-
 
 @dataclass(slots=True)
 class Tally:
@@ -155,7 +151,12 @@ async def build_document(
 async def save_changes(
     changes: Sequence[Change], known: Mapping[str, Document], store: KnowledgeStore, tally: Tally, now: datetime
 ) -> None:
-    """Save the outcome of a batch: all new passages in one transaction; a document that cannot be read keeps its last good copy."""
+    """Save the outcome of a batch: all new passages in one transaction; a document that cannot be read keeps its last good copy.
+
+    Args:
+        known: the documents of the source before, by id.
+        tally: is told what became of each document.
+    """
     fresh = [change.new for change in changes if change.new]
     touched = [change.touched for change in changes if change.touched]
     for change in changes:

@@ -173,7 +173,17 @@ class Contacts:
     async def merge(
         self, first: ContactKey, second: ContactKey, fields: Mapping[str, Writable] | None = None
     ) -> ContactKey:
-        """Merge two contacts; at Aelyst the older one stays. `fields` are set on it. Returns its key."""
+        """Merge two contacts; at Aelyst the older one stays.
+
+        Args:
+            fields: are set on it.
+
+        Returns:
+            Its key.
+
+        Raises:
+            Invalid: these are not two different contacts of this platform.
+        """
         ids: list[Json] = [int(key.id) for key in (first, second) if key.id.isdigit()]
         if len(ids) != 2 or ids[0] == ids[1]:
             raise Invalid(f"two different contacts can be merged, not {first} and {second}")

@@ -148,7 +148,11 @@ class Conversations:
         self._addresses = addresses
 
     async def send(self, contact: ContactKey | Identifier, message: Outbound, channel: str | None = None) -> str:
-        """Send one message and return its id: the platform has accepted the message, and delivers it later."""
+        """Send one message and return its id: the platform has accepted the message, and delivers it later.
+
+        Raises:
+            OutcomeUnknown: the answer names no id, so the message may have gone out; and as `Client.call`.
+        """
         body = send_body(message, channel)
         path = f"{await self._addresses.path(contact)}/message"
         message_id = text((await self._client.call("POST", path, body=body)).get("messageId"))
@@ -157,7 +161,11 @@ class Conversations:
         return message_id
 
     async def message(self, contact: ContactKey | Identifier, message_id: str) -> PlatformMessage:
-        """Fetch one message with its current state."""
+        """Fetch one message with its current state.
+
+        Raises:
+            OutcomeUnknown: the answer is no message; and as `Client.call`.
+        """
         path = f"{await self._addresses.path(contact)}/message/{segment(message_id)}"
         found = read_message(await self._client.call("GET", path))
         if found is None:

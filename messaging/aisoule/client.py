@@ -128,7 +128,14 @@ class AisouleApi:
         self._access = access
 
     async def call(self, method: str, path: str, **content: object) -> Mapping[str, Json]:
-        """Make one request, after a login where there is none; one that the session has expired for is made again."""
+        """Make one request, after a login where there is none; one that the session has expired for is made again.
+
+        Args:
+            content: of the body, as httpx takes it: `json=`, `files=`, ….
+
+        Raises:
+            PlatformError: as `messaging.errors` tells them apart.
+        """
         for last in (False, True):
             if self._access.headers is None:
                 await self._log_in()

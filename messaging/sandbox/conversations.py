@@ -94,7 +94,7 @@ class Conversations:
 
     def count_incoming(self, contact: Contact, message: Message) -> Contact:
         """Count a message of the customer, which opens the conversation."""
-        conversation = contact.conversation or Conversation(message.at, SenderKind.CONTACT, message.id)
+        conversation = contact.conversation or Conversation(message.at, SenderKind.CONTACT)
         return self._book.keep(replace(contact, conversation=replace(conversation, incoming=conversation.incoming + 1)))
 
     def count_outgoing(self, contact: Contact, message: Message) -> None:

@@ -118,7 +118,7 @@ class MessageLog:
         return message
 
     def send(self, contact: Contact, channel: Channel, content: Content, sender: Sender) -> Message:
-        """Accept an outgoing message; it is sent and delivered a little later, or fails with a reason."""
+        """Accept an outgoing message; it is sent and delivered a little later, or fails with a reason in its `statuses`."""
         message = self._new(contact, channel.id, "outgoing", self._face.fill_in(content, contact), sender)
         message = self.keep(replace(message, statuses=(Status("pending", message.at),)))
         contact = self._book.keep(replace(contact, last_message_at=message.at))

@@ -119,7 +119,6 @@ class Conversation:
 
     opened_at: datetime
     source: SenderKind
-    first_incoming: int | None = None  # message id
     incoming: int = 0
     outgoing: int = 0
     first_response_at: datetime | None = None

@@ -299,7 +299,11 @@ class RunningSandbox:
         return [self.state.say(contact, text) for text in texts][-1]
 
     def attach(self, contact: Contact | int, data: bytes, name: str, caption: str | None = None) -> Message:
-        """Send a file as the customer, e.g. an Ogg voice note."""
+        """Send a file as the customer; an audio file is a voice note.
+
+        Args:
+            contact: it or its id.
+        """
         return self.state.attach(contact, data, name, None, caption)
 
     def reply_as_human(self, contact: Contact | int, text: str, user: int | str | None = None) -> Message:

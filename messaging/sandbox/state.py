@@ -126,7 +126,11 @@ class Sandbox:
     def phone(
         self, phone: str, first_name: str = "Pelanggan", email: str | None = None, language: str | None = None
     ) -> Contact:
-        """Return the contact with this number, or create it. Raises: `Invalid` for what is no number."""
+        """Return the contact with this number, or create it with the other values.
+
+        Raises:
+            Invalid: it is no number.
+        """
         known = self.contacts.look_up(f"phone:{phone}")
         if known is not None:
             return known
@@ -151,7 +155,13 @@ class Sandbox:
         caption: str | None = None,
         channel: int | None = None,
     ) -> Message:
-        """Send a file as the customer; an audio file is a voice note."""
+        """Send a file as the customer; an audio file is a voice note.
+
+        Args:
+            contact: it or its id.
+            mime_type: what the sender says it is; `None` leaves it to the content.
+            channel: id; `None` for the one that the contact wrote on last.
+        """
         media = self.media.add(name, data, mime_type)
         attachment = {
             "type": kind_of(media.mime_type),
@@ -203,7 +213,13 @@ class Sandbox:
         category: str | None = None,
         summary: str | None = None,
     ) -> Contact:
-        """Close the conversation as a colleague."""
+        """Close the conversation as a colleague.
+
+        Args:
+            contact: it or its id.
+            user: the colleague, or their id or e-mail address; `None` for the last one of the workspace.
+            category: name of a closing note.
+        """
         return self.conversations.close(
             self._current(contact), SenderKind.USER, self._colleague(user), category, summary
         )

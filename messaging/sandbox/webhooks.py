@@ -116,6 +116,10 @@ class Webhooks:
     ) -> WebhookTarget:
         """Add a target. One of the same `name` is replaced, and what waits for it goes to the new address.
 
+        Args:
+            secret: signs each delivery; empty for none.
+            events: their names, as `EventType`.
+
         Raises:
             Invalid: no http(s) address, or the 36th target.
         """
@@ -174,7 +178,11 @@ class Webhooks:
             )
 
     def redeliver(self, number: int) -> Delivery:
-        """Deliver once more what was delivered or given up, with the same bytes."""
+        """Deliver once more what was delivered or given up, with the same bytes.
+
+        Raises:
+            NotFound: there is no delivery of this number.
+        """
         delivery = self.deliveries.get(number)
         if delivery is None:
             raise NotFound("Delivery not found")

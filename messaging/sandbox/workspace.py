@@ -235,7 +235,11 @@ class Workspace:
         description: str | None = None,
         allowed_values: Sequence[str] = (),
     ) -> CustomField:
-        """Add a custom field. `slug` is made of the name when it is left out.
+        """Add a custom field.
+
+        Args:
+            slug: its name in the API; made of `name` when left out.
+            allowed_values: of a field of type `list`, and of no other.
 
         Raises:
             Conflict: there is a field of this name or slug.
@@ -257,7 +261,11 @@ class Workspace:
     def add_tag(
         self, name: str, description: str | None = None, color: str | None = None, emoji: str | None = None
     ) -> Tag:
-        """Create a tag. Raises: `Conflict` when there is one of this name."""
+        """Create a tag.
+
+        Raises:
+            Conflict: there is one of this name.
+        """
         if any(tag.name == name for tag in self.tags):
             raise Conflict(f"name: a tag named {name!r} exists already")
         number = 1 + max((tag.id for tag in self.tags), default=0)
@@ -289,7 +297,15 @@ class Workspace:
                 self.add_tag(name)
 
     def add_template(self, channel_id: int, name: str, language: str, text: str, category: str = "UTILITY") -> Template:
-        """Add an approved template whose body is `text`. Raises: `NotFound` for an unknown channel."""
+        """Add an approved template whose body is `text`.
+
+        Args:
+            channel_id: of the channel it belongs to.
+            text: with the placeholders `{{1}}`, `{{2}}`, ….
+
+        Raises:
+            NotFound: there is no such channel.
+        """
         self.channel(channel_id)
         number = 1 + max((template.id for template in self.templates), default=0)
         template = Template(number, channel_id, name, language, category, _body(text))

@@ -209,7 +209,7 @@ def test_a_greeting_an_announcement_or_half_a_sentence_is_not(text: str | None) 
 
 
 def _waiting(*texts: tuple[str | None, float]) -> list[Waiting]:
-    return [Waiting(text, text is None, NOW + timedelta(seconds=at)) for text, at in texts]
+    return [Waiting(text, NOW + timedelta(seconds=at)) for text, at in texts]
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def _said(
     ],
 )
 def test_the_answer_to_what_was_written_before_waits_longer_each_time(text: str, times: int, waits: int) -> None:
-    waiting = [Waiting(text.format(99), False, NOON)]
+    waiting = [Waiting(text.format(99), NOON)]
     assert slowed(NOON, waiting, _said(text, times)) == NOON + timedelta(seconds=waits)
 
 

@@ -181,13 +181,26 @@ def symmetric(secret: str, path: str, token: str, body: bytes, timestamp: str) -
     """Make the `X-SIGNATURE` of a call with an access token: HMAC-SHA512 over method, path, token, body hash and time.
 
     Source: Bank Indonesia, SNAP, technical and security standard: symmetric signature of transaction services.
+
+    Args:
+        secret: the client secret.
+        timestamp: as it is sent in `X-TIMESTAMP`.
+
+    Returns:
+        The signature in Base64.
     """
     text = f"POST:{path}:{token}:{hashlib.sha256(body).hexdigest()}:{timestamp}"
     return base64_text(hmac_sha512(secret, text))
 
 
 def request_signature(secret: str, headers: Mapping[str, str], body: bytes, path: str) -> str:
-    """Make the `Signature` of DOKU's notifications outside SNAP (DOKU: signature component from request header)."""
+    """Make the `Signature` of DOKU's notifications outside SNAP (DOKU: signature component from request header).
+
+    Args:
+        secret: the secret key.
+        headers: of the notification, with lower-case names.
+        path: of our own URL, as it was called.
+    """
     digest = base64_text(hashlib.sha256(body).digest())
     lines = [
         f"Client-Id:{headers.get('client-id', '')}",
@@ -200,7 +213,7 @@ def request_signature(secret: str, headers: Mapping[str, str], body: bytes, path
 
 
 def verify(settings: DokuSettings, headers: Mapping[str, str], body: bytes, path: str, now: datetime) -> Event:
-    """The event of a notification, in SNAP's form or DOKU's older one; see `Gateway.verify`."""
+    """The event of a notification, in SNAP's form or DOKU's older one; arguments and errors as for `Gateway.verify`."""
     if "signature" in headers:
         right = request_signature(settings.secret_key.get_secret_value(), headers, body, path)
         same(right, headers["signature"], "Signature")

@@ -104,7 +104,7 @@ def sign(settings: DuitkuSettings, *parts: str) -> str:
 
 
 def verify(settings: DuitkuSettings, headers: Mapping[str, str], body: bytes, now: datetime) -> Event:
-    """The event of a callback; see `Gateway.verify`."""
+    """The event of a callback; arguments and errors as for `Gateway.verify`."""
     values = _form(headers, body)
     amount, order = text_of(values, "amount"), text_of(values, "merchantOrderId")
     merchant = text_of(values, "merchantCode")

@@ -132,6 +132,10 @@ async def call(
 ) -> dict[str, Any]:
     """Call a gateway once and read the JSON object that it answers.
 
+    Args:
+        gateway: its name, for messages.
+        headers: with the credentials; they are in no message.
+
     Raises:
         GatewayUnavailable: no answer within `LONGEST` and `LARGEST`, or HTTP 408, 425, 429 or 5xx; the outcome is unknown.
         GatewayRefused: it said no, or sent us elsewhere; `args` hold the HTTP status and the answer.

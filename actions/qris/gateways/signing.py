@@ -26,6 +26,7 @@ def same(right: str, given: str | None, what: str) -> None:
 
 
 def sha512(text: str) -> str:
+    """The digest in lower-case hexadecimal."""
     return hashlib.sha512(text.encode()).hexdigest()
 
 

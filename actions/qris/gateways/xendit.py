@@ -137,7 +137,10 @@ def _qr_text(answer: Mapping[str, Any]) -> str:
 
 
 def verify(settings: XenditSettings, headers: Mapping[str, str], body: bytes, now: datetime) -> Event:
-    """The event of a notification; see `Gateway.verify`. Its token is a shared secret, which proves no content."""
+    """The event of a notification; arguments and errors as for `Gateway.verify`.
+
+    Its token is a shared secret, which proves no content.
+    """
     same(settings.callback_token.get_secret_value(), headers.get("x-callback-token"), "x-callback-token")
     values = read_json(body)
     data = part_of(values, "data")

@@ -48,7 +48,10 @@ def numerals() -> frozenset[str]:
 def values_named(name: str, schema: Schema, text: str, now: datetime | None = None) -> list[Value]:
     """Read everything in a text that a parameter could be, in the order it stands there; `[]` when nothing is.
 
-    `now` is the customer's local time, for "besok"; without it relative dates are not read.
+    Args:
+        name: of the parameter; it tells an amount of money from a count.
+        schema: its JSON Schema.
+        now: the customer's local time, for "besok"; without it relative dates are not read.
     """
     kind = _kind(schema)
     if "enum" in schema:

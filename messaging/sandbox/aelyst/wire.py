@@ -76,9 +76,14 @@ def read_window(limit: str | None, cursor: str | None, most: int = 100) -> Windo
 
 
 def paginate(items: Sequence[T], window: Window, key: Callable[[T], int], *, newest_first: bool = False) -> Page[T]:
-    """Cut one page out of `items`, which are sorted by `key` (rising, or falling with `newest_first`); keys are positive.
+    """Cut one page out of a list.
 
     A cursor stays valid when items are added or removed meanwhile: it is a key, not an offset.
+
+    Args:
+        items: sorted by `key`: rising, or falling with `newest_first`.
+        window: a negative cursor asks for the page before that key.
+        key: gives a positive number, different for each item.
     """
     sign = -1 if newest_first else 1
     cursor = window.cursor
@@ -108,7 +113,17 @@ def page(
     most: int = 100,
     newest_first: bool = False,
 ) -> JSONResponse:
-    """Answer one page of a list, as `limit` and `cursorId` of the query ask for it. Raises: `Invalid`."""
+    """Answer one page of a list, as `limit` and `cursorId` of the query ask for it.
+
+    Args:
+        items: sorted, as for `paginate`.
+        spell: an item as the API writes it.
+        key: as for `paginate`.
+        most: the largest `limit` that is allowed.
+
+    Raises:
+        Invalid: as `read_window`.
+    """
     window = read_window(request.query_params.get("limit"), request.query_params.get("cursorId"), most)
     found = paginate(items, window, key, newest_first=newest_first)
     return JSONResponse(
