@@ -43,6 +43,8 @@ class HandOver:
 
 @dataclass(frozen=True, slots=True)
 class UpdateContact:
+    """Set fields of the contact on the platform, by name; `None` clears one."""
+
     fields: Mapping[str, str | int | float | bool | None]
 
 
@@ -64,22 +66,30 @@ class Remember:
 
 @dataclass(frozen=True, slots=True)
 class ChangeTags:
+    """Put tags on the contact, and take others off."""
+
     add: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SetLifecycle:
+    """Move the contact to the stage of this name; `None` removes its stage."""
+
     name: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Comment:
+    """Leave a note that colleagues see and the customer does not."""
+
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class CloseConversation:
+    """Close the conversation; `category` is the name of a closing note of the workspace."""
+
     category: str | None = None
     summary: str | None = None
 

@@ -180,7 +180,7 @@ def _general(clause: Clause, evidence: Evidence) -> tuple[Claim | None, bool]:
 
 
 def _is_heard(kind: Kind, match: re.Match[str], clause: Clause, evidence: Evidence) -> bool:
-    """Whether a report was written before; the customer's word bears out how something stands, and no deed."""
+    """Whether a report repeats what was written before; the customer's word supports a state, never that something was done."""
     if kind != "report":
         return False
     said = match[0][max(0, match.start("v") - match.start()) :].strip()

@@ -1,4 +1,4 @@
-"""What bears a claim out: what was done and found in a conversation, and what was said before or holds for everyone.
+"""What supports a claim: what was done and found in a conversation, and what was said before or holds for everyone.
 
 `actions/claims.py` finds what a reply claims; here it is held against receipts and results (`Evidence`) and against words (`Heard`).
 """
@@ -318,7 +318,7 @@ def is_paid(evidence: Evidence) -> bool:
 
 
 def is_found(verb: str, clause: str, evidence: Evidence) -> bool:
-    """Whether what was looked up bears a report out: a state that a result names, or at least none that contradicts it."""
+    """Whether results of look-ups support a report: one names the state, or at least none contradicts it."""
     if not evidence.results:
         return True
     states = evidence.states(clause)

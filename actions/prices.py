@@ -1,8 +1,8 @@
-"""Amounts of money in a reply that nothing in the conversation bears out.
+"""Amounts of money in a reply that nothing in the conversation supports.
 
     unfounded("Ongkirnya Rp17.000 ya Kak", Known(("Ongkir ke Bandung Rp12.000",)))   # ["Rp17.000"]
 
-A weak model invents prices, and a customer holds the business to them. An amount is borne out where it stands in what the model was
+A weak model invents prices, and a customer holds the business to them. An amount is supported where it stands in what the model was
 given (instructions, passages, results, what was said), in any spelling, or where it follows from amounts that stand there: a multiple by a
 number that was named, a sum, a difference, a percentage, an equal part. What only the customer named is no price of the business: it may be
 repeated, but not agreed to as a price.

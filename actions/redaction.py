@@ -86,7 +86,7 @@ def secrets_in_address(url: str, values: Iterable[str]) -> set[str]:
 
 
 def _is_token(value: str, *, of_receiver: bool) -> bool:
-    """Whether a part of an address is made to be guessed by nobody; in those of Slack, Zapier and the like short ones are, too."""
+    """Whether a part of a URL is meant to be unguessable; in URLs of receivers (Slack, Zapier) short parts are, too."""
     if len(value) >= 12 and _NAMED.search(value):
         return True
     runs = _RUNS.findall(value)

@@ -86,7 +86,7 @@ class Job(Protocol):
 class Agent:
     """A running agent.
 
-    `platforms` are by the name that their webhooks and contacts bear; `rules` say what accepting an event depends on; `jobs`
+    `platforms` are by the name in their webhooks and contacts; `rules` say what accepting an event depends on; `jobs`
     run beside the engine, for as long as the agent works;
     `owner` names this process in its leases; `ready` is set once the knowledge base has been read. `resources` are closed
     with it: clients, and what they carry. `address` is where this process itself listens, for when there is no

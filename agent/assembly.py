@@ -120,12 +120,12 @@ async def _on(
 
 @dataclass(frozen=True, slots=True)
 class Instead:
-    """What takes the place of the outside world in a scenario.
+    """What replaces the outside world in a scenario.
 
     Attributes:
         client: makes the requests of payment gateways.
-        models: are asked instead of those of agent.yaml; `None`: those.
-        transcriber: hears voice notes.
+        models: are asked instead of those of agent.yaml; `None` asks those.
+        transcriber: transcribes voice notes.
         reading: reads files, given the agent's own reader.
         listing: lists the tools of MCP servers; one that cannot be listed is an error.
     """

@@ -203,7 +203,7 @@ def _scalars(text: str) -> Iterator[tuple[tuple[str | int, ...], Node]]:
 
 
 def _below(node: Node, path: tuple[str | int, ...], seen: set[int]) -> Iterator[tuple[tuple[str | int, ...], Node]]:
-    if id(node) in seen:  # an alias stands for a value that was written before
+    if id(node) in seen:  # an alias repeats a value that was written before
         return
     seen.add(id(node))
     if isinstance(node, ScalarNode):

@@ -195,7 +195,7 @@ class Telegram(ApiPlatform):
 
     @classmethod
     def credentials(cls, settings: MessagingSettings) -> Mapping[str, str]:
-        return {}  # the token stands in the path
+        return {}  # the token is part of the path
 
     @classmethod
     def read_refusal(cls, status: int, answer: Mapping[str, Json]) -> Refusal:

@@ -188,7 +188,11 @@ class Guard:
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
-    """Checks the URL and the headers, connects where `Guard` permits it, and bounds the answer."""
+    """Checks the URL and the headers, connects where `Guard` permits it, and bounds the answer.
+
+    A request fails with a `GuardError` (`actions.errors`) where a check or a limit refuses it or its answer, else with an error of
+    httpx. The limits are those given here, narrowed by the request's extension `guard`.
+    """
 
     def __init__(
         self,

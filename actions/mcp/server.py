@@ -156,7 +156,7 @@ class McpToolAction:
         try:
             found = errors_in(dict(arguments), self._validator)
             problems += [f"{where or 'the arguments'}: {what}" for where, what in found]
-        except Exception as error:  # noqa: BLE001 - a schema that refers to itself without end, or to what is not there
+        except Exception as error:  # noqa: BLE001 - a schema with an endless or a broken reference
             problems.append(f"the schema of {self._tool.name} cannot be used ({type(error).__name__})")
         if problems:
             return Outcome("refused", f"Nothing was called: {'; '.join(problems[:5])}. Ask the customer; do not guess.")

@@ -43,7 +43,7 @@ class _Draft:
     request: dict[str, Any] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     surplus: list[str] = field(default_factory=list)
-    joined: list[str] = field(default_factory=list)  # lists of the query that stand in one value, with commas
+    joined: list[str] = field(default_factory=list)  # query parameters whose list is one value, with commas
 
     def add(self, name: str, schema: dict[str, Any], *, required: bool) -> str | None:
         """Declare a parameter; its name in templates, or None when it is left out."""

@@ -310,7 +310,7 @@ class Book:
 
 
 def unseen(contact: Contact) -> ContactState:
-    """A contact of whom the ledger knows nothing."""
+    """The state of a contact that is not in the ledger."""
     return ContactState(contact, None, None, None, None, None, None, None, None, None)
 
 

@@ -88,7 +88,7 @@ def _when(prepared: Prepared, file: BroadcastFile, config: AgentConfig) -> str:
 
 
 def _hint(prepared: Prepared, file: BroadcastFile, config: AgentConfig) -> str | None:
-    """Whoever cannot stop it blocks the number: a message to many says how."""
+    """A hint where a text does not say how to opt out: customers who cannot stop a broadcast block the number."""
     words = config.conversation.opt_out.words
     text = file.settings.text
     texts = list(text.by_language.values()) if text else []

@@ -1,4 +1,4 @@
-"""The file of a broadcast: what is said, to whom, when, and how fast."""
+"""The file of a broadcast: text, recipients, times and rate."""
 
 import re
 import sys

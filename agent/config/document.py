@@ -120,9 +120,13 @@ class Unreadable(Exception):
 def read(
     data: bytes, environment: Mapping[str, str], *, needs: str = "an agent needs at least `name` and `instructions`"
 ) -> Document:
-    """Parse agent.yaml, or another file of ours, which `needs` something else.
+    """Parse agent.yaml, or another file of ours. Never raises: what is wrong is in the document's `problems`.
 
     A file that is not YAML at all gives an empty document with one problem.
+
+    Args:
+        environment: values of `${NAME}`.
+        needs: what is missing in an empty file, for the message.
     """
     document = Document()
     try:

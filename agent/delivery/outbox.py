@@ -307,7 +307,7 @@ class Outbox:
         return Capabilities(message_list=True) if platform is None else platform.capabilities
 
     def _cannot_ask(self, delivery: Delivery) -> bool:
-        """Whether nothing but an echo or a status tells what became of a message."""
+        """Whether the fate of a message can only be learnt from an echo or a status: the platform cannot be asked."""
         can = self._capabilities(delivery)
         is_message = isinstance(delivery.content, Text | File | QuickReplies | Email | Template | CustomPayload)
         begins = participant_of(delivery.contact) is not None  # a conversation that is not there yet has no list

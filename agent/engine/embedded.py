@@ -1,6 +1,6 @@
 """The engine of one process: a heap of the next due times in memory, filled from the ledger. Idle, it only sleeps.
 
-What is due later than in a few seconds is not kept: a hundred thousand contacts who wait for tomorrow cost no memory.
+Wakes that are more than a few seconds ahead are not kept: a hundred thousand contacts who are due tomorrow cost no memory.
 """
 
 import asyncio

@@ -253,7 +253,7 @@ _CHANGES = ("contact.updated", "tag.added", "lifecycle.changed")
 
 
 def before_change(connection: Connection, key: ContactKey) -> Contact | None:
-    """The contact before a change, for `record_change`; `None` when nobody listens or it is not there."""
+    """The contact before a change, for `record_change`; `None` when no workflow or webhook wants such events, or it is not there."""
     if not any(events.wanted(connection, name) for name in _CHANGES):
         return None
     state = load(connection, key)

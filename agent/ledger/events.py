@@ -1,6 +1,6 @@
-"""What has happened, recorded in the transaction in which it did: it begins workflows and is told to other systems.
+"""Events, recorded in the transaction of what happened: they begin workflows and are sent to other systems.
 
-Nothing is recorded that nobody listens to: `listen` says what agent.yaml wants to hear.
+Only events that agent.yaml subscribes to are recorded, see `listen`.
 """
 
 import json
@@ -51,7 +51,7 @@ _CONTACT = Statement(select(contact_table).where(where(contact_table, "platform"
 
 @dataclass(frozen=True, slots=True)
 class Subscriptions:
-    """Who hears of what: workflows and webhooks by the name of the event."""
+    """The workflows and webhooks that subscribe to each event, by its name."""
 
     workflows: Mapping[str, Sequence[Workflow]] = field(default_factory=dict)
     webhooks: Mapping[str, Sequence[WebhookSettings]] = field(default_factory=dict)

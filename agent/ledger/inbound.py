@@ -57,7 +57,7 @@ _WAITING = Statement(
     .where(where(table, "platform", "contact"), UNTAKEN)
     .order_by(table.c.n)
 )
-_BEFORE = Statement(  # what is known of a message's contact before it
+_BEFORE = Statement(  # the profile of a contact before a message
     select(
         erasure.KNOWN.exists().label("erased"),
         exists().where(where(table, "platform", "contact"), UNTAKEN).label("waiting"),
@@ -310,7 +310,7 @@ def _latest(event: InboundMessage, before: datetime | None, now: datetime) -> da
 
 
 def _assigned_without_event(connection: Connection, event: InboundMessage, now: datetime, rules: Rules) -> None:
-    """An assignment of which no event told, from before the agent was there or lost on the way, counts from now on."""
+    """Apply an assignment that no event reported (older than the agent, or a lost webhook) from now on."""
     assignee = event.contact.assignee
     if assignee is None or rules.assigned != "silent":
         return

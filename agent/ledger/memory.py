@@ -56,7 +56,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """Messages that a summary is to be extended with, oldest first. `turn` bears what that costs."""
+    """Messages that a summary is to be extended with, oldest first. The cost is added to `turn`."""
 
     key: ContactKey
     turn: str

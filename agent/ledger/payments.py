@@ -1,6 +1,6 @@
 """Payments: offered with a reply, settled by a notification or the operator, each exactly once.
 
-What is said about them goes out with the same transaction that changes their state: a notification that comes twice is told once.
+The message about a change is queued in the transaction that makes it: a notification that comes twice is reported once.
 """
 
 from collections.abc import Sequence

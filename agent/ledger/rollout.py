@@ -1,4 +1,4 @@
-"""The configuration that many processes go by: the newest text of agent.yaml, and which process has taken it."""
+"""The configuration that all processes use: the newest text of agent.yaml, and which process has taken it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ STALE = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """A text of agent.yaml that all are to go by.
+    """A text of agent.yaml that all processes are to use.
 
     Attributes:
         n: its number; the largest is the newest.
         text: of agent.yaml.
-        files: hashes of the texts on disk whose place it takes.
-        saved: it was also written to a file, so that it holds beyond a restart.
+        files: hashes of the texts on disk that it replaces.
+        saved: whether it was also written to a file, and so survives a restart.
     """
 
     n: int
@@ -32,14 +32,14 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A running process, and the number of the configuration that it goes by.
+    """A running process, and the number of the configuration that it uses.
 
     Attributes:
         id: host, process id, and a random part.
         kind: `serve` or `worker`.
-        configuration: `None`: its own agent.yaml.
-        refused: the one that it could not take.
-        reason: why not.
+        configuration: number of the one that it uses; `None` for its own agent.yaml.
+        refused: number of the one that it could not use.
+        reason: why it could not.
     """
 
     id: str
@@ -50,7 +50,7 @@ class Process:
 
 
 def newest(connection: Connection) -> Configuration | None:
-    """Read the newest configuration; `None`: each process goes by its own file."""
+    """Read the newest configuration; `None` where none was published: each process uses its own file."""
     row = connection.execute(select(configuration).order_by(configuration.c.n.desc()).limit(1)).first()
     return None if row is None else Configuration(row.n, row.text, row.files, row.saved)
 

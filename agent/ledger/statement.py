@@ -131,7 +131,7 @@ class _Prepared:
 
 
 def _run(connection: Connection, sql: str, bound: Any) -> Any:
-    """Run a statement of the driver's; its cursor. Listeners of SQLAlchemy's hear of it as of any other."""
+    """Run SQL through the driver and return its cursor. SQLAlchemy's event listeners are called as for any other statement."""
     cursor = connection.connection.cursor()
     if connection._has_events or connection.engine._has_events:
         for heard in connection.dispatch.before_cursor_execute:

@@ -159,7 +159,7 @@ _failed(turn, turn.c.started_at)
 # Every turn asks what the day has cost: only turns that cost something are in this index.
 Index("ix_turn_cost", turn.c.started_at, turn.c.cost, sqlite_where=turn.c.cost > 0)
 
-trial = Table(  # what trying the agent has cost: their turns stand in a ledger that is thrown away
+trial = Table(  # the cost of trials, whose turns are in a temporary ledger
     "trial",
     metadata,
     Column("id", String, primary_key=True),
@@ -197,7 +197,7 @@ message = Table(
     Column("author", String, nullable=False),  # contact, agent, human
     Column("text", FreeText, nullable=False),
     Column("attachments", JSON, nullable=False),
-    Column("said", FreeText),  # of it the contact's own words, where our marks or the words of others stand beside them
+    Column("said", FreeText),  # the contact's own words, where `text` has marks or words of others too
     Column("at", Instant, nullable=False),
     Column("turn", String),
     Column("message_id", String),  # the platform's, for messages of contacts and human colleagues
@@ -583,7 +583,7 @@ tally_state = Table(
     "tally_state",
     metadata,
     Column("id", Integer, primary_key=True),  # the table has one row
-    Column("closed_until", Instant, nullable=False),  # a change of what is older is noted
-    Column("closed_at", Instant, nullable=False),  # when that was said
-    Column("tallied_until", Instant, nullable=False),  # what is older has its sums
+    Column("closed_until", Instant, nullable=False),  # a change of an older quarter of an hour is noted
+    Column("closed_at", Instant, nullable=False),  # when `closed_until` was set
+    Column("tallied_until", Instant, nullable=False),  # older quarters of an hour have their sums
 )

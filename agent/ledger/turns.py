@@ -527,14 +527,14 @@ def release(connection: Connection, owner: str, now: datetime) -> list[ContactKe
 
 
 class Standing(NamedTuple):
-    """How a contact stands when a turn begins.
+    """Figures of a contact when a turn begins.
 
     Attributes:
-        turns: how many of their turns said something within a day.
+        turns: how many turns of the contact sent something within a day.
         usd: US dollars that all turns and trials cost within a day.
-        usd_of_contact: US dollars that theirs cost.
-        asked: whether a question waits for their yes.
-        remembered: whether there are facts of them.
+        usd_of_contact: US dollars that turns of the contact cost within a day.
+        asked: whether a question waits for the customer's yes.
+        remembered: whether facts of the contact are kept.
     """
 
     turns: int

@@ -216,7 +216,7 @@ class Models:
                     if attempt.foreign is not None and message.tool_calls:
                         return attempt.foreign  # it was to write the same again: calls would go round in circles
                     if attempt.foreign is not None and names_a_language(message.text):
-                        return attempt.foreign  # it speaks of the translation, which nobody asked for
+                        return attempt.foreign  # it mentions the translation, which was not asked for
                     told = _told_of_language(message, values, attempt.messages) if attempt.foreign is None else None
                     if told is None or asyncio.get_running_loop().time() >= deadline:
                         return message

@@ -44,7 +44,7 @@ def with_breakpoints(messages: "Sequence[BaseMessage]", beginning: int) -> "list
 
 
 def _last_with_text(messages: "Sequence[BaseMessage]", end: int) -> int | None:
-    """The last of the first messages that has a text to bear the mark; a call alone has none."""
+    """The index of the last message before `end` that has a text, which can carry the cache mark; a call alone has none."""
     return next((place for place in reversed(range(end)) if messages[place].text.strip()), None)
 
 

@@ -44,14 +44,14 @@ class Anonymiser:
         self._phones: dict[str, str] = {}
         self._emails: dict[str, str] = {}
         self._names: dict[str, str] = {}
-        self._written: dict[str, str] = {}  # what each stand-in stands for, as it was written first
+        self._written: dict[str, str] = {}  # from each stand-in to what it replaces, as it was written first
         self._last_phone = self._last_email = 0
 
     def learn_name(self, name: str | None) -> str | None:
         """Replace a name from now on, each part of it wherever it stands as a word; its stand-in.
 
         Many people have the whole of their name in one field, and are called by a part of it. Forms of address, and letters that stand
-        for a name, stay: they tell of nobody.
+        for a name, stay: they identify no one.
         """
         if not name or not name.strip():
             return name

@@ -2,7 +2,7 @@
 
     {image: "data:image/png;base64,iVBOR…"}        {file: "data:text/plain,tiga gelas kopi susu"}
 
-A saved conversation has files of the second kind: they stand in for what the customer sent, which is nobody else's.
+A saved conversation has files of the second kind: they replace what the customer sent, which is private.
 """
 
 import base64
@@ -74,11 +74,11 @@ def read(address: str, kind: AttachmentKind, resolve: Callable[[str], Path]) -> 
 
 
 def stand_in(attachment: Attachment, found: Mapping[str, Any] | None, heard: str | None) -> dict[str, str] | None:
-    """What stands in a saved scenario for a file, so that the same comes of it; `None` where none can.
+    """Write what replaces a file in a saved scenario and leads to the same outcome; `None` where nothing can.
 
     Args:
         attachment: as it came.
-        found: what was found in it: a `picture`, its `text`, or why it is `unread`; `None` where nobody looked.
+        found: what was found in it: a `picture`, its `text`, or why it is `unread`; `None` where it was not opened.
         heard: the words of a voice note, without personal data.
     """
     if is_voice(attachment):

@@ -39,7 +39,7 @@ class Posted:
 
 
 class Receivers:
-    """The systems that workflows and `webhooks:` tell something: never really asked, they take it, or fail when they are told to."""
+    """The systems that workflows and `webhooks:` post to: no request leaves; each is accepted, or fails as the scenario says."""
 
     def __init__(self) -> None:
         self._faults: deque[PlatformFault] = deque()
@@ -390,7 +390,7 @@ class Ears:
         words = self._words.get(audio)
         if words is not None:
             return Transcript(words, detect(words, self._language), timedelta(seconds=3), (), 1.0)
-        if not audio:  # whatever hears here
+        if not audio:  # with every transcriber
             raise Unreadable("the recording is empty")
         if self._inner is None:
             raise Unavailable("no speech model is configured; write `text:` beside `voice:`")

@@ -143,12 +143,12 @@ def _as_it_was(
 def differences(
     turn: RecordedTurn, now: Sequence[RecordedTurn], changed: str | None, *, counted: bool = True
 ) -> dict[str, tuple[str, str]]:
-    """What is different now: by name, then and now.
+    """List what differs from the recorded turn: by name, the recorded and the new value.
 
     Args:
         turn: as it was.
-        now: what becomes of its messages now: one turn, or several.
-        changed: what the model was asked otherwise than then.
+        now: the turn, or several, that its messages lead to now.
+        changed: how the prompt differs; `None` where it does not.
         counted: whether the cost can be compared: of an answer that was asked for again, only the last one is recorded.
     """
     found: dict[str, tuple[str, str]] = {}
@@ -226,11 +226,11 @@ class RecordedModel:
         self.repaired = False  # an answer was asked for again, as it was then, with the same in the end
 
     def begin(self, turn: RecordedTurn) -> None:
-        """Go on to a turn."""
+        """Replay the calls of this turn from now on."""
         self._turn, self._calls, self._system, self.changed, self.repaired = turn, 0, None, None, False
 
     def told_otherwise(self, now: Sequence[RecordedTurn]) -> dict[str, tuple[str, str]]:
-        """What the model is told of its instructions and tools otherwise than in the recorded turn: by name, then and now.
+        """List how the instructions and tools of the prompt differ from the recorded turn: by name, the recorded and the new text.
 
         Args:
             now: what has become of the turn's messages: a model that is no recorded one was asked in it.
@@ -337,7 +337,7 @@ _PASSING = re.compile(
 
 def _lasting(text: str) -> str:
     """What a model is asked, without what the ledger keeps only as it is now: the summary, the name, when it was closed last."""
-    for told in (SEEN, UNSEEN):  # stands in the request, and not in what is kept of it
+    for told in (SEEN, UNSEEN):  # is in the request, but not in the recorded step
         text = text.removesuffix(f"\n\n{told}")
     return _PASSING.sub("", essence(text))
 

@@ -172,7 +172,7 @@ def _kept_folder(config: AgentConfig, stack: AsyncExitStack) -> Path | None:
 
 
 def _meaning(config: AgentConfig, *, live: bool) -> bool:
-    """Whether a search also goes by meaning: with a model of this machine, or one of a server when that may be asked."""
+    """Whether a search uses embeddings: with a model on this machine, or one of a server when that may be asked."""
     chosen = with_embeddings(config).embeddings
     if isinstance(chosen, EndpointSettings):
         return live

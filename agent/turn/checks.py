@@ -1,7 +1,7 @@
 """Checks of what the model answered, before anything is sent.
 
 - `sendable`: a reply must not claim what no action did in this conversation, nor tell what nobody looked up, nor promise what nothing
-  does, nor name a price, an address or a person that stands nowhere or the price of something else (`actions.prices`,
+  does, nor name a price, an address or a person that is in no source, or the price of something else (`actions.prices`,
   `actions.people`), nor deny or miss what was done and found (`agent.turn.relevance`); it is
   repaired once, then a human takes over.
 - `unanswered`: the question that the documents should have answered and did not, for `balas knowledge gaps`.
@@ -58,7 +58,7 @@ async def sendable(
     If a grave fault comes again, a human takes over.
 
     Args:
-        turn: the turn; the receipts and results of its whole conversation are what bears a claim out.
+        turn: the turn; the receipts and results of its whole conversation can support a claim.
         messages: what the model was asked with.
         text: its answer.
         loop: asks it again.
@@ -125,7 +125,7 @@ def _unproven(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> li
 
 
 def _unfounded(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> relevance.Fault | None:
-    """A draft with amounts of money, numbers, addresses, links or people that nothing bears out, or with the price of something else.
+    """A draft with amounts of money, numbers, addresses, links or people that nothing supports, or with the price of something else.
 
     What a picture shows is not known here, nor what an agent sells that has neither documents nor look-ups.
     """

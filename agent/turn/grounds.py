@@ -1,7 +1,7 @@
-"""Whether a conversation gives a ground for what the model would do: an effect that nobody asked for is refused, and never asked about.
+"""Whether the customer asked for what the model would do: an effect without a request is refused, and never asked about.
 
 Provenance tells where the values of a call come from; this tells where the wish comes from. A weak model calls `cancel_order` because
-an order number was named, and `follow_up` because it was greeted. The rule refuses only where nothing speaks for the deed:
+an order number was named, and `follow_up` because it was greeted. It refuses only where nothing in the conversation asks for it:
 
 - A message that says nothing by itself (a greeting, thanks, a yes, an id) calls for a deed only where what was said before it does.
 - Undoing (cancelling, refunding) needs more than a question or a complaint of waiting.

@@ -1,6 +1,6 @@
-"""Files that a platform had not stored yet when their message came: it is asked for the message again, for some seconds.
+"""Files that a platform had not stored yet when their message came: the message is fetched again, for some seconds.
 
-The turn waits meanwhile under its lease, without a CPU slot: whoever takes it over after a crash asks again. What was found
+The turn waits meanwhile under its lease, without a CPU slot: the worker that takes it over after a crash asks again. The result
 is a step, so that it is asked for once.
 """
 

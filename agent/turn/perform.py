@@ -1,7 +1,7 @@
 """Performing an action as a step: asked for first where agent.yaml says so, recorded before it happens, and never done twice.
 
 What an action does is known by its identity (`actions.identity`), not by the text of a call: its place in the step log and its idempotency
-key are made of it, so that a repeat of the model, a turn that is resumed and a question that is answered all find the one effect.
+key are made of it, so that a repeated call of the model, a resumed turn and an answered question all find the same effect.
 """
 
 from collections.abc import Callable, Mapping

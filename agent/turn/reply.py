@@ -143,7 +143,7 @@ class ReplyWriter:
         return result
 
     async def failed(self, turn: TurnContext, reason: str) -> Result:
-        """Say the text for failures and what was done all the same, and hand over: a model that fails is not the customer's problem.
+        """Send the text for failures with what was done before, and hand over to a human.
 
         Args:
             turn: the turn; what its actions asked for is not carried out.
@@ -154,7 +154,7 @@ class ReplyWriter:
         """
         now = self._clock()
         result = self._result(turn, InboundOutcome.FAILED, reason)
-        if turn.task is not None:  # nobody waits for an answer: the workflow's run has failed
+        if turn.task is not None:  # no customer waits for an answer: the workflow's run has failed
             return result
         text = fill(self._conversation.on_failure.in_language(turn.language), turn.contact.contact)
         if turn.changes:

@@ -97,7 +97,7 @@ class Turns:
             database: the ledger.
             settings: from agent.yaml.
             loop: the model with the actions as its tools.
-            actions: all actions by name; their receipts bear out what a reply claims.
+            actions: all actions by name; their receipts prove what a reply claims.
             knowledge: the knowledge base; `None` where there is none.
             files: waits for files that the platform is still storing.
             listener: puts messages into words.
@@ -189,7 +189,7 @@ class Turns:
                 log.warning("lease_not_renewed", turn=turn, reason=str(error))
 
     async def _result(self, turn: TurnContext) -> Result:
-        """Everything between claim and commit. Whatever fails on the way, the turn ends, and the customer hears of it."""
+        """Everything between claim and commit. Where something fails, the turn still ends, and the customer is told."""
         if turn.claim.takeovers >= _MOST_TAKEOVERS:
             return await self._give_up(turn, f"it was begun {turn.claim.takeovers} times and never finished")
         if turn.claim.takeovers and any(message.kind == DELETED for message in turn.claim.messages):

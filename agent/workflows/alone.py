@@ -1,7 +1,7 @@
-"""Runs that are about no contact: of a schedule without an audience, the end of a broadcast, or a hook that names nobody.
+"""Runs without a contact: of a schedule without an audience, the end of a broadcast, or a hook that names no contact.
 
-They wait, tell other systems, and call actions of the business. What is said to a contact, or known of one, has no place in
-them: `balas check` names such a step where it can be known before, else it is passed over with the reason.
+They wait, tell other systems, and call actions of the business. A step that writes to a contact or uses facts of one is refused
+by `balas check` where that can be known before; else it is skipped with the reason.
 """
 
 import asyncio

@@ -46,7 +46,7 @@ _LARGEST = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a delivery to one target needs beside its body."""
+    """Everything but the body that a delivery to a target needs."""
 
     secret: str | None = None
     headers: Mapping[str, str] | None = None
@@ -94,7 +94,7 @@ class EventSender:
         self._clock = clock
 
     async def run(self) -> None:
-        """Send until cancelled. A receiver that does not answer holds up nobody but itself."""
+        """Send until cancelled. A receiver that does not answer delays only its own deliveries."""
         async with asyncio.TaskGroup() as sending:
             busy: dict[str, asyncio.Task[None]] = {}
             while True:

@@ -257,7 +257,7 @@ def _boxes(item: Any) -> Iterator[Any]:
 def _grid(table: Any, notes: Notes, styles: _Styles, depth: int = 0) -> tuple[Grid, bool]:
     """The cells of a table with their spans, and whether rows of it are hidden. A vertically merged cell grows downwards."""
     rows: list[list[Cell | None]] = []
-    open_cells: dict[int, tuple[int, int]] = {}  # by column: where the cell stands in `rows`
+    open_cells: dict[int, tuple[int, int]] = {}  # by column: position of the cell in `rows`
     hidden = False
     heads_first = _is_styled_head(table, styles)
     for row in _rows(table):

@@ -483,7 +483,7 @@ def _described(structured: list[dict[str, Any]]) -> Iterator[list[tuple[str, str
             for name, text in found
             if "@" not in name and "://" not in text and len(text) <= _LONGEST_FIELD
         ]
-        if any(_FACT.search(text) and text not in said for _, text in fields):  # not what stands in an outer one
+        if any(_FACT.search(text) and text not in said for _, text in fields):  # not the content of an outer one
             yield fields
         said.update(text for _, text in fields)
 

@@ -25,14 +25,14 @@ FaultName = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way to misbehave.
+    """A fault that is switched on.
 
     Attributes:
         seconds: `Retry-After` of rate_limited; the delay of slow; how long drop_answer holds the line before it cuts it; for how long
             late_list leaves a message out of the list; the gap between the two copies of duplicate_webhooks; how long
             reorder_webhooks collects events to turn round.
         only: `sends` touches only the sending of messages.
-        times: how many more requests (or events) it strikes; `None`: until it is switched off.
+        times: how many more requests (or events) it affects; `None`: until it is switched off.
         status: what server_error answers: 500, 502, 503 or 504.
     """
 

@@ -20,6 +20,7 @@ _PREFIX = "/snap-adapter/b2b/v1.0/qr/qr-mpm-"
 
 
 def routes(charges: Charges, keys: Keys, notify: str) -> list[Route]:
+    """List DOKU's endpoints. Notifications go to `notify`."""
     tokens: set[str] = set()
 
     async def token(request: Request) -> Response:

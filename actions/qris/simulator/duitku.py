@@ -15,6 +15,8 @@ _RESULT = {"paid": "00", "failed": "01"}
 
 
 def routes(charges: Charges, keys: Keys, notify: str) -> list[Route]:
+    """List Duitku's endpoints. Notifications go to the `callbackUrl` of a charge, else to `notify`."""
+
     async def inquiry(request: Request) -> Response:
         body = await request.json()
         order, amount = body["merchantOrderId"], body["paymentAmount"]

@@ -17,6 +17,8 @@ _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 
 def routes(charges: Charges, keys: Keys, notify: str) -> list[Route]:
+    """List Midtrans' endpoints. Notifications go to the address in the header of a charge, else to `notify`."""
+
     async def charge(request: Request) -> Response:
         if not _authorized(request, keys):
             return _refusal("401", "Unknown Merchant server_key/id")

@@ -23,6 +23,8 @@ _EVENTS = {"paid": "payment.capture", "failed": "payment.failure", "expired": "p
 
 
 def routes(charges: Charges, keys: Keys, notify: str) -> list[Route]:
+    """List Xendit's endpoints. Notifications go to `notify`."""
+
     async def create_code(request: Request) -> Response:
         if (refusal := _unauthorized(request, keys)) is not None:
             return refusal

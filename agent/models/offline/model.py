@@ -420,7 +420,7 @@ def _call_id(place: int, name: str, arguments: Mapping[str, Any]) -> str:
 
 
 def _message(text: str, messages: Sequence[BaseMessage], calls: list[ToolCall]) -> AIMessage:
-    """The answer with an estimate of tokens, so that limits and displays have something to go by."""
+    """The answer with an estimate of tokens, which limits and displays use."""
     given = sum(len(message.text) for message in messages) // _CHARACTERS_PER_TOKEN
     made = (len(text) + sum(len(json.dumps(call["args"])) for call in calls)) // _CHARACTERS_PER_TOKEN + 1
     return AIMessage(

@@ -290,7 +290,7 @@ def _asked(question: str, passages: Sequence[Passage]) -> dict[str, float]:
         if word not in compared
         and word.removeprefix("ter") not in compared  # what draws the comparison was chosen for it
     }
-    asked |= {code.casefold(): 1.0 for code in _CODE.findall(question)}  # what it means stands in no dictionary
+    asked |= {code.casefold(): 1.0 for code in _CODE.findall(question)}  # no dictionary has its meaning
     if all(weight <= _LIGHT for weight in asked.values()):  # "where exactly are you?"
         asked |= dict.fromkeys(sorted(lexicon.hints(question)), 0.8)
     if len(passages) >= _FEW:
