@@ -123,6 +123,8 @@ class _Phrases:
     exclaims: re.Pattern[str]
     reported: re.Pattern[str]
     no_problem: re.Pattern[str]
+    unchanged: re.Pattern[str]
+    affirms: re.Pattern[str]
     not_going_on: re.Pattern[str]
     go_ahead: re.Pattern[str]
     retractions: re.Pattern[str]

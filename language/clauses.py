@@ -154,7 +154,8 @@ class Clause:
         takes_back: whether it begins like a retraction: "eh", "wait".
         comment: whether it begins like a remark of its own: "saya ...", "I ...", thanks.
         wishes: whether it wants or does something of its own.
-        selects: whether it picks one of several, or names a thing, a place or a way.
+        selects: whether it picks one of several, or names a place or a way.
+        repeats: whether it tells of the question's own things and of nothing else: "saya pakai yang itu".
         negative: whether something is denied in it.
         states: whether it tells how things are ("udah gak dipakai", "kelamaan"), which is no wish.
         plans: whether it tells what the customer will do later: "nanti saya transfer".
@@ -174,6 +175,7 @@ class Clause:
     comment: bool = False
     wishes: bool = False
     selects: bool = False
+    repeats: bool = False
     negative: bool = False
     states: bool = False
     plans: bool = False
@@ -190,6 +192,8 @@ def read_clause(text: str, question: Question) -> Clause:
     if phrases.plans.match(text):
         later = any(kinds_of(word) & question.own or question.names(word) for word in tokenized(text) if kinds_of(word))
         return Clause(plain=False, comment=True, plans=True, obstacle=later, question="?" in text)
+    if not question.undoing and "change" not in question.own:
+        text = phrases.unchanged.sub(" ", text)
     reminds = phrases.no_problem.match(text) is not None
     text = phrases.no_problem.sub(" ", phrases.soft_conditions.sub(" ", text))
     delayed = phrases.delays.search(text) is not None
@@ -306,6 +310,7 @@ def read_clause(text: str, question: Question) -> Clause:
             ),
             selects=_selects(tokens, set(content), question)
             or (not (question.undoing and denied - words.other) and _only_names(tokens, content)),
+            repeats=bool(told and plain and named) and not denied,
             negative=bool(denied),
             states=_states(tokens, question, denied),
             dissents=bool(denied) and dissenting,
@@ -396,9 +401,12 @@ def _selects(tokens: list[str], content: set[str], question: Question) -> bool:
     """Whether a clause picks one of several, or names a place, a way or a name: `yang merah`, `the red one`, `ke kantor`."""
     words = vocabulary()
     marks = words.places if not question.undoing else frozenset({"yang", "yg"})
+    if question.undoing and not (words.qualities | words.states).isdisjoint(tokens[2:]):
+        marks = frozenset()  # "yang lama salah nama"
     if not words.says.isdisjoint(tokens[:-1]) and not any(map(kinds_of, tokens)):
         marks -= words.locative  # "saya di rumah"
-    if any(before in content and after in words.ones for before, after in pairwise(tokens)):
+    found = question.undoing and not words.states.isdisjoint(tokens[:1])  # "found a cheaper one"
+    if not found and any(before in content and after in words.ones for before, after in pairwise(tokens)):
         return True
     return any(
         before in marks and after in content and words.exists.isdisjoint(tokens[: tokens.index(before)])
@@ -426,6 +434,8 @@ def _states(tokens: list[str], question: Question, denied: set[str]) -> bool:
     words = vocabulary()
     if not words.states.isdisjoint(tokens):
         return True
+    if question.undoing and denied and len(tokens) > 1 and tokens[0] in denied and tokens[1].endswith("ing"):
+        return True  # "not using it"
     if question.undoing and not (words.says | words.copulas).isdisjoint(tokens):
         return True
     if not question.undoing and question.kinds.isdisjoint({"change", "refund"}):

@@ -52,6 +52,8 @@ _NEVER: Final = 2.0
 _CODE: Final = re.compile(r"(?<![\w-])(?:[a-z]{1,6}-\d[\w-]{0,30}|[a-z]{1,6}\d{2,20}|#\w{1,30})")
 """The id of a thing: `KS-10345`, `rp77`; but not `iya2`."""
 
+_ADDRESS: Final = re.compile(r"[\w.+-]{1,64}@[\w.-]{1,100}")
+
 _NUMBER: Final = re.compile(r"\d++(?:[.,:]\d++)*+(?! ?%)")
 
 _CLAUSE: Final = re.compile(r"(?<!\d)[,:/]|[,:/](?!\d)|[()]| [-–—]+ ")  # `1,8 juta` and `19.00` are one word each
@@ -73,7 +75,7 @@ def consent(text: str, asked: str = "") -> Reading | None:
     reading, bar = _by_rules(own, question)
     if reading == "no" or bar == _NEVER or not (reading or asked):
         return reading
-    if asked and any(not contains(asked, code) for code in _CODE.findall(own)):
+    if asked and any(not contains(asked, code) for code in (*_CODE.findall(own), *_ADDRESS.findall(own))):
         return None  # "batalkan KS-1" to "Batalkan pesanan KS-2?"
     if question.undoing and any(number not in question.digits for number in _NUMBER.findall(own)):
         return reading and "open"  # "batalkan 1" to "Batalkan A1 dan A2?"
@@ -108,6 +110,8 @@ def _by_rules(text: str, question: Question) -> tuple[Reading | None, float]:
         asked_later = not any(clause.question for clause in sentences[0])
         said_first = asked_later and sentences[0] and first in sentences[0] and first.explicit
         return "open" if said_first else None, _NEVER
+    if question.undoing and idioms().affirms.search(text) and not any(map(undoes, tokenized(text))):
+        return "open", _NEVER  # "yes I have a booking" to "Cancel your booking?"
     if not first.explicit and _is_moot(text, clauses, question):
         return "open", _NEVER
     if question.choice or (question.undoing and not first.explicit and any(clause.dissents for clause in clauses)):
@@ -122,12 +126,18 @@ def _by_rules(text: str, question: Question) -> tuple[Reading | None, float]:
         vague = any(read(text) for read in (phrases.resigned.search, phrases.hedges.search, phrases.aside.match))
         vague |= not undecided.isdisjoint(tokenized(text))
         vague |= question.undoing and _does_something(text, question)
-        if vague or any(clause.selects for clause in clauses):
+        if vague or any(clause.selects and not clause.states for clause in clauses):
             return "open", _NEVER
+        if any(clause.selects for clause in clauses):
+            return "open", _BEYOND_DOUBT  # "iya kak kekecilan di kaki"
         if (first.verdict == "open" and first.plain) or any(clause.wishes for clause in clauses):
             return "open", _CERTAIN
         return "open", _CERTAIN if question.undoing else _SURE
-    return ("open", _NEVER) if idioms().hedges.search(text) else ("yes", _DOUBTED)
+    if idioms().hedges.search(text):
+        return "open", _NEVER
+    if question.undoing and not first.explicit and any(clause.repeats for clause in after):
+        return "open", _BEYOND_DOUBT  # "iya, saya pakai yang itu" to "Berhenti langganan?"
+    return "yes", _DOUBTED
 
 
 def _is_moot(text: str, clauses: Sequence[Clause], question: Question) -> bool:
@@ -200,7 +210,8 @@ def _clauses(sentence: str, question: Question) -> Iterator[Clause]:
 def _head(stated: str, question: Question) -> str:
     """The yes at the beginning of a clause that goes on with a remark, as if a comma stood between: `iya kak | uangnya gak cukup`."""
     words = vocabulary()
-    if idioms().resigned.match(stated.strip()) or idioms().asks.match(stated.strip()):
+    phrases = idioms()
+    if any(read.match(stated.strip()) for read in (phrases.resigned, phrases.asks, phrases.exclaims)):
         return ""
     marks = words.states | (words.copulas if question.undoing else frozenset())
     for leading in (words.yes | words.leading, words.weak | words.bare):
@@ -208,7 +219,8 @@ def _head(stated: str, question: Question) -> str:
         rest = [spelled(shortened(word)) for word in WORD.findall(stated[len(head) :])]
         if not head or any(map(undoes, rest)):
             continue
-        if tells(rest, question) or not marks.isdisjoint(rest):
+        planned = phrases.plans.match(stated[len(head) :].strip()) is not None
+        if planned or tells(rest, question) or not marks.isdisjoint(rest):
             return head
     return ""
 
