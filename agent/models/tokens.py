@@ -37,7 +37,8 @@ _ENCODINGS = {  # SHA-256 of the files, as `tiktoken_ext.openai_public` expects 
     "o200k_base": "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
     "cl100k_base": "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
 }
-_PIECES = re.compile(r"[A-Za-z0-9]+|\s+|[^\x00-\x7F]|.", re.DOTALL)
+_PIECES = re.compile(r"[A-Za-z0-9]+|\s\s+|[^\S ]|[!-/:-@\[-`{-~]+|[^\x00-\x7F]|\S")
+"""What has tokens of its own; a single space goes with the word behind it."""
 _PLAIN_WORD = re.compile(r"[A-Za-z]?[a-z]*")
 _KEPT = 4096
 
@@ -48,18 +49,19 @@ def estimate(text: str) -> int:
     Args:
         text: of any language, or JSON.
     """
-    return sum(_pieces_tokens(piece) for piece in _PIECES.findall(text))
+    return sum(map(_piece_tokens, _PIECES.findall(text)))
 
 
-def _pieces_tokens(piece: str) -> int:
+@lru_cache(_KEPT)
+def _piece_tokens(piece: str) -> int:
     """Words of small letters are split the least, capitals and digits more, ids that mix them the most."""
     first = piece[0]
     if first.isspace():
-        return 0 if piece == " " else 1 + len(piece) // 4
+        return 1 + len(piece) // 4
     if not first.isascii():
         return 1 if first < "\u0900" or "\u3000" <= first <= "\ud7ff" else 2 if first < "\U00010000" else 3
     if not first.isalnum():
-        return 1
+        return len(piece)
     if _PLAIN_WORD.fullmatch(piece):
         return -(-len(piece) // 3)
     if piece.isdigit() or piece.isalpha():

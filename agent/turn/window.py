@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -261,11 +262,18 @@ def _picked(value: Any, detail: Detail, name: str = "") -> Any:
         return [each for each in (_picked(each, detail, name) for each in value) if each not in (None, {}, [])] or None
     if value is None or value == "":
         return None
-    if _ID_NAME.search(name) or _is_id(value) or (_STATE_NAME.search(name) and len(str(value)) <= _SHORT):
+    names_id, names_state = _named(name)
+    if names_id or _is_id(value) or (names_state and len(str(value)) <= _SHORT):
         return value
     if detail is Detail.IDS or (isinstance(value, str) and len(value) > _SHORT):
         return None
     return value
+
+
+@lru_cache(1024)
+def _named(name: str) -> tuple[bool, bool]:
+    """Whether a field is called an id, and whether it is called a state."""
+    return _ID_NAME.search(name) is not None, _STATE_NAME.search(name) is not None
 
 
 def _is_id(value: Any) -> bool:
