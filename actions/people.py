@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from language.lexicon import KNOWN, content
+from language.lexicon import KNOWN, content, vocabulary
 from language.tokens import normal
 
 _RUN: Final = r"[A-Z][^\W\d_]+(?:['’-][^\W\d_]+)?\b(?: +(?:(?:bin|binti|van|de|da|al) +)?[A-Z][^\W\d_]*(?:['’-][^\W\d_]+)?\b\.?){0,4}"
@@ -31,6 +31,12 @@ _INTRODUCED: Final = re.compile(
     rf"(?:\b(?:{_STRICT}) ?(?:{_SOFT} )?|\b{_BY} {_SOFT} |\b{_NAMED} (?:{_SOFT} )?"
     rf"|\b(?i:{_ROLE})(?:(?: [a-z]+){{0,4}} ?{_IS} (?:(?:{_STRICT}|{_SOFT})\.? ?)?| {_SOFT} ))(?P<name>{_RUN})"
 )
+_OWN_ROLE: Final = re.compile(rf"\b(?!admin|host){_ROLE}\b", re.IGNORECASE)
+_BREAK: Final = re.compile(r"[.!?\n]")
+_AS: Final = re.compile(r"\b([^\W\d_]{1,40}) (?:is|adalah|selaku|as|yang jadi)\b", re.IGNORECASE)
+_BESIDE: Final = 50
+"""Characters around a role in which the name of who has it stands."""
+_NOT: Final = re.compile(r"\b(?:bukan|tidak|not|isn't)\b", re.IGNORECASE)
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
 _TITLES: Final = frozenset(
     "dr drg prof mr mrs ms miss pak bapak bu ibu mas mbak kak bang dokter doctor doktor suster bidan sp spesialis specialist gigi umum "
@@ -63,3 +69,24 @@ def unknown_people(names: Sequence[str], sources: Iterable[str]) -> list[str]:
 def _is_name(word: str) -> bool:
     """Whether a word written with a capital can be a name: it is none of the language's own."""
     return word not in KNOWN and content(word) != []
+
+
+def borrowed(text: str, name: str, instructions: str) -> list[str]:
+    """Find the roles in which a text introduces the agent itself, although its instructions give it none of the kind.
+
+    Args:
+        text: a reply as the customer would read it.
+        name: the agent's own.
+        instructions: what the owner tells it of itself.
+
+    Returns:
+        Each introduction as it is written: `The owner of Kebun Rangkai is Melati`.
+    """
+    own, told, found = normal(name).partition(" ")[0], vocabulary(instructions), []
+    for match in _OWN_ROLE.finditer(text):
+        before = _BREAK.split(text[max(0, match.start() - _BESIDE) : match.start()])[-1]
+        after = _BREAK.split(text[match.end() : match.end() + _BESIDE])[0]
+        named = own in _WORD.findall(normal(after)) or any(normal(each) == own for each in _AS.findall(before))
+        if named and not _NOT.search(before + after) and not told.has(normal(match[0]).removesuffix("nya")):
+            found.append(f"{before}{match[0]}{after}".strip())
+    return found

@@ -163,7 +163,7 @@ def misplaced(text: str, rows: Iterable[str], said: str, elsewhere: Known) -> li
 
     Args:
         text: the reply as the customer would read it.
-        rows: lines of passages: rows of tables, entries of lists.
+        rows: lines of passages; of them rows of tables and entries of lists count.
         said: what the customer asks.
         elsewhere: where else amounts may come from; those are not judged.
 
@@ -171,9 +171,9 @@ def misplaced(text: str, rows: Iterable[str], said: str, elsewhere: Known) -> li
         Each amount as it is written, and whether the reply itself names the other thing.
     """
     found = [each for each in _amounts(text) if not (_OF_SUM.search(each.context) or each.values & elsewhere.numbers)]
-    priced = {row: _subject(row) for row in dict.fromkeys(rows) if found and re.search(r"\d{3}", row)}
-    counts = Counter(form for forms in priced.values() for form in forms)
-    telling = {form for form, times in counts.items() if times <= max(1, len(priced) // 2)}
+    labelled = {row: _subject(label) for row in dict.fromkeys(rows) if found and (label := _label(row))}
+    counts = Counter(form for forms in labelled.values() for form in forms)
+    telling = {form for form, times in counts.items() if times <= max(1, len(labelled) // 2)}
     times = {*numbers(text), *elsewhere.named, Decimal(2)}
     loose = []
     for amount in found:
@@ -181,13 +181,27 @@ def misplaced(text: str, rows: Iterable[str], said: str, elsewhere: Known) -> li
         parts = (amount.clause, amount.before, line)
         named = next((own for part in parts if (own := _subject(part) & telling)), frozenset())
         meant = named or _subject(said) & telling
-        holding = [row for row in priced if amount.values & _numbers([row])]
-        own_rows = [row for row, forms in priced.items() if meant & forms]
+        holding = [row for row in labelled if amount.values & _numbers([row])]
+        own_rows = [row for row, forms in labelled.items() if meant & forms]
         if not holding or not own_rows or not set(holding).isdisjoint(own_rows):
             continue
         if not any(value / one in times for value in amount.values for one in _money(own_rows)):
             loose.append((amount.text, bool(named)))
     return loose
+
+
+_CELL: Final = re.compile(r"[^:;\n]{1,40}: (?P<label>[^:;\n]{1,80});")
+_ENTRY: Final = re.compile(
+    r"(?:[-*•] )?(?P<label>[^\d:;.,\n]{2,60}?)[ :–=-]{1,4}(?:mulai |mulai dari |from |starting at )?"
+    r"(?:rp|idr|rm|[$€£])? ?\d[^\s]*(?: [^\d\n]{0,30})?",
+    re.IGNORECASE,
+)
+
+
+def _label(row: str) -> str:
+    """What a row of a table, or an entry of a list of prices, is about; empty for prose."""
+    match = _CELL.match(row) or _ENTRY.fullmatch(row.strip())
+    return match["label"] if match and re.search(r"\d{3}", row) else ""
 
 
 def _subject(text: str) -> frozenset[str]:

@@ -1,9 +1,9 @@
 """Checks of what the model answered, before anything is sent.
 
 - `sendable`: a reply must not claim what no action did in this conversation, nor tell what nobody looked up, nor promise what nothing
-  does, nor name a price, an address or a person that is in no source, or the price of something else (`actions.prices`,
-  `actions.people`), nor deny or miss what was done and found (`agent.turn.relevance`); it is
-  repaired once, then a human takes over.
+  does, nor name a price, an address or a person that stands nowhere or the price of something else (`actions.prices`,
+  `actions.people`, `actions.figures`), nor deny or miss what was done and found (`agent.turn.relevance`, `agent.turn.reading`); it is
+  repaired, and then replaced by what the passages say, or a human takes over.
 - `unanswered`: the question that the documents should have answered and did not, for `balas knowledge gaps`.
 - `without_outdated`: where only an outdated copy holds the answer, a human answers.
 """
@@ -18,8 +18,8 @@ import structlog
 
 from actions.action import Action, HandOver, Json
 from agent.config.model import OFFLINE
-from agent.turn import relevance
-from agent.turn.context import TurnContext, Unanswered
+from agent.turn import reading, relevance
+from agent.turn.context import LimitReached, ModelsFailed, TurnContext, Unanswered
 from agent.turn.retrieval import LIKELY, Retrieved
 from language.intents import says_dont_know, wants_human
 from settings.text import MARKS, element
@@ -27,7 +27,9 @@ from settings.text import MARKS, element
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
+    from actions.prices import Known
     from agent.turn.loop import Loop
+    from agent.turn.prompt import Persona
 
 log = structlog.get_logger()
 
@@ -50,44 +52,75 @@ class Reply:
     handed_over: bool
 
 
-async def sendable(
-    turn: TurnContext, messages: "Sequence[BaseMessage]", text: str, *, loop: "Loop", actions: Mapping[str, Action]
-) -> str:
-    """Repair a draft that claims what nothing shows, or that misses what the conversation says, once.
+_REPAIRS = 2
+"""How often a draft that nothing bears out is told to the model, before what the passages say is sent in its place."""
 
-    If a grave fault comes again, a human takes over.
+
+async def sendable(
+    turn: TurnContext,
+    messages: "Sequence[BaseMessage]",
+    text: str,
+    *,
+    loop: "Loop",
+    actions: Mapping[str, Action],
+    persona: "Persona",
+) -> str:
+    """Repair a draft that claims what nothing shows, or that misses what the conversation says.
+
+    A claim of a deed is told to the model once; if it comes again, a human takes over. What the passages do not bear out is told twice;
+    then what they do say is sent, or that the answer is not known, and a step `reading` says so.
 
     Args:
-        turn: the turn; the receipts and results of its whole conversation can support a claim.
+        turn: the turn; the receipts and results of its whole conversation are what bears a claim out.
         messages: what the model was asked with.
         text: its answer.
         loop: asks it again.
         actions: all actions of the agent, by name.
+        persona: who answers.
 
     Returns:
         The text that may be sent; empty when it may not.
 
     Raises:
-        TurnStopped: the repair ended without an answer.
+        TurnStopped: the repair ended without an answer, and nothing can be said in its place.
     """
     from langchain_core.messages import AIMessage, HumanMessage
 
-    found = _fault(turn, text, actions)
+    repairs, conversation, begun = 0, list(messages), turn.claim.started_at
+    while (found := _fault(turn, text, actions, messages, persona)) is not None:
+        if repairs and not found.grave:
+            return text
+        if repairs >= (_REPAIRS if found.instead else 1):
+            break
+        repairs += 1
+        log.warning("draft_not_sent", turn=turn.id, said=found.said, grave=found.grave)
+        if turn.values is not None and found.grave:
+            turn.values = replace(turn.values, rejected=True)
+        conversation += [AIMessage(text), HumanMessage(element("runtime", found.told))]
+        try:
+            text = await loop.answer(turn, conversation)
+        except (LimitReached, ModelsFailed):
+            if not found.instead:
+                raise
+            break
     if found is None:
         return text
-    log.warning("draft_not_sent", turn=turn.id, said=found.said, grave=found.grave)
-    if turn.values is not None and found.grave:
-        turn.values = replace(turn.values, rejected=True)
-    text = await loop.answer(turn, [*messages, AIMessage(text), HumanMessage(element("runtime", found.told))])
-    found = _fault(turn, text, actions)
-    if found is None or not found.grave:
-        return text
     log.error("draft_not_sent_again", turn=turn.id, said=found.said)
+    if found.instead:
+        given, output = {"draft": text}, {"sent": found.instead}
+        await turn.steps.record("reading", "reading", "passages", given, output, started_at=begun)
+        return found.instead
     turn.requests.append(HandOver(f"the agent wanted to say {found.said!r}, which nothing bears out"))
     return ""
 
 
-def _fault(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> relevance.Fault | None:
+def _fault(
+    turn: TurnContext,
+    text: str,
+    actions: Mapping[str, Action],
+    messages: "Sequence[BaseMessage]",
+    persona: "Persona",
+) -> relevance.Fault | None:
     if turn.question is not None:
         return None
     if claims := _unproven(turn, text, actions):
@@ -98,7 +131,19 @@ def _fault(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> relev
         return relevance.Fault(told, claims[0], grave=True)
     if turn.answered_by == OFFLINE:
         return None  # a program quotes documents and results as they are
-    return _unfounded(turn, text, actions) or relevance.fault(turn, text, actions)
+    sources = _sources(turn, actions)
+    owner = [turn.instructions, *sources.business[1:]]
+    known = reading.read(turn, messages, (*owner, *sources.results), sources.results, persona.name)
+    knows = persona.knows()
+    looks_up = any(action.reads and action.builtin is None for action in actions.values())
+    found = (_unfounded(turn, text, sources, persona.name) if knows or looks_up else None) or relevance.fault(
+        turn, text, actions
+    )
+    if found is None and knows and turn.task is None and turn.messages and not turn.pictures:
+        return reading.fault(turn, text, known)
+    if found is not None and found.unfounded:
+        return replace(found, instead=known.answer)
+    return found
 
 
 def _unproven(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> list[str]:
@@ -124,59 +169,67 @@ def _unproven(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> li
     ]
 
 
-def _unfounded(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> relevance.Fault | None:
-    """A draft with amounts of money, numbers, addresses, links or people that nothing supports, or with the price of something else.
+def _sources(turn: TurnContext, actions: Mapping[str, Action]) -> "Known":
+    """What the business and its systems have said beside passages, and what the customer has."""
+    from actions.prices import Known
 
-    What a picture shows is not known here, nor what an agent sells that has neither documents nor look-ups.
-    """
-    from actions.people import introduced, unknown_people
-    from actions.prices import Known, misplaced, names_any, unfounded, unknown_details
-
-    people = introduced(text)
-    if (
-        not (people or names_any(text))
-        or turn.pictures
-        or turn.retrieved.needs_human
-        or (turn.retrieved.nearest is None and not any(map(_looks_up, actions.values())))
-    ):
-        return None
     owner = [
         _json([action.description, action.confirm, dict(action.parameters)])
         for action in actions.values()
         if action.builtin is None
     ]
-    done = [_json([call.arguments, call.output]) for calls in turn.called.values() for call in calls] + [
-        _json([turn.results, turn.asked_with, turn.steps.outputs("action")])
-    ]
+    called = [output for output in turn.steps.outputs("action") if output["status"] != "refused"]
+    done = [
+        _json([call.arguments, call.output])
+        for calls in turn.called.values()
+        for call in calls
+        if call.output["status"] != "refused"
+    ] + [_json([turn.results, turn.asked_with, called])]
     told = [line.text for line in turn.history if line.author != "contact"]
     files = [record["text"] for message in turn.messages for record in message.attachments if record.get("text")]
     remembered = [turn.memory.summary or "", *turn.memory.facts.values()]
-    elsewhere = Known(
+    return Known(
         business=(turn.system, turn.instruction or "", *owner),
         results=(*done, *told, *files, *remembered),
         customer=(*turn.said, *(message.told for message in turn.messages)),
     )
+
+
+def _unfounded(turn: TurnContext, text: str, elsewhere: "Known", name: str) -> relevance.Fault | None:
+    """A draft with amounts, numbers, hours, addresses, links, secrets or people that nothing bears out, or the price of something else.
+
+    What a picture shows is not known here.
+    """
+    from actions.figures import unknown_figures
+    from actions.people import borrowed, introduced, unknown_people
+    from actions.prices import misplaced, unfounded, unknown_details
+
+    if turn.pictures or turn.retrieved.needs_human:
+        return None
     known = replace(elsewhere, business=(*elsewhere.business, turn.retrieved.passages))
-    who = [name for name in (turn.contact.contact.first_name, turn.contact.contact.last_name) if name]
+    who = [each for each in (turn.contact.contact.first_name, turn.contact.contact.last_name) if each]
     sources = (*known.business, *known.results, *known.customer, *who)
-    if loose := unfounded(text, known) + unknown_details(text, known) + unknown_people(people, sources):
+    now = [f"{turn.values.now:%A %d %B %Y %H:%M}"] if turn.values is not None else []
+    if loose := (
+        unfounded(text, known)
+        + unknown_details(text, known)
+        + unknown_people(introduced(text), sources)
+        + borrowed(text, name, turn.instructions)
+        + unknown_figures(text, (*sources, *now))
+    ):
         told_model = (
             f"Your draft names {loose[0]!r}, which stands in no instruction, passage or result, and does not follow from what stands "
-            "there. It was not sent. Write the reply again with amounts, addresses and names of people that stand there only, each sum "
-            "with its parts; where there is none, say that you don't know and offer to ask a colleague."
+            "there. It was not sent. Write the reply again with amounts, hours, addresses and names of people that stand there only, each "
+            "sum with its parts; where there is none, say that you don't know and offer to ask a colleague."
         )
-        return relevance.Fault(told_model, loose[0], grave=True)
+        return relevance.Fault(told_model, loose[0], grave=True, unfounded=True)
     for amount, named in misplaced(text, turn.retrieved.passages.splitlines(), " ".join(turn.typed), elsewhere):
         told_model = (
             f"Your draft gives {amount!r} for something else than the passages do, and was not sent. Take each price from the line of what "
             "the customer asks for; where there is no such line, say that you don't know the price and offer to ask a colleague."
         )
-        return relevance.Fault(told_model, amount, grave=named)
+        return relevance.Fault(told_model, amount, grave=named, unfounded=named)
     return None
-
-
-def _looks_up(action: Action) -> bool:
-    return action.reads and action.builtin is None
 
 
 def _json(value: object) -> str:

@@ -34,11 +34,21 @@ from language.values import contains, squash
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with a draft. `told` is what the model hears; `grave` says that the draft must not be sent; `said` is for the log."""
+    """What is wrong with a draft.
+
+    Attributes:
+        told: what the model hears.
+        said: for the log.
+        grave: whether the draft must not be sent.
+        unfounded: whether it names what stands nowhere, and not what was or was not done.
+        instead: what is sent in the place of a grave one that comes again; without it, a human takes over.
+    """
 
     told: str
     said: str
     grave: bool
+    unfounded: bool = False
+    instead: str = ""
 
 
 _DENIES: Final = re.compile(
@@ -55,6 +65,13 @@ _REFUSES: Final = re.compile(
     r"\b(?:tidak|tak|bukan|belum|nggak|enggak|gak|ga|kagak|tiada|takde|no|not|none|never|cannot|invalid|salah|maaf|sorry)\b|n't\b",
     re.IGNORECASE,
 )
+_OF_PROMPT: Final = re.compile(
+    r"^\W*you (?:do not|don't) know\b|\b(?:full context|specific passages?|customer'?s? (?:writes|asks|wrote|for what is missing))\b"
+    r"|\b(?:konteks|context|passages?)\W+(?:yang |that (?:was|is) |above |you )?(?:di ?atas|di ?berikan|provided|given|gave)\b"
+    r"|\b(?:provided|given) (?:context|passages?)\b",
+    re.IGNORECASE,
+)
+"""Words of somebody who talks of the prompt and not to a customer."""
 _POSSIBLE: Final = frozenset(
     "bisa boleh ada kosong tersedia available possible free can could you we is it yes".split()
 )
@@ -79,7 +96,7 @@ def fault(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> Fault 
         or _at_no_time(turn, text)
         or _echoed(turn, text)
         or _misdated(turn, text)
-        or _recited(text)
+        or _recited(turn, text)
     )
 
 
@@ -183,7 +200,7 @@ def _echoed(turn: TurnContext, text: str) -> Fault | None:
         "Your draft only says again what the customer asks, as if it were so, and was not sent. Whether that time is possible must stand "
         "in a result or a passage: look it up, or tell what the passages say of it, or say that you don't know."
     )
-    return Fault(told, text[:80], grave=False)
+    return Fault(told, text[:80], grave=True, unfounded=True)
 
 
 def _misdated(turn: TurnContext, text: str) -> Fault | None:
@@ -221,16 +238,18 @@ def _day(year: int, month: int, day: int) -> date | None:
         return None
 
 
-def _recited(text: str) -> Fault | None:
-    """A draft that says a sentence of ours to the customer: what the prompt says of itself."""
-    said = squash(text)
-    if squash(NO_PASSAGE) not in said:
+def _recited(turn: TurnContext, text: str) -> Fault | None:
+    """A draft that says a sentence of ours to the customer, or sends them to a file that only the model is shown."""
+    passages = () if turn.values is None or turn.values.cite else turn.values.passages
+    files = {each.source for each in passages if "://" not in each.source}
+    recites = squash(NO_PASSAGE) in squash(text) or _OF_PROMPT.search(text) is not None
+    if not recites and not any(file in text for file in files):
         return None
     told = (
         "Your draft says what only you are told, and was not sent. The customer knows of no passages. Write the reply in plain words; "
         "if you don't know the answer, say so and offer to ask a colleague."
     )
-    return Fault(told, text[:80], grave=True)
+    return Fault(told, text[:80], grave=True, unfounded=True)
 
 
 def _fields(value: Json, key: str = "") -> Iterable[tuple[str, str]]:

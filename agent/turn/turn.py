@@ -353,7 +353,8 @@ class Turns:
         turn.recall(self._clock())
         messages = await self._messages(turn)
         text = await self._loop.answer(turn, messages)
-        text = await checks.sendable(turn, messages, text, loop=self._loop, actions=self._actions)
+        persona = self._settings.persona
+        text = await checks.sendable(turn, messages, text, loop=self._loop, actions=self._actions, persona=persona)
         if self._knowledge is not None:
             reply = checks.Reply(text, acted=turn.acted, handed_over=turn.handed_over)
             turn.gap = None if turn.task is not None else checks.unanswered(turn.text, turn.retrieved, reply)

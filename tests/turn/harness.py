@@ -158,6 +158,7 @@ class Desk:
     fallback: ScriptedModel | None = None
     actions: list[CountedAction] = field(default_factory=list)
     knowledge: Search | None = None
+    persona: Persona = field(default_factory=lambda: Persona("Melati", "Be kind to {contact.first_name}.", JAKARTA))
     conversation: dict[str, Any] = field(default_factory=dict)
     limits: dict[str, Any] = field(default_factory=dict)
     language: str = "auto"
@@ -209,9 +210,7 @@ class Desk:
         return Turns(
             self.database,
             settings=TurnSettings(
-                Persona(
-                    "Melati", "Be kind to {contact.first_name}.", JAKARTA, knows=lambda: self.knowledge is not None
-                ),
+                replace(self.persona, knows=lambda: self.knowledge is not None),
                 conversation,
                 LimitSettings(**self.limits),
                 self.language,

@@ -2,10 +2,11 @@
 
 import pytest
 from langchain_core.messages import HumanMessage
+from sqlalchemy import select
 
 from actions.action import HandOver, Outcome
 from agent.ledger.knowledge import SqlKnowledgeStore
-from agent.ledger.tables import InboundOutcome
+from agent.ledger.tables import InboundOutcome, step
 from agent.turn import checks
 from agent.turn.checks import Reply, unanswered
 from agent.turn.retrieval import Retrieved
@@ -118,12 +119,29 @@ async def test_an_invented_price_is_told_to_the_model_and_never_sent(desk: Desk)
     assert "Rp350.000" in desk.model.asked[1][-1].text
 
 
-async def test_a_price_that_is_invented_again_hands_over(desk: Desk) -> None:
+UNKNOWN = "Maaf, saya belum tahu soal itu. Mau saya sambungkan ke tim kami?"
+
+
+@pytest.mark.parametrize(
+    ("said", "drafts", "sent"),
+    [
+        ("ganti rantai berapa kak?", ["Rantainya Rp350.000 ya Kak.", "Rantai Rp340.000.", "Rp330.000"], UNKNOWN),
+        ("kampas rem berapa kak?", ["Rp350.000 ya Kak.", "Rp340.000 Kak."], "Kampas rem Rp60.000, ban dalam Rp45.000"),
+        ("password wifinya apa?", ["Password wifi adalah bengkel123."] * 3, UNKNOWN),
+        ("ada ruang tunggu ber-AC?", ["Ya, kami punya ruang tunggu nyaman sekali."] * 3, UNKNOWN),
+    ],
+    ids=["no passage", "a passage, and a model that fails", "a password", "no figure"],
+)
+async def test_what_is_invented_again_gives_way_to_what_the_passages_say(
+    desk: Desk, said: str, drafts: list[str], sent: str
+) -> None:
     desk.knowledge = Shelf(hit("Kampas rem Rp60.000, ban dalam Rp45.000"))
-    desk.model.replies = [says("Rantainya Rp350.000 ya Kak."), says("Rantai Rp340.000 Kak.")]
-    await desk.receive(message(1, "ganti rantai berapa kak?"))
+    desk.model.replies = [says(draft) for draft in drafts]
+    await desk.receive(message(1, said))
     await desk.answer()
-    assert await desk.said() == [HANDED_OVER]
+    assert await desk.said() == [sent]
+    readings = select(step.c.output).where(step.c.kind == "reading")
+    assert await desk.database.read(lambda c: c.scalars(readings).all()) == [{"sent": sent}]
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def next_step(dialogue: Dialogue, agent_name: str) -> Step:
     if requested:
         told = _explained(dialogue)
         return Say(told or question_for(requested[0], language))
-    return _answer(dialogue, agent_name)
+    return answer(dialogue, agent_name)
 
 
 def _explained(dialogue: Dialogue) -> str:
@@ -121,7 +121,7 @@ def _explained(dialogue: Dialogue) -> str:
     if looks_up(dialogue.text) or not (asks_how(dialogue.text) or "?" in dialogue.text):
         return ""
     quote = _in_context(dialogue.text, dialogue)
-    return _cited(quote, dialogue) if quote is not None and quote.cover >= _SURE else ""
+    return cited(quote, dialogue) if quote is not None and quote.cover >= _SURE else ""
 
 
 # Reporting what was done
@@ -258,14 +258,20 @@ def _beside(dialogue: Dialogue, requested: Sequence[Request]) -> str:
             continue
         quote = find_quote(segment, dialogue.passages, dialogue.language)
         if quote is not None and quote.cover >= 0.7:
-            return _cited(quote, dialogue)
+            return cited(quote, dialogue)
     return ""
 
 
 # Answering from the passages
 
 
-def _answer(dialogue: Dialogue, agent_name: str) -> Step:
+def answer(dialogue: Dialogue, agent_name: str) -> Say:
+    """Answer from the passages, without calling anything.
+
+    Args:
+        dialogue: everything the answer depends on.
+        agent_name: who the agent says it is.
+    """
     language = dialogue.language
     talk = [small_talk(line) for line in dialogue.said]
     asked = [without_opener(line) for line, kind in zip(dialogue.said, talk, strict=True) if kind is None]
@@ -275,18 +281,52 @@ def _answer(dialogue: Dialogue, agent_name: str) -> Step:
     if not asked:
         return Say(_talk(dialogue, [kind for kind in talk if kind], agent_name, verdict))
     moods = [found for line in asked if (found := mood(line))]
-    quotes, unanswered = _quotes(asked, dialogue)
+    found = Reading(*_quotes(asked, dialogue))
     if moods:
-        return Say(_soothing(moods, quotes, dialogue))
+        return Say(_soothing(moods, found.quotes, dialogue))
     greeted = len(dialogue.said) > len(asked) or asked != list(dialogue.said)
     hello = f"{say('hello', language)} " if greeted and not dialogue.earlier else ""
-    if not quotes:
-        return Say(f"{hello}{say('unknown', language)} {say('offer', language)}")
-    parts = [_cited(quote, dialogue) for quote in quotes]
-    if unanswered:
-        question = unanswered[0].rstrip("?!. ")
+    return Say(hello + told(found, dialogue))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the passages say to the questions of a dialogue, each text once, and the questions that none of them answers."""
+
+    quotes: Sequence[Quote] = ()
+    unanswered: Sequence[str] = ()
+
+
+def reading(dialogue: Dialogue) -> Reading | None:
+    """Read the passages for what is asked now.
+
+    Args:
+        dialogue: everything the answer depends on.
+
+    Returns:
+        `None` where nothing is asked that documents answer: small talk, a complaint, a yes or no.
+    """
+    asked = [without_opener(line) for line in dialogue.said if small_talk(line) is None]
+    if not asked or any(map(mood, asked)) or yes_or_no(dialogue.text) is not None:
+        return None
+    return Reading(*_quotes(asked, dialogue))
+
+
+def told(found: Reading, dialogue: Dialogue) -> str:
+    """Word what was read: the quotes, and that the rest is not known.
+
+    Args:
+        found: by `reading`.
+        dialogue: in whose language.
+    """
+    language = dialogue.language
+    if not found.quotes:
+        return f"{say('unknown', language)} {say('offer', language)}"
+    parts = [cited(quote, dialogue) for quote in found.quotes]
+    if found.unanswered:
+        question = found.unanswered[0].rstrip("?!. ")
         parts.append(f"{say('unknown_part', language, question=question)} {say('offer', language)}")
-    return Say(hello + "\n\n".join(parts))
+    return "\n\n".join(parts)
 
 
 def _soothing(moods: Sequence[Mood], quotes: Sequence[Quote], dialogue: Dialogue) -> str:
@@ -294,7 +334,7 @@ def _soothing(moods: Sequence[Mood], quotes: Sequence[Quote], dialogue: Dialogue
     language = dialogue.language
     regret = say("insult" if "insult" in moods else "complaint", language)
     asks = "?" in dialogue.text and "insult" not in moods
-    known = [_cited(quote, dialogue) for quote in quotes if quote.cover >= _SURE] if asks else []
+    known = [cited(quote, dialogue) for quote in quotes if quote.cover >= _SURE] if asks else []
     return "\n\n".join([regret, *known[:1], say("offer", language)]) if known else f"{regret} {say('offer', language)}"
 
 
@@ -354,8 +394,13 @@ def _topic(dialogue: Dialogue) -> list[str]:
     return [line for line in lines if lexicon.content(line)]
 
 
-def _cited(quote: Quote, dialogue: Dialogue) -> str:
-    """A quote as it is told; with its sources where `knowledge.cite` is on."""
+def cited(quote: Quote, dialogue: Dialogue) -> str:
+    """Word a quote as it is told: that it is in another language, and its sources where `knowledge.cite` is on.
+
+    Args:
+        quote: of the dialogue's passages.
+        dialogue: in whose language.
+    """
     text, language = quote.text, dialogue.language
     spoken = detect(text, language)
     if (language == "en") != (spoken == "en"):
