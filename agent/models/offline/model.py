@@ -281,12 +281,12 @@ def answer(dialogue: Dialogue, agent_name: str) -> Say:
     if not asked:
         return Say(_talk(dialogue, [kind for kind in talk if kind], agent_name, verdict))
     moods = [found for line in asked if (found := mood(line))]
-    found = Reading(*_quotes(asked, dialogue))
+    passages = Reading(*_quotes(asked, dialogue))
     if moods:
-        return Say(_soothing(moods, found.quotes, dialogue))
+        return Say(_soothing(moods, passages.quotes, dialogue))
     greeted = len(dialogue.said) > len(asked) or asked != list(dialogue.said)
     hello = f"{say('hello', language)} " if greeted and not dialogue.earlier else ""
-    return Say(hello + told(found, dialogue))
+    return Say(hello + told(passages, dialogue))
 
 
 @dataclass(frozen=True, slots=True)
