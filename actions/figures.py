@@ -68,6 +68,15 @@ _TIMES: Final = frozenset(_UNITS[1:4])
 """Minutes, hours and days are told in each other."""
 
 
+def names_figures(text: str) -> bool:
+    """Tell whether a reply names anything that `unknown_figures` looks at.
+
+    Args:
+        text: the reply as the customer would read it.
+    """
+    return _SECRET.search(text) is not None or any(map(str.isdigit, text)) or figures(text.lower()) != text.lower()
+
+
 def unknown_figures(text: str, sources: Sequence[str]) -> list[str]:
     """Find the passwords, codes, hours and counted numbers in a reply that stand nowhere and do not follow.
 

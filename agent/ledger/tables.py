@@ -174,7 +174,7 @@ step = Table(
     Column("turn", String, primary_key=True),
     Column("n", Integer, primary_key=True),
     Column("key", String, nullable=False),  # what a resumed turn finds the step by
-    Column("kind", String, nullable=False),  # transcription, retrieval, model, action, claim
+    Column("kind", String, nullable=False),  # transcription, retrieval, memory, model, action, reading, speech
     Column("name", String, nullable=False),
     Column("input_hash", String, nullable=False),
     Column("input", JSON),

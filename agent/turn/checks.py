@@ -108,7 +108,8 @@ async def sendable(
     log.error("draft_not_sent_again", turn=turn.id, said=found.said)
     if found.instead:
         given, output = {"draft": text}, {"sent": found.instead}
-        await turn.steps.record("reading", "reading", "passages", given, output, started_at=begun)
+        if turn.steps.finished("reading", given) is None:
+            await turn.steps.record("reading", "reading", "passages", given, output, started_at=begun)
         return found.instead
     turn.requests.append(HandOver(f"the agent wanted to say {found.said!r}, which nothing bears out"))
     return ""
@@ -131,18 +132,14 @@ def _fault(
         return relevance.Fault(told, claims[0], grave=True)
     if turn.answered_by == OFFLINE:
         return None  # a program quotes documents and results as they are
-    sources = _sources(turn, actions)
-    owner = [turn.instructions, *sources.business[1:]]
-    known = reading.read(turn, messages, (*owner, *sources.results), sources.results, persona.name)
+    held = reading.Held(turn, messages, persona.name, lambda: _sources(turn, actions))
     knows = persona.knows()
     looks_up = any(action.reads and action.builtin is None for action in actions.values())
-    found = (_unfounded(turn, text, sources, persona.name) if knows or looks_up else None) or relevance.fault(
-        turn, text, actions
-    )
+    found = (_unfounded(turn, text, held) if knows or looks_up else None) or relevance.fault(turn, text, actions)
     if found is None and knows and turn.task is None and turn.messages and not turn.pictures:
-        return reading.fault(turn, text, known)
+        return reading.fault(text, held)
     if found is not None and found.unfounded:
-        return replace(found, instead=known.answer)
+        return replace(found, instead=held.answer)
     return found
 
 
@@ -195,17 +192,21 @@ def _sources(turn: TurnContext, actions: Mapping[str, Action]) -> "Known":
     )
 
 
-def _unfounded(turn: TurnContext, text: str, elsewhere: "Known", name: str) -> relevance.Fault | None:
+def _unfounded(turn: TurnContext, text: str, held: reading.Held) -> relevance.Fault | None:
     """A draft with amounts, numbers, hours, addresses, links, secrets or people that nothing bears out, or the price of something else.
 
     What a picture shows is not known here.
     """
-    from actions.figures import unknown_figures
+    from actions.figures import names_figures, unknown_figures
     from actions.people import borrowed, introduced, unknown_people
-    from actions.prices import misplaced, unfounded, unknown_details
+    from actions.prices import misplaced, names_any, unfounded, unknown_details
 
     if turn.pictures or turn.retrieved.needs_human:
         return None
+    people, own_roles = introduced(text), borrowed(text, held.name, turn.instructions)
+    if not (people or own_roles or names_any(text) or names_figures(text)):
+        return None
+    elsewhere = held.elsewhere
     known = replace(elsewhere, business=(*elsewhere.business, turn.retrieved.passages))
     who = [each for each in (turn.contact.contact.first_name, turn.contact.contact.last_name) if each]
     sources = (*known.business, *known.results, *known.customer, *who)
@@ -213,8 +214,8 @@ def _unfounded(turn: TurnContext, text: str, elsewhere: "Known", name: str) -> r
     if loose := (
         unfounded(text, known)
         + unknown_details(text, known)
-        + unknown_people(introduced(text), sources)
-        + borrowed(text, name, turn.instructions)
+        + unknown_people(people, sources)
+        + own_roles
         + unknown_figures(text, (*sources, *now))
     ):
         told_model = (

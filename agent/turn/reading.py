@@ -5,8 +5,9 @@ what the documents say to the customer's questions. A draft that tells nothing o
 the model; if it comes again, the quotes are sent in its place, or that the answer is not known.
 """
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -14,11 +15,10 @@ from typing import TYPE_CHECKING, Final
 from actions.prices import names_any
 from agent.models.offline import dialogue as offline
 from agent.models.offline.model import Reading, answer, cited, reading
-from agent.models.offline.quote import Quote
 from agent.turn.context import TurnContext
 from agent.turn.relevance import Fault
 from language.detect import detect, names_a_language
-from language.intents import says_dont_know, small_talk
+from language.intents import questions_in, says_dont_know, small_talk
 from language.lexicon import content, vocabulary, weight
 from language.numbers import numbers
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from langchain_core.messages import BaseMessage
+
+    from actions.prices import Known
 
 _SURE: Final = 0.9
 """Cover from which on a quote surely is about the question."""
@@ -54,24 +56,30 @@ _DEAF: Final = re.compile(
 
 
 @dataclass(frozen=True)
-class Known:
-    """What a draft is held against.
+class Held:
+    """What a draft is held against, read when it is needed.
 
     Attributes:
-        asked: what the customer says now.
-        sources: what the business, its systems and colleagues say, without the passages.
-        results: the part of it that systems and colleagues have said.
-        passages: as the model reads them.
-        dialogue: the conversation as the offline model reads it.
+        turn: with its passages and values.
+        messages: what the model was asked with.
         name: of the agent.
+        gather: collects what the business and its systems have said beside passages.
     """
 
-    asked: str
-    sources: Sequence[str]
-    results: Sequence[str]
-    passages: str
-    dialogue: offline.Dialogue
+    turn: TurnContext
+    messages: "Sequence[BaseMessage]"
     name: str
+    gather: Callable[[], "Known"]
+
+    @cached_property
+    def elsewhere(self) -> "Known":
+        """What the business and its systems have said beside passages, and what the customer has."""
+        return self.gather()
+
+    @cached_property
+    def dialogue(self) -> offline.Dialogue:
+        """The conversation as the offline model reads it."""
+        return offline.read(self.messages, (), self.turn.values)
 
     @cached_property
     def reading(self) -> Reading | None:
@@ -83,93 +91,95 @@ class Known:
         """What the offline model would say: quotes, that it does not know, or small talk."""
         return answer(self.dialogue, self.name).text
 
+    @property
+    def asked(self) -> str:
+        """What the customer says now."""
+        return "\n".join(self.turn.typed) or self.turn.text
 
-def read(
-    turn: TurnContext, messages: "Sequence[BaseMessage]", sources: Sequence[str], results: Sequence[str], name: str
-) -> Known:
-    """Put together what a draft is held against.
-
-    Args:
-        turn: with its passages and values.
-        messages: what the model was asked with.
-        sources: what the business says elsewhere than in passages.
-        results: what systems and colleagues have said.
-        name: of the agent.
-    """
-    read = offline.read(messages, (), turn.values)
-    return Known("\n".join(turn.typed) or turn.text, sources, results, turn.retrieved.passages, read, name)
+    @property
+    def passages(self) -> str:
+        """The passages as the model reads them."""
+        return self.turn.retrieved.passages
 
 
-def fault(turn: TurnContext, text: str, known: Known) -> Fault | None:
+def fault(text: str, held: Held) -> Fault | None:
     """Find what a draft misses of what the passages say, or says without any of them.
 
     Args:
-        turn: with what was found and done.
         text: the draft.
-        known: what it is held against.
+        held: what it is held against.
     """
+    turn, asked = held.turn, held.asked
     if _DEAF.search(text):
-        told = f"Your draft says that no message came, but the customer writes {known.asked[:300]!r}. It was not sent. Answer that."
-        return Fault(told, text[:80], grave=True, instead=known.answer)
-    said = known.dialogue.said
-    if said and not turn.acted and all(small_talk(line) is not None for line in said):
-        return _of_small_talk(text, known)
-    if turn.acted or turn.handed_over or turn.retrieved.needs_human or known.reading is None:
+        told = f"Your draft says that no message came, but the customer writes {asked[:300]!r}. It was not sent. Answer that."
+        return Fault(told, text[:80], grave=True, instead=held.answer)
+    if turn.acted or turn.handed_over or turn.retrieved.needs_human or names_a_language(asked):
         return None
-    return _against(text, known, known.reading)
+    if all(small_talk(line) is not None for line in asked.splitlines()):
+        return _of_small_talk(text, held)
+    own, figures = _own(text, asked)
+    if turn.results and _stands(own, figures, [json.dumps(turn.results, default=str)]):
+        return None
+    known = held.elsewhere
+    supported = _stands(own, figures, [held.passages, turn.instructions, *known.business[1:], *known.results])
+    if (supported and not says_dont_know(text) and not _asks_several(asked)) or held.reading is None:
+        return None
+    return _missed(text, held, held.reading, supported=supported) or _unsupported(text, held, supported=supported)
 
 
-def _of_small_talk(text: str, known: Known) -> Fault | None:
+def _of_small_talk(text: str, held: Held) -> Fault | None:
     """A greeting, or thanks, needs no regret."""
     if not (says_dont_know(text) or _SORRY.match(text)):
         return None
     told = (
-        f"The customer only writes {known.asked[:100]!r}: nothing to be sorry for. Your draft was not sent. Answer in kind, and ask what "
+        f"The customer only writes {held.asked[:100]!r}: nothing to be sorry for. Your draft was not sent. Answer in kind, and ask what "
         "they need."
     )
-    return Fault(told, text[:80], grave=True, instead=known.answer)
+    return Fault(told, text[:80], grave=True, instead=held.answer)
 
 
-def _against(text: str, known: Known, found: Reading) -> Fault | None:
-    own, figures = _own(text, known.asked)
-    if _stands(own, figures, known.results):
-        return None
-    sure = [quote for quote in found.quotes if quote.cover >= _SURE]
-    words, numerals = (own, figures) if len(sure) < 2 else _own(text, "")
-    priced = names_any(text)  # what follows from amounts that stand somewhere was checked before
-    missed = [each for each in sure if not (_stands(words, numerals, [each.text]) or (priced and names_any(each.text)))]
-    if missed:
-        return _missed(
-            text, known, missed, elsewhere=_stands(own, figures, (*known.sources, known.passages)), of=len(sure)
-        )
-    asks = found.quotes or found.unanswered
-    if not asks or priced or text.rstrip().endswith("?") or says_dont_know(text) or _REFUSES.search(text):
-        return None
-    if _stands(own, figures, (*known.sources, known.passages)) or names_a_language(known.asked):
-        return None
-    if not (known.passages or _BUSINESS.search(text) or _AGREES.match(text)):
-        return None
-    told = (
-        "Nothing of what your draft says stands in the instructions, the passages or a result, so it was not sent. If none of them holds "
-        "the answer, say that you don't know and offer to ask a colleague."
-    )
-    foreign = known.passages and (detect(known.passages) == "en") != (known.dialogue.language == "en")
-    return Fault(told, text[:80], grave=not foreign, instead="" if foreign else known.answer)
-
-
-def _missed(text: str, known: Known, missed: Sequence[Quote], *, elsewhere: bool, of: int) -> Fault:
+def _missed(text: str, held: Held, found: Reading, *, supported: bool) -> Fault | None:
     """A draft without a word of what the passages say to a question."""
+    sure = [quote for quote in found.quotes if quote.cover >= _SURE]
+    words, figures = _own(text, held.asked if len(sure) < 2 else "")
+    priced = names_any(text)  # what follows from amounts that stand somewhere was checked before
+    missed = [each for each in sure if not (_stands(words, figures, [each.text]) or (priced and names_any(each.text)))]
+    if not missed:
+        return None
     quoted = " / ".join(quote.text[:300] for quote in missed)
     told = (
         f"The passages say: {quoted!r}. Your draft tells nothing of that and was not sent. If it answers the customer, write the reply "
         "from it, with an answer to each question; if it does not, say what you know, and that you don't know the rest."
     )
-    if len(missed) < of:
-        parts = [text, *(cited(quote, known.dialogue) for quote in missed)]
+    if len(missed) < len(sure):
+        parts = [text, *(cited(quote, held.dialogue) for quote in missed)]
         return Fault(told, text[:80], grave=True, instead="\n\n".join(parts))
-    if elsewhere or says_dont_know(text):
+    if supported or says_dont_know(text):
         return Fault(told, text[:80], grave=False)
-    return Fault(told, text[:80], grave=True, instead=known.answer)
+    return Fault(told, text[:80], grave=True, instead=held.answer)
+
+
+def _unsupported(text: str, held: Held, *, supported: bool) -> Fault | None:
+    """A draft that answers a question, and of which nothing stands anywhere."""
+    found = held.reading
+    if supported or found is None or not (found.quotes or found.unanswered) or names_any(text):
+        return None
+    if text.rstrip().endswith("?") or says_dont_know(text):
+        return None
+    if not (held.passages or _BUSINESS.search(text) or _AGREES.match(text)):
+        return None
+    told = (
+        "Nothing of what your draft says stands in the instructions, the passages or a result, so it was not sent. If none of them holds "
+        "the answer, say that you don't know and offer to ask a colleague."
+    )
+    foreign = held.passages and (detect(held.passages) == "en") != (held.dialogue.language == "en")
+    if foreign or _REFUSES.search(text):  # what it says may follow from what is not there
+        return Fault(told, text[:80], grave=False)
+    return Fault(told, text[:80], grave=True, instead=held.answer)
+
+
+def _asks_several(asked: str) -> bool:
+    return asked.count("?") > 1 or len(asked.splitlines()) > 1 or len(questions_in(asked)) > 1
 
 
 def _own(text: str, asked: str) -> tuple[list[str], "set[Decimal]"]:
@@ -181,10 +191,7 @@ def _own(text: str, asked: str) -> tuple[list[str], "set[Decimal]"]:
 
 def _stands(words: Sequence[str], figures: "set[Decimal]", sources: Sequence[str]) -> bool:
     """Whether any of the words or numbers stands in a source."""
-    for source in sources:
-        if not source:
-            continue
-        own = vocabulary(source)
-        if any(own.has(word) for word in words) or figures & numbers(source):
-            return True
-    return False
+    told = [source for source in sources if source]
+    return any(vocabulary(source).has(word) for source in told for word in words) or (
+        bool(figures) and any(figures & numbers(source) for source in told)
+    )

@@ -3,7 +3,7 @@ import { html, Badge, dollars, json } from "./ui.js";
 import { said, t } from "./i18n.js";
 
 const took = (step) => (step.ms ?? (step.finished_at ? new Date(step.finished_at) - new Date(step.started_at) : null));
-const KINDS = { retrieval: "Searched the documents", model: "Asked the model", action: "Called an action", transcription: "Listened to the voice note", memory: "Remembered", claim: "Checked the reply" };
+const KINDS = { retrieval: "Searched the documents", model: "Asked the model", action: "Called an action", transcription: "Listened to the voice note", memory: "Remembered", reading: "Told what the documents say" };
 const STATUS = { done: "good", dry: "warn", failed: "bad", refused: "warn", unknown: "bad", confirm: "human" };
 
 export function Steps({ steps, wait }) {
