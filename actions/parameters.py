@@ -305,14 +305,27 @@ def model_schema(parameters: Mapping[str, Parameter]) -> dict[str, Json]:
 
 
 def _described(parameter: Parameter) -> dict[str, Json]:
-    """The schema of a parameter, with where its value may come from in its description."""
-    schema = parameter.json_schema()
-    said = ["what the customer wrote"] if any(source.kind == "conversation" for source in parameter.source) else []
-    found = [f"the result of {source.name}" for source in parameter.source if source.kind == "action"]
-    if not (said or found):
-        return schema
-    origin = f"[from {' or '.join(said + found)}]"
-    return schema | {"description": f"{schema.get('description') or ''} {origin}".strip()}
+    """The schema of a parameter, with where its value, and that of each member, may come from in the descriptions."""
+    return _with_origins(parameter, parameter.json_schema())
+
+
+def _with_origins(schema: Schema, written: dict[str, Any]) -> dict[str, Any]:
+    found = dict(written)
+    for name, member in (schema.properties or {}).items():
+        found["properties"] = {**found["properties"], name: _with_origins(member, found["properties"][name])}
+    for key, one in (("items", schema.items), ("additionalProperties", schema.additional_properties)):
+        if isinstance(one, Schema):
+            found[key] = _with_origins(one, found[key])
+    for key, several in (("anyOf", schema.any_of), ("oneOf", schema.one_of)):
+        if several:
+            found[key] = [_with_origins(one, each) for one, each in zip(several, found[key], strict=True)]
+    kinds = schema.source or ()
+    said = ["what the customer wrote"] if any(source.kind == "conversation" for source in kinds) else []
+    looked_up = [f"the result of {source.name}" for source in kinds if source.kind == "action"]
+    if not (said or looked_up):
+        return found
+    origin = f"[from {' or '.join(said + looked_up)}]"
+    return found | {"description": f"{found.get('description') or ''} {origin}".strip()}
 
 
 ORIGIN = re.compile(r" ?\[from [^\[\]]*\]$")
