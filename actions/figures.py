@@ -1,4 +1,4 @@
-"""Secrets, hours and counts in a reply that nothing in the conversation bears out.
+"""Secrets, hours and counts in a reply that nothing in the conversation supports.
 
     unknown_figures("Password wifi-nya sawah123", ["Passwordnya ada di kartu kamar."])   # ["sawah123"]
 

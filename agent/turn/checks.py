@@ -1,7 +1,7 @@
 """Checks of what the model answered, before anything is sent.
 
 - `sendable`: a reply must not claim what no action did in this conversation, nor tell what nobody looked up, nor promise what nothing
-  does, nor name a price, an address or a person that stands nowhere or the price of something else (`actions.prices`,
+  does, nor name a price, an address or a person that is in no source, or the price of something else (`actions.prices`,
   `actions.people`, `actions.figures`), nor deny or miss what was done and found (`agent.turn.relevance`, `agent.turn.reading`); it is
   repaired, and then replaced by what the passages say, or a human takes over.
 - `unanswered`: the question that the documents should have answered and did not, for `balas knowledge gaps`.
@@ -27,6 +27,7 @@ from settings.text import MARKS, element
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
+    from actions.claims import Claim
     from actions.prices import Known
     from agent.turn.loop import Loop
     from agent.turn.prompt import Persona
@@ -53,7 +54,7 @@ class Reply:
 
 
 _REPAIRS = 2
-"""How often a draft that nothing bears out is told to the model, before what the passages say is sent in its place."""
+"""How often a draft that nothing supports is told to the model, before what the passages say is sent in its place."""
 
 
 async def sendable(
@@ -67,11 +68,11 @@ async def sendable(
 ) -> str:
     """Repair a draft that claims what nothing shows, or that misses what the conversation says.
 
-    A claim of a deed is told to the model once; if it comes again, a human takes over. What the passages do not bear out is told twice;
+    A claim of a deed is told to the model once; if it comes again, a human takes over. What nothing supports is told twice;
     then what they do say is sent, or that the answer is not known, and a step `reading` says so.
 
     Args:
-        turn: the turn; the receipts and results of its whole conversation are what bears a claim out.
+        turn: the turn; the receipts and results of its whole conversation can support a claim.
         messages: what the model was asked with.
         text: its answer.
         loop: asks it again.
@@ -124,26 +125,29 @@ def _fault(
 ) -> relevance.Fault | None:
     if turn.question is not None:
         return None
+    held = reading.Held(turn, messages, persona.name, lambda: _sources(turn, actions))
+    knows = persona.knows() and turn.task is None and bool(turn.messages) and not turn.pictures
     if claims := _unproven(turn, text, actions):
+        stated = knows and not turn.effects and claims[0].kind in ("state", "report")
         told = (
-            f"Your draft says {claims[0]!r}, but nothing in this conversation shows it or does it. It was not sent. "
+            f"Your draft says {claims[0].text!r}, but nothing in this conversation shows it or does it. It was not sent. "
             "Write the reply again without that claim: say only what the results show. Do not call an action because of this message."
         )
-        return relevance.Fault(told, claims[0], grave=True)
+        return relevance.Fault(told, claims[0].text, grave=True, instead=held.quoted if stated else "")
     if turn.answered_by == OFFLINE:
         return None  # a program quotes documents and results as they are
-    held = reading.Held(turn, messages, persona.name, lambda: _sources(turn, actions))
-    knows = persona.knows()
     looks_up = any(action.reads and action.builtin is None for action in actions.values())
-    found = (_unfounded(turn, text, held) if knows or looks_up else None) or relevance.fault(turn, text, actions)
-    if found is None and knows and turn.task is None and turn.messages and not turn.pictures:
+    found = (_unfounded(turn, text, held) if persona.knows() or looks_up else None) or relevance.fault(
+        turn, text, actions
+    )
+    if found is None and knows:
         return reading.fault(text, held)
     if found is not None and found.unfounded:
         return replace(found, instead=held.answer)
     return found
 
 
-def _unproven(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> list[str]:
+def _unproven(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> "list[Claim]":
     from actions.claims import unproven
     from actions.evidence import Heard
 
@@ -159,7 +163,7 @@ def _unproven(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> li
         asked=[*before, *map(dict, turn.asked_with)] if turn.results else (),
     )
     return [
-        claim.text
+        claim
         for claim in unproven(text, actions.values(), receipts, turn.results, heard)
         if not (claim.kind in ("state", "promise") and turn.instruction)
         and not (claim.kind == "promise" and turn.handed_over)
@@ -193,7 +197,7 @@ def _sources(turn: TurnContext, actions: Mapping[str, Action]) -> "Known":
 
 
 def _unfounded(turn: TurnContext, text: str, held: reading.Held) -> relevance.Fault | None:
-    """A draft with amounts, numbers, hours, addresses, links, secrets or people that nothing bears out, or the price of something else.
+    """A draft with amounts, numbers, hours, addresses, links, secrets or people that nothing supports, or the price of something else.
 
     What a picture shows is not known here.
     """

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from actions.prices import names_any
 from agent.models.offline import dialogue as offline
 from agent.models.offline.model import Reading, answer, cited, reading
+from agent.models.offline.quote import counts
 from agent.turn.context import TurnContext
 from agent.turn.relevance import Fault
 from language.detect import detect, names_a_language
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 _SURE: Final = 0.9
 """Cover from which on a quote surely is about the question."""
+_WHOLLY: Final = 0.99
+"""Cover from which on what a quote says of a price counts more than that the model knows none."""
 _TELLING: Final = 0.6
 """Weight of a word from which on it says something."""
 _REFUSES: Final = re.compile(
@@ -92,6 +95,13 @@ class Held:
         return answer(self.dialogue, self.name).text
 
     @property
+    def quoted(self) -> str:
+        """What the passages surely say to what is asked; empty where they surely say nothing."""
+        found = self.reading
+        sure = found is not None and any(quote.cover >= _SURE for quote in found.quotes)
+        return self.answer if sure else ""
+
+    @property
     def asked(self) -> str:
         """What the customer says now."""
         return "\n".join(self.turn.typed) or self.turn.text
@@ -122,7 +132,8 @@ def fault(text: str, held: Held) -> Fault | None:
         return None
     known = held.elsewhere
     supported = _stands(own, figures, [held.passages, turn.instructions, *known.business[1:], *known.results])
-    if (supported and not says_dont_know(text) and not _asks_several(asked)) or held.reading is None:
+    lacks = counts(asked) and not names_any(text)
+    if (supported and not lacks and not says_dont_know(text) and not _asks_several(asked)) or held.reading is None:
         return None
     return _missed(text, held, held.reading, supported=supported) or _unsupported(text, held, supported=supported)
 
@@ -143,7 +154,14 @@ def _missed(text: str, held: Held, found: Reading, *, supported: bool) -> Fault 
     sure = [quote for quote in found.quotes if quote.cover >= _SURE]
     words, figures = _own(text, held.asked if len(sure) < 2 else "")
     priced = names_any(text)  # what follows from amounts that stand somewhere was checked before
-    missed = [each for each in sure if not (_stands(words, figures, [each.text]) or (priced and names_any(each.text)))]
+    numbered = counts(held.asked) and len(sure) < 2
+
+    def tells(quote: str) -> bool:
+        if priced and names_any(quote):
+            return True
+        return bool(figures & numbers(quote)) if numbered and numbers(quote) else _stands(words, figures, [quote])
+
+    missed = [each for each in sure if not tells(each.text)]
     if not missed:
         return None
     quoted = " / ".join(quote.text[:300] for quote in missed)
@@ -154,7 +172,8 @@ def _missed(text: str, held: Held, found: Reading, *, supported: bool) -> Fault 
     if len(missed) < len(sure):
         parts = [text, *(cited(quote, held.dialogue) for quote in missed)]
         return Fault(told, text[:80], grave=True, instead="\n\n".join(parts))
-    if supported or says_dont_know(text):
+    insists = says_dont_know(text) and not (numbered and all(quote.cover >= _WHOLLY for quote in missed))
+    if (supported and not numbered) or insists:
         return Fault(told, text[:80], grave=False)
     return Fault(told, text[:80], grave=True, instead=held.answer)
 

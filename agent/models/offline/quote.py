@@ -146,7 +146,7 @@ def _best(
     units = _of_the_days(units_of(passages), days_named(question))
     order = {id(passage): n for n, passage in enumerate(passages)}
     rated = [_rate(order.get(id(unit.passage), 0), unit, asked, hints, language) for unit in units]
-    able = [each for each in rated if _answers(each, own, before) and (not _counts(question) or _has_number(each.unit))]
+    able = [each for each in rated if _answers(each, own, before) and (not counts(question) or _has_number(each.unit))]
     if frame and frame[0].unit.cells:
         able = [each for each in able if _same_table(each, frame[0])] or able
     best = max(able, key=lambda each: each.score, default=None)
@@ -250,8 +250,8 @@ def _counting() -> re.Pattern[str]:
     return re.compile(rf"\b(?:{pattern('answers', 'counts')})\b")
 
 
-def _counts(question: str) -> bool:
-    """Whether a question asks for a number: `berapa`, `how much`."""
+def counts(question: str) -> bool:
+    """Tell whether a question asks for a number: `berapa`, `how much`."""
     return _counting().search(fold(question)) is not None
 
 
