@@ -139,7 +139,7 @@ def names_any(text: str) -> bool:
 
 
 def unfounded(text: str, known: Known) -> list[str]:
-    """Find the amounts of money, and the discounts, in a reply that are not borne out, as they are written there.
+    """Find the amounts of money, and the discounts, in a reply that nothing supports, as they are written there.
 
     Args:
         text: the reply as the customer would read it.
@@ -220,7 +220,7 @@ _LAST = 8
 
 
 def unknown_details(text: str, known: Known) -> list[str]:
-    """Find the phone and account numbers, e-mail addresses and links in a reply that stand nowhere.
+    """Find the phone and account numbers, e-mail addresses and links in a reply that are in no source.
 
     Args:
         text: the reply as the customer would read it.

@@ -184,7 +184,7 @@ class Agent:
             self._running[id(worker)] -= 1
 
     def adopt(self, other: "Agent") -> None:
-        """Go by another agent's configuration from now on; contacts in work are finished by the old one.
+        """Use another agent's configuration from now on; contacts in work are finished with the old one.
 
         The engine starts one task a contact, so that no contact is worked on by both; nothing that waits is lost, since it
         stands in the ledger.

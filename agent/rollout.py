@@ -1,4 +1,4 @@
-"""One configuration for many processes: what is put in place at one of them stands in the ledger, and the others take it from there.
+"""One configuration for many processes: what one of them adopts is written to the ledger, and the others adopt it from there.
 
 Each process looks every second for a newer one, and says which it goes by. One that cannot take it keeps its own and says why.
 A process that starts joins the others unless its agent.yaml has been changed since.
@@ -29,7 +29,7 @@ _ANSWER = timedelta(seconds=20)
 
 
 class Rollout:
-    """The part of one process in it."""
+    """One process's part in the rollout."""
 
     def __init__(self, agent: Agent, kind: str, lock: asyncio.Lock) -> None:
         """Take part.
@@ -49,13 +49,13 @@ class Rollout:
         self._next_report = agent.clock()
 
     async def join(self) -> None:
-        """Go by what the others go by, before work begins."""
+        """Adopt the configuration of the other processes, before work begins."""
         self._began_at = await self._agent.database.read(rollout.number)
         await self._look()
         await self._report()
 
     async def follow(self) -> None:
-        """Take what is put in place elsewhere, until cancelled."""
+        """Adopt what other processes publish, until cancelled."""
         while True:
             await asyncio.sleep(_POLL.total_seconds())
             try:
@@ -80,7 +80,7 @@ class Rollout:
             await self._report()
 
     async def publish(self, config: AgentConfig) -> None:
-        """Hand a configuration to all, before this process adopts it.
+        """Publish a configuration to all processes, before this one adopts it.
 
         Raises:
             LedgerUnavailable: none will get it.
@@ -104,7 +104,7 @@ class Rollout:
             await self._agent.database.write(lambda connection: rollout.mark_saved(connection, n))
 
     async def processes(self) -> list[Process]:
-        """The processes that run now, and what each goes by."""
+        """The processes that run now, and the configuration that each uses."""
         return await self._agent.database.read(lambda connection: rollout.running(connection, self._agent.clock()))
 
     async def taken(self, n: int | None) -> list[Process]:
@@ -126,7 +126,7 @@ class Rollout:
 
     @property
     def number(self) -> int | None:
-        """Of the configuration in place; `None`: the process goes by its own agent.yaml."""
+        """The number of the configuration in use; `None` for the process's own agent.yaml."""
         return None if self._current is None else self._current.n
 
     async def _take(self, found: Configuration) -> None:

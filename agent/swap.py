@@ -44,7 +44,7 @@ _FIXED_SERVER = ("host", "port")
 
 
 class SwapRefused(Exception):
-    """The configuration cannot take the place of the old one while the agent runs; the old one stays."""
+    """The configuration cannot replace the old one while the agent runs; the old one stays."""
 
 
 class NeedsRestart(SwapRefused):
@@ -77,7 +77,7 @@ async def replace(
     probe: Probe | None = None,
     publish: Callable[[AgentConfig], Awaitable[object]] | None = None,
 ) -> None:
-    """Let an agent go by another configuration. Until everything of it is built, the old one answers.
+    """Replace an agent's configuration. Until everything of the new one is built, the old one answers.
 
     Args:
         agent: that runs.
@@ -127,7 +127,7 @@ async def _add_vectors(knowledge: "Knowledge", settings: "KnowledgeSettings") ->
 
 
 def waiting_for_restart(agent: Agent) -> list[str]:
-    """The keys of the configuration in place whose values only a new process goes by, as their dotted names."""
+    """The keys of the current configuration whose values take effect only after a restart, as dotted names."""
     config, vectors = agent.config, with_vectors(agent.config)
     waiting = {
         "limits.turns_at_once": agent.engine.concurrent != config.limits.turns_at_once,

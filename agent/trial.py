@@ -1,4 +1,4 @@
-"""Trying the agent: a whole turn against a ledger that is thrown away, with the knowledge, model and settings of the running agent.
+"""Trying the agent: a whole turn against a temporary ledger, with the knowledge, model and settings of the running agent.
 
 Nothing is sent, and no effect is run unless asked for: a step of an action that was not run says `dry`.
 """
@@ -58,7 +58,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of one message.
+    """The outcome of one message.
 
     `state` and `reason` are the turn's, `notes` what colleagues would have seen, `dry` the actions whose effect was not run.
     """
@@ -95,13 +95,13 @@ class Trials:
         self._building = asyncio.Lock()
 
     async def aclose(self) -> None:
-        """Throw the ledger away."""
+        """Delete the temporary ledger."""
         if self._bench is not None:
             await self._bench.aclose()
             self._bench = None
 
     async def bench(self) -> "_Bench":
-        """The agent on its throw-away ledger."""
+        """The agent on its temporary ledger."""
         async with self._building:
             if self._bench is None or self._bench.config is not self._agent.config:
                 await self.aclose()
@@ -169,7 +169,7 @@ class _Bench:
 
     @property
     def database(self) -> Database:
-        """Its ledger, which is thrown away."""
+        """Its temporary ledger."""
         return self._agent.database
 
     def key(self, session: str) -> ContactKey | None:
@@ -221,7 +221,7 @@ class _Bench:
             return await self._result(session, key, seconds, live=live)
 
     async def _take_over_cost(self) -> None:
-        """Let the trial go by what the day has cost the agent, so that `limits.usd_per_day` holds for both together."""
+        """Give the trial the cost of the day so far, so that `limits.usd_per_day` holds for both together."""
         since = self._agent.clock() - timedelta(days=1)
         whole = await self._running.database.read(lambda connection: turns.dollars(connection, since))
 

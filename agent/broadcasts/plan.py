@@ -24,7 +24,7 @@ from settings.phone import country_of
 
 @dataclass(slots=True)
 class Plan:
-    """Counts of an audience as things stand. `skips` are by reason, `bad` the invalid and duplicate lines of the CSV.
+    """Counts of an audience at this moment. `skips` are by reason, `bad` the invalid and duplicate lines of the CSV.
 
     `known` are recipients already and do not get it twice. `strangers` are not in the ledger: they never wrote. `cost` is in
     rupiah, `takes` the time at the given rate without the hours of rest.

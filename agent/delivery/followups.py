@@ -1,4 +1,4 @@
-"""What becomes of a follow-up when it is due: a plain decision on what is known then, not on what was known when it was scheduled."""
+"""Follow-ups that are due: a plain decision on what is known then, not on what was known when it was scheduled."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -114,7 +114,7 @@ class Obstacle:
 
 
 def obstacle(delivery: "Delivery", contact: "ContactState", now: datetime) -> Obstacle | None:
-    """Tell what stands against a message at the last moment before it is sent, or `None`.
+    """Tell why a message must not be sent after all, at the last moment before it goes out; `None` when it may.
 
     What was decided before a human took over, or before the contact opted out, is not sent after it (`skipped`); the handover's
     own words and the opt-out's confirmation were written in the same moment and are. What has become too late for the

@@ -351,7 +351,7 @@ class StagedChat(BaseChatModel):
 
     @property
     def dialect(self) -> Dialect:
-        """None of its own: calls are compared and kept in the common form, whatever API `inner` speaks."""
+        """`None`: calls are compared and recorded in the common form, whatever API `inner` uses."""
         return Dialect()
 
     def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Any:

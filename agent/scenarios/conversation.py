@@ -33,7 +33,7 @@ from agent.scenarios.agenda import Agenda
 from agent.scenarios.events import PlatformEvent, changed, shown, told
 from agent.scenarios.format import Answers, ContactFacts, PlatformFault, Remembered, Said
 from agent.scenarios.happened import Happened, Shown
-from agent.scenarios.outside import Ears, Eyes, Files, Ledgered, Stubbed, gateway_transport
+from agent.scenarios.outside import Files, Ledgered, ScenarioFiles, ScenarioTranscriber, Stubbed, gateway_transport
 from agent.scenarios.platform import ScenarioPlatform, Sent, Timeline
 from agent.scenarios.stage import Stage
 from agent.slots import LOCAL, Slots
@@ -92,8 +92,8 @@ class Conversation:
         contact: Contact,
         timeline: Timeline,
         files: Files,
-        ears: Ears,
-        eyes: Eyes,
+        transcriber: ScenarioTranscriber,
+        reader: ScenarioFiles,
         ledgered: Ledgered,
         models: "Sequence[ChatModel]",
     ) -> None:
@@ -104,8 +104,8 @@ class Conversation:
         self._platform = platform
         self._contact = contact
         self._files = files
-        self._ears = ears
-        self._eyes = eyes
+        self._transcriber = transcriber
+        self._reader = reader
         self._messages = 0
         self._seen = _Seen()
         self._agenda = Agenda(agent, timeline)
@@ -253,7 +253,7 @@ class Conversation:
         return await self._happens(f"{_words(span)} later", lambda: self._agenda.pass_until(until))
 
     async def remember(self, lines: Sequence[Remembered]) -> Happened:
-        """Let the history hold what was said without the agent's doing: nobody answers it."""
+        """Add lines to the history that are not answered."""
         now, contact = self.timeline(), await self._platform.contact(self.key)
         said = [history.Line(AUTHORS[each.author], each.text, now) for each in lines]
 
@@ -266,7 +266,7 @@ class Conversation:
         return Happened("\n".join(f"({each.author}: {each.text})" for each in lines), began=now)
 
     async def until(self, moment: datetime) -> None:
-        """Let time pass until a moment; what comes of it belongs to no turn."""
+        """Let time pass until a moment; its effects are counted for no turn."""
         await self._happens("", lambda: self._agenda.pass_until(moment.astimezone(UTC)))
 
     async def pay(self, number: int) -> None:
@@ -290,7 +290,7 @@ class Conversation:
             transcripts: what was heard in voice notes, by message id and position.
             files: what was found in files, by their address.
         """
-        self._eyes.learn(files)
+        self._reader.learn(files)
         events, last = [], self.timeline()
         for message, at in zip(messages, times, strict=True):
             last = max(last, at.astimezone(UTC))
@@ -299,7 +299,7 @@ class Conversation:
                 words = transcripts.get((message.message_id, position))
                 if words is not None:
                     note = f"{message.message_id}/{position}".encode()
-                    self._ears.learn(note, words)
+                    self._transcriber.learn(note, words)
                     attachment = replace(attachment, url=self._files.add("note.ogg", note, "audio/ogg"))  # noqa: PLW2901
                 attachments.append(attachment)
             events.append(
@@ -403,7 +403,7 @@ class Conversation:
                 content = (
                     name.encode()
                 )  # its words are known: they must not be those of another note with the same sound
-                self._ears.learn(content, text)
+                self._transcriber.learn(content, text)
                 text = None
             url = self._files.add(file.name, content, file.mime_type)
             attachments = (Attachment(sort, url, file.name, file.mime_type, size),)
@@ -444,7 +444,7 @@ async def open_conversation(
         guarded = await stack.enter_async_context(httpx.AsyncClient(transport=files))
         gateway = httpx.AsyncHTTPTransport() if answers == "live" else gateway_transport(config, Files())
         client = await stack.enter_async_context(httpx.AsyncClient(transport=gateway))
-        ears, eyes = Ears(stage.transcriber, config.default_language), Eyes()
+        transcriber, reader = ScenarioTranscriber(stage.transcriber, config.default_language), ScenarioFiles()
         resources = AsyncExitStack()
         stack.push_async_callback(resources.aclose)
         answering = models(ledgered)
@@ -463,7 +463,7 @@ async def open_conversation(
             base_url=config.server.url.rstrip("/"),
             platform=platform,
             limited=lambda actions: Stubbed(actions, answers, ledgered, stage.redactor),
-            instead=Instead(client, answering, ears, eyes.over, stage.tools),
+            instead=Instead(client, answering, transcriber, reader.over, stage.tools),
         )
         if contact is not None:
             contact = replace(contact, key=ContactKey(platform.name, contact.key.id))
@@ -479,7 +479,7 @@ async def open_conversation(
             tags=facts.tags,
             custom_fields=dict(facts.custom_fields),
         )
-        yield Conversation(agent, platform, contact, timeline, files, ears, eyes, ledgered, answering)
+        yield Conversation(agent, platform, contact, timeline, files, transcriber, reader, ledgered, answering)
 
 
 def _words_of(sent: Sent) -> str:

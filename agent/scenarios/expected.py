@@ -101,7 +101,7 @@ Arguments = dict[str, JsonValue] | None
 
 
 class Expectation(Part):
-    """What must have come of a turn. Of several keys, all must hold."""
+    """The expected outcome of a turn. Of several keys, all must hold."""
 
     reply: NonEmpty | ReplyExpectation | None = Field(
         default=None, description="What the reply holds; a text alone must stand in it."

@@ -1,4 +1,4 @@
-"""What came of a turn of a scenario, and of a whole conversation."""
+"""The outcome of a turn of a scenario, and of a whole conversation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """What came of one turn of a scenario.
+    """The outcome of one turn of a scenario.
 
     Attributes:
         said: what was done, for people to read.

@@ -32,7 +32,7 @@ class NoNetwork(httpx.ConnectError):
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What another system was told, and took."""
+    """A request that another system has accepted."""
 
     url: str
     body: Any
@@ -338,8 +338,8 @@ def fits(wanted: Any, found: Any) -> bool:
     return bool(wanted == found) or str(wanted) == str(found)
 
 
-class Eyes:
-    """Reads files: those of which it is known what they hold, and others with the agent's own reader."""
+class ScenarioFiles:
+    """Implements `Reads`: files whose content the recording has, and others with the agent's own reader."""
 
     def __init__(self) -> None:
         self._known: dict[str, Content] = {}
@@ -351,7 +351,7 @@ class Eyes:
         return self
 
     def learn(self, known: Mapping[str, Content]) -> None:
-        """Say what files hold, by their address."""
+        """Keep the content of files, by their address."""
         self._known.update(known)
 
     async def read(self, attachment: Attachment) -> Content:
@@ -362,14 +362,14 @@ class Eyes:
         return await self._reader.read(attachment)
 
 
-class Ears:
-    """Hears the voice notes of scenarios: those whose words the scenario gives, and others with the configured transcriber."""
+class ScenarioTranscriber:
+    """Implements `Transcriber`: notes whose words the scenario gives, and others with the configured transcriber."""
 
     def __init__(self, inner: Transcriber | None, language: str) -> None:
-        """Hear.
+        """Transcribe.
 
         Args:
-            inner: hears notes without words; closed by its owner, not here.
+            inner: transcribes notes without words; closed by its owner, not here.
             language: code that is assumed where the words do not tell it.
         """
         self._inner = inner
@@ -377,7 +377,7 @@ class Ears:
         self._words: dict[bytes, str] = {}
 
     def learn(self, audio: bytes, words: str) -> None:
-        """Say what is spoken in a note."""
+        """Keep the words of a note."""
         self._words[audio] = words
 
     @property

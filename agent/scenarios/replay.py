@@ -42,8 +42,10 @@ from messaging.types import ContactKey
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A turn then and now. `differences` are named instructions, tools, model, text, calls, passages, handover or cost; none: it would
-    go the same way, or was not replayed because its steps are not kept.
+    """A recorded turn and its replay.
+
+    `differences` are named instructions, tools, model, text, calls, passages, handover or cost; none where it would go the same way, or
+    was not replayed because its steps are not kept.
 
     `cost` is what it costs now in US dollars, `seconds` how long it took.
     """

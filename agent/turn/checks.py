@@ -286,7 +286,7 @@ def without_marks(text: str) -> str:
 
 
 def unanswered(said: str, retrieved: Retrieved, reply: Reply) -> Unanswered | None:
-    """Find the question of which the owner should hear.
+    """Find the question that is to be collected for the owner.
 
     Args:
         said: the customer's messages.

@@ -1,4 +1,4 @@
-"""Before a turn thinks: how long to wait for more messages, and whether to answer at all.
+"""Before a turn asks the model: how long to wait for more messages, and whether to answer at all.
 
 `due` is the quiet window: a finished question is answered at once. `decide` is the gate: an answer, one fixed text, or silence
 with its reason. Both are plain functions over values.

@@ -1,4 +1,4 @@
-"""What the model is told, in the order in which it changes, so that a server that caches prefixes reads most of it once.
+"""The prompt of the model, ordered by how often its parts change, so that a server that caches prefixes reads most of it once.
 
 `system_prompt` (the owner's instructions and the rules) comes first and stays the same; the history follows and only grows;
 what differs from turn to turn stands in the last message, by `last_message`. `turn_values` gives the same facts to a model

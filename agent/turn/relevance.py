@@ -1,4 +1,4 @@
-"""Whether a draft answers at all, as far as a program can tell: what a weak model does with a conversation that it has lost.
+"""Whether a draft answers at all, as far as a program can tell: weak models lose track of a conversation.
 
 - It denies what was just done: "pesanan tidak ditemukan" after the order was cancelled.
 - It does not know what an action has just returned, or won't help.

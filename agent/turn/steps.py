@@ -78,7 +78,7 @@ class StepLog:
         return [step for step in self._steps.values() if step.key.startswith(EFFECT) and step.finished_at is not None]
 
     def interrupted(self, key: str, given: Any) -> bool:
-        """Whether the step was begun by a process that did not live to finish it."""
+        """Whether the step was begun by a process that died before it was finished."""
         step = self._at(key, given)
         return step is not None and step.finished_at is None
 

@@ -53,7 +53,7 @@ _MOST_TAKEOVERS = 20
 
 @dataclass(frozen=True, slots=True)
 class TurnSettings:
-    """The parts of agent.yaml that a turn goes by.
+    """The parts of agent.yaml that a turn uses.
 
     Attributes:
         persona: who answers.

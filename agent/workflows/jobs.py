@@ -1,4 +1,4 @@
-"""What belongs to no contact's turn of work: schedules, audiences, contacts that are still to be found, and runs without one."""
+"""Work for workflows outside the turns of contacts: schedules, audiences, contacts to be looked up, and runs without a contact."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence

@@ -41,7 +41,7 @@ _NOBODY = Contact(ContactKey("", ""))
 
 @dataclass(frozen=True, slots=True)
 class WorkflowRules:
-    """What runs go by, from agent.yaml.
+    """What runs need of agent.yaml.
 
     Attributes:
         workflows: by name.
@@ -299,7 +299,7 @@ class Workflows:
     def _silence(
         self, connection: Connection, run: Run, workflow: Workflow, state: ContactState, now: datetime
     ) -> _Done | _Later | None:
-        """What stands against a message of the business's own: as for follow-ups."""
+        """Why a message that the business starts must not be sent: as for follow-ups."""
         if state.contact.status == "blocked":
             return skipped("the contact is blocked on the platform")
         if state.opted_out_at is not None:
@@ -345,7 +345,7 @@ def obstacle(
     rules: WorkflowRules,
     now: datetime,
 ) -> str | None:
-    """Say why a run does not begin, as people read it; `None` when nothing stands against it.
+    """Say why a run does not begin, as people read it; `None` when it does.
 
     Args:
         state: the contact's; `None` for a run without one.
@@ -482,7 +482,7 @@ def queue_post(connection: Connection, run: Run, workflow: Workflow, words: Word
 
 
 def said_in(run: Run, arguments: Mapping[str, Any]) -> list[str]:
-    """What an action of a workflow takes for said: what the event says, and what the workflow gives it, which no model wrote."""
+    """The texts that count as said by the customer for an action of a workflow: of the event and of the workflow, which no model wrote."""
     return [*words_in(run.data), *words_in(arguments)]
 
 
