@@ -49,7 +49,6 @@ def payment_actions(
 
     Args:
         settings: the `payments:` part.
-        database: the ledger.
         platform: that of contacts whose context names none.
         gateway: `None` for static codes.
     """
@@ -69,7 +68,6 @@ async def receive(
 
     Args:
         gateway: whose notification.
-        database: the ledger.
         headers: with lower-case names.
         body: as it arrived.
         path: that of our URL as it was called.
@@ -109,7 +107,6 @@ class PaymentWatch:
         """Watch over payments.
 
         Args:
-            database: the ledger.
             gateway: asked before a payment expires.
             clock: the time, aware UTC.
         """

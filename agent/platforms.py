@@ -26,6 +26,9 @@ def open_platforms(
 ) -> "dict[str, Platform]":
     """The clients of all platforms, by name.
 
+    Args:
+        media: reads the files to send, for platforms that take uploads.
+
     Raises:
         InputError: an entry lacks what its platform needs.
     """

@@ -21,7 +21,6 @@ def reminder_actions(config: AgentConfig, database: Database, clock: Callable[[]
 
     Args:
         config: agent.yaml.
-        database: the ledger.
         clock: the time, aware UTC.
     """
     if not config.followups.reminders:

@@ -49,7 +49,6 @@ class ContactWorker:
         """Bring the parts together.
 
         Args:
-            database: the ledger.
             turns: answers what waits.
             outbox: sends what is due.
             followups: sends what was scheduled.
@@ -71,7 +70,6 @@ class ContactWorker:
         """Do everything that is due for a contact.
 
         Args:
-            contact: which.
             deadline: by when to (aware UTC): of those who wait for the CPU, the earliest comes first.
 
         Returns:

@@ -34,7 +34,7 @@ _LARGE = 1024 * 1024
 
 
 class Connections(httpx.AsyncBaseTransport):
-    """HTTP/1.1 to any server, without proxies. aiohttp is imported with the first request.
+    """HTTP/1.1 to any server, without proxies. aiohttp is imported with the first request; its errors are raised as those of httpx.
 
     Args:
         certificates: makes the context of TLS, with the first request; by default with the common certificates.

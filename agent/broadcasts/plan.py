@@ -149,7 +149,6 @@ async def prepare(
     Args:
         file: the broadcast's.
         config: agent.yaml.
-        database: the ledger.
         platform: where people are made who are new, and whose channel and template the file names.
         now: the time, aware UTC.
         others: further platforms, whose contacts get it there.

@@ -113,7 +113,6 @@ class Outbox:
         """Deliver over some platforms.
 
         Args:
-            database: the ledger.
             platforms: by the name that contacts are kept under.
             owner: names this process in its marks.
             clock: the time, aware UTC.

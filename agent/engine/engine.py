@@ -34,7 +34,6 @@ class Engine(Protocol):
         """Process a contact at `at`, unless that is so far ahead (`NEAR`) that the sweep over the ledger will wake it again.
 
         Args:
-            contact: which.
             at: when it is due, aware UTC.
             deadline: while more are due than can be worked on, the one with the earliest comes first; by default `at`.
         """

@@ -61,7 +61,6 @@ def newest(connection: Connection, limit: int, before: int | None = None) -> lis
     """List entries, the newest first.
 
     Args:
-        connection: the transaction.
         limit: how many.
         before: only those with a smaller number.
     """

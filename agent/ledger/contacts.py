@@ -407,7 +407,6 @@ def newest(
     """List contacts who have written, the latest first.
 
     Args:
-        connection: the transaction.
         limit: how many.
         now: the time, aware UTC.
         before: only those who last wrote before this time.

@@ -100,7 +100,6 @@ async def write_with_retry(database: Database, work: Work[T], retry_for: timedel
     """Write what must not be lost: an answer that was paid for, an effect that has happened, the end of a turn.
 
     Args:
-        database: the ledger.
         work: as for `Database.write`.
         retry_for: how long to try again, once a second, while the ledger is unavailable.
 

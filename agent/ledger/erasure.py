@@ -119,8 +119,6 @@ def forget(connection: Connection, key: ContactKey, now: datetime) -> Erased:
     """Erase a contact, unless something of theirs is still under way.
 
     Args:
-        connection: the transaction.
-        key: the contact.
         now: kept with the hashes of the message ids.
 
     Returns:

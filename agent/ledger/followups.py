@@ -200,7 +200,6 @@ def listed(
     """Follow-ups of some contacts or of all, in some states or in all: those that wait by when they are due, else the newest first.
 
     Args:
-        connection: the transaction.
         contacts: whose; of all when `None`.
         states: in which; in all when empty.
         limit: how many.

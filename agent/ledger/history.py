@@ -231,7 +231,6 @@ def said(
 
     Args:
         connection: a transaction.
-        key: the contact.
         limit: the most texts.
         corrections: ids of messages that are no lines yet.
     """

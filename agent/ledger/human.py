@@ -159,9 +159,7 @@ def unassign(connection: Connection, state: ContactState | None, key: ContactKey
     """Take an assignment back; one that was never reported may still come.
 
     Args:
-        connection: the transaction.
         state: the contact's before the event; `None` for one who was not in the ledger.
-        key: the contact.
         now: the time, aware UTC.
     """
     contacts.unassign(connection, key)

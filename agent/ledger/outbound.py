@@ -164,8 +164,6 @@ def add(
     """Queue deliveries of a contact. Their ids are `prefix/0`, `prefix/1` …: adding twice adds once.
 
     Args:
-        connection: the transaction.
-        key: the contact.
         prefix: of the ids.
         contents: what is sent, in order.
         now: the time, aware UTC.
@@ -231,7 +229,6 @@ def gone_out(connection: Connection, key: ContactKey, turn: str, by: datetime) -
 
     Args:
         connection: a transaction.
-        key: the contact.
         turn: whose messages.
         by: the time, aware UTC.
 
@@ -293,7 +290,6 @@ def own_assignment(connection: Connection, key: ContactKey, to: Person, since: d
 
     Args:
         connection: a transaction.
-        key: the contact.
         to: the colleague.
         since: how long ago ours may have been made.
 
@@ -374,7 +370,6 @@ def report_sent(
         connection: of the transaction, which holds the contact's lock.
         key: the receiver.
         message_id: the platform's. That of a message that we know of settles nothing else.
-        now: the time.
         text: of the message, where the report names it; it must be the delivery's.
 
     Returns:

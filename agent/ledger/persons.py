@@ -47,9 +47,6 @@ def merge(connection: Connection, first: ContactKey, second: ContactKey, by: str
     Tags, facts and the newest messages are carried both ways; who opted out with one has opted out with both.
 
     Args:
-        connection: the transaction.
-        first: the one.
-        second: the other.
         by: who says that they are one person.
         now: the time, aware UTC.
 

@@ -22,7 +22,6 @@ def drop_messages(connection: Connection, before: datetime) -> int:
     """Remove the oldest messages of conversations, with what was received, sent and done for them.
 
     Args:
-        connection: the transaction.
         before: what is older goes, aware UTC.
 
     Returns:
@@ -41,7 +40,6 @@ def drop_steps(connection: Connection, before: datetime, since: datetime) -> tup
     """Remove the steps of the oldest turns: what was retrieved, asked and called.
 
     Args:
-        connection: the transaction.
         before: steps of turns that began earlier go, aware UTC.
         since: turns that began earlier have none left.
 
@@ -65,7 +63,6 @@ def drop_files(connection: Connection, before: datetime) -> int:
     """Remove files that the agent made or was given for sending, although their links are still good.
 
     Args:
-        connection: the transaction.
         before: what is older goes, aware UTC.
     """
     take_time(connection)

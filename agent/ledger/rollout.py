@@ -106,7 +106,6 @@ def joined(connection: Connection, file: str, now: datetime) -> Configuration | 
     """Read what a process that has started with a file is to go by instead.
 
     Args:
-        connection: the transaction.
         file: the hash of its text.
         now: aware UTC.
 

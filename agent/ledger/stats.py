@@ -64,7 +64,6 @@ def figures(connection: Connection, since: datetime, until: datetime, by: By, zo
     """Count what happened from `since` up to `until`, a row for each hour or day, the oldest first.
 
     Args:
-        connection: the transaction.
         since: aware UTC.
         until: aware UTC, not included.
         by: how long a row is.

@@ -351,8 +351,6 @@ def commit(
     already stays as it is: the database's answer to the first time may have been lost.
 
     Args:
-        connection: the transaction.
-        claim: the turn.
         owner: in whose name it was claimed.
         result: what is to be written.
         now: the time, aware UTC.

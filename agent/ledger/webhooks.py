@@ -123,7 +123,6 @@ def claim(connection: Connection, now: datetime, limit: int, but: Sequence[str] 
     """Take what is due, in order; what another process sends at the moment holds up what comes after it.
 
     Args:
-        connection: the transaction.
         now: the time, aware UTC.
         limit: at most so many.
         but: targets of which nothing is taken.

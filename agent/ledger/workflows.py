@@ -130,7 +130,6 @@ def begin(
     """Begin a run; `None` when this event has begun it before.
 
     Args:
-        connection: the transaction.
         workflow: its name.
         event: the id of the event.
         trigger: the name of the event.

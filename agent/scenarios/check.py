@@ -34,7 +34,6 @@ def unknown_names(scenario: Scenario, config: AgentConfig, documents: Sequence[s
     """Find names that agent.yaml does not have: of platforms, workflows with a hook, rules and documents; and times that are too far.
 
     Args:
-        scenario: the file.
         config: agent.yaml.
         documents: those that were read; none: they are not known.
     """
@@ -67,7 +66,6 @@ def unknown_actions(scenario: Scenario, config: AgentConfig, actions: Mapping[st
     """Find names of actions that the agent does not have, and of arguments that they never have.
 
     Args:
-        scenario: the file.
         config: agent.yaml.
         actions: those that the agent has, by name.
     """

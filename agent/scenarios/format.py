@@ -409,7 +409,6 @@ def load(path: Path, *, environment: Mapping[str, str] | None = None) -> Scenari
     """Read a scenario.
 
     Args:
-        path: the file.
         environment: stands for the process's variables and `.env`, which are used when it is None.
 
     Raises:

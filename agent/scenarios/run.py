@@ -166,7 +166,6 @@ async def run(
     Args:
         config: agent.yaml.
         files: the scenarios.
-        options: how.
         done: called with each result, in the order of the files.
 
     Returns:

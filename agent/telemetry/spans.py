@@ -219,7 +219,6 @@ def step(turn_id: str, kind: str, name: str, given: Any, output: Any, began: dat
     """Report a step of the turn that runs. A model call reports itself: one step may take several.
 
     Args:
-        turn_id: the turn.
         kind: of the step.
         name: of the action, or what else was asked.
         given: its input, as the ledger keeps it.

@@ -179,7 +179,6 @@ async def of_turn(
     """Write the note for a turn: from the ledger, and from what the turn itself adds.
 
     Args:
-        database: the ledger.
         turn: its messages are not in the ledger yet.
         why: the reason of the handover.
         summary: what the model wrote for colleagues.

@@ -107,7 +107,6 @@ class ReplyWriter:
         """Say nothing to another machine; colleagues get a note when it begins.
 
         Args:
-            turn: the turn.
             times: how often much the same was written within an hour.
         """
         reason = f"much the same message came {times} times within an hour: another machine seems to answer"

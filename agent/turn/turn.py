@@ -94,7 +94,6 @@ class Turns:
         """Bring the parts of a turn together.
 
         Args:
-            database: the ledger.
             settings: from agent.yaml.
             loop: the model with the actions as its tools.
             actions: all actions by name; their receipts prove what a reply claims.

@@ -37,7 +37,6 @@ class RunsAlone:
         """Bring together what they need.
 
         Args:
-            database: the ledger.
             rules: from agent.yaml.
             actions: of this agent, by name.
             clock: the time, aware UTC.

@@ -152,8 +152,6 @@ def begin_by_hand(connection: Connection, flow: Workflow, key: ContactKey | None
     """Begin a workflow because its owner says so; the id of the event.
 
     Args:
-        connection: the transaction.
-        flow: the workflow.
         key: for whom; `None`: for the audience of a schedule.
         now: the time, aware UTC.
 

@@ -62,7 +62,6 @@ class WorkflowJobs:
         """Bring together what the jobs need.
 
         Args:
-            database: the ledger.
             rules: from agent.yaml.
             platforms: by name.
             engine: is told of contacts that have something to do.
@@ -276,8 +275,6 @@ def begin_for_all(connection: Connection, flow: Workflow, event: str, now: datet
     """Begin a workflow for its audience, or once without a contact.
 
     Args:
-        connection: the transaction.
-        flow: the workflow.
         event: an id; the same again begins nothing.
         now: the time, aware UTC.
     """

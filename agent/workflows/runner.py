@@ -110,7 +110,6 @@ class Workflows:
         """Bring together what runs need.
 
         Args:
-            database: the ledger.
             rules: from agent.yaml.
             current: reads a contact's whole profile where that is needed.
             channel_of: the one channel of a platform, for contacts who never wrote; `None` when there are several.

@@ -83,7 +83,6 @@ class EventSender:
         """Bring together what sending needs.
 
         Args:
-            database: the ledger.
             client: the guarded one.
             targets: by name.
             clock: the time, aware UTC.
