@@ -1,9 +1,10 @@
 """The tiny model and its notes."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import httpx
 import pytest
@@ -38,6 +39,13 @@ NOTES = _notes(DATA / "samples")
 SPOKEN = [note for note in NOTES if note.language]
 VOICES = _notes(DATA / "voices")  # more of them, by voices that the model never learnt from
 NOISE = [note for note in NOTES if not note.language]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _garbage_is_left_to_the_collector() -> Iterator[None]:
+    """faster-whisper collects after each recording: a third of a second among all that the tests have imported."""
+    with patch("faster_whisper.audio.gc"):
+        yield
 
 
 @pytest.fixture
