@@ -1,7 +1,8 @@
 """A process that has imported what the `balas` command imports, and forks a real process of that command on request.
 
 Importing takes several seconds of CPU; a fork of what is imported takes milliseconds. The fork is a process like any other:
-own id, environment, folder, arguments and standard streams, and it ends as one that was started. `tests.processes` asks.
+own id, environment, folder, arguments and standard streams, and it ends as one that was started. `tests.processes` asks, and
+`tests/balas.py` does for whoever runs a program.
 
 Nothing here may start a thread or open a connection before the fork; the server looks after every import and refuses to go on.
 """
@@ -85,19 +86,19 @@ IMPORTED = (
 )
 
 LARGEST = 1024 * 1024
-"""Bytes of a request: the words of the command line, the folder and the environment."""
+"""Bytes of a request that are read at once: the words of the command line, the folder and the environment."""
 
 
 def main() -> None:
-    """Serve on the socket that is standard input, until its other end is closed; in a fork, be the command."""
-    asking = socket.socket(fileno=os.dup(0))
+    """Serve on the listening socket that is standard input, until standard output is closed; in a fork, be the command."""
+    listener, closed = socket.socket(fileno=os.dup(0)), os.dup(1)
     gc.disable()  # what is imported stays
     for name in IMPORTED:
         importlib.import_module(name)
         if threads() != 1:
             sys.exit(f"importing {name} starts a thread, so it cannot be forked")
     gc.freeze()
-    request = _serve(asking)
+    request = _serve(listener, closed)
     if request is not None:
         gc.enable()
         sys.argv = [str(Path(sys.modules["agent"].__path__[0]) / "__main__.py"), *request["words"]]
@@ -128,34 +129,40 @@ def threads() -> int:
     return len(list(tasks.iterdir())) if tasks.exists() else 1
 
 
-def _serve(asking: socket.socket) -> dict[str, Any] | None:
+def _serve(listener: socket.socket, closed: int) -> dict[str, Any] | None:
     """Fork for each request and tell how each fork ended. Returns the request in the fork, `None` in the server at its end."""
+    looking = select.poll()
+    looking.register(listener, select.POLLIN)
+    looking.register(closed, 0)  # tells of an error when nobody reads any more
     ended, waker = os.pipe()
     os.set_blocking(waker, False)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
+    looking.register(ended, select.POLLIN)
     running: dict[int, socket.socket] = {}
     while True:
-        readable, _, _ = select.select([asking, ended], [], [])
-        if ended in readable:
+        found = {handle for handle, _ in looking.poll()}
+        if closed in found:
+            for pid in running:
+                os.kill(pid, signal.SIGKILL)
+            return None
+        if ended in found:
             os.read(ended, 1024)
             _tell_ends(running)
-        if asking in readable:
-            message, handles, _, _ = socket.recv_fds(asking, LARGEST, 4)
-            if not message:
-                for pid in running:
-                    os.kill(pid, signal.SIGKILL)
-                return None
+        if listener.fileno() in found:
+            answers, _ = listener.accept()
+            message, handles, _, _ = socket.recv_fds(answers, LARGEST, 3)
+            while more := answers.recv(LARGEST):
+                message += more
             request = json.loads(message)
-            answers = socket.socket(fileno=handles.pop())
             pid = os.fork()
             if pid == 0:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                for mine in (asking, answers, *running.values()):
+                for mine in (listener, answers, *running.values()):
                     mine.close()
-                os.close(ended)
-                os.close(waker)
+                for handle in (closed, ended, waker):
+                    os.close(handle)
                 _become(request, handles)
                 return request
             for handle in handles:

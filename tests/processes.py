@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -96,28 +97,47 @@ class _Forked:
         return await asyncio.shield(self._ending)
 
 
+def program() -> list[str]:
+    """The words of a shell that start the command as a fork, for whoever runs a program: seconds of CPU less."""
+    if sys.platform != "linux":
+        return [sys.executable, "-m", "agent"]
+    return [sys.executable, "-ISE", str(ROOT / "tests" / "balas.py"), _server()]
+
+
 @cache
-def _server() -> socket.socket:
-    """The server of this process, started with the first that is asked of it."""
-    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+def _server() -> str:
+    """Where the server of this process listens, started with the first that is asked of it."""
+    folder = tempfile.TemporaryDirectory(prefix="balas-forks-")
+    path = str(Path(folder.name) / "forks")
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
-    with there:
-        server = subprocess.Popen([sys.executable, "-m", "tests.forkserver"], stdin=there, cwd=ROOT, env=environment)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(128)
+        server = subprocess.Popen(
+            [sys.executable, "-m", "tests.forkserver"],
+            stdin=listener,
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+            env=environment,
+        )
 
     def end() -> None:
-        here.close()
+        assert server.stdout is not None
+        server.stdout.close()
         server.wait()
+        folder.cleanup()
 
     atexit.register(end)
-    return here
+    return path
 
 
 def _ask(
     words: Sequence[str], folder: Path, environment: Mapping[str, str], streams: tuple[int, int, int]
 ) -> socket.socket:
     """Ask for a fork; the socket on which its id and, later, its exit code are told, a line each."""
-    here, there = socket.socketpair()
+    asking = socket.socket(socket.AF_UNIX)
+    asking.connect(_server())
     request = {"words": list(words), "folder": str(folder), "environment": dict(environment)}
-    with there:
-        socket.send_fds(_server(), [json.dumps(request).encode()], [*streams, there.fileno()])
-    return here
+    socket.send_fds(asking, [json.dumps(request).encode()], streams)
+    asking.shutdown(socket.SHUT_WR)
+    return asking

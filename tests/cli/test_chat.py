@@ -2,7 +2,6 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from io import StringIO
@@ -21,6 +20,7 @@ from agent.cli.chat import as_json, as_line, show, trace
 from agent.cli.session import FIRST_CUSTOMER, ChatSession, open_session, phone_number
 from agent.config import load
 from agent.errors import InputError
+from tests.processes import program
 
 AGENT = """
 name: Sekar
@@ -195,18 +195,16 @@ async def test_what_is_no_phone_number_is_refused_before_anything_is_opened(fold
 
 
 def balas(folder: Path, *arguments: str, said: str) -> subprocess.CompletedProcess[str]:
-    command = [
-        sys.executable,
-        "-c",
-        "from agent.cli import main; main()",
-        "chat",
-        "-c",
-        str(folder / "agent.yaml"),
-        *arguments,
-    ]
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
     return subprocess.run(
-        command, input=said, capture_output=True, text=True, encoding="utf-8", env=environment, timeout=60, check=False
+        [*program(), "chat", "-c", str(folder / "agent.yaml"), *arguments],
+        input=said,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=environment,
+        timeout=60,
+        check=False,
     )
 
 

@@ -1,7 +1,6 @@
 import asyncio
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from agent.config import examine, load
 from agent.ledger import overview
 from knowledge.sync.files import find, inspect
 from messaging.sandbox import RunningSandbox, SandboxOptions
+from tests.processes import program
 
 PROMISED = [
     "agent.yaml",
@@ -50,7 +50,7 @@ def test_the_written_agent_answers_in_the_chat_with_no_account_and_no_network(tm
 def chat(folder: Path, said: str) -> list[str]:
     """The replies of `balas chat` in a folder, a line each."""
     ended = subprocess.run(
-        [sys.executable, "-m", "agent", "chat"],
+        [*program(), "chat"],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
         input=said,

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from agent.cli.frame import run
 from agent.config import examine_text
 from agent.config.config import AgentConfig
 from agent.config.schema import at, keys_of
+from tests.processes import program
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -333,13 +335,17 @@ def test_what_a_page_shows_can_be_run(block: Block, tmp_path: Path) -> None:
     else:
         assert run(["init", str(tmp_path)]) == 0
     (tmp_path / ".venv").symlink_to(Path(sys.prefix))
+    programs = tmp_path / ".programs"
+    programs.mkdir()
+    (programs / "balas").write_text(f'#!/bin/sh\nexec {shlex.join(program())} "$@"\n')
+    (programs / "balas").chmod(0o755)
     (tmp_path / ".balas").mkdir(exist_ok=True)
     script = "\n".join(commands_of(block)).replace(". .venv/bin/activate", "true")
     ended = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=tmp_path,
         env={
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(tmp_path),
             "PYTHONPATH": str(ROOT),
             "LANG": "C.UTF-8",
