@@ -26,6 +26,11 @@ _KEEP_ALIVE = 75
 """Seconds; longer than a proxy keeps an idle connection (60 as a rule), so that none is closed under a request on its way."""
 
 
+ACCEPTED = 16
+"""Connections that are taken in one round of the loop. libuv takes one for each handle of a listening socket: where a round is long,
+those who do not keep their connection waited for seconds behind a flood of others."""
+
+
 class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -84,7 +89,8 @@ async def serving(app: ASGIApp, listener: Listener) -> AsyncIterator[None]:
         ws="none",
     )
     server = _Server(config)
-    task = asyncio.create_task(server.serve(sockets=[listener.socket]), name="web server")
+    handles = [listener.socket, *(listener.socket.dup() for _ in range(ACCEPTED - 1))]
+    task = asyncio.create_task(server.serve(sockets=handles), name="web server")
     while not server.started and not task.done():
         await asyncio.sleep(0.005)
     try:
