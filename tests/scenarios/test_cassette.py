@@ -93,14 +93,14 @@ def test_a_changed_prompt_is_said_with_what_changed_and_only_that_is_recorded_ag
 ) -> None:
     text = "now: 2026-11-30T10:00:00\nturns:\n  - {customer: halo kak, expect: [{reply: Kopi}]}\n"
     scenario(text, "first")
-    second = scenario(text + "  - {customer: harga americano?, expect: [{reply: Kopi}]}\n", "second")
+    second = scenario(text + "  - {customer: harga kopi susu senja?, expect: [{reply: Kopi}]}\n", "second")
     with serving(melati) as model:
         agent = with_model(shop, model.url)
         assert run(shop, capsys, "--record")[0] == 0
         asked = len(model.asked)
         assert run(shop, capsys, "--record")[0] == 0
         assert len(model.asked) == asked
-        second.write_text(second.read_text().replace("harga americano?", "harga kopi susu?"))
+        second.write_text(second.read_text().replace("harga kopi susu senja?", "harga kopi susu?"))
         code, out = run(shop, capsys)
         assert (code, len(model.asked)) == (1, asked)
         assert "the prompt changed: re-record (--record), or --live" in out
@@ -112,7 +112,7 @@ def test_a_changed_prompt_is_said_with_what_changed_and_only_that_is_recorded_ag
         code, out = run(shop, capsys)
         assert code == 1
         assert "+Kamu Melati, asisten Kopi Pagi." in out.replace("    +", "+")
-    assert "harga americano" not in second.with_name("second.cassette.yaml").read_text()
+    assert "harga kopi susu senja" not in second.with_name("second.cassette.yaml").read_text()
 
 
 def test_without_a_recording_no_model_is_asked(shop: Path, scenario: Write, capsys: pytest.CaptureFixture[str]) -> None:
