@@ -358,7 +358,7 @@ def _csv(rows: list[dict[str, Any]]) -> str:
 def _inert(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    quote = "'" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else ""
+    quote = "'" if value.startswith(tuple("=+-@＝＋－＠\t\r\n")) else ""
     return quote + value.replace("\r", " ")
 
 

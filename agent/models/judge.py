@@ -104,8 +104,10 @@ _SENTENCE_END = re.compile(r"[.!?:…]\Z")
 """Parts of an answer are its text as it goes on, mid-sentence too (Mistral cuts at references), but for whole sentences without a blank."""
 _PIECES = re.compile("[ĠĊ▁]")
 """Spaces and line breaks of a tokenizer's vocabulary, where the server has left them in place of the real ones."""
+_BLANK = r"""[\s"'`*_#.…,:;{}\[\]()|\u00ad\u115f\u1160\u180e\u200b-\u200f\u2060-\u2064\u2800\u3164\ufeff-]*+"""
+"""Marks, and what shows nothing: joiners, fillers, the blank of Braille."""
 _NOTHING = re.compile(
-    r"""[\s"'`*_#.…,:;{}\[\]()|-]*+(?:null|none|nothing|undefined|n/a|true|false|(?<=\()\d{1,3}(?=\)))?[\s"'`*_#.…,:;{}\[\]()|-]*+""",
+    rf"{_BLANK}(?:null|none|nothing|undefined|n/a|true|false|(?<=\()\d{{1,3}}(?=\)))?{_BLANK}",
     re.IGNORECASE,
 )
 

@@ -147,7 +147,7 @@ def test_codes_of_other_countries_are_shown(capsys):
     assert parse(STATIC).scheme == "qris"
 
 
-@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＠"])
 def test_no_cell_of_an_export_is_run_as_a_formula(begin):
     from agent.cli import qris
 

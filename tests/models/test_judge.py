@@ -165,6 +165,9 @@ def test_an_unknown_tool_is_told_to_the_model_with_the_tools_that_there_are(name
         "true",
         "(nothing)",
         "(0)",
+        "\u200b\u200b",
+        "\u2800 \u3164",
+        "**\ufeff**",
     ],
 )
 def test_an_answer_of_nothing_is_told_to_the_model(content: Any) -> None:
