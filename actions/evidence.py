@@ -96,6 +96,10 @@ _IMPLIES: Mapping[str, tuple[str, ...]] = {
 """A later state proves an earlier one: what was received had been sent."""
 
 
+_NEWLY = re.compile(r"\b(?:sudah|telah|udah|dah|has been|have been|now)\b", re.IGNORECASE)
+"""Signs that something has come about, which a state alone does not have: `masih aktif`."""
+
+
 class Evidence:
     """What was done and found in a conversation, against which claims are held."""
 
@@ -188,11 +192,28 @@ class Evidence:
             return True
         if not self.looked_up or not self._same_id(None, clause) or not self._asked_for(clause):
             return False
+        if _NEWLY.search(clause) and self._undone(clause):
+            return False
         if _FINISHED.search(words) and any(map(_UNFINISHED.search, self.states(clause))):
             return any(map(_FINISHED.search, self.states(clause)))
         if self.results and not deeds_of_verb(words):
             return is_told(words, clause, self) if own else self._tells(words, clause)
         return not deeds_of_verb(words) or is_found(words.lower(), clause, self)
+
+    def _undone(self, clause: str) -> bool:
+        """Whether a clause names what only an action that was not done is about, and no result: "Roaming sudah aktif" beside a plan."""
+        found = {word for action in self.done for word in action.name.split("_")}
+        things = {
+            word
+            for action in self.actions
+            if action not in self.done and action.builtin is None and not action.reads
+            for word in action.name.split("_")
+            if not deeds_in_text(word)
+        }
+        return any(
+            contains(clause, thing) and not any(contains(text, thing) for text in self._known_texts)
+            for thing in things - found
+        )
 
     def _tells(self, words: str, clause: str) -> bool:
         """Whether a result names the state that a clause tells, where it gives one and the words have a known one."""
