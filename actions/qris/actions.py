@@ -448,8 +448,10 @@ def told_as_arrived(text: str, results: Sequence[Json]) -> str | None:
         return None
     plain = " ".join(text.split())
     named = reference in plain or (isinstance(amount := last.get("amount"), int) and format_rupiah(amount) in plain)
-    claimed = any(re.search(claim, plain, re.IGNORECASE) for claim in CheckPayment.claims)
-    return reference if named or claimed else None
+    return reference if named or _CLAIMED.search(plain) else None
+
+
+_CLAIMED = re.compile("|".join(f"(?:{claim})" for claim in CheckPayment.claims), re.IGNORECASE)
 
 
 def payment_outcome(payment: KnownPayment | None, context: Context) -> Outcome:
