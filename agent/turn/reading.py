@@ -185,6 +185,8 @@ def _unsupported(text: str, held: Held, *, supported: bool) -> Fault | None:
         return None
     if text.rstrip().endswith("?") or says_dont_know(text):
         return None
+    if held.passages and not any(_own(text, held.asked)):
+        return None  # a yes to what passages may say in other words
     if not (held.passages or _BUSINESS.search(text) or _AGREES.match(text)):
         return None
     told = (
