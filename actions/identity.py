@@ -100,33 +100,27 @@ def canonical(value: Json, schema: Mapping[str, Any]) -> Json:
         number = _number(str(value))
         return _text(str(value)) if kind == "string" else number
     if isinstance(value, str):
-        return _of_text(value, kind, schema)
+        return _of_text(value, schema)
     if isinstance(value, list):
-        items = schema.get("items")
-        inner: Mapping[str, Any] = items if isinstance(items, Mapping) else {}
+        inner = _schema(schema.get("items"))
         listed = [item for one in value if (item := canonical(one, inner)) is not None]
         return sorted(listed, key=lambda item: json.dumps(item, sort_keys=True)) or None
-    members = schema.get("properties") or {}
-    stated = {
-        name: member["default"]
-        for name, member in members.items()
-        if isinstance(member, Mapping) and "default" in member
-    }
-    named = {_text(key): canonical(item, members.get(key) or {}) for key, item in {**stated, **value}.items()}
+    members = {name: _schema(member) for name, member in _schema(schema.get("properties")).items()}
+    stated = {name: member["default"] for name, member in members.items() if "default" in member}
+    named = {_text(key): canonical(item, members.get(key, {})) for key, item in {**stated, **value}.items()}
     return {key: item for key, item in sorted(named.items()) if item is not None} or None
 
 
-def _of_text(value: str, kind: Any, schema: Mapping[str, Any]) -> Json:
+def _of_text(value: str, schema: Mapping[str, Any]) -> Json:
     text = _text(value)
     if not text:
         return None
-    choices = [*(schema.get("anyOf") or ()), *(schema.get("oneOf") or ())] if kind is None else ()
-    kinds = [one.get("type") for one in choices if isinstance(one, Mapping)]
-    if {"integer", "number"} & {kind, *filter(None, map(_single, kinds))} and (number := _number(text)) is not None:
+    kinds = _kinds(schema)
+    if kinds & {"integer", "number"} and (number := _number(text)) is not None:
         return number
-    if kind == "boolean" and text in ("true", "false"):
+    if "boolean" in kinds and text in ("true", "false"):
         return text == "true"
-    if kind in ("array", "object") and text[0] in "[{":
+    if kinds & {"array", "object"} and text[0] in "[{":
         try:
             return canonical(from_json(value), schema)
         except ValueError:
@@ -134,8 +128,18 @@ def _of_text(value: str, kind: Any, schema: Mapping[str, Any]) -> Json:
     return _moment(text, schema.get("format")) or text
 
 
-def _single(kind: Any) -> str | None:
-    return kind if isinstance(kind, str) else None
+def _kinds(schema: Mapping[str, Any]) -> set[str]:
+    """What a value may be: one type, a list of them, or those of its choices."""
+    kind = schema.get("type")
+    if kind is None:
+        choices = [*(schema.get("anyOf") or ()), *(schema.get("oneOf") or ())]
+        return {one for choice in choices for one in _kinds(_schema(choice))}
+    return {one for one in (kind if isinstance(kind, list) else [kind]) if isinstance(one, str)}
+
+
+def _schema(value: Any) -> Mapping[str, Any]:
+    """A schema as its keywords; `true`, which takes everything, has none."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def _text(value: str) -> str:

@@ -83,6 +83,15 @@ def test_actions_of_different_names_never_share_an_effect() -> None:
         ('["a"]', ["a"], {"type": "array", "items": {"type": "string"}}),
         ({"b": 1, "a": None}, {"B ": 1}, {"type": "object"}),
         ("ﬁx  it", "FIX IT", {"type": "string"}),
+        ("3.0", 3, {"type": ["string", "number"]}),
+        ("3.0", 3, {"anyOf": [{"type": ["integer", "null"]}, True]}),
+        (
+            [{"value": "120"}],
+            [{"value": 120}],
+            {"type": "array", "items": {"properties": {"value": {"type": ["number", "null"]}}}},
+        ),
+        ({"a": "X"}, {"a": "x"}, {"properties": {"a": True}}),
+        (["X"], ["x"], {"type": "array", "items": True}),
     ],
 )
 def test_a_value_has_one_way_of_writing(one: Json, other: Json, schema: dict[str, Any]) -> None:
