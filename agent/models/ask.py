@@ -300,7 +300,7 @@ async def _call(chat: ChatModel, bound: Any, messages: "list[BaseMessage]", valu
         shown: list[BaseMessage] = []
         span.content = lambda: spans.spoken(_told(messages), _told(shown))
         async with asyncio.timeout(chat.timeout):
-            answer = await _asked(bound, messages, config)
+            answer = await (bound.ainvoke(messages, config) if chat.offline else _asked(bound, messages, config))
         if not isinstance(answer, AIMessage):
             raise TypeError(f"{chat.name} answered with a {type(answer).__name__}")
         shown.append(answer)
