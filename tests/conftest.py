@@ -1,5 +1,6 @@
 import gc
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
@@ -37,16 +38,18 @@ __all__ = ["database", "postgres", "sqlite"]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Deal the files whose tests mostly wait, for processes, among those that work, so that the cores always have enough to do.
 
-    They are through after three quarters of the run: some take minutes, and at its end nothing would be left to do beside them.
+    They begin within three quarters of the run, those of the most tests first: some take minutes, and at its end nothing would be left
+    to do beside them.
     """
     waiting = Path(__file__).parent / "acceptance"
-    groups: dict[bool, dict[Path, float]] = {True: {}, False: {}}
-    for item in items:
-        groups[item.path.is_relative_to(waiting)].setdefault(item.path, 0)
-    for waits, files in groups.items():
-        for number, file in enumerate(files):
-            files[file] = number / len(files) * (0.75 if waits else 1)
-    places = groups[True] | groups[False]
+    sizes = Counter(item.path for item in items)
+    longest_first = sorted((file for file in sizes if file.is_relative_to(waiting)), key=lambda file: -sizes[file])
+    groups = longest_first, [file for file in sizes if not file.is_relative_to(waiting)]
+    places = {
+        file: number / len(files) * share
+        for files, share in zip(groups, (0.75, 1), strict=True)
+        for number, file in enumerate(files)
+    }
     items.sort(key=lambda item: places[item.path])
 
 
