@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
+from language.lexicon import KNOWN
 from language.numbers import figures, numbers
 from language.values import squash
 
@@ -110,8 +111,6 @@ def unknown_figures(text: str, sources: Sequence[str]) -> list[str]:
 
 def _is_word(secret: str) -> bool:
     """Whether what stands behind "the password is" tells where it is and not what: `on the card`, `gratis`."""
-    from language.lexicon import KNOWN
-
     return secret.casefold() in KNOWN or secret.casefold() in _PLACES
 
 

@@ -218,9 +218,7 @@ class TurnContext:
     read: int = 0  # tokens of the last prompt
     action_calls: int = 0
     looked_up: dict[str, Outcome] = field(default_factory=dict)  # by the call; only as long as nothing was changed
-    changed: dict[str, Outcome] = field(
-        default_factory=dict
-    )  # by the call; an effect that happened, or may have, is not repeated
+    changed: dict[str, Outcome] = field(default_factory=dict)  # by the call; what may have happened is not repeated
 
     @property
     def id(self) -> str:
