@@ -10,14 +10,21 @@ import socket
 import sys
 
 
-def main() -> None:
-    path, *words = sys.argv[1:]
+def ask(
+    path: str, words: list[str], folder: str, environment: dict[str, str], streams: tuple[int, int, int]
+) -> socket.socket:
+    """Ask the server at `path` for a fork; the socket on which its id and, later, its exit code are told, a line each."""
     asking = socket.socket(socket.AF_UNIX)
     asking.connect(path)
-    request = {"words": words, "folder": os.getcwd(), "environment": dict(os.environ)}  # noqa: PTH109 - pathlib is slow
-    socket.send_fds(asking, [json.dumps(request).encode()], [0, 1, 2])
+    request = {"words": words, "folder": folder, "environment": environment}
+    socket.send_fds(asking, [json.dumps(request).encode()], streams)
     asking.shutdown(socket.SHUT_WR)
-    told = asking.makefile()
+    return asking
+
+
+def main() -> None:
+    path, *words = sys.argv[1:]
+    told = ask(path, words, os.getcwd(), dict(os.environ), (0, 1, 2)).makefile()  # noqa: PTH109 - pathlib is slow
     pid = int(told.readline())
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: os.kill(pid, number))

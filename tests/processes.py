@@ -2,7 +2,6 @@
 
 import asyncio
 import atexit
-import json
 import os
 import signal
 import socket
@@ -14,6 +13,8 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Protocol
+
+from tests.balas import ask
 
 ROOT = Path(__file__).parents[1]
 
@@ -59,7 +60,7 @@ async def forked(words: Sequence[str], environment: Mapping[str, str]) -> Proces
         return await fresh(words, environment)
     reading, writing = os.pipe()
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - the number is wanted
-        ends = _ask(words, Path.cwd(), environment, (nothing.fileno(), writing, writing))
+        ends = ask(_server(), list(words), str(Path.cwd()), dict(environment), (nothing.fileno(), writing, writing))
     os.close(writing)
     stdout = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
@@ -129,15 +130,3 @@ def _server() -> str:
 
     atexit.register(end)
     return path
-
-
-def _ask(
-    words: Sequence[str], folder: Path, environment: Mapping[str, str], streams: tuple[int, int, int]
-) -> socket.socket:
-    """Ask for a fork; the socket on which its id and, later, its exit code are told, a line each."""
-    asking = socket.socket(socket.AF_UNIX)
-    asking.connect(_server())
-    request = {"words": list(words), "folder": str(folder), "environment": dict(environment)}
-    socket.send_fds(asking, [json.dumps(request).encode()], streams)
-    asking.shutdown(socket.SHUT_WR)
-    return asking
