@@ -300,7 +300,7 @@ async def _call(chat: ChatModel, bound: Any, messages: "list[BaseMessage]", valu
         shown: list[BaseMessage] = []
         span.content = lambda: spans.spoken(_told(messages), _told(shown))
         async with asyncio.timeout(chat.timeout):
-            answer = await (bound.ainvoke(messages, config) if chat.offline else _asked(bound, messages, config))
+            answer = await _asked(chat, bound, messages, config)
         if not isinstance(answer, AIMessage):
             raise TypeError(f"{chat.name} answered with a {type(answer).__name__}")
         shown.append(answer)
@@ -308,8 +308,12 @@ async def _call(chat: ChatModel, bound: Any, messages: "list[BaseMessage]", valu
     return answer
 
 
-def _asked(bound: Any, messages: "list[BaseMessage]", config: "RunnableConfig | None") -> Awaitable[Any]:
+def _asked(
+    chat: ChatModel, bound: Any, messages: "list[BaseMessage]", config: "RunnableConfig | None"
+) -> Awaitable[Any]:
     """Ask a model with what is bound to it, without langchain's merging of configurations: a binding of ours has none."""
+    if chat.offline:  # none of langchain's: it needs no runnables, whose import is dear
+        return cast("Awaitable[Any]", bound.ainvoke(messages, config))
     from langchain_core.runnables import RunnableBinding
 
     if isinstance(bound, RunnableBinding) and not (bound.config or bound.config_factories):
