@@ -2,6 +2,7 @@ import gc
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.databases import database, postgres, sqlite
+from tests.processes import forks
 
 if TYPE_CHECKING:
     from tests.postgres import Postgres
@@ -33,6 +35,20 @@ os.environ["SSL_CERT_FILE"] = (
 )  # no test leaves the machine; the whole list costs 20 ms for each HTTP client
 
 __all__ = ["database", "postgres", "sqlite"]
+
+
+_SHARED = "BALAS_TESTS_SHARED"
+"""The environment variable that names the folder of what all workers of a run share."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before there are workers: what they share."""
+    if not hasattr(config, "workerinput"):
+        shared = ExitStack()
+        # Not in pytest's own folder: each run of pytest closes that to the user as whom PostgreSQL runs.
+        os.environ[_SHARED] = shared.enter_context(TemporaryDirectory(prefix="balas-tests-"))
+        shared.enter_context(forks(Path(os.environ[_SHARED])))
+        config.add_cleanup(shared.close)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -65,11 +81,10 @@ def postgres_server() -> "Iterator[Postgres]":
     """A real PostgreSQL of our own, one for all tests of this process."""
     from tests.postgres import Postgres
 
-    # Not in pytest's own folder: each run of pytest closes that to the user as whom PostgreSQL runs.
-    with TemporaryDirectory(prefix="balas-postgres-") as folder:
-        server = Postgres(Path(folder))
-        yield server
-        server.close()
+    shared = Path(os.environ[_SHARED])
+    server = Postgres(shared / f"postgres-{os.getpid()}", as_made=shared / "postgres")
+    yield server
+    server.close()
 
 
 @pytest.fixture(autouse=True)

@@ -90,8 +90,16 @@ LARGEST = 1024 * 1024
 
 
 def main() -> None:
-    """Serve on the listening socket that is standard input, until standard output is closed; in a fork, be the command."""
+    """Serve on the listening socket that is standard input, until standard output is closed; in a fork, be the command.
+
+    Nothing is imported before somebody asks.
+    """
     listener, closed = socket.socket(fileno=os.dup(0)), os.dup(1)
+    asked = select.poll()
+    asked.register(listener, select.POLLIN)
+    asked.register(closed, 0)  # tells of an error when nobody reads any more
+    if closed in {handle for handle, _ in asked.poll()}:
+        return
     gc.disable()  # what is imported stays
     for name in IMPORTED:
         importlib.import_module(name)

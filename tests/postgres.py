@@ -1,5 +1,8 @@
 """A real PostgreSQL for the tests, which can be stopped and started like any other."""
 
+import fcntl
+import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,13 +17,17 @@ _CONNECTIONS = 400
 class Postgres:
     """A server of our own in a folder, on a socket."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, as_made: Path) -> None:
+        """Start a server on a copy of the cluster `as_made`, which the first of all makes: that costs ten times a copy."""
+        with as_made.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not as_made.exists():
+                _make(as_made)
+        shutil.copytree(as_made, folder)
+        owner = as_made.stat()
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, owner.st_uid, owner.st_gid)
         self._server = pgserver.get_server(folder)
-        self.execute(f"ALTER SYSTEM SET max_connections = {_CONNECTIONS}")
-        # The tests kill processes and stop the server, not the machine: what it wrote is there without waiting for a disk.
-        self.execute("ALTER SYSTEM SET fsync = off")
-        self.stop()
-        self.start()
 
     @property
     def url(self) -> str:
@@ -58,3 +65,14 @@ class Postgres:
 
     def close(self) -> None:
         self._server.cleanup()
+
+
+def _make(folder: Path) -> None:
+    """A cluster with our settings, which no server uses."""
+    new = folder.with_suffix(".new")
+    server = pgserver.get_server(new)
+    with (new / "postgresql.conf").open("a") as settings:
+        # The tests kill processes and stop the server, not the machine: what it wrote is there without waiting for a disk.
+        settings.write(f"max_connections = {_CONNECTIONS}\nfsync = off\n")
+    server.cleanup()
+    new.rename(folder)

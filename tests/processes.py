@@ -1,22 +1,21 @@
 """The `balas` command in processes of its own: forked from one that has imported everything, or started the ordinary way."""
 
 import asyncio
-import atexit
 import os
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
 from tests.balas import ask
 
 ROOT = Path(__file__).parents[1]
+_FORKS = "BALAS_TESTS_FORKS"
+"""The environment variable that says where the server of forks listens."""
 
 
 class Process(Protocol):
@@ -60,7 +59,9 @@ async def forked(words: Sequence[str], environment: Mapping[str, str]) -> Proces
         return await fresh(words, environment)
     reading, writing = os.pipe()
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - the number is wanted
-        ends = ask(_server(), list(words), str(Path.cwd()), dict(environment), (nothing.fileno(), writing, writing))
+        ends = ask(
+            os.environ[_FORKS], list(words), str(Path.cwd()), dict(environment), (nothing.fileno(), writing, writing)
+        )
     os.close(writing)
     stdout = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
@@ -102,14 +103,13 @@ def program() -> list[str]:
     """The words of a shell that start the command as a fork, for whoever runs a program: seconds of CPU less."""
     if sys.platform != "linux":
         return [sys.executable, "-m", "agent"]
-    return [sys.executable, "-ISE", str(ROOT / "tests" / "balas.py"), _server()]
+    return [sys.executable, "-ISE", str(ROOT / "tests" / "balas.py"), os.environ[_FORKS]]
 
 
-@cache
-def _server() -> str:
-    """Where the server of this process listens, started with the first that is asked of it."""
-    folder = tempfile.TemporaryDirectory(prefix="balas-forks-")
-    path = str(Path(folder.name) / "forks")
+@contextmanager
+def forks(folder: Path) -> Iterator[None]:
+    """One server of forks, in the folder, for this process and all that it starts. It imports when it is asked for the first."""
+    path = str(folder / "forks")
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
@@ -121,12 +121,8 @@ def _server() -> str:
             cwd=ROOT,
             env=environment,
         )
-
-    def end() -> None:
-        assert server.stdout is not None
-        server.stdout.close()
-        server.wait()
-        folder.cleanup()
-
-    atexit.register(end)
-    return path
+    os.environ[_FORKS] = path
+    yield
+    assert server.stdout is not None
+    server.stdout.close()
+    server.wait()
