@@ -1,5 +1,6 @@
 import gc
 import os
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,7 +15,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.databases import database, postgres, sqlite
-from tests.processes import forks
+from tests.processes import forks, program
 
 if TYPE_CHECKING:
     from tests.postgres import Postgres
@@ -49,6 +50,9 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[_SHARED] = shared.enter_context(TemporaryDirectory(prefix="balas-tests-"))
         shared.enter_context(forks(Path(os.environ[_SHARED])))
         config.add_cleanup(shared.close)
+        if not config.getoption("cov_source"):  # it traces what is imported after it began
+            workers = f"popen//python={shlex.join(program())}"
+            config.option.tx = [workers if each == "popen" else each for each in config.option.tx]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

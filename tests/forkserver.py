@@ -2,7 +2,7 @@
 
 Importing takes several seconds of CPU; a fork of what is imported takes milliseconds. The fork is a process like any other:
 own id, environment, folder, arguments and standard streams, and it ends as one that was started. `tests.processes` asks, and
-`tests/balas.py` does for whoever runs a program.
+`tests/balas.py` does for whoever runs a program. The workers of a test run are such forks, too: `-u -c CODE`, as pytest-xdist starts them.
 
 Nothing here may start a thread or open a connection before the fork; the server looks after every import and refuses to go on.
 """
@@ -109,9 +109,14 @@ def main() -> None:
     request = _serve(listener, closed)
     if request is not None:
         gc.enable()
-        sys.argv = [str(Path(sys.modules["agent"].__path__[0]) / "__main__.py"), *request["words"]]
         try:
-            runpy.run_module("agent", run_name="__main__", alter_sys=True)
+            match request["words"]:
+                case ["-u", "-c", code]:
+                    exec(code, {"__name__": "__main__"})  # noqa: S102 - as the interpreter does
+                    _end(None)
+                case words:
+                    sys.argv = [str(Path(sys.modules["agent"].__path__[0]) / "__main__.py"), *words]
+                    runpy.run_module("agent", run_name="__main__", alter_sys=True)
         except SystemExit as end:
             _end(end.code)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from workers import Pool, PoolClosed, TaskFailed, WorkerCrashed, WorkerSpec, WorkerTimeout
+from workers.pool import Pool, PoolClosed, TaskFailed, WorkerCrashed, WorkerSpec, WorkerTimeout
 
 LONG = timedelta(seconds=120)
 
