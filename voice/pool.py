@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 from voice.errors import DeadlinePassed, Unavailable, VoiceError, WorkerCrashed, by_reason
 from voice.transcriber import WorkerLoad
 from voice.worker import Options
-from workers import Pool, TaskFailed, WorkerError, WorkerSpec, WorkerTimeout
-from workers import WorkerCrashed as ProcessCrashed
+from workers.pool import Pool, TaskFailed, WorkerError, WorkerSpec, WorkerTimeout
+from workers.pool import WorkerCrashed as ProcessCrashed
 
 T = TypeVar("T")
 

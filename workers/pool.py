@@ -27,7 +27,7 @@ from workers import process
 _BOOT = "import sys; sys.path.append(sys.argv[1]); from workers.process import main; main()"
 _ROOT = str(Path(__file__).resolve().parent.parent)
 _INHERITED = ("PATH", "PYTHONPATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-_TOO_LARGE = "it answered"  # how `process.receive` begins to say so
+_TOO_LARGE = "it answered"  # how `receive` begins to say so
 _GRACE = 2.0  # seconds a worker gets to exit by itself
 
 
@@ -206,7 +206,7 @@ class Worker:
     async def _answer(self, deadline: timedelta, task: str) -> dict[str, Any]:
         try:
             async with asyncio.timeout(deadline.total_seconds()):
-                answer = await process.receive(self._stdout, self._spec.largest_answer)
+                answer = await receive(self._stdout, self._spec.largest_answer)
         except TimeoutError:
             await self.kill()
             raise WorkerTimeout(
@@ -404,3 +404,24 @@ class Pool:
 def _fail(task: _Task, error: WorkerError) -> None:
     if not task.answer.done():
         task.answer.set_exception(error)
+
+
+async def receive(stream: asyncio.StreamReader, largest: int) -> dict[str, Any]:
+    """Read the header of the next frame of an asyncio stream; the frame must have no body.
+
+    Args:
+        largest: bytes of the header.
+
+    Raises:
+        EOFError: the stream has ended, or its bytes are no frame, or one that is too large.
+    """
+    try:
+        length, body = process.LENGTHS.unpack(await stream.readexactly(process.LENGTHS.size))
+        if length > largest or body:
+            raise EOFError(f"it answered {length + body:,} bytes; {largest:,} are allowed")
+        content = await stream.readexactly(length)
+        parsed = json.loads(content) if length < 2**20 else await asyncio.to_thread(json.loads, content)
+        value: dict[str, Any] = dict(parsed)
+    except (asyncio.IncompleteReadError, ConnectionError, TypeError, ValueError, RecursionError) as error:
+        raise EOFError(str(error)) from error
+    return value

@@ -4,7 +4,6 @@ A frame is a JSON header and raw bytes, each with its length before it. Not pick
 answers of a compromised worker would compromise the parent.
 """
 
-import asyncio
 import json
 import os
 import queue
@@ -20,7 +19,8 @@ from functools import partial
 from importlib import import_module
 from typing import Any, BinaryIO, TypeAlias
 
-_LENGTHS = struct.Struct(">II")
+LENGTHS = struct.Struct(">II")
+"""What stands before a frame: the lengths of its header and of its body in bytes."""
 _WATCH_INTERVAL = 0.2  # seconds between two looks at the memory in use, where it cannot be limited
 _RECURSION = 5_000  # frames; parsers of nested files recurse, and 256 nested elements are more than 1,000 frames
 
@@ -35,34 +35,13 @@ An exception with a `reason` (a word for programs) fails the task: the caller ge
 def pack(header: Mapping[str, Any], body: bytes = b"") -> bytes:
     """Encode a frame: two big-endian 32-bit lengths, the header as JSON, the body."""
     encoded = json.dumps(header, separators=(",", ":")).encode()
-    return _LENGTHS.pack(len(encoded), len(body)) + encoded + body
+    return LENGTHS.pack(len(encoded), len(body)) + encoded + body
 
 
 def read(stream: BinaryIO) -> tuple[dict[str, Any], bytes]:
     """Read the next frame, header and body, of a blocking stream. Raises `EOFError` when it has ended."""
-    header, body = _LENGTHS.unpack(_exactly(stream, _LENGTHS.size))
+    header, body = LENGTHS.unpack(_exactly(stream, LENGTHS.size))
     return json.loads(_exactly(stream, header)), _exactly(stream, body)
-
-
-async def receive(stream: asyncio.StreamReader, largest: int) -> dict[str, Any]:
-    """Read the header of the next frame of an asyncio stream; the frame must have no body.
-
-    Args:
-        largest: bytes of the header.
-
-    Raises:
-        EOFError: the stream has ended, or its bytes are no frame, or one that is too large.
-    """
-    try:
-        length, body = _LENGTHS.unpack(await stream.readexactly(_LENGTHS.size))
-        if length > largest or body:
-            raise EOFError(f"it answered {length + body:,} bytes; {largest:,} are allowed")
-        content = await stream.readexactly(length)
-        parsed = json.loads(content) if length < 2**20 else await asyncio.to_thread(json.loads, content)
-        value: dict[str, Any] = dict(parsed)
-    except (asyncio.IncompleteReadError, ConnectionError, TypeError, ValueError, RecursionError) as error:
-        raise EOFError(str(error)) from error
-    return value
 
 
 def _exactly(stream: BinaryIO, count: int) -> bytes:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from messaging.types import Attachment
     from voice import FetchLimits
-    from workers import Pool
+    from workers.pool import Pool
     from workers.process import Handler
 
 SIDE = 1_024
@@ -175,7 +175,7 @@ class FileReader:
             await self._pool.aclose()
 
     async def _picture(self, data: bytes) -> Content:
-        from workers import Pool, WorkerError, WorkerSpec
+        from workers.pool import Pool, WorkerError, WorkerSpec
 
         if self._pool is None:
             spec = WorkerSpec(

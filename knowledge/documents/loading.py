@@ -1,13 +1,19 @@
 """From the bytes of a file to its text and blocks, by what kind of file it is."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 from knowledge.documents.passage import Loaded
+from knowledge.documents.splitter import split
 from knowledge.errors import Unreadable
+
+if TYPE_CHECKING:
+    from workers.process import Handler
 
 # Loaders are imported when a file of their kind comes along: pdfplumber takes a third of a second.
 _LOADERS = {
@@ -162,3 +168,23 @@ def kind_of(name: str, content_type: str | None = None) -> str | None:
     if by_type in (None, "plain"):
         return by_name or by_type
     return by_type
+
+
+def open_handler(options: Mapping[str, Any]) -> "Handler":
+    """Make the handler of documents. Runs inside a worker."""
+
+    def handle(header: Mapping[str, Any], data: bytes, is_dropped: Callable[[], bool]) -> Mapping[str, Any]:
+        loaded = load(header["id"], data, header["content_type"])
+        passages = split(header["id"], loaded, header["title"] or loaded.named(header["id"]))
+        return {
+            "text": loaded.text,
+            "title": loaded.title,
+            "language": loaded.language,
+            "expires": loaded.expires.isoformat() if loaded.expires else None,
+            "volatile": loaded.volatile,
+            "links": loaded.links,
+            "problem": loaded.problem,
+            "passages": [asdict(passage) for passage in passages],
+        }
+
+    return handle

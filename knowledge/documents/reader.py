@@ -1,17 +1,14 @@
 """Documents are read in bounded worker processes: a file that takes too much memory or time ends its worker, and no other file."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from knowledge.documents.passage import Passage
 from knowledge.errors import Unreadable
-from workers import Pool, TaskFailed, WorkerSpec, WorkerTimeout
-from workers import WorkerCrashed as ProcessCrashed
-
-if TYPE_CHECKING:
-    from workers.process import Handler
+from workers.pool import Pool, TaskFailed, WorkerSpec, WorkerTimeout
+from workers.pool import WorkerCrashed as ProcessCrashed
 
 MEMORY = 1_200 * 2**20
 """Bytes of address space of a worker; the libraries take about a third of it."""
@@ -35,28 +32,6 @@ class ReadDocument:
     volatile: bool | None = None
     links: tuple[str, ...] = ()
     problem: str | None = None
-
-
-def open_handler(options: Mapping[str, Any]) -> "Handler":
-    """Make the handler of documents. Runs inside a worker."""
-    from knowledge.documents.loading import load
-    from knowledge.documents.splitter import split
-
-    def handle(header: Mapping[str, Any], data: bytes, is_dropped: Callable[[], bool]) -> Mapping[str, Any]:
-        loaded = load(header["id"], data, header["content_type"])
-        passages = split(header["id"], loaded, header["title"] or loaded.named(header["id"]))
-        return {
-            "text": loaded.text,
-            "title": loaded.title,
-            "language": loaded.language,
-            "expires": loaded.expires.isoformat() if loaded.expires else None,
-            "volatile": loaded.volatile,
-            "links": loaded.links,
-            "problem": loaded.problem,
-            "passages": [asdict(passage) for passage in passages],
-        }
-
-    return handle
 
 
 class DocumentReader:
@@ -84,7 +59,7 @@ class DocumentReader:
             spec = WorkerSpec(
                 name="document worker",
                 task="read a document",
-                target="knowledge.documents.reader:open_handler",
+                target="knowledge.documents.loading:open_handler",
                 options={},
                 memory=self._memory,
                 largest_answer=LARGEST_ANSWER,
