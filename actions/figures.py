@@ -91,9 +91,10 @@ def unknown_figures(text: str, sources: Sequence[str]) -> list[str]:
     if not (secrets or codes or hours or counted):
         return []
     told = "\n".join(sources)
-    known = squash(told)
     loose = [each for each in dict.fromkeys(secrets) if each.casefold() not in told.casefold() and not _is_word(each)]
-    loose += [each for each in dict.fromkeys(codes) if squash(each) not in known]
+    if unseen := [each for each in dict.fromkeys(codes) if each not in told]:
+        known = squash(told)
+        loose += [each for each in unseen if squash(each) not in known]
     if hours:
         clock = {minute for _, minutes in _hours(told, bare=True) for minute in minutes}
         loose += [said for said, minutes in hours if clock.isdisjoint(minutes)]

@@ -171,7 +171,9 @@ def misplaced(text: str, rows: Iterable[str], said: str, elsewhere: Known) -> li
         Each amount as it is written, and whether the reply itself names the other thing.
     """
     found = [each for each in _amounts(text) if not (_OF_SUM.search(each.context) or each.values & elsewhere.numbers)]
-    labelled = {row: _subject(label) for row in dict.fromkeys(rows) if found and (label := _label(row))}
+    if not found:
+        return []
+    labelled = {row: _subject(label) for row in dict.fromkeys(rows) if (label := _label(row))}
     counts = Counter(form for forms in labelled.values() for form in forms)
     telling = {form for form, times in counts.items() if times <= max(1, len(labelled) // 2)}
     times = {*numbers(text), *elsewhere.named, Decimal(2)}

@@ -8,10 +8,10 @@ data files; what reads one language takes its words alone, what reads any takes 
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from language.tables import languages, section, sections
 
@@ -58,17 +58,26 @@ class Vocabulary:
     """Digits that are also other words: no number unless other numbers stand beside them."""
     not_after: frozenset[str]
     not_before: frozenset[str]
+    multipliers: frozenset[str] = field(init=False)
+    """The words that make more of the number before them."""
+    numerals: frozenset[str] = field(init=False)
+    """The words that are a number or part of one, apart from joiners, articles and the decimal sign."""
+    beginnings: frozenset[str] = field(init=False)
+    """The words that a number can begin with."""
+    grouped: re.Pattern[str] = field(init=False)
+    """A numeral with separators between its thousands."""
 
-    @property
-    def multipliers(self) -> frozenset[str]:
-        """The words that make more of the number before them."""
-        return self.teen | self.ten | self.hundred | self.scales.keys()
-
-    @property
-    def numerals(self) -> frozenset[str]:
-        """The words that are a number or part of one, apart from joiners, articles and the decimal sign."""
-        names = (self.digits, self.teens, self.tens, self.hundreds, self.wholes, self.fixed)
-        return self.multipliers.union(self.half, self.soft_zeros, *names)
+    def __post_init__(self) -> None:
+        words = (self.digits, self.teens, self.tens, self.hundreds, self.wholes, self.fixed, self.half)
+        multipliers = self.teen | self.ten | self.hundred | self.scales.keys()
+        groups, decimal = re.escape(self.groups), re.escape(self.decimal)
+        for name, value in (
+            ("multipliers", multipliers),
+            ("numerals", multipliers.union(self.soft_zeros, *words)),
+            ("beginnings", self.articles.union(*words)),
+            ("grouped", re.compile(rf"\d{{1,3}}([{groups}]\d{{3}})+([{decimal}]\d{{1,2}})?")),
+        ):
+            object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +131,12 @@ def every_vocabulary() -> Vocabulary:
         not_after=frozenset().union(*(one.not_after for one in each)),
         not_before=frozenset().union(*(one.not_before for one in each)),
     )
+
+
+@cache
+def _spellings() -> Sequence[Vocabulary]:
+    """The words of every language together, with numerals as each of them writes them."""
+    return [replace(every_vocabulary(), groups=groups, decimal=decimal) for groups, decimal in _SEPARATORS]
 
 
 def _vocabulary(data: Mapping[str, Any]) -> Vocabulary:
@@ -208,8 +223,8 @@ def numbers(text: str) -> set[Decimal]:
     plain = unicodedata.normalize("NFKC", text).casefold()
     tokens = _tokens(plain)
     found: set[Decimal] = set()
-    for groups, decimal in _SEPARATORS:
-        words = replace(every_vocabulary(), groups=groups, decimal=decimal)
+    separated = any(not (token.word.isdecimal() or token.word.isalpha()) for token in tokens)
+    for words in _spellings()[: None if separated else 1]:
         reader, index = _Reader(tokens, words), 0
         while index < len(tokens):
             number = reader.number(index)
@@ -351,16 +366,14 @@ def _join_spelt(match: re.Match[str]) -> str:
     return f"{''.join(match[1].split()).upper()}-{match[2]}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(NamedTuple):
     word: str  # lower case
     start: int
     end: int
     gap: str  # what stands between it and the token before, without blanks
 
 
-@dataclass(frozen=True, slots=True)
-class _Number:
+class _Number(NamedTuple):
     value: Decimal
     scale: int  # of its last part: 1,000 in "75 ribu"
     end: int  # index of the token after it
@@ -386,10 +399,6 @@ class _Reader:
     def __init__(self, tokens: list[_Token], words: Vocabulary) -> None:
         self.tokens = tokens
         self._words = words
-        self._groups = re.compile(
-            rf"\d{{1,3}}([{re.escape(words.groups)}]\d{{3}})+([{re.escape(words.decimal)}]\d{{1,2}})?"
-        )
-        self._multipliers = words.multipliers
 
     def digits(self, start: int) -> tuple[str, int] | None:
         """Digits said one by one, and the index after them."""
@@ -410,7 +419,7 @@ class _Reader:
             else:
                 break
             index += 1
-        if written and self._word(index, start, {""}) in self._multipliers:
+        if written and self._word(index, start, {""}) in self._words.multipliers:
             written, index = written[:-1], index - 1  # the last one begins an amount: "dua tiga ribu"
         return (written, index) if len(written) >= (2 if certain else 3) else None
 
@@ -423,6 +432,9 @@ class _Reader:
 
     def number(self, start: int) -> _Number | None:
         """The longest number that begins at a token: in words, in digits, or in both."""
+        word = self.tokens[start].word
+        if word not in self._words.beginnings and not word[0].isdecimal():
+            return None
         number = self._part(start)
         while number is not None and number.scale > 1:
             index = number.end
@@ -481,7 +493,9 @@ class _Reader:
         word, words = self.tokens[start].word, self._words
         if not word[0].isdecimal() or len(word) > _LONGEST:
             return None
-        if self._groups.fullmatch(word):
+        if word.isdecimal():
+            return Decimal(word), start + 1
+        if words.grouped.fullmatch(word):
             return Decimal(word.replace(words.groups, "").replace(words.decimal, ".")), start + 1
         if re.fullmatch(rf"\d+([.,]\d{{1,2}}|{re.escape(words.decimal)}\d+)?", word):
             return Decimal(word.replace(",", ".")), start + 1
@@ -544,7 +558,7 @@ class _Reader:
         """Whether one token by itself is to be written as a number."""
         words, word = self._words, self.tokens[index].word
         if word[0].isdecimal():
-            return self._groups.fullmatch(word) is not None  # "75.000", but not "12.30"
+            return self._words.grouped.fullmatch(word) is not None  # "75.000", but not "12.30"
         if word in words.single:
             return False
         if words.digits.get(word) != 1:

@@ -126,7 +126,8 @@ def _fault(
     if turn.question is not None:
         return None
     held = reading.Held(turn, messages, persona.name, lambda: _sources(turn, actions))
-    knows = persona.knows() and turn.task is None and bool(turn.messages) and not turn.pictures
+    has_knowledge = persona.knows()
+    knows = has_knowledge and turn.task is None and bool(turn.messages) and not turn.pictures
     if claims := _unproven(turn, text, actions):
         stated = knows and not turn.effects and claims[0].kind in ("state", "report")
         told = (
@@ -137,7 +138,7 @@ def _fault(
     if turn.answered_by == OFFLINE:
         return None  # a program quotes documents and results as they are
     looks_up = any(action.reads and action.builtin is None for action in actions.values())
-    found = (_unfounded(turn, text, held) if persona.knows() or looks_up else None) or relevance.fault(
+    found = (_unfounded(turn, text, held) if has_knowledge or looks_up else None) or relevance.fault(
         turn, text, actions
     )
     if found is None and knows:
