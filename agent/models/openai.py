@@ -25,7 +25,10 @@ from agent.models.textcalls import ARGUMENT_KEYS
 from settings.backoff import requested_wait
 
 if TYPE_CHECKING:
+    import aiohttp
     import httpx2
+    import yarl
+    from multidict import CIMultiDict
 
 log = structlog.get_logger()
 
@@ -212,32 +215,40 @@ class CompatibleChat(ChatOpenAI):
         http = self.http_async_client or client._client
         endpoint = self._endpoint = self._endpoint or _Endpoint.of(client)
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-        request = httpx2.Request(
-            "POST", endpoint.url, headers=endpoint.headers, content=content, extensions=endpoint.extensions
-        )
         try:
-            response = await http.send(request)
+            answer = await endpoint.post(http, content)
         except httpx2.TimeoutException as error:
-            raise openai.APITimeoutError(request=request) from error
+            raise openai.APITimeoutError(request=endpoint.request(content)) from error
         except (httpx2.RequestError, ssl.SSLError, anyio.EndOfStream) as error:
-            raise openai.APIConnectionError(request=request) from error
-        if not response.is_success:
-            raise client._make_status_error_from_response(response)
-        is_json = response.headers.get("content-type", "").partition(";")[0].strip().endswith("json")
-        return response.json() if is_json else response.text
+            raise openai.APIConnectionError(request=endpoint.request(content)) from error
+        if isinstance(answer, bytes):
+            return json.loads(answer)
+        if not answer.is_success:
+            raise client._make_status_error_from_response(answer)
+        return answer.json() if _is_json(answer.headers) else answer.text
+
+
+def _is_json(headers: Mapping[str, str]) -> bool:
+    return headers.get("content-type", "").partition(";")[0].strip().endswith("json")
 
 
 @dataclass(frozen=True, slots=True)
 class _Endpoint:
-    """Where a client sends its requests, with the headers and timeouts that all of them have."""
+    """Where a client sends its requests, with the headers and timeouts that all of them have: as httpx has them, and as aiohttp."""
 
     url: "httpx2.URL"
     headers: "httpx2.Headers"
     extensions: dict[str, Any]
+    address: "yarl.URL"
+    fields: "CIMultiDict[str]"
+    timeout: "aiohttp.ClientTimeout"
 
     @classmethod
     def of(cls, client: Any) -> "_Endpoint":
         """Read them from a request that the client builds."""
+        import aiohttp
+        import yarl
+        from multidict import CIMultiDict
         from openai._models import FinalRequestOptions
 
         options = FinalRequestOptions.construct(method="post", url="/chat/completions", json_data={})
@@ -245,7 +256,50 @@ class _Endpoint:
         headers = built.headers.copy()
         for name in ("content-length", "transfer-encoding"):
             headers.pop(name, None)
-        return cls(built.url, headers, dict(built.extensions))
+        seconds = built.extensions.get("timeout", {})
+        timeout = aiohttp.ClientTimeout(
+            sock_connect=seconds.get("connect"), sock_read=seconds.get("read"), connect=seconds.get("pool")
+        )
+        fields = CIMultiDict(headers.multi_items())
+        return cls(built.url, headers, dict(built.extensions), yarl.URL(str(built.url)), fields, timeout)
+
+    def request(self, content: bytes) -> "httpx2.Request":
+        """A request as the client sends it."""
+        import httpx2
+
+        return httpx2.Request("POST", self.url, headers=self.headers, content=content, extensions=self.extensions)
+
+    async def post(self, http: "httpx2.AsyncClient", content: bytes) -> "httpx2.Response | bytes":
+        """Post JSON over a client's connections; the JSON of an answer that needs no unpacking, of any other the answer.
+
+        The client's objects around a request, and its layers for authentication, cookies and redirects, took as long as aiohttp itself.
+
+        Raises:
+            httpx2.RequestError: there was no answer.
+        """
+        from openai._vendor.httpx_aiohttp.transport import AiohttpTransport, map_aiohttp_exceptions
+
+        transport = http._transport_for_url(self.url)
+        if not isinstance(transport, AiohttpTransport) or transport.proxy is not None:
+            return await http.send(self.request(content))
+        session = transport.client = transport.get_client()
+        with map_aiohttp_exceptions():
+            async with session.post(
+                self.address,
+                data=content,
+                headers=self.fields,
+                allow_redirects=False,
+                auto_decompress=False,
+                timeout=self.timeout,
+            ) as answer:
+                given, headers = await answer.read(), answer.headers
+        if 200 <= answer.status < 300 and "content-encoding" not in headers and _is_json(headers):
+            return given
+        if 300 <= answer.status < 400:
+            return await http.send(self.request(content))
+        import httpx2
+
+        return httpx2.Response(answer.status, headers=answer.raw_headers, content=given, request=self.request(content))
 
 
 _ROLES = {"human": "user", "ai": "assistant", "tool": "tool"}
