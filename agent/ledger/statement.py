@@ -12,6 +12,7 @@ Parameters and columns go through the types of their columns, errors come as SQL
 
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Executable
@@ -76,7 +77,18 @@ class Statement:
 class _Prepared:
     """A statement in the words of one database."""
 
-    __slots__ = ("_bind", "_constants", "_dialect", "_make", "_positional", "_processes", "_sql", "_types")
+    __slots__ = (
+        "_binds",
+        "_constants",
+        "_dialect",
+        "_make",
+        "_names",
+        "_pick",
+        "_positional",
+        "_processes",
+        "_sql",
+        "_types",
+    )
 
     def __init__(self, core: Any, dialect: Dialect) -> None:
         compiled = core.compile(dialect=dialect)
@@ -85,10 +97,12 @@ class _Prepared:
         self._sql: str = compiled.string
         self._dialect = dialect
         self._positional: bool = compiled.positional
-        self._bind: Sequence[tuple[str, Process | None]] = [
-            (name, compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect))
-            for name in (compiled.positiontup if self._positional else compiled.binds)
-        ]
+        self._names: Sequence[str] = compiled.positiontup if self._positional else list(compiled.binds)
+        self._pick: Callable[[Mapping[str, Any]], Sequence[Any]] = (
+            itemgetter(*self._names) if len(self._names) > 1 else self._pick_few
+        )
+        binds = (compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect) for name in self._names)
+        self._binds: Sequence[tuple[int, Process]] = [(at, bind) for at, bind in enumerate(binds) if bind is not None]
         self._constants = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
         self._constants |= {column.key: column.default.arg for column in compiled.insert_prefetch}
         self._types = [column.type for column in getattr(core, "exported_columns", ())]
@@ -98,11 +112,16 @@ class _Prepared:
     def execute(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         """Run it on a cursor of the driver's."""
         given = {**self._constants, **values} if self._constants else values
-        if self._positional:
-            bound: Any = tuple(given[name] if bind is None else bind(given[name]) for name, bind in self._bind)
-        else:
-            bound = {name: given[name] if bind is None else bind(given[name]) for name, bind in self._bind}
-        return _run(connection, self._sql, bound)
+        bound: Any = list(self._pick(given))
+        for at, bind in self._binds:
+            bound[at] = bind(bound[at])
+        return _run(
+            connection, self._sql, tuple(bound) if self._positional else dict(zip(self._names, bound, strict=True))
+        )
+
+    def _pick_few(self, given: Mapping[str, Any]) -> Sequence[Any]:
+        """What `itemgetter` gives for two names and more."""
+        return [given[name] for name in self._names]
 
     def read(self, cursor: Any, raw: Sequence[Sequence[Any]]) -> list[Any]:
         """Read rows of the driver's as named tuples."""
