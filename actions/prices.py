@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 from actions.qris.money import NUMBER, SCALES
@@ -135,7 +135,7 @@ def names_any(text: str) -> bool:
     Args:
         text: the reply as the customer would read it.
     """
-    return bool(_DETAIL.search(text)) or any(True for _ in _amounts(text)) or any(True for _ in _reductions(text))
+    return bool(_DETAIL.search(text)) or bool(_amounts(text)) or any(True for _ in _reductions(text))
 
 
 def unfounded(text: str, known: Known) -> list[str]:
@@ -145,7 +145,7 @@ def unfounded(text: str, known: Known) -> list[str]:
         text: the reply as the customer would read it.
         known: what amounts may come from.
     """
-    found, reductions = list(_amounts(text)), list(_reductions(text))
+    found, reductions = _amounts(text), list(_reductions(text))
     if not found and not reductions:
         return []
     loose = [said for said, share in reductions if share not in known.shares]
@@ -179,7 +179,7 @@ def misplaced(text: str, rows: Iterable[str], said: str, elsewhere: Known) -> li
     times = {*numbers(text), *elsewhere.named, Decimal(2)}
     loose = []
     for amount in found:
-        line = next((each for each in text.splitlines() if amount.text in each and len(list(_amounts(each))) == 1), "")
+        line = next((each for each in text.splitlines() if amount.text in each and len(_amounts(each)) == 1), "")
         parts = (amount.clause, amount.before, line)
         named = next((own for part in parts if (own := _subject(part) & telling)), frozenset())
         meant = named or _subject(said) & telling
@@ -307,8 +307,13 @@ class _Amount:
         return self.before + self.clause
 
 
-def _amounts(text: str) -> Iterator[_Amount]:
+@lru_cache(64)  # several checks look at one reply
+def _amounts(text: str) -> tuple[_Amount, ...]:
     """The amounts of money of a text, those in parentheses too."""
+    return tuple(_amounts_in(text))
+
+
+def _amounts_in(text: str) -> Iterator[_Amount]:
     for clause in clauses(plain(_PARENTHESES.sub(" ", text))):
         before = clause.before[-_NEAR:]
         priced = _OF_PRICE.search(before + clause.text) is not None

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 # Letters of other scripts that look like Latin ones (Unicode TR 39, those of Indonesian and English words).
 _LOOKALIKES = str.maketrans("аеорсухіѕԁѡкмтвнԛɡıοαυνκ", "aeopcyxisdwkmtbhqgioauvk")
@@ -37,6 +38,7 @@ class _Letters(dict[int, str]):
 _LETTERS = _Letters()
 
 
+@lru_cache(64)  # several checks look at one reply
 def plain(text: str) -> str:
     """Write a reply in plain letters: without invisible characters, accents, lookalikes, emoji and markup, with simple spaces."""
     text = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES))

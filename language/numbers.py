@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from language.tables import languages, section, sections
@@ -253,6 +253,7 @@ def _digit_strings(tokens: "Sequence[_Token]") -> set[Decimal]:
     return found
 
 
+@lru_cache(64)  # several checks look at one reply
 def figures(text: str) -> str:
     """Write the number words of a text in digits, whatever its language; numerals, `berdua`, `goceng` and the like stay.
 

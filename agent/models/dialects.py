@@ -208,7 +208,9 @@ class Dialect:
         return f"{key} is not sent"
 
     def _message(self, message: Body) -> Body:
-        made = {key: value for key, value in message.items() if key not in self.unknown_fields}
+        made = dict(message)
+        for key in self.unknown_fields:
+            made.pop(key, None)
         if not self.images:
             made["content"] = without_pictures(made.get("content"))
         if not self.breakpoints:

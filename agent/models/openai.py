@@ -169,8 +169,9 @@ class CompatibleChat(ChatOpenAI):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        payload = self._get_request_payload([], stop=stop, **kwargs)
-        payload["messages"] = [written(each) or self._written(each, kwargs) for each in messages]
+        head = messages[:1] if messages and written(messages[0]) is None else []  # most often the system message
+        payload = self._get_request_payload(head, stop=stop, **kwargs)
+        payload["messages"] += [written(each) or self._written(each, kwargs) for each in messages[len(head) :]]
         for message, sent in zip(messages, payload["messages"], strict=True):
             if isinstance(message, AIMessage):
                 _echo(message, sent)
