@@ -20,6 +20,12 @@ _UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u
 _ISOLATES = re.compile("[\u2066-\u2069]")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _BREAK = re.compile("[\x0b\x0c\x85]")
+ESCAPES = re.compile(
+    r"\x1b\[[\x30-\x3f]{0,64}+[\x20-\x2f]{0,8}+[\x40-\x7e]|\x9b[\d;]{1,32}+m"
+    r"|\x1b[\]P^_X][^\x07\x1b\x9c\n]{0,400}+(?:\x07|\x1b\\|\x9c)"
+    r"|\x1b[\x20-\x2f]{1,8}+[\x30-\x7e]|\x1b[78=>cDEHMNOZ](?![a-z])"
+)
+"""Sequences that a terminal obeys (ECMA-48): a colour is `ESC [ 31 m`, of which no part is a word of the text."""
 _FLAG = "\U0001f3f4[\U000e0030-\U000e007a]{1,6}\U000e007f"  # England, Scotland, Wales
 _SMUGGLED = re.compile(f"({_FLAG}|[\U000e0100-\U000e01ef])|[\u202a-\u202e\U000e0000-\U000e00ff]")
 _SELECTORS = re.compile("([\U000e0100-\U000e01ef])[\U000e0100-\U000e01ef]+")
@@ -29,14 +35,14 @@ _INVISIBLE = re.compile("[\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u20
 
 
 def clean(text: str) -> str:
-    """Replace halves of surrogate pairs by U+FFFD, and drop control characters other than tab and line breaks.
+    """Replace halves of surrogate pairs by U+FFFD, and drop what terminals obey and control characters other than tab and line breaks.
 
     Two halves that belong together become their character; vertical tab, form feed and NEL become a line break. Characters that hide
     words from a reader (tag characters outside flags, overrides of direction) are dropped.
     """
     if _UNSAFE.search(text) is None:
         return text
-    joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    joined = ESCAPES.sub("", text).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     shown = _SELECTORS.sub(r"\1", _SMUGGLED.sub(r"\1", joined))
     return _CONTROL.sub("", _BREAK.sub("\n", shown))
 
@@ -143,15 +149,21 @@ def quoted(text: str, limit: int = 60) -> str:
 
 
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_SPEAKER = re.compile(
+    r"\[(\s{0,9}(?:an?\s)?(?:human\s)?(?:agent|assistant|colleague|developer|human|operator|runtime|staff|system|tool|user|customer)\b"
+    r"[^\[\]\n]{0,60}+)\]",
+    re.IGNORECASE,
+)
+"""A name in square brackets, as transcripts have it before what each person said."""
 
 
 def untagged(text: str) -> str:
-    """Write words from outside so that they open and close no element of a prompt; `<3` and `a < b` stay.
+    """Write words from outside so that they open and close no element of a prompt, and name no other speaker; `<3` and `a < b` stay.
 
     Args:
         text: what a customer or a colleague wrote.
     """
-    return _TAG.sub("&lt;", text)
+    return _TAG.sub("&lt;", _SPEAKER.sub(r"(\1)", text) if "[" in text else text)
 
 
 def element(name: str, text: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from knowledge.documents.tables import Grid, Line, Table, labelled, read_table
+from settings.text import ESCAPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +104,12 @@ _FILE_NAME = re.compile(
 )
 _QUESTION = re.compile(r"^\W{0,4}(?:Q|T|P|Tanya|Pertanyaan|Soalan|Question)\s*[:.]\W{0,3}(?=\S)", re.IGNORECASE)
 _ANSWER = re.compile(r"^\W{0,4}(?:A|J|Jawab|Jawaban|Jawapan|Answer)\s*[:.]\W{0,3}(?=\S)", re.IGNORECASE)
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff\u202a-\u202e\U000e0000-\U000e007f]")
+_UNSTORABLE = re.compile(f"{ESCAPES.pattern}|[\x00\x1b\ud800-\udfff\u202a-\u202e\U000e0000-\U000e007f]")
 
 
 def _stored(text: str | None) -> str | None:
-    return None if text is None else _UNSTORABLE.sub(" ", text)
+    """The text without what `storable` replaces: as many blanks, so that places in it stay what they are."""
+    return None if text is None else _UNSTORABLE.sub(lambda found: " " * len(found[0]), text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ class Loaded:
         return PurePosixPath(id_).stem.replace("-", " ").replace("_", " ").strip() or None
 
     def storable(self) -> "Loaded":
-        """Replace what databases refuse (NUL, lone surrogates) and what hides words from readers (tag characters, overrides)."""
+        """Replace what databases refuse (NUL, lone surrogates), terminals obey, or hides words from readers (tag characters, overrides)."""
         strings = [self.text, self.title or ""]
         strings += [part or "" for block in self.blocks for part in (block.shown, block.question, *block.path)]
         if not any(map(_UNSTORABLE.search, strings)):
@@ -165,12 +167,12 @@ class Loaded:
                 shown=_stored(block.shown),
                 question=_stored(block.question),
                 answer=_stored(block.answer),
-                aliases=tuple(_UNSTORABLE.sub(" ", alias) for alias in block.aliases),
-                path=tuple(_UNSTORABLE.sub(" ", name) for name in block.path),
+                aliases=tuple(_stored(alias) or "" for alias in block.aliases),
+                path=tuple(_stored(name) or "" for name in block.path),
             )
             for block in self.blocks
         ]
-        return replace(self, text=_UNSTORABLE.sub(" ", self.text), title=_stored(self.title), blocks=blocks)
+        return replace(self, text=_stored(self.text) or "", title=_stored(self.title), blocks=blocks)
 
 
 class Composer:
