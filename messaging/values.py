@@ -134,6 +134,38 @@ def first(source: Mapping[str, Json], *names: str) -> str | None:
     return next((found for name in names if (found := text(source.get(name))) is not None), None)
 
 
+_ADDRESSES = (
+    "url", "link", "href", "src", "media_url", "mediaUrl", "file_url", "fileUrl", "download_url", "downloadUrl", "refreshUrl",
+)  # fmt: skip
+_FILES = ("attachment", "attachments", "media", "file", "files")
+
+
+def address_of(source: Mapping[str, Json]) -> str | None:
+    """The address of a file by the names that platforms have for it, also one level down; None where there is none."""
+    own = first(source, *_ADDRESSES)
+    inner = (first(mapping(source.get(name)), *_ADDRESSES) for name in ("payload", "file", "media"))
+    return own or next((found for found in inner if found is not None), None)
+
+
+def mime_of(source: Mapping[str, Json]) -> str | None:
+    """The media type of a file by the names that platforms have for it."""
+    return first(source, "mimeType", "mime_type", "mimetype", "mime", "contentType", "content_type")
+
+
+def files_of(message: Mapping[str, Json], kind: str | None) -> list[Mapping[str, Json]]:
+    """The files of a message, wherever platforms put them: in lists, under the name of their kind, or in the message itself.
+
+    Args:
+        message: that holds them.
+        kind: its own word for the one file that it is; None where it is none.
+    """
+    places = [message.get(kind) if kind else None]
+    places += [item for name in _FILES for item in items(message.get(name)) or [message.get(name)]]
+    parts = [{"url": place} if isinstance(place, str) and "://" in place else mapping(place) for place in places]
+    found = [part for part in parts if address_of(part)]
+    return found or ([message] if kind and first(message, *_ADDRESSES) else [])
+
+
 def instant(value: Json) -> datetime | None:
     """Read a time as aware UTC, from ISO 8601 text or a number as in `moment`; None for what is none."""
     if isinstance(value, str) and not value.strip().isdigit():

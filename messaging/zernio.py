@@ -62,13 +62,16 @@ from messaging.types import (
 )
 from messaging.values import (
     Json,
+    address_of,
     cards_of,
+    files_of,
     first,
     instant,
     international,
     items,
     location_of,
     mapping,
+    mime_of,
     person_names,
     text,
 )
@@ -204,9 +207,8 @@ class _Reader:
         place = location_of(mapping(metadata.get("location")))
         quoted = first(metadata, "quotedMessageId")
         words = words or first(metadata, *_TAPPED)
-        attachments = tuple(
-            self._attachment(mapping(item)) for item in items(self._message.get("attachments")) if mapping(item)
-        )
+        listed = [mapping(item) for item in items(self._message.get("attachments")) if mapping(item)]
+        attachments = tuple(map(self._attachment, listed or files_of(self._message, None)))
         return InboundMessage(
             contact,
             message_id,
@@ -241,10 +243,10 @@ class _Reader:
         return Reaction(contact, f"{to}/reaction/{emoji or ''}", self._time(), to, emoji)
 
     def _attachment(self, source: Mapping[str, Json]) -> Attachment:
-        url = first(source, "url", "refreshUrl") or first(mapping(source.get("payload")), "url") or ""
+        url = address_of(source) or ""
         if _below(url, self._base_url):
             url = platform_file(self._platform, url[len(self._base_url) :])
-        mime = first(source, "mimeType", "contentType")
+        mime = mime_of(source)
         told = (first(source, "type"), first(source, "originalType"), (mime or "").partition("/")[0])
         kind = next((MEDIA_KINDS[name.lower()] for name in told if name and name.lower() in MEDIA_KINDS), _FILE)
         return Attachment(kind, url, first(source, "filename", "name"), mime, pending=not url)

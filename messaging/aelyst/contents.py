@@ -21,7 +21,19 @@ from messaging.types import (
     Template,
     Text,
 )
-from messaging.values import Json, cards_of, first, integer, items, location_of, mapping, text
+from messaging.values import (
+    Json,
+    address_of,
+    cards_of,
+    files_of,
+    first,
+    integer,
+    items,
+    location_of,
+    mapping,
+    mime_of,
+    text,
+)
 
 _TAGS: Mapping[str, MessageTag] = {
     "ACCOUNT_UPDATE": "ACCOUNT_UPDATE",
@@ -61,9 +73,16 @@ def read_content(message: Mapping[str, Json]) -> Content:
         for item in map(mapping, items(message.get(source)))
         if item
     )
+    if not attachments and (kind in MEDIA_KINDS or kind in ("document", "file")):  # as other platforms write it
+        files = files_of(message, kind) or [mapping(message.get(kind))]
+        attachments = tuple(read_attachment({"type": kind, **part}) for part in files)
     readers = {"email": _email, "whatsapp_interactive": _interactive, "whatsapp_order": _order}
     reader = readers.get(kind, _plain)
-    described = None if not attachments else first(mapping(message.get("attachment")), "description", "caption")
+    described = (
+        None
+        if not attachments
+        else first(mapping(message.get("attachment") or message.get(kind)), "description", "caption")
+    )
     place = location_of({**message, **mapping(message.get("location"))}) if kind == "location" else None
     answered = (
         mapping(message.get("context")) or mapping(message.get("replyTo")) or mapping(message.get("quotedMessage"))
@@ -82,12 +101,12 @@ def read_content(message: Mapping[str, Json]) -> Content:
 def read_attachment(source: Mapping[str, Json]) -> Attachment:
     """Read an attachment; `url` is empty and `pending` set while the platform has not stored the file, or names no URL."""
     name = first(source, "fileName", "name", "filename")
-    mime_type = first(source, "mimeType", "mime", "mimetype")
+    mime_type = mime_of(source)
     guessed = mime_type or mimetypes.guess_type(name or "")[0] or ""
-    kind = MEDIA_KINDS.get((text(source.get("type")) or "").lower())
+    kind = MEDIA_KINDS.get((first(source, "type", "mediaType") or "").lower())
     if kind is None:  # a voice note can come as a `file` with an audio type
         kind = MEDIA_KINDS.get(guessed.partition("/")[0], "file")
-    url = text(source.get("url"))
+    url = address_of(source)
     pending = source.get("isPending") is True or url is None
     size = integer(source.get("size"))
     return Attachment(

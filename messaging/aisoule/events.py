@@ -29,13 +29,16 @@ from messaging.types import (
 )
 from messaging.values import (
     Json,
+    address_of,
     cards_of,
+    files_of,
     first,
     instant,
     international,
     items,
     location_of,
     mapping,
+    mime_of,
     person_names,
     text,
 )
@@ -49,8 +52,6 @@ _STATES: Mapping[str, DeliveryState] = {
     "message.failed": "failed",
 }
 _KINDS: Mapping[str, ReceivedKind] = {**MEDIA_KINDS, "ptt": "audio", "document": "file", "file": "file"}
-_FILES = ("media", "file", "attachment", "attachments")
-_LINKS = ("url", "link", "media_url", "mediaUrl", "file_url")
 _ACCOUNTS = ("whatsapp_account_id", "waba_number", "account_id")
 
 
@@ -170,25 +171,19 @@ def read_media(data: Mapping[str, Json], kind: str) -> tuple[Attachment, ...]:
     is `pending`, and the names of the fields go into the log.
     """
     what = _KINDS.get(kind)
-    places = [
-        data.get(kind) if what else None,
-        *(item for name in _FILES for item in items(data.get(name)) or [data.get(name)]),
-    ]
-    parts = [{"url": place} if isinstance(place, str) and "://" in place else mapping(place) for place in places]
-    found = [part for part in parts if first(part, *_LINKS)]
-    if not found and what and first(data, *_LINKS):
-        found = [data]
+    found = files_of(data, kind if what else None)
     if found:
         return tuple(_attachment(part, what) for part in found)
     if what is None:
         return ()
-    log.warning("aisoule_file_not_found", type=kind, fields=sorted(data), inside=sorted(parts[0]))
-    return (_attachment(parts[0], what),)
+    part = mapping(data.get(kind))
+    log.warning("aisoule_file_not_found", type=kind, fields=sorted(data), inside=sorted(part))
+    return (_attachment(part, what),)
 
 
 def _attachment(part: Mapping[str, Json], what: ReceivedKind | None) -> Attachment:
-    mime = first(part, "mime_type", "mimetype", "mimeType")
+    mime = mime_of(part)
     named = _KINDS.get((first(part, "type", "kind") or "").lower()) or MEDIA_KINDS.get((mime or "").partition("/")[0])
-    url = first(part, *_LINKS)
+    url = address_of(part)
     kind = what or named or "file"
     return Attachment(kind, url or "", first(part, "filename", "file_name", "name"), mime, pending=url is None)

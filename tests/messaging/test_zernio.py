@@ -128,11 +128,15 @@ def test_what_a_file_is_and_where_is_found_without_its_usual_fields() -> None:
         {"mimeType": "audio/ogg; codecs=opus", "url": "https://cdn.example/a"},
         {"type": "share", "originalType": "image", "payload": {"url": "https://cdn.example/b"}},
         {"type": "image", "refreshUrl": "https://cdn.example/c"},
+        {"mime_type": "application/pdf", "file_url": "https://cdn.example/d"},
         {"type": "ephemeral"},
     ]
     event = parsed(received(text=None, attachments=attachments))
     found = [(each.kind, each.url.rpartition("/")[2], each.pending) for each in event.attachments]
-    assert found == [("audio", "a", False), ("image", "b", False), ("image", "c", False), ("file", "", True)]
+    assert found[:3] == [("audio", "a", False), ("image", "b", False), ("image", "c", False)]
+    assert found[3:] == [("file", "d", False), ("file", "", True)]
+    single = parsed(received(text=None, attachment={"type": "video", "mediaUrl": "https://cdn.example/e"}))
+    assert [(each.kind, each.url) for each in single.attachments] == [("video", "https://cdn.example/e")]
 
 
 def test_a_tapped_button_and_a_place_become_words() -> None:

@@ -99,6 +99,37 @@ def test_a_voice_note_is_an_audio_attachment(name: str) -> None:
     assert not attachment.pending
 
 
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ({"type": "attachment", "attachment": {"type": "image", "link": "https://cdn.example/a"}}, "image"),
+        (
+            {
+                "type": "attachment",
+                "attachment": {"content_type": "audio/ogg", "payload": {"url": "https://cdn.example/a"}},
+            },
+            "audio",
+        ),
+        ({"type": "attachment", "attachment": {"mediaType": "voice", "fileUrl": "https://cdn.example/a"}}, "audio"),
+        ({"type": "attachment", "attachments": [{"type": "file", "src": "https://cdn.example/a"}]}, "file"),
+        ({"type": "image", "image": {"link": "https://cdn.example/a", "caption": "ini"}}, "image"),
+        ({"type": "voice", "url": "https://cdn.example/a"}, "audio"),
+        ({"type": "document", "file": {"media_url": "https://cdn.example/a"}}, "file"),
+        ({"type": "audio", "audio": {"id": "9"}}, "audio"),
+        ({"type": "text", "text": "lihat", "url": "https://cdn.example/a"}, None),
+    ],
+)
+def test_a_file_is_found_where_other_platforms_put_it(content: dict[str, Any], kind: str | None) -> None:
+    payload = body("message-received-voice")
+    payload["message"]["message"] = content
+    event = parse_body(payload)
+    assert isinstance(event, InboundMessage)
+    assert [file.kind for file in event.attachments] == ([] if kind is None else [kind])
+    assert all(
+        file.url == "https://cdn.example/a" or (file.pending and "id" in content["audio"]) for file in event.attachments
+    )
+
+
 def test_an_attachment_that_cannot_be_fetched_yet_is_still_a_message() -> None:
     event = received("message-received-pending")
     (attachment,) = event.attachments
