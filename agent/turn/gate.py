@@ -118,11 +118,12 @@ SAME_MOST = 4
 SLOWER = (timedelta(0), timedelta(0), timedelta(seconds=10), timedelta(seconds=60))
 """How long the answer waits when much the same was written once, twice … before: machines slow down, people hardly notice."""
 
-PROMPT = timedelta(seconds=8)
-"""Who writes sooner after what was written to them has hardly read it."""
+AT_ONCE, PROMPT = timedelta(seconds=4), timedelta(seconds=8)
+"""Who writes sooner after what was written to them has hardly read it: a machine, or, up to the later, one who pastes."""
 
 _FEW_WORDS = 4
 _QUARTER = 4
+_WHOLE = 20  # letters and digits of a message, from which it is repeated by no accident
 
 _LATEST = 40
 _ALIKE = 90.0
@@ -133,8 +134,9 @@ def repeated(texts: Sequence[str], history: Sequence[Line], now: datetime) -> in
     """Count how often the contact has written much the same within the last hour, these messages left out.
 
     With other numbers it counts only where it followed promptly on what was written to the contact: a machine numbers its messages,
-    and a person asks the same of one order after the other. So do files without words. A question with other numbers, a file, and
-    a text of few words count a quarter: people ask quickly, send several photos, and say "ok" often.
+    and a person asks the same of one order after the other. So do files without words. Who writes back what was written to them says
+    the same each time. A question with other numbers, what was pasted, a file, and a text of few words count a quarter: people ask
+    quickly, paste one parcel number after the other, send several photos, and say "ok" often.
 
     Args:
         texts: what the contact typed in the messages to answer; none for files without words.
@@ -147,19 +149,23 @@ def repeated(texts: Sequence[str], history: Sequence[Line], now: datetime) -> in
     said, numbers = _essence(text), _numbers(text)
     if text.strip() and not said:  # nothing but numbers
         return 0
-    same = prompt = 0
+    same = prompt = at_once = 0
+    echoes = bool(history) and _is_echo(text, history[-1])
     for before, line in list(pairwise([None, *history]))[-_LATEST:]:
         if line is None or line.author != "contact" or now - line.at >= SAME_WITHIN:
+            continue
+        if echoes and before is not None and _is_echo(line.own_words, before):
+            same += 1
             continue
         if fuzz.ratio(said, _essence(line.own_words)) < _ALIKE if said else line.own_words or not line.attachments:
             continue
         if said and _numbers(line.own_words) == numbers:
             same += 1
-        elif before is not None and before.author != "contact" and line.at - before.at < PROMPT:
-            prompt += 1
+        elif before is not None and before.author != "contact" and (after := line.at - before.at) < PROMPT:
+            at_once, prompt = at_once + (after < AT_ONCE), prompt + (after >= AT_ONCE)
     if len(said.split()) < _FEW_WORDS:
-        return (same + prompt) // _QUARTER
-    return same + (prompt // _QUARTER if _asks(text) else prompt)
+        return (same + prompt + at_once) // _QUARTER
+    return same + ((prompt + at_once) // _QUARTER if _asks(text) else at_once + prompt // _QUARTER)
 
 
 def slowed(due: datetime, waiting: Sequence[Waiting], history: Sequence[Line]) -> datetime:
@@ -173,6 +179,12 @@ def slowed(due: datetime, waiting: Sequence[Waiting], history: Sequence[Line]) -
     last = waiting[-1].received_at
     times = repeated([message.text for message in waiting if message.text], history, last)
     return max(due, last + SLOWER[times]) if times < len(SLOWER) else due
+
+
+def _is_echo(text: str, before: Line) -> bool:
+    """Whether a message holds all that the agent or a colleague had just written."""
+    said = "".join(filter(str.isalnum, before.own_words[:1000]))
+    return before.author != "contact" and len(said) >= _WHOLE and said in "".join(filter(str.isalnum, text[:2000]))
 
 
 def _essence(text: str) -> str:

@@ -275,11 +275,24 @@ def test_another_machine_gets_no_answer_after_a_few_rounds_and_a_person_does() -
     assert repeated(["berapa harga kopi susu?"], _said("apakah besok buka jam delapan?", 9), NOON) == 0
 
 
+def test_who_writes_back_each_reply_is_a_machine_and_who_quotes_one_is_not() -> None:
+    replies = [f"Baik Kak, kopi *nomor {n}* sudah kami catat, {'ada lagi?' * n}" for n in range(6)]
+    history = [
+        Line(author, text, NOON - timedelta(minutes=9 - n))
+        for n, reply in enumerate(replies)
+        for author, text in (("contact", f"Anda menulis: {replies[n - 1]}"), ("agent", reply))
+    ]
+    assert repeated([f"Anda menulis: {replies[-1]}"], history, NOON) >= SAME_MOST
+    assert repeated([replies[-1]], history[-4:], NOON) == 1
+    assert repeated(["kopi nomor 5 yang mana?"], history, NOON) == 0
+
+
 @pytest.mark.parametrize(
     ("text", "times", "after", "count"),
     [
         ("Pesanan KS-{} saya sudah sampai mana ya kak", 9, 25, 0),  # a person, one order after the other
         ("Tolong kirim invoice nomor INV/2026/{}", 9, 12, 0),
+        ("Invoice INV/{} sudah saya bayar ya kak", 9, 5, 2),  # pasted
         ("Di mana pesanan KS-{} saya?", 5, 1, 1),  # pasted by a quick person
         ("Di mana pesanan KS-7 saya?", 5, 60, 5),  # the same of the same, as before
         ("Thank you for contacting us! Your ticket number is {}.", 4, 1, 4),
