@@ -257,7 +257,11 @@ class Gate:
         return token
 
     async def _session(self, agent: Agent, scope: Scope, receive: Receive, send: Send) -> None:
-        """`POST /session {"token"}` sets the console's cookie, `DELETE /session` ends it."""
+        """`POST /session {"token"}` sets the console's cookie, `DELETE /session` ends it; no page of another origin can do either."""
+        headers = Headers(scope=scope)
+        if not {"origin", "sec-fetch-site"}.isdisjoint(headers.keys()) and not _same_site(headers):
+            await error_answer(403, "csrf", f"send the header {CSRF_HEADER}: 1")(scope, receive, send)
+            return
         secure = scope["scheme"] == "https" or agent.config.server.url.startswith("https:")
         token = (
             None

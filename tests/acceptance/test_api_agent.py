@@ -157,6 +157,8 @@ async def test_guessing_tokens_is_slowed_down_and_the_right_one_stays_right(tmp_
 async def test_a_cookie_changes_nothing_for_a_page_of_another_origin(tmp_path: Path) -> None:
     async with api(tmp_path) as (here, client):
         async with httpx.AsyncClient(base_url=f"{here.url}/api/v1") as browser:
+            for elsewhere in ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
+                assert (await browser.post("/session", json={"token": TOKEN}, headers=elsewhere)).status_code == 403
             login = await browser.post("/session", json={"token": TOKEN})
             cookie = login.headers["set-cookie"]
             assert "HttpOnly" in cookie
