@@ -17,7 +17,8 @@ Said = TypeVar("Said")
 Notes: TypeAlias = Mapping[tuple[str, str], str]
 """Text of the notes of a document, by kind (`footnote`) and id."""
 _GONE = frozenset({f"{W}del", f"{W}moveFrom", f"{W}instrText", f"{W}delText", f"{W}rPrChange", f"{W}pPrChange"})
-_UNSEEN = ("vanish", "strike", "dstrike")
+_STRUCK = ("strike", "dstrike")
+_PAPER = ("", "auto", "FFFFFF")  # no colour of its own
 _FORMULA = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 _DRAWN = ("/chart", "/diagram")
 _DEEPEST = 8  # tables in tables
@@ -35,11 +36,15 @@ def load(data: bytes) -> Loaded:
 
 @dataclass(frozen=True, slots=True)
 class _Styles:
-    """By the id of a style: the level of headings, whether its text is bold, and whether the first row of its tables is."""
+    """By the id of a style: the level of headings, whether its text is bold, and whether the first row of its tables is.
+
+    `gone` says of its text whether it is `hidden`, `struck` out or neither (empty).
+    """
 
     levels: Mapping[str, int]
     bold: Mapping[str, bool]
     heads: Mapping[str, bool]
+    gone: Mapping[str, str]
 
 
 def _inherited(own: Mapping[str, Said], based: Mapping[str, str]) -> dict[str, Said]:
@@ -74,7 +79,7 @@ class _Reader:
             raise Unreadable("not a readable DOCX document: it has no body")
         if next(body.iter(f"{W}commentReference"), None) is not None:
             self._left_out.append("comments")
-        if any(_is_on(run.find(f"{W}rPr/{W}vanish")) and run.find(f"{W}t") is not None for run in body.iter(f"{W}r")):
+        if any(run.find(f"{W}t") is not None and _gone(run, self._styles) == "hidden" for run in body.iter(f"{W}r")):
             self._left_out.append("hidden text")
         if any((drawn.get("uri") or "").endswith(_DRAWN) for drawn in body.iter("{*}graphicData")):
             self._left_out.append("charts and diagrams")
@@ -96,6 +101,7 @@ class _Reader:
         levels: dict[str, int] = {}
         bold: dict[str, bool] = {}
         heads: dict[str, bool] = {}
+        gone: dict[str, str] = {}
         based: dict[str, str] = {}
         for style in () if root is None else root.iter(f"{W}style"):
             name, id_ = _value(style.find(f"{W}name")), style.get(f"{W}styleId") or ""
@@ -108,11 +114,15 @@ class _Reader:
                 levels[id_] = min(int(_value(outline)) + 1, 6)
             if (mark := style.find(f"{W}rPr/{W}b")) is not None:
                 bold[id_] = _is_on(mark)
+            if (said := _says_gone(style.find(f"{W}rPr"))) is not None:
+                gone[id_] = said
             for part in style.iter(f"{W}tblStylePr"):
                 if part.get(f"{W}type") == "firstRow" and (mark := part.find(f"{W}rPr/{W}b")) is not None:
                     heads[id_] = _is_on(mark)
             based[id_] = _value(style.find(f"{W}basedOn"))
-        return _Styles(_inherited(levels, based), _inherited(bold, based), _inherited(heads, based))
+        return _Styles(
+            _inherited(levels, based), _inherited(bold, based), _inherited(heads, based), _inherited(gone, based)
+        )
 
     def _story(self, parent: Any) -> None:
         """Append the paragraphs and tables below an element, in their order."""
@@ -120,7 +130,7 @@ class _Reader:
             if item.tag == f"{W}tbl":
                 self._table(item)
                 continue
-            text = _text(item, self._notes)
+            text = _text(item, self._notes, self._styles)
             if text.strip():
                 if level := self._level(item):
                     self._composer.heading(level, " ".join(text.split()))
@@ -156,7 +166,9 @@ class _Reader:
             if root is None:
                 continue
             text = " ".join(
-                "".join(_text(item, self._notes) if item.tag == f"{W}p" else "" for item in _items(root)).split()
+                "".join(
+                    _text(item, self._notes, self._styles) if item.tag == f"{W}p" else "" for item in _items(root)
+                ).split()
             )
             has_table = any(item.tag == f"{W}tbl" for item in _items(root))
             if (text or has_table) and text not in seen and not re.fullmatch(r"(?:page|halaman)?[\W\d]*", text.lower()):
@@ -200,7 +212,7 @@ def _choice(alternate: Any) -> Any:
     return alternate.find(f"{_ALTERNATE}Fallback") if chosen is None else chosen if len(chosen) else alternate
 
 
-def _text(paragraph: Any, notes: Notes) -> str:
+def _text(paragraph: Any, notes: Notes, styles: _Styles) -> str:
     """The text of a paragraph: insertions in, deletions, hidden text and field codes out, notes in brackets; no text boxes."""
     parts: list[str] = []
 
@@ -223,7 +235,7 @@ def _text(paragraph: Any, notes: Notes) -> str:
                 parts.append(f" ({note})" if note else "")
             elif tag == f"{W}sym":
                 parts.append(" ")
-            elif tag == f"{W}r" and any(_is_on(child.find(f"{W}rPr/{W}{mark}")) for mark in _UNSEEN):
+            elif tag == f"{W}r" and _gone(child, styles):
                 continue
             elif tag == f"{_ALTERNATE}AlternateContent":
                 visit(_choice(child))
@@ -233,6 +245,47 @@ def _text(paragraph: Any, notes: Notes) -> str:
     if not _is_on(paragraph.find(f"{W}pPr/{W}rPr/{W}vanish")) or paragraph.find(f"{W}r") is not None:
         visit(paragraph)
     return "".join(parts)
+
+
+def _says_gone(properties: Any) -> str | None:
+    """Whether properties of runs say that their text is `hidden` or `struck` out, or neither (empty); `None`: they say nothing of it."""
+    if properties is None:
+        return None
+    vanish, size = properties.find(f"{W}vanish"), _value(properties.find(f"{W}sz"))
+    strikes = [mark for name in _STRUCK if (mark := properties.find(f"{W}{name}")) is not None]
+    if _is_on(vanish) or size in ("0", "1", "2"):  # half points
+        return "hidden"
+    if any(map(_is_on, strikes)):
+        return "struck"
+    return "" if vanish is not None or strikes else None
+
+
+def _gone(run: Any, styles: _Styles) -> str:
+    """Whether the text of a run is `hidden` or `struck` out, by itself or by its style or that of its paragraph; else empty."""
+    properties = run.find(f"{W}rPr")
+    own = _says_gone(properties)
+    if own is None and properties is not None and _is_white(run, properties):
+        return "hidden"
+    if own is None and properties is not None:
+        own = styles.gone.get(_value(properties.find(f"{W}rStyle")))
+    if own is None and styles.gone:
+        paragraph = next(run.iterancestors(f"{W}p"), None)
+        own = None if paragraph is None else styles.gone.get(_value(paragraph.find(f"{W}pPr/{W}pStyle")))
+    return own or ""
+
+
+def _is_white(run: Any, properties: Any) -> bool:
+    """Whether a run is white on the page itself; what lies in tables and boxes may have their colours behind it."""
+    if _value(properties.find(f"{W}color")).upper() != "FFFFFF" or properties.find(f"{W}highlight") is not None:
+        return False
+    above = list(run.iterancestors())
+    if any(one.tag in (f"{W}tc", f"{W}txbxContent") for one in above):
+        return False
+    shades = [properties.find(f"{W}shd"), *(one.find(f"{W}pPr/{W}shd") for one in above if one.tag == f"{W}p")]
+    root = above[-1] if above else run
+    return root.find(f"{W}background") is None and all(
+        shade is None or (shade.get(f"{W}fill") or "") in _PAPER for shade in shades
+    )
 
 
 def _is_on(element: Any) -> bool:
@@ -332,7 +385,7 @@ def _cell_text(cell: Any, notes: Notes, styles: _Styles, depth: int) -> str:
             if depth < _DEEPEST:
                 parts.append(inline(_grid(item, notes, styles, depth + 1)[0]))
             continue
-        text = " ".join(_text(item, notes).split())
+        text = " ".join(_text(item, notes, styles).split())
         is_item = item.find(f"{W}pPr/{W}numPr") is not None or "list" in _value(item.find(f"{W}pPr/{W}pStyle")).lower()
         if text:
             parts.append(f"{text};" if is_item else text)

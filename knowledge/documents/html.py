@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from lxml import etree, html
 
+from knowledge.documents import unseen
 from knowledge.documents.jsonfile import flattened
 from knowledge.documents.passage import Composer, Loaded, meaningful, with_entries
 from knowledge.documents.splitter import FULL, count_words
@@ -22,11 +23,10 @@ from language.encoding import decode
 
 _BREAK_ENDED = re.compile(r"</br\s*/?>", re.IGNORECASE)  # HTML, 13.2.6.4.7: `</br>` is a break
 _DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
-_INVISIBLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)", re.IGNORECASE)
 _NO_TEXT = frozenset(
     "script style template noscript svg canvas iframe object video audio select textarea input del s strike head title".split()
 )
-_MENUS = frozenset("nav dialog".split())
+_MENUS = frozenset(("nav",))
 _MENU_ROLES = frozenset("navigation search dialog alertdialog menu menubar tablist".split())
 _PANEL = re.compile(r"accordion|collaps|panel|tab|faq|answer|toggle|content|slide|carousel|step", re.IGNORECASE)
 _CONSENT = re.compile(r"cookie|consent|gdpr|skip-?link|skip-?to|screen-reader", re.IGNORECASE)
@@ -41,6 +41,7 @@ _BLOCKS = frozenset(
 _CONTACT = re.compile(
     r"\s*(?:mailto:|tel:|https?://wa\.me/|https?://api\.whatsapp\.com/send/?\?phone=)([^?&#\s]+)", re.IGNORECASE
 )
+_PANELS = ("div", "section", "article", "ul", "ol", "dl")  # what an accordion puts under its headings
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _DEEPEST = 8  # tables in tables
 _MAX_STRUCTURED = 20_000  # objects of structured data
@@ -66,12 +67,12 @@ def load(data: bytes, content_type: str | None = None) -> Loaded:
         if "unknown error" in str(error):  # how libxml2 reports that it got no memory
             raise MemoryError from error
         raise Unreadable(f"the page holds no text: {error}") from error
-    reader = _Reader(tree)
     title, language, links = _facts(tree)
+    structured = list(_structured(tree))
+    reader = _Reader(tree)
     reader.read(tree)
     composer = reader.composer
     visible = " ".join(composer.text.split())
-    structured = list(_structured(tree))
     hidden = [(question, answer) for question, answer in _questions(structured) if answer[:80] not in visible]
     described = [fields for fields in _described(structured) if any(value not in visible for _, value in fields)]
     if hidden or described or reader.footers:
@@ -102,8 +103,8 @@ class _Reader:
     def __init__(self, tree: Any) -> None:
         self.composer = Composer()
         self.footers: list[str] = []
-        self.left_out: dict[str, None] = {}
         self._opened = _opened(tree)
+        self.left_out = unseen.remove(tree, self._can_open)
         self.first_heading: str | None = None
         self._gathered: list[str] = []
         self._level = 0  # of the last heading
@@ -187,11 +188,7 @@ class _Reader:
         self._gathered.append(element.text or "")
         for child in element:
             if isinstance(child.tag, str) and not _is_left_out(child):
-                if _is_hidden(child) and not self._can_open(child):
-                    if _plain(child):
-                        self.left_out["hidden parts of the page"] = None
-                else:
-                    self._child(child, prefix)
+                self._child(child, prefix)
             self._gathered.append(child.tail or "")
 
     def _child(self, child: Any, prefix: str) -> None:
@@ -217,7 +214,11 @@ class _Reader:
         """Whether a reader of the page opens what is hidden now: the panel of a tab or of an accordion."""
         named = f"{element.get('class') or ''} {element.get('id') or ''} {element.get('role') or ''}"
         before = element.getprevious()
-        asked = before is not None and before.tag in ("button", "dt", "summary", *_HEADINGS)
+        asked = (
+            before is not None
+            and before.get("hidden") is None
+            and (before.tag in ("button", "dt", "summary") or (before.tag in _HEADINGS[1:] and element.tag in _PANELS))
+        )
         return asked or element.get("id") in self._opened or bool(_PANEL.search(named))
 
     def _details(self, details: Any) -> None:
@@ -273,16 +274,10 @@ class _Reader:
     def _grid(self, table: Any, depth: int) -> Grid:
         rows: list[list[Cell | None]] = []
         for row in _own(table, "tr"):
-            if _is_hidden(row):
-                self.left_out["hidden rows or cells of a table"] = None
-                continue
             is_head = row.getparent().tag == "thead"
             cells: list[Cell | None] = []
             for cell in row:
                 if cell.tag not in ("td", "th"):
-                    continue
-                if _is_hidden(cell):
-                    self.left_out["hidden rows or cells of a table"] = None
                     continue
                 text = " ".join(self._cell(cell, depth).split()).strip("; ")
                 strong = is_head or cell.tag == "th" or _is_bold(cell)
@@ -300,7 +295,7 @@ class _Reader:
         """The text of a cell: breaks are spaces, list items are parted, a picture is its description, a table stands in line."""
         parts: list[str] = [cell.text or ""]
         for child in cell:
-            if not isinstance(child.tag, str) or child.tag in _NO_TEXT - {"input"} or _is_hidden(child):
+            if not isinstance(child.tag, str) or child.tag in _NO_TEXT - {"input"}:
                 pass
             elif child.tag == "table":
                 parts += (" ", inline(self._grid(child, depth + 1)) if depth < _DEEPEST else "", " ")
@@ -352,7 +347,8 @@ def _table_of(element: Any) -> Any:
 
 def _is_left_out(element: Any) -> bool:
     """Whether an element is a menu, a cookie bar or the frame of the page, rather than what the page says."""
-    if element.tag in _NO_TEXT or element.tag in _MENUS or (element.get("role") or "").lower() in _MENU_ROLES:
+    role = "" if element.tag == "dialog" else (element.get("role") or "").lower()
+    if element.tag in _NO_TEXT or element.tag in _MENUS or role in _MENU_ROLES:
         return True
     if element.tag in ("footer", "header", "aside"):
         inside = any(above.tag in ("main", "article", "section") for above in element.iterancestors())
@@ -403,10 +399,6 @@ def _is_layout(table: Any) -> bool:
     return not own_heads and has_blocks and (lone > 0 or len(rows) == 1)
 
 
-def _is_hidden(element: Any) -> bool:
-    return element.get("hidden") is not None or bool(_INVISIBLE.search(element.get("style") or ""))
-
-
 def _is_bold(cell: Any) -> bool:
     """Whether all text of a cell stands in one `<b>` or `<strong>`."""
     marked = [child for child in cell if child.tag in ("b", "strong")]
@@ -426,7 +418,7 @@ def _opened(tree: Any) -> frozenset[str]:
     targets = (
         element.get(name)
         for element in tree.iter("a", "button", "div", "h2", "h3", "h4", "label", "li", "span")
-        for name in ("aria-controls", "data-target", "data-bs-target", "href", "for")
+        for name in ("aria-controls", "data-target", "data-bs-target", "href", "for", "popovertarget", "commandfor")
     )
     return frozenset(target.removeprefix("#") for target in targets if target)
 

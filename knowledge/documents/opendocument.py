@@ -14,6 +14,7 @@ from knowledge.errors import Unreadable
 
 _NS = "{urn:oasis:names:tc:opendocument:xmlns:%s:1.0}"
 OFFICE, STYLE, TABLE, TEXT, DRAW = (_NS % name for name in ("office", "style", "table", "text", "drawing"))
+_FO = _NS % "xsl-fo-compatible"
 _SILENT = frozenset(
     {
         f"{OFFICE}annotation",
@@ -80,16 +81,20 @@ class _Reader:
     def __init__(self, content: Any) -> None:
         self.composer = Composer()
         self.left_out: list[str] = []
-        self._invisible = {
-            style.get(f"{STYLE}name")
-            for style in content.iter(f"{STYLE}style")
-            if any(part.get(f"{TABLE}display") == "false" for part in style.iter(f"{STYLE}table-properties"))
-            or any(part.get(f"{TEXT}display") == "none" for part in style.iter(f"{STYLE}text-properties"))
-        }
+        self._invisible: set[str | None] = set()
+        self._struck: set[str | None] = set()
+        for style in content.iter(f"{STYLE}style"):
+            words = list(style.iter(f"{STYLE}text-properties"))
+            if any(part.get(f"{TABLE}display") == "false" for part in style.iter(f"{STYLE}table-properties")) or any(
+                part.get(f"{TEXT}display") == "none" or _is_white(style, part) for part in words
+            ):
+                self._invisible.add(style.get(f"{STYLE}name"))
+            if any(part.get(f"{STYLE}text-line-through-style", "none") != "none" for part in words):
+                self._struck.add(style.get(f"{STYLE}name"))
         self._strong = {
             style.get(f"{STYLE}name")
             for style in content.iter(f"{STYLE}style")
-            if any((part.get(f"{_NS % 'xsl-fo-compatible'}font-weight") or "") == "bold" for part in style)
+            if any((part.get(f"{_FO}font-weight") or "") == "bold" for part in style)
         }
 
     def margins(self, styles: Any) -> None:
@@ -150,6 +155,12 @@ class _Reader:
         return " ".join("".join(parts).split())
 
     def _gather(self, element: Any, parts: list[str]) -> None:
+        """Gather the text of a paragraph or of a part of it, without what is hidden or was struck out."""
+        named = element.get(f"{TEXT}style-name")
+        if named in self._struck or named in self._invisible:
+            if named not in self._struck and "".join(element.itertext()).strip():
+                self.left_out.append("hidden text")
+            return
         parts.append(element.text or "")
         for child in element:
             if child.tag == f"{TEXT}note":
@@ -158,7 +169,7 @@ class _Reader:
                 parts.append(f" ({note})" if note else "")
             elif child.tag in (f"{TEXT}s", f"{TEXT}tab", f"{TEXT}line-break"):
                 parts.append(" ")
-            elif child.tag not in _SILENT and child.get(f"{TEXT}style-name") not in self._invisible:
+            elif child.tag not in _SILENT:
                 self._gather(child, parts)
             parts.append(child.tail or "")
 
@@ -224,6 +235,17 @@ class _Reader:
                 hidden.update(range(at, at + times))
             at += times
         return hidden
+
+
+def _is_white(style: Any, words: Any) -> bool:
+    """Whether a style of words writes in white on nothing, or too small to be seen."""
+    if words.get(f"{_FO}font-size", "") in ("0pt", "1pt"):
+        return True
+    on = words.get(f"{_FO}background-color", "transparent")
+    is_of_words = style.get(f"{STYLE}family") == "text"
+    return (
+        is_of_words and words.get(f"{_FO}color", "").lower() == "#ffffff" and on.lower() in ("transparent", "#ffffff")
+    )
 
 
 def _rows(table: Any) -> Iterator[tuple[Any, bool]]:

@@ -14,6 +14,7 @@ from statistics import median
 from typing import Any
 
 from knowledge.documents.cells import classify, is_header_word
+from knowledge.documents.ink import Ink
 from knowledge.documents.passage import Composer, Loaded, meaningful
 from knowledge.documents.ruled import SAME, Box, TableFinder, is_within, placed
 from knowledge.documents.tables import Cell, Grid, grid
@@ -51,6 +52,7 @@ class _Page:
     tables: list[tuple[Box, Grid]] = field(default_factory=list)
     is_drawn: bool = False  # too many lines to look for tables among them
     is_filled_in: bool = False  # fields of a form, or notes, lie over it
+    hides: bool = False  # letters that no reader sees
 
     @property
     def holds_overflow(self) -> bool:
@@ -102,6 +104,10 @@ def load(data: bytes) -> Loaded:
         )
     if filled := [number for number, page in enumerate(pages, start=1) if page.is_filled_in]:
         problems.append(f"left out: what was written into forms and notes (print it to a PDF): pages {_listed(filled)}")
+    if hiding := [number for number, page in enumerate(pages, start=1) if page.hides]:
+        problems.append(
+            f"left out: letters that a reader does not see (invisible, white or without size): pages {_listed(hiding)}"
+        )
     if drawn := [number for number, page in enumerate(pages, start=1) if page.is_drawn]:
         problems.append(f"pages on which no tables were looked for, since they are full of drawings: {_listed(drawn)}")
     return Loaded(composer.text, composer.blocks, title=title, problem="; ".join(problems) or None)
@@ -128,14 +134,16 @@ def _pages(document: Any, data: bytes) -> Iterator[_Page]:
             characters += text.count_chars()
             if characters > MAX_CHARACTERS:
                 raise Unreadable(f"the PDF holds more than {MAX_CHARACTERS // 10**6} million characters; split it")
-            lines = list(_lines(text, page))
+            ink = Ink(page, text)
+            lines = list(_lines(text, page, ink))
             filled_in = any(_is_filled_in(page))
             text.close()
             page.close()
             read.is_drawn = drawn > MAX_DRAWN
             read.is_filled_in = filled_in
+            read.hides = bool(ink.unseen)
             if lines and drawn >= 3 and not read.is_drawn:
-                read.tables = finder.tables(number)
+                read.tables = finder.tables(number, ink.unseen)
             read.lines = [line for line in lines if not any(is_within(line.box, box) for box, _ in read.tables)]
             yield read
 
@@ -153,8 +161,8 @@ def _is_filled_in(page: Any) -> Iterator[bool]:
         raw.FPDFPage_CloseAnnot(annotation)
 
 
-def _lines(text: Any, page: Any) -> Iterator[_TextLine]:
-    """The lines of a page in the order of its text, with their boxes."""
+def _lines(text: Any, page: Any, ink: Ink) -> Iterator[_TextLine]:
+    """The lines of a page in the order of its text, with their boxes; letters that no reader sees are in none."""
     from ctypes import byref, c_double
 
     from pypdfium2 import raw
@@ -178,11 +186,16 @@ def _lines(text: Any, page: Any) -> Iterator[_TextLine]:
                 yield _TextLine(line, _around(boxes), len(parts) > 1, parts, words)
             letters, boxes, places = [], [], []
             continue
-        letters.append(letter)
+        box: Box | None = None
         if not letter.isspace() and raw.FPDFText_GetCharBox(
             text, at, byref(left), byref(right), byref(bottom), byref(top)
         ):
-            boxes.append((left.value, height - top.value, right.value, height - bottom.value))
+            box = (left.value, height - top.value, right.value, height - bottom.value)
+            if not ink.shows(at, box):
+                continue
+        letters.append(letter)
+        if box is not None:
+            boxes.append(box)
             places.append(len(letters) - 1)
 
 

@@ -100,8 +100,14 @@ def _placeholder(shape: Any) -> str:
 
 
 def _text(element: Any) -> str:
-    parts = element.iter(f"{A}t", f"{A}br", f"{A}tab")
+    """The text of a paragraph; what is struck out was taken back."""
+    parts = [part for part in element.iter(f"{A}t", f"{A}br", f"{A}tab") if not _is_struck(part.getparent())]
     return " ".join("".join((part.text or "") if part.tag == f"{A}t" else " " for part in parts).split())
+
+
+def _is_struck(run: Any) -> bool:
+    properties = run.find(f"{A}rPr")
+    return properties is not None and properties.get("strike", "noStrike") != "noStrike"
 
 
 def _grid(table: Any) -> Grid:

@@ -34,7 +34,13 @@ class TableFinder:
         if self._document is not None:
             self._document.close()
 
-    def tables(self, number: int) -> list[tuple[Box, Grid]]:
+    def tables(self, number: int, unseen: Sequence[Box] = ()) -> list[tuple[Box, Grid]]:
+        """Find the tables of a page.
+
+        Args:
+            number: of the page, from 0.
+            unseen: where letters lie that no reader sees; they are in no cell.
+        """
         import pdfplumber
         from pdfminer.pdfexceptions import PDFException
         from pdfplumber.utils.exceptions import PdfminerException
@@ -44,7 +50,7 @@ class TableFinder:
                 self._document = pdfplumber.open(io.BytesIO(self._data))
             page = self._document.pages[number]
             try:
-                found = [(tuple(table.bbox), _grid(table, page)) for table in page.find_tables()]
+                found = [(tuple(table.bbox), _grid(table, page, unseen)) for table in page.find_tables()]
             finally:
                 page.close()
         except (PDFException, PdfminerException, ValueError, KeyError, TypeError, IndexError, AttributeError):
@@ -52,7 +58,7 @@ class TableFinder:
         return [(box, rows) for box, rows in found if len(rows) > 1 and len(rows[0]) > 1]
 
 
-def _grid(table: Any, page: Any) -> Grid:
+def _grid(table: Any, page: Any, unseen: Sequence[Box]) -> Grid:
     """The cells of a table in a grid; a cell that reaches over several edges is merged."""
     boxes: list[Box] = sorted({tuple(cell) for cell in table.cells}, key=lambda box: (box[1], box[0]))
     across, down = (
@@ -60,9 +66,11 @@ def _grid(table: Any, page: Any) -> Grid:
         _edges([y for box in boxes for y in (box[1], box[3])]),
     )
     letters: dict[int, list[Any]] = {}
+    unseen = [box for box in unseen if is_within(box, tuple(table.bbox))]
     for char in page.chars:
         middle = ((char["x0"] + char["x1"]) / 2, (char["top"] + char["bottom"]) / 2)
-        if not is_within((*middle, *middle), tuple(table.bbox)):
+        point = (*middle, *middle)
+        if not is_within(point, tuple(table.bbox)) or any(is_within(point, box) for box in unseen):
             continue
         for at, box in enumerate(boxes):
             if box[0] <= middle[0] < box[2] and box[1] <= middle[1] < box[3]:

@@ -3,6 +3,8 @@
 import io
 import itertools
 import re
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
@@ -28,6 +30,16 @@ _DRAWN = re.compile(r"[|│┃║]")
 _MOST_ROWS = 500
 _WIDEST = 300  # characters
 _LONGEST_FRONT = 20_000  # characters
+_OPENED = re.compile(
+    r"(`++)|(?<![~\\])~~(?=[^\s~])|<!--|<(del|s|strike)\b[^<>]{0,300}+>"
+    r"|<([a-z][a-z0-9]{0,20}+)\b(?=[^<>]{0,300}?(?:\shidden\b|display\s{0,9}:\s{0,9}none|visibility\s{0,9}:\s{0,9}hidden|font-size\s{0,9}:\s{0,9}0\b))"
+    r"[^<>]{0,300}+>",
+    re.IGNORECASE,
+)
+"""Where code begins, or what a reader of the page does not see."""
+_CLOSED = re.compile(r"`++|(?<=[^\s~])~~(?!~)|-->|</([a-z][a-z0-9]{0,20}+)\s{0,9}+>", re.IGNORECASE)
+_CLOSINGS = {"~~": "~~", "<!--": "-->"}
+_LONGEST_GONE = 20_000  # characters
 _EMPTY_LINES = re.compile(r"\n[ \t\r]*\n\s*")
 _LEAVES = frozenset({"paragraph_open", "fence", "code_block", "html_block"})
 
@@ -112,6 +124,8 @@ def parse_markdown(text: str) -> Loaded:
         Unreadable: the front matter is not valid YAML, or `expires` or `volatile` in it has the wrong type.
     """
     front, body_at = _front_matter(text)
+    shown, hides = _shown(text[body_at:])
+    text = text[:body_at] + shown
     blocks = with_entries(list(_blocks(text, body_at)), text)
     return Loaded(
         text,
@@ -121,7 +135,31 @@ def parse_markdown(text: str) -> Loaded:
         expires=_date(front.get("expires")),
         volatile=_flag(front.get("volatile")),
         aliases=_aliases(front.get("aliases")),
+        problem="left out: hidden parts" if hides else None,
     )
+
+
+def _shown(body: str) -> tuple[str, bool]:
+    """Markdown without comments, struck-out text and elements that are hidden, code left alone; and whether any were hidden."""
+    ends: dict[str, list[re.Match[str]]] = defaultdict(list)
+    for closed in _CLOSED.finditer(body):
+        ends[(closed[1] or closed[0]).lower()].append(closed)
+    parts: list[str] = []
+    at = kept = 0
+    hides = False
+    while (found := _OPENED.search(body, at)) is not None:
+        at = found.end()
+        closing = ends[_CLOSINGS.get(found[0]) or (found[1] or found[2] or found[3]).lower()]
+        place = bisect_left(closing, at, key=re.Match.start)
+        end = closing[place] if place < len(closing) and closing[place].start() - at <= _LONGEST_GONE else None
+        if end is None or (found[0] == "~~" and _EMPTY_LINES.search(body, at, end.start())):
+            continue
+        at = end.end()
+        if not found[1]:
+            parts.append(body[kept : found.start()])
+            kept = at
+            hides = hides or found[3] is not None
+    return "".join([*parts, body[kept:]]), hides
 
 
 def _front_matter(text: str) -> tuple[Mapping[str, Any], int]:

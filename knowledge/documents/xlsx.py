@@ -27,6 +27,8 @@ _NAMED = 5  # places that a message lists
 class _Style:
     code: str = "General"
     is_strong: bool = False
+    is_struck: bool = False
+    is_white: bool = False  # on a cell without colour
 
 
 @dataclass(slots=True)
@@ -39,6 +41,7 @@ class _Sheet:
     merged: list[tuple[range, range]] = field(default_factory=list)
     uncached: list[str] = field(default_factory=list)  # places of formulas without a value
     errors: list[str] = field(default_factory=list)  # places of values such as #REF!
+    white: list[str] = field(default_factory=list)  # places of text in the colour of the sheet
 
     def hides(self, column: int) -> bool:
         return any(column in columns for columns in self.hidden_columns)
@@ -122,6 +125,8 @@ def _left_out(sheet: _Sheet, where: str) -> Iterator[str]:
             f"formulas without a value in {_listed(sheet.uncached)} {where}".strip()
             + " (open the file in a spreadsheet program and save it)"
         )
+    if sheet.white:
+        yield f"white text in {_listed(sheet.white)} {where}".strip()
     if sheet.errors:
         yield f"error values in {_listed(sheet.errors)} {where}".strip()
 
@@ -155,13 +160,28 @@ def _styles(package: Package, part: str) -> list[_Style]:
         int(each.get("numFmtId") or 0): each.get("formatCode") or "General"
         for each in root.iterfind(f"{S}numFmts/{S}numFmt")
     }
-    bold = [_is_on(font.find(f"{S}b")) for font in root.iterfind(f"{S}fonts/{S}font")]
+    fonts = list(root.iterfind(f"{S}fonts/{S}font"))
+    filled = [each.find(f"{S}patternFill") for each in root.iterfind(f"{S}fills/{S}fill")]
+    bare = [each is not None and each.get("patternType", "none") == "none" for each in filled]
     styles = []
     for each in root.iterfind(f"{S}cellXfs/{S}xf"):
         number, font = int(each.get("numFmtId") or 0), int(each.get("fontId") or 0)
         code = codes.get(number) or BUILT_IN.get(number, "General")
-        styles.append(_Style(code, font < len(bold) and bold[font]))
+        look, fill = (fonts[font] if font < len(fonts) else None), int(each.get("fillId") or 0)
+        if look is None:
+            styles.append(_Style(code))
+            continue
+        white = _is_white(look.find(f"{S}color")) and fill < len(bare) and bare[fill]
+        styles.append(_Style(code, _is_on(look.find(f"{S}b")), _is_on(look.find(f"{S}strike")), white))
     return styles or [_Style()]
+
+
+def _is_white(colour: Any) -> bool:
+    return (
+        colour is not None
+        and (colour.get("rgb") in ("FFFFFFFF", "00FFFFFF") or colour.get("theme") == "0")
+        and not colour.get("tint")
+    )
 
 
 def _is_on(element: Any) -> bool:
@@ -228,11 +248,15 @@ class _SheetReader:
     def _row(self, row: Any, at: int, sheet: _Sheet) -> Iterator[tuple[int, Cell]]:
         column = -1
         for cell in row.iterfind(f"{S}c"):
-            place = _PLACE.fullmatch(cell.get("r") or "")
-            column = _column(place[1]) if place else column + 1
+            written = _PLACE.fullmatch(cell.get("r") or "")
+            column = _column(written[1]) if written else column + 1
+            place = f"{_letters(column)}{at + 1}"
             style = self._styles[number] if (number := int(cell.get("s") or 0)) < len(self._styles) else _Style()
-            text = self._text(cell, style, f"{_letters(column)}{at + 1}", sheet)
-            if not text:
+            text = self._text(cell, style, place, sheet)
+            if not text or style.is_struck:
+                continue
+            if style.is_white:
+                sheet.white.append(place)
                 continue
             self._cells += 1
             self._characters += len(text)

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 from docx import Document
+from docx.enum.style import WD_STYLE_TYPE
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
+from docx.shared import Pt, RGBColor
 
 from knowledge.documents.docx import load
 from knowledge.documents.splitter import split
@@ -140,10 +142,16 @@ def test_a_heading_is_known_by_the_style_it_is_based_on() -> None:
 
 def test_hidden_text_is_left_out_and_said() -> None:
     made = Document()
-    made.add_paragraph("Harga Rp9.000")
-    made.add_paragraph().add_run("Modal Rp5.000").font.hidden = True
+    struck, unseen = (made.styles.add_style(name, WD_STYLE_TYPE.CHARACTER) for name in ("Lama", "Gaib"))
+    struck.font.strike = unseen.font.hidden = True
+    made.add_paragraph("Harga Rp9.000").add_run(" Rp8.000", style="Lama")
+    fonts = [made.add_paragraph().add_run(f"Modal Rp{number}.000").font for number in (5, 6, 7)]
+    fonts[0].hidden, fonts[1].size, fonts[2].color.rgb = True, Pt(1), RGBColor(255, 255, 255)
+    made.add_paragraph().add_run("Modal Rp4.000", style="Gaib")
+    cell = made.add_table(1, 1).cell(0, 0).paragraphs[0].add_run("Promo Rp3.000")
+    cell.font.color.rgb = RGBColor(255, 255, 255)  # a table may be coloured
     out = io.BytesIO()
     made.save(out)
     loaded = load(out.getvalue())
-    assert loaded.text.strip() == "Harga Rp9.000"
+    assert loaded.text.split("\n\n") == ["Harga Rp9.000", "Promo Rp3.000", ""]
     assert loaded.problem == "left out: hidden text"

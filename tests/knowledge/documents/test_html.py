@@ -80,11 +80,75 @@ def test_hidden_rows_and_taken_back_prices_are_not_quoted() -> None:
     assert loaded.problem == "left out: hidden rows or cells of a table"
 
 
-@pytest.mark.parametrize("how", ["hidden", 'style="display: none"', "style='visibility:hidden'"])
+RULES = """<style>/* .a{} */ .note { display : none } @media print { .shown { display: none } }
+@media (max-width: 600px) { .shown { display: none } } .phone { display: none } @media (max-width: 600px) { .phone { display: block } }
+#x > p, .list li:nth-child(2) { display: none } .list { color: #333 } a:hover { display: none } [data-for=staff] { display: none }
+.off { position: absolute; left: -9999px } .on { display: none } p.on { display: block !important }</style>"""
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "<div hidden><p>Modal Rp9.000</p></div>",
+        "<div style='display: none'><p>Modal Rp9.000</p></div>",
+        "<p style='visibility:hidden'>Modal Rp9.000</p>",
+        "<p style='font-size: 0px'>Modal <b>Rp9.000</b></p>",
+        "<p style='position:absolute; left:-9999px'>Modal Rp9.000</p>",
+        "<p style='color:#fff'>Modal Rp9.000</p>",
+        "<div style='background:#222'><p style='background:white;color:#fefefe'>Modal Rp9.000</p></div>",
+        "<p style='color: rgba(0, 0, 0, 0)'>Modal Rp9.000</p>",
+        "<p style='height:0;overflow:hidden'>Modal Rp9.000</p>",
+        "<dialog>Modal Rp9.000</dialog>",
+        "<p class='small note'>Modal Rp9.000</p>",
+        "<div id=x><p>Modal Rp9.000</p></div>",
+        "<ul class=list><li>Halo<li>Modal Rp9.000</ul>",
+        "<p data-for=staff>Modal Rp9.000</p>",
+        "<h2>Jam <span class=off>Modal Rp9.000</span></h2>",
+        "<dl><dt>Senin<dd>08-17 <i class=note>Modal Rp9.000</i></dl>",
+    ],
+)
 def test_what_a_page_hides_is_left_out_and_said(how: str) -> None:
-    loaded = load(f"<h1>Toko</h1><p>Harga Rp50.000</p><div {how}><p>Modal Rp9.000</p></div>".encode())
+    loaded = load(f"{RULES}<h1>Toko</h1><p>Harga Rp50.000</p>{how}".encode())
+    assert "Harga Rp50.000" in loaded.text
     assert "9.000" not in loaded.text
     assert loaded.problem == "left out: hidden parts of the page"
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "<p aria-hidden=true>Rp9.000</p>",
+        "<p class=shown>Rp9.000</p>",
+        "<p class=phone>Rp9.000</p>",
+        "<p class=on>Rp9.000</p>",
+        "<ul class=list><li>Rp9.000</ul>",
+        "<div style='font-size:0'><p style='font-size:14px'>Rp9.000</p></div>",
+        "<div style='visibility:hidden'><p style='visibility:visible'>Rp9.000</p></div>",
+        "<div style='background:#222'><p style='color:white'>Rp9.000</p></div>",
+        "<div style='background:url(a.jpg)'><p style='color:white'>Rp9.000</p></div>",
+        "<p style='color:transparent;background-image:linear-gradient(red,blue)'>Rp9.000</p>",
+        "<div style='height:0;padding-bottom:56%;overflow:hidden'>Rp9.000</div>",
+        "<dialog open>Rp9.000</dialog>",
+        "<button popovertarget=p>Ongkir</button><div popover id=p>Rp9.000</div>",
+        "<details><summary>Ongkir</summary>Rp9.000</details>",
+        "<div hidden=until-found>Rp9.000</div>",
+    ],
+)
+def test_what_a_reader_of_the_page_sees_is_read(how: str) -> None:
+    loaded = load(f"{RULES}<h1>Toko</h1>{how}".encode())
+    assert "Rp9.000" in loaded.text
+    assert loaded.problem is None
+
+
+def test_a_column_that_a_rule_hides_shifts_no_value_and_what_is_struck_out_leaves_its_cell() -> None:
+    page = (
+        "<style>td.c, th:nth-child(2) { display: none } .old { text-decoration: line-through }</style>"
+        "<table><tr><th>Menu<th class=c>Modal<th>Harga<tr><td>Soto<td class=c>9.100<td><b class=old>25.000</b> 22.000"
+        "<tr><td>Rawon<td class=c>9.200<td class=old>32.000</table>"
+    )
+    loaded = load(page.encode())
+    assert [block.shown for block in loaded.blocks] == ["Menu: Soto\nHarga: 22.000", "Menu: Rawon"]
+    assert loaded.problem == "left out: hidden rows or cells of a table"
 
 
 @pytest.mark.parametrize(

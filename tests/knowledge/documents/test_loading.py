@@ -63,6 +63,25 @@ def test_a_markdown_table_row_can_be_read_alone() -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("Kopi ~~Rp30.000~~ Rp25.000", "Kopi  Rp25.000"),
+        ("Teh <del>Rp20.000</del> Rp15.000", "Teh  Rp15.000"),
+        ("Susu <S class=a>Rp18.000</S> Rp16.000", "Susu  Rp16.000"),
+        ("Roti <!-- modal 4.000 --> Rp9.000", "Roti  Rp9.000"),
+        ("Kue <span style='display: none'>modal</span> Rp8.000", "Kue  Rp8.000"),
+        ("`~~kode~~` dan ~5 km, ~~ belum ~~", "`~~kode~~` dan ~5 km, ~~ belum ~~"),
+        ("buka ~~satu\n\ndua~~ tutup", "buka ~~satu\n\ndua~~ tutup"),
+        ("a <s>b, a < b dan <b>tebal</b>", "a <s>b, a < b dan <b>tebal</b>"),
+    ],
+)
+def test_what_markdown_strikes_out_or_hides_is_gone(written: str, read: str) -> None:
+    loaded = load("a.md", f"# Harga\n\n{written}\n".encode())
+    assert loaded.text == f"# Harga\n\n{read}\n"
+    assert loaded.problem == ("left out: hidden parts" if "none" in written else None)
+
+
+@pytest.mark.parametrize(
     ("between", "read"),
     [(tag, " ") for tag in ("<br>", "<BR/>", "</p><p>", "<hr>", "<ul><li>", "<h3>", "</td><td>", "<img src=x>")]
     + [(tag, "") for tag in ("<b>", "</span>", "<sup>", "<wbr>", "<!-- x -->")],

@@ -15,6 +15,7 @@ SPACES = " ".join(
         ("table", "table"),
         ("text", "text"),
         ("draw", "drawing"),
+        ("fo", "xsl-fo-compatible"),
     ]
 )
 
@@ -90,6 +91,22 @@ def test_text_boxes_of_a_sheet_are_read() -> None:
     loaded = load("a.ods", sheet(f"<table:shapes>{box.format('Tutup Minggu')}</table:shapes>", rows))
     shown = "\n".join(passage.text for passage in split("a.ods", loaded))
     assert all(fact in shown for fact in ("Tarif: 100rb", "Minimal 2 jam", "Tutup Minggu"))
+
+
+def test_struck_out_and_white_text_is_gone_and_what_is_hidden_is_said() -> None:
+    looks = {
+        "S": 'style:text-line-through-style="solid"',
+        "W": 'fo:color="#FFFFFF"',
+        "D": 'fo:color="#ffffff" fo:background-color="#222222"',
+    }
+    styles = "".join(
+        f'<style:style style:name="{name}" style:family="text"><style:text-properties {look}/></style:style>'
+        for name, look in looks.items()
+    )
+    spans = "".join(f'<text:span text:style-name="{name}"> {name}.000</text:span>' for name in looks)
+    loaded = load("a.odt", odf("text", f"<text:p>Tas{spans} Rp5.000</text:p>", styles))
+    assert loaded.text.split() == ["Tas", "D.000", "Rp5.000"]
+    assert loaded.problem == "left out: hidden text"
 
 
 def test_a_text_keeps_headings_lists_notes_boxes_tables_and_margins() -> None:

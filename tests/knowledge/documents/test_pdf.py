@@ -97,6 +97,37 @@ def test_numbers_that_found_no_room_are_named() -> None:
     assert loaded.problem == "values that show as #### in too narrow columns (widen them and export again): pages 1"
 
 
+UNSEEN = "left out: letters that a reader does not see (invisible, white or without size): pages 1"
+MODAL = b"BT %s 50 660 Td (Modal 9) Tj ET 0 g\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (MODAL % b"3 Tr /F1 11 Tf", UNSEEN),
+        (MODAL % b"1 1 1 rg /F1 11 Tf", UNSEEN),
+        (MODAL % b"0 g /F1 0.3 Tf", UNSEEN),
+        (MODAL % b"1 1 0.4 rg /F1 11 Tf", None),  # a colour that can be read, if badly
+        (b"0 0 0.5 rg 40 650 300 30 re f " + MODAL % b"1 1 1 rg /F1 11 Tf", None),
+        (b"1 1 1 rg 40 650 300 30 re f " + MODAL % b"1 1 1 rg /F1 11 Tf", UNSEEN),
+        (b"q 300 0 0 30 40 650 cm BI /W 1 /H 1 /CS /G /BPC 8 ID \x80 EI Q " + MODAL % b"3 Tr /F1 11 Tf", None),  # OCR
+    ],
+)
+def test_letters_that_no_reader_sees_are_left_out_and_said(written: bytes, said: str | None) -> None:
+    loaded = load(pdf(line("Soto 22") + written))
+    assert ("Modal 9" in loaded.text) == (said is None)
+    assert "Soto 22" in loaded.text
+    assert loaded.problem == said
+
+
+def test_letters_that_no_reader_sees_are_in_no_cell() -> None:
+    table = grid([["Menu", "Harga"], ["Soto", "22"], ["Rawon", "32"]])
+    assert texts(table + b"1 1 1 rg BT /F1 8 Tf 130 566 Td (modal 9) Tj ET\n") == [
+        "Menu: Soto; Harga: 22",
+        "Menu: Rawon; Harga: 32",
+    ]
+
+
 @pytest.mark.parametrize(
     ("annotation", "said"),
     [

@@ -5,6 +5,7 @@ import zipfile
 
 import pytest
 from openpyxl import Workbook
+from openpyxl.styles import Font, PatternFill
 
 from knowledge.documents.splitter import split
 from knowledge.documents.xlsx import load
@@ -132,3 +133,16 @@ def test_text_boxes_of_a_sheet_are_read_and_charts_named() -> None:
     loaded = load(package(parts | {"d.xml": drawing, "xl/worksheets/_rels/sheet1.xml.rels": relations}))
     assert "\nGratis ongkir di atas 5 juta\n" in loaded.text
     assert "charts" in (loaded.problem or "")
+
+
+def test_struck_out_and_white_cells_are_gone_and_white_ones_are_said() -> None:
+    book = Workbook()
+    for row in (["Menu", "Harga"], ["Soto", "Rp22.000", "modal 9"], ["Rawon", "Rp32.000"]):
+        book.active.append(row)
+    sheet = book.active
+    sheet["A1"].font = sheet["C2"].font = Font(color="FFFFFFFF")
+    sheet["A1"].fill = PatternFill("solid", fgColor="FF0000AA")
+    sheet["B3"].font = Font(strike=True)
+    loaded = load(saved(book))
+    assert [block.shown for block in loaded.blocks] == ["Menu: Soto\nHarga: Rp22.000", "Menu: Rawon"]
+    assert loaded.problem == "left out: white text in C2"
