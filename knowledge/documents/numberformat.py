@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
+from fractions import Fraction
 from functools import lru_cache
 
 BUILT_IN = {
@@ -168,7 +169,7 @@ def _number(value: float, section: _Section) -> str:
         return ("-" if value < 0 else "") + "".join(text for _, text in section.tokens).strip()
     texts = [text if kind == "digit" else None for kind, text in section.tokens]
     if "/" in texts:
-        return _general(value)
+        return _fraction(value, section, texts.index("/"))
     point = next((at for at, text in enumerate(texts) if text == "."), None)
     before = [at for at in digits if point is None or at < point]
     after = [at for at in digits if point is not None and at > point and "E" not in texts[:at]]
@@ -201,6 +202,31 @@ def _number(value: float, section: _Section) -> str:
     elif not section.locale and not symbol and not decimals:
         figure = figure.replace(",", "")  # the reader's own sign, which the file doesn't tell: 25.000 or 25,000
     return _placed(figure, "-" if number < 0 else "", section, texts, digits)
+
+
+def _fraction(value: float, section: _Section, slash: int) -> str:
+    """Write a number with a common fraction, `1 3/4`: with the denominator of the format, or the best of as many digits."""
+    over, under = section.tokens[:slash], []
+    for _, text in section.tokens[slash + 1 :]:
+        if text not in tuple("0#?123456789"):
+            break
+        under.append(text)
+    digits = [at for at, (kind, _) in enumerate(over) if kind == "digit"]
+    if not digits or not under:
+        return _general(value)
+    number, fixed = Fraction(Decimal(repr(abs(value)))), "".join(under)
+    if fixed.isdigit() and int(fixed):
+        parts, whole = int(fixed), 0
+        count = round(number * parts)
+    else:
+        nearest = number.limit_denominator(10 ** len(under) - 1)
+        count, parts, whole = nearest.numerator, nearest.denominator, 0
+    if any(kind == "literal" for kind, _ in over[digits[0] : digits[-1]]):
+        whole, count = divmod(count, parts)
+    figure = " ".join(([str(whole)] if whole or not count else []) + ([f"{count}/{parts}"] if count else []))
+    before = "".join(text for _, text in over[: digits[0]])
+    after = "".join(text for kind, text in section.tokens[slash + 1 + len(under) :] if kind == "literal")
+    return ("-" if value < 0 and figure != "0" else "") + (before + figure + after).strip()
 
 
 def _placed(figure: str, sign: str, section: _Section, texts: Sequence[str | None], digits: Sequence[int]) -> str:

@@ -140,7 +140,8 @@ def read_table(rows: Grid, before: Table | None = None) -> Table:
             and this one has no header of its own.
     """
     width = len(rows[0]) if rows else 0
-    continued = before if before is not None and before.labels and before.width == width else None
+    may_go_on = before is not None and before.labels and before.width == width and _is_of_kinds(rows, before)
+    continued = before if may_go_on else None
     labels = continued.labels if continued else ()
     title: tuple[str, ...] = ()
     path = continued.path if continued else ()
@@ -295,13 +296,27 @@ def _goes_on(body: Sequence[int], before: Sequence[int], rows: Grid) -> bool:
     usual = median(len(_filled(rows[row])) for row in before)
     if body and max(len(_filled(rows[row])) for row in body) < 0.6 * usual:
         return False
-    for column in range(len(rows[0])):
-        kind = usual_kind([rows[row][column].text.strip() for row in before])
-        kinds = [classify(rows[row][column].text) for row in body]
-        found = ["number" if one == "year" else one for one in kinds if one not in ("", "status")]
-        if kind in VALUES and found and kind not in found:
-            return False
-    return True
+    return all(
+        _holds_kind([rows[row][column].text for row in before], [rows[row][column].text for row in body])
+        for column in range(len(rows[0]))
+    )
+
+
+def _is_of_kinds(rows: Grid, before: Table) -> bool:
+    """Whether the values of a table are of the kinds of the columns of the one before."""
+    lines = [line.cells for line in before.lines if not line.is_note and len(line.cells) == before.width]
+    return all(
+        _holds_kind([cells[column] for cells in lines], [row[column].text for row in rows])
+        for column in range(before.width)
+    )
+
+
+def _holds_kind(before: Sequence[str], texts: Sequence[str]) -> bool:
+    """Whether texts go on with a column: where it holds values of one kind, so do some of them, unless they are none."""
+    kind = usual_kind([text.strip() for text in before])
+    kinds = [classify(text) for text in texts]
+    found = ["number" if one == "year" else one for one in kinds if one not in ("", "status")]
+    return kind not in VALUES or not found or kind in found
 
 
 def _beside(cells: tuple[str, ...], labels: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
