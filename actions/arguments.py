@@ -111,7 +111,7 @@ class Arguments:
             if value is not None or (name in arguments and parameter.needed and _takes_null(parameter)):
                 given[name] = value
                 problems += self._invalid(name, value)
-            elif "default" in parameter.model_fields_set:
+            elif parameter.default is not None:
                 given[name] = parameter.default
             elif parameter.needed:
                 problems.append(f"{name} is missing ({parameter.description or 'required'})")

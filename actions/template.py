@@ -1,5 +1,6 @@
 """Texts with `{parameters}` in them, as agent.yaml writes them. `{{` and `}}` are literal braces."""
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -61,16 +62,16 @@ def words_in(value: object) -> Iterator[str]:
 
 
 def plain(value: Json) -> str:
-    """A value inside a text: `true` and `3` as JSON writes them, whole floats without `.0`, lists with commas."""
+    """A value inside a text: `true` and `3` as JSON writes them, whole floats without `.0`, lists of values with commas."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    if isinstance(value, list):
+    if isinstance(value, list) and not any(isinstance(item, dict | list) for item in value):
         return ",".join(map(plain, value))
-    return str(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
 
 
 def question(action: Action, arguments: Mapping[str, Json], context: Context) -> str:

@@ -138,7 +138,9 @@ def _parts(templates: Mapping[str, str | FilePart], values: Mapping[str, Json]) 
                 filename = re.sub(r"[^\w. -]", "_", fill(template.filename, _text(values))).strip(". ") or "file"
                 parts.append((name, (filename, fill(template.content, _text(values)).encode(), template.type)))
         elif _present(template, values):
-            parts.append((name, (None, fill(template, _text(values)).encode(), None)))
+            value = values.get(whole(template) or "")
+            listed = value if isinstance(value, list) else [fill(template, _text(values))]
+            parts += [(name, (None, plain(item).encode(), None)) for item in listed]
     return parts
 
 
@@ -149,7 +151,7 @@ def _tree(template: Any, values: Mapping[str, Json]) -> Any:
     if isinstance(template, str):
         name = whole(template)
         if name is not None:
-            return values[name] if values.get(name) is not None else _ABSENT
+            return values.get(name, _ABSENT)  # null where the API demands a member that says nothing
         return fill(template, _text(values)) if _present(template, values) else _ABSENT
     if isinstance(template, Mapping):
         members = {key: _tree(item, values) for key, item in template.items()}

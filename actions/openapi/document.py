@@ -311,6 +311,23 @@ class SchemaReader:
         }
         if required := [name for name in source.get("required") or () if name in members]:
             schema["required"] = list(dict.fromkeys(required))
+            for name in schema["required"]:
+                if self._takes_null(members[name]):
+                    schema["properties"][name] = _with_null(schema["properties"][name])
+
+    def _takes_null(self, raw: Any) -> bool:
+        """Whether a member may be null. One that need not be there is left out instead."""
+        source = self._document.resolve(raw)
+        if not isinstance(source, Mapping):
+            return False
+        choices = [*(source.get("oneOf") or ()), *(source.get("anyOf") or ())]
+        kinds = source.get("type")
+        return (
+            source.get("nullable") is True
+            or kinds == "null"
+            or (isinstance(kinds, list) and "null" in kinds)
+            or {"type": "null"} in choices
+        )
 
     def _choices(self, source: Mapping[str, Any], schema: dict[str, Any], where: str, depth: int) -> None:
         for key in ("oneOf", "anyOf"):
@@ -328,6 +345,14 @@ class SchemaReader:
                 schema["anyOf"] = [
                     self.read(choice, f"{where}({number})", depth + 1) for number, choice in enumerate(choices, 1)
                 ]
+
+
+def _with_null(schema: dict[str, Any]) -> dict[str, Any]:
+    if "anyOf" in schema:
+        return {**schema, "anyOf": [*schema["anyOf"], {"type": "null"}]}
+    kinds = schema.get("type", "string")
+    found = {**schema, "type": [*(kinds if isinstance(kinds, list) else [kinds]), "null"]}
+    return {**found, "enum": [*schema["enum"], None]} if "enum" in schema else found
 
 
 def shortened(text: str, longest: int) -> str:

@@ -21,7 +21,10 @@ _IDENTITY = (
 _CUSTOMER = re.compile(
     r"(^|_)(customer|user|member|account|client|buyer|patient|guest|contact)(_?(id|no|number|code|uuid|ref))?$"
 )
-_CREDENTIALS = ("TOKEN", "USER", "PASSWORD", "KEY", "CLIENT_ID", "CLIENT_SECRET")
+_CREDENTIALS = ("TOKEN", "USER", "PASSWORD", "KEY", "KEY_2", "KEY_3", "CLIENT_ID", "CLIENT_SECRET")
+_SEPARATORS = {"pipeDelimited": "|", "spaceDelimited": " ", "tabDelimited": "\t"}
+_IN_A_COOKIE = r"^[^\s;,\"\\]+$"
+"""RFC 6265, 4.1.1: what a cookie's value may hold; with anything else it could end and another cookie begin."""
 _REFERENCE = re.compile(r"(^|_)(id|ids|uuid|number|no|code|ref|reference|sku|slug|key|token|username|name)$")
 
 
@@ -44,6 +47,7 @@ class _Draft:
     left_out: list[str] = field(default_factory=list)
     surplus: list[str] = field(default_factory=list)
     joined: list[str] = field(default_factory=list)  # query parameters whose list is one value, with commas
+    cookies: list[str] = field(default_factory=list)
 
     def add(self, name: str, schema: dict[str, Any], *, required: bool) -> str | None:
         """Declare a parameter; its name in templates, or None when it is left out."""
@@ -61,6 +65,10 @@ class _Draft:
             schema["optional"] = True
         self.parameters[key] = schema
         return key
+
+    def put(self, place: str, name: str, key: str) -> None:
+        """Send a parameter: `place` is `query` or `headers`."""
+        self.request.setdefault(place, {})[name] = f"{{{key}}}"
 
 
 class Reference(str):
@@ -96,6 +104,8 @@ def declaration(
         draft.request["url"] += "?" + "&".join(draft.joined)
     _body(document, draft, operation)
     _auth(document, draft, operation, address, taken)
+    if draft.cookies:
+        draft.request.setdefault("headers", {})["Cookie"] = "; ".join(draft.cookies)
     if draft.surplus:
         few = ", ".join(draft.surplus[:8]) + (" …" if len(draft.surplus) > 8 else "")
         draft.left_out.append(f"{len(draft.surplus)} optional parameters beyond {MOST_PARAMETERS}: {few}")
@@ -127,7 +137,8 @@ def _question(description: str, parameters: Mapping[str, Any]) -> str:
     shown = [
         name
         for name, schema in parameters.items()
-        if not str(schema.get("from", "")).startswith("contact.") and schema.get("type") not in ("object", "array")
+        if not str(schema.get("from", "")).startswith(("contact.", "secret"))
+        and schema.get("type") not in ("object", "array")
     ]
     plain = re.sub(r"[{}]", "", description.partition("\n")[0]).rstrip(". ")
     named = ", ".join(f"{name}: {{{name}}}" for name in shown if not parameters[name].get("optional"))
@@ -169,7 +180,11 @@ def unique(name: str, taken: Mapping[str, Any]) -> str:
 
 def _source(name: str, schema: Mapping[str, Any]) -> str | None:
     """Where a value should come from: who the customer is, the runtime knows; numbers and names must have been said."""
-    if schema.get("type") not in ("string", "integer", None) or "enum" in schema:
+    kinds = schema.get("type")
+    if (
+        not set(kinds if isinstance(kinds, list) else [kinds]) <= {"string", "integer", "null", None}
+        or "enum" in schema
+    ):
         return None
     for pattern, source in _IDENTITY:
         if pattern.search(name):
@@ -215,29 +230,67 @@ def _parameter(draft: _Draft, raw: Mapping[str, Any]) -> None:
     name, place, required = str(raw["name"]), raw.get("in"), bool(raw.get("required"))
     if place == "header" and name.lower() in _SET_BY_OTHERS:
         return
-    if (
-        place not in ("path", "query", "header")
-        or "schema" not in raw
-        or raw.get("style", "form") not in ("form", "simple")
-    ):
-        draft.left_out.append(f"{place} parameter {name}" + (" (required!)" if required else ""))
+    style = raw.get("style", "form")
+    as_json = "schema" not in raw and JSON in (raw.get("content") or {})
+    described = raw["content"][JSON].get("schema") or {} if as_json else raw.get("schema")
+    known = ("form", "simple", "deepObject", *_SEPARATORS)
+    if place not in ("path", "query", "header", "cookie") or described is None or style not in known:
+        _lost(draft, f"{place} parameter {name}", required=required)
         return
-    schema = draft.reader.read(raw["schema"], name)
+    schema = draft.reader.read(described, name)
     if isinstance(raw.get("description"), str):
         schema["description"] = shortened(raw["description"], 200)
-    if schema.get("type") == "object":
-        draft.left_out.append(f"{place} parameter {name}: an object" + (" (required!)" if required else ""))
+    if schema.get("type") == "object" and not as_json:
+        _members_of_query(draft, raw, schema)
         return
+    if place == "cookie" and (not required or schema.get("type") == "array"):
+        _lost(draft, f"cookie parameter {name}", required=required)
+        return
+    if place == "cookie" and schema.get("type", "string") == "string":
+        schema["pattern"] = _IN_A_COOKIE
+    if schema.get("type") == "array" and style in _SEPARATORS:
+        schema = _listed(schema, _SEPARATORS[style])
     key = draft.add(name, schema, required=required or place == "path")
     if key is None:
         return
     if place == "path":
         schema.pop("optional", None)
         draft.request["url"] = draft.request["url"].replace(f"{{{name}}}", f"{{{key}}}")
-    elif place == "query" and raw.get("explode") is False and schema.get("type") == "array":
+    elif place == "cookie":
+        draft.cookies.append(f"{name}={{{key}}}")
+    elif place == "query" and (as_json or (raw.get("explode") is False and schema.get("type") == "array")):
         draft.joined.append(f"{quote(name)}={{{key}}}")
     else:
-        draft.request.setdefault("query" if place == "query" else "headers", {})[name] = f"{{{key}}}"
+        draft.put("query" if place == "query" else "headers", name, key)
+
+
+def _lost(draft: _Draft, what: str, *, required: bool) -> None:
+    draft.left_out.append(what + (" (required!)" if required else ""))
+
+
+def _members_of_query(draft: _Draft, raw: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+    """Declare an object of the query as its members: `filter[status]` as a deep object, `status` as an exploded form."""
+    name, required = str(raw["name"]), bool(raw.get("required"))
+    deep, members = raw.get("style") == "deepObject", schema.get("properties") or {}
+    if raw.get("in") != "query" or not members or not (deep or raw.get("explode", True)):
+        _lost(draft, f"{raw.get('in')} parameter {name}: an object", required=required)
+        return
+    for member, inner in members.items():
+        needed = required and member in schema.get("required", ())
+        if inner.get("type") in ("object", "array"):
+            _lost(draft, f"query parameter {name}: its {inner['type']} {member}", required=needed)
+        elif (key := draft.add(f"{name}_{member}", inner, required=needed)) is not None:
+            draft.put("query", f"{name}[{member}]" if deep else str(member), key)
+
+
+def _listed(schema: Mapping[str, Any], separator: str) -> dict[str, Any]:
+    """The schema of a list that is sent as one text."""
+    told = f"{schema.get('description') or ''} (several with {separator!r} between them)".strip()
+    values = (schema.get("items") or {}).get("enum")
+    if not values:
+        return {"type": "string", "description": told}
+    one = f"(?:{'|'.join(re.escape(str(value)) for value in values)})"
+    return {"type": "string", "description": told, "pattern": f"^{one}(?:{re.escape(separator)}{one})*$"}
 
 
 def _body(document: Document, draft: _Draft, operation: Mapping[str, Any]) -> None:
@@ -259,6 +312,10 @@ def _body(document: Document, draft: _Draft, operation: Mapping[str, Any]) -> No
         elif key := draft.add("body", schema or {"type": "object"}, required=bool(body.get("required"))):
             draft.request["json"] = f"{{{key}}}"
         return
+    for name, written in ((content[kind] or {}).get("encoding") or {}).items():
+        member = properties.get(name) or {}
+        if place != "json" and written.get("explode") is False and member.get("type") == "array":
+            properties[name] = _listed(member, _SEPARATORS.get(written.get("style"), ","))
     if fields := _fields(draft, schema, place):
         draft.request[place] = fields
 
@@ -326,12 +383,33 @@ def _auth(
     unusable: list[str] = []
     for choice in wanted:
         found = [(name, document.resolve(schemes.get(name) or {}), scopes) for name, scopes in choice.items()]
-        auths = [_auth_of(scheme, scopes, prefix, address) for _, scheme, scopes in found]
-        if len(auths) == 1 and auths[0] is not None:
-            draft.request["auth"] = auths[0]
+        keys = [scheme for _, scheme, _ in found if _is_key(scheme)]
+        auths = [_auth_of(scheme, scopes, prefix, address) for _, scheme, scopes in found if not _is_key(scheme)]
+        if not auths and keys and keys[0]["in"] != "cookie":
+            auths = [_auth_of(keys.pop(0), [], prefix, address)]
+        if len(auths) <= 1 and None not in auths and len(keys) < 3 and all(key["in"] != "query" for key in keys):
+            if auths:
+                draft.request["auth"] = auths[0]
+            for number, scheme in enumerate(keys, 2 if auths and "api_key" in (auths[0] or {}) else 1):
+                _send_key(draft, scheme, f"{prefix}_KEY" + (f"_{number}" if number > 1 else ""))
             return
         unusable.append(" + ".join(f"{name} ({scheme.get('type', 'unknown')})" for name, scheme, _ in found))
     draft.left_out.append(f"the authentication: {', or '.join(unusable)}")
+
+
+def _is_key(scheme: Mapping[str, Any]) -> bool:
+    return scheme.get("type") == "apiKey" and scheme.get("in") in ("header", "query", "cookie")
+
+
+def _send_key(draft: _Draft, scheme: Mapping[str, Any], variable: str) -> None:
+    """Send a key beside the authentication, or in a cookie."""
+    name = str(scheme.get("name"))
+    key = unique(identifier(name), draft.parameters)
+    draft.parameters[key] = {"from": "secret", "value": Reference(f"${{{variable}}}")}
+    if scheme["in"] == "cookie":
+        draft.cookies.append(f"{name}={{{key}}}")
+    else:
+        draft.put("headers", name, key)
 
 
 def _prefix(title: str, taken: Collection[str]) -> tuple[str, str | None]:

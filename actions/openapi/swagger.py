@@ -50,7 +50,7 @@ def _operation(document: Document, shared: Sequence[Any], operation: Mapping[str
         new["requestBody"] = {"required": bool(body.get("required")), "content": content}
     elif form:
         fitting = [kind for kind in kinds if "form" in kind] or ["application/x-www-form-urlencoded"]
-        content = {kind: {"schema": _fields(form)} for kind in fitting}
+        content = {kind: {"schema": _fields(form), "encoding": dict(_encodings(form))} for kind in fitting}
         new["requestBody"] = {"required": any(raw.get("required") for raw in form), "content": content}
     return new
 
@@ -71,6 +71,13 @@ def _schema(raw: Mapping[str, Any]) -> dict[str, Any]:
 def _fields(form: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     members = {str(raw["name"]): {**_schema(raw), "description": raw.get("description")} for raw in form}
     return {"type": "object", "properties": members, "required": [raw["name"] for raw in form if raw.get("required")]}
+
+
+def _encodings(form: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for raw in form:
+        if raw.get("type") == "array":
+            listed = str(raw.get("collectionFormat") or "csv")
+            yield str(raw["name"]), {"style": _STYLES.get(listed, listed), "explode": listed == "multi"}
 
 
 def _scheme(raw: Any) -> dict[str, Any]:

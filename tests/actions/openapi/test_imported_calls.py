@@ -10,6 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 
+from actions.errors import OpenApiError
 from actions.http.action import HttpAction
 from actions.openapi import import_openapi, read_document
 from actions.parameters import left_to_the_model
@@ -231,6 +232,109 @@ components:
   schemas:
     Guest: {type: object, required: [name, phone], properties: {name: {type: string}, phone: {type: string}, vip: {type: boolean}}}
 """
+FLORIST = """
+openapi: 3.0.3
+info: {title: Florist, version: "1"}
+security: [{session: [], app: []}]
+paths:
+  /bouquets:
+    parameters: [{name: shop, in: cookie, required: true, schema: {type: string}}]
+    get:
+      operationId: findBouquets
+      summary: Find bouquets.
+      parameters:
+        - {name: filter, in: query, style: deepObject, schema: {type: object, properties: {colour: {type: string}, max: {type: integer}}}}
+        - {name: page, in: query, schema: {type: object, properties: {limit: {type: integer}, offset: {type: integer}}}}
+        - {name: sizes, in: query, style: pipeDelimited, explode: false, schema: {type: array, items: {enum: [S, M, L]}}}
+        - {name: near, in: query, content: {application/json: {schema: {$ref: "#/components/schemas/Place"}}}}
+    post:
+      operationId: orderBouquet
+      summary: Order a bouquet.
+      requestBody:
+        required: true
+        content:
+          application/json:
+            schema:
+              type: object
+              required: [card, stems, to, ribbon]
+              properties:
+                card: {type: string, nullable: true, maxLength: 80}
+                ribbon: {type: string, nullable: true, enum: [red, white]}
+                note: {type: string, nullable: true}
+                stems: {type: array, minItems: 1, items: {$ref: "#/components/schemas/Stem"}}
+                to: {oneOf: [{$ref: "#/components/schemas/Door"}, {$ref: "#/components/schemas/Pick"}], discriminator: {propertyName: kind}}
+components:
+  securitySchemes:
+    session: {type: apiKey, in: cookie, name: sid}
+    app: {type: apiKey, in: header, name: X-App}
+  schemas:
+    Place: {type: object, properties: {lat: {type: number}, lng: {type: number}}}
+    Stem: {type: object, required: [flower, colour], properties: {flower: {type: string}, colour: {type: string, nullable: true}}}
+    Door: {type: object, required: [kind, street], properties: {kind: {type: string, enum: [door]}, street: {type: string}}}
+    Pick: {type: object, required: [kind], properties: {kind: {type: string, enum: [pick]}}}
+"""
+UPLOADS = """
+openapi: 3.1.0
+info: {title: Uploads, version: "1"}
+paths:
+  /claims/{no}/files:
+    post:
+      operationId: addFile
+      summary: Add a file to a claim.
+      security: [{}]
+      parameters: [{name: no, in: path, required: true, schema: {type: string}}]
+      requestBody:
+        content:
+          multipart/form-data:
+            schema:
+              type: object
+              required: [title, tags]
+              properties:
+                title: {type: string}
+                tags: {type: array, items: {type: string}}
+                pages: {type: array, items: {type: integer}}
+                place: {type: object, properties: {city: {type: string}}}
+                scan: {type: string, format: binary}
+            encoding: {pages: {style: form, explode: false}}
+  /claims/{no}/people:
+    put:
+      operationId: setPeople
+      summary: Set the people of a claim.
+      parameters: [{name: no, in: path, required: true, schema: {type: string}}]
+      requestBody:
+        content:
+          application/json:
+            schema:
+              type: object
+              required: [lawyer, limit]
+              properties:
+                lawyer: {anyOf: [{type: object, required: [firm], properties: {firm: {type: string}}}, {type: "null"}]}
+                limit: {type: [integer, "null"]}
+"""
+VETS = """
+swagger: "2.0"
+info: {title: Vets, version: "1"}
+basePath: /v1
+consumes: [multipart/form-data]
+paths:
+  /pets/{pet}/notes:
+    post:
+      operationId: addNote
+      summary: Add a note.
+      parameters:
+        - {name: pet, in: path, type: integer, required: true}
+        - {name: kinds, in: formData, type: array, items: {type: string, enum: [diet, shots]}, required: true}
+        - {name: days, in: formData, type: array, items: {type: integer}, collectionFormat: multi}
+        - {name: photo, in: formData, type: file, required: true}
+        - {name: weight, in: formData, type: number, format: double, default: 1.5}
+    get:
+      operationId: getNotes
+      summary: Get the notes.
+      parameters:
+        - {name: pet, in: path, type: integer, required: true}
+        - {name: by, in: query, type: array, items: {type: string}, collectionFormat: pipes}
+        - {name: of, in: query, type: array, items: {type: string}, collectionFormat: ssv}
+"""
 
 
 @dataclass(frozen=True)
@@ -246,6 +350,7 @@ class Wanted:
     body: Any = None
 
 
+FLORIST_KEYS = {"x-app": "k3y", "cookie": "shop=depok; sid=k3y"}
 UUID = "7f3c9c1e-8d0e-4a55-9a55-3b1c0d8f1234"
 CALLS = [
     Wanted(
@@ -291,10 +396,10 @@ CALLS = [
         body={"seats": ["A1", "A2"], "minutes": 15},
     ),
     Wanted(TICKETS, "join_waitlist", {"show_id": "S12", "count": 2}, "POST /api/shows/S12/waitlist", body=b"count=2"),
-    Wanted(PARCELS, "track_many", {"codes": ["P1", "P2"], "fields": ["eta", "by"]}, "GET /track/P1,P2",
-        [("fields[]", "eta"), ("fields[]", "by")]),
+    Wanted(PARCELS, "track_many", {"codes": ["P1", "P2"], "fields": ["eta", "by"], "page": "1|2"}, "GET /track/P1,P2",
+        [("fields[]", "eta"), ("fields[]", "by"), ("page", "1|2")]),
     Wanted(PARCELS, "labels_create", {"body": [{"to": "Jl. Mawar 1"}]}, "POST /labels", body=[{"to": "Jl. Mawar 1"}]),
-    Wanted(MEMBERS, "put_members", {"level": 2, "since": "2026-01-31"}, "PUT /members", body={"level": "2", "since": "2026-01-31"}),
+    Wanted(MEMBERS, "put_members", {"level": 2, "since": "2026-01-31"}, "PUT /members", body=[("level", "2"), ("since", "2026-01-31")]),
     Wanted(
         HOTEL,
         "create_booking",
@@ -306,13 +411,37 @@ CALLS = [
         MEMBERS, "get_members_search", {"q": "budi & ani", "sort": "-since", "active": True}, "GET /members/search",
         [("q", "budi & ani"), ("sort", "-since"), ("active", "true")],
     ),
+    Wanted(
+        FLORIST, "find_bouquets",
+        {"shop": "depok", "filter_colour": "red", "filter_max": 90, "page_limit": 5, "sizes": "S|L", "near": {"lat": -6.2, "lng": 106.8}},
+        "GET /bouquets",
+        [("near", '{"lat": -6.2, "lng": 106.8}'), ("filter[colour]", "red"), ("filter[max]", "90"), ("limit", "5"), ("sizes", "S|L")],
+        FLORIST_KEYS,
+    ),
+    Wanted(
+        FLORIST, "order_bouquet",
+        {"shop": "depok", "card": None, "ribbon": None, "to": {"kind": "pick"}, "stems": [{"flower": "rose", "colour": None}]},
+        "POST /bouquets",
+        headers=FLORIST_KEYS,
+        body={"card": None, "ribbon": None, "to": {"kind": "pick"}, "stems": [{"flower": "rose", "colour": None}]},
+    ),
+    Wanted(
+        UPLOADS, "add_file", {"no": "C-1", "title": "Foto", "tags": ["a,b", "c"], "pages": "1,2", "place": {"city": "Depok"}},
+        "POST /claims/C-1/files",
+        body=[("title", "Foto"), ("tags", "a,b"), ("tags", "c"), ("pages", "1,2"), ("place", '{"city": "Depok"}')],
+    ),
+    Wanted(UPLOADS, "set_people", {"no": "C-1", "lawyer": None, "limit": None}, "PUT /claims/C-1/people",
+        body={"lawyer": None, "limit": None}),
+    Wanted(VETS, "add_note", {"pet": 7, "kinds": "diet,shots", "days": [1, 2]}, "POST /pets/7/notes",
+        body=[("kinds", "diet,shots"), ("days", "1"), ("days", "2"), ("weight", "1.5")]),
+    Wanted(VETS, "get_notes", {"pet": 7, "by": "ann|bob", "of": "x y"}, "GET /pets/7/notes", [("by", "ann|bob"), ("of", "x y")]),
 ]  # fmt: skip
 
 
 def actions_of(text: str, shop: Shop, client: httpx.AsyncClient) -> dict[str, HttpAction]:
-    base = "/api" if "swagger" in text else ""
+    base = "/api" if "basePath: /api" in text else ""
     found = import_openapi(read_document(text, "doc.yaml"), server=shop.url(base))
-    written = expand(found.text, {"TICKETS_KEY": "k3y"}).text
+    written = expand(found.text, {"TICKETS_KEY": "k3y", "FLORIST_KEY": "k3y", "FLORIST_KEY_2": "k3y"}).text
     entries = TypeAdapter(ActionList).validate_python(YAML(typ="safe").load(written)["actions"])
     declared = [entry for entry in entries if isinstance(entry, DeclaredAction)]
     return {each.name: HttpAction(each, client, Redactor(()), lambda: NOW) for each in declared}
@@ -326,9 +455,7 @@ def sent(request: Received) -> Any:
         import email
 
         whole = email.message_from_bytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + request.body)
-        return {
-            part.get_param("name", header="content-disposition"): part.get_payload() for part in whole.get_payload()
-        }  # type: ignore[union-attr]
+        return [(p.get_param("name", header="content-disposition"), p.get_payload()) for p in whole.get_payload()]  # type: ignore[union-attr]
     return request.body or None
 
 
@@ -357,10 +484,17 @@ async def test_an_imported_action_sends_what_its_document_demands(
 
 
 def test_what_an_imported_action_cannot_send_is_named() -> None:
-    found = import_openapi(read_document(PARCELS, "doc.json"), server="https://p.example")
-    assert any("page" in note for note in found.left_out)
     found = import_openapi(read_document(MEMBERS, "doc.yaml"), server="https://m.example")
     assert any("photo" in note for note in found.left_out)
+    found = import_openapi(read_document(VETS, "doc.yaml"), server="https://v.example")
+    assert any("photo (required!)" in note for note in found.left_out)
+    with pytest.raises(OpenApiError, match="does not say where its server is"):
+        import_openapi(read_document(VETS, "doc.yaml"))
+
+
+async def test_a_cookie_of_the_model_is_one_cookie(shop: Shop, client: httpx.AsyncClient) -> None:
+    action = actions_of(FLORIST, shop, client)["find_bouquets"]
+    assert (await action.check({"shop": "depok; sid=1"}, context(said=["depok; sid=1"]))) is not None
 
 
 def test_the_server_of_a_swagger_document_is_its_scheme_host_and_base_path() -> None:
