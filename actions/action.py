@@ -221,6 +221,10 @@ class Action(Protocol):
         """How many different effects of it one turn may have; `None` for as many as are asked for."""
 
     @property
+    def hints(self) -> Sequence[str]:
+        """What a server says that it does, beside `effect`: a customer's yes is to this, too."""
+
+    @property
     def confirm(self) -> str | None:
         """The question a customer must say yes to before it runs; braces hold parameters."""
 
@@ -286,6 +290,10 @@ class WrappedAction:
     @property
     def per_turn(self) -> int | None:
         return self._action.per_turn
+
+    @property
+    def hints(self) -> Sequence[str]:
+        return self._action.hints
 
     @property
     def confirm(self) -> str | None:

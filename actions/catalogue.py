@@ -30,7 +30,7 @@ from actions.redaction import Redactor, secrets_of
 from actions.settings import ActionSettings, DeclaredAction
 
 if TYPE_CHECKING:
-    from actions.mcp.server import Listing
+    from actions.mcp.server import Exchange, Listing
 
 log = structlog.get_logger()
 
@@ -44,29 +44,34 @@ class Actions(Mapping[str, Action]):
         self._actions = dict(actions)
         self._stack = stack
         self._away: dict[str, asyncio.Task[None]] = {}
+        self.version = 0
+        """Another number whenever other actions are offered."""
 
     @property
     def away(self) -> Sequence[str]:
         """The MCP servers that were away at the start and are tried again; their tools are missing so far."""
         return [server for server, task in self._away.items() if not task.done()]
 
-    def await_server(
-        self, server: str, work: Callable[[Callable[[Sequence[Action]], None]], Coroutine[Any, Any, None]]
-    ) -> None:
+    def await_server(self, server: str, work: "Callable[[Exchange], Coroutine[Any, Any, None]]") -> None:
         """Take the tools of an MCP server later, when it answers.
 
         Args:
             server: its name for people.
             work: ends once it has handed the tools over.
         """
-        self._away[server] = asyncio.create_task(work(self._take), name=f"mcp {server} is away")
+        self._away[server] = asyncio.create_task(work(self.exchange), name=f"mcp {server} is away")
 
-    def _take(self, actions: Sequence[Action]) -> None:
-        for action in actions:
+    def exchange(self, before: Sequence[Action], after: Sequence[Action]) -> None:
+        """Offer actions in place of others: the tools of an MCP server have come, gone or changed."""
+        for action in before:
+            if self._actions.get(action.name) is action:
+                del self._actions[action.name]
+        for action in after:
             if action.name in self._actions:
                 log.error("mcp_tool_left_out", tool=action.name, reason="another action has this name; set a prefix")
             else:
                 self._actions[action.name] = action
+        self.version += 1
 
     def __getitem__(self, name: str) -> Action:
         return self._actions[name]
@@ -130,14 +135,16 @@ async def open_actions(
         look_ups.learn(action, outputs)
 
     stack = AsyncExitStack()
-    missing: dict[str, Callable[[Callable[[Sequence[Action]], None]], Coroutine[Any, Any, None]]] = {}
+    missing: dict[str, Callable[[Exchange], Coroutine[Any, Any, None]]] = {}
+    opened = Actions({}, stack)
     try:
         for entry in settings:
             match entry:
                 case DeclaredAction():
                     add(HttpAction(entry, client, redactor, clock, timezone, look_ups), outputs_of(entry.response.pick))
                 case McpAction():
-                    from actions.mcp.server import Connection, keep_trying, open_server
+                    from actions.mcp.connection import Connection
+                    from actions.mcp.server import keep_trying, open_server
 
                     try:
                         for tool in await open_server(
@@ -148,6 +155,7 @@ async def open_actions(
                             timezone=timezone,
                             look_ups=look_ups,
                             listing=listing or Connection.tools,
+                            exchange=opened.exchange,
                         ):
                             add(tool, tool.outputs)
                     except McpUnreachable as error:
@@ -177,7 +185,7 @@ async def open_actions(
     except BaseException:
         await stack.aclose()
         raise
-    opened = Actions(found, stack)
+    opened.exchange((), list(found.values()))
     for server, work in missing.items():
         opened.await_server(server, work)
     return opened

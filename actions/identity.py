@@ -60,6 +60,13 @@ def identity_of(action: Action, arguments: Mapping[str, Json]) -> Identity:
     return Identity(action.name, values)
 
 
+def contract_of(action: Action) -> str:
+    """Fingerprint what a call of an action, and a customer's yes to it, rest on: its arguments, and what it is said to do."""
+    contract = [action.name, action.parameters, action.effect, list(action.hints)]
+    text = json.dumps(contract, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
 def identifying(schema: Mapping[str, Json], notes: Mapping[str, bool] | None = None) -> tuple[str, ...]:
     """Name the parameters that tell one effect of an action from another.
 

@@ -260,6 +260,7 @@ async def assemble(
             limits.usd_of_contact,
         ),
         clock=clock,
+        version=lambda: opened.version,
     )
     writer = ReplyWriter(
         database,

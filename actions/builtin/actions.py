@@ -161,6 +161,10 @@ class BuiltinAction(Wording):
     def per_turn(self) -> int | None:
         return None
 
+    @property
+    def hints(self) -> Sequence[str]:
+        return ()
+
     def visible(self, arguments: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
         values = self._arguments.take(arguments, context)
         return values.visible if isinstance(values, Values) else arguments

@@ -132,6 +132,10 @@ class HttpAction(Wording):
     def per_turn(self) -> int | None:
         return self._settings.per_turn
 
+    @property
+    def hints(self) -> Sequence[str]:
+        return ()
+
     def visible(self, arguments: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
         values = self._arguments.take(arguments, context)
         return values.visible if isinstance(values, Values) else arguments

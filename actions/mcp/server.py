@@ -1,10 +1,10 @@
-"""The tools of an MCP server as actions: `Connection` keeps the session, `McpToolAction` is one tool, `open_server` opens all.
+"""The tools of an MCP server as actions: `McpToolAction` is one tool, `open_server` opens all.
 
-Over HTTP the MCP library gets the guarded client of the process as its transport.
+A server may change its tools while the agent runs. A tool is called as it was offered or not at all: what holds for a call (its schema,
+whether it changes something, what is bound and asked about) is that of the tool as the server lists it then.
 """
 
 import asyncio
-import contextlib
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -17,25 +17,36 @@ import structlog
 
 from actions.action import CONFIRM_EXPIRES, EMPTY, Action, Context, Json, Outcome
 from actions.arguments import errors_in, validator
-from actions.errors import McpError, McpUnreachable, UnmatchedBind
-from actions.guard.transport import origin
+from actions.errors import McpError, UnmatchedBind
 from actions.http.response import shown
-from actions.identity import identifying
+from actions.identity import contract_of, identifying
 from actions.lookups import LookUps, remedy
 from actions.mcp.binding import Binding
+from actions.mcp.connection import Connection
 from actions.mcp.schemas import refusal
 from actions.mcp.settings import McpAction
-from actions.mcp.transport import SESSION_TERMINATED, SharedClient, refused
 from actions.redaction import Redactor
 from settings.backoff import Backoff
 from settings.text import clean, from_json
 
 if TYPE_CHECKING:
-    from mcp import ClientSession
     from mcp.types import CallToolResult, Tool
 
-
 log = structlog.get_logger()
+
+_LONGEST_DESCRIPTION = 4_000
+_MOST_NAMES = 1_000
+"""Names of tools that a server may have had since it was opened."""
+RETRY = Backoff(timedelta(seconds=5), timedelta(minutes=1), least=0.5)
+"""How often a server that was away at the start is tried again."""
+
+
+class _Changed(Exception):
+    """The tool is another one now; nothing was called."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.content)
+        self.outcome = outcome
 
 
 class McpToolAction:
@@ -45,13 +56,29 @@ class McpToolAction:
         self,
         settings: McpAction,
         tool: "Tool",
-        connection: "Connection",
+        connection: Connection,
         redactor: Redactor,
         *,
         timezone: tzinfo = UTC,
         look_ups: LookUps | None = None,
+        offer: "_Offer | None" = None,
+        was_effect: bool = False,
     ) -> None:
+        """Make a tool an action.
+
+        Args:
+            settings: the `{mcp: …}` entry.
+            tool: as the server listed it.
+            connection: to the server.
+            redactor: masks secrets.
+            timezone: the agent's.
+            look_ups: the reading actions.
+            offer: knows whether the server still lists it so.
+            was_effect: whether the server said before that it changes something, which no later hint of it takes back.
+        """
         self._tool = tool
+        self._offer = offer
+        self._was_effect = was_effect
         self._timezone = timezone
         self._look_ups = look_ups or LookUps()
         self._settings = settings
@@ -99,6 +126,14 @@ class McpToolAction:
         return self._settings.per_turn
 
     @property
+    def hints(self) -> Sequence[str]:
+        hints = self._tool.annotations
+        said = hints.model_dump(exclude={"title", "openWorldHint"}, exclude_none=True) if hints else {}
+        return sorted(
+            name for name, value in {"destructiveHint": True, **said}.items() if value is True
+        )  # MCP's defaults
+
+    @property
     def confirm(self) -> str | None:
         asked = self._settings.confirm.get(self._tool.name)
         return asked.text if asked else None
@@ -124,16 +159,35 @@ class McpToolAction:
     def visible(self, arguments: Mapping[str, Json], context: Context) -> Mapping[str, Json]:
         return arguments
 
+    @property
+    def tool(self) -> str:
+        """What the server calls it."""
+        return self._tool.name
+
+    @property
+    def guarded(self) -> bool:
+        """Whether a question is put before it, or anything of it is bound."""
+        return self.confirm is not None or bool(self.binding.names)
+
+    def is_of(self, tool: "Tool") -> bool:
+        """Whether it is that tool, in every word of its description."""
+        return self._tool == tool
+
     async def check(self, arguments: Mapping[str, Json], context: Context) -> Outcome | None:
         values = self._take(arguments, context)
-        return values if isinstance(values, Outcome) else None
+        if isinstance(values, Outcome):
+            return values
+        return None if self._offer is None else await self._offer.changed_since(self, surely=True)
 
     async def run(self, arguments: Mapping[str, Json], context: Context) -> Outcome:
         values = self._take(arguments, context)
         if isinstance(values, Outcome):
             return values
+        attempts = 2 if self.idempotent else 1
         try:
-            result = await self._connection.call(self._tool.name, values, attempts=2 if self.idempotent else 1)
+            result = await self._connection.call(self._tool.name, values, attempts, before=self._as_offered)
+        except _Changed as error:
+            return error.outcome
         except McpError as error:
             return Outcome("failed", self._redactor.text(f"It was not done: {error}."))
         except Exception as error:  # noqa: BLE001 - whatever a server or its transport does is an outcome
@@ -142,10 +196,14 @@ class McpToolAction:
             return Outcome("failed", self._redactor.text(f"It was not done: {error or type(error).__name__}."))
         return self._outcome(result)
 
+    async def _as_offered(self) -> None:
+        if self._offer is not None and (changed := await self._offer.changed_since(self)) is not None:
+            raise _Changed(changed)
+
     @property
     def _reads(self) -> bool:
         hints = self._tool.annotations
-        return bool(hints and hints.readOnlyHint and not hints.destructiveHint)
+        return bool(hints and hints.readOnlyHint and not hints.destructiveHint) and not self._was_effect
 
     @cached_property
     def _validator(self) -> Any:
@@ -199,175 +257,154 @@ def _parsed(text: str) -> Json:
     return value
 
 
-_MOST_TOOLS = 200
-_LONGEST_DESCRIPTION = 4_000
-RETRY = Backoff(timedelta(seconds=5), timedelta(minutes=1), least=0.5)
-"""How often a server that was away at the start is tried again."""
-
-
-class Connection:
-    """A session with an MCP server, started on first use and again after it has ended.
-
-    The session runs in its own task: the task that enters its cancel scopes must be the one to leave them.
-    """
-
-    def __init__(self, settings: McpAction, client: httpx.AsyncClient) -> None:
-        self._settings = settings
-        self._client = client
-        self._starting = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
-        self._session: ClientSession | None = None
-        self._stop = asyncio.Event()
-
-    @property
-    def where(self) -> str:
-        server = self._settings.mcp
-        return server.url or " ".join(server.command or ())
-
-    @property
-    def is_program(self) -> bool:
-        """Whether it is a program that is started here."""
-        return self._settings.mcp.command is not None
-
-    async def tools(self) -> "list[Tool]":
-        """List the tools of the server, at most `_MOST_TOOLS`.
-
-        Raises:
-            McpError: it cannot be reached, or does not answer in time.
-        """
-        session = await self._ready()
-        found: list[Tool] = []
-        cursor: str | None = None
-        try:
-            async with asyncio.timeout(self._seconds):
-                while len(found) < _MOST_TOOLS:
-                    page = await session.list_tools(cursor=cursor)
-                    found += page.tools
-                    cursor = page.nextCursor
-                    if not cursor:
-                        break
-        except Exception as error:
-            raise McpError(f"the MCP server {self.where} does not list its tools: {_reason(error)}") from error
-        return found[:_MOST_TOOLS]
-
-    async def call(self, tool: str, arguments: Mapping[str, Json], attempts: int = 1) -> "CallToolResult":
-        """Call a tool. A session that has ended is replaced.
-
-        A server that was started anew answers 404 for the old session (MCP, streamable HTTP, session management).
-
-        Args:
-            tool: the name of the tool on the server.
-            arguments: of the call.
-            attempts: 2 for a call that may be repeated in a new session when the old one turns out to have ended.
-
-        Raises:
-            McpError: nothing was done.
-            Exception: it may have been sent; the error of the protocol or the network.
-        """
-        from mcp import McpError as ProtocolError
-        from mcp.types import CONNECTION_CLOSED
-
-        session = await self._ready()
-        try:
-            return await session.call_tool(tool, dict(arguments), read_timeout_seconds=timedelta(seconds=self._seconds))
-        except Exception as error:
-            if isinstance(error, ProtocolError) and error.error.message == SESSION_TERMINATED:
-                self._discard(session)
-                if attempts > 1:
-                    return await self.call(tool, arguments, attempts - 1)
-                raise McpError(
-                    f"the session with {self.where} had ended; a new one is begun with the next call"
-                ) from error
-            if isinstance(error, ProtocolError) and refused(error.error.code):
-                raise McpError(f"the MCP server {self.where} does not take the call: {error}") from error
-            # Any other error of the protocol comes from a live server that fails or is slow.
-            if not isinstance(error, ProtocolError) or error.error.code == CONNECTION_CLOSED:
-                self._discard(session)
-                if attempts > 1:
-                    return await self.call(tool, arguments, attempts - 1)
-            raise
-
-    async def aclose(self) -> None:
-        self._stop.set()
-        if self._task is not None:
-            with contextlib.suppress(
-                Exception, asyncio.CancelledError
-            ):  # how a dying server ends its session changes nothing any more
-                await self._task
-
-    def _discard(self, session: "ClientSession") -> None:
-        """Forget a session that has died, unless another call has replaced it already."""
-        if self._session is session and self._task is not None:
-            self._session = None
-            self._task.cancel()
-
-    @property
-    def _seconds(self) -> float:
-        return self._settings.timeout.total_seconds()
-
-    async def _ready(self) -> "ClientSession":
-        async with self._starting:
-            if self._task is not None and not self._task.done() and self._session is not None:
-                return self._session
-            ready: asyncio.Future[ClientSession] = asyncio.get_running_loop().create_future()
-            self._task = asyncio.create_task(self._hold(ready), name=f"mcp {self.where}")
-            try:
-                async with asyncio.timeout(self._seconds):
-                    self._session = await ready
-            except Exception as error:
-                self._task.cancel()
-                raise McpUnreachable(
-                    f"the MCP server {self.where} cannot be reached: {_reason(error)}; check that it runs and speaks MCP"
-                ) from error
-            return self._session
-
-    async def _hold(self, ready: "asyncio.Future[ClientSession]") -> None:
-        from langchain_mcp_adapters.sessions import create_session
-
-        try:
-            async with create_session(self._session_options()) as session:
-                await session.initialize()
-                ready.set_result(session)
-                await self._stop.wait()
-        except Exception as error:
-            if ready.done():
-                raise
-            ready.set_exception(error)
-        finally:
-            self._session = None
-
-    def _session_options(self) -> Any:
-        server = self._settings.mcp
-        if server.command is not None:
-            return {
-                "transport": "stdio",
-                "command": server.command[0],
-                "args": server.command[1:],
-                "env": {name: secret.get_secret_value() for name, secret in server.env.items()} or None,
-            }
-        return {
-            "transport": "streamable_http",
-            "url": server.url,
-            "headers": {name: secret.get_secret_value() for name, secret in server.headers.items()},
-            "timeout": timedelta(seconds=self._seconds),
-            "sse_read_timeout": timedelta(minutes=5),
-            "httpx_client_factory": self._shared_client,
-        }
-
-    def _shared_client(
-        self,
-        headers: dict[str, str] | None = None,
-        timeout: httpx.Timeout | None = None,
-        auth: httpx.Auth | None = None,
-    ) -> httpx.AsyncClient:
-        allowed = origin(httpx.URL(self._settings.mcp.url or ""))
-        return httpx.AsyncClient(
-            transport=SharedClient(self._client, allowed), headers=headers, timeout=timeout, auth=auth, trust_env=False
-        )
-
-
 Listing = Callable[[Connection], Awaitable["list[Tool]"]]
 """Lists the tools of a server. Raises `McpError`."""
+
+Exchange = Callable[[Sequence[Action], Sequence[Action]], None]
+"""Takes the actions that are no longer offered, and those that are offered instead."""
+
+
+class _Offer:
+    """The tools of a server that are offered, listed anew where they may be others by now."""
+
+    def __init__(
+        self,
+        settings: McpAction,
+        connection: Connection,
+        redactor: Redactor,
+        timezone: tzinfo,
+        look_ups: LookUps | None,
+        listing: Listing,
+        exchange: Exchange | None,
+    ) -> None:
+        self._settings = settings
+        self._connection = connection
+        self._redactor = redactor
+        self._timezone = timezone
+        self._look_ups = look_ups
+        self._listing = listing
+        self._exchange: Exchange = exchange or (lambda _before, _after: None)
+        self._one_at_a_time = asyncio.Lock()
+        self._tools: dict[str, McpToolAction] = {}
+        self._known: dict[str, McpToolAction] = {}
+        self._renewing: asyncio.Task[None] | None = None
+
+    async def open(self) -> list[McpToolAction]:
+        """List the tools for the first time. Raises as `open_server`."""
+        settings, connection = self._settings, self._connection
+        tools = await self._listing(connection)
+        if missing := {*(settings.tools or ()), *settings.confirm} - {tool.name for tool in tools}:
+            known = ", ".join(sorted(tool.name for tool in tools)) or "none"
+            raise McpError(
+                f"the MCP server {connection.where} has no tool {' and no tool '.join(sorted(missing))}; it has {known}"
+            )
+        offered = [
+            self._action(tool)
+            for tool in tools
+            if (settings.tools is None or tool.name in settings.tools) and _accepted(tool, connection)
+        ]
+        if unbound := settings.bind.keys() - {name for action in offered for name in action.binding.names}:
+            parameters = ", ".join(sorted({name for action in offered for name in action.binding.parameters})) or "none"
+            raise UnmatchedBind(
+                sorted(unbound)[0],
+                f"no tool of the MCP server {connection.where} has a parameter {' or '.join(sorted(unbound))}, so nothing is bound; "
+                f"there is {parameters}",
+            )
+        self._tools = self._known = {action.tool: action for action in offered}
+        connection.changed = self._renew_soon
+        return offered
+
+    async def aclose(self) -> None:
+        if self._renewing is not None:
+            self._renewing.cancel()
+            await asyncio.gather(self._renewing, return_exceptions=True)
+        await self._connection.aclose()
+
+    async def changed_since(self, action: McpToolAction, *, surely: bool = False) -> Outcome | None:
+        """Say that a tool is another one now, or gone.
+
+        Args:
+            action: as it was offered.
+            surely: whether the server is asked in any case, as before what changes something.
+        """
+        try:
+            async with self._one_at_a_time:
+                if surely or self._connection.stale:
+                    await self._renew()
+        except McpError as error:
+            return Outcome("failed", self._redactor.text(f"It was not done: {error}."))
+        now = self._tools.get(action.tool)
+        if now is None:
+            return Outcome("failed", f"Nothing was called: {action.name} is not offered by its server any more.")
+        if contract_of(now) != contract_of(action):
+            return Outcome(
+                "refused",
+                f"Nothing was called: {action.name} has changed since it was described to you. It is described anew now; call it as it "
+                "is described, if that is still what the customer wants.",
+            )
+        return None
+
+    def _renew_soon(self) -> None:
+        """The server has said that its tools are others; it cannot be asked while it is heard."""
+        if self._renewing is None or self._renewing.done():
+            self._renewing = asyncio.create_task(self._renew_alone(), name=f"tools of {self._connection.where}")
+
+    async def _renew_alone(self) -> None:
+        try:
+            async with self._one_at_a_time:
+                while self._connection.stale:
+                    await self._renew()
+        except McpError as error:  # the next call asks again
+            log.warning("mcp_tools_not_listed", reason=self._redactor.text(str(error)))
+
+    async def _renew(self) -> None:
+        """List the tools, and offer what is new or has changed in place of what was.
+
+        What a question or a binding guarded stays guarded: a tool whose bound parameters are gone is left out, and so are new tools that
+        change something once a guarded one is gone, for they may be the same under another name.
+        """
+        listed = {tool.name: tool for tool in await self._listing(self._connection)}
+        before = self._tools
+        lost = any(action.guarded and name not in listed for name, action in self._known.items())
+        after: dict[str, McpToolAction] = {}
+        for name, tool in listed.items():
+            known = self._known.get(name)
+            if known is not None and known.is_of(tool):
+                after[name] = known
+            elif (self._settings.tools is None or name in self._settings.tools) and _accepted(tool, self._connection):
+                action = self._action(tool, was_effect=known is not None and known.effect)
+                if known is not None and not known.binding.names <= action.binding.names:
+                    _leave_out(tool, self._connection, "a parameter that `bind` names is gone")
+                elif known is None and (len(self._known) >= _MOST_NAMES or (action.effect and lost)):
+                    _leave_out(
+                        tool, self._connection, "it may be a tool that `confirm` or `bind` guarded under its old name"
+                    )
+                else:
+                    after[name] = action
+        gone = [action for name, action in before.items() if after.get(name) is not action]
+        new = [action for name, action in after.items() if before.get(name) is not action]
+        self._tools, self._known = after, {**self._known, **after}
+        if gone or new:
+            log.warning(
+                "mcp_tools_changed",
+                server=self._connection.where,
+                gone=sorted(before.keys() - after.keys()),
+                new=sorted(after.keys() - before.keys()),
+                changed=sorted(action.tool for action in new if action.tool in before),
+            )
+            self._exchange(gone, new)
+
+    def _action(self, tool: "Tool", *, was_effect: bool = False) -> McpToolAction:
+        return McpToolAction(
+            self._settings,
+            tool,
+            self._connection,
+            self._redactor,
+            timezone=self._timezone,
+            look_ups=self._look_ups,
+            offer=self,
+            was_effect=was_effect,
+        )
 
 
 async def open_server(
@@ -379,6 +416,7 @@ async def open_server(
     timezone: tzinfo = UTC,
     look_ups: LookUps | None = None,
     listing: "Listing" = Connection.tools,
+    exchange: "Exchange | None" = None,
 ) -> list[McpToolAction]:
     """Open a server and make its tools actions; it is stopped when `stack` is closed.
 
@@ -390,44 +428,32 @@ async def open_server(
         timezone: the agent's.
         look_ups: the reading actions.
         listing: lists its tools; without a call of one, a connection that is not asked is never begun.
+        exchange: takes the tools that are no longer offered, and those that are offered instead, when the server has changed them.
 
     Raises:
         McpUnreachable: it cannot be reached.
         McpError: it lacks a tool that `tools` or `confirm` names.
         UnmatchedBind: no tool has a parameter that `bind` names.
     """
-    connection = Connection(settings, client)
+    offer = _Offer(settings, Connection(settings, client), redactor, timezone, look_ups, listing, exchange)
     try:
-        tools = await listing(connection)
+        offered = await offer.open()
     except BaseException:
-        await connection.aclose()
+        await offer.aclose()
         raise
-    stack.push_async_callback(connection.aclose)
-    if missing := {*(settings.tools or ()), *settings.confirm} - {tool.name for tool in tools}:
-        known = ", ".join(sorted(tool.name for tool in tools)) or "none"
-        raise McpError(
-            f"the MCP server {connection.where} has no tool {' and no tool '.join(sorted(missing))}; it has {known}"
-        )
-    offered = [
-        McpToolAction(settings, tool, connection, redactor, timezone=timezone, look_ups=look_ups)
-        for tool in tools
-        if (settings.tools is None or tool.name in settings.tools) and _accepted(tool, connection)
-    ]
-    if unbound := settings.bind.keys() - {name for action in offered for name in action.binding.names}:
-        parameters = ", ".join(sorted({name for action in offered for name in action.binding.parameters})) or "none"
-        raise UnmatchedBind(
-            sorted(unbound)[0],
-            f"no tool of the MCP server {connection.where} has a parameter {' or '.join(sorted(unbound))}, so nothing is bound; "
-            f"there is {parameters}",
-        )
+    stack.push_async_callback(offer.aclose)
     return offered
 
 
 def _accepted(tool: "Tool", connection: Connection) -> bool:
     problem = refusal(tool.inputSchema)
     if problem is not None:
-        log.warning("mcp_tool_refused", server=connection.where, tool=clean(tool.name)[:64], reason=problem)
+        _leave_out(tool, connection, problem)
     return problem is None
+
+
+def _leave_out(tool: "Tool", connection: Connection, reason: str) -> None:
+    log.warning("mcp_tool_refused", server=connection.where, tool=clean(tool.name)[:64], reason=reason)
 
 
 async def keep_trying(
@@ -435,7 +461,7 @@ async def keep_trying(
     client: httpx.AsyncClient,
     redactor: Redactor,
     stack: AsyncExitStack,
-    found: Callable[[Sequence[Action]], None],
+    exchange: Exchange,
     *,
     timezone: tzinfo = UTC,
     look_ups: LookUps | None = None,
@@ -447,7 +473,7 @@ async def keep_trying(
         client: the guarded client.
         redactor: masks secrets.
         stack: closes the connection.
-        found: takes the tools.
+        exchange: takes the tools, now and whenever the server has changed them.
         timezone: the agent's.
         look_ups: the reading actions.
     """
@@ -456,16 +482,12 @@ async def keep_trying(
         attempt += 1
         await asyncio.sleep(RETRY.wait(attempt).total_seconds())
         try:
-            actions = await open_server(settings, client, redactor, stack, timezone=timezone, look_ups=look_ups)
+            actions = await open_server(
+                settings, client, redactor, stack, timezone=timezone, look_ups=look_ups, exchange=exchange
+            )
         except McpError as error:
             log.warning("mcp_server_away", reason=redactor.text(str(error)), attempt=attempt)
             continue
         log.info("mcp_server_back", tools=[action.name for action in actions], attempt=attempt)
-        found(actions)
+        exchange((), actions)
         return
-
-
-def _reason(error: BaseException) -> str:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__

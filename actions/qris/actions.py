@@ -117,6 +117,7 @@ class SendQris:
     idempotent = True
     identity: Sequence[str] = ("amount", "reference")
     per_turn: int | None = None
+    hints: Sequence[str] = ()
     confirm: str | None = None
     confirm_expires = CONFIRM_EXPIRES
 
@@ -396,6 +397,7 @@ class CheckPayment:
     idempotent = True
     identity: Sequence[str] = ()
     per_turn: int | None = None
+    hints: Sequence[str] = ()
     confirm: str | None = None
     confirm_expires = CONFIRM_EXPIRES
 

@@ -55,6 +55,7 @@ class _ReminderAction:
     parameters: Mapping[str, Json]
     idempotent = True
     per_turn: int | None = None
+    hints: Sequence[str] = ()
     confirm: str | None = None
     confirm_expires = CONFIRM_EXPIRES
     claims: Sequence[str] = ()

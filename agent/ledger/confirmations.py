@@ -19,13 +19,17 @@ OPEN = exists().where(_UNEXPIRED)
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """An action that runs as soon as the customer says yes, with exactly these arguments."""
+    """An action that runs as soon as the customer says yes, with exactly these arguments, if it is still the same action.
+
+    `contract` is its fingerprint (`actions.identity.contract_of`).
+    """
 
     action: str
     arguments: dict[str, Any]
     question: str
     turn: str
     expires_at: datetime
+    contract: str = ""
 
 
 def ask(connection: Connection, key: ContactKey, confirmation: Confirmation) -> None:
@@ -36,7 +40,7 @@ def ask(connection: Connection, key: ContactKey, confirmation: Confirmation) -> 
         platform=key.platform,
         contact=key.id,
         action=confirmation.action,
-        arguments=confirmation.arguments,
+        arguments={"values": confirmation.arguments, "contract": confirmation.contract},
         question=confirmation.question,
         turn=confirmation.turn,
         expires_at=confirmation.expires_at,
@@ -48,7 +52,10 @@ def open_question(connection: Connection, key: ContactKey, now: datetime) -> Con
     row = _OPEN.first(connection, {"at_platform": key.platform, "at_contact": key.id, "at_now": now})
     if row is None:
         return None
-    return Confirmation(row.action, row.arguments, row.question, row.turn, row.expires_at)
+    kept = row.arguments
+    if kept.keys() != {"values", "contract"}:  # asked by a version that knew no contracts
+        return None
+    return Confirmation(row.action, kept["values"], row.question, row.turn, row.expires_at, kept["contract"])
 
 
 def settle(connection: Connection, key: ContactKey) -> None:

@@ -13,7 +13,7 @@ from agent.errors import InputError
 if TYPE_CHECKING:
     from mcp.types import Tool
 
-    from actions.mcp.server import Connection
+    from actions.mcp.connection import Connection
 
 FILE = "mcp.cassette.yaml"
 _HEAD = "# The tools of the MCP servers of agent.yaml, kept by `balas test --record` and `--live`.\n"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from actions.action import Action, Json
-from actions.identity import Identity, identity_of
+from actions.identity import Identity, contract_of, identity_of
 from actions.template import fill
 from agent.ledger import outbound
 from agent.ledger.history import Line
@@ -36,18 +36,17 @@ async def asked(turn: TurnContext, action: Action) -> Asked | None:
 
     Returns:
         The question with the reading of the answer; None when the messages do not answer it: it never arrived, something else was said
-        since, or they were written before it.
+        since, they were written before it, or what it asked about is another action by now.
     """
     waiting = turn.confirmation
-    if waiting is None:
+    if waiting is None or waiting.contract != contract_of(action):
         return None
     answer = await _answer_to(turn, waiting.turn)
     if answer is None:
         return None
     digest = identity_of(action, waiting.arguments).digest
-    return Asked(
-        waiting.action, waiting.arguments, waiting.question, waiting.turn, digest, consent(answer, waiting.question)
-    )
+    reading = consent(answer, waiting.question)
+    return Asked(waiting.action, waiting.arguments, waiting.question, waiting.turn, digest, waiting.contract, reading)
 
 
 async def agreed_in(turn: TurnContext, action: Action, effect: Identity, now: datetime) -> str | None:
@@ -63,11 +62,14 @@ async def agreed_in(turn: TurnContext, action: Action, effect: Identity, now: da
         now: the time, aware UTC.
     """
     if turn.asked is not None:
-        agreed = turn.asked.digest == effect.digest and turn.asked.reading in ("yes", "open")
+        same = turn.asked.digest == effect.digest and turn.asked.contract == contract_of(action)
+        agreed = same and turn.asked.reading in ("yes", "open")
         return turn.asked.turn if agreed else None
     last = _last_words(turn)
     if last is None or last.author != "agent" or last.turn is None or action.confirm is None:
         return None
+    if turn.confirmation is not None and turn.confirmation.turn == last.turn:
+        return None  # the runtime asked, about an action that has changed since
     if not asks_for(last.text, action.confirm, effect.arguments, now):
         return None
     answer = await _answer_to(turn, last.turn)

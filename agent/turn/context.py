@@ -85,6 +85,7 @@ class Asked:
         question: as it was put.
         turn: the turn in which it was put.
         digest: the identity of the effect.
+        contract: of the action when it was asked about (`actions.identity.contract_of`).
         reading: what was answered; None for a condition, a question or something else.
     """
 
@@ -93,6 +94,7 @@ class Asked:
     question: str
     turn: str
     digest: str
+    contract: str
     reading: Reading | None
 
 

@@ -109,6 +109,7 @@ class Loop:
         limits: LoopLimits,
         *,
         clock: Callable[[], datetime],
+        version: Callable[[], int] = lambda: 0,
     ) -> None:
         """Bind the models to the actions.
 
@@ -117,6 +118,7 @@ class Loop:
             actions: what the model may call, by name.
             limits: of one turn.
             clock: the time, aware UTC.
+            version: another number whenever `actions` are others: MCP servers come and change their tools.
         """
         self._chats = tuple(models)
         self.count = tokens.counter(models[0].name)
@@ -126,10 +128,12 @@ class Loop:
         self._described = 0  # tokens of the tools
         self._limits = limits
         self._clock = clock
+        self._version = version
         self._models = self._bound()
 
     def _bound(self) -> Models:
-        """Bind the models to the actions."""
+        """Bind the models to the actions as they are now."""
+        self._bound_at = self._version()
         self._names = sorted(self._actions)
         tools = [tool_of(action) for action in self._actions.values()]
         self._told = {
@@ -163,14 +167,14 @@ class Loop:
             LedgerUnavailable: a step cannot be written.
             LeaseLost: another worker has taken the turn over.
         """
-        if len(self._names) != len(self._actions):  # an MCP server that was away has brought its tools
-            self._models = self._bound()
         asked: list[BaseMessage] = [SystemMessage(turn.system), *messages]
         new: Sequence[BaseMessage] = ()
         made: set[str] = set()
         repeats = 0
         size = tokens.of_messages(asked, _bytes)
         while turn.question is None:
+            if self._bound_at != self._version():
+                self._models = self._bound()
             limit = self._limit(turn, new)
             if limit is None and repeats >= _REPEATS:
                 limit = f"{repeats} answers in a row called only what was called before"
@@ -327,7 +331,7 @@ class Loop:
     def _fingerprint(self, asked: Sequence[BaseMessage], tools: Sequence[str]) -> dict[str, Any]:
         """What a model call depends on, without what differs from run to run (message ids); of the tools a fingerprint of each part."""
         system, *messages = asked
-        described = {name: self._told[name] for name in tools}
+        described = {name: self._told[name] for name in tools if name in self._told}
         return {"system": system.text, "tools": described, "messages": [_essence(message) for message in messages]}
 
     def _account(self, turn: TurnContext, asked: Sequence[BaseMessage], message: AIMessage) -> None:

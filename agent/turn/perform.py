@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from actions.action import Action, Context, Outcome
-from actions.identity import Identity, identity_of
+from actions.identity import Identity, contract_of, identity_of
 from actions.template import question as question_of
 from agent import slots
 from agent.faults import point
@@ -216,7 +216,8 @@ async def _ask_first(
 def _to_confirm(
     turn: TurnContext, action: Action, arguments: dict[str, Any], question: str, clock: Callable[[], datetime]
 ) -> Confirmation:
-    return Confirmation(action.name, arguments, question, turn.id, clock() + action.confirm_expires)
+    expires_at = clock() + action.confirm_expires
+    return Confirmation(action.name, arguments, question, turn.id, expires_at, contract_of(action))
 
 
 async def _check(action: Action, arguments: dict[str, Any], context: Context) -> Outcome | None:

@@ -13,7 +13,8 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import Field
 from sqlalchemy import Connection, select
 
-from actions.action import Context, Json, Outcome
+from actions import Actions
+from actions.action import Action, Context, Json, Outcome
 from actions.identity import identifying
 from agent.config.conversation import ConversationSettings
 from agent.config.model import LimitSettings
@@ -112,6 +113,7 @@ class CountedAction:
     effect: bool = False
     idempotent: bool = False
     per_turn: int | None = 1
+    hints: Sequence[str] = ()
     confirm: str | None = None
     claims: Sequence[str] = ()
     before: Meanwhile | None = None
@@ -168,11 +170,17 @@ class Desk:
     speaker: Speaker | None = None
     client: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(verify=TLS))
     now: datetime = NOW
+    opened: Actions | None = None
+    """Actions that come and change while the agent runs, instead of `actions`."""
     listed: list[tuple[Attachment, ...] | BaseException] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
     def clock(self) -> datetime:
         return self.now
+
+    @property
+    def offered(self) -> Mapping[str, Action]:
+        return {action.name: action for action in self.actions} if self.opened is None else self.opened
 
     def loop(self) -> Loop:
         limits = LimitSettings(**self.limits)
@@ -181,7 +189,7 @@ class Desk:
             models.append(ChatModel("fallback", self.fallback))
         return Loop(
             models,
-            {action.name: action for action in self.actions},
+            self.offered,
             LoopLimits(
                 limits.model_calls,
                 limits.actions,
@@ -192,6 +200,7 @@ class Desk:
                 limits.usd_of_contact,
             ),
             clock=self.clock,
+            version=lambda: 0 if self.opened is None else self.opened.version,
         )
 
     async def ask(self, contact: ContactKey, message_id: str) -> PlatformMessage:
@@ -217,7 +226,7 @@ class Desk:
                 self.default_language,
             ),
             loop=self.loop(),
-            actions={action.name: action for action in self.actions},
+            actions=self.offered,
             knowledge=self.knowledge,
             files=PendingFiles(self.ask, clock=self.clock, waits=[timedelta(0)] * 3),
             listener=Listener(

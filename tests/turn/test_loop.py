@@ -11,7 +11,7 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from actions.action import Outcome
-from actions.identity import identity_of
+from actions.identity import contract_of, identity_of
 from agent.ledger.confirmations import Confirmation
 from agent.ledger.turns import LEASE
 from agent.models.judge import call_id
@@ -193,7 +193,8 @@ async def test_an_action_that_needs_a_yes_becomes_the_question_and_only_one_at_a
     first = await perform(turn, action, {"amount": 5}, key="a", clock=desk.clock)
     second = await perform(turn, action, {"amount": 6}, key="b", clock=desk.clock)
     expires_at = desk.now + timedelta(minutes=30)
-    assert turn.question == Confirmation("refund", {"amount": 5}, "Kembalikan 5?", turn.id, expires_at)
+    asked = Confirmation("refund", {"amount": 5}, "Kembalikan 5?", turn.id, expires_at, contract_of(action))
+    assert turn.question == asked
     assert (first.status, second.status, action.ran) == ("confirm", "refused", [])
 
 
@@ -207,7 +208,8 @@ async def test_a_question_that_asks_for_an_action_that_is_gone_is_dropped(desk: 
 async def test_another_message_than_yes_or_no_runs_nothing(desk: Desk) -> None:
     desk.actions = [CountedAction("refund", effect=True, confirm="Batalkan?")]
     turn = await begun(desk, "jam berapa tutup?")
-    turn.confirmation = Confirmation("refund", {}, "Batalkan?", "t0", desk.now + timedelta(minutes=1))
+    contract = contract_of(desk.actions[0])
+    turn.confirmation = Confirmation("refund", {}, "Batalkan?", "t0", desk.now + timedelta(minutes=1), contract)
     assert await desk.loop().confirm(turn) == []
     assert turn.asked is None
 

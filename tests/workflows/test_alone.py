@@ -22,7 +22,7 @@ class Restock:
 
     name, builtin, description, confirm, reads = "restock", None, "Restock", None, False
     parameters: Mapping[str, Json] = {}
-    per_turn, identity, examples, claims = None, (), (), ()
+    per_turn, identity, examples, claims, hints = None, (), (), (), ()
     confirm_expires = timedelta(minutes=1)
 
     def __init__(self, *, effect: bool = True, idempotent: bool = False, ends: str | None = "done") -> None:

@@ -17,7 +17,8 @@ from pydantic import TypeAdapter
 
 from actions import Actions, open_actions
 from actions.errors import ActionsError, McpError
-from actions.mcp.server import Connection, McpToolAction
+from actions.mcp.connection import Connection
+from actions.mcp.server import McpToolAction
 from actions.mcp.settings import McpAction
 from actions.redaction import Redactor
 from actions.settings import ActionList
