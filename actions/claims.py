@@ -226,15 +226,11 @@ def _told(clause: Clause, evidence: Evidence, *, proven: bool) -> str | None:
     if said is not None and not heard.knows(said, clause) and not evidence.shows(said, clause.text):
         return said
     told = None if proven else asserted(clause)
-    if told is None:
+    if told is None or heard.knows(told.text, clause) or heard.names(told):
         return None
     near = told.text if told.predicate not in _SAYS_LITTLE else " ".join((told.text + told.rest).split()[:6])
-    verb, own = _precise(near, clause.text, told.rest), MYSELF.search(told.text) is not None
-    if said == told.text == verb and not own:
-        return None  # the very words that were borne out above
-    if heard.knows(told.text, clause) or heard.names(told) or evidence.shows(verb, clause.text, own=own):
-        return None
-    return told.text
+    verb = _precise(near, clause.text, told.rest)
+    return None if evidence.shows(verb, clause.text, own=MYSELF.search(told.text) is not None) else told.text
 
 
 def _acts_outside(action: Action) -> bool:

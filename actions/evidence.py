@@ -116,6 +116,7 @@ class Evidence:
         self.results = results or {}
         self.declared: dict[str, list[tuple[Action, Found]]] = {}
         self._states: dict[str, list[str]] = {}
+        self._seen: dict[str, bool] = {}
 
     def read(self, stated: Iterable[Clause]) -> None:
         """Look for what the actions declare as their claims, all within one limit of time.
@@ -190,7 +191,9 @@ class Evidence:
             return True
         if not own and any(self.holds(amount[0]) for amount in _AMOUNT.finditer(clause)) and self.results:
             return True
-        if not self.looked_up or not self._same_id(None, clause) or not self._asked_for(clause):
+        if (seen := self._seen.get(clause)) is None:
+            seen = self._seen[clause] = self.looked_up and self._same_id(None, clause) and self._asked_for(clause)
+        if not seen:
             return False
         if _NEWLY.search(clause) and self._undone(clause):
             return False

@@ -308,7 +308,8 @@ def _phrase(text: str) -> str:
     phrase = _from_to().sub(lambda match: match[match.lastindex or 0], phrase)
     phrase = _grammar().one_prefix.sub(r"1 \1", phrase)
     for word, usual in spellings().items():
-        phrase = re.sub(rf"\b{re.escape(word)}\b", usual, phrase)
+        if word in phrase:
+            phrase = re.sub(rf"\b{re.escape(word)}\b", usual, phrase)
     return phrase
 
 

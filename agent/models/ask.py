@@ -261,7 +261,10 @@ class Models:
             fitted = tokens.shorten(fitted, attempt.history, room, chat.count)
         kept = len(attempt.messages) - 1 - attempt.history
         sees = chat.dialect.images and not 0 < self._retries <= attempt.failures  # a server may fall over a picture
-        shown = [pictures.shown(_restored(chat, each), attempt.pictures, sees=sees) for each in fitted]
+        shown = [
+            pictures.shown(_restored(chat, each), attempt.pictures, sees=sees) if each.additional_kwargs else each
+            for each in fitted
+        ]
         marked = caching.with_breakpoints(shown, len(shown) - kept) if chat.explicit_cache else shown
         return marked if chat.offline or chat.compatible else in_turns(marked)
 

@@ -173,6 +173,8 @@ class CompatibleChat(ChatOpenAI):
         payload = self._get_request_payload(head, stop=stop, **kwargs)
         payload["messages"] += [written(each) or self._written(each, kwargs) for each in messages[len(head) :]]
         for message, sent in zip(messages, payload["messages"], strict=True):
+            if isinstance(message.content, str) and not message.additional_kwargs:
+                continue
             if isinstance(message, AIMessage):
                 _echo(message, sent)
             if isinstance(message.content, list) and isinstance(sent.get("content"), list):
