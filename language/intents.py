@@ -3,7 +3,8 @@
     wants_human("mau ngomong sama admin dong")  # True
     small_talk("makasih ya kak")  # "thanks"
 
-Plain functions over text in any of the languages, slang included. The words are those of the section `[intents]` of the data files.
+Plain functions over text in any of the languages, slang included. The words are those of the sections
+`[intents]` and `[replies]` of the data files.
 """
 
 import re
@@ -13,7 +14,7 @@ from functools import cache
 from typing import Any, Final, Literal, get_args
 
 from language.lexicon import content, hints
-from language.tables import sections
+from language.tables import pattern, sections
 from language.tokens import fold
 
 SmallTalk = Literal["identity", "ability", "wellbeing", "thanks", "goodbye", "greeting", "noted"]
@@ -226,7 +227,7 @@ def questions_in(sentence: str) -> list[str]:
     return telling if len(telling) > 1 else [sentence]
 
 
-# Not knowing
+# What replies say
 
 
 @cache
@@ -237,3 +238,19 @@ def _dont_know() -> re.Pattern[str]:
 def says_dont_know(text: str) -> bool:
     """Tell whether a reply admits that it does not have the answer: `kami belum punya informasinya`, `I'm not sure`."""
     return _dont_know().search(text) is not None
+
+
+@cache
+def reply_words(kind: str) -> re.Pattern[str]:
+    """Compile what replies say of one kind, in every language: the patterns of a key of the section `replies`, as whole words.
+
+    Args:
+        kind: the key, for example `refuses`.
+    """
+    return re.compile(rf"(?<!\w)(?:{pattern('replies', kind)})(?!\w)", re.IGNORECASE)
+
+
+def opens(text: str, kind: str) -> bool:
+    """Tell whether a reply begins with words of a kind: `Maaf, …` with `regrets`. Kinds as in `reply_words`."""
+    first = _FILLED.search(text)
+    return first is not None and reply_words(kind).match(text, first.start()) is not None

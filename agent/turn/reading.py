@@ -6,7 +6,6 @@ the model; if it comes again, the quotes are sent in its place, or that the answ
 """
 
 import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +18,7 @@ from agent.models.offline.quote import counts
 from agent.turn.context import TurnContext
 from agent.turn.relevance import Fault
 from language.detect import detect, names_a_language
-from language.intents import questions_in, says_dont_know, small_talk
+from language.intents import opens, questions_in, reply_words, says_dont_know, small_talk
 from language.lexicon import content, vocabulary, weight
 from language.numbers import numbers
 
@@ -36,26 +35,6 @@ _WHOLLY: Final = 0.99
 """Cover from which on what a quote says of a price counts more than that the model knows none."""
 _TELLING: Final = 0.6
 """Weight of a word from which on it says something."""
-_REFUSES: Final = re.compile(
-    r"\b(?:tidak|tak|bukan|belum|nggak|enggak|gak|ga|no|not|none|cannot|maaf|sorry|unfortunately|sayangnya)\b|n't\b",
-    re.IGNORECASE,
-)
-_SORRY: Final = re.compile(r"\W{0,9}(?:maaf|sorry|unfortunately|sayangnya|i'?m sorry|i apologi[sz]e)\b", re.IGNORECASE)
-_AGREES: Final = re.compile(
-    r"\W{0,9}(?:ya|iya|yes|tentu|bisa|ada|boleh|dapat|of course|sure|certainly|absolutely)\b", re.IGNORECASE
-)
-_BUSINESS: Final = re.compile(
-    r"\b(?:kami|kita|we|our|us|here|di sini|disini|tersedia|available)\b|\bwe'"
-    r"|\b(?:saya|i) (?:(?:can|bisa|juga|also|do) )?(?:accept|have|offer|sell|deliver|menerima|punya|menjual)\b",
-    re.IGNORECASE,
-)
-"""What speaks of the business, and not of the world."""
-_DEAF: Final = re.compile(
-    r"\b(?:belum|tidak|blm) (?:ada |men(?:erima|dapat(?:kan)?) |menemukan )(?:pesan|pertanyaan)\b(?! ?(?:an|dengan))"
-    r"|\b(?:have not|haven't|has not|did not|didn't) (?:yet )?(?:receiv\w+|get|got|see|seen) (?:a|any|your) (?:messages?|questions?)\b",
-    re.IGNORECASE,
-)
-"""A draft that has not heard what the customer has just said."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +99,7 @@ def fault(text: str, held: Held) -> Fault | None:
         held: what it is held against.
     """
     turn, asked = held.turn, held.asked
-    if _DEAF.search(text):
+    if reply_words("deaf").search(text):
         told = f"Your draft says that no message came, but the customer writes {asked[:300]!r}. It was not sent. Answer that."
         return Fault(told, text[:80], grave=True, instead=held.answer)
     if turn.acted or turn.handed_over or turn.retrieved.needs_human or names_a_language(asked):
@@ -140,7 +119,7 @@ def fault(text: str, held: Held) -> Fault | None:
 
 def _of_small_talk(text: str, held: Held) -> Fault | None:
     """A greeting, or thanks, needs no regret."""
-    if not (says_dont_know(text) or _SORRY.match(text)):
+    if not (says_dont_know(text) or opens(text, "regrets")):
         return None
     told = (
         f"The customer only writes {held.asked[:100]!r}: nothing to be sorry for. Your draft was not sent. Answer in kind, and ask what "
@@ -187,14 +166,14 @@ def _unsupported(text: str, held: Held, *, supported: bool) -> Fault | None:
         return None
     if held.passages and not any(_own(text, held.asked)):
         return None  # a yes to what passages may say in other words
-    if not (held.passages or _BUSINESS.search(text) or _AGREES.match(text)):
+    if not (held.passages or reply_words("of_us").search(text) or opens(text, "agrees")):
         return None
     told = (
         "Nothing of what your draft says stands in the instructions, the passages or a result, so it was not sent. If none of them holds "
         "the answer, say that you don't know and offer to ask a colleague."
     )
     foreign = held.passages and (detect(held.passages) == "en") != (held.dialogue.language == "en")
-    if foreign or _REFUSES.search(text):  # what it says may follow from what is not there
+    if foreign or reply_words("refuses").search(text):  # what it says may follow from what is not there
         return Fault(told, text[:80], grave=False)
     return Fault(told, text[:80], grave=True, instead=held.answer)
 

@@ -27,8 +27,9 @@ from agent.turn.prompt import NO_PASSAGE
 from language.agreement import fold, tokenized, vocabulary
 from language.calendar import months, weekdays
 from language.dates import names_no_time
-from language.intents import says_dont_know, small_talk
+from language.intents import reply_words, says_dont_know, small_talk
 from language.lexicon import content, forms_of
+from language.tables import words as words_of
 from language.values import contains, squash
 
 
@@ -51,30 +52,6 @@ class Fault:
     instead: str = ""
 
 
-_DENIES: Final = re.compile(
-    r"\b(?:(?:tidak|tak|belum|nggak|gak|ga) (?:dapat|bisa|berhasil|ditemukan|menemukan|dijumpai|jumpa)|gagal|"
-    r"can(?:no|')t|can not|could(?:n't| not)|unable|not able|failed|(?:wasn't|was not|isn't|is not|not) (?:found|possible|able)|"
-    r"did(?:n't| not))\b",
-    re.IGNORECASE,
-)
-_HELPLESS: Final = re.compile(
-    r"\b(?:can(?:no|')t|can not|unable to|not able to) (?:assist|help)\b|\b(?:tidak|tak|belum) (?:dapat|bisa) (?:mem)?bantu\b",
-    re.IGNORECASE,
-)
-_REFUSES: Final = re.compile(
-    r"\b(?:tidak|tak|bukan|belum|nggak|enggak|gak|ga|kagak|tiada|takde|no|not|none|never|cannot|invalid|salah|maaf|sorry)\b|n't\b",
-    re.IGNORECASE,
-)
-_OF_PROMPT: Final = re.compile(
-    r"^\W*you (?:do not|don't) know\b|\b(?:full context|specific passages?|customer'?s? (?:writes|asks|wrote|for what is missing))\b"
-    r"|\b(?:konteks|context|passages?)\W+(?:yang |that (?:was|is) |above |you )?(?:di ?atas|di ?berikan|provided|given|gave)\b"
-    r"|\b(?:provided|given) (?:context|passages?)\b",
-    re.IGNORECASE,
-)
-"""Words of somebody who talks of the prompt and not to a customer."""
-_POSSIBLE: Final = frozenset(
-    "bisa boleh ada kosong tersedia available possible free can could you we is it yes".split()
-)
 _SAME: Final = 24
 """Letters and digits of a reply that is long enough to be remembered as one that was sent before."""
 
@@ -109,7 +86,11 @@ def _denied(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> Faul
     ]
     if not done:
         return None
-    denies = [clause.text for clause in clauses(plain(text)) if _DENIES.search(clause.text) and "?" not in clause.text]
+    denies = [
+        clause.text
+        for clause in clauses(plain(text))
+        if reply_words("denies").search(clause.text) and "?" not in clause.text
+    ]
     if not denies or any(_tells(text, actions[name], turn.results.get(name, ())[-1:]) for name in done):
         return None
     results = "; ".join(f"{name} was done and returned {_short(turn.results.get(name, [None])[-1])}" for name in done)
@@ -123,13 +104,13 @@ def _tells(text: str, action: Action, results: Sequence[Json]) -> bool:
         return True
     if not (deeds := deeds_of_action(action)):
         return True
-    affirmed = " ".join(clause.text for clause in clauses(plain(text)) if not _DENIES.search(clause.text))
+    affirmed = " ".join(clause.text for clause in clauses(plain(text)) if not reply_words("denies").search(clause.text))
     return bool(deeds & deeds_in_text(affirmed))
 
 
 def _unread(turn: TurnContext, text: str, actions: Mapping[str, Action]) -> Fault | None:
     """A draft that knows nothing or won't help, although a look-up of this turn, or one whose very field is asked for, has the answer."""
-    if not (says_dont_know(text) or _HELPLESS.search(text)):
+    if not (says_dont_know(text) or reply_words("helpless").search(text)):
         return None
     asked = squash(" ".join(turn.typed))
     for name, results in turn.results.items():
@@ -157,7 +138,7 @@ def _repeated(turn: TurnContext, text: str) -> Fault | None:
     sent = any(line.author != "contact" and squash(line.text) == draft for line in turn.history[-8:])
     if not sent or len(draft) < _SAME or not said or all(small_talk(each) is not None for each in turn.typed):
         return None
-    evades = says_dont_know(text) or _DENIES.search(text) or "?" in text
+    evades = says_dont_know(text) or reply_words("denies").search(text) or "?" in text
     subject, asked = forms_of(content(" ".join(turn.typed))), ""
     for line in turn.history[-8:]:
         if line.author == "contact":
@@ -175,7 +156,7 @@ def _repeated(turn: TurnContext, text: str) -> Fault | None:
 
 def _at_no_time(turn: TurnContext, text: str) -> Fault | None:
     """A draft that neither asks nor denies anything, to a message that names a time that there is not."""
-    if "?" in text or _REFUSES.search(text):
+    if "?" in text or reply_words("refuses").search(text) or reply_words("faulty").search(text):
         return None
     today = turn.claim.started_at.date()
     named = next((said for said in turn.typed if names_no_time(said, today)), None)
@@ -193,7 +174,7 @@ def _echoed(turn: TurnContext, text: str) -> Fault | None:
     if turn.receipts or "?" in text:
         return None
     words, said = vocabulary(), set(tokenized(fold(" ".join(turn.typed))))
-    own = set(tokenized(fold(text))) - words.agreeing - words.addressed - _POSSIBLE
+    own = set(tokenized(fold(text))) - words.agreeing - words.addressed - words_of("replies", "possible")
     if not own or not own <= said or not names_a_time(text) or small_talk(text):
         return None
     told = (
@@ -242,7 +223,7 @@ def _recited(turn: TurnContext, text: str) -> Fault | None:
     """A draft that says a sentence of ours to the customer, or sends them to a file that only the model is shown."""
     passages = () if turn.values is None or turn.values.cite else turn.values.passages
     files = {each.source for each in passages if "://" not in each.source}
-    recites = squash(NO_PASSAGE) in squash(text) or _OF_PROMPT.search(text) is not None
+    recites = squash(NO_PASSAGE) in squash(text) or reply_words("of_prompt").search(text) is not None
     if not recites and not any(file in text for file in files):
         return None
     told = (
