@@ -19,6 +19,7 @@ from actions.lookups import LookUps, remedy
 from actions.parameters import Parameter, Schema, model_schema
 from actions.provenance import bound_values, without_source
 from actions.template import plain
+from language.dates import day_named
 from settings.matching import TooCostly, bounded, search
 from settings.text import from_json
 
@@ -110,7 +111,9 @@ class Arguments:
             value = coerced(arguments.get(name), parameter)
             if value is not None or (name in arguments and parameter.needed and _takes_null(parameter)):
                 given[name] = value
-                problems += self._invalid(name, value)
+                if invalid := self._invalid(name, value):
+                    problems += invalid
+                    remedies += self._respelled(name, value, context)
             elif parameter.default is not None:
                 given[name] = parameter.default
             elif parameter.needed:
@@ -132,6 +135,20 @@ class Arguments:
 
     def _fact(self, name: str) -> str:
         return " or ".join(source.name.removeprefix("custom.") for source in self._parameters[name].source) or name
+
+    def _respelled(self, name: str, value: Json, context: Context) -> list[str]:
+        """Tell the model how a day is written that the parameter takes as ISO 8601 only, so that the customer is not asked again."""
+        if (
+            not isinstance(value, str)
+            or (day := day_named(value, context.now.astimezone(self._timezone).date())) is None
+        ):
+            return []
+        spelled = day.isoformat()
+        if self._invalid(name, spelled):
+            return []
+        return [
+            f"If {value[:60]!r} is {day:%A}, {spelled}, call it again with {name} {spelled!r}; else ask the customer."
+        ]
 
     def _invalid(self, name: str, value: Json) -> list[str]:
         try:

@@ -68,6 +68,17 @@ def test_a_value_for_what_is_bound_or_not_there_is_refused_by_its_name() -> None
         assert (refused.status, f"there is no parameter {name}" in refused.content) == ("refused", True)
 
 
+def test_a_day_in_another_spelling_is_refused_with_the_one_that_is_taken() -> None:
+    parameter = Parameter.model_validate(
+        {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "from": "conversation"}
+    )
+    for day, said in (("12 Desember 2026", "'2026-12-12'"), ("December 12th, 2026", "'2026-12-12'"), ("KS-1", None)):
+        refused = Arguments({"date": parameter}).take({"date": day}, context(said=[f"tanggal {day}"]))
+        assert isinstance(refused, Outcome)
+        told = f"call it again with date {said}" if said else "Ask the customer"
+        assert (refused.status, told in refused.content) == ("refused", True), refused.content
+
+
 def test_a_default_is_the_owners_word_and_needs_no_source() -> None:
     parameters = {"pieces": Parameter.model_validate({"type": "integer", "default": 1, "from": "conversation"})}
     values = Arguments(parameters).take({}, context())
