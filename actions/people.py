@@ -33,6 +33,7 @@ _INTRODUCED: Final = re.compile(
 )
 _OWN_ROLE: Final = re.compile(rf"\b(?!admin|host){_ROLE}\b", re.IGNORECASE)
 _BREAK: Final = re.compile(r"[.!?\n]")
+_ABBREVIATED: Final = re.compile(r"\b(drg?|prof|mrs?|ms)\.", re.IGNORECASE)
 _AS: Final = re.compile(r"\b([^\W\d_]{1,40}) (?:is|adalah|selaku|as|yang jadi)\b", re.IGNORECASE)
 _BESIDE: Final = 50
 """Characters around a role in which the name of who has it stands."""
@@ -83,6 +84,7 @@ def borrowed(text: str, name: str, instructions: str) -> list[str]:
         Each introduction as it is written: `The owner of Kebun Rangkai is Melati`.
     """
     own, told, found = normal(name).partition(" ")[0], vocabulary(instructions), []
+    text = _ABBREVIATED.sub(r"\1", text)
     for match in _OWN_ROLE.finditer(text):
         before = _BREAK.split(text[max(0, match.start() - _BESIDE) : match.start()])[-1]
         after = _BREAK.split(text[match.end() : match.end() + _BESIDE])[0]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from actions.people import introduced, unknown_people
+from actions.people import borrowed, introduced, unknown_people
 
 KNOWN = ["Kamu Rani, resepsionis Klinik Senyum. drg. Siti Rahma praktik Senin.", "Mekanik: Joko Susilo", "Budi"]
 
@@ -51,3 +51,10 @@ def test_a_person_whom_nobody_named_is_found(reply: str) -> None:
 )
 def test_nobody_else_is_taken_for_one(reply: str) -> None:
     assert unknown_people(introduced(reply), KNOWN) == []
+
+
+@pytest.mark.parametrize(
+    ("reply", "found"), [("The head mechanic is Mr. Joko.", True), ("Joko, your assistant, asks a mechanic.", False)]
+)
+def test_the_agent_takes_no_role_that_it_does_not_have(reply: str, found: bool) -> None:
+    assert bool(borrowed(reply, "Joko", "You are Joko, the service desk of a workshop.")) is found
