@@ -88,15 +88,17 @@ async def sendable(
     from langchain_core.messages import AIMessage, HumanMessage
 
     repairs, conversation, begun = 0, list(messages), turn.claim.started_at
-    while (found := _fault(turn, text, actions, messages, persona)) is not None:
-        if repairs and not found.grave:
+    repaired: list[tuple[str, str]] = []
+    while (found := _fault(turn, text, actions, messages, persona, repaired)) is not None:
+        if repairs and not (found.grave or found.instead):
             return text
-        if repairs >= (_REPAIRS if found.instead else 1):
+        if repairs >= (_REPAIRS if found.grave and found.instead else 1):
             break
         repairs += 1
         log.warning("draft_not_sent", turn=turn.id, said=found.said, grave=found.grave)
         if turn.values is not None and found.grave:
             turn.values = replace(turn.values, rejected=True)
+        repaired.append((text, found.told))
         conversation += [AIMessage(text), HumanMessage(element("runtime", found.told))]
         try:
             text = await loop.answer(turn, conversation)
@@ -122,6 +124,7 @@ def _fault(
     actions: Mapping[str, Action],
     messages: "Sequence[BaseMessage]",
     persona: "Persona",
+    repaired: Sequence[tuple[str, str]],
 ) -> relevance.Fault | None:
     if turn.question is not None:
         return None
@@ -138,8 +141,10 @@ def _fault(
     if turn.answered_by == OFFLINE:
         return None  # a program quotes documents and results as they are
     looks_up = any(action.reads and action.builtin is None for action in actions.values())
-    found = (_unfounded(turn, text, held) if has_knowledge or looks_up else None) or relevance.fault(
-        turn, text, actions
+    found = (
+        (_unfounded(turn, text, held) if has_knowledge or looks_up else None)
+        or relevance.fault(turn, text, actions)
+        or relevance.recited(turn, text, repaired)
     )
     if found is None and knows:
         return reading.fault(text, held)

@@ -12,14 +12,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from actions.prices import names_any
+from actions.sentences import clauses, plain
 from agent.models.offline import dialogue as offline
 from agent.models.offline.model import Reading, answer, cited, reading
-from agent.models.offline.quote import counts
+from agent.models.offline.quote import asks, counts, sentences_of, weight_of
+from agent.models.offline.sayings import say
 from agent.turn.context import TurnContext
 from agent.turn.relevance import Fault
 from language.detect import detect, names_a_language
 from language.intents import opens, questions_in, reply_words, says_dont_know, small_talk
-from language.lexicon import content, vocabulary, weight
+from language.lexicon import KNOWN, content, names, vocabulary, weight
 from language.numbers import numbers
 
 if TYPE_CHECKING:
@@ -28,11 +30,16 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
     from actions.prices import Known
+    from language.lexicon import Vocabulary
 
 _SURE: Final = 0.9
 """Cover from which on a quote surely is about the question."""
+_LIKELY: Final = 0.75
+"""Cover from which on a quote is told beside that something is not known."""
 _WHOLLY: Final = 0.99
 """Cover from which on what a quote says of a price counts more than that the model knows none."""
+_MOST: Final = 2 / 3
+"""Share of what is asked that a sentence holds which says yes to it."""
 _TELLING: Final = 0.6
 """Weight of a word from which on it says something."""
 
@@ -80,6 +87,20 @@ class Held:
         sure = found is not None and any(quote.cover >= _SURE for quote in found.quotes)
         return self.answer if sure else ""
 
+    @cached_property
+    def prose(self) -> "list[tuple[str, Vocabulary]]":
+        """The sentences of the passages, each with its words and those of the headings over it."""
+        return [
+            (each, vocabulary(f"{passage.title}\n{each}"))
+            for passage in self.dialogue.passages
+            for each in sentences_of(passage)
+        ]
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the passages are in another language than the customer writes."""
+        return bool(self.passages) and (detect(self.passages) == "en") != (self.dialogue.language == "en")
+
     @property
     def asked(self) -> str:
         """What the customer says now."""
@@ -112,6 +133,10 @@ def fault(text: str, held: Held) -> Fault | None:
     known = held.elsewhere
     supported = _stands(own, figures, [held.passages, turn.instructions, *known.business[1:], *known.results])
     lacks = counts(asked) and not names_any(text)
+    if (
+        wrong := _wordless(text, held) or _contradicted(text, held) or _unheard_of(text, held, supported=supported)
+    ) is not None:
+        return wrong
     if (supported and not lacks and not says_dont_know(text) and not _asks_several(asked)) or held.reading is None:
         return None
     return _missed(text, held, held.reading, supported=supported) or _unsupported(text, held, supported=supported)
@@ -128,9 +153,71 @@ def _of_small_talk(text: str, held: Held) -> Fault | None:
     return Fault(told, text[:80], grave=True, instead=held.answer)
 
 
+def _wordless(text: str, held: Held) -> Fault | None:
+    """A bare number that no quote holds, or other signs without a word."""
+    if any(map(str.isalpha, text)) or (
+        held.reading and any(numbers(text) & numbers(quote.text) for quote in held.reading.quotes)
+    ):
+        return None
+    return Fault(
+        "Your draft holds no word and was not sent. Answer in a sentence.", text[:80], grave=True, instead=held.answer
+    )
+
+
+def _contradicted(text: str, held: Held) -> Fault | None:
+    """A draft that only affirms what a passage rules out, or only denies what one says: `Bisa, bayar tunai` to `tidak menerima tunai`."""
+    refuses, asked = reply_words("refuses"), held.asked
+    if text.rstrip().endswith("?") or says_dont_know(text):
+        return None
+    denies = refuses.search(text) is not None
+    own, figures = _own(text, asked)
+    added = [word for word in own if weight_of(word) >= _TELLING]
+    first = next((clause.text for clause in clauses(plain(text))), "")
+    if denies and (not refuses.search(first) or numbers(asked) or _stands(added, figures, [held.passages])):
+        return None  # what it adds may be the reason
+    said = vocabulary(asked)
+    told = [(each, of_all, clause.text) for each, of_all in held.prose for clause in clauses(plain(each))]
+    for sentence, of_all, clause in told:
+        against = refuses.search(sentence if denies else clause) is not None
+        words = [word for word in _telling(asked if denies else clause) if weight_of(word) >= _TELLING]
+        holds = of_all if denies else said
+        named = [word for word in words if holds.has(word)]
+        if against is denies or not named or len(named) < (_MOST if denies else 0.5) * len(words):
+            continue
+        others = (vocabulary(other) for _, _, other in told if (refuses.search(other) is not None) is denies)
+        if any(any(map(other.has, named)) if denies else all(map(other.has, named)) for other in others):
+            continue
+        hint = (
+            f"The passages say: {sentence[:300]!r}. Your draft says otherwise and was not sent. Write the reply again from what the "
+            "passages say."
+        )
+        instead = held.quoted or say("notes", held.dialogue.language, text=sentence)
+        return Fault(hint, text[:80], grave=True, instead=instead)
+    return None
+
+
+def _unheard_of(text: str, held: Held, *, supported: bool) -> Fault | None:
+    """A yes to what the customer names and nothing else does: `Bisa, kami antar ke Kendal`."""
+    asked = held.asked
+    if not opens(text, "agrees") or reply_words("refuses").search(text) or not asks(asked):
+        return None
+    said, known = vocabulary(asked), held.elsewhere
+    sources = [held.passages, *known.business, *known.results]
+    rare = names(asked) if held.foreign else [word for word in _telling(text) if word not in KNOWN]
+    named = [word for word in _telling(text) if word in rare and said.has(word)]
+    unknown = [word for word in named if not _stands([word], set(), sources)]
+    if not unknown:
+        return None
+    hint = (
+        f"Your draft says yes to {unknown[0]!r}, which stands in no instruction, passage or result, and was not sent. Say what they say, "
+        "or that you don't know, and offer to ask a colleague."
+    )
+    return Fault(hint, text[:80], grave=not supported, instead="" if supported else held.answer)
+
+
 def _missed(text: str, held: Held, found: Reading, *, supported: bool) -> Fault | None:
     """A draft without a word of what the passages say to a question."""
-    sure = [quote for quote in found.quotes if quote.cover >= _SURE]
+    sure = [quote for quote in found.quotes if quote.cover >= (_LIKELY if says_dont_know(text) else _SURE)]
     words, figures = _own(text, held.asked if len(sure) < 2 else "")
     priced = names_any(text)  # what follows from amounts that stand somewhere was checked before
     numbered = counts(held.asked) and len(sure) < 2
@@ -152,6 +239,9 @@ def _missed(text: str, held: Held, found: Reading, *, supported: bool) -> Fault 
         parts = [text, *(cited(quote, held.dialogue) for quote in missed)]
         return Fault(told, text[:80], grave=True, instead="\n\n".join(parts))
     insists = says_dont_know(text) and not (numbered and all(quote.cover >= _WHOLLY for quote in missed))
+    if insists and not supported:
+        noted = say("notes", held.dialogue.language, text="\n".join(quote.text for quote in missed))
+        return Fault(told, text[:80], grave=False, instead=f"{text}\n\n{noted}")
     if (supported and not numbered) or insists:
         return Fault(told, text[:80], grave=False)
     return Fault(told, text[:80], grave=True, instead=held.answer)
@@ -166,16 +256,25 @@ def _unsupported(text: str, held: Held, *, supported: bool) -> Fault | None:
         return None
     if held.passages and not any(_own(text, held.asked)):
         return None  # a yes to what passages may say in other words
-    if not (held.passages or reply_words("of_us").search(text) or opens(text, "agrees")):
+    if opens(text, "agrees") and _affirmed(held):
+        return None
+    of_us = reply_words("of_us").search(text) or reply_words("to_us").search(held.asked)
+    if not (held.passages or of_us or opens(text, "agrees")):
         return None
     told = (
         "Nothing of what your draft says stands in the instructions, the passages or a result, so it was not sent. If none of them holds "
         "the answer, say that you don't know and offer to ask a colleague."
     )
-    foreign = held.passages and (detect(held.passages) == "en") != (held.dialogue.language == "en")
-    if foreign or reply_words("refuses").search(text):  # what it says may follow from what is not there
+    if held.foreign or reply_words("refuses").search(text):  # what it says may follow from what is not there
         return Fault(told, text[:80], grave=False)
     return Fault(told, text[:80], grave=True, instead=held.answer)
+
+
+def _affirmed(held: Held) -> bool:
+    """Whether a sentence of the passages says of all that is asked that it is so."""
+    asked = [word for word in _telling(held.asked) if weight_of(word) >= _TELLING]
+    said = (words for each, words in held.prose if not reply_words("refuses").search(each))
+    return bool(asked) and any(all(map(words.has, asked)) for words in said)
 
 
 def _asks_several(asked: str) -> bool:
@@ -185,8 +284,11 @@ def _asks_several(asked: str) -> bool:
 def _own(text: str, asked: str) -> tuple[list[str], "set[Decimal]"]:
     """The telling words of a draft, and its numbers, that are not the customer's."""
     said = vocabulary(asked)
-    words = [word for word in content(text) if not word.isdigit() and weight(word) >= _TELLING and not said.has(word)]
-    return words, numbers(text) - numbers(asked)
+    return [word for word in _telling(text) if not said.has(word)], numbers(text) - numbers(asked)
+
+
+def _telling(text: str) -> list[str]:
+    return [word for word in content(text) if not word.isdigit() and weight(word) >= _TELLING]
 
 
 def _stands(words: Sequence[str], figures: "set[Decimal]", sources: Sequence[str]) -> bool:

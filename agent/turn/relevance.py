@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from actions.action import Action, Json
@@ -30,6 +30,7 @@ from language.dates import names_no_time
 from language.intents import reply_words, says_dont_know, small_talk
 from language.lexicon import content, forms_of
 from language.tables import words as words_of
+from language.tokens import words
 from language.values import contains, squash
 
 
@@ -42,7 +43,7 @@ class Fault:
         said: for the log.
         grave: whether the draft must not be sent.
         unfounded: whether it names what stands nowhere, and not what was or was not done.
-        instead: what is sent in the place of a grave one that comes again; without it, a human takes over.
+        instead: what is sent in the place of one that comes again; without it, a human takes over where it is grave.
     """
 
     told: str
@@ -52,6 +53,9 @@ class Fault:
     instead: str = ""
 
 
+_RUN: Final = 7
+"""Words in a row that nobody writes by chance."""
+_NO_RUNS: Final = frozenset[tuple[str, ...]]()
 _SAME: Final = 24
 """Letters and digits of a reply that is long enough to be remembered as one that was sent before."""
 
@@ -231,6 +235,40 @@ def _recited(turn: TurnContext, text: str) -> Fault | None:
         "if you don't know the answer, say so and offer to ask a colleague."
     )
     return Fault(told, text[:80], grave=True, unfounded=True)
+
+
+def recited(turn: TurnContext, text: str, repaired: Sequence[tuple[str, str]]) -> Fault | None:
+    """Find what a draft has word for word from the rules, or from what the model was told of its drafts, and from nowhere else.
+
+    Args:
+        turn: with its system prompt and what it found out.
+        text: the draft.
+        repaired: the drafts of this turn that were not sent, each with what the model was told of it.
+    """
+    own = _runs(text)
+    ours = own & _runs(turn.system).union(*(_runs(told) for _, told in repaired))
+    if not ours:
+        return None
+    results = json.dumps(turn.results, ensure_ascii=False, default=str)
+    drafts = (draft for draft, _ in repaired)
+    others = [
+        turn.retrieved.passages,
+        turn.instructions,
+        results,
+        *turn.said,
+        *drafts,
+        *(each.text for each in turn.history),
+    ]
+    if ours <= _NO_RUNS.union(*map(_runs, others)):
+        return None
+    told = "Your draft says what only you are told, and was not sent. Write to the customer, in plain words."
+    return Fault(told, text[:80], grave=True, unfounded=True)
+
+
+@lru_cache(maxsize=256)
+def _runs(text: str) -> frozenset[tuple[str, ...]]:
+    said = words(text)
+    return frozenset(tuple(said[at : at + _RUN]) for at in range(len(said) - _RUN + 1))
 
 
 def _fields(value: Json, key: str = "") -> Iterable[tuple[str, str]]:

@@ -1,7 +1,8 @@
 """What a draft is held against: true replies to real questions are sent as they are, invented ones never.
 
 `data/replies.tsv` holds a line a reply: the shop (its document is `data/SHOP.md`), what becomes of it (`true`, sent at once; `told`, sent
-although it was told to the model once; `false`, never sent), what the customer asks, the reply. The false ones are those of small models.
+although it was told to the model once; `noted`, sent after that with what the document says; `false`, never sent), what the customer
+asks, the reply. The false ones are those of small models.
 """
 
 import csv
@@ -25,6 +26,8 @@ PERSONAS = {
         "Melati", "Kamu Melati, asisten toko bunga Kebun Rangkai di Malang. Jawab singkat dan ramah.", JAKARTA
     ),
     "homestay": Persona("Wayan", "You are Wayan, the assistant of Sawah View Homestay near Ubud.", JAKARTA),
+    "catering": Persona("Ratmi", "Kamu Ratmi, asisten katering Dapur Bu Ratmi di Semarang.", JAKARTA),
+    "surf": Persona("Kai", "You are Kai, the assistant of Gerupuk Swell, a surf school in Lombok.", JAKARTA),
     "laundry": Persona("Rini", "Kamu Rini, asisten Laundry Bersih Wangi.", JAKARTA),
 }
 
@@ -45,7 +48,10 @@ async def test_true_replies_are_sent_and_invented_ones_are_not(shop: str, empty_
             await desk.receive(message(1, said))
             await desk.answer()
             sent, asked = (await desk.said())[-1], len(desk.model.asked)
-            if (sent == reply, asked) != {"true": (True, 1), "told": (True, 2), "false": (False, 3)}[kind]:
+            became = "noted" if sent.startswith(f"{reply}\n\n") else sent == reply
+            if (became, asked) != {"true": (True, 1), "told": (True, 2), "noted": ("noted", 2), "false": (False, 3)}[
+                kind
+            ]:
                 wrong.append((kind, said, reply, sent, asked))
             await database.aclose()
     assert wrong == [], "\n".join(map(str, wrong))

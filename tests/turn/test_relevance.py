@@ -251,3 +251,13 @@ async def test_no_day_is_named_by_a_wrong_weekday_and_nothing_of_the_prompt_is_t
     await desk.receive(message(1, "kapan selesai?" if "collect" not in draft else "when is it done?"))
     await desk.answer()
     assert await desk.said() == [sent or draft]
+
+
+async def test_what_the_model_was_told_of_its_draft_is_not_told_the_customer(desk: Desk) -> None:
+    looking_up(desk)
+    told = "It was not sent. Write the reply again with amounts, hours, addresses and names of people that stand there only."
+    desk.model.replies = [says("Shipping is Rp9,000."), says(told), says("I don't know what shipping costs.")]
+    await desk.receive(message(1, "how much is the shipping?"))
+    await desk.answer()
+    assert await desk.said() == ["I don't know what shipping costs."]
+    assert "only you are told" in desk.model.asked[2][-1].text

@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall
@@ -17,7 +16,7 @@ from actions.action import EMPTY
 from actions.qris import format_rupiah
 from actions.reminders.actions import ONCE
 from agent.models.offline.dialogue import Dialogue, Result, read
-from agent.models.offline.quote import Quote, find_quote, is_follow_up
+from agent.models.offline.quote import Quote, asks, find_quote, is_follow_up
 from agent.models.offline.rows import rupiah
 from agent.models.offline.sayings import say
 from agent.models.offline.tools import (
@@ -36,7 +35,6 @@ from language.calendar import from_english
 from language.consent import yes_or_no
 from language.detect import detect
 from language.intents import Mood, SmallTalk, mood, questions_in, small_talk, without_opener
-from language.tables import pattern
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -65,12 +63,6 @@ _ID = re.compile(r"id|\w+_id", re.IGNORECASE)
 _RUPIAH = re.compile(
     r"^(?:amount|total|subtotal|harga|price|tagihan|ongkir|nominal|biaya|total_price|grand_total)$", re.IGNORECASE
 )
-
-
-@cache
-def _asks() -> re.Pattern[str]:
-    """What asks rather than tells."""
-    return re.compile(rf"\?|\b(?:{pattern('answers', 'asks')})\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,8 +362,8 @@ def _of_sentence(segment: str, dialogue: Dialogue) -> tuple[list[Quote], list[st
     each = [_in_context(part, dialogue) for part in several]
     found = [quote for quote in each if quote is not None]
     if len(several) < 2 or not found or (whole is not None and len(found) < 2):
-        asks = whole is None and (_asks().search(segment.casefold()) is not None)
-        return ([whole], []) if whole is not None else ([], [segment] if asks else [])
+        open_question = whole is None and asks(segment)
+        return ([whole], []) if whole is not None else ([], [segment] if open_question else [])
     return found, [part for part, quote in zip(several, each, strict=True) if quote is None and not is_follow_up(part)]
 
 
@@ -404,7 +396,7 @@ def cited(quote: Quote, dialogue: Dialogue) -> str:
     text, language = quote.text, dialogue.language
     spoken = detect(text, language)
     if (language == "en") != (spoken == "en"):
-        text = say("other_language", language, text=text)
+        text = say("notes", language, text=text)
     if not dialogue.cite:
         return text
     sources = list(dict.fromkeys(_source(passage) for passage in quote.passages))

@@ -127,7 +127,7 @@ def find_quote(question: str, passages: Sequence[Passage], language: str, contex
 
 def is_follow_up(question: str) -> bool:
     """Tell whether a question needs what was talked about before it: `kalau yang besar?`, `berapa lama?`."""
-    return _follows(question) or not any(_weight(word) >= _STRONG for word in lexicon.content(question))
+    return _follows(question) or not any(weight_of(word) >= _STRONG for word in lexicon.content(question))
 
 
 def _best(
@@ -196,10 +196,10 @@ def _strong(asked: Mapping[str, float]) -> frozenset[str]:
 
 def _answers(rated: _Rated, own: Mapping[str, float], before: Mapping[str, float]) -> bool:
     """Whether something holds what is asked for: every strong word, or nearly all of a long question."""
-    strong = _strong(own) or frozenset(word for word in own if _weight(word) >= _STRONG)
+    strong = _strong(own) or frozenset(word for word in own if weight_of(word) >= _STRONG)
     missing = strong - rated.held
     if not strong:  # what was talked about before must be held instead
-        subject = [word for word in before if _weight(word) >= _STRONG]
+        subject = [word for word in before if weight_of(word) >= _STRONG]
         return bool(subject) and rated.held.issuperset(subject) if before else rated.cover >= _RELEVANT
     share = sum(weight for word, weight in own.items() if word in rated.held) / sum(own.values())
     if rated.unit.passage.question and 0 < rated.fits < _FITS:
@@ -255,6 +255,22 @@ def counts(question: str) -> bool:
     return _counting().search(fold(question)) is not None
 
 
+@cache
+def _asking() -> re.Pattern[str]:
+    return re.compile(rf"\?|\b(?:{pattern('answers', 'asks')})\b")
+
+
+def asks(text: str) -> bool:
+    """Tell whether a text asks rather than tells: `apa`, `do you`, a question mark."""
+    return _asking().search(text.casefold()) is not None
+
+
+def sentences_of(passage: Passage) -> list[str]:
+    """Split a passage into what can be told by itself: sentences and entries of lists; no rows of tables."""
+    prose = (unit.passage.text for unit in units_of([passage]) if not unit.cells)
+    return [sentence for text in prose for block in _blocks(text) for sentence in block]
+
+
 def _has_number(unit: Unit) -> bool:
     text = " ".join(value for _, value in unit.cells) if unit.cells else unit.passage.text
     return (
@@ -275,7 +291,8 @@ def _compared(text: str) -> frozenset[str]:
     return frozenset(match["most"] or match["ter"] or match["est"] or match["adverb"] for match in found)
 
 
-def _weight(word: str) -> float:
+def weight_of(word: str) -> float:
+    """Tell how much a word says of what is asked, 0 to 1: numerals and words that any question may have (`bring`) say little."""
     light = words("answers", "light")
     return _LIGHT if word in numerals() or not stems(word).isdisjoint(light) else lexicon.weight(word)
 
@@ -285,7 +302,7 @@ def _asked(question: str, passages: Sequence[Passage]) -> dict[str, float]:
     names = lexicon.names(question)
     compared = _compared(question)
     asked = {
-        word: _weight(word) * (_NAME if word in names else 1.0)
+        word: weight_of(word) * (_NAME if word in names else 1.0)
         for word in lexicon.content(question)
         if word not in compared
         and word.removeprefix("ter") not in compared  # what draws the comparison was chosen for it
@@ -333,7 +350,7 @@ def _rate(n: int, unit: Unit, asked: Mapping[str, float], hints: set[str], langu
     in_head = sum(weight for word, weight in asked.items() if head.has(word)) / total
     hinted = bool(hints) and not hints.isdisjoint(body.forms)
     extra = 0.12 / (n + 1) * (not unit.cells) + 0.06 * hinted + 0.2 * (detect(text, language) == language)
-    subject = [word for word in lexicon.content(named) if _weight(word) > 0.5]
+    subject = [word for word in lexicon.content(named) if weight_of(word) > 0.5]
     said = lexicon.vocabulary(" ".join(asked))
     fits = sum(said.has(word) for word in subject) / len(subject) if subject else 1.0
     if passage.question or unit.cells:  # what asks or is named exactly this beats what mentions it
