@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 # Many tests of processes wait rather than work: for a lease to end, a quiet moment, a database to come back.
-TESTERS = $(shell $(PYTHON) -c "import os; print(os.cpu_count() + 4)")
+TESTERS = $(shell $(PYTHON) -c "import os; print(os.cpu_count() + 6)")
 
 # The tests start hundreds of processes; where this is set, each of them would compile all that it imports again.
 unexport PYTHONDONTWRITEBYTECODE
