@@ -203,6 +203,9 @@ def _become(request: dict[str, Any], handles: list[int]) -> None:
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])
+    if "HF_ENDPOINT" in os.environ:  # it counts when this is imported
+        for name in [name for name in sys.modules if name.partition(".")[0] == "huggingface_hub"]:
+            del sys.modules[name]
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,7 +16,7 @@ import pytest
 from tests.acceptance.test_api import PHONE, api
 from tests.acceptance.world import World
 from tests.actions.qris.codes import STATIC
-from tests.processes import ROOT
+from tests.processes import ROOT, program
 
 ACTIONS = '''
 from pathlib import Path
@@ -402,7 +401,7 @@ async def test_a_conversation_and_one_of_the_playground_are_saved_as_scenarios_t
     tests.mkdir()
     (tests / "conversation.yaml").write_text(talked["scenario"])
     (tests / "playground.yaml").write_text(tried["scenario"])
-    command = [sys.executable, "-m", "agent", "test", "-c", str(tmp_path / "agent.yaml"), "--json"]
+    command = [*program(), "test", "-c", str(tmp_path / "agent.yaml"), "--json"]
     ended = await asyncio.to_thread(subprocess.run, command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     results = json.loads(ended.stdout)["scenarios"]
     assert [(each["name"].split()[0], each["passed"]) for each in results] == [

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-import sys
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from tests.acceptance.flow import until
 from tests.acceptance.test_clock import Clock
 from tests.acceptance.world import World, free_port, world
 from tests.postgres import Postgres
+from tests.processes import program
 
 
 def received(here: World) -> Counter[str]:
@@ -287,9 +287,7 @@ async def test_at_a_terminal_it_asks_before_it_records(tmp_path: Path, answer: b
         ours, theirs = os.openpty()
         words = ("broadcast", str(tmp_path / "broadcast.yaml"), "-c", str(tmp_path / "agent.yaml"))
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "agent",
+            *program(),
             *words,
             stdin=theirs,
             stdout=asyncio.subprocess.PIPE,

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import sqlite3
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from tests.acceptance.desk import noted
 from tests.acceptance.world import World, world
 from tests.actions.qris.codes import STATIC
 from tests.postgres import Postgres
+from tests.processes import program
 
 OFFLINE = {"name": "offline"}
 QRIS = {"qris": {"payload": STATIC}}
@@ -44,7 +44,7 @@ def budi_in(here: World) -> Contact:
 async def balas(here: World, *words: str) -> str:
     """What a command prints."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "agent", *words, "-c", str(here.folder / "agent.yaml"),
+        *program(), *words, "-c", str(here.folder / "agent.yaml"),
         stdout=asyncio.subprocess.PIPE, env=os.environ,
     )  # fmt: skip
     output, _ = await process.communicate()

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,7 +16,7 @@ from mcp.types import TextContent
 
 from tests.acceptance.test_api import PHONE, TOKEN, api
 from tests.acceptance.world import World
-from tests.processes import ROOT
+from tests.processes import ROOT, program
 
 OPERATOR, VIEWER = "operator-token-of-mcp", "viewer-token-of-mcp-1"
 TOKENS = [{"name": "Rina", "token": OPERATOR, "role": "operator"}, {"name": "Tamu", "token": VIEWER}]
@@ -56,9 +55,10 @@ async def over_http(here: World, token: str) -> AsyncIterator[ClientSession]:
 
 @asynccontextmanager
 async def over_stdio(folder: Path, *words: str) -> AsyncIterator[ClientSession]:
+    command, *arguments = program()
     parameters = StdioServerParameters(
-        command=sys.executable,
-        args=["-m", "agent", "mcp", "-c", str(folder / "agent.yaml"), *words],
+        command=command,
+        args=[*arguments, "mcp", "-c", str(folder / "agent.yaml"), *words],
         cwd=ROOT,
         env={**os.environ},
     )

@@ -4,7 +4,6 @@ import asyncio
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from io import BytesIO
@@ -23,7 +22,7 @@ from tests.acceptance.stub_model import Asked
 from tests.acceptance.test_missed_voice_notes import HEARING, OPENING
 from tests.acceptance.world import World, world
 from tests.actions.qris.codes import STATIC
-from tests.processes import ROOT
+from tests.processes import ROOT, program
 
 TOKEN = "acceptance-api-token"
 MENU = "produk,ukuran,harga\nKopi Susu Senja,350 ml,25000\nAmericano,250 ml,22000\n"
@@ -156,7 +155,7 @@ async def passes(folder: Path, texts: dict[str, tuple[str, str | None]], into: P
         for private in ("Ratna", "8131111"):
             assert private not in scenario, scenario
             assert private not in (cassette or ""), cassette
-    command = [sys.executable, "-m", "agent", "test", "-c", str(into / "agent.yaml"), "--json"]
+    command = [*program(), "test", "-c", str(into / "agent.yaml"), "--json"]
     ended = await asyncio.to_thread(subprocess.run, command, cwd=ROOT, capture_output=True, text=True, timeout=600)
     results = json.loads(ended.stdout)["scenarios"]
     assert [each["name"] for each in results if not each["passed"]] == [], ended.stdout

@@ -6,7 +6,6 @@ import os
 import pty
 import select
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from agent.config import load
 from agent.ledger.knowledge import note_gap
 from settings.clock import now
 from tests.knowledge.samples import pdf
+from tests.processes import program
 
 FAQ = "# Toko\n\n## Jam buka?\n\nPukul 08.17 sampai 21.00.\n\n## Ongkir?\n\nLima belas ribu ke Bandung.\n"
 
@@ -192,7 +192,7 @@ def test_a_sync_at_a_terminal_shows_how_far_it_is(shop: Path) -> None:
     for n in range(150):
         (shop / f"docs/{n}.md").write_text(f"# Bab {n}\n\nisi nomor {n}\n")
     master, slave = pty.openpty()
-    command = [sys.executable, "-m", "agent", "knowledge", "sync"]
+    command = [*program(), "knowledge", "sync"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "TERM": "xterm", "COLUMNS": "100"}
     process = subprocess.Popen(command, stdout=slave, stderr=slave, stdin=slave, env=environment, cwd=shop)
     os.close(slave)

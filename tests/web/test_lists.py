@@ -241,11 +241,11 @@ async def _remove(agent: Agent) -> None:
     )
 
 
-@pytest.mark.parametrize("path", [path for path in LISTS if path != "/audit"])
-async def test_a_before_that_was_never_a_next_is_named(client: httpx.AsyncClient, path: str) -> None:
-    for wrong in ("nope", "~", "x~y", "2026-13-01T00:00:00Z~x", "2026-11-21T09:00:00~x")[
-        : 3 if path == "/contacts" else 5
-    ]:
-        answer = await client.get(path, params={**httpx.URL(path).params, "before": wrong})
-        assert answer.status_code == 400, (path, wrong, answer.text)
-        assert answer.json()["error"]["field"] == "before"
+@pytest.mark.parametrize("agent", [1], indirect=True)
+async def test_a_before_that_was_never_a_next_is_named(client: httpx.AsyncClient) -> None:
+    for path in LISTS:
+        wrongs = () if path == "/audit" else ("nope", "~", "x~y", "2026-13-01T00:00:00Z~x", "2026-11-21T09:00:00~x")
+        for wrong in wrongs[:3] if path == "/contacts" else wrongs:
+            answer = await client.get(path, params={**httpx.URL(path).params, "before": wrong})
+            assert answer.status_code == 400, (path, wrong, answer.text)
+            assert answer.json()["error"]["field"] == "before"

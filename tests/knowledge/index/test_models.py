@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from knowledge.errors import EmbeddingError
 from knowledge.index.embeddings import Prefixes, read_prefixes
 from knowledge.index.models import DEFAULT, RELEASES, release
+from tests.processes import program
 from tests.voice.servers import Reply, Request, serve
 
 E5 = RELEASES[DEFAULT]
@@ -45,7 +45,7 @@ def pull(*arguments: str, hub_url: str, home: Path) -> "subprocess.CompletedProc
     """`balas knowledge pull` in a process of its own, where `HF_ENDPOINT` counts."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     return subprocess.run(
-        [sys.executable, "-m", "agent", "knowledge", "pull", *arguments],
+        [*program(), "knowledge", "pull", *arguments],
         env=kept
         | {"HOME": str(home), "HF_ENDPOINT": hub_url, "HF_HUB_DISABLE_XET": "1", "PYTHONPATH": str(Path.cwd())},
         cwd=home,
