@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page, Route, expect
 
 from tests.acceptance.world import World
 from tests.browser import MARKS
-from tests.web.test_console import AXE, PAGES, TOKEN, _open, agent, browser, console
+from tests.web.test_console import PAGES, TOKEN, _open, agent, browser, console, violations
 
 pytestmark = [*MARKS, pytest.mark.asyncio(loop_scope="session")]
 __all__ = ["browser"]
@@ -24,12 +24,10 @@ CUT = """() => [...document.querySelectorAll('button, .button, h1, h2, .badge, t
 
 async def look(page: Page, name: str, *, menu: bool = False) -> None:
     """Hold the page as it is now to axe's rules, at both widths and in both themes; nothing is cut off or too wide."""
-    await page.evaluate(AXE.read_text())
     for width, theme in WAYS:
         await page.set_viewport_size({"width": width, "height": 820})
         await page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
-        found = await page.evaluate("axe.run({resultTypes: ['violations']}).then((r) => r.violations)")
-        assert [(each["id"], each["nodes"][0]["html"]) for each in found] == [], f"{name}, {theme}, {width} px"
+        assert await violations(page, theme) == [], f"{name}, {theme}, {width} px"
         wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert wide <= 0, f"{name} is {wide} px too wide at {width} px"
         assert await page.evaluate(CUT) == [], f"{name}, {width} px"
