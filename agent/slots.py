@@ -13,7 +13,6 @@ contact is processed while holding a slot, and the slot is released while awaiti
 import asyncio
 import heapq
 import itertools
-from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -29,8 +28,8 @@ REMOTE = 8
 class Slots:
     """The CPU slots of one process.
 
-    Contacts whose processing has begun are served before new ones, and of the new ones the one with the earliest deadline; while
-    a webhook is being recorded, only one slot is given.
+    The contact with the earliest deadline is served first, and of equal ones a contact whose processing has begun: one who was written to
+    before does not wait for the turns of a thousand strangers either. While a webhook is being recorded, only one slot is given.
     """
 
     def __init__(self, count: int) -> None:
@@ -42,8 +41,9 @@ class Slots:
         self._count = count
         self._held = 0
         self._webhooks = 0
-        self._resuming: deque[asyncio.Future[None]] = deque()
-        self._new: list[tuple[datetime, int, asyncio.Future[None]]] = []  # a heap
+        self._waiting: list[
+            tuple[datetime, bool, int, asyncio.Future[None]]
+        ] = []  # a heap: deadline, whether it is new
         self._numbers = itertools.count()
 
     @asynccontextmanager
@@ -53,10 +53,8 @@ class Slots:
         Args:
             deadline: by when (aware UTC): the earliest is served first, and of equal ones the one that came first.
         """
-        slot = _Slot(self)
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._new, (deadline, next(self._numbers), waiter))
-        await self._given(waiter)
+        slot = _Slot(self, deadline)
+        await self._given(deadline, is_new=True)
         slot.held = True
         token = _current.set(slot)
         try:
@@ -77,12 +75,9 @@ class Slots:
             self._webhooks -= 1
             self._give()
 
-    async def _acquire_again(self) -> None:
+    async def _given(self, deadline: datetime, *, is_new: bool) -> None:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._resuming.append(waiter)
-        await self._given(waiter)
-
-    async def _given(self, waiter: asyncio.Future[None]) -> None:
+        heapq.heappush(self._waiting, (deadline, is_new, next(self._numbers), waiter))
         self._give()
         try:
             await waiter
@@ -97,8 +92,8 @@ class Slots:
 
     def _give(self) -> None:
         limit = 1 if self._webhooks else self._count
-        while self._held < limit and (self._resuming or self._new):
-            waiter = self._resuming.popleft() if self._resuming else heapq.heappop(self._new)[2]
+        while self._held < limit and self._waiting:
+            *_, waiter = heapq.heappop(self._waiting)
             if not waiter.cancelled():
                 waiter.set_result(None)
                 self._held += 1
@@ -107,10 +102,11 @@ class Slots:
 class _Slot:
     """One contact's slot. `closed` once its processing has ended."""
 
-    __slots__ = ("closed", "held", "slots")
+    __slots__ = ("closed", "deadline", "held", "slots")
 
-    def __init__(self, slots: Slots) -> None:
+    def __init__(self, slots: Slots, deadline: datetime) -> None:
         self.slots = slots
+        self.deadline = deadline
         self.held = False
         self.closed = False
 
@@ -122,7 +118,7 @@ class _Slot:
         """Unless the processing has ended meanwhile, or another of its calls has got the slot back first."""
         if self.closed or self.held:
             return
-        await self.slots._acquire_again()
+        await self.slots._given(self.deadline, is_new=False)
         if self.closed or self.held:
             self.slots._release()
         self.held = not self.closed

@@ -119,6 +119,32 @@ async def test_of_the_new_ones_the_earliest_deadline_goes_first() -> None:
     assert order == [0, 1, 5, 5, 9]
 
 
+async def test_an_earlier_deadline_goes_before_those_that_have_begun() -> None:
+    slots, order = Slots(1), []
+    answer = asyncio.Event()
+
+    async def stranger(number: int) -> None:
+        async with slots.held(NOW + timedelta(minutes=5)):
+            async with released():
+                await answer.wait()
+            order.append(number)
+
+    async def customer() -> None:
+        async with slots.held(NOW):
+            order.append(0)
+
+    strangers = [asyncio.create_task(stranger(number)) for number in (1, 2, 3)]
+    await _soon()
+    async with slots.held(NOW):
+        answer.set()
+        await _soon()
+        known = asyncio.create_task(customer())
+        await _soon()
+    async with asyncio.timeout(60):
+        await asyncio.gather(known, *strangers)
+    assert order == [0, 1, 2, 3]
+
+
 async def test_while_a_webhook_is_recorded_only_one_works(start: Open) -> None:
     log: list[str] = []
     slots = Slots(4)
