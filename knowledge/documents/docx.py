@@ -136,6 +136,8 @@ class _Reader:
                     self._composer.heading(level, " ".join(text.split()))
                 else:
                     self._composer.paragraph("\n".join(" ".join(line.split()) for line in text.strip().split("\n")))
+            elif not _breaks_page(item):
+                self._composer.gap()
             for box in _boxes(item):
                 self._story(box)
 
@@ -210,6 +212,13 @@ def _choice(alternate: Any) -> Any:
     """The first form of alternate content; the others say the same for older programs."""
     chosen = alternate.find(f"{_ALTERNATE}Choice")
     return alternate.find(f"{_ALTERNATE}Fallback") if chosen is None else chosen if len(chosen) else alternate
+
+
+def _breaks_page(paragraph: Any) -> bool:
+    """Whether a page ends in a paragraph, by its author or where the program last put it."""
+    return any(each.get(f"{W}type") == "page" for each in paragraph.iter(f"{W}br")) or any(
+        True for _ in paragraph.iter(f"{W}lastRenderedPageBreak")
+    )
 
 
 def _text(paragraph: Any, notes: Notes, styles: _Styles) -> str:

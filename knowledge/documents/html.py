@@ -212,6 +212,10 @@ class _Reader:
 
     def _can_open(self, element: Any) -> bool:
         """Whether a reader of the page opens what is hidden now: the panel of a tab or of an accordion."""
+        if element.get("id") in self._opened:
+            return True
+        if element.tag == "dialog" or element.get("popover") is not None:  # those are opened by their names
+            return False
         named = f"{element.get('class') or ''} {element.get('id') or ''} {element.get('role') or ''}"
         before = element.getprevious()
         asked = (
@@ -219,7 +223,7 @@ class _Reader:
             and before.get("hidden") is None
             and (before.tag in ("button", "dt", "summary") or (before.tag in _HEADINGS[1:] and element.tag in _PANELS))
         )
-        return asked or element.get("id") in self._opened or bool(_PANEL.search(named))
+        return asked or bool(_PANEL.search(named))
 
     def _details(self, details: Any) -> None:
         """An accordion: its summary asks, what it opens answers. One that holds headings or a long text is a chapter."""

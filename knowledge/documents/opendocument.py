@@ -143,6 +143,8 @@ class _Reader:
             self.composer.heading(level, text)
         elif text:
             self.composer.paragraph(text)
+        else:
+            self.composer.gap()
         for box in paragraph.iter(f"{DRAW}text-box"):
             self.story(box)
 

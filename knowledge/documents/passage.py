@@ -8,7 +8,7 @@ from hashlib import blake2b
 from pathlib import PurePosixPath
 from typing import Literal
 
-from knowledge.documents.tables import Grid, Line, Table, labelled, read_table
+from knowledge.documents.tables import Grid, Line, Table, has_values, labelled, read_table
 from settings.text import ESCAPES
 
 
@@ -219,6 +219,11 @@ class Composer:
     def part(self) -> None:
         """Begin another part of the document: a table that comes next continues none before it."""
         self._before = None
+
+    def gap(self) -> None:
+        """Leave a line empty: a table of nothing but words ends there, and one that comes next continues only one with values."""
+        if self._before is not None and not has_values(self._before):
+            self._before = None
 
     def answer(self, question: str, answer: str) -> None:
         """Append an entry of a FAQ."""

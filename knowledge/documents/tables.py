@@ -311,6 +311,12 @@ def _is_of_kinds(rows: Grid, before: Table) -> bool:
     )
 
 
+def has_values(table: Table) -> bool:
+    """Whether a column of a table holds values of one kind: only these show that another table goes on with it."""
+    lines = [line.cells for line in table.lines if not line.is_note]
+    return any(usual_kind(column) in VALUES for column in zip(*lines, strict=False))
+
+
 def _holds_kind(before: Sequence[str], texts: Sequence[str]) -> bool:
     """Whether texts go on with a column: where it holds values of one kind, so do some of them, unless they are none."""
     kind = usual_kind([text.strip() for text in before])

@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 from docx import Document
 from docx.enum.style import WD_STYLE_TYPE
+from docx.enum.text import WD_BREAK
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
 from docx.shared import Pt, RGBColor
 
 from knowledge.documents.docx import load
 from knowledge.documents.splitter import split
+from tests.knowledge.samples import docx
 
 _NS = nsdecls("w", "r", "wp", "a") + ' xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"'
 _NS += ' xmlns:wps="http://schemas.microsoft.com/office/word/2010/wordprocessingShape" xmlns:v="urn:schemas-microsoft-com:vml"'
@@ -155,3 +157,17 @@ def test_hidden_text_is_left_out_and_said() -> None:
     loaded = load(out.getvalue())
     assert loaded.text.split("\n\n") == ["Harga Rp9.000", "Promo Rp3.000", ""]
     assert loaded.problem == "left out: hidden text"
+
+
+def test_a_table_goes_on_where_its_values_or_a_page_break_show_it() -> None:
+    people, more = [["Nama", "Jabatan"], ["Rina", "Manajer"]], [["Ukuran S", "Merah"], ["Ukuran M", "Biru"]]
+    prices, places = [["Menu", "Harga"], ["Kopi", "18.000"]], [["Bandung", "2 hari"], ["Medan", "4 hari"]]
+    apart = split("a.docx", load(docx(people, ("Normal", ""), more, ("Normal", "x"), prices, ("Normal", ""), places)))
+    text = "\n".join(passage.text for passage in apart)
+    assert "Bandung: 2 hari" in text.split("\n")
+    assert "Jabatan: Merah" not in text
+    made, out = Document(io.BytesIO(docx(people, ("Normal", ""), more))), io.BytesIO()
+    made.paragraphs[0].add_run().add_break(WD_BREAK.PAGE)
+    made.save(out)
+    [passage] = split("a.docx", load(out.getvalue()))
+    assert "Nama: Ukuran S; Jabatan: Merah" in passage.text
