@@ -166,33 +166,48 @@ def _wordless(text: str, held: Held) -> Fault | None:
 
 def _contradicted(text: str, held: Held) -> Fault | None:
     """A draft that only affirms what a passage rules out, or only denies what one says: `Bisa, bayar tunai` to `tidak menerima tunai`."""
-    refuses, asked = reply_words("refuses"), held.asked
     if text.rstrip().endswith("?") or says_dont_know(text):
         return None
-    denies = refuses.search(text) is not None
+    against = (_says_yes if reply_words("refuses").search(text) else _rules_out)(text, held)
+    if against is None:
+        return None
+    hint = f"The passages say: {against[:300]!r}. Your draft says otherwise and was not sent. Write the reply again from that."
+    instead = held.quoted if against in held.quoted else say("notes", held.dialogue.language, text=against)
+    return Fault(hint, text[:80], grave=True, instead=instead)
+
+
+def _rules_out(text: str, held: Held) -> str | None:
+    """The sentence of the passages that rules out what a draft affirms; none where another clause grants it."""
+    refuses, said, written = reply_words("refuses"), vocabulary(held.asked), vocabulary(text)
+    told = [(sentence, clause.text) for sentence, _ in held.prose for clause in clauses(plain(sentence))]
+    granted = [vocabulary(clause) for _, clause in told if not refuses.search(clause)]
+    for sentence, clause in told:
+        words = _subject(clause) if refuses.search(clause) else []
+        named = [word for word in words if said.has(word) or written.has(word)]
+        if not any(map(said.has, named)) or 2 * len(named) < len(words):
+            continue
+        if not any(all(map(each.has, named)) for each in granted):
+            return sentence
+    return None
+
+
+def _says_yes(text: str, held: Held) -> str | None:
+    """The sentence of the passages that says what a draft denies; none where the draft gives a reason, or another clause denies it too."""
+    refuses, asked = reply_words("refuses"), held.asked
     own, figures = _own(text, asked)
-    added = [word for word in own if weight_of(word) >= _TELLING]
-    first = next((clause.text for clause in clauses(plain(text))), "")
-    if denies and (not refuses.search(first) or numbers(asked) or _stands(added, figures, [held.passages])):
-        return None  # what it adds may be the reason
-    said = vocabulary(asked)
-    told = [(each, of_all, clause.text) for each, of_all in held.prose for clause in clauses(plain(each))]
-    for sentence, of_all, clause in told:
-        against = refuses.search(sentence if denies else clause) is not None
-        words = [word for word in _telling(asked if denies else clause) if weight_of(word) >= _TELLING]
-        holds = of_all if denies else said
+    parts = [clause for clause in clauses(plain(text)) if not clause.asks]
+    reasons = [word for word in own if weight_of(word) >= _TELLING]
+    if not parts or not refuses.search(parts[0].text) or numbers(asked) or _stands(reasons, figures, [held.passages]):
+        return None
+    affirmed = [word for clause in parts if not refuses.search(clause.text) for word in content(clause.text)]
+    told = (clause.text for sentence, _ in held.prose for clause in clauses(plain(sentence)))
+    denied, words = [vocabulary(clause) for clause in told if refuses.search(clause)], _subject(asked)
+    for sentence, holds in held.prose:
         named = [word for word in words if holds.has(word)]
-        if against is denies or not named or len(named) < (_MOST if denies else 0.5) * len(words):
+        if not named or len(named) < _MOST * len(words) or refuses.search(sentence) or any(map(holds.has, affirmed)):
             continue
-        others = (vocabulary(other) for _, _, other in told if (refuses.search(other) is not None) is denies)
-        if any(any(map(other.has, named)) if denies else all(map(other.has, named)) for other in others):
-            continue
-        hint = (
-            f"The passages say: {sentence[:300]!r}. Your draft says otherwise and was not sent. Write the reply again from what the "
-            "passages say."
-        )
-        instead = held.quoted or say("notes", held.dialogue.language, text=sentence)
-        return Fault(hint, text[:80], grave=True, instead=instead)
+        if not any(any(map(each.has, named)) for each in denied):
+            return sentence
     return None
 
 
@@ -203,7 +218,7 @@ def _unheard_of(text: str, held: Held, *, supported: bool) -> Fault | None:
         return None
     said, known = vocabulary(asked), held.elsewhere
     sources = [held.passages, *known.business, *known.results]
-    rare = names(asked) if held.foreign else [word for word in _telling(text) if word not in KNOWN]
+    rare = names(asked) | names(text) if held.foreign else [word for word in _telling(text) if word not in KNOWN]
     named = [word for word in _telling(text) if word in rare and said.has(word)]
     unknown = [word for word in named if not _stands([word], set(), sources)]
     if not unknown:
@@ -272,7 +287,7 @@ def _unsupported(text: str, held: Held, *, supported: bool) -> Fault | None:
 
 def _affirmed(held: Held) -> bool:
     """Whether a sentence of the passages says of all that is asked that it is so."""
-    asked = [word for word in _telling(held.asked) if weight_of(word) >= _TELLING]
+    asked = _subject(held.asked)
     said = (words for each, words in held.prose if not reply_words("refuses").search(each))
     return bool(asked) and any(all(map(words.has, asked)) for words in said)
 
@@ -289,6 +304,11 @@ def _own(text: str, asked: str) -> tuple[list[str], "set[Decimal]"]:
 
 def _telling(text: str) -> list[str]:
     return [word for word in content(text) if not word.isdigit() and weight(word) >= _TELLING]
+
+
+def _subject(text: str) -> list[str]:
+    """The telling words without those that any question may have."""
+    return [word for word in _telling(text) if weight_of(word) >= _TELLING]
 
 
 def _stands(words: Sequence[str], figures: "set[Decimal]", sources: Sequence[str]) -> bool:
