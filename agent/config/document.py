@@ -9,6 +9,7 @@ A `ConfigError` is a value, not an exception: a file has many, and they are repo
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from ruamel.yaml import YAML
@@ -177,8 +178,9 @@ def _too_many(mark: Mark) -> Unreadable:
     return Unreadable(mark, f"the file holds more than {_MOST_VALUES} values when its aliases are filled in")
 
 
+@lru_cache(maxsize=16)
 def compose(text: str) -> tuple[str, Node] | None:
-    """The text and its root node; `None` for a text that holds nothing.
+    """The text and its root node, which nobody changes; `None` for a text that holds nothing. One that comes again is not read again.
 
     Raises:
         Unreadable: it is no YAML, goes too deep or holds too much.
