@@ -465,7 +465,7 @@ async def test_another_machine_gets_ever_slower_answers_and_then_silence_and_a_n
             begun = await desk.claim()
         assert isinstance(begun, TurnContext)
         await desk.turns().run(begun, lambda _: None)
-        desk.now += timedelta(seconds=5)
+        desk.now += timedelta(seconds=3)
     assert waits == [0, 0, 0, 10, 60, 0, 0, 0]
     assert len(desk.model.asked) == 5
     notes = [content.text for content in await desk.contents() if isinstance(content, Comment)]
