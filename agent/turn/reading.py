@@ -7,7 +7,7 @@ the model; if it comes again, the quotes are sent in its place, or that the answ
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +20,7 @@ from agent.models.offline.sayings import say
 from agent.turn.context import TurnContext
 from agent.turn.relevance import Fault
 from language.detect import detect, names_a_language
-from language.intents import opens, questions_in, reply_words, says_dont_know, small_talk
+from language.intents import opens, questions_in, reply_words, says_dont_know, small_talk, wants_human
 from language.lexicon import KNOWN, content, names, vocabulary, weight
 from language.numbers import numbers
 
@@ -123,8 +123,10 @@ def fault(text: str, held: Held) -> Fault | None:
     if reply_words("deaf").search(text):
         told = f"Your draft says that no message came, but the customer writes {asked[:300]!r}. It was not sent. Answer that."
         return Fault(told, text[:80], grave=True, instead=held.answer)
-    if turn.acted or turn.handed_over or turn.retrieved.needs_human or names_a_language(asked):
+    if turn.acted or turn.retrieved.needs_human or names_a_language(asked):
         return None
+    if turn.handed_over:
+        return _beside_handover(text, held)
     if all(small_talk(line) is not None for line in asked.splitlines()):
         return _of_small_talk(text, held)
     own, figures = _own(text, asked)
@@ -140,6 +142,16 @@ def fault(text: str, held: Held) -> Fault | None:
     if (supported and not lacks and not says_dont_know(text) and not _asks_several(asked)) or held.reading is None:
         return None
     return _missed(text, held, held.reading, supported=supported) or _unsupported(text, held, supported=supported)
+
+
+def _beside_handover(text: str, held: Held) -> Fault | None:
+    """A draft that says nothing, or what is not so, although a colleague who was called is not needed for what the passages say."""
+    wrong = _contradicted(text, held) or _unheard_of(text, held, supported=False)
+    evades = says_dont_know(text) or opens(text, "regrets") or reply_words("helpless").search(text)
+    if not held.quoted or not (wrong or evades) or any(map(wants_human, held.asked.splitlines())):
+        return replace(wrong, instead="") if wrong else None
+    told = f"The passages say: {held.quoted[:300]!r}. A colleague is called already. Tell the customer that until then."
+    return Fault(told, text[:80], grave=False, instead=held.quoted)
 
 
 def _of_small_talk(text: str, held: Held) -> Fault | None:

@@ -188,6 +188,34 @@ async def test_where_only_an_outdated_copy_answers_a_human_does(desk: Desk) -> N
     assert (await desk.state()).paused_by == "handed over: only an outdated copy answers this: faq.md"
 
 
+@pytest.mark.parametrize(
+    ("said", "draft", "sent"),
+    [
+        (
+            "kampas rem berapa?",
+            "Maaf, saya tidak dapat menjawab pertanyaan ini.",
+            ["Kampas rem Rp60.000, ban dalam Rp45.000\n\n"],
+        ),
+        ("kampas rem berapa?", "Kampas rem Rp60.000 ya Kak.", ["Kampas rem Rp60.000 ya Kak.\n\n"]),
+        ("bisa kirim ke Kudus?", "Ya, bisa dikirim ke Kudus.", [""]),
+        (
+            "mau bicara sama admin",
+            "Maaf, saya tidak dapat menjawab pertanyaan ini.",
+            ["Maaf, saya tidak dapat menjawab pertanyaan ini.\n\n"],
+        ),
+    ],
+)
+async def test_beside_a_handover_the_customer_reads_what_is_known_and_nothing_else(
+    desk: Desk, said: str, draft: str, sent: list[str]
+) -> None:
+    desk.knowledge = Shelf(hit("Kampas rem Rp60.000, ban dalam Rp45.000"))
+    desk.actions = [CountedAction("hand_over", Outcome("done", "ok", None, (HandOver("unsure"),)))]
+    desk.model.replies = [calls("hand_over"), says(draft), says(draft), says(draft)]
+    await desk.receive(message(1, said))
+    await desk.answer()
+    assert await desk.said() == [f"{text}Sebentar ya, saya sambungkan ke tim kami." for text in sent]
+
+
 async def test_a_handover_of_the_model_stays_the_reason_when_the_copy_is_outdated(desk: Desk) -> None:
     handing = Outcome("done", "ok", None, (HandOver("complaint"),))
     desk.actions = [CountedAction("hand_over", handing)]
