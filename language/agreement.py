@@ -30,7 +30,7 @@ _REPLIED: Final = re.compile(r"^[ \t]*+>.*$", re.MULTILINE)
 _QUOTED: Final = re.compile(r"\"[^\"\n]{1,300}\"|“[^”\n]{1,300}”|«[^»\n]{1,300}»")
 _HELD: Final = re.compile(r"([^\W\d_])\1{2,}")
 _SHORTENED: Final = re.compile(r"\b(drg?|jln?|no|rp|mrs?|ms|bpk|sdr|hj?)\.")
-_TWICE: Final = re.compile(r"\b([^\W\d_]{3,})2\b")
+_TWICE: Final = re.compile(r"\b([^\W\d_]{3,})2\b(?!@)")
 """`lama2` is `lama-lama`."""
 _VOWEL: Final = re.compile(r"e(?=[^\Waeiou\d_]+(?:in|nya)?$)")
 """As Jakarta says the last syllable: `tuker`, `anterin`."""

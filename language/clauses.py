@@ -150,11 +150,14 @@ class Clause:
         plain: whether it says nothing beyond that.
         explicit: whether a yes says what to do: "lanjut", "go ahead".
         obstacle: a condition, a change, a new value, a delay: no yes stands beside it.
+        conditional: whether it puts a condition, or a value that was not asked about and that it does not tell of, or means no yes at all.
+        timed: whether it names a day or a part of it that was not asked about.
         question: whether it asks something.
         takes_back: whether it begins like a retraction: "eh", "wait".
         comment: whether it begins like a remark of its own: "saya ...", "I ...", thanks.
         wishes: whether it wants or does something of its own.
         selects: whether it picks one of several, or names a place or a way.
+        names: whether all that it says is a thing that the question does not name.
         repeats: whether it tells of the question's own things and of nothing else: "saya pakai yang itu".
         negative: whether something is denied in it.
         states: whether it tells how things are ("udah gak dipakai", "kelamaan"), which is no wish.
@@ -169,12 +172,15 @@ class Clause:
     plain: bool = True
     explicit: bool = False
     obstacle: bool = False
+    conditional: bool = False
+    timed: bool = False
     change: bool = False
     question: bool = False
     takes_back: bool = False
     comment: bool = False
     wishes: bool = False
     selects: bool = False
+    names: bool = False
     repeats: bool = False
     negative: bool = False
     states: bool = False
@@ -272,6 +278,8 @@ def read_clause(text: str, question: Question) -> Clause:
     if verdict == "yes" and (aside or (called_off and not leads)) and not found & (words.yes | words.go):
         verdict = "open"  # "gak jadi pindah" to "Batalkan sewa?" may mean the stay or the move
     changes = found & words.changes - named - meant
+    times = _times(tokens, question) - named
+    named_only = not (question.undoing and denied - words.other) and _only_names(tokens, content)
     comment = reminds or told
     return (
         Clause(
@@ -281,7 +289,7 @@ def read_clause(text: str, question: Question) -> Clause:
             obstacle=bool(
                 found & words.conditions
                 or _limited(tokens, question)
-                or (not (question.undoing or told) and _times(tokens, question) - named)
+                or (not (question.undoing or told) and times)
                 or (not question.undoing and (doing - named) and found & words.first)
                 or (found & words.other - named and not (question.undoing and (leads or comment)))
                 or new_values
@@ -292,6 +300,8 @@ def read_clause(text: str, question: Question) -> Clause:
                 or phrases.exclaims.search(text)
                 or phrases.reported.search(text)
             ),
+            conditional=bool(found & words.conditions or (new_values and not told) or phrases.exclaims.search(text)),
+            timed=bool(times and not told),
             change=bool(changes),
             question=_asks(text, tokens),
             takes_back=takes_back and not (question.undoing and denied and doing),
@@ -308,8 +318,8 @@ def read_clause(text: str, question: Question) -> Clause:
                 or (set(content) - words.wants and not question.undoing and _wants(tokens))
                 or _selects(tokens, set(content), question)
             ),
-            selects=_selects(tokens, set(content), question)
-            or (not (question.undoing and denied - words.other) and _only_names(tokens, content)),
+            selects=named_only or _selects(tokens, set(content), question),
+            names=named_only,
             repeats=bool(told and plain and named) and not denied,
             negative=bool(denied),
             states=_states(tokens, question, denied),

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from language import answers
-from language.answers import examples, learn, likelihood
+from language.answers import examples, learn, likelihood, rows
 from language.consent import consent
+from language.reading import read
 
 STORED = {
     path.name: list(examples(path.read_text("utf-8").splitlines()))
@@ -14,24 +15,30 @@ STORED = {
 }
 
 
-def test_the_weights_are_learnt_from_the_stored_answers() -> None:
+UNLEARNT = ["consent_fresh_8.txt", "consent_fresh_12.txt", "consent_fresh_21.txt", "consent_fresh_22.txt"]
+
+
+def test_the_weights_are_those_learnt_from_the_stored_answers_and_read_others_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """`python -m language.answers tests/language/data/consent*.txt` writes them."""
-    learnt = learn([one for name in sorted(STORED) for one in STORED[name]])
-    kept = answers._weights()
+    prepared = {name: rows(stored) for name, stored in STORED.items()}
+    learnt, kept = learn(row for name in sorted(STORED) for row in prepared[name]), answers._weights()
     assert sum(abs(a - b) > 1 for a, b in zip(learnt, kept, strict=True)) <= len(kept) // 1000
 
-
-@pytest.mark.parametrize("name", ["consent_fresh_7.txt", "consent_fresh_8.txt", "consent_fresh_12.txt"])
-def test_a_batch_that_was_not_learnt_is_read_without_a_wrong_yes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    learnt = learn([one for other in sorted(STORED) if other != name for one in STORED[other]])
-    monkeypatch.setattr(answers, "_weights", lambda: learnt)
-    read = [(one.agrees, consent(one.text, one.question) == "yes") for one in STORED[name]]
-    assert not any(yes and not agrees for agrees, yes in read)
-    assert sum(yes for agrees, yes in read if agrees) >= 0.88 * sum(agrees for agrees, _ in read)
+    others = learn(row for name in sorted(STORED) if name not in UNLEARNT for row in prepared[name])
+    monkeypatch.setattr(answers, "_weights", lambda: others)
+    for name in UNLEARNT:
+        found = [(one.agrees, consent(one.text, one.question) == "yes") for one in STORED[name]]
+        assert not any(yes and not agrees for agrees, yes in found), name
+        assert sum(yes for agrees, yes in found if agrees) >= 0.88 * sum(agrees for agrees, _ in found), name
 
 
 def test_words_of_the_question_and_new_numbers_are_told_apart() -> None:
-    asked = "kirim 2 kotak?"
-    assert likelihood("ya 2 kotak", asked, undoing=False) > likelihood("ya 3 kotak", asked, undoing=False)
-    assert likelihood("batalkan", "batalkan pesanan?", undoing=True) > 0.8
-    assert likelihood("batalkan", asked, undoing=False) < 0.2
+    def likely(text: str, asked: str) -> float:
+        return likelihood(read(text, asked))
+
+    asked = "Kirim 2 kotak?"
+    assert likely("ya 2 kotak", asked) > likely("ya 3 kotak", asked)
+    assert likely("batalkan", "Batalkan pesanan?") > 0.8
+    assert likely("batalkan", asked) < 0.2

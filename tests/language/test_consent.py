@@ -293,7 +293,7 @@ def test_a_yes_that_names_another_id_is_none(answer: str) -> None:
 def test_the_reader_of_answers_stops_a_yes_that_the_rules_misread(monkeypatch: pytest.MonkeyPatch) -> None:
     misread = ("yes if there's no fee", "Cancel your gym membership ending 31 January?")
     assert yes_or_no(*misread) != "yes"
-    monkeypatch.setattr("language.consent.likelihood", lambda *_, **__: 1.0)
+    monkeypatch.setattr("language.consent.likelihood", lambda _: 1.0)
     assert yes_or_no(*misread) == "yes"
 
 
