@@ -241,6 +241,7 @@ export const SAID = [
   ["send the body as {}, not as {}", "kirim isinya sebagai {}, bukan {}"],
   ["send the body as JSON, with Content-Type: application/json", "kirim isinya sebagai JSON, dengan Content-Type: application/json"],
   ["send the header {}: 1 with the cookie", "kirim header {}: 1 bersama cookie"],
+  ["send the header {}: 1", "kirim header {}: 1"],
   ["send the workflow's token as a bearer token", "kirim token alur kerja sebagai bearer token"],
   ["agent.yaml has neither server.api_token nor server.tokens", "agent.yaml tidak punya server.api_token maupun server.tokens"],
   ["this is no token of agent.yaml", "ini bukan token dari agent.yaml"],
