@@ -282,6 +282,8 @@ PAYMENT = (
     rf"^(?:\w+ )?(?P<v>{MARK}) (?:lunas|terbayar)\b",
     r"\b(?P<v>pembayaran\w* (?:valid|terverifikasi|aman))\b",
     r"^(?P<v>lunas)(?: ya\b| kak\b|\W*$)",
+    r"\b(?P<v>(?:payment|transfer|deposit|money)(?:'s| is) in)\b",
+    rf"\b(?:pembayaran|transfer(?:an)?|uang|dana|dp)\w*(?: kakak| anda| bapak| ibu| bu| pak)? (?P<v>{_WE} terima)\b",
     r"\b(?P<v>pembayaran\w*(?: (?:kakak|anda|kamu|untuk pesanan \S+))? (?:berhasil|sukses|lunas|diterima|masuk)|"
     r"pembayaran berjaya)(?=\W*$| ya\b| kak\b)",
     r"\b(?:payment|transfer|money|funds|deposit)\b.{0,30}?\b(?P<v>(?:has been|have been|was|is(?= (?:confirmed|complete|now|already|"
@@ -306,7 +308,8 @@ HANDOVER = (
     rf"laporkan|melaporkan|beri ?tahu|memberi ?tahu|minta|meminta)\b(?!.{{0,3}}(?:anda|kamu|kakak)).{{0,30}}\b{_COLLEAGUES}\b",
     r"\b(?:I'll|I will|I'm going to|let me|we'll|we will)\s(?:now\s|just\s)?(?P<v>contact|check with|ask|consult|notify|inform|"
     rf"reach out to|speak (?:to|with)|get in touch with|report)\b.{{0,30}}\b{_COLLEAGUES}\b",
-    rf"\b{_COLLEAGUES}\b.{{0,25}}?\b(?P<v>akan|segera)\s+(?:segera\s+)?(?:menghubungi|membalas|membantu|menindaklanjuti|hubungi)\b",
+    rf"\b{_COLLEAGUES}\b.{{0,25}}?\b(?P<v>akan|bakal|segera|(?:se)?bentar lagi)\s+(?:segera\s+|langsung\s+)?"
+    r"(?:menghubungi|membalas|membantu|menindaklanjuti|hubungi|(?:men|nel|te)\w*l[ei]?pon|chat|wa|kontak|mengontak|kabari|mengabari)\b",
     rf"\b(?:I'll|I will|I'm|I am|I have|I've|let me|we'll|we will|we have|we've)\b.{{0,20}}\b(?P<v>connect|connecting|connected|transfer|"
     r"transferring|transferred|"
     r"hand|handing|handed|pass|passing|passed|forward|forwarding|forwarded|escalat(?:e|ed|ing)|refer|"
