@@ -36,8 +36,8 @@ _VOWEL: Final = re.compile(r"e(?=[^\Waeiou\d_]+(?:in|nya)?$)")
 """As Jakarta says the last syllable: `tuker`, `anterin`."""
 _NEVER: Final = "(?!)"
 
-_PARTED_FROM = 4
-"""Letters from which on a word may be two."""
+_PARTED = range(4, 41)
+"""Letters of a word that may be two: a longer one is none that people say."""
 
 _ROOT_FROM = 3
 """Letters of the shortest root of a verb."""
@@ -214,7 +214,7 @@ def fold(text: str) -> str:
 def _parted(word: str) -> str:
     """Two words that were written as one: `iyakak`, `okelah`, `gausah`."""
     words = vocabulary()
-    if len(word) < _PARTED_FROM or shortened(word) in known_words() or word in STOPWORDS:
+    if len(word) not in _PARTED or shortened(word) in known_words() or word in STOPWORDS:
         return word
     for at in range(2, len(word) - 1):
         begin, end = shortened(word[:at]), shortened(word[at:])

@@ -105,6 +105,8 @@ UNITS = [
         "satu juta ",
         "a, ",
         "A1-",
+        "ks-",
+        "abc",
     ),
 ]
 
