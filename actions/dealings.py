@@ -167,6 +167,10 @@ _UNPAID: Final = re.compile(
 )
 
 
+_FURTHEST: Final = 100
+"""Words behind a subject that are read: a clause that goes on for longer is no sentence."""
+
+
 def state(clause: Clause) -> str | None:
     """Find what a clause tells of how something of this customer's stands.
 
@@ -191,14 +195,16 @@ def state(clause: Clause) -> str | None:
             before = _WORD.findall(clause.before + clause.text[:start])
             if OPEN_BEFORE.isdisjoint(word.lower() for word in before):
                 return " ".join(clause.text[start:].split()[:6])
+    opens = next((at for at, word in enumerate(words) if word in OPEN_BEFORE), len(words))
+    unpaid, coming = _UNPAID.search(clause.text), _COMING.search(clause.text) if _DAY.search(clause.text) else None
     for end, by_id, owned in _subjects(written, words):
-        if OPEN_BEFORE.isdisjoint(words[:end]) and (told := _predicate(words[end:], owned=owned, by_id=by_id)):
+        if end <= opens and (told := _predicate(words[end : end + _FURTHEST], owned=owned, by_id=by_id)):
             if told == "delay" and "your" in words[:end]:
                 continue  # a noun in English: "news of your flight delay"
             return told
-        if by_id and (unpaid := _UNPAID.search(clause.text)):
+        if by_id and unpaid:
             return unpaid[0]
-        if owned and (coming := _COMING.search(clause.text)) and _DAY.search(clause.text):
+        if owned and coming:
             return coming[0]
     return _headline(written, words) or None
 
