@@ -22,6 +22,7 @@ from language import answers, dates, numbers, tokens, values
 from language.consent import yes_or_no
 from language.detect import detect
 from language.intents import says_dont_know, small_talk, wants_human
+from language.reading import read
 from messaging.formatting import render
 from messaging.splitting import split
 from settings.text import clean, one_line
@@ -44,7 +45,7 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "without_marks": checks.without_marks,
     "asks_to_be_reminded": grounds.asks_to_be_reminded,
     "names_a_time": grounds.names_a_time,
-    "likelihood": lambda text: answers.likelihood(text, "Batalkan?", undoing=True),
+    "likelihood": lambda text: answers.likelihood(read(text, "Batalkan?")),
     "says_paid": says_paid,
     "spoken_amount": spoken_amount,
     "find_amounts": find_amounts,
