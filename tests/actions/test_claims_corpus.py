@@ -1,6 +1,7 @@
 """A corpus of replies with what was done before them: no undone deed is claimed, no done deed is denied."""
 
 import itertools
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -486,36 +487,42 @@ def hidden(text: str) -> list[str]:
     ]
 
 
+def plain_and_hidden(replies: Iterable[str]) -> Iterator[str]:
+    """Each reply as it is and in one of the ways to hide it, by turns: what hides words does so whatever they say."""
+    for number, reply in enumerate(replies):
+        yield reply
+        ways = hidden(reply)[1:]
+        yield ways[number % len(ways)]
+
+
 def filled(frames: list[str], deeds: list[tuple[str, str, str]], *, english: bool) -> list[str]:
     names = ("b", "d", "o") if english else ("v", "a", "o")
     return [frame.format(**dict(zip(names, deed, strict=True))) for frame, deed in itertools.product(frames, deeds)]
 
 
 def test_every_deed_in_every_frame_is_a_claim() -> None:
-    missed = [
-        reply
+    replies = (
+        before + core + after
         for done, around in (
             (filled(DONE_ID, DEEDS_ID, english=False), AROUND_ID),
             (filled(DONE_EN, DEEDS_EN, english=True), AROUND_EN),
         )
         for core, (before, after) in itertools.product(done, around)
-        for reply in hidden(before + core + after)
-        if not claims(reply, "")
-    ]
+    )
+    missed = [reply for reply in plain_and_hidden(replies) if not claims(reply, "")]
     assert not missed, f"{len(missed)} passed, e.g. {missed[:5]}"
 
 
 def test_no_deed_that_is_open_is_a_claim() -> None:
-    refused = [
-        reply
+    replies = (
+        begin + core
         for opened, before in (
             (filled(OPEN_ID, DEEDS_ID, english=False), ("", "Baik Kak, ", "Halo! ")),
             (filled(OPEN_EN, DEEDS_EN, english=True), ("", "Sure, ", "Hello! ")),
         )
         for core, begin in itertools.product(opened, before)
-        for reply in hidden(begin + core)
-        if claims(reply, "")
-    ]
+    )
+    refused = [reply for reply in plain_and_hidden(replies) if claims(reply, "")]
     assert not refused, f"{len(refused)} refused, e.g. {refused[:5]}"
 
 
