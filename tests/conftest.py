@@ -1,6 +1,7 @@
 import gc
 import os
 import shlex
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,6 +19,8 @@ from tests.databases import database, postgres, sqlite
 from tests.processes import forks, program
 
 if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController
+
     from tests.postgres import Postgres
 
 gc.disable()  # until all tests are collected: what is imported stays, and looking through it again and again took a third of the time
@@ -55,6 +58,14 @@ def pytest_configure(config: pytest.Config) -> None:
             config.option.tx = [workers if each == "popen" else each for each in config.option.tx]
 
 
+def pytest_configure_node(node: "WorkerController") -> None:
+    """Let the first worker collect alone: it compiles all tests, which else every one of them would do beside the others."""
+    if node.gateway.id != "gw0":
+        first, by = Path(os.environ[_SHARED]) / "collected", time.monotonic() + 60
+        while not first.exists() and time.monotonic() < by:
+            time.sleep(0.05)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Deal the files whose tests mostly wait, for processes, among those that work, so that the cores always have enough to do.
 
@@ -78,6 +89,7 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     gc.enable()
+    (Path(os.environ[_SHARED]) / "collected").touch()
 
 
 @pytest.fixture(scope="session")

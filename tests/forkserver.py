@@ -18,6 +18,7 @@ import signal
 import socket
 import sys
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -105,6 +106,7 @@ def main() -> None:
         importlib.import_module(name)
         if threads() != 1:
             sys.exit(f"importing {name} starts a thread, so it cannot be forked")
+    _read()
     gc.freeze()
     request = _serve(listener, closed)
     if request is not None:
@@ -119,6 +121,23 @@ def main() -> None:
                     runpy.run_module("agent", run_name="__main__", alter_sys=True)
         except SystemExit as end:
             _end(end.code)
+
+
+def _read() -> None:
+    """Read a first sentence and a first file: the patterns for it are made when they are needed, and each fork would make them anew."""
+    from agent.config.document import compose
+    from language.dates import days_in, moments_in
+    from language.intents import mood, questions_in, reply_words, says_dont_know, small_talk, wants_human
+    from language.numbers import figures
+
+    said, now = "halo, apakah ada meja untuk 4 orang besok jam 19.00?", datetime.now(UTC)
+    for read in (wants_human, mood, questions_in, says_dont_know, small_talk, figures):
+        read(said)
+    for kind in ("deaf", "helpless", "of_us", "refuses", "to_us"):
+        reply_words(kind)
+    days_in(said, now, UTC)
+    moments_in(said, now, UTC)
+    compose("name: Melati\n")
 
 
 def _end(code: object) -> NoReturn:

@@ -33,7 +33,7 @@ class Server:
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
 
-    async def call(self, _tool: str, arguments: dict[str, Any], **_more: Any) -> Any:
+    async def call(self, _tool: str, arguments: dict[str, Any], _attempts: int, **_more: Any) -> Any:
         from mcp.types import CallToolResult, TextContent
 
         self.calls.append(arguments)
