@@ -343,8 +343,9 @@ def _is_impossible(phrase: str, today: date) -> bool:
             return True
     for match in _grammar().clock.finditer(phrase):
         if match["word"] and not _counts_hours(phrase, match):
-            digits = re.match(r"\d*", phrase[match.start("hour") :])
-            if len(digits[0] if digits else "") > 2 or int(match["hour"]) > 23 or int(match["minute"] or 0) > 59:
+            begin = match.start("hour")
+            digits = phrase[begin : begin + 3]
+            if (len(digits) > 2 and digits.isdecimal()) or int(match["hour"]) > 23 or int(match["minute"] or 0) > 59:
                 return True
     days = [
         reader(match, today)
@@ -357,7 +358,8 @@ def _is_impossible(phrase: str, today: date) -> bool:
 
 def _counts_hours(phrase: str, clock: re.Match[str]) -> bool:
     """Whether the word before a number counts hours, and the number something else: `2 jam 30 menit lagi`."""
-    return bool(re.search(r"\d\s*$", phrase[: clock.start()]) or _unit_next().match(phrase, clock.end("hour")))
+    before = phrase[max(0, clock.start() - 2) : clock.start()].rstrip()  # a phrase holds single spaces
+    return before[-1:].isdecimal() or bool(_unit_next().match(phrase, clock.end("hour")))
 
 
 @cache
