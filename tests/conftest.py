@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import certifi
 import httpx
@@ -16,7 +17,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.databases import database, postgres, sqlite
-from tests.processes import forks, program
+from tests.processes import ROOT, forks, program
 
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
@@ -70,12 +71,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Deal the files whose tests mostly wait, for processes, among those that work, so that the cores always have enough to do.
 
     They begin within three quarters of the run, those of the most tests first: some take minutes, and at its end nothing would be left
-    to do beside them.
+    to do beside them. Those that work are shuffled, the same way each time: some folders work more than others.
     """
     waiting = Path(__file__).parent / "acceptance"
     sizes = Counter(item.path for item in items)
     longest_first = sorted((file for file in sizes if file.is_relative_to(waiting)), key=lambda file: -sizes[file])
-    groups = longest_first, [file for file in sizes if not file.is_relative_to(waiting)]
+    shuffled = sorted(
+        (file for file in sizes if not file.is_relative_to(waiting)),
+        key=lambda file: crc32(bytes(file.relative_to(ROOT))),
+    )
+    groups = longest_first, shuffled
     places = {
         file: number / len(files) * share
         for files, share in zip(groups, (0.75, 1), strict=True)

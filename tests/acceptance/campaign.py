@@ -71,7 +71,7 @@ class Campaign:
                     counts = report["counts"]
                     if report["state"] == "done" and not counts["waiting"] + counts["sending"]:
                         return report
-                    await asyncio.sleep(0.5)
+                    await asyncio.sleep(2)  # each look is a command
         except TimeoutError:
             raise AssertionError(f"{report['counts']}\n" + "\n".join(self.here.log[-30:])) from None
 

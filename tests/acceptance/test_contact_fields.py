@@ -46,10 +46,17 @@ async def test_fields_arrive_on_the_platform_in_the_format_of_their_type(tmp_pat
 
 async def test_a_value_that_does_not_fit_is_refused_before_and_the_model_told_what_would(tmp_path: Path) -> None:
     async with world(tmp_path, conversation={"quiet_window": QUICK}, actions=[UPDATE]) as here:
-        here.model.answer = _saves(Birthday="hari minggu")
+        told: list[str] = []
+
+        def answer(asked: Asked) -> Answer:
+            told.extend(asked.results)
+            return "Tanggal berapa ulang tahunnya, Kak?" if asked.results else _saves(Birthday="hari minggu")(asked)
+
+        here.model.answer = answer
         await here.start()
         budi, reply = await _ask(here, "ulang tahunku hari minggu")
-        assert "'Birthday' is a date field and cannot hold 'hari minggu'; write e.g. 2026-11-21" in reply
+        assert "'Birthday' is a date field and cannot hold 'hari minggu'; write e.g. 2026-11-21" in told[0]
+        assert reply == "Tanggal berapa ulang tahunnya, Kak?"
         assert budi.custom_fields.get("Birthday") is None
         await here.stop()
 

