@@ -8,6 +8,7 @@
 - `without_outdated`: where only an outdated copy holds the answer, a human answers.
 """
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -56,6 +57,9 @@ class Reply:
 _REPAIRS = 2
 """How often a draft that nothing supports is told to the model, before what the passages say is sent in its place."""
 
+_LONG = 1_000
+"""Letters of a draft and of what it answers that are checked within milliseconds."""
+
 
 async def sendable(
     turn: TurnContext,
@@ -89,7 +93,7 @@ async def sendable(
 
     repairs, conversation, begun = 0, list(messages), turn.claim.started_at
     repaired: list[tuple[str, str]] = []
-    while (found := _fault(turn, text, actions, messages, persona, repaired)) is not None:
+    while (found := await _checked(turn, text, actions, messages, persona, repaired)) is not None:
         if repairs and not (found.grave or found.instead):
             return text
         if repairs >= (_REPAIRS if found.grave and found.instead else 1):
@@ -116,6 +120,20 @@ async def sendable(
         return found.instead
     turn.requests.append(HandOver(f"the agent wanted to say {found.said!r}, which nothing bears out"))
     return ""
+
+
+async def _checked(
+    turn: TurnContext,
+    text: str,
+    actions: Mapping[str, Action],
+    messages: "Sequence[BaseMessage]",
+    persona: "Persona",
+    repaired: Sequence[tuple[str, str]],
+) -> relevance.Fault | None:
+    """The first fault of a draft. A long one is looked through beside the event loop: all others would wait, up to seconds."""
+    if len(text) + len(turn.text) <= _LONG:
+        return _fault(turn, text, actions, messages, persona, repaired)
+    return await asyncio.to_thread(_fault, turn, text, actions, messages, persona, repaired)
 
 
 def _fault(

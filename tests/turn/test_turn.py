@@ -1,8 +1,10 @@
 """One turn from claim to commit: what is decided where, and that it is committed once."""
 
 import asyncio
+import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import openai
 import pytest
@@ -15,6 +17,7 @@ from agent.ledger.codec import OpenConversation
 from agent.ledger.tables import InboundOutcome
 from agent.ledger.turns import LEASE
 from agent.telemetry import spans
+from agent.turn import relevance
 from agent.turn.context import MOST_RESTARTS, TurnContext
 from messaging.types import Attachment, InboundMessage, Text
 from tests.ledger.messages import BUDI, NOW, contact, message
@@ -41,6 +44,25 @@ async def test_a_question_is_answered_recorded_and_committed_together(desk: Desk
     assert await desk.ended() == [("done", None)]
     assert await desk.steps(turn) == ["model/1"]
     assert (await desk.state()).language == "id"
+
+
+@pytest.mark.parametrize(("asked", "beside"), [("buka jam berapa?", False), ("buka jam berapa? " + "ya " * 1000, True)])
+async def test_a_long_message_is_held_against_its_answer_beside_the_event_loop(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, asked: str, beside: bool
+) -> None:
+    """It takes up to seconds, for which all others would wait."""
+    threads, fault = [], relevance.fault
+
+    def watched(*given: Any) -> relevance.Fault | None:
+        threads.append(threading.current_thread())
+        return fault(*given)
+
+    monkeypatch.setattr(relevance, "fault", watched)
+    desk.model.replies = [says("Buka jam 8.")]
+    await desk.receive(message(1, asked))
+    await desk.answer()
+    assert await desk.said() == ["Buka jam 8."]
+    assert [each is not threading.main_thread() for each in threads] == [beside]
 
 
 async def test_the_prompt_names_persona_customer_time_and_channel(desk: Desk) -> None:
