@@ -117,3 +117,14 @@ def test_what_a_viewer_does_not_see_is_said_and_not_read() -> None:
 def test_a_damaged_presentation_says_so(data: bytes) -> None:
     with pytest.raises(Unreadable):
         load("f.pptx", data)
+
+
+def test_struck_out_words_of_a_slide_are_gone() -> None:
+    runs = (
+        '<a:r><a:rPr strike="sngStrike"/><a:t>Rp75 juta </a:t></a:r><a:r><a:rPr strike="dblStrike"/><a:t>Rp70 juta </a:t></a:r>'
+        '<a:r><a:rPr strike="noStrike"/><a:t>Rp60 juta</a:t></a:r>'
+    )
+    loaded = load("biaya.pptx", pptx(shape(f"<p:txBody><a:p><a:r><a:t>Biaya </a:t></a:r>{runs}</a:p></p:txBody>")))
+    assert "Biaya Rp60 juta" in loaded.text
+    assert "75" not in loaded.text
+    assert "70" not in loaded.text
