@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -93,7 +94,11 @@ async def sendable(
 
     repairs, conversation, begun = 0, list(messages), turn.claim.started_at
     repaired: list[tuple[str, str]] = []
-    while (found := await _checked(turn, text, actions, messages, persona, repaired)) is not None:
+    while True:
+        check = partial(_fault, turn, text, actions, messages, persona, repaired)
+        is_long = len(text) + len(turn.text) > _LONG  # beside the event loop: all others would wait, up to seconds
+        if (found := await asyncio.to_thread(check) if is_long else check()) is None:
+            return text
         if repairs and not (found.grave or found.instead):
             return text
         if repairs >= (_REPAIRS if found.grave and found.instead else 1):
@@ -110,8 +115,6 @@ async def sendable(
             if not found.instead:
                 raise
             break
-    if found is None:
-        return text
     log.error("draft_not_sent_again", turn=turn.id, said=found.said)
     if found.instead:
         given, output = {"draft": text}, {"sent": found.instead}
@@ -120,20 +123,6 @@ async def sendable(
         return found.instead
     turn.requests.append(HandOver(f"the agent wanted to say {found.said!r}, which nothing bears out"))
     return ""
-
-
-async def _checked(
-    turn: TurnContext,
-    text: str,
-    actions: Mapping[str, Action],
-    messages: "Sequence[BaseMessage]",
-    persona: "Persona",
-    repaired: Sequence[tuple[str, str]],
-) -> relevance.Fault | None:
-    """The first fault of a draft. A long one is looked through beside the event loop: all others would wait, up to seconds."""
-    if len(text) + len(turn.text) <= _LONG:
-        return _fault(turn, text, actions, messages, persona, repaired)
-    return await asyncio.to_thread(_fault, turn, text, actions, messages, persona, repaired)
 
 
 def _fault(
