@@ -1,6 +1,7 @@
 import gc
 import os
 import shlex
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -54,7 +55,8 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[_SHARED] = shared.enter_context(TemporaryDirectory(prefix="balas-tests-"))
         shared.enter_context(forks(Path(os.environ[_SHARED])))
         config.add_cleanup(shared.close)
-        if not config.getoption("cov_source"):  # it traces what is imported after it began
+        # Coverage traces what is imported after it began; and elsewhere a fork without an exec is not safe.
+        if sys.platform == "linux" and not config.getoption("cov_source"):
             workers = f"popen//python={shlex.join(program())}"
             config.option.tx = [workers if each == "popen" else each for each in config.option.tx]
 
